@@ -1,0 +1,56 @@
+/**
+ * Installs and builds what is missing or out of date, and nothing else: `npm start`, `npm test` and `npm run bench`
+ * begin here. Imports only what Node brings, since on a fresh clone there is nothing else.
+ */
+import { spawnSync } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)))
+process.chdir(root)
+
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+if (major < 22 || (major === 22 && minor < 18) || major > 23) {
+  fail(`Aurochs needs Node 22.18 or later, or 23; this is ${process.version}. Run it with: npx -y -p node@22 npm start`)
+}
+
+// Not `npm ci`: it refuses a lock file made where other platforms' optional binaries cannot be seen. Versions are exact.
+step('installing packages', ['package-lock.json', 'package.json'], 'node_modules', 'npm', [
+  ...['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'],
+])
+step('building the Rust core', ['Cargo.toml', 'Cargo.lock', 'crates/**/*.{rs,toml}'], 'dist/native', 'npx', [
+  ...['napi', 'build', '--release', '--platform', '--no-js', '--manifest-path', 'crates/node/Cargo.toml'],
+  ...['--output-dir', 'dist/native', '--dts', '../../src/binding.d.ts'],
+])
+step('compiling TypeScript', ['tsconfig.json', 'src/**/*'], 'dist/cli', 'npx', ['tsc', '-p', 'src'])
+cpSync('src/binding.d.ts', 'dist/binding.d.ts')
+
+/** Runs `command` unless `product` was made from these very `sources` before. */
+function step(title: string, sources: string[], product: string, command: string, args: string[]): void {
+  const stamp = `${product}/.made-from`
+  const sum = fingerprint(sources)
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sum) return
+  process.stderr.write(`${title} …\n`)
+  const { status, error } = spawnSync(command, args, { stdio: ['ignore', 2, 2] })
+  if (error && 'code' in error && error.code === 'ENOENT')
+    fail(`${command} was not found: install it, then run this again`)
+  if (status !== 0) fail(`${title} failed: ${command} ${args.join(' ')}`)
+  mkdirSync(product, { recursive: true })
+  writeFileSync(stamp, sum)
+}
+
+/** One hash over the names and contents of all files that match. */
+function fingerprint(patterns: string[]): string {
+  const hash = createHash('sha256').update(process.platform + process.arch)
+  for (const file of patterns.flatMap(pattern => globSync(pattern)).sort()) {
+    if (/\.[a-z]+$/.test(file)) hash.update(file).update(readFileSync(file))
+  }
+  return hash.digest('hex')
+}
+
+function fail(message: string): never {
+  process.stderr.write(`${message}\n`)
+  process.exit(1)
+}

@@ -1,0 +1,6 @@
+//! The maths of Aurochs. Each kernel works on one range of rows: no threads, no I/O, no clock, no Node.
+//!
+//! Matrices are flat `&[f32]` slices, row-major. Factor matrices in training have a *stride* that is a multiple of
+//! [`simd::BLOCK`], with zeros in the padding, so that no kernel needs a tail loop for odd ranks.
+
+pub mod simd;

@@ -1,0 +1,7 @@
+//! The one N-API binding of Aurochs: checks what JavaScript sends, converts it, calls a kernel. No maths.
+//!
+//! This is the only code that touches JavaScript's memory. Buffers that several threads use are typed-array views of
+//! one `SharedArrayBuffer`; which rows a call may write is agreed through the chunk counter that comes with the call.
+#![deny(clippy::all)]
+
+mod file;

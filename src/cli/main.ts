@@ -1,0 +1,22 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs'
+import { Command } from 'commander'
+import { type Register, UsageError } from './command.ts'
+
+const commands: readonly Register[] = []
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+const program = new Command('aurochs')
+  .description('Learns recommendations on all cores and streams them live.')
+  .version(version)
+  .showHelpAfterError('(add --help for the options)')
+for (const register of commands) register(program)
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  // Only the message: a person at a terminal has no use for our stack. AUROCHS_TRACE=1 shows it to its developers.
+  process.stderr.write(`aurochs: ${error instanceof Error ? error.message : error}\n`)
+  if (process.env.AUROCHS_TRACE && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+  process.exitCode = error instanceof UsageError ? error.exitCode : 1
+}

@@ -1,0 +1,71 @@
+import { availableParallelism } from 'node:os'
+import { Piscina } from 'piscina'
+
+/** What a worker is asked to do: call the export `name` of `module` with `args`. */
+export interface Job {
+  /** URL of the module, made with {@link jobs}. */
+  readonly module: string
+  readonly name: string
+  readonly args: unknown
+}
+
+export interface PoolOptions {
+  /** Worker threads, from 1 to 1024. Default: as many as the machine runs at once. */
+  readonly threads?: number
+}
+
+/**
+ * Threads that run jobs. Piscina owns them; kernels never start any.
+ *
+ * Arguments are copied to the worker, but for what lives in `SharedArrayBuffer`s: those are shared.
+ */
+export class Pool {
+  readonly threads: number
+  readonly #piscina: Piscina
+
+  constructor({ threads = availableParallelism() }: PoolOptions = {}) {
+    if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
+      throw new RangeError(`threads must be a whole number from 1 to 1024, got ${threads}`)
+    }
+    this.threads = threads
+    this.#piscina = new Piscina({
+      filename: jobs('./worker', import.meta.url),
+      minThreads: threads,
+      maxThreads: threads,
+      concurrentTasksPerWorker: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      // A worker that blocks between tasks cannot pass on messages of its own, and none of ours sends any.
+      atomics: 'sync',
+    })
+  }
+
+  /** Runs one job on one worker. */
+  run<Result>(module: string, name: string, args: unknown, signal?: AbortSignal): Promise<Result> {
+    const job: Job = { module, name, args }
+    return this.#piscina.run(job, signal ? { signal } : {})
+  }
+
+  /**
+   * Runs the same job on every worker at once, each with the same `args` and `next`, a shared counter that starts at
+   * 0: a kernel takes its next chunk of rows from it until there is none. Nobody may read what a phase writes before
+   * the promise is fulfilled; if one worker fails, the phase still waits for the others and then fails.
+   */
+  async phase<Result>(module: string, name: string, args: object): Promise<Result[]> {
+    const next = new Int32Array(new SharedArrayBuffer(4))
+    const calls = Array.from({ length: this.threads }, () => this.run<Result>(module, name, { ...args, next }))
+    const settled = await Promise.allSettled(calls)
+    return settled.map(result => {
+      if (result.status === 'rejected') throw result.reason
+      return result.value
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#piscina.close()
+  }
+}
+
+/** URL of the module `path` beside the caller's, whether it runs as source or compiled. */
+export function jobs(path: string, callerUrl: string): string {
+  return new URL(path + (callerUrl.endsWith('.ts') ? '.ts' : '.js'), callerUrl).href
+}

@@ -1,0 +1,24 @@
+import { afterAll, expect, test } from 'vitest'
+import { jobs, Pool } from '../../src/parallel/pool.ts'
+
+const pool = new Pool({ threads: 3 })
+afterAll(() => pool.close())
+const chunks = jobs('./chunks', import.meta.url)
+
+test('a phase hands each chunk to exactly one worker', async () => {
+  const owners = new Int32Array(new SharedArrayBuffer(400))
+  const done = await pool.phase<number>(chunks, 'claim', { owners })
+  expect(done).toHaveLength(3)
+  expect(done.reduce((a, b) => a + b)).toBe(100)
+  expect(new Set(owners)).toEqual(new Set([1]))
+})
+
+test('a failing job rejects with its own error after all workers have stopped', async () => {
+  const running = new Int32Array(new SharedArrayBuffer(4))
+  await expect(pool.phase(chunks, 'failFirst', { running })).rejects.toThrow('chunk 0 is bad')
+  expect(Atomics.load(running, 0)).toBe(0)
+})
+
+test('a number of threads that cannot be is refused', () => {
+  expect(() => new Pool({ threads: 0 })).toThrow('threads must be a whole number from 1 to 1024, got 0')
+})
