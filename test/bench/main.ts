@@ -1,0 +1,3 @@
+import { runBench } from '../../bench/harness.ts'
+
+process.exitCode = await runBench(`${import.meta.dirname}/benches`, process.argv.slice(2))
