@@ -13,8 +13,9 @@ pub fn map_file(env: &Env, path: String) -> Result<Uint8ArraySlice<'_>> {
         return Uint8ArraySlice::from_data(env, Vec::new());
     }
     // SAFETY: the files of Aurochs appear by rename and are never changed in place; a private map keeps what
-    // JavaScript may write from reaching the file.
-    let mut map = unsafe { memmap2::MmapOptions::new().map_copy(&file) }.map_err(failed)?;
+    // JavaScript may write from reaching the file. It is written to so rarely that no swap is set aside for it: a file
+    // may be larger than memory.
+    let mut map = unsafe { memmap2::MmapOptions::new().no_reserve_swap().map_copy(&file) }.map_err(failed)?;
     let (data, length) = (map.as_mut_ptr(), map.len());
     // SAFETY: the bytes live until the finalizer, which owns the map, drops it.
     unsafe { Uint8ArraySlice::from_external(env, data, length, map, |_env, map| drop(map)) }

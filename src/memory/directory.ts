@@ -1,0 +1,205 @@
+/**
+ * Directories of files that belong together, under one `manifest.json` that names, sizes and checksums them. They
+ * appear whole or not at all.
+ */
+import { createHash, randomBytes } from 'node:crypto'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { z } from 'zod'
+import { native } from '../native.ts'
+
+const manifestName = 'manifest.json'
+
+export type Format = 'aurochs-dataset' | 'aurochs-model'
+
+/** What every manifest says; each format adds its own. */
+export interface Manifest {
+  readonly format: Format
+  readonly version: number
+  /** By name: size, and CRC-32 (IEEE) in eight hexadecimal digits. */
+  readonly files: Readonly<Record<string, { readonly bytes: number; readonly crc32: string }>>
+}
+
+const manifestSchema: z.ZodType<Manifest> = z.looseObject({
+  format: z.enum(['aurochs-dataset', 'aurochs-model']),
+  version: z.int().positive(),
+  files: z.record(
+    z.string().refine(name => basename(name) === name && name !== '..', 'must be a plain file name'),
+    z.object({ bytes: z.int().nonnegative(), crc32: z.string().regex(/^[0-9a-f]{8}$/) }),
+  ),
+})
+
+const title: Record<Format, string> = { 'aurochs-dataset': 'dataset', 'aurochs-model': 'model' }
+const newestVersion: Record<Format, number> = { 'aurochs-dataset': 1, 'aurochs-model': 1 }
+
+export interface WriteOptions {
+  /** Take the place of what is at the target, if that is of the same format. Default: refuse. */
+  readonly replace?: boolean
+}
+
+/**
+ * Lets `write` fill a fresh directory beside `target`, adds the manifest made of what `write` returns and of the
+ * checksums of the files, waits until the disk has everything, and only then renames it to `target`. If anything
+ * fails, nothing remains.
+ *
+ * @returns the manifest
+ * @throws Error when `target` exists and may not be replaced, when the disk is full, and what `write` throws.
+ */
+export async function writeDirectory<Fields extends Pick<Manifest, 'format' | 'version'>>(
+  target: string,
+  write: (directory: string) => Promise<Fields>,
+  { replace = false }: WriteOptions = {},
+): Promise<Fields & Pick<Manifest, 'files'>> {
+  const place = resolve(target)
+  refuseToLose(place, replace)
+  await mkdir(dirname(place), { recursive: true })
+  const draft = beside(place, 'partial')
+  const discard = () => rmSync(draft, { recursive: true, force: true })
+  process.on('exit', discard)
+  try {
+    await mkdir(draft)
+    const fields = await write(draft)
+    const manifest = { ...fields, files: await checksums(draft) }
+    await writeFile(join(draft, manifestName), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true })
+    await syncDirectory(draft)
+    refuseToLose(place, replace, fields.format)
+    await swapIn(draft, place)
+    return manifest
+  } catch (error) {
+    throw (error as NodeJS.ErrnoException).code === 'ENOSPC'
+      ? new Error(`the disk is full: ${target} was not written; free some space or write to another disk`, {
+          cause: error,
+        })
+      : error
+  } finally {
+    process.off('exit', discard)
+    await rm(draft, { recursive: true, force: true })
+  }
+}
+
+/**
+ * Reads the manifest of `directory` and checks that all its files are there with their sizes. O(files).
+ *
+ * @throws Error saying which file is missing, of another size or of another format or version.
+ */
+export function openDirectory(directory: string, format: Format): Manifest {
+  if (!existsSync(directory)) throw new Error(`there is no ${title[format]} at ${directory}`)
+  const manifest = readManifest(directory)
+  if (!manifest) throw new Error(`${directory} is no ${title[format]} of Aurochs: it has no valid ${manifestName}`)
+  if (manifest.format !== format) {
+    throw new Error(`${directory} must be a ${title[format]}, but is a ${title[manifest.format]}`)
+  }
+  if (manifest.version > newestVersion[format]) {
+    throw new Error(
+      `${directory} is a ${title[format]} of version ${manifest.version}, and this Aurochs reads ` +
+        `up to ${newestVersion[format]}: update Aurochs`,
+    )
+  }
+  for (const [name, { bytes }] of Object.entries(manifest.files)) {
+    const file = join(directory, name)
+    const found = statSync(file, { throwIfNoEntry: false })?.size
+    if (found === undefined) throw new Error(`${file} is missing: the ${title[format]} must be made again`)
+    if (found !== bytes) {
+      throw new Error(
+        `${file} is damaged: expected ${bytes} bytes, got ${found}; the ${title[format]} must be made again`,
+      )
+    }
+  }
+  return manifest
+}
+
+/** Reads all files of `manifest` and compares checksums. @throws Error naming the first file that was altered. */
+export function verifyDirectory(directory: string, manifest: Manifest): void {
+  for (const [name, { crc32 }] of Object.entries(manifest.files)) {
+    const file = join(directory, name)
+    const found = hex(native.crc32(native.mapFile(file)))
+    if (found !== crc32) {
+      throw new Error(
+        `${file} is damaged: expected the checksum ${crc32}, got ${found}; the ${title[manifest.format]} must be made again`,
+      )
+    }
+  }
+}
+
+/** One short name for the contents of all files, equal for equal contents. */
+export function checksumOf({ files }: Pick<Manifest, 'files'>): string {
+  const lines = Object.entries(files).map(([name, { bytes, crc32 }]) => `${name} ${bytes} ${crc32}\n`)
+  return createHash('sha256').update(lines.sort().join('')).digest('hex').slice(0, 16)
+}
+
+function readManifest(directory: string): Manifest | undefined {
+  try {
+    return manifestSchema.parse(JSON.parse(readFileSync(join(directory, manifestName), 'utf8')))
+  } catch {
+    return undefined
+  }
+}
+
+/** Only an empty directory, or one of `format` where `replace` was asked for, may give way. */
+function refuseToLose(place: string, replace: boolean, format?: Format): void {
+  const found = statSync(place, { throwIfNoEntry: false })
+  if (!found || (found.isDirectory() && isEmpty(place))) return
+  if (!replace) throw new Error(`${place} exists: remove it, choose another place, or ask to replace it`)
+  const old = found.isDirectory() ? readManifest(place)?.format : undefined
+  if (!old) throw new Error(`${place} was not written by Aurochs, so it is not replaced: choose another place`)
+  if (format && old !== format) {
+    throw new Error(`${place} is a ${title[old]}, so no ${title[format]} takes its place: choose another place`)
+  }
+}
+
+/** Renames `draft` to `place`; what was there goes only after that. */
+async function swapIn(draft: string, place: string): Promise<void> {
+  const old = beside(place, 'old')
+  const occupied = existsSync(place) && !isEmpty(place)
+  if (occupied) await rename(place, old)
+  try {
+    await rename(draft, place)
+  } catch (error) {
+    if (occupied) await rename(old, place)
+    throw error
+  }
+  await syncDirectory(dirname(place))
+  await rm(old, { recursive: true, force: true })
+}
+
+async function checksums(directory: string): Promise<Manifest['files']> {
+  const files: Record<string, Manifest['files'][string]> = {}
+  for (const name of (await readdir(directory)).sort()) {
+    const file = await open(join(directory, name))
+    try {
+      files[name] = { bytes: (await file.stat()).size, crc32: hex(await crc32(file)) }
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+  }
+  return files
+}
+
+/** Reads in pieces rather than by map: pages of a map count as memory of this process for as long as it lives. */
+async function crc32(file: FileHandle): Promise<number> {
+  const piece = new Uint8Array(1 << 20)
+  for (let sum = 0; ; ) {
+    const { bytesRead } = await file.read(piece)
+    if (bytesRead === 0) return sum
+    sum = native.crc32(piece.subarray(0, bytesRead), sum)
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path)
+  await directory.sync().finally(() => directory.close())
+}
+
+function beside(place: string, purpose: string): string {
+  return join(dirname(place), `.${basename(place)}.${randomBytes(4).toString('hex')}.${purpose}`)
+}
+
+function isEmpty(directory: string): boolean {
+  return readdirSync(directory).length === 0
+}
+
+function hex(sum: number): string {
+  return sum.toString(16).padStart(8, '0')
+}

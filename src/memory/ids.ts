@@ -1,0 +1,146 @@
+/**
+ * The names that users and items have outside, by index. On disk a map is an Arrow IPC file of two columns: `id`
+ * (utf8 or int64) by index, and `order` (uint32), the indices sorted by id: integers by value, strings by their UTF-8
+ * bytes.
+ */
+import { writeFile } from 'node:fs/promises'
+import { type Data, Int64, makeData, makeVector, Table, tableFromIPC, tableToIPC, Utf8, Vector } from 'apache-arrow'
+import { native } from '../native.ts'
+
+/** An id as given: integers beyond ±2^53 are `bigint`s. */
+export type Id = string | number | bigint
+
+const lowest = -(2n ** 63n)
+const highest = 2n ** 63n - 1n
+
+/** Ids by index, and indices by id. Views one mapped file; nothing is copied but the ids that are asked for. */
+export class IdMap {
+  readonly size: number
+  readonly #ids: Strings | BigInt64Array
+  readonly #order: Uint32Array
+
+  /** @throws Error naming the file when it cannot be read or holds no id map. */
+  static open(path: string): IdMap {
+    const bytes = native.mapFile(path)
+    const broken = (why: string, cause?: unknown) => new Error(`${path} holds no id map: ${why}`, { cause })
+    let table: Table
+    try {
+      table = tableFromIPC(bytes)
+    } catch (cause) {
+      throw broken('it is no whole Arrow file', cause)
+    }
+    const [id, order] = ['id', 'order'].map(name => table.getChild(name)?.data)
+    if (!id || !order || id.length > 1 || order.length !== id.length)
+      throw broken('id and order must be two columns in one batch')
+    if (table.numRows === 0) return new IdMap(new BigInt64Array(0), new Uint32Array(0))
+    // Arrow pads its buffers: they are longer than the columns.
+    const [{ type, valueOffsets, values, length }] = id as [Data]
+    const places = order[0]!.values
+    if (!(places instanceof Uint32Array)) throw broken('order must be uint32')
+    if (type instanceof Utf8) return new IdMap(new Strings(valueOffsets, values), places.subarray(0, length))
+    if (values instanceof BigInt64Array) return new IdMap(values.subarray(0, length), places.subarray(0, length))
+    throw broken(`ids must be utf8 or int64, got ${type}`)
+  }
+
+  private constructor(ids: Strings | BigInt64Array, order: Uint32Array) {
+    this.#ids = ids
+    this.#order = order
+    this.size = order.length
+  }
+
+  get kind(): 'string' | 'integer' {
+    return this.#ids instanceof Strings ? 'string' : 'integer'
+  }
+
+  /** @throws RangeError when there is no such index. */
+  at(index: number): Id {
+    if (!(index >= 0 && index < this.size))
+      throw new RangeError(`index must be from 0 to ${this.size - 1}, got ${index}`)
+    if (this.#ids instanceof Strings) return this.#ids.at(index)
+    const id = this.#ids[index]!
+    return Number.isSafeInteger(Number(id)) ? Number(id) : id
+  }
+
+  /** The index of `id`, or -1. Digits in a string find an integer, an integer finds its digits. O(log size). */
+  indexOf(id: Id): number {
+    const compare = this.#ids instanceof Strings ? this.#ids.comparison(String(id)) : comparison(this.#ids, id)
+    if (!compare) return -1
+    for (let low = 0, high = this.size - 1; low <= high; ) {
+      const middle = (low + high) >>> 1
+      const index = this.#order[middle]!
+      const sign = compare(index)
+      if (sign === 0) return index
+      if (sign < 0) low = middle + 1
+      else high = middle - 1
+    }
+    return -1
+  }
+}
+
+/**
+ * Writes `ids` (distinct) to a new file at `path` and waits until the disk has it. `order` is the permutation that
+ * sorts them, where the caller knows it.
+ */
+export async function writeIds(path: string, ids: readonly Id[] | BigInt64Array, order?: Uint32Array): Promise<void> {
+  const columns = ids instanceof BigInt64Array || ids.every(id => typeof id !== 'string') ? integers(ids) : strings(ids)
+  const table = new Table({ id: columns.vector, order: makeVector(order ?? columns.sorted()) })
+  await writeFile(path, tableToIPC(table, 'file'), { flag: 'wx', flush: true })
+}
+
+/** Strings as Arrow keeps them: all bytes in one array, string `i` between offsets `i` and `i + 1`. */
+class Strings {
+  readonly #offsets: Int32Array
+  readonly #bytes: Buffer
+
+  constructor(offsets: Int32Array, bytes: Uint8Array) {
+    this.#offsets = offsets
+    this.#bytes = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  }
+
+  at(index: number): string {
+    return this.#bytes.toString('utf8', this.#offsets[index], this.#offsets[index + 1])
+  }
+
+  /** How the string at an index compares with `wanted`. None if `wanted` is not Unicode: no id is equal to it. */
+  comparison(wanted: string): ((index: number) => number) | undefined {
+    if (!wanted.isWellFormed()) return undefined
+    const bytes = Buffer.from(wanted)
+    return index => this.#bytes.compare(bytes, 0, bytes.length, this.#offsets[index], this.#offsets[index + 1])
+  }
+}
+
+/** How the integer at an index compares with `wanted`. None if that is no 64-bit integer. */
+function comparison(ids: BigInt64Array, wanted: Id): ((index: number) => number) | undefined {
+  if (typeof wanted === 'number' && !Number.isSafeInteger(wanted)) return undefined
+  if (typeof wanted === 'string' && !/^(0|-?[1-9]\d{0,18})$/.test(wanted)) return undefined
+  const value = BigInt(wanted)
+  if (value < lowest || value > highest) return undefined
+  return index => (ids[index]! < value ? -1 : ids[index]! > value ? 1 : 0)
+}
+
+function integers(ids: readonly Id[] | BigInt64Array): { vector: Vector<Int64>; sorted: () => Uint32Array } {
+  const data = ids instanceof BigInt64Array ? ids : BigInt64Array.from(ids, id => BigInt(id))
+  return {
+    vector: new Vector([makeData({ type: new Int64(), length: data.length, data })]),
+    sorted: () => Uint32Array.from(data.keys()).sort((a, b) => (data[a]! < data[b]! ? -1 : 1)),
+  }
+}
+
+function strings(ids: readonly Id[]): { vector: Vector<Utf8>; sorted: () => Uint32Array } {
+  const stray = ids.find(id => typeof id !== 'string')
+  if (stray !== undefined)
+    throw new TypeError(`ids must be all strings or all integers, got ${typeof stray} ${stray} too`)
+  const parts = ids.map(id => Buffer.from(id as string))
+  const valueOffsets = new Int32Array(parts.length + 1)
+  let length = 0
+  parts.forEach((part, index) => {
+    length += part.length
+    valueOffsets[index + 1] = length
+  })
+  if (length >= 2 ** 31) throw new RangeError(`all ids together must be shorter than 2 GiB, got ${length} bytes`)
+  const data = Buffer.concat(parts, length)
+  return {
+    vector: new Vector([makeData({ type: new Utf8(), length: ids.length, valueOffsets, data })]),
+    sorted: () => Uint32Array.from(parts.keys()).sort((a, b) => Buffer.compare(parts[a]!, parts[b]!)),
+  }
+}
