@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { z } from 'zod'
 
 /** One file a command: each exports a `Register`, listed in main.ts. */
 export type Register = (program: Command) => void
@@ -10,5 +11,43 @@ export class UsageError extends Error {
   constructor(message: string, exitCode = 2) {
     super(message)
     this.exitCode = exitCode
+  }
+}
+
+/**
+ * Checks what commander gathered, once; inside, the options are trusted.
+ *
+ * @throws UsageError naming the option.
+ */
+export function parseOptions<Schema extends z.ZodType>(schema: Schema, given: unknown): z.output<Schema> {
+  const { data, error } = schema.safeParse(given)
+  if (!error) return data as z.output<Schema>
+  const { path, message } = error.issues[0]!
+  const flag = String(path[0]).replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+  throw new UsageError(`--${flag} ${message}`)
+}
+
+/** An option's text as a whole number from `least` to `most`. */
+export function wholeNumber(least: number, most: number): z.ZodType<number, string> {
+  return z.string().transform((text, context) => {
+    const number = Number(text)
+    if (/^-?\d+$/.test(text) && number >= least && number <= most) return number
+    context.addIssue(`must be a whole number from ${least} to ${most}, got ${text}`)
+    return z.NEVER
+  })
+}
+
+/** Gathers the values of an option that may be given several times. */
+export function several(value: string, before: readonly string[] = []): string[] {
+  return [...before, value]
+}
+
+/** What an error that a caller can mend says, as the terminal shows it: functions throw `RangeError`s for those. */
+export function asUsage<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof RangeError) throw new UsageError(error.message)
+    throw error
   }
 }

@@ -61,7 +61,7 @@ export async function writeDirectory<Fields extends Pick<Manifest, 'format' | 'v
     await mkdir(draft)
     const fields = await write(draft)
     const manifest = { ...fields, files: await checksums(draft) }
-    await writeFile(join(draft, manifestName), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true })
+    await writeFile(join(draft, manifestName), sealed(manifest), { flush: true })
     await syncDirectory(draft)
     refuseToLose(place, replace, fields.format)
     await swapIn(draft, place)
@@ -109,16 +109,21 @@ export function openDirectory(directory: string, format: Format): Manifest {
   return manifest
 }
 
-/** Reads all files of `manifest` and compares checksums. @throws Error naming the first file that was altered. */
+/** Reads all files of `manifest`, itself too, and compares checksums. @throws Error naming the first altered file. */
 export function verifyDirectory(directory: string, manifest: Manifest): void {
+  const check = (name: string, expected: string, found: string) => {
+    if (found === expected) return
+    throw new Error(
+      `${join(directory, name)} is damaged: expected the checksum ${expected}, got ${found}; ` +
+        `the ${title[manifest.format]} must be made again`,
+    )
+  }
+  const text = readFileSync(join(directory, manifestName), 'utf8')
+  const [seal, sum] = sealPattern.exec(text) ?? []
+  if (!seal || !sum) check(manifestName, 'in its last line', 'none')
+  else check(manifestName, sum, hex(native.crc32(Buffer.from(text.slice(0, -seal.length)))))
   for (const [name, { crc32 }] of Object.entries(manifest.files)) {
-    const file = join(directory, name)
-    const found = hex(native.crc32(native.mapFile(file)))
-    if (found !== crc32) {
-      throw new Error(
-        `${file} is damaged: expected the checksum ${crc32}, got ${found}; the ${title[manifest.format]} must be made again`,
-      )
-    }
+    check(name, crc32, hex(native.crc32(native.mapFile(join(directory, name)))))
   }
 }
 
@@ -126,6 +131,14 @@ export function verifyDirectory(directory: string, manifest: Manifest): void {
 export function checksumOf({ files }: Pick<Manifest, 'files'>): string {
   const lines = Object.entries(files).map(([name, { bytes, crc32 }]) => `${name} ${bytes} ${crc32}\n`)
   return createHash('sha256').update(lines.sort().join('')).digest('hex').slice(0, 16)
+}
+
+/** The last line of a manifest: the checksum of all bytes before it. */
+const sealPattern = /,\n {2}"crc32": "([0-9a-f]{8})"\n\}\n$/
+
+function sealed(manifest: object): string {
+  const text = JSON.stringify(manifest, null, 2).slice(0, -'\n}'.length)
+  return `${text},\n  "crc32": "${hex(native.crc32(Buffer.from(text)))}"\n}\n`
 }
 
 function readManifest(directory: string): Manifest | undefined {

@@ -52,6 +52,11 @@ export class IdMap {
     return this.#ids instanceof Strings ? 'string' : 'integer'
   }
 
+  /** All indices, sorted by id: integers by value, strings by their UTF-8 bytes. */
+  get sorted(): Uint32Array {
+    return this.#order
+  }
+
   /** @throws RangeError when there is no such index. */
   at(index: number): Id {
     if (!(index >= 0 && index < this.size))

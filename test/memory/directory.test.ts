@@ -19,7 +19,7 @@ test('a directory appears whole, with parents, manifest and checksums', async ()
   expect(readdirSync(target).sort()).toEqual(['a', 'b', 'manifest.json'])
   // cbf43926 is the check value of CRC-32 in its catalogues.
   expect(manifest.files).toEqual({ a: { bytes: 0, crc32: '00000000' }, b: { bytes: 9, crc32: 'cbf43926' } })
-  expect(openDirectory(target, 'aurochs-dataset')).toEqual(manifest)
+  expect(openDirectory(target, 'aurochs-dataset')).toMatchObject(manifest)
   expect(manifest.note).toBe('ours')
   verifyDirectory(target, manifest)
   expect(statSync(target).mode & 0o777).toBe(0o777 & ~process.umask())
@@ -85,6 +85,25 @@ test('missing, cut and altered files are refused by name', async () => {
   expect(open).toThrow(`${join(target, 'b')} is damaged: expected 5 bytes, got 4`)
   rmSync(join(target, 'b'))
   expect(open).toThrow(`${join(target, 'b')} is missing`)
+})
+
+test('a manifest vouches for itself: changes that still parse are refused too', async () => {
+  const target = join(freshFolder(), 'data')
+  await writeDirectory(target, filled({ a: 'hello' }))
+  const manifest = join(target, 'manifest.json')
+  const text = readFileSync(manifest, 'utf8')
+  const open = () => verifyDirectory(target, openDirectory(target, 'aurochs-dataset'))
+  for (const altered of [
+    text.replace('"version": 1', '"version": 1, "users": 2'),
+    text.replace(/\n$/, ''),
+    `${text} `,
+  ]) {
+    expect(altered).not.toBe(text)
+    writeFileSync(manifest, altered)
+    expect(open).toThrow(`${manifest} is damaged: expected the checksum`)
+  }
+  writeFileSync(manifest, text)
+  open()
 })
 
 test('a manifest that cannot be is refused', async () => {
