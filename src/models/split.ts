@@ -94,9 +94,12 @@ function trainPart({ byUser, users, items, times }: Dataset, held: Uint8Array): 
   let to = 0
   userOrder.forEach((user, row) => {
     const [begin, end] = [Number(kept.indptr[user]), Number(kept.indptr[user + 1])]
-    const pairs = Uint32Array.from({ length: end - begin }, (_, at) => begin + at)
-    for (const pair of pairs.sort((a, b) => itemPlace[kept.indices[a]!]! - itemPlace[kept.indices[b]!]!)) {
-      indices[to] = itemPlace[kept.indices[pair]!]!
+    // One number a pair, new item first, then the pair's place in the row: numbers sort without a comparison in JavaScript.
+    const keys = new Float64Array(end - begin)
+    for (let at = 0; at < keys.length; at++) keys[at] = itemPlace[kept.indices[begin + at]!]! * kept.columns + at
+    for (const key of keys.sort()) {
+      const pair = begin + (key % kept.columns)
+      indices[to] = Math.floor(key / kept.columns)
       weights[to] = kept.weights[pair]!
       if (newTimes) newTimes[to] = keptTimes![pair]!
       to++
