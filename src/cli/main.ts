@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { Command } from 'commander'
+import { Command, CommanderError } from 'commander'
 import { type Register, UsageError } from './command.ts'
 
 const commands: readonly Register[] = []
@@ -10,11 +10,16 @@ const program = new Command('aurochs')
   .description('Learns recommendations on all cores and streams them live.')
   .version(version)
   .showHelpAfterError('(add --help for the options)')
+  .exitOverride()
 for (const register of commands) register(program)
 
 try {
   await program.parseAsync()
 } catch (error) {
+  if (error instanceof CommanderError) {
+    // It has said what was wrong, or what was asked: help and the version are no mistake.
+    process.exit(error.exitCode === 0 ? 0 : 2)
+  }
   // Only the message: a person at a terminal has no use for our stack. AUROCHS_TRACE=1 shows it to its developers.
   process.stderr.write(`aurochs: ${error instanceof Error ? error.message : error}\n`)
   if (process.env.AUROCHS_TRACE && error instanceof Error) process.stderr.write(`${error.stack}\n`)
