@@ -1,0 +1,13 @@
+/** Aurochs as a library: what this module exports is public, all else may change. */
+export type { Csr } from './memory/csr.ts'
+export { Dataset, type DatasetManifest, type DatasetParts, writeDataset } from './memory/dataset.ts'
+export { type Id, IdMap } from './memory/ids.ts'
+export { type Evaluation, evaluate } from './models/evaluate.ts'
+export { type HeldOut, heldOut, type Pairs, type Training } from './models/held-out.ts'
+export { type Metric, parseMetrics } from './models/metrics.ts'
+export { Model, type ModelManifest, type ModelParts, saveModel } from './models/model.ts'
+export { popularRanker } from './models/popular.ts'
+export { NONE, type Ranker } from './models/ranker.ts'
+export { parseSplit, type Split, splitDataset } from './models/split.ts'
+export { Pool, type PoolOptions } from './parallel/pool.ts'
+export { directions } from './rank/directions.ts'
