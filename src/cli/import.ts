@@ -1,0 +1,119 @@
+import { SingleBar } from 'cli-progress'
+import { Option } from 'commander'
+import { timeUnits } from '../ingest/columns.ts'
+import { type ImportOptions, importDataset } from '../ingest/import.ts'
+import { duplicates } from '../ingest/pairs.ts'
+import type { ProgressListener } from '../ingest/progress.ts'
+import { formats } from '../ingest/source.ts'
+import type { DatasetManifest } from '../memory/dataset.ts'
+import { type Register, UsageError } from './command.ts'
+import { interruptible } from './interrupt.ts'
+
+interface Flags extends Omit<ImportOptions, 'sources' | 'minUser' | 'minItem' | 'threads'> {
+  readonly minUser: string
+  readonly minItem: string
+  readonly threads?: string
+  readonly json?: boolean
+}
+
+const examples = `
+A SOURCE is a file or a glob in quotes: CSV, TSV, NDJSON or Parquet, text also as .gz and .zst. Examples:
+
+  aurochs import 'plays/*.csv.gz' --user listener --item song --time at --out plays
+  aurochs import reads.parquet --user user --item item --weight w --out reads \\
+    --query 'select "user", item, 1 + ln(count(*)) as w from source group by all'
+
+Ids stay what they are: in text files they are integers only if every one is written as an integer is (7, not 007).
+With --query, DuckDB has guessed the types of text files before: cast where that matters.
+Users with fewer than --min-user distinct items go, and items with fewer than --min-item distinct users, over and over
+until all that remain have as many of those that remain (the k-core).`
+
+export const register: Register = program => {
+  program
+    .command('import')
+    .description('make a dataset of interaction files')
+    .argument('[SOURCE...]', 'files, or globs in quotes; may be left out if --query names its own')
+    .requiredOption('--user <column>', 'column of user ids')
+    .requiredOption('--item <column>', 'column of item ids')
+    .option('--weight <column>', 'column of weights, finite and 0 or more (default: each row weighs 1)')
+    .option('--time <column>', 'column of times: timestamps, dates, ISO 8601 text, or numbers since 1970')
+    .requiredOption('--out <directory>', 'where the dataset goes')
+    .option('--query <sql>', "SQL of DuckDB whose rows are taken; in it, 'source' stands for all rows of SOURCE")
+    .addOption(new Option('--duplicates <how>', 'what many rows of one pair weigh').choices(duplicates).default('sum'))
+    .option('--min-user <n>', 'leave out users with fewer distinct items', '1')
+    .option('--min-item <n>', 'leave out items with fewer distinct users', '1')
+    .addOption(new Option('--format <name>', 'format of the files (default: by their names)').choices(formats))
+    .addOption(new Option('--time-unit <unit>', 'unit of times that are numbers').choices(timeUnits).default('auto'))
+    .option('--memory <size>', 'what may be used before spilling to disk (default: 2GiB, or half of what is free)')
+    .option('--threads <n>', 'threads that read (default: as many as the machine runs at once)')
+    .option('--replace', 'take the place of a dataset that is there')
+    .option('--json', 'print the manifest as one line of JSON')
+    .addHelpText('after', examples)
+    .action(run)
+}
+
+async function run(sources: string[], { json = false, minUser, minItem, threads, ...flags }: Flags): Promise<void> {
+  const bar = progressBar()
+  const begun = performance.now()
+  try {
+    const manifest = await interruptible(signal =>
+      importDataset({
+        ...flags,
+        ...(threads !== undefined && { threads: whole('--threads', threads) }),
+        minUser: whole('--min-user', minUser),
+        minItem: whole('--min-item', minItem),
+        sources,
+        signal,
+        onProgress: bar.show,
+      }),
+    )
+    bar.stop()
+    if (json) process.stdout.write(`${JSON.stringify(manifest)}\n`)
+    else process.stdout.write(`${summary(flags.out, manifest, (performance.now() - begun) / 1000)}\n`)
+  } catch (error) {
+    // What the import says of its own options; its other errors are about the data.
+    throw error instanceof TypeError ? new UsageError(error.message) : error
+  } finally {
+    bar.stop()
+  }
+}
+
+function whole(flag: string, given: string): number {
+  if (/^\d{1,9}$/.test(given) && Number(given) > 0) return Number(given)
+  throw new UsageError(`${flag} must be a whole number from 1 on, got ${given}`)
+}
+
+/** On a terminal: how far it is, rows and rows a second, time left. Elsewhere nothing. */
+function progressBar(): { show: ProgressListener; stop: () => void } {
+  const bar = new SingleBar({
+    format: '{bar} {percentage} % | {stage} {rows}| {left}',
+    barsize: 24,
+    hideCursor: true,
+    clearOnComplete: true,
+    noTTYOutput: false,
+  })
+  const begun = performance.now()
+  bar.start(100, 0, { stage: 'looking at the source', rows: '', left: '' })
+  const show: ProgressListener = ({ stage, done, rows }) => {
+    const seconds = (performance.now() - begun) / 1000
+    const left = done > 0.02 ? `${Math.ceil((seconds * (1 - done)) / done)} s left` : ''
+    const rate = rows && `${millions(rows.done)} of ${millions(rows.total)} rows, ${millions(rows.done / seconds)}/s `
+    bar.update(Math.floor(done * 100), { stage, rows: rate ?? '', left })
+  }
+  return { show, stop: () => bar.stop() }
+}
+
+function summary(out: string, { users, items, pairs, source }: DatasetManifest, seconds: number): string {
+  const { rows = 0, weightless = 0 } = source as { rows?: number; weightless?: number }
+  const took = `${count(rows)} rows in ${seconds.toFixed(1)} s, ${millions(rows / seconds)} rows/s`
+  const left = weightless ? `; ${count(weightless)} pairs weigh 0 and were left out` : ''
+  return `${out}: ${count(users)} users, ${count(items)} items, ${count(pairs)} pairs (${took}${left})`
+}
+
+function count(n: number): string {
+  return n.toLocaleString('en')
+}
+
+function millions(n: number): string {
+  return n < 1e5 ? count(Math.round(n)) : `${(n / 1e6).toFixed(1)}M`
+}
