@@ -1,4 +1,6 @@
 /** Aurochs as a library: what this module exports is public, all else may change. */
+export { type ImportOptions, importDataset } from './ingest/import.ts'
+export type { ImportProgress } from './ingest/progress.ts'
 export type { Csr } from './memory/csr.ts'
 export { Dataset, type DatasetManifest, type DatasetParts, writeDataset } from './memory/dataset.ts'
 export { type Id, IdMap } from './memory/ids.ts'

@@ -71,8 +71,8 @@ async function run(sources: string[], { json = false, minUser, minItem, threads,
     if (json) process.stdout.write(`${JSON.stringify(manifest)}\n`)
     else process.stdout.write(`${summary(flags.out, manifest, (performance.now() - begun) / 1000)}\n`)
   } catch (error) {
-    // What the import says of its own options; its other errors are about the data.
-    throw error instanceof TypeError ? new UsageError(error.message) : error
+    // Mistakes in what was asked; other errors are about the data or the disk.
+    throw error instanceof TypeError || error instanceof RangeError ? new UsageError(error.message) : error
   } finally {
     bar.stop()
   }

@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { type Register, UsageError } from './command.ts'
+import { register as importFiles } from './import.ts'
 
-const commands: readonly Register[] = []
+const commands: readonly Register[] = [importFiles]
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 const program = new Command('aurochs')

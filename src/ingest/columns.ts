@@ -24,27 +24,29 @@ export interface Reading {
 /**
  * How the column `name` of `table` is read as `role`.
  *
- * @throws Error when there is no such column, more than one, or its type does not fit.
+ * @throws RangeError when there is no such column or its type does not fit.
  */
 export function readingOf(table: Table, role: Role, name: string, unit: TimeUnit): Reading {
   const column = columnNamed(table.columns, name)
   const place = table.files[0] ?? 'the query'
-  if (!column) throw new Error(missing(table, role, name, place))
+  if (!column) throw new RangeError(missing(table, role, name, place))
   const isText = table.format === 'csv' || table.format === 'json'
   const how =
     role === 'weight' ? weight(column, isText) : role === 'time' ? time(column, isText, unit) : id(column, table)
-  if (typeof how !== 'string') return { column: column.name, ...how }
-  throw new Error(`${place}, column ${identifier(column.name)}: ${how}, got ${column.type}`)
+  if ('value' in how) return { column: column.name, ...how }
+  const { expected, remedy } = how
+  throw new RangeError(
+    `${place}, column ${identifier(column.name)}: expected ${expected}, got ${column.type}; ${remedy}`,
+  )
 }
 
 function missing({ format, columns }: Table, role: Role, name: string, place: string): string {
-  const noHeader = format === 'csv' && columns.every(column => /^column\d+$/.test(column.name))
-  const hint = noHeader ? '. The file seems to have no header: name its columns by position, the first is column0' : ''
+  const hint = format === 'csv' ? '. If it has no header, name columns by position, from column0 on' : ''
   return `${place} has no column ${identifier(name)} for --${role}, only ${listed(columns)}${hint}`
 }
 
-/** A reading but for its column, or what the type should have been. */
-type How = Omit<Reading, 'column'> | string
+/** A reading but for its column, or what its type should have been. */
+type How = Omit<Reading, 'column'> | { readonly expected: string; readonly remedy: string }
 
 const integers = /^(TINYINT|SMALLINT|INTEGER|BIGINT|UTINYINT|USMALLINT|UINTEGER)$/
 const wideIntegers = /^(UBIGINT|HUGEINT|UHUGEINT|DECIMAL\(\d+,0\))$/
@@ -69,13 +71,16 @@ function id({ name, type }: Column, { format }: Table): How {
   if (integers.test(type)) return reading('integer')
   if (wideIntegers.test(type)) return reading('text')
   if (strings.test(type)) return reading('string')
-  return `ids must be strings or integers; make them so by --query, as in "select ${raw}::bigint as ${raw}, … from source"`
+  return {
+    expected: 'strings or integers as ids',
+    remedy: `make them so by --query, as in 'select * replace (${raw}::bigint as ${raw}) from source'`,
+  }
 }
 
 function weight({ name, type }: Column, isText: boolean): How {
   const raw = identifier(name)
   const numeric = integers.test(type) || wideIntegers.test(type) || fractions.test(type)
-  if (!isText && !numeric) return 'weights must be numbers'
+  if (!isText && !numeric) return { expected: 'numbers as weights', remedy: 'make them so by --query' }
   const value = isText ? `try_cast(${raw} as double)` : `${raw}::double`
   return {
     value,
@@ -92,7 +97,7 @@ function time({ name, type }: Column, isText: boolean, unit: TimeUnit): How {
   else if (dates.test(type)) value = `epoch_ms(${raw})`
   else if (integers.test(type) || wideIntegers.test(type) || fractions.test(type)) value = epoch(`${raw}::double`, unit)
   else if (type === 'VARCHAR') return time({ name, type }, true, unit)
-  else return 'times must be timestamps, dates, numbers or text'
+  else return { expected: 'timestamps, dates, numbers or text as times', remedy: 'make them so by --query' }
   const expected = 'a time such as 2024-05-31T18:30:00Z or a number since 1970'
   return { value, isFaulty: `${value} is null`, expected }
 }

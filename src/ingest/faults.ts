@@ -2,9 +2,7 @@
 import { anyFaulty, complaint, type Reading } from './columns.ts'
 import { type Database, literal } from './database.ts'
 import type { Table } from './source.ts'
-
-/** What the import throws when the rows of a source cannot be used: the message names file, row and column. */
-export class SourceError extends Error {}
+import { retold, SourceError } from './source-error.ts'
 
 /** A table and how its columns are read. */
 export interface Reader {
@@ -26,9 +24,9 @@ export function guarded(value: string, readings: readonly Reading[]): string {
 
 /** What to tell people of `error`, with which reading failed. */
 export async function explained(db: Database, readers: readonly Reader[], error: unknown): Promise<unknown> {
-  if (!(error instanceof Error)) return error
-  if (error.message.includes(mark)) return (await firstFault(db, readers)) ?? vanished()
-  return new SourceError(brief(error.message), { cause: error })
+  if (error instanceof SourceError) return error
+  if (error instanceof Error && error.message.includes(mark)) return (await firstFault(db, readers)) ?? vanished()
+  return retold(error)
 }
 
 async function firstFault(db: Database, readers: readonly Reader[]): Promise<SourceError | undefined> {
@@ -52,16 +50,4 @@ async function firstFault(db: Database, readers: readonly Reader[]): Promise<Sou
 
 function vanished(): SourceError {
   return new SourceError('a row could not be used, but was gone when looked for again: did a file change meanwhile?')
-}
-
-/** DuckDB's message without its advice on how to call DuckDB, and with the file in front. */
-function brief(message: string): string {
-  const file = /^\s*file = (.*)$/m.exec(message)?.[1]
-  const [first = message] = message.split(/\n\s*(?:Possible|\n|LINE \d)/)
-  const line = /CSV Error on Line: (\d+)\s*/.exec(first)
-  const said = first
-    .replace(/^[\w ]+ Error: /, '')
-    .replace(/CSV Error on Line: \d+\s*/, '')
-    .replace(/\s*\n\s*/g, '; ')
-  return [file, line && `line ${line[1]}`, said.trim()].filter(Boolean).join(', ')
 }

@@ -86,8 +86,9 @@ export interface ImportOptions {
 /**
  * Imports interactions into a new dataset at `options.out` and gives its manifest.
  *
- * @throws TypeError when the options cannot be; SourceError when rows of the source cannot be used: it names file, row
- * and column; Error when a file or column is missing, nothing is left, or the disk is full. Nothing remains on disk.
+ * @throws TypeError or RangeError when the options cannot be, a file or a column is not there, or its type does not
+ * fit; SourceError when the source cannot be used: it names file, row and column; Error when the disk is full or `out`
+ * exists. Nothing then remains on disk.
  */
 export async function importDataset(options: ImportOptions): Promise<DatasetManifest> {
   const parsed = optionsSchema.safeParse(options)

@@ -8,8 +8,9 @@
  */
 import type { Reading } from './columns.ts'
 import type { Database } from './database.ts'
-import { guarded, type Reader, SourceError } from './faults.ts'
+import { guarded, type Reader } from './faults.ts'
 import type { Progress } from './progress.ts'
+import { SourceError } from './source-error.ts'
 
 export const duplicates = ['sum', 'last', 'max', 'count'] as const
 export type Duplicates = (typeof duplicates)[number]
@@ -64,8 +65,11 @@ function select(reader: Reader, readers: readonly Reader[], source: number | und
 }
 
 /** Leaves pairs of no weight out. Gives their number. */
-export function dropWeightless(db: Database): Promise<number> {
-  return db.run('delete from pairs where w::float = 0')
+export async function dropWeightless(db: Database): Promise<number> {
+  const dropped = await db.run('delete from pairs where w::float = 0')
+  const [left] = dropped ? await db.rows('select 1 from pairs limit 1') : [true]
+  if (!left) throw new SourceError(`all ${dropped} pairs weigh 0: nothing is left`)
+  return dropped
 }
 
 /**
@@ -101,7 +105,7 @@ export async function number(
   )
   if (!counts?.pairs) {
     throw new SourceError(
-      `no pair is left: with at least ${minUser} items a user and ${minItem} users an item none is; ask for fewer`,
+      `no pair is left: there are no users and items with at least ${minUser} and ${minItem} of each other; ask for fewer`,
     )
   }
   return counts

@@ -1,6 +1,7 @@
 /** What there is to read: files that are alike form one table, and so does a query. */
 import { statSync } from 'node:fs'
 import { type Database, identifier, literal } from './database.ts'
+import { retold, SourceError } from './source-error.ts'
 
 export interface Column {
   readonly name: string
@@ -35,19 +36,20 @@ const endings: readonly [RegExp, Format][] = [
 /**
  * The files that `sources` name, which may have globs, sorted within each. A name that exists as it stands is no glob.
  *
- * @throws Error naming the source that leads to no file or to something else than a file.
+ * @throws RangeError naming the source that leads to no file, SourceError naming the file that is empty.
  */
 export async function findFiles(db: Database, sources: readonly string[]): Promise<string[]> {
   const files: string[] = []
   for (const source of sources) {
-    if (/^\w+:\/\//.test(source)) throw new Error(`${source} is not on this machine: download it first`)
+    if (/^\w+:\/\//.test(source)) throw new RangeError(`${source} is not on this machine: download it first`)
     const found = statSync(source, { throwIfNoEntry: false })
-    if (found?.isDirectory()) throw new Error(`${source} is a directory: name its files, as in '${source}/*.parquet'`)
+    if (found?.isDirectory())
+      throw new RangeError(`${source} is a directory: name its files, as in '${source}/*.parquet'`)
     if (found) files.push(source)
     else files.push(...(await glob(db, source)))
   }
   for (const file of files) {
-    if (statSync(file).size === 0) throw new Error(`${file} is empty`)
+    if (statSync(file).size === 0) throw new SourceError(`${file} is empty`)
   }
   return files
 }
@@ -57,7 +59,9 @@ export async function tablesOf(db: Database, files: readonly string[], options: 
   const tables = new Map<string, Table>()
   for (const file of files) {
     const format = options.format ?? endings.find(([ending]) => ending.test(file))?.[1] ?? 'csv'
-    const { from, columns } = await inspectors[format](db, file, options.needed)
+    const { from, columns } = await inspectors[format](db, file, options.needed).catch(error => {
+      throw retold(error, file)
+    })
     const key = JSON.stringify([format, columns, from([''], options.needed)])
     tables.set(key, { format, columns, from, files: [...(tables.get(key)?.files ?? []), file] })
   }
@@ -73,7 +77,9 @@ export async function tableOfQuery(db: Database, query: string, files: readonly 
   }
   // On lines of its own: the query may end in a comment.
   const sql = `(\n${query.replace(/;\s*$/, '')}\n)`
-  const columns = await describe(db, sql)
+  const columns = await describe(db, sql).catch(error => {
+    throw retold(error, 'the query')
+  })
   return { format: 'query', files: [], columns, from: () => sql } satisfies Table
 }
 
@@ -98,19 +104,8 @@ interface Dialect {
  * DuckDB's guess of where the header is can be wrong in files that are all text; we know which columns must be there.
  */
 async function inspectCsv(db: Database, file: string, needed: readonly string[]): Promise<Inspection> {
-  const guesses = ['', ', header = true', ...[',', '\t', ';', '|'].map(d => `, header = true, delim = ${literal(d)}`)]
-  let dialect: Dialect | undefined
-  for (const guess of guesses) {
-    const guessed = await sniff(db, file, guess).catch(error => {
-      if (dialect) return undefined
-      throw error
-    })
-    const columns = guessed?.Columns ?? []
-    const complete = needed.every(name => columnNamed(columns, name))
-    if (complete || !dialect) dialect = guessed
-    if (complete) break
-  }
-  const { Delimiter, Quote, Escape, Comment, SkipRows, HasHeader, Columns } = dialect!
+  const dialect = await dialectWith(db, file, needed)
+  const { Delimiter, Quote, Escape, Comment, SkipRows, HasHeader, Columns } = dialect
   const given = (value: string) => (value === '(empty)' ? '' : value)
   // The guess is made from the first rows; quotes may first come later.
   const quote = given(Quote) || (/[,;]/.test(Delimiter) ? '"' : '')
@@ -119,13 +114,45 @@ async function inspectCsv(db: Database, file: string, needed: readonly string[])
     `auto_detect = false, header = ${HasHeader}, skip = ${SkipRows}, columns = {${types.join(', ')}}`,
     `delim = ${literal(Delimiter)}, quote = ${literal(quote)}, escape = ${literal(given(Escape) || quote)}`,
     `comment = ${literal(given(Comment))}`,
-  ]
-  return { columns: Columns, from: files => `read_csv(${list(files)}, ${settings.join(', ')})` }
+  ].join(', ')
+  if (HasHeader && needed.some(name => columnNamed(Columns, `${name}_1`))) await refuseTwins(db, file, settings, needed)
+  return { columns: Columns, from: files => `read_csv(${list(files)}, ${settings})` }
 }
 
-async function sniff(db: Database, file: string, guess: string): Promise<Dialect | undefined> {
+/** The first dialect, from DuckDB's own guess on, by which the columns `needed` are there; else its own guess. */
+async function dialectWith(db: Database, file: string, needed: readonly string[]): Promise<Dialect> {
+  const isHeaderless = needed.length > 0 && needed.every(name => /^column\d+$/.test(name))
+  // Fields may differ in number: the read itself will then say where.
+  const separated = [',', '\t', ';', '|'].map(d => `, header = true, delim = ${literal(d)}, ignore_errors = true`)
+  const first = await sniff(db, file, isHeaderless ? ', header = false' : '')
+  if (hasAll(first, needed)) return first
+  for (const guess of [', header = true', ...separated]) {
+    const guessed = await sniff(db, file, guess).catch(() => undefined)
+    if (guessed && hasAll(guessed, needed)) return guessed
+  }
+  return first
+}
+
+function hasAll({ Columns }: Dialect, needed: readonly string[]): boolean {
+  return needed.every(name => columnNamed(Columns, name))
+}
+
+async function sniff(db: Database, file: string, guess: string): Promise<Dialect> {
   const [dialect] = await db.rows<Dialect>(`from sniff_csv(${pattern(file)}${guess})`)
-  return dialect
+  return dialect!
+}
+
+/** DuckDB tells columns of one name apart by numbers; which was meant we cannot know. */
+async function refuseTwins(db: Database, file: string, settings: string, needed: readonly string[]): Promise<void> {
+  const [header = {}] = await db.rows<Record<string, string>>(
+    `from read_csv(${pattern(file)}, ${settings.replace('header = true', 'header = false')}) limit 1`,
+  )
+  for (const name of needed) {
+    const twins = Object.values(header).filter(title => title?.toLowerCase() === name.toLowerCase())
+    if (twins.length > 1 && twins.filter(title => title === name).length !== 1) {
+      throw new SourceError(`${file} has ${twins.length} columns ${identifier(name)}: rename them so that they differ`)
+    }
+  }
 }
 
 /** As of CSV, the columns are read as text; what is no column in one line or another is null there. */
@@ -176,7 +203,7 @@ export function listed(columns: readonly Column[]): string {
 
 async function glob(db: Database, source: string): Promise<string[]> {
   const found = await db.rows<{ file: string }>(`select file from glob(${literal(source)}) order by file`)
-  if (found.length === 0) throw new Error(`there is no file ${source}`)
+  if (found.length === 0) throw new RangeError(`there is no file ${source}`)
   return found.map(({ file }) => file)
 }
 
