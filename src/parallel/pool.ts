@@ -3,7 +3,12 @@ import { Piscina } from 'piscina'
 
 /** What a worker is asked to do: call the export `name` of `module` with `args`. */
 export interface Job {
-  /** URL of the module, made with {@link jobs}. */
+  /** A shared counter at 0, from which the workers of a phase take their chunks. */
+export function chunkCounter(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+}
+
+/** URL of the module, made with {@link jobs}. */
   readonly module: string
   readonly name: string
   readonly args: unknown
@@ -49,9 +54,10 @@ export class Pool {
    * Runs the same job on every worker at once, each with the same `args` and `next`, a shared counter that starts at
    * 0: a kernel takes its next chunk of rows from it until there is none. Nobody may read what a phase writes before
    * the promise is fulfilled; if one worker fails, the phase still waits for the others and then fails.
+   *
+   * @param next a counter of the caller's, to watch how far the phase has come
    */
-  async phase<Result>(module: string, name: string, args: object): Promise<Result[]> {
-    const next = new Int32Array(new SharedArrayBuffer(4))
+  async phase<Result>(module: string, name: string, args: object, next = chunkCounter()): Promise<Result[]> {
     const calls = Array.from({ length: this.threads }, () => this.run<Result>(module, name, { ...args, next }))
     const settled = await Promise.allSettled(calls)
     return settled.map(result => {
@@ -63,6 +69,11 @@ export class Pool {
   close(): Promise<void> {
     return this.#piscina.close()
   }
+}
+
+/** A shared counter at 0, from which the workers of a phase take their chunks. */
+export function chunkCounter(): Int32Array {
+  return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
 }
 
 /** URL of the module `path` beside the caller's, whether it runs as source or compiled. */

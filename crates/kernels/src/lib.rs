@@ -3,4 +3,10 @@
 //! Matrices are flat `&[f32]` slices, row-major. Factor matrices in training have a *stride* that is a multiple of
 //! [`simd::BLOCK`], with zeros in the padding, so that no kernel needs a tail loop for odd ranks.
 
+pub mod als;
+pub mod basis;
+pub mod csr;
+pub mod matmul;
+pub mod scratch;
 pub mod simd;
+pub mod start;

@@ -1,0 +1,198 @@
+//! The phases of alternating least squares. Each call takes chunks of rows from the shared counter until there is none.
+
+use crate::views::{Chunks, OwnedRows, finite_option};
+use aurochs_kernels::als::{HalfStep, Objective, Scratch, Solver};
+use aurochs_kernels::csr::Csr;
+use aurochs_kernels::scratch::Floats;
+use aurochs_kernels::simd::{Simd, stride};
+use aurochs_kernels::{basis, matmul, start};
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+
+/// Rows of a factor matrix, (rows × stride) with the stride that `factorStride` gives, in chunks of `chunkRows` rows.
+#[napi(object, object_to_js = false)]
+pub struct RowPhase {
+    pub factors: Float32Array,
+    pub rank: u32,
+    pub chunk_rows: u32,
+    /// The chunk counter: one cell.
+    pub next: Int32Array,
+    /// `avx512`, `avx2`, `neon` or `plain`; the widest when absent.
+    pub simd: Option<String>,
+}
+
+/// Floats from one row of a factor matrix in training to the next: `rank` rounded up to whole cache lines.
+#[napi]
+pub fn factor_stride(rank: u32) -> u32 {
+    stride(rank as usize) as u32
+}
+
+/// Fills the factors with normal deviates. The same `seed` gives the same matrix for any chunks.
+#[napi]
+pub fn start_factors(phase: RowPhase, deviation: f64, seed: u32) -> Result<()> {
+    let (rank, stride) = (phase.rank as usize, stride(phase.rank as usize));
+    let mut factors = OwnedRows::new(&phase.factors, stride)?;
+    let chunks = Chunks::even(factors.rows(), phase.chunk_rows, &phase.next)?;
+    while let Some((_, rows)) = chunks.take() {
+        let first = rows.start;
+        // SAFETY: the counter gave these rows to this call alone.
+        let own = unsafe { factors.rows_mut(rows) };
+        start::fill_normal(own, stride, rank, first, deviation as f32, u64::from(seed));
+    }
+    Ok(())
+}
+
+/// Writes to `partials` the Gramian (upper triangle, stride × stride) of each chunk of rows.
+#[napi]
+pub fn partial_gramians(phase: RowPhase, partials: Float32Array) -> Result<()> {
+    let stride = stride(phase.rank as usize);
+    let factors = OwnedRows::new(&phase.factors, stride)?;
+    let chunks = Chunks::even(factors.rows(), phase.chunk_rows, &phase.next)?;
+    let mut partials = OwnedRows::new(&partials, stride * stride)?;
+    if partials.rows() < chunks.len() {
+        return Err(Error::from_reason(format!("{} partial Gramians for {} chunks", partials.rows(), chunks.len())));
+    }
+    let simd = instructions(&phase.simd)?;
+    while let Some((chunk, rows)) = chunks.take() {
+        // SAFETY: the counter gave this chunk, and so this partial, to this call alone; nobody writes the factors.
+        let (partial, rows) = unsafe { (partials.rows_mut(chunk..chunk + 1), factors.rows_ref(rows)) };
+        partial.fill(0.0);
+        matmul::add_gram(rows, stride, partial, simd);
+    }
+    Ok(())
+}
+
+/// Sums partial Gramians and writes their eigenvectors to `vectors` (stride × stride, one a column) and eigenvalues to
+/// `values` (stride), largest first.
+#[napi]
+pub fn eigenbasis(partials: &[f32], rank: u32, mut vectors: Float32Array, mut values: Float64Array) -> Result<()> {
+    // SAFETY: only the thread that runs the training calls this, between phases.
+    let (vectors, values) = unsafe { (vectors.as_mut(), values.as_mut()) };
+    basis::eigenbasis(partials, rank as usize, vectors, values).map_err(Error::from_reason)
+}
+
+/// Turns the factors by `vectors` (stride × stride), in place.
+#[napi]
+pub fn turn_factors(phase: RowPhase, vectors: Float32Array) -> Result<()> {
+    let stride = stride(phase.rank as usize);
+    let mut factors = OwnedRows::new(&phase.factors, stride)?;
+    let chunks = Chunks::even(factors.rows(), phase.chunk_rows, &phase.next)?;
+    let simd = instructions(&phase.simd)?;
+    let mut scratch = Floats::default();
+    while let Some((_, rows)) = chunks.take() {
+        // SAFETY: the counter gave these rows to this call alone.
+        let own = unsafe { factors.rows_mut(rows) };
+        matmul::turn(own, stride, &vectors, &mut scratch, simd);
+    }
+    Ok(())
+}
+
+/// What is minimised; see `aurochs_kernels::als::Objective`.
+#[napi(object, object_to_js = false)]
+pub struct AlsObjective {
+    pub unobserved: f64,
+    pub alpha: f64,
+    pub weight_offset: f64,
+    pub target_offset: f64,
+    pub regularization: f64,
+    pub frequency_exponent: f64,
+}
+
+/// Entries of a sparse matrix, the fixed side that they point into, and what is minimised.
+#[napi(object, object_to_js = false)]
+pub struct AlsHalfStep {
+    pub indptr: BigUint64Array,
+    pub indices: Uint32Array,
+    pub weights: Float32Array,
+    /// (columns × `fixedStride`), in the eigenbasis of its Gramian.
+    pub fixed: Float32Array,
+    pub fixed_stride: u32,
+    /// Eigenvalues of the Gramian of `fixed`: `rank` of them.
+    pub spectrum: Float64Array,
+    pub objective: AlsObjective,
+    /// Conjugate-gradient steps a row; exact solutions when absent.
+    pub steps: Option<u32>,
+    pub simd: Option<String>,
+}
+
+impl AlsHalfStep {
+    fn kernel(&self) -> Result<HalfStep<'_>> {
+        let o = &self.objective;
+        Ok(HalfStep {
+            likes: Csr { indptr: &self.indptr, indices: &self.indices, weights: &self.weights },
+            fixed: &self.fixed,
+            fixed_stride: self.fixed_stride as usize,
+            spectrum: &self.spectrum,
+            objective: Objective {
+                unobserved: finite_option("unobserved", o.unobserved)?,
+                alpha: finite_option("alpha", o.alpha)?,
+                weight_offset: finite_option("weightOffset", o.weight_offset)?,
+                target_offset: finite_option("targetOffset", o.target_offset)?,
+                regularization: finite_option("regularization", o.regularization)?,
+                frequency_exponent: finite_option("frequencyExponent", o.frequency_exponent)?,
+            },
+            solver: self.steps.map_or(Solver::Exact, |steps| Solver::Steps(steps as usize)),
+        })
+    }
+}
+
+/// Solves the rows of one side: `out` (rows × stride) holds the last solutions and gets the new ones.
+///
+/// Chunk c is rows `bounds[c]..bounds[c + 1]`; its part of the loss goes to `energies[2c]`, and what of that is the
+/// rows' own regularisation to `energies[2c + 1]`.
+#[napi]
+pub fn als_half_step(
+    step: AlsHalfStep,
+    out: Float32Array,
+    bounds: Uint32Array,
+    energies: Float64Array,
+    next: Int32Array,
+) -> Result<()> {
+    let kernel = step.kernel()?;
+    let simd = instructions(&step.simd)?;
+    let stride = stride(kernel.spectrum.len());
+    let mut out = OwnedRows::new(&out, stride)?;
+    let mut energies = OwnedRows::new(&energies, 2)?;
+    let chunks = Chunks::at(&bounds, out.rows(), &next)?;
+    if energies.rows() < chunks.len() || kernel.likes.rows() != out.rows() {
+        return Err(Error::from_reason(format!(
+            "{} rows of factors and {} energies for {} rows of entries in {} chunks",
+            out.rows(),
+            energies.rows(),
+            kernel.likes.rows(),
+            chunks.len()
+        )));
+    }
+    let mut scratch = Scratch::default();
+    while let Some((chunk, rows)) = chunks.take() {
+        // SAFETY: the counter gave this chunk, and so its rows and its energy, to this call alone.
+        let (own, energy) = unsafe { (out.rows_mut(rows.clone()), energies.rows_mut(chunk..chunk + 1)) };
+        let solved = kernel.solve(rows, own, &mut scratch, simd).map_err(Error::from_reason)?;
+        energy.copy_from_slice(&[solved.fit, solved.regularization]);
+    }
+    Ok(())
+}
+
+/// Solves a batch of rows exactly and gives their factors, (rows × rank) without padding.
+#[napi]
+pub fn als_fold_in(step: AlsHalfStep) -> Result<Float32Array> {
+    let kernel = step.kernel()?;
+    let (rank, rows) = (kernel.spectrum.len(), kernel.likes.rows());
+    let mut padded = vec![0.0; rows * stride(rank)];
+    kernel
+        .solve(0..rows, &mut padded, &mut Scratch::default(), instructions(&step.simd)?)
+        .map_err(Error::from_reason)?;
+    Ok(Float32Array::new(padded.chunks(stride(rank)).flat_map(|row| &row[..rank]).copied().collect()))
+}
+
+/// The instruction set called `name`, or the widest.
+pub fn instructions(name: &Option<String>) -> Result<Simd> {
+    let Some(name) = name else { return Ok(Simd::detect()) };
+    Simd::named(name).ok_or_else(|| {
+        let known: Vec<_> = Simd::available().into_iter().map(Simd::name).collect();
+        Error::from_reason(format!(
+            "this processor has no instructions called {name}: expected one of {}",
+            known.join(", ")
+        ))
+    })
+}

@@ -1,0 +1,26 @@
+//! Shared buffers: where they start, and which pages they get.
+
+use napi_derive::napi;
+
+/// Bytes from the last cache line's start to that of `bytes`: 0 when rows of whole cache lines will not straddle any.
+#[napi]
+pub fn misalignment(bytes: &[u8]) -> u32 {
+    (bytes.as_ptr() as usize % 64) as u32
+}
+
+/// Asks for huge pages under `bytes`, which random reads of large matrices gain from; a wish that may go unheard.
+#[napi]
+pub fn prefer_huge_pages(bytes: &[u8]) {
+    #[cfg(target_os = "linux")]
+    {
+        const PAGE: usize = 2 << 20;
+        let start = (bytes.as_ptr() as usize).next_multiple_of(PAGE);
+        let end = (bytes.as_ptr() as usize + bytes.len()) / PAGE * PAGE;
+        if start < end {
+            // SAFETY: the range lies inside the buffer, and the advice changes none of its contents.
+            unsafe { libc::madvise(start as *mut _, end - start, libc::MADV_HUGEPAGE) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = bytes;
+}

@@ -1,0 +1,51 @@
+import { native } from '../native.ts'
+
+/** A dense matrix of `rows` × `rank` floats in shared memory; row r starts at `data[r * stride]`, and what lies between `rank` and `stride` is zero. */
+export interface FactorMatrix {
+  readonly rows: number
+  readonly rank: number
+  readonly stride: number
+  readonly data: Float32Array
+}
+
+/** Largest rank of a factorization. */
+export const MAX_RANK = 1024
+
+/**
+ * Allocates a matrix of zeros for training: rows start on cache lines, on huge pages where the system grants them.
+ * It can be posted to workers, which then share it.
+ */
+export function allocateFactors(rows: number, rank: number): FactorMatrix {
+  if (!Number.isInteger(rank) || rank < 1 || rank > MAX_RANK) {
+    throw new RangeError(`rank must be a whole number from 1 to ${MAX_RANK}, got ${rank}`)
+  }
+  const stride = native.factorStride(rank)
+  const LINE = 64
+  const buffer = new SharedArrayBuffer(rows * stride * 4 + LINE)
+  // Buffers start where the allocator pleases; the view starts at the first cache line.
+  const offset = (LINE - native.misalignment(new Uint8Array(buffer))) % LINE
+  const data = new Float32Array(buffer, offset, rows * stride)
+  native.preferHugePages(new Uint8Array(buffer))
+  return { rows, rank, stride, data }
+}
+
+/** A copy without padding, (rows × rank). */
+export function unpadded({ rows, rank, stride, data }: FactorMatrix): Float32Array {
+  if (rank === stride) return data
+  const out = new Float32Array(rows * rank)
+  for (let row = 0; row < rows; row++) out.set(data.subarray(row * stride, row * stride + rank), row * rank)
+  return out
+}
+
+/** Copies a matrix without padding into `to`, of the same rows and rank. */
+export function setUnpadded(to: FactorMatrix, from: Float32Array): void {
+  if (from.length !== to.rows * to.rank) {
+    throw new RangeError(`expected ${to.rows} × ${to.rank} factors, got ${from.length} values`)
+  }
+  if (to.rank === to.stride) to.data.set(from)
+  else {
+    for (let row = 0; row < to.rows; row++) {
+      to.data.set(from.subarray(row * to.rank, (row + 1) * to.rank), row * to.stride)
+    }
+  }
+}
