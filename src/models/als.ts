@@ -121,7 +121,10 @@ class Trainer {
   /** Items start from noise, users from zero: the first half-step makes them. */
   async start(): Promise<void> {
     const { startDeviation, seed, factors } = this.#options
-    await this.#rows('start', this.#items, { deviation: startDeviation / Math.sqrt(factors), seed })
+    await this.#rows('start', this.#users, { deviation: startDeviation / Math.sqrt(factors), seed })
+    await this.#intoBasisOf(this.#users)
+    await this.#solve('byItem', this.#items, this.#users, 1)
+    this.#users.data.fill(0)
     await this.#intoBasisOf(this.#items)
   }
 
@@ -144,7 +147,7 @@ class Trainer {
     return side === 'byUser' ? done / 2 : 0.5 + done / 2
   }
 
-  async #solve(side: 'byUser' | 'byItem', solved: FactorMatrix, fixed: FactorMatrix) {
+  async #solve(side: 'byUser' | 'byItem', solved: FactorMatrix, fixed: FactorMatrix, steps = this.#options.steps) {
     const bounds = this.#bounds[side]
     const energies = shared(Float64Array, 2 * Math.max(1, bounds.length - 1))
     const next = chunkCounter()
@@ -154,7 +157,7 @@ class Trainer {
         ...{ dataset: this.#dataset.directory, side, fixed, solved, bounds, energies },
         spectrum: this.spectrum,
         objective: alsObjective(this.#options),
-        steps: this.#options.solver === 'exact' ? undefined : this.#options.steps,
+        steps: this.#options.solver === 'exact' ? undefined : steps,
         instructions: this.#options.instructions,
       }
       await this.#pool.phase(work, 'halfStep', args, next)

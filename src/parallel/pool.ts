@@ -3,12 +3,7 @@ import { Piscina } from 'piscina'
 
 /** What a worker is asked to do: call the export `name` of `module` with `args`. */
 export interface Job {
-  /** A shared counter at 0, from which the workers of a phase take their chunks. */
-export function chunkCounter(): Int32Array {
-  return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-}
-
-/** URL of the module, made with {@link jobs}. */
+  /** URL of the module, made with {@link jobs}. */
   readonly module: string
   readonly name: string
   readonly args: unknown
