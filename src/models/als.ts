@@ -103,6 +103,8 @@ class Trainer {
   readonly #users: FactorMatrix
   readonly #items: FactorMatrix
   readonly #vectors: Float32Array
+  /** Partial Gramians: as many as keep all workers busy within 64 MiB. Their number must not depend on the workers. */
+  readonly #partials: Float32Array
   readonly #bounds: Record<'byUser' | 'byItem', Uint32Array>
   #running: { readonly next: Int32Array; readonly bounds: Uint32Array; readonly side: 'byUser' | 'byItem' } | undefined
 
@@ -112,7 +114,9 @@ class Trainer {
     this.#pool = pool
     this.#users = users
     this.#items = items
-    this.#vectors = shared(Float32Array, users.stride ** 2)
+    const cells = users.stride ** 2
+    this.#vectors = shared(Float32Array, cells)
+    this.#partials = shared(Float32Array, Math.max(1, Math.min(64, Math.floor(2 ** 24 / cells))) * cells)
     // A row costs about what four entries do. Heavy rows come first, since rows are ordered by their entries.
     const cut = (indptr: BigUint64Array) => splitByCost(indptr, 512, 4)
     this.#bounds = { byUser: cut(dataset.byUser.indptr), byItem: cut(dataset.byItem.indptr) }
@@ -175,13 +179,11 @@ class Trainer {
   /** Turns both sides into the eigenbasis of the Gramian of `side`. */
   async #intoBasisOf(side: FactorMatrix): Promise<void> {
     const cells = side.stride ** 2
-    // As many partial sums as keep all workers busy without outgrowing 64 MiB; their number must not depend on the workers.
-    const parts = Math.max(1, Math.min(64, Math.floor(2 ** 24 / cells), side.rows))
-    const chunkRows = Math.max(1, Math.ceil(side.rows / parts))
-    const partials = shared(Float32Array, parts * cells)
-    await this.#pool.phase(work, 'gramians', { factors: side, chunkRows, partials, ...this.#chosen })
+    const chunkRows = Math.max(1, Math.ceil(side.rows / (this.#partials.length / cells)))
+    await this.#pool.phase(work, 'gramians', { factors: side, chunkRows, partials: this.#partials, ...this.#chosen })
     const values = new Float64Array(side.stride)
-    native.eigenbasis(partials, side.rank, this.#vectors, values)
+    const made = this.#partials.subarray(0, Math.ceil(side.rows / chunkRows) * cells)
+    native.eigenbasis(made, side.rank, this.#vectors, values)
     this.spectrum = values.slice(0, side.rank)
     for (const factors of [this.#users, this.#items]) await this.#rows('turn', factors, { vectors: this.#vectors })
   }
