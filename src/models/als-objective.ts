@@ -27,9 +27,9 @@ export const alsOptions = z
     /** Passes over both sides. */
     epochs: z.int().min(0).max(100_000).default(15),
     /** λ. */
-    regularization: z.number().min(0).max(1e9).default(0.003),
+    regularization: z.number().min(0).max(1e9).default(0.03),
     /** ν, 0 to 1. */
-    frequencyExponent: z.number().min(0).max(1).default(1),
+    frequencyExponent: z.number().min(0).max(1).default(0.5),
     /** α₀, the weight of pairs that were not observed. */
     unobservedWeight: z.number().min(0).max(1e9).default(0.1),
     /** α, the weight of a unit of observed value. */
