@@ -10,3 +10,4 @@ pub mod matmul;
 pub mod scratch;
 pub mod simd;
 pub mod start;
+pub mod topk;

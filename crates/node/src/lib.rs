@@ -8,4 +8,5 @@
 mod als;
 mod file;
 mod memory;
+mod topk;
 mod views;

@@ -21,6 +21,7 @@ pub unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Lanes for Avx2 {
     type V = __m256;
+    type I = __m256i;
     const WIDTH: usize = 8;
     const MANY_REGISTERS: bool = false;
 
@@ -77,6 +78,25 @@ impl Lanes for Avx2 {
     #[inline(always)]
     fn greater(self, a: __m256, b: __m256) -> u32 {
         unsafe { _mm256_movemask_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(a, b)) as u32 }
+    }
+    #[inline(always)]
+    fn splat_int(self, x: i32) -> __m256i {
+        unsafe { _mm256_set1_epi32(x) }
+    }
+    #[inline(always)]
+    unsafe fn load_int(self, p: *const i32) -> __m256i {
+        unsafe { _mm256_loadu_si256(p.cast()) }
+    }
+    #[inline(always)]
+    fn add_byte_products(self, sums: __m256i, a: __m256i, b: __m256i) -> __m256i {
+        unsafe {
+            let pairs = _mm256_maddubs_epi16(a, b);
+            _mm256_add_epi32(sums, _mm256_madd_epi16(pairs, _mm256_set1_epi16(1)))
+        }
+    }
+    #[inline(always)]
+    fn greater_int(self, a: __m256i, b: __m256i) -> u32 {
+        unsafe { _mm256_movemask_ps(_mm256_castsi256_ps(_mm256_cmpgt_epi32(a, b))) as u32 }
     }
     #[inline(always)]
     fn prefetch(self, p: *const f32) {

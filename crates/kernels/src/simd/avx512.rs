@@ -28,6 +28,7 @@ fn halve(v: __m512) -> __m256 {
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Lanes for Avx512 {
     type V = __m512;
+    type I = __m512i;
     const WIDTH: usize = 16;
     const MANY_REGISTERS: bool = true;
 
@@ -81,6 +82,25 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn greater(self, a: __m512, b: __m512) -> u32 {
         unsafe { u32::from(_mm512_cmp_ps_mask::<_CMP_GT_OQ>(a, b)) }
+    }
+    #[inline(always)]
+    fn splat_int(self, x: i32) -> __m512i {
+        unsafe { _mm512_set1_epi32(x) }
+    }
+    #[inline(always)]
+    unsafe fn load_int(self, p: *const i32) -> __m512i {
+        unsafe { _mm512_loadu_si512(p.cast()) }
+    }
+    #[inline(always)]
+    fn add_byte_products(self, sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
+        unsafe {
+            let pairs = _mm512_maddubs_epi16(a, b);
+            _mm512_add_epi32(sums, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))
+        }
+    }
+    #[inline(always)]
+    fn greater_int(self, a: __m512i, b: __m512i) -> u32 {
+        unsafe { u32::from(_mm512_cmpgt_epi32_mask(a, b)) }
     }
     #[inline(always)]
     fn prefetch(self, p: *const f32) {

@@ -25,6 +25,8 @@ pub fn stride(rank: usize) -> usize {
 pub trait Lanes: Copy {
     /// One vector register.
     type V: Copy;
+    /// A vector register of `WIDTH` 32-bit integers, or of four times as many bytes.
+    type I: Copy;
     /// Floats in a vector; divides [`BLOCK`].
     const WIDTH: usize;
     /// Whether there are 32 vector registers rather than 16.
@@ -58,6 +60,18 @@ pub trait Lanes: Copy {
     fn sum4(self, v: [Self::V; 4]) -> [f32; 4];
     /// Bit `i` is set where lane `i` of `a` is greater than lane `i` of `b`; a NaN is not greater.
     fn greater(self, a: Self::V, b: Self::V) -> u32;
+    /// All lanes `x`.
+    fn splat_int(self, x: i32) -> Self::I;
+    /// The `WIDTH` integers at `p`.
+    ///
+    /// # Safety
+    /// `p` must be valid for reading `WIDTH` integers. No alignment is needed.
+    unsafe fn load_int(self, p: *const i32) -> Self::I;
+    /// Adds to lane `i` of `sums` the products of four bytes: `a[4i]·b[4i] + … + a[4i + 3]·b[4i + 3]`.
+    /// The bytes of `a` must be from 0 to 127, those of `b` from -127 to 127: no instruction set saturates then.
+    fn add_byte_products(self, sums: Self::I, a: Self::I, b: Self::I) -> Self::I;
+    /// Bit `i` is set where lane `i` of `a` is greater than lane `i` of `b`.
+    fn greater_int(self, a: Self::I, b: Self::I) -> u32;
     /// Asks for the cache line at `p`. Any address is allowed.
     fn prefetch(self, p: *const f32);
 }
@@ -182,6 +196,24 @@ mod tests {
             let expected = a.iter().zip(&b).enumerate().map(|(i, (x, y))| u32::from(x > y) << i).sum::<u32>();
             assert_eq!(l.greater(va, vb), expected);
             assert_eq!(l.greater(l.splat(f32::NAN), vb), 0);
+
+            let ints: Vec<i32> = (0..n as i32).map(|i| 7 * i - 20).collect();
+            let small: Vec<[u8; 4]> = (0..n as u8).map(|i| [0, 127, 9 * i % 128, 127]).collect();
+            let signed: Vec<[i8; 4]> = (0..n as i8).map(|i| [-127, 127 - i, -i, 127]).collect();
+            // SAFETY: each holds WIDTH groups of four bytes.
+            let (vi, va, vb) = unsafe {
+                (l.load_int(ints.as_ptr()), l.load_int(small.as_ptr().cast()), l.load_int(signed.as_ptr().cast()))
+            };
+            let sums: Vec<i32> = (0..n)
+                .map(|i| ints[i] + (0..4).map(|j| i32::from(small[i][j]) * i32::from(signed[i][j])).sum::<i32>())
+                .collect();
+            let products = l.add_byte_products(vi, va, vb);
+            for bound in [i32::MIN, -1, 0, 1, 16_000, sums[1], sums[n - 1], i32::MAX] {
+                let expected = sums.iter().enumerate().map(|(i, &sum)| u32::from(sum > bound) << i).sum::<u32>();
+                assert_eq!(l.greater_int(products, l.splat_int(bound)), expected, "{sums:?} > {bound}");
+                let expected = sums.iter().enumerate().map(|(i, &sum)| u32::from(bound > sum) << i).sum::<u32>();
+                assert_eq!(l.greater_int(l.splat_int(bound), products), expected, "{bound} > {sums:?}");
+            }
         }
     }
 

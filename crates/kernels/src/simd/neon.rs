@@ -21,6 +21,7 @@ pub unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Lanes for Neon {
     type V = float32x4_t;
+    type I = int32x4_t;
     const WIDTH: usize = 4;
     const MANY_REGISTERS: bool = true;
 
@@ -73,6 +74,28 @@ impl Lanes for Neon {
     fn greater(self, a: float32x4_t, b: float32x4_t) -> u32 {
         const BITS: [u32; 4] = [1, 2, 4, 8];
         unsafe { vaddvq_u32(vandq_u32(vcgtq_f32(a, b), vld1q_u32(BITS.as_ptr()))) }
+    }
+    #[inline(always)]
+    fn splat_int(self, x: i32) -> int32x4_t {
+        unsafe { vdupq_n_s32(x) }
+    }
+    #[inline(always)]
+    unsafe fn load_int(self, p: *const i32) -> int32x4_t {
+        unsafe { vld1q_s32(p) }
+    }
+    #[inline(always)]
+    fn add_byte_products(self, sums: int32x4_t, a: int32x4_t, b: int32x4_t) -> int32x4_t {
+        unsafe {
+            let (a, b) = (vreinterpretq_s8_s32(a), vreinterpretq_s8_s32(b));
+            let low = vpaddlq_s16(vmull_s8(vget_low_s8(a), vget_low_s8(b)));
+            let high = vpaddlq_s16(vmull_high_s8(a, b));
+            vaddq_s32(sums, vpaddq_s32(low, high))
+        }
+    }
+    #[inline(always)]
+    fn greater_int(self, a: int32x4_t, b: int32x4_t) -> u32 {
+        const BITS: [u32; 4] = [1, 2, 4, 8];
+        unsafe { vaddvq_u32(vandq_u32(vcgtq_s32(a, b), vld1q_u32(BITS.as_ptr()))) }
     }
     #[inline(always)]
     fn prefetch(self, _p: *const f32) {}

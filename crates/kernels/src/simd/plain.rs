@@ -14,6 +14,7 @@ fn zip(a: [f32; WIDTH], b: [f32; WIDTH], f: impl Fn(f32, f32) -> f32) -> [f32; W
 
 impl Lanes for Plain {
     type V = [f32; WIDTH];
+    type I = [i32; WIDTH];
     const WIDTH: usize = WIDTH;
     const MANY_REGISTERS: bool = false;
 
@@ -68,6 +69,26 @@ impl Lanes for Plain {
             bits |= u32::from(a[i] > b[i]) << i;
         }
         bits
+    }
+    #[inline(always)]
+    fn splat_int(self, x: i32) -> Self::I {
+        [x; WIDTH]
+    }
+    #[inline(always)]
+    unsafe fn load_int(self, p: *const i32) -> Self::I {
+        // SAFETY: the caller's promise; arrays of integers need no more than the alignment of an integer.
+        unsafe { p.cast::<Self::I>().read_unaligned() }
+    }
+    #[inline(always)]
+    fn add_byte_products(self, sums: Self::I, a: Self::I, b: Self::I) -> Self::I {
+        std::array::from_fn(|i| {
+            let (a, b) = (a[i].to_ne_bytes(), b[i].to_ne_bytes());
+            (0..4).fold(sums[i], |sum, j| sum + i32::from(a[j]) * i32::from(b[j] as i8))
+        })
+    }
+    #[inline(always)]
+    fn greater_int(self, a: Self::I, b: Self::I) -> u32 {
+        (0..WIDTH).fold(0, |bits, i| bits | u32::from(a[i] > b[i]) << i)
     }
     #[inline(always)]
     fn prefetch(self, _p: *const f32) {}

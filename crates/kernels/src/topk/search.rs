@@ -1,0 +1,245 @@
+//! Exact search over an [`Index`], for one query or many.
+
+use super::index::Index;
+use super::query::Coded;
+use super::{Measure, TILE, TopKError, best::Best, check_finite, check_items, check_length, exact};
+use crate::simd::{Kernel, Lanes, Simd, stride};
+
+/// Queries that pass over the tiles together: a tile comes from memory once for all of them, and their own codes still
+/// fit in the second-level cache.
+const TOGETHER: usize = 256;
+
+/// Vectors of sums kept in registers.
+const SUMS: usize = 8;
+
+/// Items that each query must not get.
+#[derive(Clone, Copy)]
+pub struct Excluded<'a> {
+    /// (queries + 1): those of query `q` are `indices[indptr[q]..indptr[q + 1]]`.
+    pub indptr: &'a [u32],
+    /// Item numbers, rising within a query.
+    pub indices: &'a [u32],
+}
+
+impl<'a> Excluded<'a> {
+    fn of(&self, query: usize) -> &'a [u32] {
+        &self.indices[self.indptr[query] as usize..self.indptr[query + 1] as usize]
+    }
+}
+
+/// What is asked.
+#[derive(Clone, Copy)]
+pub struct Search<'a> {
+    /// (queries × rank).
+    pub queries: &'a [f32],
+    /// What items are ranked by.
+    pub measure: Measure,
+    /// How many items each query gets.
+    pub limit: usize,
+    /// What each query must not get, such as what its user has seen.
+    pub exclude: Option<Excluded<'a>>,
+    /// Rising numbers of the only items that any query may get.
+    pub only: Option<&'a [u32]>,
+}
+
+/// How much was looked at, over all queries.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Effort {
+    /// Items scored by their codes.
+    pub coded: u64,
+    /// Items scored exactly.
+    pub scored: u64,
+}
+
+impl Search<'_> {
+    /// Writes to `items` and `scores` (queries × limit) the best items of each query, highest score first, of equal scores
+    /// the lower number; `u32::MAX` and -∞ where a query has fewer. To the bit what [`exact::naive`] gives.
+    ///
+    /// # Errors
+    /// `Length`, `Pointers` and `Items` when slices do not fit together, `NotFinite` when a query is not.
+    pub fn run(
+        &self,
+        index: &Index<'_>,
+        items: &mut [u32],
+        scores: &mut [f32],
+        simd: Simd,
+    ) -> Result<Effort, TopKError> {
+        let rank = index.rank();
+        let queries = self.queries.len() / rank;
+        check_length("queries", queries * rank, self.queries.len())?;
+        check_length("items", queries * self.limit, items.len())?;
+        check_length("scores", queries * self.limit, scores.len())?;
+        check_finite("queries", self.queries, rank)?;
+        if let Some(only) = self.only {
+            check_items("only", only, index.items())?;
+        }
+        if let Some(Excluded { indptr, indices }) = self.exclude {
+            check_length("exclude.indptr", queries + 1, indptr.len())?;
+            if indptr[0] != 0 || !indptr.is_sorted() || indptr[queries] as usize != indices.len() {
+                return Err(TopKError::Pointers);
+            }
+            for row in indptr.windows(2) {
+                check_items("exclude.indices", &indices[row[0] as usize..row[1] as usize], index.items())?;
+            }
+        }
+        if self.limit == 0 {
+            return Ok(Effort::default());
+        }
+        let allowed = allowed(index, self.only);
+        let mut effort = Effort::default();
+        let outputs = items.chunks_mut(self.limit * TOGETHER).zip(scores.chunks_mut(self.limit * TOGETHER));
+        for (pass, (items, scores)) in outputs.enumerate() {
+            let first = pass * TOGETHER;
+            let batch = simd.run(Pass { index, search: self, allowed: &allowed, first, items, scores });
+            effort.coded += batch.coded;
+            effort.scored += batch.scored;
+        }
+        Ok(effort)
+    }
+}
+
+/// The positions of each tile that may be found, one bit each.
+fn allowed(index: &Index<'_>, only: Option<&[u32]>) -> Vec<u128> {
+    let mut allowed = vec![if only.is_some() { 0 } else { u128::MAX }; index.tiles().len()];
+    match only {
+        Some(only) => {
+            for &item in only {
+                let position = index.position(item);
+                allowed[position / TILE] |= 1 << (position % TILE);
+            }
+        }
+        None => {
+            if let Some(last) = allowed.last_mut().filter(|_| !index.items().is_multiple_of(TILE)) {
+                *last = (1 << (index.items() % TILE)) - 1;
+            }
+        }
+    }
+    allowed
+}
+
+/// A query on its way over the tiles.
+struct Seeker<'a> {
+    coded: Coded,
+    codes: &'a [i32],
+    /// (stride), padded with zeros.
+    factors: &'a [f32],
+    excluded: &'a [u32],
+    best: Best<'a>,
+}
+
+/// The search of up to [`TOGETHER`] queries, from query `first` on.
+struct Pass<'a> {
+    index: &'a Index<'a>,
+    search: &'a Search<'a>,
+    allowed: &'a [u128],
+    first: usize,
+    items: &'a mut [u32],
+    scores: &'a mut [f32],
+}
+
+impl Kernel for Pass<'_> {
+    type Output = Effort;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) -> Effort {
+        let Pass { index, search, allowed, first, items, scores } = self;
+        let (rank, limit) = (index.rank(), search.limit);
+        let words = rank.div_ceil(4);
+        let count = items.len() / limit;
+        let mut codes = vec![0; count * words];
+        let mut factors = vec![0.0; count * stride(rank)];
+        let queries = search.queries[first * rank..].chunks_exact(rank);
+        for (padded, query) in factors.chunks_exact_mut(stride(rank)).zip(queries) {
+            padded[..rank].copy_from_slice(query);
+        }
+        let mut effort = Effort::default();
+        let mut seekers = Vec::with_capacity(count);
+        let outputs = items.chunks_exact_mut(limit).zip(scores.chunks_exact_mut(limit));
+        let inputs = factors.chunks_exact(stride(rank)).zip(codes.chunks_exact_mut(words));
+        for (query, ((items, scores), (factors, codes))) in (first..).zip(outputs.zip(inputs)) {
+            let coded = Coded::new(&factors[..rank], search.measure, codes);
+            let excluded = search.exclude.map_or(&[][..], |exclude| exclude.of(query));
+            let mut seeker = Seeker { coded, codes, factors, excluded, best: Best::new(items, scores) };
+            if coded.norm == 0.0 {
+                seeker.take_first(index.items(), search.only);
+            } else {
+                seekers.push(seeker);
+            }
+        }
+        for (tile, &allowed) in allowed.iter().enumerate() {
+            if allowed == 0 {
+                continue;
+            }
+            let about = &index.tiles()[tile];
+            seekers.retain(|seeker| !seeker.coded.ends_at(about, seeker.best.threshold()));
+            if seekers.is_empty() {
+                break;
+            }
+            effort.coded += (seekers.len() * TILE) as u64;
+            for seeker in &mut seekers {
+                let cutoff = seeker.coded.cutoff(about, seeker.best.threshold());
+                let found = above(l, index, tile, seeker.codes, cutoff) & allowed;
+                effort.scored += seeker.score(index, tile, found, search.measure);
+            }
+        }
+        effort
+    }
+}
+
+impl Seeker<'_> {
+    /// Scores the items of `tile` whose bits are set in `found`; gives how many.
+    #[inline(always)]
+    fn score(&mut self, index: &Index<'_>, tile: usize, found: u128, measure: Measure) -> u64 {
+        let mut left = found;
+        while left != 0 {
+            let position = tile * TILE + left.trailing_zeros() as usize;
+            left &= left - 1;
+            let score = exact::score(self.factors, self.coded.norm, index.row(position), measure);
+            let item = index.item(position);
+            if self.best.admits(item, score) && self.excluded.binary_search(&item).is_err() {
+                self.best.offer(item, score);
+            }
+        }
+        u64::from(found.count_ones())
+    }
+
+    /// A query of zeros scores 0 with every item: it gets the lowest numbers.
+    fn take_first(&mut self, items: usize, only: Option<&[u32]>) {
+        let free = |item: &u32| self.excluded.binary_search(item).is_err();
+        let limit = self.best.limit();
+        let offer = |item| self.best.offer(item, 0.0);
+        match only {
+            Some(only) => only.iter().copied().filter(free).take(limit).for_each(offer),
+            None => (0..items as u32).filter(free).take(limit).for_each(offer),
+        }
+    }
+}
+
+/// One bit for each item of `tile` whose sum of code products is greater than `cutoff`.
+#[inline(always)]
+fn above<L: Lanes>(l: L, index: &Index<'_>, tile: usize, query: &[i32], cutoff: i32) -> u128 {
+    let (starts, codes) = index.tile_codes(tile);
+    assert_eq!(codes.len(), query.len() * TILE * 4);
+    let cutoff = l.splat_int(cutoff);
+    let mut found = 0u128;
+    for first in (0..TILE).step_by(SUMS * L::WIDTH) {
+        // SAFETY: SUMS vectors divide TILE, so `starts` and every group of `codes` reach as far, and there are as many
+        // groups as words of the query.
+        let sums = unsafe {
+            let mut sums: [L::I; SUMS] = std::array::from_fn(|s| l.load_int(starts.as_ptr().add(first + s * L::WIDTH)));
+            let mut at = codes.as_ptr().cast::<i32>().add(first);
+            for &word in query {
+                let word = l.splat_int(word);
+                for (s, sum) in sums.iter_mut().enumerate() {
+                    *sum = l.add_byte_products(*sum, word, l.load_int(at.add(s * L::WIDTH)));
+                }
+                at = at.add(TILE);
+            }
+            sums
+        };
+        for (s, &sum) in sums.iter().enumerate() {
+            found |= u128::from(l.greater_int(sum, cutoff)) << (first + s * L::WIDTH);
+        }
+    }
+    found
+}
