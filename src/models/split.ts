@@ -1,6 +1,7 @@
 import type { Csr } from '../memory/csr.ts'
 import type { Dataset, DatasetParts } from '../memory/dataset.ts'
 import type { IdMap } from '../memory/ids.ts'
+import { randomNumbers } from '../memory/random.ts'
 import type { Pairs } from './held-out.ts'
 
 /** Which pairs of a dataset are held out. */
@@ -135,17 +136,4 @@ function momentOf(text: string): number {
   if (!/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?$/.test(text)) return Number.NaN
   const zoned = /(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10))
   return Date.parse(text.length === 10 ? text : text.replace(' ', 'T') + (zoned ? '' : 'Z'))
-}
-
-/** Uniform numbers in [0, 1), the same for the same seed: splitmix32 (Steele, Lea & Flood 2014, at 32 bits). */
-function randomNumbers(seed: number): () => number {
-  let state = seed | 0
-  return () => {
-    state = (state + 0x9e3779b9) | 0
-    let mixed = state ^ (state >>> 16)
-    mixed = Math.imul(mixed, 0x21f0aaad)
-    mixed ^= mixed >>> 15
-    mixed = Math.imul(mixed, 0x735a2d97)
-    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32
-  }
 }
