@@ -110,7 +110,7 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
     progress.begin('reading', await rowsOf(db, readers))
     const rows = await gather(db, readers, options.duplicates).catch(async error => {
       signal?.throwIfAborted()
-      throw isDiskFull(error) ? error : await explained(db, readers, error)
+      throw limitIn(error, memory) ?? (await explained(db, readers, error))
     })
     const weightless = await dropWeightless(db)
     const counts = { ...(await number(db, readers, options, progress)), times: options.time !== undefined }
@@ -118,7 +118,7 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
     await writeParts(db, draft, { ...counts, onPairs: progress.add })
     return manifestOf({ ...counts, source: { files, query: options.query, rows, weightless }, options: asked(options) })
   } catch (error) {
-    throw isDiskFull(error) ? Object.assign(new Error('the disk is full', { cause: error }), { code: 'ENOSPC' }) : error
+    throw limitIn(error, memory) ?? error
   } finally {
     progress.end()
     db.close()
@@ -164,7 +164,13 @@ function defaultMemory(): string {
   return `${Math.max(Math.floor(Math.min(half, 2 ** 31) / 2 ** 20), 128)}MiB`
 }
 
-/** DuckDB says it in words only: that the disk is full, or what it takes for full while spilling. */
-function isDiskFull(error: unknown): boolean {
-  return error instanceof Error && /No space left on device|max_temp_directory_size/.test(error.message)
+/** The limit of the machine that DuckDB has come to, if that is the error; it says so in words only. */
+function limitIn(error: unknown, memory: string): Error | undefined {
+  if (!(error instanceof Error)) return undefined
+  // It reckons with the room on the disk before it spills.
+  if (/No space left on device|max_temp_directory_size/.test(error.message)) {
+    return Object.assign(new Error('the disk is full', { cause: error }), { code: 'ENOSPC' })
+  }
+  if (!error.message.startsWith('Out of Memory Error')) return undefined
+  return new Error(`${memory} of memory is too little: allow more by --memory`, { cause: error })
 }

@@ -1,0 +1,235 @@
+import { spawnSync } from 'node:child_process'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test, vi } from 'vitest'
+import { Database, literal } from '../../src/ingest/database.ts'
+import { type ImportOptions, importDataset } from '../../src/ingest/import.ts'
+import { freshFolder } from '../memory/folder.ts'
+
+// Each import starts a database: where machines are busy, dozens of them take their time.
+vi.setConfig({ testTimeout: 60_000 })
+
+const main = join(import.meta.dirname, '../../src/cli/main.ts')
+
+/** Imports `text`; gives the error, the name of the file in it as FILE. Checks that nothing remains. */
+async function failure(text: string | Uint8Array, options: Partial<ImportOptions> = {}, name = 'source.csv') {
+  const folder = freshFolder()
+  const file = join(folder, name)
+  writeFileSync(file, text)
+  return failureOf({ sources: [file], ...options }, folder, file)
+}
+
+async function failureOf(options: Partial<ImportOptions>, folder = freshFolder(), file = '') {
+  const before = readdirSync(folder)
+  const error: Error = await importDataset({ user: 'user', item: 'item', out: join(folder, 'out'), ...options }).then(
+    () => expect.unreachable('the import went well'),
+    error => error,
+  )
+  expect(readdirSync(folder)).toEqual(before)
+  return `${error.name}: ${file ? error.message.replaceAll(file, 'FILE') : error.message}`
+}
+
+const good = 'a,x,1,5\n'
+const header = 'user,item,w,t\n'
+const mend = 'mend it, or choose rows with --query'
+
+test.each([
+  ['a missing user', ',x,1,5', 'column "user": expected an id, got nothing'],
+  ['a quoted empty item', 'a,"",1,5', 'column "item": expected an id, got nothing'],
+  ['a weight that is not a number', 'a,x,lots,5', 'column "w": expected a finite number, 0 or more, got lots'],
+  ['NaN', 'a,x,nan,5', 'column "w": expected a finite number, 0 or more, got nan'],
+  ['infinity', 'a,x,inf,5', 'column "w": expected a finite number, 0 or more, got inf'],
+  ['infinity by overflow', 'a,x,1e999,5', 'column "w": expected a finite number, 0 or more, got 1e999'],
+  ['a negative weight', 'a,x,-0.5,5', 'column "w": expected a finite number, 0 or more, got -0.5'],
+  ['no weight', 'a,x,,5', 'column "w": expected a finite number, 0 or more, got nothing'],
+  ['no time', 'a,x,1,', 'column "t": expected a time such as 2024-05-31T18:30:00Z or a number since 1970, got nothing'],
+  [
+    'a time that is none',
+    'a,x,1,noon',
+    'column "t": expected a time such as 2024-05-31T18:30:00Z or a number since 1970, got noon',
+  ],
+  [
+    'an infinite time',
+    'a,x,1,infinity',
+    'column "t": expected a time such as 2024-05-31T18:30:00Z or a number since 1970, got infinity',
+  ],
+])('%s is found in its row, far down', async (_, row, complaint) => {
+  const text = `${header}${good.repeat(30_000)}${row}\n${good.repeat(10)},,,\n`
+  const message = await failure(text, { weight: 'w', time: 't' })
+  expect(message).toBe(`Error: FILE, row 30001 after the header, ${complaint}; ${mend}`)
+})
+
+test('in Parquet too, and in the one file of many', async () => {
+  const folder = freshFolder()
+  const db = await Database.open({ spill: folder, memory: '128MiB', threads: 1 })
+  const write = (name: string, sql: string) =>
+    db.run(`copy (${sql}) to ${literal(join(folder, name))} (format parquet)`)
+  await write('1.parquet', `select range as "user", 1 as item from range(200000)`)
+  await write(
+    '2.parquet',
+    `select case range when 150000 then null else range end as "user", 1 as item from range(200000)`,
+  )
+  await write('3.parquet', `select '' as "user", 1 as item`)
+  await write('4.parquet', `select 1.5::double as "user", true as item, [1] as list`)
+  db.close()
+  const of = (name: string, options: Partial<ImportOptions> = {}) =>
+    failureOf({ sources: [join(folder, name)], ...options }, folder)
+  expect(await of('[12].parquet')).toContain('2.parquet, row 150001, column "user": expected an id, got nothing')
+  expect(await of('3.parquet')).toContain('3.parquet, row 1, column "user": expected an id, got empty text')
+  expect(await of('4.parquet')).toMatch(
+    /^RangeError: .*column "user": expected strings or integers as ids, got DOUBLE; make them so by --query/,
+  )
+  expect(await of('4.parquet', { user: 'item' })).toContain(
+    'column "item": expected strings or integers as ids, got BOOLEAN',
+  )
+  expect(await of('4.parquet', { user: 'list' })).toContain('got INTEGER[]')
+})
+
+test('columns that are not there', async () => {
+  expect(await failure(header + good, { user: 'who' })).toBe(
+    'RangeError: FILE has no column "who" for --user, only "user", "item", "w", "t". If it has no header, name columns by position, from column0 on',
+  )
+  expect(await failure('{"user":1}\n', {}, 'a.ndjson')).toBe(
+    'RangeError: FILE has no column "item" for --item, only "user"',
+  )
+  expect(await failure('user,User,item,item\n1,2,3,4\n')).toBe(
+    'Error: FILE has 2 columns "item": rename them so that they differ',
+  )
+  expect(await failureOf({ query: 'select 1 as item' })).toBe(
+    'RangeError: the query has no column "user" for --user, only "item"',
+  )
+})
+
+test('types that cannot be weights or times', async () => {
+  const query = `select 1 as "user", 2 as item, date '2024-01-01' as d, interval 1 day as i`
+  expect(await failureOf({ query, weight: 'd' })).toContain('column "d": expected numbers as weights, got DATE')
+  expect(await failureOf({ query, time: 'i' })).toContain(
+    'expected timestamps, dates, numbers or text as times, got INTERVAL',
+  )
+})
+
+test('sources that are not there, empty, or no files', async () => {
+  const folder = freshFolder()
+  expect(await failure('')).toBe('Error: FILE is empty')
+  expect(await failure('user,item\n')).toBe('Error: there is not one row in FILE')
+  expect(await failureOf({ sources: [join(folder, 'x*')] })).toBe(`RangeError: there is no file ${join(folder, 'x*')}`)
+  expect(await failureOf({ sources: [folder] })).toContain(
+    `${folder} is a directory: name its files, as in '${folder}/*.parquet'`,
+  )
+  expect(await failureOf({ sources: ['s3://bucket/x.parquet'] })).toContain('is not on this machine: download it first')
+  expect(await failureOf({})).toBe('TypeError: the import needs a source or a query, got neither')
+})
+
+test('files that are not what they should be', async () => {
+  expect(await failure(`${header}${good.repeat(30_000)}a,x,1,2,3,4,5\n`)).toBe(
+    'Error: FILE, line 30002: Original Line: a,x,1,2,3,4,5; Expected Number of Columns: 4 Found: 5',
+  )
+  const latin1 = Buffer.concat([Buffer.from(header + good.repeat(30_000)), Buffer.from([0xfc, 0x2c, 0x78, 0x0a])])
+  expect(await failure(latin1)).toMatch(/^Error: FILE, line 30002: .*not utf-8 encoded/)
+  expect(await failure('PAR1 and then nothing', {}, 'a.parquet')).toMatch(/^Error: FILE: /)
+  expect(await failure('{"user":1,"item":2}\n{"user":', {}, 'a.ndjson')).toMatch(/^Error: .*FILE.* in line 3/)
+  expect(await failure(Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3]), {}, 'a.csv.gz')).toMatch(/^Error: .*/)
+})
+
+test('a query that is none', async () => {
+  expect(await failureOf({ query: 'select * frm x' })).toMatch(/^Error: the query: syntax error/)
+  expect(await failureOf({ query: 'select * from nosuch' })).toContain(
+    'the query: Table with name nosuch does not exist!',
+  )
+  expect(await failureOf({ query: 'select 1 as "user", null as item' })).toContain(
+    'the query, row 1, column "item": expected',
+  )
+})
+
+test('weights and cuts that leave nothing, or too much', async () => {
+  expect(await failure(header + good, { minUser: 2 })).toContain(
+    'no pair is left: there are no users and items with at least 2 and 1',
+  )
+  expect(await failure(`${header}a,x,0,5\n`, { weight: 'w' })).toBe('Error: all 1 pairs weigh 0: nothing is left')
+  expect(await failure(`${header}a,x,3e38,5\na,x,3e38,5\n`, { weight: 'w' })).toContain(
+    'the weights of a pair must stay below 3.4e38',
+  )
+})
+
+test('options that cannot be', async () => {
+  const options = [
+    { minUser: 0 },
+    { minItem: 1.5 },
+    { duplicates: 'first' as 'last' },
+    { memory: 'lots' },
+    { user: '' },
+  ]
+  for (const option of options)
+    expect(await failureOf({ query: 'select 1', ...option })).toMatch(/^TypeError: the import cannot be done so/)
+})
+
+test('too little memory', async () => {
+  const query = 'select hash(range) % 1003 as "user", hash(range)::varchar as item from range(1_000_000)'
+  expect(await failureOf({ query, memory: '10MiB' })).toBe(
+    'Error: 10MiB of memory is too little: allow more by --memory',
+  )
+})
+
+test('an abort ends the import within the second and leaves nothing', async () => {
+  const folder = freshFolder()
+  const controller = new AbortController()
+  setTimeout(() => controller.abort(new Error('enough')), 300)
+  const query = 'select range % 100003 as "user", hash(range)::varchar as item from range(200_000_000)'
+  const begun = performance.now()
+  const running = importDataset({
+    query,
+    user: 'user',
+    item: 'item',
+    out: join(folder, 'out'),
+    signal: controller.signal,
+  })
+  await expect(running).rejects.toThrow('enough')
+  expect(performance.now() - begun).toBeLessThan(3000)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('Ctrl-C at the terminal ends with 130 and leaves nothing', () => {
+  const folder = freshFolder()
+  const query = 'select range % 100003 as "user", hash(range)::varchar as item from range(200_000_000)'
+  const args = [main, 'import', '--query', query, '--user', 'user', '--item', 'item', '--out', join(folder, 'out')]
+  // `timeout` waits for the program, whose own exit code it then gives.
+  const { status, stderr } = spawnSync('timeout', ['--preserve-status', '-s', 'INT', '2', process.execPath, ...args])
+  expect(`${stderr}`).toBe('aurochs: interrupted: nothing was written\n')
+  expect(status).toBe(130)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+const canMount = spawnSync('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0
+
+// Needs a disk of our own to fill: Linux, and user namespaces that may mount.
+test.skipIf(!canMount)(
+  'a full disk is an error that says so and leaves nothing, be it while spilling or while writing',
+  () => {
+    const query = 'select hash(range) % 1003 as "user", (range // 3)::varchar as item from range(1_000_000)'
+    const attempt = (memory: string) => {
+      const command = `mount -t tmpfs -o size=6m none /mnt && cd /mnt && "$@" --out /mnt/out --memory ${memory}; echo "code $?"; ls -A /mnt`
+      const args = [
+        '-c',
+        command,
+        'sh',
+        process.execPath,
+        main,
+        'import',
+        '--query',
+        query,
+        '--user',
+        'user',
+        '--item',
+        'item',
+      ]
+      return spawnSync('unshare', ['-Urm', 'sh', ...args], { encoding: 'utf8' })
+    }
+    for (const memory of ['40MB', '1GB']) {
+      const { stdout, stderr } = attempt(memory)
+      expect(stderr).toBe(
+        'aurochs: the disk is full: /mnt/out was not written; free some space or write to another disk\n',
+      )
+      expect(stdout).toBe('code 1\n')
+    }
+  },
+)
