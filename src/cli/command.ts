@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 
-/** One file a command: each exports a `Register`, listed in main.ts. */
+/** One file a command: each exports a `Register` named `register`, and is listed in main.ts. */
 export type Register = (program: Command) => void
 
 /** A mistake of the caller's: its message is all that the terminal shows, and the exit code says what kind it was. */

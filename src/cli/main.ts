@@ -2,9 +2,14 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { type Register, UsageError } from './command.ts'
-import { register as importFiles } from './import.ts'
 
-const commands: readonly Register[] = [importFiles]
+/** Each loads its command: what one command needs, the others need not wait for. */
+const commands = new Map<string, () => Promise<{ readonly register: Register }>>([
+  ['import', () => import('./import.ts')],
+  ['evaluate', () => import('./evaluate.ts')],
+  ['recommend', () => import('./recommend.ts')],
+  ['similar', () => import('./similar.ts')],
+])
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 const program = new Command('aurochs')
@@ -12,7 +17,11 @@ const program = new Command('aurochs')
   .version(version)
   .showHelpAfterError('(add --help for the options)')
   .exitOverride()
-for (const register of commands) register(program)
+const asked = commands.get(process.argv[2] ?? '')
+for (const load of asked ? [asked] : commands.values()) {
+  const { register } = await load()
+  register(program)
+}
 
 try {
   await program.parseAsync()

@@ -1,0 +1,141 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { freshFolder } from '../memory/folder.ts'
+import { smallModel } from '../models/small-model.ts'
+import { aurochs } from './aurochs.ts'
+
+const columns = ['--user', 'user', '--item', 'item']
+
+/** Writes pairs like `ada:p` as a file with the columns user, item and time, a day after the other. */
+function fileOf(folder: string, name: string, pairs: readonly string[]): string {
+  const path = join(folder, name)
+  const day = (at: number) => new Date(Date.UTC(2019, 0, 1 + at)).toISOString().slice(0, 10)
+  const lines = pairs.map((pair, at) => `${pair.replace(':', ',')},${day(at)}`)
+  writeFileSync(path, `user,item,time\n${lines.join('\n')}\n`)
+  return path
+}
+
+test('a file is judged by another, users and items matched by id', async () => {
+  const folder = freshFolder()
+  const train = fileOf(folder, 'train.csv', ['ada:p', 'bo:p', 'bo:q', 'cy:p', 'cy:q', 'cy:r'])
+  // Ada's list is q, r; bo's r. Nobody knew z. The newcomer dee gets p, q, r.
+  const test = fileOf(folder, 'test.csv', ['ada:r', 'bo:r', 'bo:z', 'dee:p', 'cy:p'])
+  const metrics = ['--metrics', 'recall@2,mrr@2,precision@2']
+  const asked = ['evaluate', '--train', train, '--test', test, ...columns, '--model', 'popular', ...metrics, '--json']
+  const { status, stderr, json } = await aurochs(...asked)
+  expect(stderr).toBe('')
+  expect(status).toBe(0)
+  expect(json()).toEqual([
+    {
+      model: 'popular',
+      train: { users: 3, items: 3, pairs: 6 },
+      test: { users: 3, pairs: 4, unknownUsers: 1, unknownPairs: 1, repeatedPairs: 1 },
+      metrics: { 'recall@2': (1 + 1 / 2 + 1) / 3, 'mrr@2': (1 / 2 + 1 + 1) / 3, 'precision@2': 1 / 2 },
+      seconds: { train: expect.any(Number), rank: expect.any(Number) },
+    },
+  ])
+})
+
+/** Two groups of users, each of whom reads most of the ten articles of their own group: als can tell, popularity not. */
+const groups: string[] = []
+for (let user = 0; user < 60; user++) {
+  for (let item = 0; item < 10; item++)
+    if ((user * 7 + item) % 5 !== 0) groups.push(`u${user}:${'ab'[user % 2]}${item}`)
+}
+
+test('als finds what popularity cannot, and a split is the same for the same seed', async () => {
+  const source = fileOf(freshFolder(), 'reads.csv', groups)
+  const models = ['--model', 'als', '--model', 'popular', '--factors', '4', '--epochs', '8']
+  const run = (seed: string) =>
+    aurochs(
+      'evaluate',
+      '--train',
+      source,
+      '--split',
+      'random:0.2',
+      '--seed',
+      seed,
+      ...columns,
+      ...models,
+      '--json',
+      '--metrics',
+      'recall@4',
+    )
+  const [one, again, other] = [await run('1'), await run('1'), await run('2')]
+  expect(one.stderr).toBe('')
+  const [als, popular] = one.json() as { metrics: { 'recall@4': number }; options: object; test: { pairs: number } }[]
+  expect(als!.options).toMatchObject({ factors: 4, epochs: 8, seed: 1 })
+  expect(als!.metrics['recall@4']).toBeGreaterThan(0.9)
+  expect(popular!.metrics['recall@4']).toBeLessThan(0.7)
+  const measured = ({ json }: typeof one) => json().map(line => ({ ...(line as object), seconds: 0 }))
+  expect(measured(again)).toEqual(measured(one))
+  expect(measured(other)).not.toEqual(measured(one))
+})
+
+test('last and time split by the time column', async () => {
+  const source = fileOf(freshFolder(), 'reads.csv', ['ada:p', 'bo:q', 'cy:q', 'ada:q', 'bo:r', 'cy:r', 'dee:r'])
+  const judged = async (split: string) => {
+    const asked = [
+      'evaluate',
+      '--train',
+      source,
+      '--split',
+      split,
+      ...columns,
+      '--time',
+      'time',
+      '--model',
+      'popular',
+      '--json',
+    ]
+    const { json, stderr } = await aurochs(...asked)
+    expect(stderr).toBe('')
+    return json()[0]
+  }
+  expect(await judged('last:1')).toMatchObject({
+    train: { users: 4, items: 3, pairs: 4 },
+    test: { users: 3, pairs: 3 },
+  })
+  // From the fifth day on: r by bo, cy and dee, which nobody had read before.
+  expect(await judged('time:2019-01-05')).toMatchObject({
+    train: { users: 3, items: 2, pairs: 4 },
+    test: { users: 3, pairs: 3, unknownUsers: 1, unknownPairs: 3 },
+    metrics: { 'recall@20': 0 },
+  })
+})
+
+test('a saved model is judged against a test, and people get a table', async () => {
+  const { folder, directory } = await smallModel()
+  // Bo's list is 10, 40; ada's 40.
+  const test = fileOf(folder, 'test.csv', ['bo:10', 'ada:40', 'ada:41'])
+  const asked = ['evaluate', '--model', directory, '--test', test, ...columns, '--metrics', 'recall@1,ndcg@2']
+  const { stdout, stderr } = await aurochs(...asked)
+  expect(stderr).toBe('')
+  const ideal = 1 + 1 / Math.log2(3)
+  expect(stdout).toContain('2 users, 4 items and 5 pairs to learn from; 2 users judged by 3 held-out pairs')
+  expect(stdout).toMatch(/^model +recall@1 +ndcg@2 /m)
+  expect(stdout).toContain(`${directory}  1.00000   ${((1 + 1 / ideal) / 2).toFixed(5)}`)
+})
+
+test('contradictions are answered before anything is read', async () => {
+  const { directory } = await smallModel()
+  const files = ['--train', 'x.csv', '--test', 'y.csv']
+  const contradictions: [args: string[], answer: string][] = [
+    [['--model', 'no', ...files], '--model must be als, popular or the directory of a model, and there is no no'],
+    [['--model', 'als', '--train', 'x'], 'what is held out must be named: by --test, or by --split'],
+    [['--model', 'als', '--test', 'x'], 'als and popular learn from --train'],
+    [['--model', 'als', ...files, '--split', 'last:1'], 'leave --test out'],
+    [['--model', directory, '--train', 'x', '--split', 'last:1'], 'pairs that it may have learned from'],
+    [['--model', 'als', '--train', 'x', '--split', 'half'], 'a split must be random:SHARE'],
+    [['--model', 'als', ...files, '--metrics', 'auc'], 'metrics must be like recall@20'],
+    [['--model', 'als', ...files, '--factors', '0'], '--factors 0'],
+    [['--model', 'als', ...files], '--user and --item must name the columns'],
+  ]
+  await Promise.all(
+    contradictions.map(async ([args, answer]) => {
+      const { status, stdout, stderr } = await aurochs('evaluate', ...args)
+      expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: expect.stringContaining(answer) })
+    }),
+  )
+})
