@@ -3,7 +3,7 @@ import { SingleBar } from 'cli-progress'
 /** On a terminal: what is being done, how far it is, time left. Elsewhere nothing. */
 export class ProgressBar {
   readonly #bar = new SingleBar({
-    format: '{bar} {percentage} % | {stage}{left}',
+    format: '{bar} {percentage} % | {stage}{note}{left}',
     barsize: 24,
     hideCursor: true,
     clearOnComplete: true,
@@ -12,18 +12,22 @@ export class ProgressBar {
   #stage = ''
   #begun = 0
 
-  /** Shows the share of `stage` that is done, 0 to 1; `seconds` are left, by default as the share lets expect. */
-  show(stage: string, done: number, seconds?: number): void {
+  /**
+   * Shows the share of `stage` that is done, 0 to 1; `seconds` are left, by default as the share lets expect. `note` is
+   * what changes meanwhile.
+   */
+  show(stage: string, done: number, seconds?: number, note = ''): void {
     if (this.#stage !== stage) {
       this.stop()
       this.#stage = stage
       this.#begun = performance.now()
-      this.#bar.start(100, 0, { stage, left: '' })
+      this.#bar.start(100, 0, { stage, note, left: '' })
     }
     const passed = (performance.now() - this.#begun) / 1000
     const left = seconds ?? (done > 0.02 ? (passed * (1 - done)) / done : Number.NaN)
     this.#bar.update(Math.floor(done * 100), {
       stage,
+      note,
       left: Number.isFinite(left) ? `, ${Math.ceil(left)} s left` : '',
     })
   }

@@ -1,4 +1,3 @@
-import { SingleBar } from 'cli-progress'
 import { z } from 'zod'
 import { Dataset } from '../memory/dataset.ts'
 import type { AlsProgress } from '../models/als.ts'
@@ -8,6 +7,7 @@ import { Pool } from '../parallel/pool.ts'
 import { addAlsOptions, parseAlsOptions } from './als-options.ts'
 import { parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
 import { interruptible } from './interrupt.ts'
+import { ProgressBar } from './progress.ts'
 
 const flags = z.looseObject({
   model: z.literal('als', { error: ({ input }) => `must be als, got ${input}` }),
@@ -21,9 +21,12 @@ const flags = z.looseObject({
 
 const notes = `
 Ctrl-C ends the training after the running epoch and saves the model so far; --resume goes on from there, bit for bit as
-if it had not stopped. --model als factorizes by alternating least squares; what --confidence, --alpha,
---unobserved-weight, --regularization and --frequency-exponent mean, and how they relate to the papers, is in
-docs of the option schema (src/models/als-objective.ts).`
+if it had not stopped.
+
+ALS minimises, with r the weight of a pair and s its score (λ (n + α₀·N)^ν is the regularisation of a row of n pairs):
+  --confidence ials       Σ αr (1 − s)² over the pairs + Σ α₀ s² over everything       (Rendle et al. 2021)
+  --confidence implicit   Σ αr (1 − s)² over the pairs + Σ α₀ s² over all others       (the library implicit: α₀ = 1, ν = 0)
+  --confidence hu         Σ (1 + αr)(1 − s)² over the pairs + Σ α₀ s² over all others  (Hu, Koren & Volinsky 2008: the same)`
 
 export const register: Register = program => {
   const command = program
@@ -39,7 +42,7 @@ export const register: Register = program => {
     .option('--json', 'print one line of JSON an epoch, and the manifest as the last')
     .addHelpText('after', notes)
     .action(run)
-  addAlsOptions(command)
+  addAlsOptions(command.optionsGroup('Training of als:'))
 }
 
 async function run(directory: string, given: Record<string, unknown>): Promise<void> {
@@ -76,28 +79,17 @@ interface Reporter {
 
 /** On a terminal: epochs, rows a second, loss, time left. */
 function progressBar(): Reporter {
-  const bar = new SingleBar({
-    format: '{bar} epoch {epoch} of {epochs} | {rate} rows/s | loss {loss} | {left}',
-    barsize: 24,
-    hideCursor: true,
-    clearOnComplete: true,
-    noTTYOutput: false,
-  })
+  const bar = new ProgressBar()
   let ending = ''
-  bar.start(1, 0, { epoch: 0, epochs: '…', rate: '…', loss: '…', left: '' })
   return {
     show: ({ epoch, epochs, fraction, rowsPerSecond, loss, secondsLeft }) => {
-      bar.setTotal(Math.max(1, epochs))
-      bar.update(Math.min(epochs, epoch + fraction), {
-        epoch: Math.min(epochs, epoch + 1),
-        epochs,
-        rate: Math.round(rowsPerSecond).toLocaleString('en'),
-        loss: loss.length ? loss.at(-1)!.toPrecision(7) : '…',
-        left: ending || (Number.isFinite(secondsLeft) ? `${Math.ceil(secondsLeft)} s left` : ''),
-      })
+      const running = `, epoch ${Math.min(epochs, epoch + 1)} of ${epochs}`
+      const rate = `, ${Math.round(rowsPerSecond).toLocaleString('en')} rows/s`
+      const last = loss.length > 0 ? `, loss ${loss.at(-1)!.toPrecision(7)}` : ''
+      bar.show('training', (epoch + fraction) / Math.max(1, epochs), secondsLeft, running + rate + last + ending)
     },
     stopping: () => {
-      ending = 'ending after this epoch; Ctrl-C again to drop it'
+      ending = ', ending after this epoch (Ctrl-C again: at once, saving nothing)'
     },
     stop: () => bar.stop(),
   }
