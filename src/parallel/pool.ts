@@ -12,6 +12,8 @@ export interface Job {
 export interface PoolOptions {
   /** Worker threads, from 1 to 1024. Default: as many as the machine runs at once. */
   readonly threads?: number
+  /** What jobs find as `workerData()`, in each worker from its start. Copied, but for `SharedArrayBuffer`s. */
+  readonly data?: unknown
 }
 
 /**
@@ -23,7 +25,7 @@ export class Pool {
   readonly threads: number
   readonly #piscina: Piscina
 
-  constructor({ threads = availableParallelism() }: PoolOptions = {}) {
+  constructor({ threads = availableParallelism(), data }: PoolOptions = {}) {
     if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
       throw new RangeError(`threads must be a whole number from 1 to 1024, got ${threads}`)
     }
@@ -36,6 +38,7 @@ export class Pool {
       idleTimeout: Number.POSITIVE_INFINITY,
       // A worker that blocks between tasks cannot pass on messages of its own, and none of ours sends any.
       atomics: 'sync',
+      ...(data !== undefined && { workerData: data }),
     })
   }
 

@@ -1,3 +1,12 @@
+import { workerData } from '../../src/parallel/worker-data.ts'
+
+/** Adds 1 to the first of the pool's cells, and gives the pool's name. */
+export function mark(): string {
+  const { cells, name } = workerData<{ cells: Int32Array; name: string }>()
+  Atomics.add(cells, 0, 1)
+  return name
+}
+
 /** Counts in each cell of `owners` the workers that claimed it; gives how many cells this worker claimed. */
 export function claim({ owners, next }: { owners: Int32Array; next: Int32Array }): number {
   let claimed = 0

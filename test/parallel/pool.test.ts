@@ -22,3 +22,11 @@ test('a failing job rejects with its own error after all workers have stopped', 
 test('a number of threads that cannot be is refused', () => {
   expect(() => new Pool({ threads: 0 })).toThrow('threads must be a whole number from 1 to 1024, got 0')
 })
+
+test('workers find what their pool was made with, and share its shared memory', async () => {
+  const cells = new Int32Array(new SharedArrayBuffer(8))
+  const other = new Pool({ threads: 2, data: { cells, name: 'shared' } })
+  expect(await other.phase<string>(chunks, 'mark', {})).toEqual(['shared', 'shared'])
+  expect(cells[0]).toBe(2)
+  await other.close()
+})
