@@ -10,6 +10,7 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['evaluate', () => import('./evaluate.ts')],
   ['recommend', () => import('./recommend.ts')],
   ['similar', () => import('./similar.ts')],
+  ['serve', () => import('./serve.ts')],
 ])
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))

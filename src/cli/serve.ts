@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs'
+import pino from 'pino'
+import { z } from 'zod'
+import { Server } from '../serve/server.ts'
+import { parseOptions, type Register, several, wholeNumber } from './command.ts'
+
+const Options = z.object({
+  port: wholeNumber(0, 65535),
+  host: z.string().min(1),
+  state: z.string().min(1),
+  cors: z.array(z.string()),
+  threads: wholeNumber(1, 1024).optional(),
+  since: z.iso
+    .datetime({ offset: true })
+    .or(z.iso.date())
+    .transform(text => Date.parse(text))
+    .optional(),
+  maxConnections: wholeNumber(1, 1_000_000),
+  idleTimeout: wholeNumber(8, 960),
+  logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']),
+  json: z.boolean().default(false),
+})
+
+/** `aurochs serve`: runs until SIGTERM or SIGINT, then ends what has begun and exits with 0; a second signal exits at once. */
+export const register: Register = program => {
+  program
+    .command('serve')
+    .description('stream recommendations that change with each event')
+    .argument('<model>', 'directory of a trained model')
+    .option('-p, --port <port>', 'port to listen at; 0 takes one that is free', '8080')
+    .option('--host <host>', 'address to listen at; 0.0.0.0 for all of this machine', '127.0.0.1')
+    .requiredOption('--state <dir>', 'directory that keeps the events; made if there is none')
+    .option(
+      '--cors <origin>',
+      "whose web pages may use the server besides its own, or '*'; may be repeated",
+      several,
+      [],
+    )
+    .option('--threads <n>', 'threads that fold in and rank (default: all of the machine)')
+    .option('--since <date>', 'events before it are in the model already, and are not folded in again')
+    .option('--max-connections <n>', 'sockets open at once', '10000')
+    .option('--idle-timeout <seconds>', 'a socket that answers no ping for so long is closed', '60')
+    .option('--log-level <level>', 'silent, error, warn, info or debug; the log goes to stderr as JSON lines', 'info')
+    .option('--json', 'print the address as one JSON object')
+    .action(async (model: string, given: unknown) => {
+      const options = parseOptions(Options, given)
+      const log = pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true }))
+      const server = await Server.start({ ...options, model, version: version(), log })
+      announce(server, options.host, options.json)
+      await signalled()
+      log.info('shutting down; a second signal ends at once')
+      await server.close()
+      process.exit(0)
+    })
+}
+
+function announce({ url, port }: Server, host: string, asJson: boolean): void {
+  const stream = `${url.replace('http', 'ws')}/v1/stream`
+  if (asJson) process.stdout.write(`${JSON.stringify({ url, stream, host, port })}\n`)
+  else process.stdout.write(`serving at ${url}\n  stream   ${stream}\n  metrics  ${url}/metrics\n`)
+}
+
+/**
+ * Waits for the first signal to end. The next has its usual effect: it ends the process even where a thread is stuck,
+ * which `process.exit` would wait for.
+ */
+function signalled(): Promise<void> {
+  const signals = ['SIGTERM', 'SIGINT'] as const
+  let first = true
+  return new Promise(resolve => {
+    for (const signal of signals) {
+      process.on(signal, () => {
+        if (!first) {
+          for (const each of signals) process.removeAllListeners(each)
+          process.kill(process.pid, signal)
+        }
+        first = false
+        resolve()
+      })
+    }
+  })
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
+}

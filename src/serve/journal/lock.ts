@@ -1,0 +1,34 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+
+/**
+ * Makes `directory` this process's own until the lock is closed or the process ends, however it ends: the lock is the
+ * operating system's, held through an open SQLite transaction, so none is ever left behind.
+ *
+ * @throws if another process, or another server of this one, has it.
+ */
+export function lockDirectory(directory: string): { close(): void } {
+  mkdirSync(directory, { recursive: true })
+  const owner = join(directory, 'server.pid')
+  const db = new DatabaseSync(join(directory, 'lock.db'))
+  try {
+    db.exec('PRAGMA busy_timeout = 0; BEGIN IMMEDIATE')
+  } catch (error) {
+    db.close()
+    if ((error as { errcode?: number }).errcode !== 5) throw error
+    throw new Error(
+      `${directory} is in use by another server (process ${readOwner(owner)}): stop it, or name another --state`,
+    )
+  }
+  writeFileSync(owner, `${process.pid}\n`)
+  return db
+}
+
+function readOwner(file: string): string {
+  try {
+    return readFileSync(file, 'utf8').trim()
+  } catch {
+    return 'unknown'
+  }
+}

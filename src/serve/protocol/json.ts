@@ -1,0 +1,46 @@
+import { WireError } from './errors.ts'
+import { limits } from './limits.ts'
+
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+/**
+ * The value that `bytes` spell.
+ *
+ * @throws {WireError} `too_large`, `too_deep` before anything is parsed; `bad_json`.
+ */
+export function decodeJson(bytes: Uint8Array): unknown {
+  measure(bytes)
+  try {
+    return JSON.parse(decoder.decode(bytes))
+  } catch (error) {
+    throw new WireError('bad_json', `expected JSON: ${(error as Error).message}`)
+  }
+}
+
+const quote = 0x22
+const backslash = 0x5c
+const comma = 0x2c
+const colon = 0x3a
+const [openBracket, openBrace, closeBracket, closeBrace] = [0x5b, 0x7b, 0x5d, 0x7d]
+
+/** Bounds depth and number of values, looking only at the signs between strings; whether they pair is the parser's to say. */
+function measure(bytes: Uint8Array): void {
+  let depth = 0
+  let values = 1
+  for (let at = 0; at < bytes.length; at++) {
+    const sign = bytes[at]
+    if (sign === quote) {
+      for (at++; at < bytes.length && bytes[at] !== quote; at++) if (bytes[at] === backslash) at++
+    } else if (sign === openBracket || sign === openBrace) {
+      values++
+      if (++depth > limits.depth) throw new WireError('too_deep', `expected at most ${limits.depth} levels`)
+    } else if (sign === closeBracket || sign === closeBrace) {
+      depth--
+    } else if (sign === comma || sign === colon) {
+      values++
+    }
+  }
+  if (values > limits.values) {
+    throw new WireError('too_large', `expected at most ${limits.values} values in a message, got ${values}`)
+  }
+}

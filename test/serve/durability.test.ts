@@ -1,0 +1,166 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { Peer } from './peer.ts'
+import { Program } from './program.ts'
+import { expectedList, writeSmallModel } from './small-model.ts'
+
+let directory: string
+let model: string
+let state: string
+const running: Program[] = []
+
+beforeAll(async () => {
+  const home = mkdtempSync(join(tmpdir(), 'aurochs-model-'))
+  model = await writeSmallModel(home)
+  return () => rmSync(home, { recursive: true })
+})
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'aurochs-state-'))
+  state = join(directory, 'state')
+})
+afterEach(async () => {
+  await Promise.all(running.splice(0).map(program => program.stop('SIGKILL')))
+  rmSync(directory, { recursive: true })
+})
+
+async function serve(...args: string[]): Promise<Program> {
+  const program = await Program.start([model, '--port', '0', '--state', state, '--threads', '1', ...args])
+  running.push(program)
+  return program
+}
+
+function recorded(): { user: string; id: string; item: string }[] {
+  const db = new DatabaseSync(join(state, 'events.db'), { readOnly: true })
+  const rows = db.prepare('SELECT user, id, item FROM events ORDER BY position').all()
+  db.close()
+  return rows as ReturnType<typeof recorded>
+}
+
+test('after kill -9 under load every acknowledged event is there once, and counts', async () => {
+  const first = await serve()
+  const peers = await Promise.all(Array.from({ length: 8 }, () => Peer.greeted(first.url)))
+  const sent: [string, string][][] = peers.map(() => [])
+  const acknowledged = new Set<string>()
+  const loads = peers.map(async (peer, p) => {
+    const hear = (async () => {
+      for (;;) acknowledged.add(`${p}/${(await peer.next('ack')).id}`)
+    })().catch(() => {})
+    for (let i = 0; !peer.closed; i++) {
+      const item = `i${i % 30}`
+      sent[p].push([`${i}`, item])
+      peer.send({ type: 'event', id: `${i}`, user: `user${p}`, item })
+      await wait(1)
+    }
+    await hear
+  })
+  await wait(700)
+  expect(await first.stop('SIGKILL')).toBe('SIGKILL')
+  await Promise.all(loads)
+  expect(acknowledged.size).toBeGreaterThan(100)
+
+  const second = await serve()
+  const before = recorded().map(({ user, id }) => `${user.slice(4)}/${id}`)
+  expect(new Set(before).size).toBe(before.length)
+  expect([...acknowledged].filter(id => !before.includes(id))).toEqual([])
+
+  // A client that lost its connection sends everything again: each is there once, and the list is that of all of them.
+  const again = await Peer.greeted(second.url)
+  for (const [id, item] of sent[0]) again.send({ type: 'event', id, user: 'user0', item })
+  for (const [id] of sent[0]) {
+    const ack = await again.next('ack')
+    expect(ack.id).toBe(id)
+    if (acknowledged.has(`0/${id}`)) expect(ack.duplicate).toBe(true)
+  }
+  expect(recorded().filter(({ user }) => user === 'user0')).toHaveLength(sent[0].length)
+  again.send({ type: 'subscribe', subscription: 1, user: 'user0', limit: 20 })
+  const list = await again.next('list')
+  const events = sent[0].map(([, item]): [string, number] => [item, 1])
+  expect(list.items.map(({ item }: { item: string }) => item)).toEqual(expectedList(model, -1, events, 20))
+}, 30_000)
+
+test('SIGTERM lets what has begun end, says goodbye, and exits with 0', async () => {
+  const program = await serve()
+  const peer = await Peer.greeted(program.url)
+  peer.send({ type: 'subscribe', subscription: 1, user: 'ann' })
+  await peer.next('list')
+  for (let i = 0; i < 500; i++) peer.send({ type: 'event', id: `${i}`, item: `i${i % 10}` })
+  await peer.next('ack')
+  const exit = await program.stop('SIGTERM')
+  await peer.ended()
+  expect(exit).toBe(0)
+  expect(peer.closed).toEqual({ code: 1001, reason: 'the server is shutting down' })
+  // The write-ahead log was folded in: nothing is left to recover.
+  expect(existsSync(join(state, 'events.db-wal'))).toBe(false)
+  const acks = 1 + peer.waiting.filter(message => message.type === 'ack').length
+  expect(recorded()).toHaveLength(acks)
+  expect(program.output).not.toContain('ExperimentalWarning')
+})
+
+test('a second signal ends it at once', async () => {
+  const program = await serve()
+  const peer = await Peer.greeted(program.url)
+  // Who holds this keeps the server from writing, and so from ending.
+  const holder = new DatabaseSync(join(state, 'events.db'))
+  holder.exec('BEGIN IMMEDIATE')
+  peer.send({ type: 'event', id: 'e', user: 'ann', item: 'i1' })
+  peer.send({ type: 'ping' })
+  await peer.next('pong')
+  program.child.kill('SIGTERM')
+  while (!program.output.includes('shutting down')) await wait(5)
+  expect(await program.stop('SIGINT')).toBe('SIGINT')
+  holder.close()
+})
+
+test('what is in the way of a start is said in one line', async () => {
+  const program = await serve()
+  const blocker = createServer().listen(0, '127.0.0.1')
+  await new Promise(resolve => blocker.once('listening', resolve))
+  const { port } = blocker.address() as { port: number }
+  await expect(serve()).rejects.toThrow(
+    `ended with 1: aurochs: ${state} is in use by another server (process ${program.child.pid}): ` +
+      'stop it, or name another --state\n',
+  )
+  const elsewhere = ['--state', join(directory, 'other')]
+  const taken = `ended with 1: aurochs: cannot listen at 127.0.0.1:${port}: the port is taken`
+  await expect(serve('--port', `${port}`, ...elsewhere)).rejects.toThrow(taken)
+  await expect(serve('--port', `${program.port}`, ...elsewhere)).rejects.toThrow('the port is taken')
+  await expect(serve('--port', 'x', ...elsewhere)).rejects.toThrow('ended with 2: aurochs: --port must be')
+  const missing = join(directory, 'missing')
+  await expect(Program.start([missing, '--port', '0', ...elsewhere])).rejects.toThrow(missing)
+  blocker.close()
+}, 30_000)
+
+test('while the disk takes nothing, events are refused, nothing is acknowledged, and lists still come', async () => {
+  // Writes that would make a file larger than this fail with EFBIG, as on a full disk they do with ENOSPC.
+  const program = await Program.start(
+    [model, '--port', '0', '--state', state, '--threads', '1'],
+    "trap '' XFSZ; ulimit -f 200",
+  )
+  running.push(program)
+  const peer = await Peer.greeted(program.url)
+  expect((await fetch(`${program.url}/readyz`)).status).toBe(200)
+  let failed = 0
+  for (let i = 0; failed === 0 && i < 5000; i++) {
+    peer.send({ type: 'event', id: `${i}-${'x'.repeat(200)}`, user: 'ann', item: 'i1' })
+    const answer = await peer.next('ack', 'error')
+    if (answer.type === 'error') {
+      failed = i
+      expect(answer).toMatchObject({ code: 'storage_failed', id: `${i}-${'x'.repeat(200)}` })
+    }
+  }
+  expect(failed).toBeGreaterThan(0)
+  const ready = await fetch(`${program.url}/readyz`)
+  expect([ready.status, (await ready.json()).status]).toEqual([503, 'not ready'])
+  const posted = await fetch(`${program.url}/v1/events`, { method: 'POST', body: '{"id":"e","user":"u","item":"i1"}' })
+  expect([posted.status, (await posted.json()).results[0].error.code]).toEqual([503, 'storage_failed'])
+  peer.send({ type: 'subscribe', subscription: 1, user: 3, limit: 3 })
+  const list = await peer.next('list')
+  expect(list.items.map(({ item }: { item: string }) => item)).toEqual(expectedList(model, 3, [], 3))
+  await program.stop('SIGKILL')
+  expect(recorded()).toHaveLength(failed)
+}, 30_000)
