@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest'
+import { waitAfter } from '../../src/client/backoff.ts'
+import { Newest } from '../../src/client/newest.ts'
+
+test('who is slow gets the newest value and none of those between', async () => {
+  const values = new Newest<number>(() => {})
+  for (const value of [1, 2, 3]) values.put(value)
+  expect(await values.next()).toEqual({ done: false, value: 3 })
+  const next = values.next()
+  values.put(4)
+  expect(await next).toEqual({ done: false, value: 4 })
+})
+
+test('the last value is still given before the end, and before an error', async () => {
+  for (const finish of ['end', 'fail'] as const) {
+    const values = new Newest<number>(() => {})
+    values.put(1)
+    values[finish](new Error('gone'))
+    expect(await values.next()).toEqual({ done: false, value: 1 })
+    if (finish === 'fail') await expect(values.next()).rejects.toThrow('gone')
+    expect(await values.next()).toEqual({ done: true, value: undefined })
+  }
+})
+
+test('leaving the loop tells once that nobody reads any more', async () => {
+  let told = 0
+  const values = new Newest<number>(() => told++)
+  values.put(1)
+  for await (const value of values) {
+    expect(value).toBe(1)
+    break
+  }
+  values.end()
+  expect(told).toBe(1)
+})
+
+test('waits double up to the longest, each between half and whole', () => {
+  const waits = [1, 2, 3, 4, 50].map(failures => waitAfter(failures, { first: 100, longest: 500 }, () => 1))
+  expect(waits).toEqual([100, 200, 400, 500, 500])
+  expect(waitAfter(3, { first: 100, longest: 500 }, () => 0)).toBe(200)
+})
