@@ -1,4 +1,3 @@
-import { SingleBar } from 'cli-progress'
 import { Option } from 'commander'
 import { timeUnits } from '../ingest/columns.ts'
 import { type ImportOptions, importDataset } from '../ingest/import.ts'
@@ -8,6 +7,7 @@ import { formats } from '../ingest/source.ts'
 import type { DatasetManifest } from '../memory/dataset.ts'
 import { type Register, UsageError } from './command.ts'
 import { interruptible } from './interrupt.ts'
+import { ProgressBar } from './progress.ts'
 
 interface Flags extends Omit<ImportOptions, 'sources' | 'minUser' | 'minItem' | 'threads'> {
   readonly minUser: string
@@ -53,7 +53,7 @@ export const register: Register = program => {
 }
 
 async function run(sources: string[], { json = false, minUser, minItem, threads, ...flags }: Flags): Promise<void> {
-  const bar = progressBar()
+  const bar = new ProgressBar()
   const begun = performance.now()
   try {
     const manifest = await interruptible(signal =>
@@ -64,7 +64,7 @@ async function run(sources: string[], { json = false, minUser, minItem, threads,
         minItem: whole('--min-item', minItem),
         sources,
         signal,
-        onProgress: bar.show,
+        onProgress: showOn(bar),
       }),
     )
     bar.stop()
@@ -83,24 +83,14 @@ function whole(flag: string, given: string): number {
   throw new UsageError(`${flag} must be a whole number from 1 on, got ${given}`)
 }
 
-/** On a terminal: how far it is, rows and rows a second, time left. Elsewhere nothing. */
-function progressBar(): { show: ProgressListener; stop: () => void } {
-  const bar = new SingleBar({
-    format: '{bar} {percentage} % | {stage} {rows}| {left}',
-    barsize: 24,
-    hideCursor: true,
-    clearOnComplete: true,
-    noTTYOutput: false,
-  })
+/** Shows how far it is, rows and rows a second, time left. */
+function showOn(bar: ProgressBar): ProgressListener {
   const begun = performance.now()
-  bar.start(100, 0, { stage: 'looking at the source', rows: '', left: '' })
-  const show: ProgressListener = ({ stage, done, rows }) => {
-    const seconds = (performance.now() - begun) / 1000
-    const left = done > 0.02 ? `${Math.ceil((seconds * (1 - done)) / done)} s left` : ''
-    const rate = rows && `${millions(rows.done)} of ${millions(rows.total)} rows, ${millions(rows.done / seconds)}/s `
-    bar.update(Math.floor(done * 100), { stage, rows: rate ?? '', left })
+  return ({ stage, done, rows }) => {
+    const rate = (rows?.done ?? 0) / ((performance.now() - begun) / 1000)
+    const note = rows ? `, ${millions(rows.done)} of ${millions(rows.total)} rows, ${millions(rate)} rows/s` : ''
+    bar.show('importing', done, undefined, `: ${stage}${note}`)
   }
-  return { show, stop: () => bar.stop() }
 }
 
 function summary(out: string, { users, items, pairs, source }: DatasetManifest, seconds: number): string {
