@@ -24,6 +24,7 @@ export class Progress {
   #stage: Stage = 'reading'
   #total: number | undefined
   #counted = 0
+  #part = 0
   #done = 0
 
   constructor(db: Database, listener: ProgressListener | undefined) {
@@ -37,6 +38,7 @@ export class Progress {
     this.#stage = stage
     this.#total = total
     this.#counted = 0
+    this.#part = 0
   }
 
   /** Counts rows that were written. */
@@ -51,7 +53,10 @@ export class Progress {
 
   #tell(): void {
     const stage = this.#stage
-    const part = stage === 'writing' ? this.#counted / (this.#total ?? 1) : this.#db.done
+    const now = stage === 'writing' ? this.#counted / (this.#total ?? 1) : this.#db.done
+    // A stage may take several queries, and each begins at nothing.
+    this.#part = Math.max(this.#part, now)
+    const part = this.#part
     const stages = Object.keys(shares) as Stage[]
     const before = stages.slice(0, stages.indexOf(stage)).reduce((sum, name) => sum + shares[name], 0)
     this.#done = Math.max(this.#done, before + part * shares[stage])
