@@ -60,6 +60,7 @@ export interface ImportOptions {
   /**
    * What many rows of one user and item weigh: their `sum` (default), the largest (`max`), their number (`count`), or
    * what the `last` one weighs, by time and then by place in the source. The time of a pair is always its latest.
+   * Sums are made in double precision and in no fixed order: where weights are fractions, the last bit may differ.
    */
   readonly duplicates?: Duplicates
   /**
