@@ -7,7 +7,7 @@ import { type AlsProgress, trainAls } from '../models/als.ts'
 import { type Evaluation, evaluate } from '../models/evaluate.ts'
 import { heldOut, type Pairs, type Training } from '../models/held-out.ts'
 import { type Metric, parseMetrics } from '../models/metrics.ts'
-import { Model } from '../models/model.ts'
+import { Model, recordMetrics } from '../models/model.ts'
 import { popularRanker } from '../models/popular.ts'
 import type { Ranker } from '../models/ranker.ts'
 import { parseSplit, splitDataset } from '../models/split.ts'
@@ -30,6 +30,7 @@ const Options = z.object({
   time: z.string().optional(),
   model: z.array(z.string()),
   metrics: z.string(),
+  record: z.boolean().default(false),
   threads: wholeNumber(1, 1024).optional(),
   json: z.boolean().default(false),
 })
@@ -65,6 +66,7 @@ export const register: Register = program => {
       'of recall, precision, ndcg, hit, mrr, map, coverage, each @ a cut',
       'recall@20,ndcg@20',
     )
+    .option('--record', 'write the metrics to the manifest of a saved model, too')
     .option('--threads <n>', 'threads that train and rank (default: all of the machine)')
     .option('--json', 'print one JSON object a model')
   addAlsOptions(command.optionsGroup('Training of als (--seed also seeds random splits):'))
@@ -83,6 +85,7 @@ export const register: Register = program => {
           for (const name of options.model) {
             measured.push(await measure(name, { given, train, test, metrics, pool, signal, bar }))
             bar.stop()
+            if (options.record) await recordMetrics(Model.open(name), measured.at(-1)!.metrics)
             if (options.json) process.stdout.write(`${JSON.stringify(measured.at(-1))}\n`)
           }
           if (!options.json) process.stdout.write(forPeople(measured, metrics))
@@ -99,7 +102,7 @@ export const register: Register = program => {
 const algorithms = ['als', 'popular']
 
 /** Finds contradictions before anything is read. */
-function check({ train, test, split, model }: Options, seed: number): void {
+function check({ train, test, split, model, record }: Options, seed: number): void {
   const saved = model.filter(name => !algorithms.includes(name))
   for (const name of saved) {
     if (!existsSync(name)) {
@@ -116,6 +119,9 @@ function check({ train, test, split, model }: Options, seed: number): void {
       throw new UsageError(`--split would judge ${saved[0]} by pairs that it may have learned from: give --test`)
     }
   } else if (test === undefined) throw new UsageError('what is held out must be named: by --test, or by --split')
+  if (record && saved.length < model.length) {
+    throw new UsageError('--record needs saved models only: als and popular leave none behind here')
+  }
   if (saved.length < model.length && train === undefined) {
     throw new UsageError('als and popular learn from --train: add it, or give the directory of a model')
   }
@@ -218,6 +224,6 @@ function forPeople(measured: readonly Measured[], metrics: readonly Metric[]): s
     `${train.users} users, ${train.items} items and ${train.pairs} pairs to learn from; ` +
     `${test.users} users judged by ${test.pairs} held-out pairs ` +
     `(unknown to the training: ${test.unknownUsers} of the users, the items of ${test.unknownPairs} of the pairs)\n` +
-    table([['model', ...metrics.map(({ name }) => name), 's to train', 's to rank'], ...rows])
+    table([['model', ...metrics.map(({ name }) => name), 's until ready', 's to rank'], ...rows])
   )
 }

@@ -143,7 +143,8 @@ function sealed(manifest: object): string {
 
 function readManifest(directory: string): Manifest | undefined {
   try {
-    return manifestSchema.parse(JSON.parse(readFileSync(join(directory, manifestName), 'utf8')))
+    const { crc32: _seal, ...manifest } = JSON.parse(readFileSync(join(directory, manifestName), 'utf8'))
+    return manifestSchema.parse(manifest)
   } catch {
     return undefined
   }

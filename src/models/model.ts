@@ -238,6 +238,23 @@ export function saveModel(directory: string, parts: ModelParts, options?: WriteO
   return writeDirectory(directory, write, options)
 }
 
+/**
+ * Writes to the manifest of a model how well it did, for all who open it from now on; its other files stay what they
+ * are.
+ *
+ * @returns the new manifest
+ */
+export function recordMetrics(
+  { directory, manifest }: Model,
+  metrics: Readonly<Record<string, number>>,
+): Promise<ModelManifest> {
+  const write = async (draft: string) => {
+    for (const name of Object.keys(manifest.files)) await linkOrCopy(join(directory, name), join(draft, name))
+    return { ...manifest, metrics: { ...manifest.metrics, ...metrics } }
+  }
+  return writeDirectory(directory, write, { replace: true })
+}
+
 /** Appends the first `rank` floats of each of `rows` rows, in pieces: no second matrix is made. */
 async function appendRows(
   writer: SafetensorsWriter,

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { Model } from '../../src/models/model.ts'
 import { freshFolder } from '../memory/folder.ts'
 import { smallModel } from '../models/small-model.ts'
 import { aurochs } from './aurochs.ts'
@@ -118,11 +119,20 @@ test('a saved model is judged against a test, and people get a table', async () 
   expect(stdout).toContain(`${directory}  1.00000   ${((1 + 1 / ideal) / 2).toFixed(5)}`)
 })
 
+test('--record leaves the metrics in the model', async () => {
+  const { folder, directory } = await smallModel()
+  const test = fileOf(folder, 'test.csv', ['bo:10'])
+  const asked = ['evaluate', '--model', directory, '--test', test, ...columns, '--metrics', 'hit@1', '--record']
+  expect(await aurochs(...asked)).toMatchObject({ status: 0, stderr: '' })
+  expect(Model.open(directory).manifest.metrics).toEqual({ 'recall@20': 0.25, 'hit@1': 1 })
+})
+
 test('contradictions are answered before anything is read', async () => {
   const { directory } = await smallModel()
   const files = ['--train', 'x.csv', '--test', 'y.csv']
   const contradictions: [args: string[], answer: string][] = [
     [['--model', 'no', ...files], '--model must be als, popular or the directory of a model, and there is no no'],
+    [['--model', 'als', ...files, '--record'], '--record needs saved models only'],
     [['--model', 'als', '--train', 'x'], 'what is held out must be named: by --test, or by --split'],
     [['--model', 'als', '--test', 'x'], 'als and popular learn from --train'],
     [['--model', 'als', ...files, '--split', 'last:1'], 'leave --test out'],

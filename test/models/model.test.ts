@@ -3,7 +3,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, trunca
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { checksumOf } from '../../src/memory/directory.ts'
-import { Model, saveModel } from '../../src/models/model.ts'
+import { Model, recordMetrics, saveModel } from '../../src/models/model.ts'
 import { byUser, smallModel } from './small-model.ts'
 
 test('a model comes back as saved, with the ids and pairs it learned from', async () => {
@@ -57,6 +57,16 @@ test('a later epoch takes the place of a checkpoint, and only if asked to', asyn
   expect([before.spectrum[0], after.spectrum[0], after.manifest.epochs]).toEqual([25, 200, 4])
   expect(after.checksum).not.toBe(before.checksum)
   expect(readdirSync(folder).sort()).toEqual(['data', 'model'])
+})
+
+test('metrics are recorded beside those that are there, and nothing else changes', async () => {
+  const { directory } = await smallModel()
+  const before = Model.open(directory)
+  await recordMetrics(before, { 'ndcg@20': 0.125 })
+  const after = Model.open(directory)
+  expect(after.manifest).toEqual({ ...before.manifest, metrics: { 'recall@20': 0.25, 'ndcg@20': 0.125 } })
+  expect(after.checksum).toBe(before.checksum)
+  expect(after.userFactors).toEqual(before.userFactors)
 })
 
 test('a file that is cut short, altered or missing is refused by name', async () => {
