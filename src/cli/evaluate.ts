@@ -197,8 +197,7 @@ async function fitted(
   if (name === 'popular') return { ranker: popularRanker(train!.byUser), training: train! }
   if (name === 'als') {
     const options = parseAlsOptions(given)
-    const onProgress = ({ epoch, fraction, epochs, secondsLeft }: AlsProgress) =>
-      bar.show('training als', (epoch + fraction) / epochs, secondsLeft)
+    const onProgress = (progress: AlsProgress) => bar.training('training als', progress)
     const { users, items } = await trainAls(train!, options, { pool, signal, onProgress })
     signal.throwIfAborted()
     return { ranker: factorRanker(pool, { users, items, history: train!.byUser }), training: train!, options }

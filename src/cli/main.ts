@@ -6,6 +6,7 @@ import { type Register, UsageError } from './command.ts'
 /** Each loads its command: what one command needs, the others need not wait for. */
 const commands = new Map<string, () => Promise<{ readonly register: Register }>>([
   ['import', () => import('./import.ts')],
+  ['demo', () => import('./demo.ts')],
   ['train', () => import('./train.ts')],
   ['evaluate', () => import('./evaluate.ts')],
   ['recommend', () => import('./recommend.ts')],

@@ -1,4 +1,5 @@
 import { SingleBar } from 'cli-progress'
+import type { AlsProgress } from '../models/als.ts'
 
 /** On a terminal: what is being done, how far it is, time left. Elsewhere nothing. */
 export class ProgressBar {
@@ -30,6 +31,14 @@ export class ProgressBar {
       note,
       left: Number.isFinite(left) ? `, ${Math.ceil(left)} s left` : '',
     })
+  }
+
+  /** Shows how far a training is: epoch, rows a second, loss, time left. */
+  training(stage: string, { epoch, epochs, fraction, rowsPerSecond, loss, secondsLeft }: AlsProgress, note = ''): void {
+    const running = `, epoch ${Math.min(epochs, epoch + 1)} of ${epochs}`
+    const rate = `, ${Math.round(rowsPerSecond).toLocaleString('en')} rows/s`
+    const last = loss.length > 0 ? `, loss ${loss.at(-1)!.toPrecision(7)}` : ''
+    this.show(stage, (epoch + fraction) / Math.max(1, epochs), secondsLeft, running + rate + last + note)
   }
 
   /** Takes the bar from the terminal. */

@@ -45,7 +45,7 @@ export const register: Register = program => {
     .action(async (model: string, given: unknown) => {
       const options = parseOptions(Options, given)
       const log = pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true }))
-      const server = await Server.start({ ...options, model, version: version(), log })
+      const server = await Server.start({ ...options, model, version: packageVersion(), log })
       announce(server, options.host, options.json)
       await signalled()
       log.info('shutting down; a second signal ends at once')
@@ -81,6 +81,7 @@ function signalled(): Promise<void> {
   })
 }
 
-function version(): string {
+/** Of the package. */
+export function packageVersion(): string {
   return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
 }

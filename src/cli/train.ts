@@ -82,12 +82,7 @@ function progressBar(): Reporter {
   const bar = new ProgressBar()
   let ending = ''
   return {
-    show: ({ epoch, epochs, fraction, rowsPerSecond, loss, secondsLeft }) => {
-      const running = `, epoch ${Math.min(epochs, epoch + 1)} of ${epochs}`
-      const rate = `, ${Math.round(rowsPerSecond).toLocaleString('en')} rows/s`
-      const last = loss.length > 0 ? `, loss ${loss.at(-1)!.toPrecision(7)}` : ''
-      bar.show('training', (epoch + fraction) / Math.max(1, epochs), secondsLeft, running + rate + last + ending)
-    },
+    show: progress => bar.training('training', progress, ending),
     stopping: () => {
       ending = ', ending after this epoch (Ctrl-C again: at once, saving nothing)'
     },

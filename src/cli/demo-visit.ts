@@ -1,0 +1,49 @@
+import { Client } from '../client/index.ts'
+import { table } from './table.ts'
+
+interface Listed {
+  readonly items: readonly { readonly item: string | number; readonly score: number }[]
+}
+
+/**
+ * Someone new comes to the server at `url`, takes to three items that are alike, one after the other, and sees the list
+ * change after each.
+ */
+export async function visit(url: string, say: (text: string) => void): Promise<void> {
+  const user = 'visitor'
+  using client = new Client(url)
+  const lists = client.recommendations(user, { limit: 8 })
+  const next = async () => {
+    const { value } = await lists.next()
+    if (!value) throw new Error('the stream ended before its list came')
+    return value
+  }
+  const first = await next()
+  const columns = [['before', ...first.items.map(({ item }) => String(item))]]
+  let known = new Set(columns[0])
+  say(`A new visitor is shown what is popular; then sends what they choose. (+ is new in the list)`)
+  for (const item of await likes(url, String(first.items[0]!.item))) {
+    const begun = performance.now()
+    await client.send({ user, item })
+    const { items } = await next()
+    const took = performance.now() - begun
+    const names = items.map(listed => String(listed.item))
+    columns.push([
+      `after ${item} (${took.toFixed(1)} ms)`,
+      ...names.map(name => (known.has(name) ? name : `+ ${name}`)),
+    ])
+    known = new Set(names)
+  }
+  say(table(columns[0]!.map((_, row) => columns.map(column => column[row] ?? ''))).trimEnd())
+}
+
+/** Three items that go together: the most popular is left to others, what is like what is like it is taken. */
+async function likes(url: string, popular: string): Promise<string[]> {
+  const similar = async (item: string, limit: number) => {
+    const answer = await fetch(`${url}/v1/similar/${encodeURIComponent(item)}?limit=${limit}`)
+    if (!answer.ok) throw new Error(`${url} answered ${answer.status} for what is similar to ${item}`)
+    return ((await answer.json()) as Listed).items.map(listed => String(listed.item))
+  }
+  const far = (await similar(popular, 40)).at(-1) ?? popular
+  return [far, ...(await similar(far, 2))]
+}

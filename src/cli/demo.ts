@@ -1,0 +1,179 @@
+import { existsSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import pino from 'pino'
+import { z } from 'zod'
+import { importDataset } from '../ingest/import.ts'
+import { writeSample } from '../ingest/sample.ts'
+import { Dataset, writeDataset } from '../memory/dataset.ts'
+import { trainAls } from '../models/als.ts'
+import { evaluate } from '../models/evaluate.ts'
+import { heldOut } from '../models/held-out.ts'
+import { parseMetrics } from '../models/metrics.ts'
+import { popularRanker } from '../models/popular.ts'
+import { splitDataset } from '../models/split.ts'
+import { trainModel } from '../models/train.ts'
+import { Pool } from '../parallel/pool.ts'
+import { factorRanker } from '../rank/factor-ranker.ts'
+import { Server } from '../serve/server.ts'
+import { addAlsOptions, parseAlsOptions } from './als-options.ts'
+import { parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
+import { visit } from './demo-visit.ts'
+import { interruptible } from './interrupt.ts'
+import { ProgressBar } from './progress.ts'
+import { packageVersion } from './serve.ts'
+import { table } from './table.ts'
+import { inWorkspace } from './workspace.ts'
+
+const Options = z.looseObject({
+  user: z.string().optional(),
+  item: z.string().optional(),
+  weight: z.string().optional(),
+  time: z.string().optional(),
+  out: z.string().optional(),
+  port: wholeNumber(0, 65535),
+  threads: wholeNumber(1, 1024).optional(),
+  exit: z.boolean().default(false),
+})
+
+type Options = z.output<typeof Options>
+
+/** `aurochs demo`, what `npm start` runs: the whole way from interactions to a list that changes with each event. */
+export const register: Register = program => {
+  const command = program
+    .command('demo')
+    .description('the whole way at once: import, train, measure, serve, and a visitor whose list changes live')
+    .argument('[FILE]', 'interactions: CSV, TSV, NDJSON or Parquet (default: a sample that is made up, with structure)')
+    .option('--user <column>', 'column of user ids')
+    .option('--item <column>', 'column of item ids')
+    .option('--weight <column>', 'column of weights (default: each row weighs 1)')
+    .option('--time <column>', 'column of times')
+    .option('--out <directory>', 'keep dataset, model and events here (default: a folder that goes at the end)')
+    .option('-p, --port <port>', 'port to serve at; 0 takes one that is free', '0')
+    .option('--threads <n>', 'workers (default: as many as the machine runs at once)')
+    .option('--exit', 'end after the demonstration instead of serving until Ctrl-C')
+  addAlsOptions(command.optionsGroup('Training of als:'))
+  command.action(async (file: string | undefined, given: Record<string, unknown>) => {
+    const options = parseOptions(Options, given)
+    if (file !== undefined && (options.user === undefined || options.item === undefined)) {
+      throw new UsageError(`--user and --item must name the columns of ids in ${file}`)
+    }
+    if (file !== undefined && !existsSync(file)) throw new UsageError(`there is no file ${file}`)
+    const show = (folder: string) => demonstrate(folder, file, options, given)
+    if (options.out === undefined) return inWorkspace(show)
+    if (existsSync(options.out)) throw new UsageError(`${options.out} exists: choose another place for --out`)
+    await mkdir(options.out, { recursive: true })
+    return show(options.out)
+  })
+}
+
+async function demonstrate(folder: string, file: string | undefined, options: Options, given: Record<string, unknown>) {
+  const say = (text: string) => process.stdout.write(`${text}\n`)
+  const model = join(folder, 'model')
+  const { threads } = options
+  await interruptible(async signal => {
+    const bar = new ProgressBar()
+    const pool = new Pool(threads === undefined ? {} : { threads })
+    try {
+      const dataset = await load(folder, file, options, { signal, bar, say })
+      const als = { ...parseAlsOptions(given) }
+      await measure(dataset, als, folder, { pool, signal, bar, say })
+      const onProgress = (progress: Parameters<ProgressBar['training']>[1]) => bar.training('training on all', progress)
+      const begun = performance.now()
+      const { epochs } = await trainModel(dataset, model, als, { pool, signal, onProgress })
+      signal.throwIfAborted()
+      bar.stop()
+      say(`trained on all of it: ${als.factors} factors, ${epochs} epochs in ${since(begun)}`)
+    } finally {
+      bar.stop()
+      await pool.close()
+    }
+  })
+
+  const log = pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true }))
+  const { port } = options
+  const server = await Server.start({
+    model,
+    state: join(folder, 'state'),
+    port,
+    threads,
+    version: packageVersion(),
+    log,
+  })
+  try {
+    say(`serving at ${server.url}\n`)
+    await visit(server.url, say)
+    if (options.exit) return
+    say(`\nStill serving, until Ctrl-C:`)
+    say(`  stream      ${server.url.replace('http', 'ws')}/v1/stream`)
+    for (const path of ['/v1/recommend/visitor', '/healthz', '/metrics']) say(`              ${server.url}${path}`)
+    await new Promise<void>(resolve => process.once('SIGINT', resolve).once('SIGTERM', resolve))
+    say('\nshutting down')
+  } finally {
+    await server.close()
+  }
+}
+
+interface Surroundings {
+  readonly signal: AbortSignal
+  readonly bar: ProgressBar
+  readonly say: (text: string) => void
+}
+
+/** Imports the file, or a sample that is made for the purpose. */
+async function load(folder: string, file: string | undefined, options: Options, { signal, bar, say }: Surroundings) {
+  let source = file
+  let columns = { user: options.user!, item: options.item!, weight: options.weight, time: options.time }
+  if (source === undefined) {
+    const begun = performance.now()
+    source = join(folder, 'sample.csv')
+    await writeSample(source)
+    columns = { user: 'user', item: 'item', weight: undefined, time: 'time' }
+    say(`made a sample of a million plays in ${since(begun)}`)
+  }
+  const begun = performance.now()
+  const { user, item, weight, time } = columns
+  const manifest = await importDataset({
+    ...{ sources: [source], user, item, ...(weight && { weight }), ...(time && { time }) },
+    ...{ out: join(folder, 'dataset'), signal },
+    onProgress: ({ stage, done }) => bar.show(stage, done),
+  })
+  bar.stop()
+  const count = (n: number) => n.toLocaleString('en')
+  say(
+    `imported ${count(manifest.pairs)} pairs of ${count(manifest.users)} users and ${count(manifest.items)} items in ${since(begun)}`,
+  )
+  return Dataset.open(join(folder, 'dataset'))
+}
+
+/** Trains on nine tenths, and prints how well the rest is found, beside a list of what is popular. */
+async function measure(
+  dataset: Dataset,
+  options: ReturnType<typeof parseAlsOptions>,
+  folder: string,
+  { pool, signal, bar, say }: Surroundings & { readonly pool: Pool },
+): Promise<void> {
+  const { train, test } = splitDataset(dataset, { kind: 'random', share: 0.1, seed: options.seed })
+  await writeDataset(join(folder, 'train'), train)
+  const training = Dataset.open(join(folder, 'train'))
+  const held = heldOut(test, training)
+  const onProgress = (progress: Parameters<ProgressBar['training']>[1]) => bar.training('training', progress)
+  const { users, items } = await trainAls(training, options, { pool, signal, onProgress })
+  signal.throwIfAborted()
+  bar.stop()
+  const history = training.byUser
+  const metrics = parseMetrics('recall@20,ndcg@20')
+  const rows = [['held-out tenth', ...metrics.map(({ name }) => name)]]
+  for (const [name, ranker] of [
+    ['als', factorRanker(pool, { users, items, history })],
+    ['popularity', popularRanker(history)],
+  ] as const) {
+    const { metrics: found } = await evaluate(ranker, held, metrics, { signal })
+    rows.push([name, ...metrics.map(({ name }) => found[name]!.toFixed(4))])
+  }
+  say(`\n${table(rows)}`)
+}
+
+function since(begun: number): string {
+  return `${((performance.now() - begun) / 1000).toFixed(1)} s`
+}
