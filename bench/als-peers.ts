@@ -239,7 +239,8 @@ function median(values: readonly number[]): number {
 function sentence(line: object): string {
   return Object.entries(line)
     .map(
-      ([name, value]) => `${name} ${typeof value === 'number' && !Number.isInteger(value) ? value.toPrecision(5) : JSON.stringify(value)}`,
+      ([name, value]) =>
+        `${name} ${typeof value === 'number' && !Number.isInteger(value) ? value.toPrecision(5) : JSON.stringify(value)}`,
     )
     .join(', ')
 }

@@ -6,7 +6,7 @@ interface Listed {
 }
 
 /**
- * Someone new comes to the server at `url`, takes to three items that are alike, one after the other, and sees the list
+ * Someone new comes to the server at `url`, takes to two items that are alike and then to another, and sees the list
  * change after each.
  */
 export async function visit(url: string, say: (text: string) => void): Promise<void> {
@@ -19,10 +19,11 @@ export async function visit(url: string, say: (text: string) => void): Promise<v
     return value
   }
   const first = await next()
-  const columns = [['before', ...first.items.map(({ item }) => String(item))]]
-  let known = new Set(columns[0])
+  const shown = first.items.map(({ item }) => String(item))
+  const columns = [['before', ...shown]]
+  let known = new Set(shown)
   say(`A new visitor is shown what is popular; then sends what they choose. (+ is new in the list)`)
-  for (const item of await likes(url, String(first.items[0]!.item))) {
+  for (const item of await likes(url, shown)) {
     const begun = performance.now()
     await client.send({ user, item })
     const { items } = await next()
@@ -37,13 +38,15 @@ export async function visit(url: string, say: (text: string) => void): Promise<v
   say(table(columns[0]!.map((_, row) => columns.map(column => column[row] ?? ''))).trimEnd())
 }
 
-/** Three items that go together: the most popular is left to others, what is like what is like it is taken. */
-async function likes(url: string, popular: string): Promise<string[]> {
+/** Two items of one taste, not the most obvious ones, and one that is popular with others. */
+async function likes(url: string, popular: readonly string[]): Promise<string[]> {
   const similar = async (item: string, limit: number) => {
     const answer = await fetch(`${url}/v1/similar/${encodeURIComponent(item)}?limit=${limit}`)
     if (!answer.ok) throw new Error(`${url} answered ${answer.status} for what is similar to ${item}`)
     return ((await answer.json()) as Listed).items.map(listed => String(listed.item))
   }
-  const far = (await similar(popular, 40)).at(-1) ?? popular
-  return [far, ...(await similar(far, 2))]
+  const [first, last] = [popular[0]!, popular.at(-1)!]
+  const chosen = (await similar(first, 20)).at(-1) ?? first
+  const alike = await similar(chosen, 1)
+  return [...new Set([chosen, ...alike, last])]
 }
