@@ -10,32 +10,37 @@ interface Listed {
  * change after each.
  */
 export async function visit(url: string, say: (text: string) => void): Promise<void> {
+  const client = new Client(url)
+  try {
+    say('A new visitor is shown what is popular; then sends what they choose. (+ is new in the list)')
+    const columns = await listsOf(client, url)
+    say(table(columns[0]!.map((_, row) => columns.map(column => column[row] ?? ''))).trimEnd())
+  } finally {
+    client.close()
+  }
+}
+
+/** A column for each list that the visitor sees. */
+async function listsOf(client: Client, url: string): Promise<string[][]> {
   const user = 'visitor'
-  using client = new Client(url)
   const lists = client.recommendations(user, { limit: 8 })
   const next = async () => {
     const { value } = await lists.next()
     if (!value) throw new Error('the stream ended before its list came')
-    return value
+    return value.items.map(({ item }) => String(item))
   }
-  const first = await next()
-  const shown = first.items.map(({ item }) => String(item))
+  const shown = await next()
   const columns = [['before', ...shown]]
   let known = new Set(shown)
-  say(`A new visitor is shown what is popular; then sends what they choose. (+ is new in the list)`)
   for (const item of await likes(url, shown)) {
     const begun = performance.now()
     await client.send({ user, item })
-    const { items } = await next()
-    const took = performance.now() - begun
-    const names = items.map(listed => String(listed.item))
-    columns.push([
-      `after ${item} (${took.toFixed(1)} ms)`,
-      ...names.map(name => (known.has(name) ? name : `+ ${name}`)),
-    ])
+    const names = await next()
+    const took = (performance.now() - begun).toFixed(1)
+    columns.push([`after ${item} (${took} ms)`, ...names.map(name => (known.has(name) ? name : `+ ${name}`))])
     known = new Set(names)
   }
-  say(table(columns[0]!.map((_, row) => columns.map(column => column[row] ?? ''))).trimEnd())
+  return columns
 }
 
 /** Two items of one taste, not the most obvious ones, and one that is popular with others. */
