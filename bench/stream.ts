@@ -19,6 +19,8 @@ import type { Outcome, Plan } from './stream/plan.ts'
 
 /** In ms, of the search for the highest rate. */
 const bearable = 50
+/** Each try of that search. */
+const brief = { seconds: 3, warmup: 1 } as const
 
 export const run: Bench = async ({ json, data, rest }) => {
   const { seconds, sockets, rate, search } = options(rest)
@@ -28,22 +30,22 @@ export const run: Bench = async ({ json, data, rest }) => {
     const model = await streamModel(data, state)
     const people = cast(model, sockets)
     const server = await start('src/cli/main.ts', ['serve', model, '--port', '0', '--state', state, '--json'])
-    const plan = (at: number, run: string, length: number): Plan => ({
+    const plan: Plan = {
       ...{ host: '127.0.0.1', port: server.port, path: '/v1/stream', speaks: 'aurochs', ...people },
-      ...{ rate: at, seconds: length, warmup: 3, seed: 1, run },
-    })
-    const outcome = await load(plan(rate, 'main', seconds))
+      ...{ rate, seconds, warmup: 3, seed: 1, run: 'main' },
+    }
+    const outcome = await load(plan)
     print({ sockets, ...outcome, asked: rate, errors: outcome.errors.length, firstErrors: outcome.errors.slice(0, 3) })
     let sent = outcome.sent
     if (search) {
       const most = await highestRate(rate, async at => {
-        const tried = await load(plan(at, `search${at}`, 4))
+        const tried = await load({ ...plan, ...brief, rate: at, run: `search${at}` })
         sent += tried.sent
         return tried
       })
       await stop(server.child)
       const echo = await start('bench/stream/echo.ts', [])
-      const echoPlan = { ...plan(rate, 'echo', 4), port: echo.port, path: '/', speaks: 'echo' } as const
+      const echoPlan = { ...plan, ...brief, port: echo.port, path: '/', speaks: 'echo' } as const
       const echoMost = await highestRate(rate, at => load({ ...echoPlan, rate: at }))
       await stop(echo.child)
       print({ highestRate: most, highestEchoRate: echoMost, bearable })

@@ -54,7 +54,7 @@ interface Subscribed {
 }
 
 /** Refusals that time may cure: the event is sent again. */
-const passing: ReadonlySet<ErrorCode> = new Set(['storage_failed', 'shutting_down', 'internal'])
+const passing: ReadonlySet<ErrorCode> = new Set(['storage_failed', 'overloaded', 'shutting_down', 'internal'])
 /** In ms. */
 const sendAgainAfter = 1000
 

@@ -1,5 +1,6 @@
+import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from 'fast-check'
@@ -252,37 +253,39 @@ test('one connection too many is refused, and there is room again when one leave
   await (await Peer.greeted(server.url)).close()
 })
 
-test('a reader who does not read gets every ack, and of the lists only the newest', async () => {
-  const user = fresh('slow')
-  const events = 3000
+/** A socket that is open, and reads only when told to. */
+async function deafSocket(): Promise<{ socket: Socket; send: (message: object) => boolean }> {
   const socket = connect(server.port, '127.0.0.1')
-  const frame = (message: object) => {
-    const text = JSON.stringify(message)
-    // Final text frame, length in two bytes, a mask of zeros.
-    return Buffer.concat([
-      Buffer.from([0x81, 0xfe, text.length >> 8, text.length & 255, 0, 0, 0, 0]),
-      Buffer.from(text),
-    ])
-  }
   socket.write(
     'GET /v1/stream HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
       'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
   )
-  await new Promise(resolve => socket.once('data', resolve))
+  await once(socket, 'data')
   socket.pause()
-  socket.write(frame({ type: 'hello', protocol: 1 }))
-  for (let s = 0; s < 32; s++) socket.write(frame({ type: 'subscribe', subscription: s, user, limit: 40 }))
-  const sender = await Peer.greeted(server.url)
-  for (let i = 0; i < events; i++) {
-    socket.write(frame({ type: 'event', id: `${i}`, item: `i${i % 20}` }))
-    // Not all at once, so that there are many lists.
-    if (i % 10 === 0) await new Promise(resolve => setTimeout(resolve, 5))
+  const send = (message: object) => {
+    const text = JSON.stringify(message)
+    // A final text frame, its length in two bytes, a mask of zeros.
+    const head = [0x81, 0xfe, text.length >> 8, text.length & 255, 0, 0, 0, 0]
+    return socket.write(Buffer.concat([Buffer.from(head), Buffer.from(text)]))
   }
-  // Nothing of this can have been read: the server has kept it back, and lives.
-  sender.send({ type: 'ping' })
-  await sender.next('pong')
-  await new Promise(resolve => setTimeout(resolve, 300))
+  send({ type: 'hello', protocol: 1 })
+  return { socket, send }
+}
 
+async function skippedLists(): Promise<number> {
+  const metrics = await (await fetch(`${server.url}/metrics`)).text()
+  return Number(/^aurochs_skipped_lists_total (\d+)$/m.exec(metrics)?.[1])
+}
+
+test('a reader who does not read gets every ack, and of the lists only the newest', async () => {
+  const user = fresh('slow')
+  const { socket, send } = await deafSocket()
+  for (let s = 0; s < 32; s++) send({ type: 'subscribe', subscription: s, user, limit: 40 })
+  let events = 0
+  while ((await skippedLists()) < 100) {
+    for (let i = 0; i < 20; i++) send({ type: 'event', id: `${events}`, item: `i${events++ % 20}` })
+    await new Promise(resolve => setTimeout(resolve, 2))
+  }
   const acks: string[] = []
   const newest = new Map<number, { after?: string; sequence: number }>()
   let lists = 0
@@ -313,5 +316,19 @@ test('a reader who does not read gets every ack, and of the lists only the newes
   const offered = [...newest.values()].reduce((sum, list) => sum + list.sequence, 0)
   expect(lists).toBeLessThan(offered)
   socket.destroy()
-  await sender.close()
-}, 30_000)
+}, 60_000)
+
+test('a reader who lets megabytes lie is cut off, and what it sent is kept', async () => {
+  const { socket, send } = await deafSocket()
+  // Who does not read hears of the end only when it writes.
+  socket.on('error', () => {})
+  const id = (i: number) => `${i}-${'x'.repeat(200)}`
+  for (let i = 0; !socket.destroyed; i++) {
+    if (!send({ type: 'event', id: id(i), user: 'deaf', item: 'i1' }))
+      await new Promise(resolve => setTimeout(resolve, 1))
+  }
+  const peer = await Peer.greeted(server.url)
+  peer.send({ type: 'event', id: id(0), user: 'deaf', item: 'i1' })
+  expect(await peer.next('ack')).toMatchObject({ duplicate: true })
+  await peer.close()
+}, 60_000)

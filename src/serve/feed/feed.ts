@@ -23,6 +23,9 @@ export interface Wanted {
   readonly filters: Filters
 }
 
+/** Events that may wait for the disk. */
+const mostPending = 100_000
+
 /**
  * Events in, lists out: each event goes to the journal and, at the same time, into the lists of who watches its user; a
  * list leaves only when the events it rests on are on disk.
@@ -48,11 +51,14 @@ export class Feed {
   /**
    * Records `event`, and tells what became of it once that is known.
    *
-   * @throws {WireError} `unknown_item`; then it is not recorded.
+   * @throws {WireError} `unknown_item`, `overloaded`; then it is not recorded.
    */
   record(event: Event, settle: (outcome: Outcome) => void): void {
     const item = this.#parts.model.items.indexOf(event.item)
     if (item < 0) throw new WireError('unknown_item', `the model has no item ${JSON.stringify(event.item)}`)
+    if (this.#parts.journal.pending >= mostPending) {
+      throw new WireError('overloaded', `${mostPending} events wait for the disk: send again later`)
+    }
     const ticket = this.#parts.journal.append(event, outcome => {
       if (outcome !== 'stored') this.#retract(event.user, ticket)
       settle(outcome)

@@ -53,6 +53,7 @@ export const errorCodes = {
     again: true,
     meaning: 'the event could not be made durable (disk full?); it is not recorded',
   },
+  overloaded: { status: 503, again: true, meaning: 'more events wait for the disk than the server will keep' },
   shutting_down: { status: 503, again: true, meaning: 'the server is about to end' },
   internal: { status: 500, again: true, meaning: 'a fault of the server; its log says more' },
 } as const satisfies Record<string, { status: number; again: boolean; meaning: string }>

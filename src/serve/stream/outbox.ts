@@ -7,6 +7,15 @@ export type Sink = Pick<WebSocket<unknown>, 'send' | 'getBufferedAmount' | 'cork
 
 /** With this many bytes unread, lists are kept back: the reader is slow, and only the newest will be of use. */
 const slowAt = 64 * 1024
+/** With this many, nothing more can be kept for the reader. */
+const deafAt = 4 * 1024 * 1024
+
+export interface OutboxListener {
+  /** A list was replaced by a newer one before it could leave. */
+  readonly onSkip: () => void
+  /** The reader has let so much lie that it must be given up. */
+  readonly onDeaf: () => void
+}
 
 /**
  * What waits to be written to one socket. Messages of one turn leave in one write.
@@ -17,22 +26,16 @@ const slowAt = 64 * 1024
 export class Outbox {
   readonly #socket: Sink
   readonly #codec: Codec
-  readonly #onSkip: () => void
+  readonly #listener: OutboxListener
   #messages: ServerMessage[] = []
   #lists = new Map<number, ServerMessage>()
   #scheduled = false
   #closed = false
 
-  /** `onSkip` hears of each list that a newer one replaced. */
-  constructor(socket: Sink, codec: Codec, onSkip: () => void) {
+  constructor(socket: Sink, codec: Codec, listener: OutboxListener) {
     this.#socket = socket
     this.#codec = codec
-    this.#onSkip = onSkip
-  }
-
-  /** Bytes that the reader has not taken yet. */
-  get unread(): number {
-    return this.#closed ? 0 : this.#socket.getBufferedAmount()
+    this.#listener = listener
   }
 
   push(message: ServerMessage): void {
@@ -42,7 +45,7 @@ export class Outbox {
 
   /** Puts the newest list of `subscription` in place of one that still waits. */
   offer(subscription: number, list: ServerMessage): void {
-    if (this.#lists.delete(subscription)) this.#onSkip()
+    if (this.#lists.delete(subscription)) this.#listener.onSkip()
     this.#lists.set(subscription, list)
     this.#schedule()
   }
@@ -64,6 +67,7 @@ export class Outbox {
         this.#send(list)
       }
     })
+    if (this.#socket.getBufferedAmount() > deafAt) this.#listener.onDeaf()
   }
 
   /** The socket must not be used any more. */

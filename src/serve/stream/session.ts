@@ -22,13 +22,11 @@ export interface House {
   readonly onFault: (error: unknown) => void
 }
 
-/** A reader who leaves this many bytes unread is cut off; its unacknowledged events it sends again when it is back. */
-const unreadLimit = 4 * 1024 * 1024
 /** In ms. */
 const helloWithin = 10_000
 
 /** The part of a socket that only a session needs. */
-type Closable = Pick<WebSocket<unknown>, 'end'>
+type Closable = Pick<WebSocket<unknown>, 'end' | 'close'>
 
 /** One socket's side of the conversation. */
 export class Session {
@@ -51,7 +49,11 @@ export class Session {
 
   open(socket: Sink & Closable): void {
     this.#socket = socket
-    this.#outbox = new Outbox(socket, this.#codec, this.#house.onSkippedList)
+    this.#outbox = new Outbox(socket, this.#codec, {
+      onSkip: this.#house.onSkippedList,
+      // Without a goodbye, which it would not read either. What it did not see acknowledged it can send again.
+      onDeaf: () => this.#socket?.close(),
+    })
     this.#deadline = setTimeout(() => this.end(1008, 'no hello came'), helloWithin)
   }
 
@@ -64,7 +66,6 @@ export class Session {
     } catch (error) {
       this.#fail(error, mentioned(value))
     }
-    if (this.#outbox && this.#outbox.unread > unreadLimit) this.end(1008, 'reads too slowly')
   }
 
   /** The reader has caught up, at least in part. */
@@ -176,15 +177,17 @@ export class Session {
   }
 
   #onlyUser(): string {
-    const users = new Set(Array.from(this.#watches.values(), watch => watch.person.user))
-    const [user] = users
-    if (user === undefined || users.size > 1) {
-      throw new WireError(
-        'user_required',
-        `expected a user in the event: the socket has subscriptions of ${users.size}`,
-      )
+    let only: string | undefined
+    for (const { person } of this.#watches.values()) {
+      if (only !== undefined && only !== person.user) {
+        throw new WireError('user_required', 'expected a user in the event: the socket has subscriptions of several')
+      }
+      only = person.user
     }
-    return user
+    if (only === undefined) {
+      throw new WireError('user_required', 'expected a user in the event: the socket has no subscription')
+    }
+    return only
   }
 
   #fail(error: unknown, about: { id?: string; subscription?: number }): void {
