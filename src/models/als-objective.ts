@@ -44,7 +44,7 @@ export const alsOptions = z
     /** … drawn from this seed. The same seed, data and instruction set give the same bits on any number of workers. */
     seed: z.int().min(0).max(0xffff_ffff).default(0),
     /** Instruction set; the widest of the processor when absent. */
-    instructions: z.enum(['avx512', 'avx2', 'neon', 'plain']).optional(),
+    instructions: z.enum(['avx512vnni', 'avx512', 'avx2', 'neon', 'plain']).optional(),
   })
   .readonly()
 

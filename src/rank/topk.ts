@@ -56,6 +56,7 @@ export class TopKIndex {
     }
     const bytes = native.topKBytes(factors.length / rank, rank)
     const buffer = new Uint8Array(new SharedArrayBuffer(bytes))
+    native.preferHugePages(buffer)
     native.topKBuild(factors, rank, buffer)
     return new TopKIndex({ buffer })
   }

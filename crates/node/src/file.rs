@@ -66,7 +66,7 @@ pub fn crc32(bytes: &[u8], seed: Option<u32>) -> u32 {
     hasher.finalize()
 }
 
-/// The names of the instruction sets that this processor has, widest first (`avx512`, `avx2`, `neon`, `plain`).
+/// The names of the instruction sets that this processor has, widest first (`avx512vnni`, `avx512`, `avx2`, `neon`, `plain`).
 #[napi]
 pub fn instruction_sets() -> Vec<&'static str> {
     aurochs_kernels::simd::Simd::available().into_iter().map(|simd| simd.name()).collect()

@@ -1,6 +1,7 @@
 //! Top-k search. An index is one buffer, which threads may share; what it holds is the kernel's affair.
 
 use crate::als::instructions;
+use aurochs_kernels::simd::Simd;
 use aurochs_kernels::topk::index::Index;
 use aurochs_kernels::topk::search::{Excluded, Search};
 use aurochs_kernels::topk::{Measure, TopKError};
@@ -17,7 +18,7 @@ pub fn top_k_bytes(items: u32, rank: u32) -> f64 {
 #[napi]
 pub fn top_k_build(factors: &[f32], rank: u32, mut buffer: Uint8Array) -> Result<()> {
     // SAFETY: the caller made the buffer for this call and shares it only afterwards.
-    Index::build(factors, rank as usize, unsafe { buffer.as_mut() }).map_err(refused)
+    Index::build(factors, rank as usize, unsafe { buffer.as_mut() }, Simd::detect()).map_err(refused)
 }
 
 /// The number of items of an index, and the rank of their factors.
@@ -48,7 +49,7 @@ pub struct TopKSearch {
     pub exclude_indices: Option<Uint32Array>,
     /// Items that never fall: what any query may get.
     pub only: Option<Uint32Array>,
-    /// `avx512`, `avx2`, `neon` or `plain`; the widest when absent.
+    /// `avx512vnni`, `avx512`, `avx2`, `neon` or `plain`; the widest when absent.
     pub simd: Option<String>,
 }
 

@@ -1,11 +1,11 @@
-//! AVX-512 (F, VL, DQ, BW): sixteen floats a vector.
+//! AVX-512 (F, VL, DQ, BW), and with VNNI where bytes are multiplied: sixteen floats a vector.
 
 use super::{Kernel, Lanes};
 use std::arch::x86_64::*;
 
-/// Proof that AVX-512 may be used; made only by [`enter`].
+/// Proof that AVX-512 may be used, and VNNI too where so said; made only by [`enter`] and [`enter_vnni`].
 #[derive(Clone, Copy)]
-pub struct Avx512(());
+pub struct Avx512<const VNNI: bool>(());
 
 /// Runs `kernel` compiled for AVX-512.
 ///
@@ -13,7 +13,16 @@ pub struct Avx512(());
 /// The processor must have AVX-512 F, VL, DQ and BW.
 #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx2,fma")]
 pub unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Avx512(()))
+    kernel.run(Avx512::<false>(()))
+}
+
+/// Runs `kernel` compiled for AVX-512 with VNNI.
+///
+/// # Safety
+/// The processor must have AVX-512 F, VL, DQ, BW and VNNI.
+#[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,avx512vnni,avx2,fma")]
+pub unsafe fn enter_vnni<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run(Avx512::<true>(()))
 }
 
 /// Adds the upper half of `v` to the lower.
@@ -23,10 +32,10 @@ fn halve(v: __m512) -> __m256 {
     unsafe { _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)) }
 }
 
-// SAFETY of every block below: an `Avx512` exists only inside `enter`, whose caller saw the instructions; pointers are
+// SAFETY of every block below: an `Avx512` exists only inside `enter` or `enter_vnni`, whose caller saw the instructions; pointers are
 // the promise of the caller of `load` and `store`; prefetching never faults.
 #[allow(clippy::undocumented_unsafe_blocks)]
-impl Lanes for Avx512 {
+impl<const VNNI: bool> Lanes for Avx512<VNNI> {
     type V = __m512;
     type I = __m512i;
     const WIDTH: usize = 16;
@@ -94,6 +103,9 @@ impl Lanes for Avx512 {
     #[inline(always)]
     fn add_byte_products(self, sums: __m512i, a: __m512i, b: __m512i) -> __m512i {
         unsafe {
+            if VNNI {
+                return _mm512_dpbusd_epi32(sums, a, b);
+            }
             let pairs = _mm512_maddubs_epi16(a, b);
             _mm512_add_epi32(sums, _mm512_madd_epi16(pairs, _mm512_set1_epi16(1)))
         }

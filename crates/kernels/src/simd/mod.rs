@@ -95,6 +95,8 @@ enum Level {
     Avx2,
     #[cfg(target_arch = "x86_64")]
     Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx512Vnni,
     #[cfg(target_arch = "aarch64")]
     Neon,
 }
@@ -115,6 +117,9 @@ impl Simd {
                 && is_x86_feature_detected!("avx512dq")
                 && is_x86_feature_detected!("avx512bw")
             {
+                if is_x86_feature_detected!("avx512vnni") {
+                    found.push(Simd(Level::Avx512Vnni));
+                }
                 found.push(Simd(Level::Avx512));
             }
             if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
@@ -127,7 +132,7 @@ impl Simd {
         found
     }
 
-    /// The instruction set called `name` (`avx512`, `avx2`, `neon`, `plain`), where this processor has it.
+    /// The instruction set called `name` (`avx512vnni`, `avx512`, `avx2`, `neon`, `plain`), where this processor has it.
     pub fn named(name: &str) -> Option<Simd> {
         Simd::available().into_iter().find(|simd| simd.name() == name)
     }
@@ -140,6 +145,8 @@ impl Simd {
             Level::Avx2 => "avx2",
             #[cfg(target_arch = "x86_64")]
             Level::Avx512 => "avx512",
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Vnni => "avx512vnni",
             #[cfg(target_arch = "aarch64")]
             Level::Neon => "neon",
         }
@@ -154,10 +161,21 @@ impl Simd {
             Level::Avx2 => unsafe { avx2::enter(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512 => unsafe { avx512::enter(kernel) },
+            Level::Avx512 | Level::Avx512Vnni => unsafe { avx512::enter(kernel) },
             // SAFETY: as above.
             #[cfg(target_arch = "aarch64")]
             Level::Neon => unsafe { neon::enter(kernel) },
+        }
+    }
+
+    /// [`Simd::run`] for a kernel that multiplies bytes: also with VNNI, where the processor has it. Kernels of floats
+    /// would be compiled once more for nothing.
+    pub fn run_bytes<K: Kernel>(self, kernel: K) -> K::Output {
+        match self.0 {
+            // SAFETY: as above.
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512Vnni => unsafe { avx512::enter_vnni(kernel) },
+            _ => self.run(kernel),
         }
     }
 }
@@ -221,6 +239,7 @@ mod tests {
     fn every_instruction_set_agrees_with_scalar_arithmetic() {
         for simd in Simd::available() {
             simd.run(Checks);
+            simd.run_bytes(Checks);
         }
     }
 

@@ -1,7 +1,7 @@
 //! Items laid out for search, in one buffer that threads share.
 
 use super::{TILE, TopKError, check_finite, check_length, exact};
-use crate::simd::stride;
+use crate::simd::{Kernel, Lanes, Simd, stride};
 
 /// A signed byte of an item's code is from -`ITEM_LEVELS` to `ITEM_LEVELS`.
 const ITEM_LEVELS: f64 = 127.0;
@@ -93,7 +93,7 @@ impl<'a> Index<'a> {
     ///
     /// # Errors
     /// `Length` when the buffer or the factors have the wrong size, `NotFinite` when a factor is NaN or infinite.
-    pub fn build(factors: &[f32], rank: usize, buffer: &mut [u8]) -> Result<(), TopKError> {
+    pub fn build(factors: &[f32], rank: usize, buffer: &mut [u8], simd: Simd) -> Result<(), TopKError> {
         let items = factors.len() / rank;
         check_length("factors", items * rank, factors.len())?;
         check_length("the buffer of the index", Index::bytes(items, rank), buffer.len())?;
@@ -124,7 +124,8 @@ impl<'a> Index<'a> {
         for (t, tile) in tiles.iter_mut().enumerate() {
             let members = t * TILE..items.min((t + 1) * TILE);
             let rows = &rows[members.start * stride(rank)..members.end * stride(rank)];
-            *tile = encode(rows, rank, &mut codes[t * tile_codes..][..tile_codes], &mut starts[t * TILE..][..TILE]);
+            let (codes, starts) = (&mut codes[t * tile_codes..][..tile_codes], &mut starts[t * TILE..][..TILE]);
+            *tile = simd.run(Encode { rows, rank, codes, starts });
             tile.norm = norms[sorted[members.start] as usize];
             tile.least_norm = norms[sorted[members.end - 1] as usize];
         }
@@ -214,22 +215,37 @@ impl<'a> Index<'a> {
 /// One scale serves the tile: its items have nearly one norm. A scale for each item left 24.1 items to look at instead
 /// of 24.4 and cost a multiplication a vector. The bound needs the distance of an item to its codes as it
 /// came out, not how the codes were chosen, so no rounding here can make the search wrong.
-fn encode(rows: &[f32], rank: usize, codes: &mut [i8], starts: &mut [i32]) -> Tile {
-    let largest = rows.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
-    let scale = if largest == 0.0 { 1.0 } else { f64::from(largest) / ITEM_LEVELS };
-    let mut worst = 0.0f64;
-    for (lane, row) in rows.chunks_exact(stride(rank)).enumerate() {
-        let (mut sum, mut error) = (0, 0.0f64);
-        for (j, &x) in row[..rank].iter().enumerate() {
-            let code = (f64::from(x) / scale).round_ties_even();
-            codes[(j / 4 * TILE + lane) * 4 + j % 4] = code as i8;
-            sum += code as i32;
-            error += (f64::from(x) - code * scale).powi(2);
+struct Encode<'a> {
+    rows: &'a [f32],
+    rank: usize,
+    codes: &'a mut [i8],
+    starts: &'a mut [i32],
+}
+
+impl Kernel for Encode<'_> {
+    type Output = Tile;
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, _: L) -> Tile {
+        let Encode { rows, rank, codes, starts } = self;
+        let largest = rows.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
+        let scale = if largest == 0.0 { 1.0 } else { f64::from(largest) / ITEM_LEVELS };
+        let mut worst = 0.0f64;
+        for (lane, row) in rows.chunks_exact(stride(rank)).enumerate() {
+            let (mut sum, mut squares) = (0, [0.0f64; 4]);
+            for (group, four) in row.as_chunks::<4>().0[..groups(rank)].iter().enumerate() {
+                for (j, &x) in four.iter().enumerate() {
+                    let code = (f64::from(x) / scale).round_ties_even();
+                    codes[(group * TILE + lane) * 4 + j] = code as i8;
+                    sum += code as i32;
+                    squares[j] += (f64::from(x) - code * scale).powi(2);
+                }
+            }
+            starts[lane] = -QUERY_ZERO * sum;
+            worst = worst.max(squares.iter().sum::<f64>().sqrt());
         }
-        starts[lane] = -QUERY_ZERO * sum;
-        worst = worst.max(error.sqrt());
+        Tile { scale, error: worst, norm: 0.0, least_norm: 0.0 }
     }
-    Tile { scale, error: worst, norm: 0.0, least_norm: 0.0 }
 }
 
 /// Types of which any bits are a value.

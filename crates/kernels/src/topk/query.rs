@@ -23,6 +23,7 @@ pub struct Coded {
 
 impl Coded {
     /// Writes the codes of `query` (rank), four bytes a word.
+    #[inline(always)]
     pub fn new(query: &[f32], measure: Measure, codes: &mut [i32]) -> Coded {
         let largest = query.iter().fold(0.0f32, |largest, x| largest.max(x.abs()));
         let scale = if largest == 0.0 { 1.0 } else { f64::from(largest) / QUERY_LEVELS };

@@ -9,6 +9,10 @@ use crate::simd::{Kernel, Lanes, Simd, stride};
 /// fit in the second-level cache.
 const TOGETHER: usize = 256;
 
+/// Items scored exactly before the codes are asked again with the threshold that these have raised: of the first tile,
+/// of which nothing is known, 50 items are scored instead of all.
+const AT_ONCE: usize = 32;
+
 /// Vectors of sums kept in registers.
 const SUMS: usize = 8;
 
@@ -85,12 +89,12 @@ impl Search<'_> {
         if self.limit == 0 {
             return Ok(Effort::default());
         }
-        let allowed = allowed(index, self.only);
+        let allowed = Allowed::new(index, self.only);
         let mut effort = Effort::default();
         let outputs = items.chunks_mut(self.limit * TOGETHER).zip(scores.chunks_mut(self.limit * TOGETHER));
         for (pass, (items, scores)) in outputs.enumerate() {
             let first = pass * TOGETHER;
-            let batch = simd.run(Pass { index, search: self, allowed: &allowed, first, items, scores });
+            let batch = simd.run_bytes(Pass { index, search: self, allowed: &allowed, first, items, scores });
             effort.coded += batch.coded;
             effort.scored += batch.scored;
         }
@@ -98,23 +102,36 @@ impl Search<'_> {
     }
 }
 
-/// The positions of each tile that may be found, one bit each.
-fn allowed(index: &Index<'_>, only: Option<&[u32]>) -> Vec<u128> {
-    let mut allowed = vec![if only.is_some() { 0 } else { u128::MAX }; index.tiles().len()];
-    match only {
-        Some(only) => {
-            for &item in only {
-                let position = index.position(item);
-                allowed[position / TILE] |= 1 << (position % TILE);
-            }
+/// Which positions may be found.
+enum Allowed {
+    All {
+        items: usize,
+    },
+    /// One bit a position.
+    Only(Vec<u128>),
+}
+
+impl Allowed {
+    fn new(index: &Index<'_>, only: Option<&[u32]>) -> Allowed {
+        let Some(only) = only else { return Allowed::All { items: index.items() } };
+        let mut tiles = vec![0; index.tiles().len()];
+        for &item in only {
+            let position = index.position(item);
+            tiles[position / TILE] |= 1 << (position % TILE);
         }
-        None => {
-            if let Some(last) = allowed.last_mut().filter(|_| !index.items().is_multiple_of(TILE)) {
-                *last = (1 << (index.items() % TILE)) - 1;
-            }
+        Allowed::Only(tiles)
+    }
+
+    /// Those of `tile`, one bit each.
+    #[inline(always)]
+    fn of(&self, tile: usize) -> u128 {
+        match self {
+            Allowed::Only(tiles) => tiles[tile],
+            // The last tile may be cut short.
+            Allowed::All { items } if items - tile * TILE < TILE => (1 << (items % TILE)) - 1,
+            Allowed::All { .. } => u128::MAX,
         }
     }
-    allowed
 }
 
 /// A query on its way over the tiles.
@@ -131,7 +148,7 @@ struct Seeker<'a> {
 struct Pass<'a> {
     index: &'a Index<'a>,
     search: &'a Search<'a>,
-    allowed: &'a [u128],
+    allowed: &'a Allowed,
     first: usize,
     items: &'a mut [u32],
     scores: &'a mut [f32],
@@ -166,20 +183,24 @@ impl Kernel for Pass<'_> {
                 seekers.push(seeker);
             }
         }
-        for (tile, &allowed) in allowed.iter().enumerate() {
+        for (tile, about) in index.tiles().iter().enumerate() {
+            let allowed = allowed.of(tile);
             if allowed == 0 {
                 continue;
             }
-            let about = &index.tiles()[tile];
             seekers.retain(|seeker| !seeker.coded.ends_at(about, seeker.best.threshold()));
             if seekers.is_empty() {
                 break;
             }
             effort.coded += (seekers.len() * TILE) as u64;
             for seeker in &mut seekers {
-                let cutoff = seeker.coded.cutoff(about, seeker.best.threshold());
-                let found = above(l, index, tile, seeker.codes, cutoff) & allowed;
-                effort.scored += seeker.score(index, tile, found, search.measure);
+                let mut left = allowed;
+                while left != 0 {
+                    let cutoff = seeker.coded.cutoff(about, seeker.best.threshold());
+                    let found = above(l, index, tile, seeker.codes, cutoff) & left;
+                    left = seeker.score_some(index, tile, found, search.measure);
+                    effort.scored += u64::from((found ^ left).count_ones());
+                }
             }
         }
         effort
@@ -187,11 +208,13 @@ impl Kernel for Pass<'_> {
 }
 
 impl Seeker<'_> {
-    /// Scores the items of `tile` whose bits are set in `found`; gives how many.
+    /// Scores the first [`AT_ONCE`] items of `tile` whose bits are set in `left`; gives those left.
     #[inline(always)]
-    fn score(&mut self, index: &Index<'_>, tile: usize, found: u128, measure: Measure) -> u64 {
-        let mut left = found;
-        while left != 0 {
+    fn score_some(&mut self, index: &Index<'_>, tile: usize, mut left: u128, measure: Measure) -> u128 {
+        for _ in 0..AT_ONCE {
+            if left == 0 {
+                break;
+            }
             let position = tile * TILE + left.trailing_zeros() as usize;
             left &= left - 1;
             let score = exact::score(self.factors, self.coded.norm, index.row(position), measure);
@@ -200,7 +223,7 @@ impl Seeker<'_> {
                 self.best.offer(item, score);
             }
         }
-        u64::from(found.count_ones())
+        left
     }
 
     /// A query of zeros scores 0 with every item: it gets the lowest numbers.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 fn built(factors: &[f32], rank: usize) -> Vec<u8> {
     let mut buffer = vec![0; Index::bytes(factors.len() / rank, rank)];
-    Index::build(factors, rank, &mut buffer).unwrap();
+    Index::build(factors, rank, &mut buffer, Simd::detect()).unwrap();
     buffer
 }
 
@@ -149,10 +149,10 @@ fn what_does_not_fit_together_is_refused_with_what_was_expected() {
     let mut buffer = vec![0; Index::bytes(4, 3)];
     assert_eq!(Index::view(&buffer).err(), Some(TopKError::NotAnIndex));
     factors[7] = f32::NAN;
-    let error = Index::build(&factors, 3, &mut buffer).unwrap_err();
+    let error = Index::build(&factors, 3, &mut buffer, Simd::detect()).unwrap_err();
     assert!(error.to_string().starts_with("item factors must be finite: row 2, column 1 is not"), "{error}");
     factors[7] = 1.0;
-    Index::build(&factors, 3, &mut buffer).unwrap();
+    Index::build(&factors, 3, &mut buffer, Simd::detect()).unwrap();
     let index = Index::view(&buffer).unwrap();
     let search = Search { queries: &[1.0; 3], measure: Measure::Product, limit: 2, exclude: None, only: None };
     let refused =
