@@ -43,8 +43,8 @@ export class TopKIndex {
   readonly rank: number
 
   /**
-   * Copies `factors` (items × rank) into an index: about 5/4 of their size, in a second for half a million items of
-   * rank 128. They may be in any basis.
+   * Copies `factors` (items × rank) into an index: about 5/4 of their size, in about a second for half a
+   * million items of rank 128. They may be in any basis.
    *
    * @throws Error naming the first factor that is NaN or infinite.
    */

@@ -1,8 +1,10 @@
 import type { SearchOptions } from '../../src/rank/topk.ts'
 
+const sums = new Float64Array(16)
+
 /** The score by its definition: double precision, 16 sums, the upper half added to the lower until one is left. */
 export function product(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  const sums = new Float64Array(16)
+  sums.fill(0)
   for (let j = 0; j < a.length; j++) sums[j % 16]! += a[j]! * b[j]!
   for (let half = 8; half > 0; half >>= 1) for (let i = 0; i < half; i++) sums[i]! += sums[i + half]!
   return sums[0]!

@@ -93,6 +93,9 @@ impl<'a> Index<'a> {
     ///
     /// # Errors
     /// `Length` when the buffer or the factors have the wrong size, `NotFinite` when a factor is NaN or infinite.
+    ///
+    /// # Panics
+    /// When `rank` is 0.
     pub fn build(factors: &[f32], rank: usize, buffer: &mut [u8], simd: Simd) -> Result<(), TopKError> {
         let items = factors.len() / rank;
         check_length("factors", items * rank, factors.len())?;

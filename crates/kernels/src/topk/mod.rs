@@ -4,6 +4,12 @@
 //! tile's bytes at a time and can tell from the sums, by Cauchy–Schwarz over what the bytes lose, which items cannot
 //! be among the best; the others (a few dozen of half a million) are scored by [`exact::dot`] from their floats.
 //! It ends at the tile whose largest norm is too small. [`exact::naive`] is the twin that it must agree with to the bit.
+//!
+//! Measured on factors of 483,169 brunch items, rank 128 (a user's ten best without the history; one core):
+//! the norms alone leave 9,141 items to a query, the bytes 24 of them, and 15 reach the tenth score.
+//! Bounds from the first 16 or 32 floats and the norm of the rest, as the eigenbasis makes worth trying, left 86 % or
+//! 67 % of all blocks of 16 items to be scored whole, which costs more than the bytes of all 128 coordinates.
+//! With VNNI a query of a batch took 18 µs where byte products in 16 bits took 27.
 
 pub mod exact;
 pub mod index;
