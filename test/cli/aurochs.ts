@@ -1,11 +1,7 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { vi } from 'vitest'
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-
-// A process takes its time to start where the machine is busy.
-vi.setConfig({ testTimeout: 60_000 })
 
 export interface Finished {
   readonly status: number | null
