@@ -175,7 +175,8 @@ function options(args: readonly string[]): { users: number; ones: number; rounds
 }
 
 function sentence(line: object): string {
-  const written = (value: unknown) => (typeof value === 'number' ? Number(value.toPrecision(4)) : value)
+  const written = (value: unknown) =>
+    typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value
   return Object.entries(line)
     .map(([key, value]) => `${key} ${written(value)}`)
     .join(', ')
