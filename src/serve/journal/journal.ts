@@ -30,22 +30,30 @@ interface Read {
   readonly reject: (error: Error) => void
 }
 
+/** A group that the thread has. */
+interface Sent {
+  readonly appends: readonly Append[]
+  readonly reads: readonly Read[]
+  readonly asOf: Ticket
+  readonly probe?: true
+}
+
+/** Groups that the thread has at once: while it tells of one commit, the next is under way. */
+const mostSent = 2
+
 /** How often a failed disk is tried again, in ms. */
 const probeInterval = 1000
 
 /**
- * Makes events durable. Commits come in groups: what was appended while the disk was busy with the last group is the next
- * one, so a transaction costs more events only when there are more.
+ * Makes events durable. Commits come in groups: what was appended while the disk was busy is the next one, so a transaction costs more events only when there are more.
  */
 export class Journal {
   readonly #thread: Worker
   readonly #onCommit: NonNullable<JournalOptions['onCommit']>
   #appends: Append[] = []
   #reads: Read[] = []
-  /** What the thread is at work on. */
-  #busy:
-    | { readonly appends: Append[]; readonly reads: Read[]; readonly asOf: Ticket; readonly probe?: true }
-    | undefined
+  /** What the thread is at work on, oldest first. */
+  readonly #sent: Sent[] = []
   #last: Ticket = 0
   #settled: Ticket = 0
   #failure: string | undefined
@@ -122,7 +130,7 @@ export class Journal {
 
   /** Waits until every event has its outcome. */
   async flushed(): Promise<void> {
-    if (this.#busy) await new Promise<void>(resolve => this.#idle.push(resolve))
+    if (this.#sent.length > 0) await new Promise<void>(resolve => this.#idle.push(resolve))
   }
 
   /** Waits until every event has its outcome, and lets go of the directory. */
@@ -135,38 +143,37 @@ export class Journal {
     await ended
   }
 
+  /** Sends what waits, unless the thread has enough to do: then it goes later, as one group. */
   #next(): void {
-    if (this.#busy) return
-    if (this.#appends.length === 0 && this.#reads.length === 0) {
-      for (const resolve of this.#idle.splice(0)) resolve()
-      return
-    }
-    this.#busy = { appends: this.#appends, reads: this.#reads, asOf: this.#last }
+    if (this.#sent.length >= mostSent || (this.#appends.length === 0 && this.#reads.length === 0)) return
+    const [appends, reads] = [this.#appends, this.#reads]
     this.#appends = []
     this.#reads = []
-    this.#send({
-      events: {
-        users: this.#busy.appends.map(({ event }) => event.user),
-        ids: this.#busy.appends.map(({ event }) => event.id),
-        items: this.#busy.appends.map(({ event }) => event.item),
-        weights: this.#busy.appends.map(({ event }) => event.weight),
-        times: this.#busy.appends.map(({ time }) => time),
-      },
-      reads: this.#busy.reads.map(({ user }) => user),
-    })
+    this.#send({ appends, reads, asOf: this.#last })
   }
 
-  #send(group: Group): void {
+  #send(sent: Sent): void {
+    this.#sent.push(sent)
+    const group: Group = {
+      events: {
+        users: sent.appends.map(({ event }) => event.user),
+        ids: sent.appends.map(({ event }) => event.id),
+        items: sent.appends.map(({ event }) => event.item),
+        weights: sent.appends.map(({ event }) => event.weight),
+        times: sent.appends.map(({ time }) => time),
+      },
+      reads: sent.reads.map(({ user }) => user),
+      ...(sent.probe && { probe: true }),
+    }
     this.#thread.postMessage(group)
   }
 
   #finish({ fresh, reads, took, failure }: GroupDone): void {
-    const { appends, reads: readers, asOf, probe } = this.#busy!
-    this.#busy = undefined
+    const { appends, reads: readers, asOf, probe } = this.#sent.shift()!
     if (appends.length > 0) this.#onCommit(appends.length, took, failure)
     if (appends.length > 0 || probe) this.#judge(failure)
     // The next group goes to the disk before this one's outcomes are told.
-    if (this.#appends.length > 0 || this.#reads.length > 0) this.#next()
+    this.#next()
     appends.forEach(({ settle }, i) => {
       settle(failure !== undefined ? 'failed' : fresh[i] ? 'stored' : 'duplicate')
     })
@@ -177,7 +184,7 @@ export class Journal {
       if (answer instanceof Error) reject(answer)
       else resolve({ ...answer, asOf })
     })
-    if (!this.#busy) this.#next()
+    if (this.#sent.length === 0) for (const resolve of this.#idle.splice(0)) resolve()
   }
 
   /** Notes whether the disk took the last write; while it does not, a probe a second finds out when it does again. */
@@ -188,23 +195,16 @@ export class Journal {
   }
 
   #tryDisk(): void {
-    if (this.#dead) return
-    // What the thread is busy with may be reads only, which say nothing about writing: try again later.
-    if (this.#busy) {
-      this.#judge(this.#failure)
-      return
-    }
-    this.#busy = { appends: [], reads: [], asOf: this.#last, probe: true }
-    this.#send({ events: { users: [], ids: [], items: [], weights: [], times: [] }, reads: [], probe: true })
+    if (!this.#dead) this.#send({ appends: [], reads: [], asOf: this.#last, probe: true })
   }
 
   /** The thread has ended: nothing can become durable any more. */
   #die(error: Error): void {
     this.#dead = true
     this.#failure = error.message
-    const appends = [...(this.#busy?.appends ?? []), ...this.#appends]
-    const reads = [...(this.#busy?.reads ?? []), ...this.#reads]
-    this.#busy = undefined
+    const sent = this.#sent.splice(0)
+    const appends = [...sent.flatMap(group => group.appends), ...this.#appends]
+    const reads = [...sent.flatMap(group => group.reads), ...this.#reads]
     this.#appends = []
     this.#reads = []
     for (const { settle } of appends) settle('failed')
