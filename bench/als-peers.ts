@@ -41,7 +41,7 @@ interface Rank {
 
 const RANKS: readonly Rank[] = [
   { factors: 64, faster: 3, tuned: { alpha: 15, regularization: 60, frequencyExponent: 0, unobservedWeight: 1 } },
-  { factors: 128, faster: 2.5, tuned: { alpha: 15, regularization: 60, frequencyExponent: 0, unobservedWeight: 1 } },
+  { factors: 128, faster: 2.5, tuned: { alpha: 25, regularization: 60, frequencyExponent: 0, unobservedWeight: 1 } },
 ]
 
 interface Epoch {
@@ -219,7 +219,7 @@ async function peakMemory(train: Dataset, factors: number) {
 
 /** Floating-point operations of an epoch as our kernels do them: both Gramians, the turns, and each row's solver. */
 function epochFlops({ byUser, byItem }: Dataset, k: number, steps: number): number {
-  const DUAL = 12 // entries up to which a row is solved by its dual (crates/kernels/src/als/row.rs)
+  const DUAL = 6 // entries up to which a row is solved by its dual (crates/kernels/src/als/row.rs)
   const rows = byUser.rows + byItem.rows
   let flops = rows * k * k + 2 * rows * 2 * k * k
   for (const { indptr } of [byUser, byItem]) {

@@ -6,9 +6,10 @@ use super::row::{Row, add_tile_transposed_times, dot, squared_norm, tile_times};
 use crate::matmul::{Strided, add_tiles};
 use crate::simd::{BLOCK, Lanes};
 
-/// Solves `row` exactly, or gives nothing when single precision sees no positive definite matrix; `x` is then as before.
+/// Solves `row` exactly, or gives nothing, and `x` as it was, when single precision sees no positive definite matrix.
+/// `refine` takes a step that recovers what the rounding of the matrix lost.
 #[inline(always)]
-pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32]) -> Option<f64> {
+pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32], refine: bool) -> Option<f64> {
     let (n, stride) = (row.n, row.stride);
     let (system, weighted) = row.square.take(stride * stride + PANEL * stride).split_at_mut(stride * stride);
     system.fill(0.0);
@@ -43,25 +44,28 @@ pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32]) -> Option<
     solution.copy_from_slice(right);
     substitute(l, system, stride, solution);
 
-    // One step of refinement: the residual of the normal equations, formed from the tile and not from the rounded
-    // matrix, recovers most of what forming and factorizing it in single precision lost.
     let (scores, rest) = row.spare.split_at_mut(row.weights.len());
-    let along = &mut rest[..row.weights.len()];
-    tile_times(l, row.tile, stride, solution, scores);
-    for i in 0..along.len() {
-        along[i] = row.targets[i] - row.weights[i] * scores[i];
+    if refine {
+        // The residual of the normal equations is formed from the tile, not from the rounded matrix.
+        let along = &mut rest[..row.weights.len()];
+        tile_times(l, row.tile, stride, solution, scores);
+        for i in 0..along.len() {
+            along[i] = row.targets[i] - row.weights[i] * scores[i];
+        }
+        for f in 0..stride {
+            correction[f] = -row.diagonal[f] * solution[f];
+        }
+        add_tile_transposed_times(l, row.tile, stride, along, correction);
+        substitute(l, system, stride, correction);
+        for f in 0..stride {
+            solution[f] += correction[f];
+        }
     }
-    for f in 0..stride {
-        correction[f] = -row.diagonal[f] * solution[f];
-    }
-    add_tile_transposed_times(l, row.tile, stride, along, correction);
-    substitute(l, system, stride, correction);
-    for f in 0..stride {
-        x[f] = solution[f] + correction[f];
-    }
-    if !squared_norm(x).is_finite() {
+    if !squared_norm(solution).is_finite() {
         return None;
     }
+    x.copy_from_slice(solution);
+    // At the minimum x·A·x − 2x·b + Σt is Σt − x·b, and x·b = Σ t·s.
     tile_times(l, row.tile, stride, x, scores);
     Some((0..n).map(|i| f64::from(row.targets[i]) * (1.0 - f64::from(scores[i]))).sum())
 }
