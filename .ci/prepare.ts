@@ -4,8 +4,8 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { cpSync, existsSync, globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
@@ -24,15 +24,26 @@ step('building the Rust core', ['Cargo.toml', 'Cargo.lock', 'crates/**/*.{rs,tom
   ...['napi', 'build', '--release', '--platform', '--no-js', '--manifest-path', 'crates/node/Cargo.toml'],
   ...['--output-dir', 'dist/native', '--dts', '../../src/binding.d.ts'],
 ])
-step('compiling TypeScript', ['tsconfig.json', 'src/**/*'], 'dist/cli', 'npx', ['tsc', '-p', 'src'])
+step('compiling TypeScript', ['tsconfig.json', 'src/**/*'], 'dist/cli', 'npx', ['tsc', '-p', 'src'], () => {
+  // What was compiled from files that are no more must not be packed.
+  for (const old of globSync('dist/*').filter(path => basename(path) !== 'native')) rmSync(old, { recursive: true })
+})
 cpSync('src/binding.d.ts', 'dist/binding.d.ts')
 
 /** Runs `command` unless `product` was made from these very `sources` before. */
-function step(title: string, sources: string[], product: string, command: string, args: string[]): void {
+function step(
+  title: string,
+  sources: string[],
+  product: string,
+  command: string,
+  args: string[],
+  clear?: () => void,
+): void {
   const stamp = `${product}/.made-from`
   const sum = fingerprint(sources)
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sum) return
   process.stderr.write(`${title} …\n`)
+  clear?.()
   const { status, error } = spawnSync(command, args, { stdio: ['ignore', 2, 2] })
   if (error && 'code' in error && error.code === 'ENOENT')
     fail(`${command} was not found: install it, then run this again`)
