@@ -9,7 +9,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { alsOptions } from '../src/models/als-objective.ts'
+import { alsOptions } from '../src/models/als/options.ts'
 import { Model, modelFiles } from '../src/models/model.ts'
 import { trainModel } from '../src/models/train.ts'
 import { Pool } from '../src/parallel/pool.ts'

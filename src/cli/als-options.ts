@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { type AlsOptions, alsOptions } from '../models/als-objective.ts'
+import { type AlsOptions, alsOptions } from '../models/als/options.ts'
 import { UsageError } from './command.ts'
 
 const defaults = alsOptions.parse({})

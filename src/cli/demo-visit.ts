@@ -1,5 +1,5 @@
 import { Client } from '../client/index.ts'
-import { table } from './table.ts'
+import { table } from './terminal/table.ts'
 
 interface Listed {
   readonly items: readonly { readonly item: string | number; readonly score: number }[]

@@ -6,8 +6,8 @@ import type { ProgressListener } from '../ingest/progress.ts'
 import { formats } from '../ingest/source.ts'
 import type { DatasetManifest } from '../memory/dataset.ts'
 import { type Register, UsageError } from './command.ts'
-import { interruptible } from './interrupt.ts'
-import { ProgressBar } from './progress.ts'
+import { interruptible } from './terminal/interrupt.ts'
+import { ProgressBar } from './terminal/progress.ts'
 
 interface Flags extends Omit<ImportOptions, 'sources' | 'minUser' | 'minItem' | 'threads'> {
   readonly minUser: string

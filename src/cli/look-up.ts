@@ -1,7 +1,7 @@
 import type { Id, IdMap } from '../memory/ids.ts'
 import { NONE } from '../models/ranker.ts'
 import { UsageError } from './command.ts'
-import { table } from './table.ts'
+import { table } from './terminal/table.ts'
 
 /** One line of a list, as `--json` prints it. */
 export interface Listed {

@@ -1,13 +1,13 @@
 import { z } from 'zod'
 import { Dataset } from '../memory/dataset.ts'
-import type { AlsProgress } from '../models/als.ts'
+import type { AlsProgress } from '../models/als/train.ts'
 import type { ModelManifest } from '../models/model.ts'
 import { trainModel } from '../models/train.ts'
 import { Pool } from '../parallel/pool.ts'
 import { addAlsOptions, parseAlsOptions } from './als-options.ts'
 import { parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
-import { interruptible } from './interrupt.ts'
-import { ProgressBar } from './progress.ts'
+import { interruptible } from './terminal/interrupt.ts'
+import { ProgressBar } from './terminal/progress.ts'
 
 const flags = z.looseObject({
   model: z.literal('als', { error: ({ input }) => `must be als, got ${input}` }),

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import type { Dataset } from '../memory/dataset.ts'
 import { checksumOf } from '../memory/directory.ts'
 import type { Pool } from '../parallel/pool.ts'
-import { type AlsFactors, type AlsProgress, trainAls } from './als.ts'
-import { type AlsOptions, alsOptions } from './als-objective.ts'
+import { type AlsOptions, alsOptions } from './als/options.ts'
+import { type AlsFactors, type AlsProgress, trainAls } from './als/train.ts'
 import { Model, type ModelManifest, saveModel } from './model.ts'
 
 export interface TrainModel {

@@ -2,7 +2,7 @@
 import type { Csr } from '../../src/memory/csr.ts'
 import type { Dataset } from '../../src/memory/dataset.ts'
 import { allocateFactors, unpadded } from '../../src/memory/factors.ts'
-import { type AlsOptions, alsObjective } from '../../src/models/als-objective.ts'
+import { type AlsOptions, alsObjective } from '../../src/models/als/options.ts'
 import { native } from '../../src/native.ts'
 
 type Objective = ReturnType<typeof alsObjective>

@@ -1,5 +1,5 @@
 /** What each of the engine's workers holds open. */
-import { foldInParts } from '../../models/als-fold-in.ts'
+import { foldInParts } from '../../models/als/fold-in.ts'
 import { Model } from '../../models/model.ts'
 import { workerData } from '../../parallel/worker-data.ts'
 import { TopKIndex } from '../../rank/topk.ts'

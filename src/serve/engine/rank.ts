@@ -1,5 +1,5 @@
 /** What the engine's workers do: fold users in, and rank the items for them. */
-import { foldIn } from '../../models/als-fold-in.ts'
+import { foldIn } from '../../models/als/fold-in.ts'
 import { index, model, parts } from './opened.ts'
 import { addRecent, concat, firstAllowed, pointers, type Row, union } from './rows.ts'
 

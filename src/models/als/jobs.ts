@@ -1,8 +1,8 @@
 /** What ALS asks of workers: each call takes chunks of rows from the shared counter until there is none. */
-import { Dataset } from '../memory/dataset.ts'
-import type { FactorMatrix } from '../memory/factors.ts'
-import { native } from '../native.ts'
-import type { alsObjective } from './als-objective.ts'
+import { Dataset } from '../../memory/dataset.ts'
+import type { FactorMatrix } from '../../memory/factors.ts'
+import { native } from '../../native.ts'
+import type { alsObjective } from './options.ts'
 
 interface RowsArgs {
   readonly factors: FactorMatrix

@@ -1,4 +1,4 @@
-import { UsageError } from './command.ts'
+import { UsageError } from '../command.ts'
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
 

@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import type { AlsProgress } from '../models/als.ts'
+import type { AlsProgress } from '../../models/als/train.ts'
 
 /** On a terminal: what is being done, how far it is, time left. Elsewhere nothing. */
 export class ProgressBar {

@@ -1,6 +1,6 @@
-import { native } from '../native.ts'
-import { alsObjective, alsOptions } from './als-objective.ts'
-import type { Model } from './model.ts'
+import { native } from '../../native.ts'
+import type { Model } from '../model.ts'
+import { alsObjective, alsOptions } from './options.ts'
 
 /** What folding in needs of a model: plain values and views, made once. */
 export interface FoldInParts {

@@ -1,12 +1,12 @@
-import type { Dataset } from '../memory/dataset.ts'
-import { allocateFactors, type FactorMatrix, setUnpadded } from '../memory/factors.ts'
-import { native } from '../native.ts'
-import { splitByCost } from '../parallel/chunks.ts'
-import { chunkCounter, jobs, type Pool } from '../parallel/pool.ts'
-import type { HalfStepArgs } from './als-jobs.ts'
-import { type AlsOptions, alsObjective } from './als-objective.ts'
+import type { Dataset } from '../../memory/dataset.ts'
+import { allocateFactors, type FactorMatrix, setUnpadded } from '../../memory/factors.ts'
+import { native } from '../../native.ts'
+import { splitByCost } from '../../parallel/chunks.ts'
+import { chunkCounter, jobs, type Pool } from '../../parallel/pool.ts'
+import type { HalfStepArgs } from './jobs.ts'
+import { type AlsOptions, alsObjective } from './options.ts'
 
-const work = jobs('./als-jobs', import.meta.url)
+const work = jobs('./jobs', import.meta.url)
 
 /** How far training has come. */
 export interface AlsProgress {
