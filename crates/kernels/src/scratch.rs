@@ -14,7 +14,8 @@ impl Floats {
     pub fn take(&mut self, len: usize) -> &mut [f32] {
         let lines = len.div_ceil(16);
         if self.0.len() < lines {
-            self.0.resize(lines.next_power_of_two(), Line([0.0; 16]));
+            // Room to spare is left to the vector: what is never written takes no memory.
+            self.0.resize(lines, Line([0.0; 16]));
         }
         // SAFETY: the vector holds at least `lines` lines of 16 initialised floats each, without padding between them.
         unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast(), len) }

@@ -1,5 +1,6 @@
 /** What ALS asks of workers: each call takes chunks of rows from the shared counter until there is none. */
-import { Dataset } from '../../memory/dataset.ts'
+import { statSync } from 'node:fs'
+import { type Csr, openCsr } from '../../memory/csr.ts'
 import type { FactorMatrix } from '../../memory/factors.ts'
 import { native } from '../../native.ts'
 import type { alsObjective } from './options.ts'
@@ -28,8 +29,8 @@ export function turn(args: RowsArgs & { readonly vectors: Float32Array }): void 
 }
 
 export interface HalfStepArgs {
-  readonly dataset: string
-  readonly side: 'byUser' | 'byItem'
+  /** The file of the sparse matrix whose rows are solved, and its columns. */
+  readonly entries: { readonly file: string; readonly columns: number }
   readonly fixed: FactorMatrix
   readonly solved: FactorMatrix
   /** Eigenvalues of the Gramian of `fixed`, `rank` of them. */
@@ -43,7 +44,7 @@ export interface HalfStepArgs {
 }
 
 export function halfStep(args: HalfStepArgs & { readonly next: Int32Array }): void {
-  const { indptr, indices, weights } = opened(args.dataset)[args.side]
+  const { indptr, indices, weights } = opened(args.entries)
   const { fixed, solved, spectrum, objective, steps, instructions } = args
   native.alsHalfStep(
     {
@@ -55,13 +56,16 @@ export function halfStep(args: HalfStepArgs & { readonly next: Int32Array }): vo
   )
 }
 
-/** The dataset that this worker has open: maps are cheap, and all workers share the pages. */
-let current: { readonly directory: string; readonly dataset: Dataset } | undefined
+/** The two matrices that this worker used last, by file. */
+const open = new Map<string, Csr>()
 
-function opened(directory: string): Dataset {
-  if (current?.directory !== directory) {
-    current?.dataset.close()
-    current = { directory, dataset: Dataset.open(directory) }
-  }
-  return current.dataset
+function opened({ file, columns }: HalfStepArgs['entries']): Csr {
+  const { ino, mtimeMs } = statSync(file)
+  // A file that took the place of another is not the same.
+  const name = `${file} ${ino} ${mtimeMs}`
+  const csr = open.get(name) ?? openCsr(file, columns).csr
+  open.delete(name)
+  open.set(name, csr)
+  if (open.size > 2) open.delete(open.keys().next().value!)
+  return csr
 }

@@ -1,4 +1,5 @@
-import type { Dataset } from '../../memory/dataset.ts'
+import { join } from 'node:path'
+import { type Dataset, datasetFiles } from '../../memory/dataset.ts'
 import { allocateFactors, type FactorMatrix, setUnpadded } from '../../memory/factors.ts'
 import { native } from '../../native.ts'
 import { splitByCost } from '../../parallel/chunks.ts'
@@ -158,7 +159,8 @@ class Trainer {
     this.#running = { next, bounds, side }
     if (solved.rows > 0) {
       const args: HalfStepArgs = {
-        ...{ dataset: this.#dataset.directory, side, fixed, solved, bounds, energies },
+        entries: { file: join(this.#dataset.directory, datasetFiles[side]), columns: fixed.rows },
+        ...{ fixed, solved, bounds, energies },
         spectrum: this.spectrum,
         objective: alsObjective(this.#options),
         steps: this.#options.solver === 'exact' ? undefined : steps,
