@@ -11,19 +11,23 @@ import { fileURLToPath } from 'node:url'
 const root = dirname(dirname(fileURLToPath(import.meta.url)))
 process.chdir(root)
 
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-if (major < 22 || (major === 22 && minor < 18) || major > 23) {
-  fail(`Aurochs needs Node 22.18 or later, or 23; this is ${process.version}. Run it with: npx -y -p node@22 npm start`)
-}
-
 // Not `npm ci`: it refuses a lock file made where other platforms' optional binaries cannot be seen. Versions are exact.
 step('installing packages', ['package-lock.json', 'package.json'], 'node_modules', 'npm', [
   ...['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error'],
 ])
-step('building the Rust core', ['Cargo.toml', 'Cargo.lock', 'crates/**/*.{rs,toml}'], 'dist/native', 'npx', [
-  ...['napi', 'build', '--release', '--platform', '--no-js', '--manifest-path', 'crates/node/Cargo.toml'],
-  ...['--output-dir', 'dist/native', '--dts', '../../src/binding.d.ts'],
-])
+if (spawnSync('cargo', ['--version']).status !== 0) {
+  fail('cargo was not found: install Rust from https://rustup.rs, then run this again')
+}
+step(
+  'building the Rust core (the first time this takes minutes)',
+  ['Cargo.toml', 'Cargo.lock', 'crates/**/*.{rs,toml}'],
+  'dist/native',
+  'npx',
+  [
+    ...['napi', 'build', '--release', '--platform', '--no-js', '--manifest-path', 'crates/node/Cargo.toml'],
+    ...['--output-dir', 'dist/native', '--dts', '../../src/binding.d.ts'],
+  ],
+)
 step('compiling TypeScript', ['tsconfig.json', 'src/**/*'], 'dist/cli', 'npx', ['tsc', '-p', 'src'], () => {
   // What was compiled from files that are no more must not be packed.
   for (const old of globSync('dist/*').filter(path => basename(path) !== 'native')) rmSync(old, { recursive: true })
@@ -44,9 +48,7 @@ function step(
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sum) return
   process.stderr.write(`${title} …\n`)
   clear?.()
-  const { status, error } = spawnSync(command, args, { stdio: ['ignore', 2, 2] })
-  if (error && 'code' in error && error.code === 'ENOENT')
-    fail(`${command} was not found: install it, then run this again`)
+  const { status } = spawnSync(command, args, { stdio: ['ignore', 2, 2] })
   if (status !== 0) fail(`${title} failed: ${command} ${args.join(' ')}`)
   mkdirSync(product, { recursive: true })
   writeFileSync(stamp, sum)

@@ -33,7 +33,9 @@ export async function trainModel(
 ): Promise<ModelManifest> {
   // Found before hours of work, not after.
   if (existsSync(directory) && !replace && !resume) {
-    throw new Error(`${directory} exists: choose another place, or ask to replace it or to resume it`)
+    throw new Error(
+      `${directory} exists: choose another place, or ask to replace it (--replace) or to go on from it (--resume)`,
+    )
   }
   let saved = performance.now()
   const save = (factors: AlsFactors) =>
