@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { importDataset } from '../src/ingest/import.ts'
-import { Dataset } from '../src/memory/dataset.ts'
+import { Dataset } from '../src/storage/dataset.ts'
 import { brunchTest, brunchTrain } from './brunch.ts'
 
 /** Where benches keep what they make of their data from one run to the next; AUROCHS_BENCH_CACHE names another place. */

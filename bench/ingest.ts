@@ -10,8 +10,8 @@ import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Database, literal } from '../src/ingest/database.ts'
 import type { ImportOptions } from '../src/ingest/import.ts'
-import { Dataset } from '../src/memory/dataset.ts'
 import { jobs, Pool } from '../src/parallel/pool.ts'
+import { Dataset } from '../src/storage/dataset.ts'
 import { atMost, type Bar, type BenchOptions } from './bar.ts'
 
 const brunch = join(import.meta.dirname, '../../shared/data/brunch/reads.parquet')

@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { Dataset } from '../../src/memory/dataset.ts'
+import { Dataset } from '../../src/storage/dataset.ts'
 
 /** Reads every page of the matrices, then keeps them open while others do the same. Gives a sum, so that it must. */
 export async function touch({ directory, until }: { directory: string; until: Int32Array }): Promise<number> {

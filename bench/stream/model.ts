@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { Dataset, writeDataset } from '../../src/memory/dataset.ts'
 import { saveModel } from '../../src/models/model.ts'
+import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import { seeded } from './random.ts'
 
 const root = join(import.meta.dirname, '../..')

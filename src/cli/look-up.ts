@@ -1,5 +1,5 @@
-import type { Id, IdMap } from '../memory/ids.ts'
 import { NONE } from '../models/ranker.ts'
+import type { Id, IdMap } from '../storage/ids.ts'
 import { UsageError } from './command.ts'
 import { table } from './terminal/table.ts'
 

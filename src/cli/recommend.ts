@@ -1,8 +1,8 @@
 import { z } from 'zod'
-import { rowOf } from '../models/held-out.ts'
+import { rowOf } from '../evaluation/held-out.ts'
 import { Model } from '../models/model.ts'
-import { rowsOf } from '../rank/factor-ranker.ts'
-import { TopKIndex } from '../rank/topk.ts'
+import { rowsOf } from '../search/factor-ranker.ts'
+import { TopKIndex } from '../search/topk.ts'
 import { parseOptions, type Register, several, wholeNumber } from './command.ts'
 import { known, listed, print } from './look-up.ts'
 

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { Model } from '../models/model.ts'
-import { TopKIndex } from '../rank/topk.ts'
+import { TopKIndex } from '../search/topk.ts'
 import { parseOptions, type Register, several, wholeNumber } from './command.ts'
 import { known, listed, print } from './look-up.ts'
 

@@ -1,5 +1,5 @@
-import type { ErrorCode } from '../serve/protocol/errors.ts'
-import type { Ack, Failure, FiltersInput, Id, List, ServerMessage } from '../serve/protocol/messages.ts'
+import type { ErrorCode } from '../protocol/errors.ts'
+import type { Ack, Failure, FiltersInput, Id, List, ServerMessage } from '../protocol/messages.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { Newest } from './newest.ts'
 

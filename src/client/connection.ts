@@ -1,4 +1,4 @@
-import type { ClientMessageInput, ServerMessage } from '../serve/protocol/messages.ts'
+import type { ClientMessageInput, ServerMessage } from '../protocol/messages.ts'
 import { type BackoffOptions, waitAfter } from './backoff.ts'
 
 /** How messages become frames. */

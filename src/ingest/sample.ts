@@ -4,7 +4,7 @@ import { rename, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import { randomNumbers } from '../memory/random.ts'
+import { randomNumbers } from '../storage/random.ts'
 import { Database, literal } from './database.ts'
 
 export interface SampleOptions {

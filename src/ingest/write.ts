@@ -1,8 +1,8 @@
 /** From the numbered tables to the files of a dataset, row after row. */
 import { join } from 'node:path'
-import { datasetFiles } from '../memory/dataset.ts'
-import { type Id, writeIds } from '../memory/ids.ts'
-import { SafetensorsWriter } from '../memory/safetensors.ts'
+import { datasetFiles } from '../storage/dataset.ts'
+import { type Id, writeIds } from '../storage/ids.ts'
+import { SafetensorsWriter } from '../storage/safetensors.ts'
 import { type Database, numbers } from './database.ts'
 import type { Counts } from './pairs.ts'
 

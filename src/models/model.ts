@@ -5,8 +5,8 @@
 import { constants, copyFile, link } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type Csr, openCsr } from '../memory/csr.ts'
-import { type Dataset, datasetFiles } from '../memory/dataset.ts'
+import { type Csr, openCsr } from '../storage/csr.ts'
+import { type Dataset, datasetFiles } from '../storage/dataset.ts'
 import {
   checksumOf,
   type Manifest,
@@ -14,9 +14,9 @@ import {
   verifyDirectory,
   type WriteOptions,
   writeDirectory,
-} from '../memory/directory.ts'
-import { IdMap } from '../memory/ids.ts'
-import { openSafetensors, SafetensorsWriter, tensorOf } from '../memory/safetensors.ts'
+} from '../storage/directory.ts'
+import { IdMap } from '../storage/ids.ts'
+import { openSafetensors, SafetensorsWriter, tensorOf } from '../storage/safetensors.ts'
 
 export const modelFiles = {
   factors: 'factors.safetensors',

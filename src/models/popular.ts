@@ -1,4 +1,4 @@
-import type { Csr } from '../memory/csr.ts'
+import type { Csr } from '../storage/csr.ts'
 import { NONE, type Ranker } from './ranker.ts'
 
 /**

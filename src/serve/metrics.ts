@@ -1,6 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Outcome } from './journal/journal.ts'
-import type { ErrorCode } from './protocol/errors.ts'
+import type { Outcome } from '../events/journal.ts'
+import type { ErrorCode } from '../protocol/errors.ts'
 
 /** What is read when somebody asks, not counted. */
 export interface Levels {

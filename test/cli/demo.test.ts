@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { freshFolder } from '../memory/folder.ts'
 import { checkerboard } from '../models/interactions.ts'
+import { freshFolder } from '../storage/folder.ts'
 
 const cli = join(import.meta.dirname, '../../src/cli/main.ts')
 

@@ -2,8 +2,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Model } from '../../src/models/model.ts'
-import { freshFolder } from '../memory/folder.ts'
 import { smallModel } from '../models/small-model.ts'
+import { freshFolder } from '../storage/folder.ts'
 import { aurochs } from './aurochs.ts'
 
 const columns = ['--user', 'user', '--item', 'item']

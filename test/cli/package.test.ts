@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
-import { freshFolder } from '../memory/folder.ts'
+import { freshFolder } from '../storage/folder.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Model } from '../../src/models/model.ts'
-import { freshFolder } from '../memory/folder.ts'
 import { checkerboard, datasetOf } from '../models/interactions.ts'
+import { freshFolder } from '../storage/folder.ts'
 
 const cli = join(import.meta.dirname, '../../src/cli/main.ts')
 

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { expect, test, vi } from 'vitest'
 import { Database, literal } from '../../src/ingest/database.ts'
 import { type ImportOptions, importDataset } from '../../src/ingest/import.ts'
-import { freshFolder } from '../memory/folder.ts'
+import { freshFolder } from '../storage/folder.ts'
 
 // Each import starts a database: where machines are busy, dozens of them take their time.
 vi.setConfig({ testTimeout: 60_000 })

@@ -5,9 +5,9 @@ import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { Database } from '../../src/ingest/database.ts'
 import { importDataset } from '../../src/ingest/import.ts'
-import { transposed } from '../../src/memory/csr.ts'
-import { Dataset } from '../../src/memory/dataset.ts'
-import { freshFolder } from '../memory/folder.ts'
+import { transposed } from '../../src/storage/csr.ts'
+import { Dataset } from '../../src/storage/dataset.ts'
+import { freshFolder } from '../storage/folder.ts'
 import { imported, pairsOf } from './imported.ts'
 
 // Each import starts a database: where machines are busy, dozens of them take their time.

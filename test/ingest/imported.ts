@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ImportOptions, importDataset } from '../../src/ingest/import.ts'
-import { Dataset } from '../../src/memory/dataset.ts'
-import type { Id } from '../../src/memory/ids.ts'
+import { Dataset } from '../../src/storage/dataset.ts'
+import type { Id } from '../../src/storage/ids.ts'
 
 /** What an import of `text`, a file called `name` in `folder`, leaves on disk; columns are `user` and `item`. */
 export async function imported(

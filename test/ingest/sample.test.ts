@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { importDataset } from '../../src/ingest/import.ts'
 import { writeSample } from '../../src/ingest/sample.ts'
-import { type Csr, transposed } from '../../src/memory/csr.ts'
-import { Dataset } from '../../src/memory/dataset.ts'
-import { freshFolder } from '../memory/folder.ts'
+import { type Csr, transposed } from '../../src/storage/csr.ts'
+import { Dataset } from '../../src/storage/dataset.ts'
+import { freshFolder } from '../storage/folder.ts'
 
 const small = { users: 600, items: 300, interactions: 20_000 }
 

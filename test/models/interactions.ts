@@ -1,5 +1,5 @@
-import { Dataset, writeDataset } from '../../src/memory/dataset.ts'
-import { freshFolder } from '../memory/folder.ts'
+import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
+import { freshFolder } from '../storage/folder.ts'
 
 /** Pairs of user, item and weight, as a dataset on disk; ids are the numbers given. */
 export async function datasetOf(

@@ -2,8 +2,8 @@ import { spawnSync } from 'node:child_process'
 import { cpSync, existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { checksumOf } from '../../src/memory/directory.ts'
 import { Model, recordMetrics, saveModel } from '../../src/models/model.ts'
+import { checksumOf } from '../../src/storage/directory.ts'
 import { byUser, smallModel } from './small-model.ts'
 
 test('a model comes back as saved, with the ids and pairs it learned from', async () => {

@@ -1,9 +1,10 @@
 /** ALS from its definition, in double precision, one dense system a row: the slow, obvious twin of the trainer. */
-import type { Csr } from '../../src/memory/csr.ts'
-import type { Dataset } from '../../src/memory/dataset.ts'
-import { allocateFactors, unpadded } from '../../src/memory/factors.ts'
+
 import { type AlsOptions, alsObjective } from '../../src/models/als/options.ts'
 import { native } from '../../src/native.ts'
+import type { Csr } from '../../src/storage/csr.ts'
+import type { Dataset } from '../../src/storage/dataset.ts'
+import { allocateFactors, unpadded } from '../../src/storage/factors.ts'
 
 type Objective = ReturnType<typeof alsObjective>
 

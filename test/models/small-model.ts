@@ -1,8 +1,8 @@
 import { join } from 'node:path'
-import { Dataset, writeDataset } from '../../src/memory/dataset.ts'
 import { type ModelParts, saveModel } from '../../src/models/model.ts'
-import { csrOf } from '../memory/csr-of.ts'
-import { freshFolder } from '../memory/folder.ts'
+import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
+import { csrOf } from '../storage/csr-of.ts'
+import { freshFolder } from '../storage/folder.ts'
 
 /** What {@link smallModel} learned from: ada has read 30, 10 and 20, bo 30 and 20; nobody has read 40. */
 export const byUser = csrOf([

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
-import type { Csr } from '../../src/memory/csr.ts'
-import { Dataset, writeDataset } from '../../src/memory/dataset.ts'
 import { Model, saveModel } from '../../src/models/model.ts'
+import type { Csr } from '../../src/storage/csr.ts'
+import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 
 const [userCount, itemCount, rank] = [20, 40, 4]
 const [unobservedWeight, alpha, regularization] = [0.1, 1.5, 0.05]

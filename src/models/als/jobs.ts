@@ -1,8 +1,8 @@
 /** What ALS asks of workers: each call takes chunks of rows from the shared counter until there is none. */
 import { statSync } from 'node:fs'
-import { type Csr, openCsr } from '../../memory/csr.ts'
-import type { FactorMatrix } from '../../memory/factors.ts'
 import { native } from '../../native.ts'
+import { type Csr, openCsr } from '../../storage/csr.ts'
+import type { FactorMatrix } from '../../storage/factors.ts'
 import type { alsObjective } from './options.ts'
 
 interface RowsArgs {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { MAX_RANK } from '../../memory/factors.ts'
+import { MAX_RANK } from '../../storage/factors.ts'
 
 /**
  * What ALS minimises, in the terms of the papers. With r the value of an observed pair, s = x·y its score, and the sums

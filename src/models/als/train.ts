@@ -1,9 +1,9 @@
 import { join } from 'node:path'
-import { type Dataset, datasetFiles } from '../../memory/dataset.ts'
-import { allocateFactors, type FactorMatrix, setUnpadded } from '../../memory/factors.ts'
 import { native } from '../../native.ts'
 import { splitByCost } from '../../parallel/chunks.ts'
 import { chunkCounter, jobs, type Pool } from '../../parallel/pool.ts'
+import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
+import { allocateFactors, type FactorMatrix, setUnpadded } from '../../storage/factors.ts'
 import type { HalfStepArgs } from './jobs.ts'
 import { type AlsOptions, alsObjective } from './options.ts'
 

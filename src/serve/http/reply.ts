@@ -1,6 +1,6 @@
 import type { HttpResponse } from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
-import { errorCodes, WireError } from '../protocol/errors.ts'
+import { errorCodes, WireError } from '../../protocol/errors.ts'
 
 /** Answers an HTTP request at once: only within its handler. */
 export function refuse(response: HttpResponse, error: unknown): void {

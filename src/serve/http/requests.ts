@@ -1,7 +1,7 @@
 import { z } from 'zod'
-import { WireError } from '../protocol/errors.ts'
-import { limits } from '../protocol/limits.ts'
-import { Event, FilterIds } from '../protocol/messages.ts'
+import { WireError } from '../../protocol/errors.ts'
+import { limits } from '../../protocol/limits.ts'
+import { Event, FilterIds } from '../../protocol/messages.ts'
 
 const truth = z.enum(['true', 'false']).transform(word => word === 'true')
 const limit = z.coerce.number().int().min(1).max(limits.listItems).default(10)

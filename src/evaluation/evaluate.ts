@@ -1,0 +1,83 @@
+import { NONE, type Ranker } from '../models/ranker.ts'
+import { contains, type HeldOut } from './held-out.ts'
+import type { Metric } from './metrics.ts'
+
+/** How well a model found what was held out. */
+export interface Evaluation {
+  /** By name, as `recall@20`; see metrics.ts for what each means. */
+  readonly metrics: Readonly<Record<string, number>>
+  /** Users that the means are taken over. */
+  readonly users: number
+  /** Held-out pairs of these users. */
+  readonly pairs: number
+  /** Of the users, those that the training does not know. */
+  readonly unknownUsers: number
+  /** Of the pairs, those whose item the training does not know: no list can have them. */
+  readonly unknownPairs: number
+  /** Test pairs left aside because the training has them. */
+  readonly repeatedPairs: number
+}
+
+export interface EvaluateOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Called with the share that is done, 0 to 1. */
+  readonly onProgress?: (share: number) => void
+}
+
+/** Users ranked in one go: enough to keep all workers busy, few enough that their lists stay small. */
+const batch = 4096
+
+/**
+ * Ranks all items for each held-out user, training pairs left out, and compares the lists with what was held out.
+ *
+ * @throws RangeError if nobody is to be judged.
+ */
+export async function evaluate(
+  ranker: Ranker,
+  heldOut: HeldOut,
+  metrics: readonly Metric[],
+  { signal, onProgress }: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const { users, sizes, unknownUsers, unknownPairs, repeatedPairs } = heldOut
+  if (users.length === 0)
+    throw new RangeError('there is nothing to judge: the test has no pair that the training has not')
+  const longest = Math.max(...metrics.map(metric => metric.cut))
+  const sums = new Float64Array(metrics.length)
+  /** Per item: the best place that it had in any list, counted from 0. */
+  const best = new Uint32Array(ranker.items).fill(NONE)
+  for (let first = 0; first < users.length; first += batch) {
+    signal?.throwIfAborted()
+    const lists = await ranker.rank(users.subarray(first, first + batch), longest)
+    for (let at = 0; at < lists.length / longest; at++) {
+      const list = lists.subarray(at * longest, (at + 1) * longest)
+      const hits = hitsOf(list, heldOut.items.subarray(heldOut.indptr[first + at], heldOut.indptr[first + at + 1]))
+      metrics.forEach(({ cut, measure }, index) => {
+        const within = hits.filter(place => place < cut)
+        if (measure) sums[index]! += measure(within, sizes[first + at]!, cut)
+      })
+      for (let place = 0; place < longest && list[place] !== NONE; place++) {
+        if (place < best[list[place]!]!) best[list[place]!] = place
+      }
+    }
+    onProgress?.(Math.min(1, (first + batch) / users.length))
+  }
+  const result = metrics.map(({ name, cut, measure }, index) => {
+    const value = measure ? sums[index]! / users.length : best.filter(place => place < cut).length / ranker.items
+    return [name, value]
+  })
+  return {
+    metrics: Object.fromEntries(result),
+    users: users.length,
+    pairs: sizes.reduce((sum, size) => sum + size, 0),
+    ...{ unknownUsers, unknownPairs, repeatedPairs },
+  }
+}
+
+/** Places of `list` whose item was held out. */
+function hitsOf(list: Uint32Array, held: Uint32Array): number[] {
+  const hits: number[] = []
+  for (let place = 0; place < list.length && list[place] !== NONE; place++) {
+    if (contains(held, list[place]!)) hits.push(place)
+  }
+  return hits
+}

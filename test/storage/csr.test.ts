@@ -1,0 +1,68 @@
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { openCsr, transposed } from '../../src/storage/csr.ts'
+import { writeSafetensors } from '../../src/storage/safetensors.ts'
+import { csrOf } from './csr-of.ts'
+import { freshFolder } from './folder.ts'
+
+const dense = fc
+  .tuple(fc.integer({ min: 1, max: 8 }), fc.integer({ min: 1, max: 8 }))
+  .chain(([rows, columns]) =>
+    fc.array(fc.array(fc.nat(3), { minLength: columns, maxLength: columns }), { minLength: rows, maxLength: rows }),
+  )
+
+test('transposing swaps rows and columns and keeps them sorted', () => {
+  fc.assert(
+    fc.property(dense, matrix => {
+      const turned = matrix[0]!.map((_, column) => matrix.map(row => row[column]!))
+      expect(transposed(csrOf(matrix))).toEqual(csrOf(turned))
+    }),
+  )
+})
+
+test('a matrix comes back from its file', async () => {
+  const path = join(freshFolder(), 'csr')
+  const matrix = csrOf([
+    [0, 2, 1],
+    [0, 0, 0],
+    [3, 0, 0],
+  ])
+  await write(path, matrix)
+  expect(openCsr(path, 3, true).csr).toEqual(matrix)
+})
+
+test('what is no matrix is refused, the cheap signs always, the rest when verifying', async () => {
+  const folder = freshFolder()
+  const good = {
+    indptr: BigUint64Array.of(0n, 1n, 3n),
+    indices: Uint32Array.of(0, 0, 1),
+    weights: Float32Array.of(1, 1, 1),
+  }
+  let files = 0
+  const opened = async (change: Partial<typeof good>, verify: boolean) => {
+    const path = join(folder, `${files++}`)
+    await write(path, { ...good, ...change })
+    return () => openCsr(path, 2, verify)
+  }
+  expect(await opened({}, true)).not.toThrow()
+  expect(await opened({ indptr: BigUint64Array.of(0n, 1n, 4n) }, false)).toThrow('do not fit together')
+  expect(await opened({ indptr: BigUint64Array.of(1n, 1n, 3n) }, false)).toThrow('do not fit together')
+  expect(await opened({ indptr: new BigUint64Array(0) }, false)).toThrow('do not fit together')
+  expect(await opened({ weights: Float32Array.of(1) }, false)).toThrow('do not fit together')
+  expect(await opened({ indptr: BigUint64Array.of(0n, 4n, 3n) }, true)).toThrow('row 0 ends at 4')
+  expect(await opened({ indices: Uint32Array.of(0, 1, 0) }, true)).toThrow('the columns of row 1 do not ascend')
+  expect(await opened({ indices: Uint32Array.of(0, 1, 1) }, true)).toThrow('the columns of row 1 do not ascend')
+  expect(await opened({ indices: Uint32Array.of(0, 0, 2) }, true)).toThrow('row 1 names column 2 of 2')
+  expect(await opened({ weights: Float32Array.of(1, 1, Number.NaN) }, true)).toThrow('row 1 has the weight NaN')
+})
+
+type Arrays = { indptr: BigUint64Array; indices: Uint32Array; weights: Float32Array }
+
+function write(path: string, { indptr, indices, weights }: Arrays): Promise<void> {
+  const tensors = Object.entries({ indptr, indices, weights }).map(([name, data]) => [
+    name,
+    { data, shape: [data.length] },
+  ])
+  return writeSafetensors(path, Object.fromEntries(tensors))
+}

@@ -1,0 +1,88 @@
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { jobs, Pool } from '../../src/parallel/pool.ts'
+import { transposed } from '../../src/storage/csr.ts'
+import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
+import { csrOf } from './csr-of.ts'
+import { freshFolder } from './folder.ts'
+
+const byUser = csrOf([
+  [1, 2, 3],
+  [4, 0, 5],
+])
+const parts = { byUser, users: ['ada', 'bo'], items: [30, 10, 20], times: BigInt64Array.of(1n, 2n, 3n, 4n, 5n) }
+const pool = new Pool({ threads: 2 })
+afterAll(() => pool.close())
+
+test('a dataset comes back as written', async () => {
+  const directory = join(freshFolder(), 'data')
+  await writeDataset(directory, { ...parts, source: { files: ['x.csv'] } })
+  const dataset = Dataset.open(directory, { verify: true })
+  expect(dataset.manifest).toMatchObject({ users: 2, items: 3, pairs: 5, times: true, source: { files: ['x.csv'] } })
+  expect(dataset.byUser).toEqual(byUser)
+  expect(dataset.byItem).toEqual(transposed(byUser))
+  expect(dataset.times).toEqual(parts.times)
+  expect([dataset.users.indexOf('bo'), dataset.items.at(1), dataset.items.indexOf(20)]).toEqual([1, 10, 2])
+})
+
+test('times are there only if given', async () => {
+  const directory = join(freshFolder(), 'data')
+  const { times: _, ...timeless } = parts
+  await writeDataset(directory, timeless)
+  expect(Dataset.open(directory).times).toBeUndefined()
+})
+
+test('workers read the same dataset at the same time', async () => {
+  const directory = join(freshFolder(), 'data')
+  await writeDataset(directory, parts)
+  const read = () => pool.run(jobs('./read-dataset', import.meta.url), 'readDataset', directory)
+  const seen = await Promise.all([read(), read(), read(), read()])
+  expect(seen).toEqual(Array(4).fill({ indices: [0, 1, 2, 0, 2], last: 20 }))
+})
+
+test('files of another dataset are refused, be they whole in themselves', async () => {
+  const folder = freshFolder()
+  await writeDataset(join(folder, 'a'), parts)
+  const manifest = JSON.parse(readFileSync(join(folder, 'a', 'manifest.json'), 'utf8'))
+  const saying = (change: object) => {
+    writeFileSync(join(folder, 'a', 'manifest.json'), JSON.stringify({ ...manifest, ...change }))
+    return Dataset.open(join(folder, 'a'))
+  }
+  expect(() => saying({ pairs: 6 }).byUser).toThrow(
+    'by-user.safetensors does not belong to its manifest: expected 2 rows and 6 pairs, got 2 and 5',
+  )
+  expect(() => saying({ items: 4 }).byItem).toThrow('by-item.safetensors does not belong to its manifest')
+  expect(() => saying({ users: 3 }).users).toThrow('users.arrow does not belong to its manifest: expected 3 ids, got 2')
+  expect(() => saying({ users: 'many' })).toThrow('manifest.json is damaged')
+})
+
+test('every byte counts: an altered or cut file is named', async () => {
+  const directory = join(freshFolder(), 'data')
+  await writeDataset(directory, parts)
+  const opened = () => Dataset.open(directory, { verify: true })
+  for (const name of readdirSync(directory).filter(name => name !== 'manifest.json')) {
+    const path = join(directory, name)
+    const bytes = readFileSync(path)
+    const altered = Buffer.from(bytes)
+    altered[bytes.length >> 1]! ^= 1
+    writeFileSync(path, altered)
+    expect(opened).toThrow(`${path} is damaged`)
+    writeFileSync(path, bytes.subarray(0, -1))
+    expect(opened).toThrow(`${path} is damaged`)
+    rmSync(path)
+    expect(opened).toThrow(`${path} is missing`)
+    writeFileSync(path, bytes)
+  }
+  opened()
+})
+
+test('parts that do not fit together are refused', () => {
+  const directory = join(freshFolder(), 'data')
+  expect(() => writeDataset(directory, { ...parts, users: ['ada'] })).toThrow(
+    'a matrix of 2 × 3 needs as many ids, got 1 users and 3 items',
+  )
+  expect(() => writeDataset(directory, { ...parts, times: BigInt64Array.of(1n) })).toThrow(
+    'each of 5 pairs needs a time, got 1',
+  )
+})

@@ -1,0 +1,135 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { checksumOf, openDirectory, verifyDirectory, writeDirectory } from '../../src/storage/directory.ts'
+import { freshFolder } from './folder.ts'
+
+const dataset = { format: 'aurochs-dataset', version: 1 } as const
+
+function filled(files: Record<string, string>) {
+  return async (draft: string) => {
+    for (const [name, content] of Object.entries(files)) writeFileSync(join(draft, name), content)
+    return { ...dataset, note: 'ours' }
+  }
+}
+
+test('a directory appears whole, with parents, manifest and checksums', async () => {
+  const target = join(freshFolder(), 'deep', 'down')
+  const manifest = await writeDirectory(target, filled({ b: '123456789', a: '' }))
+  expect(readdirSync(target).sort()).toEqual(['a', 'b', 'manifest.json'])
+  // cbf43926 is the check value of CRC-32 in its catalogues.
+  expect(manifest.files).toEqual({ a: { bytes: 0, crc32: '00000000' }, b: { bytes: 9, crc32: 'cbf43926' } })
+  expect(openDirectory(target, 'aurochs-dataset')).toEqual(manifest)
+  expect(manifest.note).toBe('ours')
+  verifyDirectory(target, manifest)
+  expect(statSync(target).mode & 0o777).toBe(0o777 & ~process.umask())
+})
+
+test('when writing fails nothing remains, and the old is untouched', async () => {
+  const folder = freshFolder()
+  const target = join(folder, 'data')
+  const failing = async (draft: string) => {
+    writeFileSync(join(draft, 'half'), 'x')
+    throw new Error('no more')
+  }
+  await expect(writeDirectory(target, failing)).rejects.toThrow('no more')
+  expect(readdirSync(folder)).toEqual([])
+  await writeDirectory(target, filled({ a: 'old' }))
+  await expect(writeDirectory(target, failing, { replace: true })).rejects.toThrow('no more')
+  expect(readdirSync(folder)).toEqual(['data'])
+  expect(readFileSync(join(target, 'a'), 'utf8')).toBe('old')
+})
+
+test('what exists is replaced only when asked, and only if it is of the same format', async () => {
+  const folder = freshFolder()
+  const target = join(folder, 'data')
+  await writeDirectory(target, filled({ a: 'old' }))
+  await expect(writeDirectory(target, filled({ a: 'new' }))).rejects.toThrow(`${target} exists`)
+  await writeDirectory(target, filled({ b: 'new' }), { replace: true })
+  expect(readdirSync(target).sort()).toEqual(['b', 'manifest.json'])
+  const model = async () => ({ format: 'aurochs-model', version: 1 }) as const
+  await expect(writeDirectory(target, model, { replace: true })).rejects.toThrow(
+    'is a dataset, so no model takes its place',
+  )
+  expect(readdirSync(folder)).toEqual(['data'])
+})
+
+test('what Aurochs did not write is never replaced, but an empty directory is filled', async () => {
+  const folder = freshFolder()
+  const foreign = join(folder, 'foreign')
+  mkdirSync(foreign)
+  await writeDirectory(foreign, filled({ a: 'x' }))
+  const precious = join(folder, 'precious')
+  mkdirSync(precious)
+  writeFileSync(join(precious, 'thesis.tex'), 'x')
+  for (const place of [precious, join(precious, 'thesis.tex')]) {
+    let ran = false
+    const write = async (draft: string) => {
+      ran = true
+      return filled({})(draft)
+    }
+    await expect(writeDirectory(place, write, { replace: true })).rejects.toThrow('was not written by Aurochs')
+    expect(ran).toBe(false)
+  }
+  expect(existsSync(join(precious, 'thesis.tex'))).toBe(true)
+})
+
+test('missing, cut and altered files are refused by name', async () => {
+  const target = join(freshFolder(), 'data')
+  await writeDirectory(target, filled({ a: 'hello', b: 'world' }))
+  const open = () => verifyDirectory(target, openDirectory(target, 'aurochs-dataset'))
+  open()
+  writeFileSync(join(target, 'b'), 'worle')
+  expect(open).toThrow(`${join(target, 'b')} is damaged: expected the checksum`)
+  writeFileSync(join(target, 'b'), 'worl')
+  expect(open).toThrow(`${join(target, 'b')} is damaged: expected 5 bytes, got 4`)
+  rmSync(join(target, 'b'))
+  expect(open).toThrow(`${join(target, 'b')} is missing`)
+})
+
+test('a manifest vouches for itself: changes that still parse are refused too', async () => {
+  const target = join(freshFolder(), 'data')
+  await writeDirectory(target, filled({ a: 'hello' }))
+  const manifest = join(target, 'manifest.json')
+  const text = readFileSync(manifest, 'utf8')
+  const open = () => verifyDirectory(target, openDirectory(target, 'aurochs-dataset'))
+  for (const altered of [
+    text.replace('"version": 1', '"version": 1, "users": 2'),
+    text.replace(/\n$/, ''),
+    `${text} `,
+  ]) {
+    expect(altered).not.toBe(text)
+    writeFileSync(manifest, altered)
+    expect(open).toThrow(`${manifest} is damaged: expected the checksum`)
+  }
+  writeFileSync(manifest, text)
+  open()
+})
+
+test('a manifest that cannot be is refused', async () => {
+  const target = join(freshFolder(), 'data')
+  expect(() => openDirectory(target, 'aurochs-dataset')).toThrow(`there is no dataset at ${target}`)
+  mkdirSync(target)
+  const saying = (manifest: unknown) => {
+    writeFileSync(join(target, 'manifest.json'), typeof manifest === 'string' ? manifest : JSON.stringify(manifest))
+    return () => openDirectory(target, 'aurochs-dataset')
+  }
+  expect(() => openDirectory(target, 'aurochs-dataset')).toThrow('is no dataset of Aurochs')
+  expect(saying('{')).toThrow('is no dataset of Aurochs')
+  expect(saying({ ...dataset, files: { '../../etc/passwd': { bytes: 1, crc32: '00000000' } } })).toThrow(
+    'is no dataset',
+  )
+  expect(saying({ ...dataset, format: 'aurochs-model', files: {} })).toThrow('must be a dataset, but is a model')
+  expect(saying({ ...dataset, version: 2, files: {} })).toThrow(
+    'version 2, and this Aurochs reads up to 1: update Aurochs',
+  )
+})
+
+test('the checksum of a directory tells its contents, in whatever order they stand', () => {
+  const [a, b] = [
+    { bytes: 1, crc32: '00000001' },
+    { bytes: 2, crc32: '00000002' },
+  ] as const
+  expect(checksumOf({ files: { a, b } })).toBe(checksumOf({ files: { b, a } }))
+  expect(checksumOf({ files: { a, b } })).not.toBe(checksumOf({ files: { a: b, b: a } }))
+})
