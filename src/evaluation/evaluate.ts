@@ -1,6 +1,15 @@
-import { NONE, type Ranker } from '../models/ranker.ts'
-import { contains, type HeldOut } from './held-out.ts'
+import { type ItemList, noEvents, type RankRequest } from '../models/algorithm.ts'
+import { contains } from '../search/item-lists.ts'
+import type { HeldOut } from './held-out.ts'
 import type { Metric } from './metrics.ts'
+
+/** What is evaluated: a `ModelPool`, or anything else that orders all items for users of the training. */
+export interface Ranker {
+  /** Number of items that it chooses from. */
+  readonly items: number
+  /** A list for each request, best first. */
+  rank(requests: readonly RankRequest[], signal?: AbortSignal): Promise<readonly Pick<ItemList, 'items'>[]>
+}
 
 /** How well a model found what was held out. */
 export interface Evaluation {
@@ -14,7 +23,7 @@ export interface Evaluation {
   readonly unknownUsers: number
   /** Of the pairs, those whose item the training does not know: no list can have them. */
   readonly unknownPairs: number
-  /** Test pairs left aside because the training has them. */
+  /** Test pairs that the training has too; left aside where seen items are excluded. */
   readonly repeatedPairs: number
 }
 
@@ -28,7 +37,8 @@ export interface EvaluateOptions {
 const batch = 4096
 
 /**
- * Ranks all items for each held-out user, training pairs left out, and compares the lists with what was held out.
+ * Ranks all items for each held-out user, training pairs left out unless they may be found again, and compares the
+ * lists with what was held out.
  *
  * @throws RangeError if nobody is to be judged.
  */
@@ -38,27 +48,28 @@ export async function evaluate(
   metrics: readonly Metric[],
   { signal, onProgress }: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { users, sizes, unknownUsers, unknownPairs, repeatedPairs } = heldOut
+  const { users, sizes, seen, unknownUsers, unknownPairs, repeatedPairs } = heldOut
   if (users.length === 0)
     throw new RangeError('there is nothing to judge: the test has no pair that the training has not')
   const longest = Math.max(...metrics.map(metric => metric.cut))
   const sums = new Float64Array(metrics.length)
   /** Per item: the best place that it had in any list, counted from 0. */
-  const best = new Uint32Array(ranker.items).fill(NONE)
+  const best = new Float64Array(ranker.items).fill(Number.POSITIVE_INFINITY)
   for (let first = 0; first < users.length; first += batch) {
     signal?.throwIfAborted()
-    const lists = await ranker.rank(users.subarray(first, first + batch), longest)
-    for (let at = 0; at < lists.length / longest; at++) {
-      const list = lists.subarray(at * longest, (at + 1) * longest)
-      const hits = hitsOf(list, heldOut.items.subarray(heldOut.indptr[first + at], heldOut.indptr[first + at + 1]))
+    const asked = Array.from(users.subarray(first, first + batch), user => requestOf(user, seen, longest))
+    const lists = await ranker.rank(asked, signal)
+    lists.forEach(({ items }, at) => {
+      const held = heldOut.items.subarray(heldOut.indptr[first + at], heldOut.indptr[first + at + 1])
+      const hits = hitsOf(items, held)
       metrics.forEach(({ cut, measure }, index) => {
         const within = hits.filter(place => place < cut)
         if (measure) sums[index]! += measure(within, sizes[first + at]!, cut)
       })
-      for (let place = 0; place < longest && list[place] !== NONE; place++) {
-        if (place < best[list[place]!]!) best[list[place]!] = place
-      }
-    }
+      items.forEach((item, place) => {
+        if (place < best[item]!) best[item] = place
+      })
+    })
     onProgress?.(Math.min(1, (first + batch) / users.length))
   }
   const result = metrics.map(({ name, cut, measure }, index) => {
@@ -69,15 +80,23 @@ export async function evaluate(
     metrics: Object.fromEntries(result),
     users: users.length,
     pairs: sizes.reduce((sum, size) => sum + size, 0),
-    ...{ unknownUsers, unknownPairs, repeatedPairs },
+    unknownUsers,
+    unknownPairs,
+    repeatedPairs,
   }
 }
+
+function requestOf(user: number, seen: RankRequest['seen'], limit: number): RankRequest {
+  return { user, recent: noEvents, seen, limit, exclude: nothing }
+}
+
+const nothing = new Uint32Array(0)
 
 /** Places of `list` whose item was held out. */
 function hitsOf(list: Uint32Array, held: Uint32Array): number[] {
   const hits: number[] = []
-  for (let place = 0; place < list.length && list[place] !== NONE; place++) {
-    if (contains(held, list[place]!)) hits.push(place)
-  }
+  list.forEach((item, place) => {
+    if (contains(held, item)) hits.push(place)
+  })
   return hits
 }

@@ -1,4 +1,5 @@
-import { NONE } from '../models/ranker.ts'
+import { rowOf } from '../models/history.ts'
+import { contains } from '../search/item-lists.ts'
 import type { Csr } from '../storage/csr.ts'
 import type { Id } from '../storage/ids.ts'
 
@@ -18,10 +19,12 @@ export interface Training {
   readonly items: { indexOf(id: Id): number }
 }
 
-/** The users to judge and what was held out of each, in indices of the training. */
+/** The users to judge and what was held out of each, as rows of the training. */
 export interface HeldOut {
-  /** (judged), the user or {@link NONE} if the training has no pair of this user. */
-  readonly users: Uint32Array
+  /** (judged), the user's row, or -1 if the training has no pair of this user. */
+  readonly users: Int32Array
+  /** Whether items of the training may be found again: then they count, and lists may have them. */
+  readonly seen: 'allow' | 'exclude'
   /** (judged + 1) */
   readonly indptr: Uint32Array
   /** The held-out items of judged user u, ascending, are at `indptr[u] … indptr[u + 1]`, but for unknown ones. */
@@ -32,7 +35,7 @@ export interface HeldOut {
   readonly unknownUsers: number
   /** Held-out pairs whose item the training does not know. */
   readonly unknownPairs: number
-  /** Test pairs that the training has too: they are left out of the lists, so they are not counted as held out. */
+  /** Test pairs that the training has too. Where seen items are excluded, no list can have them: they do not count. */
   readonly repeatedPairs: number
 }
 
@@ -43,11 +46,12 @@ export interface HeldOut {
  * model is not better for data that it never saw. For the same reason users whom the training does not know are judged
  * by the list that a newcomer gets.
  */
-export function heldOut(test: Pairs, training: Training): HeldOut {
+export function heldOut(test: Pairs, training: Training, seen: HeldOut['seen'] = 'exclude'): HeldOut {
   const { rows, columns, indptr, indices } = test.byUser
-  const itemOf = new Uint32Array(columns).fill(NONE - 1)
-  const place = (column: number) => {
-    if (itemOf[column] === NONE - 1) itemOf[column] = unsigned(training.items.indexOf(test.items.at(column)!))
+  const notLooked = -2
+  const itemOf = new Int32Array(columns).fill(notLooked)
+  const rowOfItem = (column: number) => {
+    if (itemOf[column] === notLooked) itemOf[column] = training.items.indexOf(test.items.at(column)!)
     return itemOf[column]!
   }
   const users: number[] = []
@@ -58,13 +62,13 @@ export function heldOut(test: Pairs, training: Training): HeldOut {
   for (let row = 0; row < rows; row++) {
     const [begin, end] = [Number(indptr[row]), Number(indptr[row + 1])]
     if (begin === end) continue
-    const user = unsigned(training.users.indexOf(test.users.at(row)!))
-    const seen = user === NONE ? new Uint32Array() : rowOf(training.byUser, user)
-    const places = indices.subarray(begin, end).map(place).sort()
-    const known = places.filter(item => item !== NONE)
-    const fresh = known.filter(item => !contains(seen, item))
+    const user = training.users.indexOf(test.users.at(row)!)
+    const trained = user < 0 ? new Uint32Array() : rowOf(training.byUser, user).indices
+    const places = Int32Array.from(indices.subarray(begin, end), rowOfItem).sort()
+    const known = places.filter(item => item >= 0)
+    const fresh = seen === 'allow' ? known : known.filter(item => !contains(trained, item))
     const unknown = places.length - known.length
-    repeatedPairs += known.length - fresh.length
+    repeatedPairs += known.filter(item => contains(trained, item)).length
     if (fresh.length + unknown === 0) continue
     users.push(user)
     sizes.push(fresh.length + unknown)
@@ -72,34 +76,16 @@ export function heldOut(test: Pairs, training: Training): HeldOut {
     length += fresh.length
     bounds.push(length)
     unknownPairs += unknown
-    if (user === NONE) unknownUsers++
+    if (user < 0) unknownUsers++
   }
   return {
-    users: Uint32Array.from(users),
+    users: Int32Array.from(users),
+    seen,
     indptr: Uint32Array.from(bounds),
     items: items.slice(0, length),
     sizes: Uint32Array.from(sizes),
-    ...{ unknownUsers, unknownPairs, repeatedPairs },
+    unknownUsers,
+    unknownPairs,
+    repeatedPairs,
   }
-}
-
-/** The columns of a row. */
-export function rowOf({ indptr, indices }: Csr, row: number): Uint32Array {
-  return indices.subarray(Number(indptr[row]), Number(indptr[row + 1]))
-}
-
-/** Whether `value` is among `sorted`, which ascends. O(log n). */
-export function contains(sorted: Uint32Array, value: number): boolean {
-  let [low, high] = [0, sorted.length]
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (sorted[middle]! < value) low = middle + 1
-    else high = middle
-  }
-  return sorted[low] === value
-}
-
-/** -1, which says that there is none, as {@link NONE}. */
-function unsigned(index: number): number {
-  return index >>> 0
 }

@@ -2,78 +2,95 @@ import { existsSync } from 'node:fs'
 import type { Pool } from '../parallel/pool.ts'
 import type { Dataset } from '../storage/dataset.ts'
 import { checksumOf } from '../storage/directory.ts'
-import { type AlsOptions, alsOptions } from './als/options.ts'
-import { type AlsFactors, type AlsProgress, trainAls } from './als/train.ts'
-import { Model, type ModelManifest, saveModel } from './model.ts'
+import type { Algorithm, Trained, TrainProgress } from './algorithm.ts'
+import { Artifact, type ArtifactManifest, saveArtifact } from './artifact.ts'
 
 export interface TrainModel {
   readonly pool: Pool
-  /** Takes the place of a model that is there. */
+  /** Take the place of a model that is there. */
   readonly replace?: boolean | undefined
-  /** Goes on from the model that is there: the same dataset and options, but perhaps more epochs. */
+  /** Go on from the model that is there: the same dataset and options, but perhaps more epochs. */
   readonly resume?: boolean | undefined
-  /** Saves the model so far after an epoch once this many seconds have passed since the last time. Default: 300. */
+  /** Save the model so far after an epoch once this many seconds have passed since the last time. Default: 300. */
   readonly checkpointSeconds?: number | undefined
-  /** Aborting it ends the training after the running epoch; what it has learned is saved. */
+  /** Aborting it ends the training; a resumable algorithm saves what it has. */
   readonly signal?: AbortSignal | undefined
-  readonly onProgress?: (progress: AlsProgress) => void
+  readonly onProgress?: ((progress: TrainProgress) => void) | undefined
 }
 
 /**
- * Trains ALS on a dataset and saves the model to `directory`: at the end, when interrupted, and now and then between.
+ * Trains `algorithm` on a dataset and saves the model to `directory`: at the end and, where the algorithm is resumable,
+ * when interrupted and now and then between.
  *
- * @returns the manifest, whose `epochs` tells how far it came.
- * @throws Error when a model is there and neither `replace` nor `resume` is asked for, or when it cannot be gone on from.
+ * @param options of the algorithm; those left out have their defaults.
+ * @returns the manifest, whose `complete` tells whether it came to its end.
+ * @throws TypeError when the options are not the algorithm's; Error when a model is there and neither `replace` nor
+ *   `resume` is asked for, or when it cannot be gone on from; the signal's reason when a training that cannot be resumed
+ *   is aborted.
  */
 export async function trainModel(
   dataset: Dataset,
   directory: string,
-  options: AlsOptions,
-  { pool, replace = false, resume = false, checkpointSeconds = 300, signal, onProgress }: TrainModel,
-): Promise<ModelManifest> {
+  algorithm: Algorithm,
+  options: Readonly<Record<string, unknown>>,
+  train: TrainModel,
+): Promise<ArtifactManifest> {
+  const { pool, replace = false, resume = false, checkpointSeconds = 300, signal, onProgress } = train
+  const checked = algorithm.options.parse(options)
   // Found before hours of work, not after.
   if (existsSync(directory) && !replace && !resume) {
     throw new Error(
       `${directory} exists: choose another place, or ask to replace it (--replace) or to go on from it (--resume)`,
     )
   }
-  let saved = performance.now()
-  const save = (factors: AlsFactors) =>
-    saveModel(
-      directory,
-      { kind: 'als', rank: options.factors, options: { ...options }, dataset, ...factors },
-      { replace: replace || resume || checkpoints++ > 0 },
-    )
-  let checkpoints = 0
-  const factors = await trainAls(dataset, options, {
-    ...{ pool, signal },
-    ...(resume && { from: checkpoint(directory, dataset, options) }),
-    ...(onProgress && { onProgress }),
-    onEpoch: async factors => {
-      if (factors.epochs === options.epochs || performance.now() - saved < checkpointSeconds * 1000) return
-      await save(factors)
-      saved = performance.now()
+  const from = resume ? openCheckpoint(directory, dataset, algorithm, checked) : undefined
+  let [savedAt, isOurs] = [performance.now(), false]
+  const save = async (trained: Trained) => {
+    const parts = { algorithm: algorithm.name, options: checked, dataset, trained }
+    const manifest = await saveArtifact(directory, parts, { replace: replace || resume || isOurs })
+    isOurs = true
+    savedAt = performance.now()
+    return manifest
+  }
+  const trained = await algorithm.train(dataset, checked, {
+    pool,
+    from,
+    signal,
+    onProgress,
+    onCheckpoint: async soFar => {
+      if (performance.now() - savedAt >= checkpointSeconds * 1000) await save(soFar)
     },
   })
-  return save(factors)
+  return save(trained)
 }
 
-/** What training goes on from: a model of the same data and options. */
-function checkpoint(directory: string, dataset: Dataset, options: AlsOptions) {
-  const model = Model.open(directory)
-  const { manifest, userFactors: users, itemFactors: items, spectrum } = model
+/** Opens what training goes on from: a model of the same algorithm, data and options, but perhaps fewer epochs. */
+function openCheckpoint(
+  directory: string,
+  dataset: Dataset,
+  algorithm: Algorithm,
+  options: Readonly<Record<string, unknown>>,
+): Artifact {
+  if (!algorithm.resumable) {
+    throw new Error(`${algorithm.name} trains in one go and has nothing to resume: leave --resume out, or --replace`)
+  }
+  const artifact = Artifact.open(directory)
+  const { manifest } = artifact
+  if (manifest.algorithm !== algorithm.name) {
+    throw new Error(`${directory} is a model of ${manifest.algorithm}, not of ${algorithm.name}: resume it as such`)
+  }
   if (manifest.dataset.checksum !== checksumOf(dataset.manifest)) {
     throw new Error(
       `${directory} was trained on another dataset than ${dataset.directory}: train it anew, or name its own`,
     )
   }
-  const before = alsOptions.parse(manifest.options)
-  for (const name of new Set([...Object.keys(before), ...Object.keys(options)]) as Set<keyof AlsOptions>) {
+  const before = algorithm.options.parse(manifest.options)
+  for (const name of new Set([...Object.keys(before), ...Object.keys(options)])) {
     if (name !== 'epochs' && before[name] !== options[name]) {
       throw new Error(
         `${directory} was trained with ${name} ${before[name]}, not ${options[name]}: resume it with the same`,
       )
     }
   }
-  return { users, items, spectrum, epochs: manifest.epochs, loss: manifest.loss }
+  return artifact
 }

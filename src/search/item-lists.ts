@@ -1,4 +1,4 @@
-/** Rows of sorted item indices: a user's history, and what a list leaves out. */
+/** Sorted lists of items: the history of a user, and what a list leaves out. */
 
 export interface Row {
   /** Ascending, each once. */
@@ -6,29 +6,21 @@ export interface Row {
   readonly weights: Float32Array
 }
 
-/** The row `trained` with `recent` (any order, each item once) added; weights of the same item are summed. */
-export function addRecent(trained: Row, recent: Row): Row {
-  const order = Uint32Array.from(recent.indices.keys()).sort((a, b) => recent.indices[a] - recent.indices[b])
-  const indices = new Uint32Array(trained.indices.length + order.length)
-  const weights = new Float32Array(indices.length)
-  let size = 0
-  let next = 0
-  for (const at of order) {
-    const item = recent.indices[at]
-    const from = next
-    while (next < trained.indices.length && trained.indices[next] < item) next++
-    indices.set(trained.indices.subarray(from, next), size)
-    weights.set(trained.weights.subarray(from, next), size)
-    size += next - from
-    const had = trained.indices[next] === item
-    indices[size] = item
-    weights[size++] = recent.weights[at] + (had ? trained.weights[next] : 0)
-    if (had) next++
+/** The sum of two rows; items whose sum is not above 0 are left out. `changes` may have weights of any sign. */
+export function addSums(row: Row, changes: Row): Row {
+  const size = row.indices.length + changes.indices.length
+  const indices = new Uint32Array(size)
+  const weights = new Float32Array(size)
+  let [length, left, right] = [0, 0, 0]
+  while (left < row.indices.length || right < changes.indices.length) {
+    const [a = Infinity, b = Infinity] = [row.indices[left], changes.indices[right]]
+    const item = Math.min(a, b)
+    const sum = (a === item ? row.weights[left++]! : 0) + (b === item ? changes.weights[right++]! : 0)
+    if (!(sum > 0)) continue
+    indices[length] = item
+    weights[length++] = sum
   }
-  indices.set(trained.indices.subarray(next), size)
-  weights.set(trained.weights.subarray(next), size)
-  size += trained.indices.length - next
-  return { indices: indices.subarray(0, size), weights: weights.subarray(0, size) }
+  return { indices: indices.subarray(0, length), weights: weights.subarray(0, length) }
 }
 
 /** All of `a` and `b`, both ascending; so is the result, each index once. */
@@ -46,17 +38,25 @@ export function union(a: Uint32Array, b: Uint32Array): Uint32Array {
   return all.subarray(0, size)
 }
 
-/** The first `limit` indices below `count` that are not in `excluded` (ascending) and, where given, in `only` (ascending). */
-export function firstAllowed(limit: number, count: number, excluded: Uint32Array, only?: Uint32Array): Uint32Array {
-  const found = new Uint32Array(limit)
-  const candidates = only?.length ?? count
-  let [size, skip] = [0, 0]
-  for (let at = 0; at < candidates && size < limit; at++) {
-    const index = only ? only[at] : at
-    while (excluded[skip] < index) skip++
-    if (excluded[skip] !== index) found[size++] = index
+/** The first `limit` of `candidates`, in their order, that are not in `excluded` (ascending). */
+export function firstAllowed(candidates: Uint32Array, limit: number, excluded: Uint32Array): Uint32Array {
+  const found = new Uint32Array(Math.min(limit, candidates.length))
+  let size = 0
+  for (let at = 0; at < candidates.length && size < found.length; at++) {
+    if (!contains(excluded, candidates[at]!)) found[size++] = candidates[at]!
   }
   return found.subarray(0, size)
+}
+
+/** Whether `value` is among `sorted`, which ascends. O(log n). */
+export function contains(sorted: Uint32Array, value: number): boolean {
+  let [low, high] = [0, sorted.length]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle]! < value) low = middle + 1
+    else high = middle
+  }
+  return sorted[low] === value
 }
 
 /** Where each of parts of these `lengths` begins, and where the last ends. */
@@ -69,7 +69,10 @@ export function pointers(lengths: readonly number[]): Uint32Array {
 }
 
 /** One array of all `parts`. */
-export function concat<A extends Uint32Array | Float32Array>(make: new (length: number) => A, parts: readonly A[]): A {
+export function concat<A extends Uint32Array | Float32Array | Float64Array>(
+  make: new (length: number) => A,
+  parts: readonly A[],
+): A {
   const all = new make(parts.reduce((sum, part) => sum + part.length, 0))
   let at = 0
   for (const part of parts) {

@@ -31,7 +31,13 @@ const manifestSchema: z.ZodType<Manifest> = z.looseObject({
 })
 
 const title: Record<Format, string> = { 'aurochs-dataset': 'dataset', 'aurochs-model': 'model' }
-const newestVersion: Record<Format, number> = { 'aurochs-dataset': 1, 'aurochs-model': 1 }
+
+/** The only version of each format that is read and written, and the command that makes one. */
+const currentVersion: Record<Format, number> = { 'aurochs-dataset': 2, 'aurochs-model': 2 }
+const command: Record<Format, string> = {
+  'aurochs-dataset': '`aurochs import` with --replace',
+  'aurochs-model': '`aurochs train` with --replace',
+}
 
 export interface WriteOptions {
   /** Take the place of what is at the target, if that is of the same format. Default: refuse. */
@@ -90,23 +96,60 @@ export function openDirectory(directory: string, format: Format): Manifest {
   if (manifest.format !== format) {
     throw new Error(`${directory} must be a ${title[format]}, but is a ${title[manifest.format]}`)
   }
-  if (manifest.version > newestVersion[format]) {
+  const current = currentVersion[format]
+  if (manifest.version !== current) {
+    const remedy = manifest.version > current ? 'update Aurochs' : `make it anew by ${command[format]}`
     throw new Error(
-      `${directory} is a ${title[format]} of version ${manifest.version}, and this Aurochs reads ` +
-        `up to ${newestVersion[format]}: update Aurochs`,
+      `${directory} is a ${title[format]} of version ${manifest.version}, and this Aurochs reads version ${current}: ${remedy}`,
     )
   }
   for (const [name, { bytes }] of Object.entries(manifest.files)) {
     const file = join(directory, name)
     const found = statSync(file, { throwIfNoEntry: false })?.size
-    if (found === undefined) throw new Error(`${file} is missing: the ${title[format]} must be made again`)
+    if (found === undefined) throw new Error(`${file} is missing: make the ${title[format]} anew`)
     if (found !== bytes) {
-      throw new Error(
-        `${file} is damaged: expected ${bytes} bytes, got ${found}; the ${title[format]} must be made again`,
-      )
+      throw new Error(`${file} is damaged: expected ${bytes} bytes, got ${found}; make the ${title[format]} anew`)
     }
   }
   return manifest
+}
+
+/** How often {@link openConsistent} starts again when the directory is replaced while it reads. */
+const attempts = 10
+
+/**
+ * Opens the files of `directory` by `open`, which gets the manifest. If another process replaces the directory
+ * meanwhile, so that manifest and files may be of two artifacts, it is opened again.
+ *
+ * @throws what {@link openDirectory} and `open` throw.
+ */
+export function openConsistent<Opened>(
+  directory: string,
+  format: Format,
+  open: (manifest: Manifest) => Opened,
+  close: (opened: Opened) => void,
+): Opened {
+  for (let attempt = 1; ; attempt++) {
+    const before = identityOf(directory)
+    let opened: Opened
+    try {
+      opened = open(openDirectory(directory, format))
+    } catch (error) {
+      if (attempt < attempts && identityOf(directory) !== before) continue
+      throw error
+    }
+    if (identityOf(directory) === before) return opened
+    close(opened)
+    if (attempt === attempts) {
+      throw new Error(`${directory} was replaced ${attempts} times while it was opened: open it again later`)
+    }
+  }
+}
+
+/** Differs between an artifact and the one that takes its place: of the directory's inode and its time of change. */
+function identityOf(directory: string): string {
+  const found = statSync(directory, { throwIfNoEntry: false, bigint: true })
+  return found ? `${found.dev} ${found.ino} ${found.ctimeNs}` : ''
 }
 
 /** Reads all files of `manifest`, itself too, and compares checksums. @throws Error naming the first altered file. */
@@ -115,7 +158,7 @@ export function verifyDirectory(directory: string, manifest: Manifest): void {
     if (found === expected) return
     throw new Error(
       `${join(directory, name)} is damaged: expected the checksum ${expected}, got ${found}; ` +
-        `the ${title[manifest.format]} must be made again`,
+        `make the ${title[manifest.format]} anew`,
     )
   }
   const text = readFileSync(join(directory, manifestName), 'utf8')
@@ -177,19 +220,26 @@ function refuseToLose(place: string, replace: boolean, format?: Format): void {
   }
 }
 
-/** Renames `draft` to `place`; what was there goes only after that. */
+/**
+ * Puts `draft` in the place of `place` in one step, so that a reader finds the old directory or the new one. Where the
+ * file system cannot exchange two directories, there is none for the time between two renames.
+ */
 async function swapIn(draft: string, place: string): Promise<void> {
-  const old = beside(place, 'old')
   const occupied = existsSync(place) && !isEmpty(place)
-  if (occupied) await rename(place, old)
-  try {
+  if (!occupied) {
     await rename(draft, place)
-  } catch (error) {
-    if (occupied) await rename(old, place)
-    throw error
+  } else if (!native.exchangePaths(draft, place)) {
+    const old = beside(place, 'old')
+    await rename(place, old)
+    try {
+      await rename(draft, place)
+    } catch (error) {
+      await rename(old, place)
+      throw error
+    }
+    await rm(old, { recursive: true, force: true })
   }
   await syncDirectory(dirname(place))
-  await rm(old, { recursive: true, force: true })
 }
 
 async function checksums(directory: string): Promise<Manifest['files']> {

@@ -201,7 +201,8 @@ class Part {
   }
 }
 
-function dtypeOf(data: TensorArray): Dtype {
+/** How the file calls the type of `data`. */
+export function dtypeOf(data: TensorArray): Dtype {
   const found = Object.entries(arrays).find(([, array]) => data instanceof array)
   if (!found) throw new TypeError(`a tensor must be one of ${Object.keys(arrays).join(', ')}, got ${typeof data}`)
   return found[0] as Dtype

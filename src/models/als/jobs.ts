@@ -1,4 +1,4 @@
-/** What ALS asks of workers: each call takes chunks of rows from the shared counter until there is none. */
+/** Jobs of ALS on worker threads: each call takes chunks of rows from the shared counter until there is none. */
 import { statSync } from 'node:fs'
 import { native } from '../../native.ts'
 import { type Csr, openCsr } from '../../storage/csr.ts'
@@ -16,16 +16,16 @@ function phase({ factors, chunkRows, instructions, next }: RowsArgs) {
   return { factors: factors.data, rank: factors.rank, chunkRows, next, ...(instructions && { simd: instructions }) }
 }
 
-export function start(args: RowsArgs & { readonly deviation: number; readonly seed: number }): void {
-  native.startFactors(phase(args), args.deviation, args.seed)
+export function initialise(args: RowsArgs & { readonly deviation: number; readonly seed: number }): void {
+  native.initialiseFactors(phase(args), args.deviation, args.seed)
 }
 
 export function gramians(args: RowsArgs & { readonly partials: Float32Array }): void {
   native.partialGramians(phase(args), args.partials)
 }
 
-export function turn(args: RowsArgs & { readonly vectors: Float32Array }): void {
-  native.turnFactors(phase(args), args.vectors)
+export function rotate(args: RowsArgs & { readonly vectors: Float32Array }): void {
+  native.rotateFactors(phase(args), args.vectors)
 }
 
 export interface HalfStepArgs {
@@ -40,7 +40,7 @@ export interface HalfStepArgs {
   readonly steps?: number | undefined
   readonly instructions?: string | undefined
   readonly bounds: Uint32Array
-  readonly energies: Float64Array
+  readonly lossTerms: Float64Array
 }
 
 export function halfStep(args: HalfStepArgs & { readonly next: Int32Array }): void {
@@ -52,7 +52,7 @@ export function halfStep(args: HalfStepArgs & { readonly next: Int32Array }): vo
       ...(steps !== undefined && { steps }),
       ...(instructions && { simd: instructions }),
     },
-    ...([solved.data, args.bounds, args.energies, args.next] as const),
+    ...([solved.data, args.bounds, args.lossTerms, args.next] as const),
   )
 }
 

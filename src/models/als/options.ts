@@ -20,35 +20,38 @@ import { MAX_RANK } from '../../storage/factors.ts'
  * each half-step's solution is that of `implicit` times this factor, and rankings hardly change while α₀ ≪ α. With r = 1,
  * `implicit` with α is `hu` with α − 1. Multiplying α, α₀ and λ by one number changes no solution (ν = 0).
  */
-export const alsOptions = z
-  .strictObject({
-    /** Dimensions k of the factors, 1 to 1024. */
-    factors: z.int().min(1).max(MAX_RANK).default(64),
-    /** Passes over both sides. */
-    epochs: z.int().min(0).max(100_000).default(15),
-    /** λ. */
-    regularization: z.number().min(0).max(1e9).default(0.03),
-    /** ν, 0 to 1. */
-    frequencyExponent: z.number().min(0).max(1).default(0.5),
-    /** α₀, the weight of pairs that were not observed. */
-    unobservedWeight: z.number().min(0).max(1e9).default(0.1),
-    /** α, the weight of a unit of observed value. */
-    alpha: z.number().positive().max(1e9).default(1),
-    confidence: z.enum(['ials', 'implicit', 'hu']).default('ials'),
-    /** `auto`: a few conjugate-gradient steps from the last solution, or an exact solver where it costs no more. */
-    solver: z.enum(['auto', 'exact']).default('auto'),
-    /** Conjugate-gradient steps a row in each half-step. */
-    steps: z.int().min(1).max(1000).default(2),
-    /** Standard deviation of a starting score: factors start with deviation this / √k … */
-    startDeviation: z.number().positive().max(100).default(0.1),
-    /** … drawn from this seed. The same seed, data and instruction set give the same bits on any number of workers. */
-    seed: z.int().min(0).max(0xffff_ffff).default(0),
-    /** Instruction set; the widest of the processor when absent. */
-    instructions: z.enum(['avx512vnni', 'avx512', 'avx2', 'neon', 'plain']).optional(),
-  })
-  .readonly()
+export const alsOptions = z.strictObject({
+  factors: z.int().min(1).max(MAX_RANK).default(64).describe('dimensions of the factors, 1 to 1024'),
+  epochs: z.int().min(0).max(100_000).default(15).describe('passes over the data'),
+  regularization: z.number().min(0).max(1e9).default(0.03).describe('λ, what keeps factors small'),
+  frequencyExponent: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('ν, how much more of λ frequent rows get: 0 all alike, 1 in proportion'),
+  unobservedWeight: z
+    .number()
+    .min(0)
+    .max(1e9)
+    .default(0.1)
+    .describe('α₀, the weight of pairs that are not in the data'),
+  alpha: z.number().positive().max(1e9).default(1).describe('α, the weight of a unit of observed value'),
+  confidence: z.enum(['ials', 'implicit', 'hu']).default('ials').describe('how weights make confidence'),
+  /** `auto`: a few conjugate-gradient steps from the last solution, or an exact solver where it costs no more. */
+  solver: z.enum(['auto', 'exact']).default('auto').describe('auto, or exact for exact solutions in each half-step'),
+  steps: z.int().min(1).max(1000).default(2).describe('conjugate-gradient steps a row in each half-step'),
+  /** Initial factors have the standard deviation this / √k. */
+  initialDeviation: z.number().positive().max(100).default(0.1).describe('standard deviation of the initial scores'),
+  /** The same seed, data and instruction set give the same bits on any number of workers. */
+  seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of the initial factors'),
+  instructions: z
+    .enum(['avx512vnni', 'avx512', 'avx2', 'neon', 'plain'])
+    .optional()
+    .describe('instruction set; the widest of the processor when absent'),
+})
 
-export type AlsOptions = z.infer<typeof alsOptions>
+export type AlsOptions = Readonly<z.output<typeof alsOptions>>
 
 /** The kernel's terms: see the table in crates/kernels/src/als/mod.rs. */
 export function alsObjective(options: AlsOptions) {

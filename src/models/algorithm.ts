@@ -1,0 +1,158 @@
+/**
+ * The contract between an algorithm and everything else: one folder in `models/` exports one {@link Algorithm}, and the
+ * registry lists it. Nothing outside that folder knows what its tensors mean.
+ */
+import type { z } from 'zod'
+import type { Pool } from '../parallel/pool.ts'
+import type { Row } from '../search/item-lists.ts'
+import type { Dataset } from '../storage/dataset.ts'
+import type { TensorArray } from '../storage/safetensors.ts'
+import type { Artifact } from './artifact.ts'
+
+/** How to train a model of one kind, and how to open what was trained. */
+export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
+  /** What `--model` and manifests call it. */
+  readonly name: string
+  /** One line for people. */
+  readonly summary: string
+  /** More for people: shown below the options in the help. */
+  readonly notes?: string
+  /** Each field needs a default and a description: flags, checks and documentation are made from it. */
+  readonly options: z.ZodObject & z.ZodType<Options>
+  /** Whether an interrupted training gives what it has so far, and {@link TrainContext.from} can go on from there. */
+  readonly resumable: boolean
+  /**
+   * Learns from `dataset`.
+   *
+   * @throws the signal's reason when it is aborted and the algorithm is not resumable.
+   */
+  train(dataset: Dataset, options: Options, context: TrainContext): Promise<Trained>
+  /** Makes what all threads of a process share beside the mapped artifact, such as an index; it is posted to workers. */
+  prepare?(artifact: Artifact): unknown
+  /**
+   * Opens a trained model on this thread. `prepared` is what {@link Algorithm.prepare} made, or absent.
+   *
+   * @throws Error naming the tensor that is missing or of another shape.
+   */
+  open(artifact: Artifact, prepared?: unknown): Model
+}
+
+export interface TrainContext {
+  readonly pool: Pool
+  /** A model to go on from: the same dataset and options, but perhaps more epochs. Only for resumable algorithms. */
+  readonly from?: Artifact | undefined
+  /** Aborting it ends the training as soon as what is so far can be kept. */
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: TrainProgress) => void) | undefined
+  /** Called between epochs with the model so far; the next epoch waits for it. */
+  readonly onCheckpoint?: ((trained: Trained) => Promise<void> | void) | undefined
+}
+
+/** How far a training has come. */
+export interface TrainProgress {
+  /** Share of the whole training that is done, 0 to 1; what earlier runs did is counted. */
+  readonly done: number
+  /** Rows (of users and items) processed a second, in this run. */
+  readonly rowsPerSecond: number
+  /** Infinity while unknown. */
+  readonly secondsLeft: number
+  /** Epochs done, and in all, where the algorithm has some. */
+  readonly epochs?: { readonly done: number; readonly total: number }
+  /** Loss after each epoch, where there is one. */
+  readonly loss?: readonly number[]
+}
+
+/** What a training gives: the artifact is made of it. */
+export interface Trained {
+  readonly tensors: Readonly<Record<string, TrainedTensor>>
+  /** Passes over the data that made it. */
+  readonly epochs: number
+  /** Whether that is all that the options ask for. */
+  readonly complete: boolean
+  /** Loss after each epoch; empty where the algorithm has none. */
+  readonly loss: readonly number[]
+}
+
+export interface TrainedTensor {
+  readonly data: TensorArray
+  readonly shape: readonly number[]
+  /** Of a matrix with padding: elements from one row to the next. Default: the shape's last dimension. */
+  readonly stride?: number
+}
+
+/**
+ * A trained model, open on one thread. Items are rows of the artifact's `items`, scores of one list are comparable with
+ * each other only; of equal scores the lower row comes first.
+ */
+export interface Model {
+  /**
+   * The best items for each request, best first, at most its limit, without NaN. Items of which the model has no opinion
+   * are left out: who asked gets the popular ones after them (`OpenModel.rank`).
+   */
+  rank(requests: readonly ResolvedRequest[]): readonly ItemList[]
+  /** The items most similar to each request's item, most similar first, without itself. */
+  similar?(requests: readonly SimilarRequest[]): readonly ItemList[]
+  /** Vectors of users with these histories, (histories × factors); a user without items gets zeros. */
+  foldIn?(histories: readonly Row[]): Float32Array
+  /** The trained vectors of one side, (rows × factors) without padding. */
+  vectors?(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number }
+}
+
+/** What the caller of `OpenModel.rank` wants a list for. */
+export interface RankRequest {
+  /** Row of the user in the training, or -1 for one whom it did not know. */
+  readonly user: number
+  /** What the user did since the training, oldest first. */
+  readonly recent: UserEvents
+  /** Whether items of the user's history may come again. */
+  readonly seen: 'allow' | 'exclude'
+  /** From 1. */
+  readonly limit: number
+  /** Items that must not come, ascending. */
+  readonly exclude: Uint32Array
+  /** The only items that may come, ascending. Default: all. */
+  readonly only?: Uint32Array | undefined
+}
+
+/** Events of one user in order of time, side by side. */
+export interface UserEvents {
+  readonly items: Uint32Array
+  /** Not 0; negative where the event takes back. */
+  readonly weights: Float32Array
+  /** ms since 1970 (UTC). */
+  readonly times: Float64Array
+}
+
+/** A {@link RankRequest} as the algorithm gets it. */
+export interface ResolvedRequest {
+  readonly user: number
+  /** All that is known of the user, summed by item: training and recent events; sums not above 0 are left out. */
+  readonly history: Row
+  readonly recent: UserEvents
+  readonly limit: number
+  /** Items that must not come, ascending; with the history if seen items must not. */
+  readonly exclude: Uint32Array
+  readonly only: Uint32Array | undefined
+}
+
+export interface SimilarRequest {
+  readonly item: number
+  readonly limit: number
+}
+
+/** Best first. */
+export interface ItemList {
+  readonly items: Uint32Array
+  readonly scores: Float32Array
+}
+
+/** A list and what it rests on: `popularity` where the model knew nothing of the user. */
+export interface Ranking extends ItemList {
+  readonly basis: 'model' | 'popularity'
+}
+
+export const noEvents: UserEvents = {
+  items: new Uint32Array(0),
+  weights: new Float32Array(0),
+  times: new Float64Array(0),
+}

@@ -1,0 +1,19 @@
+import type { Algorithm } from '../algorithm.ts'
+import { openAls, prepareAls } from './model.ts'
+import { type AlsOptions, alsOptions } from './options.ts'
+import { trainAls } from './train.ts'
+
+/** Matrix factorization by alternating least squares for implicit feedback (Hu, Koren & Volinsky 2008). */
+export const als: Algorithm<AlsOptions> = {
+  name: 'als',
+  summary: 'matrix factorization by alternating least squares, for implicit feedback',
+  notes: `With r the weight of a pair and s its score, ALS minimises (λ (n + α₀·N)^ν is the regularisation of a row of n pairs):
+  --confidence ials       Σ αr (1 − s)² over the pairs + Σ α₀ s² over everything       (Rendle et al. 2021)
+  --confidence implicit   Σ αr (1 − s)² over the pairs + Σ α₀ s² over all others       (the library implicit: α₀ = 1, ν = 0)
+  --confidence hu         Σ (1 + αr)(1 − s)² over the pairs + Σ α₀ s² over all others  (Hu, Koren & Volinsky 2008: the same)`,
+  options: alsOptions,
+  resumable: true,
+  train: trainAls,
+  prepare: prepareAls,
+  open: openAls,
+}

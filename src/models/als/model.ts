@@ -1,0 +1,124 @@
+import { native } from '../../native.ts'
+import { concat, pointers, type Row } from '../../search/item-lists.ts'
+import { type SharedTopKIndex, TopKIndex } from '../../search/topk.ts'
+import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
+import type { Artifact } from '../artifact.ts'
+import { alsObjective, alsOptions } from './options.ts'
+
+/** Stands after the last item of a list that is shorter than its limit. */
+const none = 0xffff_ffff
+
+/**
+ * What the artifact holds, all in the eigenbasis of the items' Gramian: `users` (users × factors) and `items` (items ×
+ * factors), float32; `spectrum` (factors), float64, the Gramian's diagonal, falling; off it the Gramian is 0.
+ */
+export function alsTensors(artifact: Artifact) {
+  const { factors } = alsOptions.parse(artifact.manifest.options)
+  const { users, items } = artifact.manifest.dataset
+  return {
+    factors,
+    users: artifact.tensor('users', Float32Array, [users, factors]),
+    items: artifact.tensor('items', Float32Array, [items, factors]),
+    spectrum: artifact.tensor('spectrum', Float64Array, [factors]),
+  }
+}
+
+/** An index of the items' factors, for all threads. */
+export function prepareAls(artifact: Artifact): SharedTopKIndex {
+  const { items, factors } = alsTensors(artifact)
+  return TopKIndex.build(items, factors).shared
+}
+
+export function openAls(artifact: Artifact, prepared?: unknown): Model {
+  return new AlsModel(artifact, prepared as SharedTopKIndex | undefined)
+}
+
+/** Ranks by the inner product of the items' factors with those of the user, folded in from the whole history. */
+class AlsModel implements Model {
+  readonly #tensors: ReturnType<typeof alsTensors>
+  readonly #objective: ReturnType<typeof alsObjective>
+  #index: TopKIndex | undefined
+
+  constructor(artifact: Artifact, shared: SharedTopKIndex | undefined) {
+    this.#tensors = alsTensors(artifact)
+    this.#objective = alsObjective(alsOptions.parse(artifact.manifest.options))
+    if (shared) this.#index = TopKIndex.from(shared)
+  }
+
+  rank(requests: readonly ResolvedRequest[]): ItemList[] {
+    const { factors } = this.#tensors
+    const vectors = this.foldIn(requests.map(({ history }) => history))
+    const lists: ItemList[] = []
+    for (const group of groupsByFilter(requests)) {
+      const limit = Math.max(...group.map(row => requests[row]!.limit))
+      const queries = concat(
+        Float32Array,
+        group.map(row => vectors.subarray(row * factors, (row + 1) * factors)),
+      )
+      const excluded = group.map(row => requests[row]!.exclude)
+      const exclude = {
+        indptr: pointers(excluded.map(({ length }) => length)),
+        indices: concat(Uint32Array, excluded),
+      }
+      const found = this.#built.search(queries, { limit, exclude, only: requests[group[0]!]!.only })
+      group.forEach((row, at) => {
+        lists[row] = listAt(found, at * limit, requests[row]!.limit)
+      })
+    }
+    return lists
+  }
+
+  /** By the cosine of the items' factors. */
+  similar(requests: readonly SimilarRequest[]): ItemList[] {
+    const limit = Math.max(...requests.map(request => request.limit))
+    const found = this.#built.similar(
+      Uint32Array.from(requests, ({ item }) => item),
+      { limit },
+    )
+    return requests.map((request, at) => listAt(found, at * limit, request.limit))
+  }
+
+  /** One exact half-step of ALS each, as if the training's last half-step had seen the history. */
+  foldIn(histories: readonly Row[]): Float32Array {
+    const { items, factors, spectrum } = this.#tensors
+    const lengths = histories.map(({ indices }) => indices.length)
+    return native.alsFoldIn({
+      indptr: BigUint64Array.from(pointers(lengths), BigInt),
+      indices: concat(
+        Uint32Array,
+        histories.map(({ indices }) => indices),
+      ),
+      weights: concat(
+        Float32Array,
+        histories.map(({ weights }) => weights),
+      ),
+      fixed: items,
+      fixedStride: factors,
+      spectrum,
+      objective: this.#objective,
+    })
+  }
+
+  vectors(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number } {
+    return { data: this.#tensors[side], factors: this.#tensors.factors }
+  }
+
+  get #built(): TopKIndex {
+    this.#index ??= TopKIndex.build(this.#tensors.items, this.#tensors.factors)
+    return this.#index
+  }
+}
+
+/** Requests for any item are searched for together; each that names its only items, alone. */
+function groupsByFilter(requests: readonly ResolvedRequest[]): number[][] {
+  const rows = [...requests.keys()]
+  const free = rows.filter(row => !requests[row]!.only)
+  return [free, ...rows.filter(row => requests[row]!.only).map(row => [row])].filter(group => group.length > 0)
+}
+
+function listAt(found: ItemList, begin: number, limit: number): ItemList {
+  const items = found.items.subarray(begin, begin + limit)
+  const end = items.indexOf(none)
+  const length = end < 0 ? limit : end
+  return { items: items.subarray(0, length), scores: found.scores.subarray(begin, begin + length) }
+}

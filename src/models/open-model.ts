@@ -1,0 +1,129 @@
+import { concat, union } from '../search/item-lists.ts'
+import type { ItemList, Model, Ranking, RankRequest, ResolvedRequest, SimilarRequest } from './algorithm.ts'
+import { Artifact, type OpenArtifact } from './artifact.ts'
+import { historyOf } from './history.ts'
+import { popularItems } from './popularity.ts'
+import { algorithmNamed } from './registry.ts'
+
+/**
+ * A trained model open on this thread, whatever its algorithm. Evaluation, look-ups and serving all ask it: what is
+ * measured is what is served. To rank on all cores, open it by `ModelPool`.
+ */
+export class OpenModel {
+  readonly artifact: Artifact
+  readonly #model: Model
+
+  /**
+   * @param prepared what {@link prepareModel} made, where another thread of this process did.
+   * @throws Error when the files are missing or damaged, or no algorithm of that name is known.
+   */
+  static open(directory: string, options?: OpenArtifact, prepared?: unknown): OpenModel {
+    return new OpenModel(Artifact.open(directory, options), prepared)
+  }
+
+  constructor(artifact: Artifact, prepared?: unknown) {
+    this.artifact = artifact
+    this.#model = algorithmNamed(artifact.manifest.algorithm).open(artifact, prepared)
+  }
+
+  /**
+   * A list for each request, best first. After the items that the model has an opinion of come the popular ones; who
+   * has no history, of whom it knows nothing, gets these alone, on the basis `popularity`.
+   */
+  rank(requests: readonly RankRequest[]): Ranking[] {
+    const { history: trained, popularity } = this.artifact
+    const resolved = requests.map((request): ResolvedRequest => {
+      const { user, recent, seen, limit, exclude, only } = request
+      const history = historyOf(trained, user, recent)
+      return {
+        user,
+        history,
+        recent,
+        limit,
+        exclude: seen === 'exclude' ? union(history.indices, exclude) : exclude,
+        only,
+      }
+    })
+    const withHistory = resolved.filter(({ history }) => history.indices.length > 0)
+    const lists = withHistory.length > 0 ? this.#model.rank(withHistory) : []
+    let next = 0
+    return resolved.map(request => {
+      const { history, limit, exclude, only } = request
+      if (history.indices.length === 0) {
+        return { ...popularItems(popularity, limit, exclude, only), basis: 'popularity' }
+      }
+      const list = lists[next++]!
+      const left = limit - list.items.length
+      if (left === 0) return { ...list, basis: 'model' }
+      const rest = popularItems(popularity, left, union(exclude, list.items.toSorted()), only)
+      return { ...joined(list, rest), basis: 'model' }
+    })
+  }
+
+  /** @throws TypeError when the algorithm does not tell similar items. */
+  similar(requests: readonly SimilarRequest[]): readonly ItemList[] {
+    return this.#capable('similar')(requests)
+  }
+
+  /**
+   * Vectors of users with these histories, (histories × factors).
+   *
+   * @throws TypeError when the algorithm has none.
+   */
+  foldIn(histories: Parameters<NonNullable<Model['foldIn']>>[0]): Float32Array {
+    return this.#capable('foldIn')(histories)
+  }
+
+  /**
+   * The trained vectors of one side.
+   *
+   * @throws TypeError when the algorithm has none.
+   */
+  vectors(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number } {
+    return this.#capable('vectors')(side)
+  }
+
+  /** What the model can do beside ranking. */
+  get capabilities(): readonly Capability[] {
+    return capabilities.filter(name => this.#model[name])
+  }
+
+  close(): void {
+    this.artifact.close()
+  }
+
+  #capable<Name extends Capability>(name: Name): NonNullable<Model[Name]> {
+    const method = this.#model[name]
+    if (!method) throw new UnsupportedError(this.artifact.manifest.algorithm, name)
+    return method.bind(this.#model) as NonNullable<Model[Name]>
+  }
+}
+
+const capabilities = ['similar', 'foldIn', 'vectors'] as const
+export type Capability = (typeof capabilities)[number]
+
+const meaning: Record<Capability, string> = {
+  similar: 'tell which items are similar',
+  foldIn: 'make vectors of histories',
+  vectors: 'give vectors of users and items',
+}
+
+/** The algorithm cannot do what was asked of its model. */
+export class UnsupportedError extends TypeError {
+  constructor(algorithm: string, capability: Capability) {
+    super(`a model of ${algorithm} cannot ${meaning[capability]}: use another algorithm for that`)
+    this.name = 'UnsupportedError'
+  }
+}
+
+/** What all threads of this process share of a model, beside its mapped files: see `Algorithm.prepare`. */
+export function prepareModel(artifact: Artifact): unknown {
+  return algorithmNamed(artifact.manifest.algorithm).prepare?.(artifact)
+}
+
+function joined(first: ItemList, second: ItemList): ItemList {
+  return {
+    items: concat(Uint32Array, [first.items, second.items]),
+    scores: concat(Float32Array, [first.scores, second.scores]),
+  }
+}

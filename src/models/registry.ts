@@ -1,0 +1,21 @@
+/** All algorithms there are. To add one: a folder beside this file that exports an `Algorithm`, and a line here. */
+import type { Algorithm } from './algorithm.ts'
+import { als } from './als/index.ts'
+import { popular } from './popular/index.ts'
+
+export const algorithms: readonly Algorithm[] = [als, popular]
+
+/** What is trained when nobody says what. */
+export const defaultAlgorithm: Algorithm = als
+
+/** What every other must beat. */
+export const baselineAlgorithm: Algorithm = popular
+
+/** @throws RangeError naming those that there are. */
+export function algorithmNamed(name: string): Algorithm {
+  const found = algorithms.find(algorithm => algorithm.name === name)
+  if (found) return found
+  throw new RangeError(
+    `there is no algorithm ${name}: expected one of ${algorithms.map(({ name }) => name).join(', ')}`,
+  )
+}
