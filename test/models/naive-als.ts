@@ -13,7 +13,7 @@ export function naiveAls(dataset: Dataset, options: AlsOptions) {
   const objective = alsObjective(options)
   // The one thing that is the trainer's own: the noise that it starts from.
   const noise = allocateFactors(dataset.byUser.rows, k)
-  native.startFactors(
+  native.initialiseFactors(
     { factors: noise.data, rank: k, chunkRows: 1, next: new Int32Array(new SharedArrayBuffer(4)) },
     options.startDeviation / Math.sqrt(k),
     options.seed,

@@ -5,13 +5,13 @@ use faer::{Mat, Side};
 
 /// Sums the partial Gramians in `partials` (any number of stride × stride upper triangles) and gives the eigenvectors in
 /// `vectors` (stride × stride, one a column, the identity in the padding) and the eigenvalues in `values` (stride, zero in
-/// the padding), largest first. Turning both factor matrices by `vectors` changes no score, and makes the Gramian diagonal.
+/// the padding), largest first. Rotating both factor matrices by `vectors` changes no score, and makes the Gramian diagonal.
 ///
-/// Partial sums are added in their order and in double precision, so the result does not depend on who made them.
+/// Partial sums are added in their order and in double precision, so the result does not depend on how the rows were divided.
 /// Each eigenvector's sign is that which makes its largest component positive, so that bases of similar Gramians are similar.
 ///
 /// # Errors
-/// Says so when the Gramian holds a value that is not finite, or the decomposition does not converge.
+/// When the Gramian holds a value that is not finite, or the decomposition does not converge.
 pub fn eigenbasis(partials: &[f32], rank: usize, vectors: &mut [f32], values: &mut [f64]) -> Result<(), String> {
     let s = stride(rank);
     assert_eq!(partials.len() % (s * s), 0, "partial Gramians must be whole");
@@ -45,21 +45,21 @@ pub fn eigenbasis(partials: &[f32], rank: usize, vectors: &mut [f32], values: &m
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{matmul, scratch::Floats, simd::Simd, start};
+    use crate::{initialise, matmul, scratch::Floats, simd::Simd};
 
     #[test]
-    fn turned_rows_have_a_diagonal_gramian_with_the_eigenvalues() {
+    fn rotated_rows_have_a_diagonal_gramian_with_the_eigenvalues() {
         for rank in [1, 5, 16, 33] {
             let s = stride(rank);
             let mut rows = vec![0.0; 200 * s];
-            start::fill_normal(&mut rows, s, rank, 0, 1.0, 3);
+            initialise::fill_normal(&mut rows, s, rank, 0, 1.0, 3);
             let mut partials = vec![0.0; 2 * s * s];
             matmul::add_gram(&rows[..80 * s], s, &mut partials[..s * s], Simd::detect());
             matmul::add_gram(&rows[80 * s..], s, &mut partials[s * s..], Simd::detect());
             let (mut vectors, mut values) = (vec![0.0; s * s], vec![0.0; s]);
             eigenbasis(&partials, rank, &mut vectors, &mut values).unwrap();
             assert!(values.is_sorted_by(|a, b| a >= b));
-            matmul::turn(&mut rows, s, &vectors, &mut Floats::default(), Simd::detect());
+            matmul::rotate(&mut rows, s, &vectors, &mut Floats::default(), Simd::detect());
             for i in 0..s {
                 for j in 0..s {
                     let sum: f64 = rows.chunks(s).map(|r| f64::from(r[i]) * f64::from(r[j])).sum();

@@ -6,8 +6,8 @@
 pub mod als;
 pub mod basis;
 pub mod csr;
+pub mod initialise;
 pub mod matmul;
 pub mod scratch;
 pub mod simd;
-pub mod start;
 pub mod topk;

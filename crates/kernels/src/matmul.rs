@@ -46,37 +46,37 @@ impl Kernel for Gram<'_> {
     }
 }
 
-/// Multiplies `rows` (n × stride) by `by` (stride × stride) in place.
-pub fn turn(rows: &mut [f32], stride: usize, by: &[f32], scratch: &mut Floats, simd: Simd) {
+/// Multiplies `rows` (n × stride) by `by` (stride × stride), an orthogonal basis, in place.
+pub fn rotate(rows: &mut [f32], stride: usize, by: &[f32], scratch: &mut Floats, simd: Simd) {
     assert_eq!(stride % BLOCK, 0, "the stride must be a multiple of {BLOCK}");
     assert_eq!(rows.len() % stride, 0, "rows must be whole");
     assert_eq!(by.len(), stride * stride);
-    simd.run(Turn { rows, stride, by, scratch });
+    simd.run(Rotate { rows, stride, by, scratch });
 }
 
-struct Turn<'a> {
+struct Rotate<'a> {
     rows: &'a mut [f32],
     stride: usize,
     by: &'a [f32],
     scratch: &'a mut Floats,
 }
 
-impl Kernel for Turn<'_> {
+impl Kernel for Rotate<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self, l: L) {
-        let Turn { rows, stride, by, scratch } = self;
+        let Rotate { rows, stride, by, scratch } = self;
         for rows in rows.chunks_mut(8 * stride) {
-            let turned = scratch.take(8 * stride);
-            turned.fill(0.0);
+            let rotated = scratch.take(8 * stride);
+            rotated.fill(0.0);
             // The last block may have fewer rows: it is padded with rows that are not read back.
             let full = rows.len() == 8 * stride;
             let count = if full { 8 } else { rows.len() / stride };
             for j in (0..stride).step_by(2 * L::WIDTH) {
                 // SAFETY: as in `Gram`; with fewer than 8 rows they are taken one by one.
                 unsafe {
-                    let (b, c) = (by.as_ptr().add(j), turned.as_mut_ptr().add(j));
+                    let (b, c) = (by.as_ptr().add(j), rotated.as_mut_ptr().add(j));
                     let vectors = (stride - j) / L::WIDTH;
                     if full {
                         let a = Strided { at: rows.as_ptr(), row: stride, step: 1 };
@@ -94,7 +94,7 @@ impl Kernel for Turn<'_> {
                     }
                 }
             }
-            rows.copy_from_slice(&turned[..count * stride]);
+            rows.copy_from_slice(&rotated[..count * stride]);
         }
     }
 }
@@ -186,7 +186,7 @@ mod tests {
 
     fn matrix(rows: usize, columns: usize, seed: u64) -> Vec<f32> {
         let mut values = vec![0.0; rows * columns];
-        crate::start::fill_normal(&mut values, columns, columns, 0, 1.0, seed);
+        crate::initialise::fill_normal(&mut values, columns, columns, 0, 1.0, seed);
         values
     }
 
@@ -210,16 +210,16 @@ mod tests {
         }
 
         #[test]
-        fn turning_agrees_with_its_definition(n in 0usize..40, blocks in 1usize..6, seed: u64) {
+        fn rotating_agrees_with_its_definition(n in 0usize..40, blocks in 1usize..6, seed: u64) {
             let k = blocks * BLOCK;
             let (x, q) = (matrix(n, k, seed), matrix(k, k, seed ^ 1));
             for simd in Simd::available() {
-                let mut turned = x.clone();
-                turn(&mut turned, k, &q, &mut Floats::default(), simd);
+                let mut rotated = x.clone();
+                rotate(&mut rotated, k, &q, &mut Floats::default(), simd);
                 for r in 0..n {
                     for j in 0..k {
                         let exact: f64 = (0..k).map(|f| f64::from(x[r * k + f]) * f64::from(q[f * k + j])).sum();
-                        prop_assert!((f64::from(turned[r * k + j]) - exact).abs() < 1e-3);
+                        prop_assert!((f64::from(rotated[r * k + j]) - exact).abs() < 1e-3);
                     }
                 }
             }

@@ -14,7 +14,7 @@ impl Floats {
     pub fn take(&mut self, len: usize) -> &mut [f32] {
         let lines = len.div_ceil(16);
         if self.0.len() < lines {
-            // Room to spare is left to the vector: what is never written takes no memory.
+            // Spare capacity is left to the vector: pages that are never written take no memory.
             self.0.resize(lines, Line([0.0; 16]));
         }
         // SAFETY: the vector holds at least `lines` lines of 16 initialised floats each, without padding between them.

@@ -5,7 +5,7 @@ use aurochs_kernels::als::{HalfStep, Objective, Scratch, Solver};
 use aurochs_kernels::csr::Csr;
 use aurochs_kernels::scratch::Floats;
 use aurochs_kernels::simd::{Simd, stride};
-use aurochs_kernels::{basis, matmul, start};
+use aurochs_kernels::{basis, initialise, matmul};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
@@ -29,7 +29,7 @@ pub fn factor_stride(rank: u32) -> u32 {
 
 /// Fills the factors with normal deviates. The same `seed` gives the same matrix for any chunks.
 #[napi]
-pub fn start_factors(phase: RowPhase, deviation: f64, seed: u32) -> Result<()> {
+pub fn initialise_factors(phase: RowPhase, deviation: f64, seed: u32) -> Result<()> {
     let (rank, stride) = (phase.rank as usize, stride(phase.rank as usize));
     let mut factors = OwnedRows::new(&phase.factors, stride)?;
     let chunks = Chunks::even(factors.rows(), phase.chunk_rows, &phase.next)?;
@@ -37,7 +37,7 @@ pub fn start_factors(phase: RowPhase, deviation: f64, seed: u32) -> Result<()> {
         let first = rows.start;
         // SAFETY: the counter gave these rows to this call alone.
         let own = unsafe { factors.rows_mut(rows) };
-        start::fill_normal(own, stride, rank, first, deviation as f32, u64::from(seed));
+        initialise::fill_normal(own, stride, rank, first, deviation as f32, u64::from(seed));
     }
     Ok(())
 }
@@ -54,7 +54,8 @@ pub fn partial_gramians(phase: RowPhase, partials: Float32Array) -> Result<()> {
     }
     let simd = instructions(&phase.simd)?;
     while let Some((chunk, rows)) = chunks.take() {
-        // SAFETY: the counter gave this chunk, and so this partial, to this call alone; nobody writes the factors.
+        // SAFETY: the counter gave this chunk, and so this partial, to this call alone; no thread writes
+        // the factors in this phase.
         let (partial, rows) = unsafe { (partials.rows_mut(chunk..chunk + 1), factors.rows_ref(rows)) };
         partial.fill(0.0);
         matmul::add_gram(rows, stride, partial, simd);
@@ -71,9 +72,9 @@ pub fn eigenbasis(partials: &[f32], rank: u32, mut vectors: Float32Array, mut va
     basis::eigenbasis(partials, rank as usize, vectors, values).map_err(Error::from_reason)
 }
 
-/// Turns the factors by `vectors` (stride × stride), in place.
+/// Rotates the factors by `vectors` (stride × stride), in place.
 #[napi]
-pub fn turn_factors(phase: RowPhase, vectors: Float32Array) -> Result<()> {
+pub fn rotate_factors(phase: RowPhase, vectors: Float32Array) -> Result<()> {
     let stride = stride(phase.rank as usize);
     let mut factors = OwnedRows::new(&phase.factors, stride)?;
     let chunks = Chunks::even(factors.rows(), phase.chunk_rows, &phase.next)?;
@@ -82,7 +83,7 @@ pub fn turn_factors(phase: RowPhase, vectors: Float32Array) -> Result<()> {
     while let Some((_, rows)) = chunks.take() {
         // SAFETY: the counter gave these rows to this call alone.
         let own = unsafe { factors.rows_mut(rows) };
-        matmul::turn(own, stride, &vectors, &mut scratch, simd);
+        matmul::rotate(own, stride, &vectors, &mut scratch, simd);
     }
     Ok(())
 }
@@ -119,7 +120,7 @@ impl AlsHalfStep {
     fn kernel(&self) -> Result<HalfStep<'_>> {
         let o = &self.objective;
         Ok(HalfStep {
-            likes: Csr { indptr: &self.indptr, indices: &self.indices, weights: &self.weights },
+            entries: Csr { indptr: &self.indptr, indices: &self.indices, weights: &self.weights },
             fixed: &self.fixed,
             fixed_stride: self.fixed_stride as usize,
             spectrum: &self.spectrum,
@@ -138,46 +139,46 @@ impl AlsHalfStep {
 
 /// Solves the rows of one side: `out` (rows × stride) holds the last solutions and gets the new ones.
 ///
-/// Chunk c is rows `bounds[c]..bounds[c + 1]`; its part of the loss goes to `energies[2c]`, and what of that is the
-/// rows' own regularisation to `energies[2c + 1]`.
+/// Chunk c is rows `bounds[c]..bounds[c + 1]`; its part of the loss goes to `lossTerms[2c]`, and the rows' own
+/// regularisation, which is part of it, to `lossTerms[2c + 1]`.
 #[napi]
 pub fn als_half_step(
     step: AlsHalfStep,
     out: Float32Array,
     bounds: Uint32Array,
-    energies: Float64Array,
+    loss_terms: Float64Array,
     next: Int32Array,
 ) -> Result<()> {
     let kernel = step.kernel()?;
     let simd = instructions(&step.simd)?;
     let stride = stride(kernel.spectrum.len());
     let mut out = OwnedRows::new(&out, stride)?;
-    let mut energies = OwnedRows::new(&energies, 2)?;
+    let mut loss_terms = OwnedRows::new(&loss_terms, 2)?;
     let chunks = Chunks::at(&bounds, out.rows(), &next)?;
-    if energies.rows() < chunks.len() || kernel.likes.rows() != out.rows() {
+    if loss_terms.rows() < chunks.len() || kernel.entries.rows() != out.rows() {
         return Err(Error::from_reason(format!(
-            "{} rows of factors and {} energies for {} rows of entries in {} chunks",
+            "{} rows of factors and {} loss terms for {} rows of entries in {} chunks",
             out.rows(),
-            energies.rows(),
-            kernel.likes.rows(),
+            loss_terms.rows(),
+            kernel.entries.rows(),
             chunks.len()
         )));
     }
     let mut scratch = Scratch::default();
     while let Some((chunk, rows)) = chunks.take() {
-        // SAFETY: the counter gave this chunk, and so its rows and its energy, to this call alone.
-        let (own, energy) = unsafe { (out.rows_mut(rows.clone()), energies.rows_mut(chunk..chunk + 1)) };
+        // SAFETY: the counter gave this chunk, and so its rows and its loss terms, to this call alone.
+        let (own, terms) = unsafe { (out.rows_mut(rows.clone()), loss_terms.rows_mut(chunk..chunk + 1)) };
         let solved = kernel.solve(rows, own, &mut scratch, simd).map_err(Error::from_reason)?;
-        energy.copy_from_slice(&[solved.fit, solved.regularization]);
+        terms.copy_from_slice(&[solved.fit, solved.regularization]);
     }
     Ok(())
 }
 
-/// Solves a batch of rows exactly and gives their factors, (rows × rank) without padding.
+/// Solves a batch of rows exactly and returns their factors, (rows × rank) without padding.
 #[napi]
 pub fn als_fold_in(step: AlsHalfStep) -> Result<Float32Array> {
     let kernel = step.kernel()?;
-    let (rank, rows) = (kernel.spectrum.len(), kernel.likes.rows());
+    let (rank, rows) = (kernel.spectrum.len(), kernel.entries.rows());
     let mut padded = vec![0.0; rows * stride(rank)];
     kernel
         .solve(0..rows, &mut padded, &mut Scratch::default(), instructions(&step.simd)?)

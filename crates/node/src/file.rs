@@ -8,7 +8,7 @@ use std::fs::{File, Metadata};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
-/// Maps the whole file at `path` into memory and gives its bytes. Threads and processes that map the same file share
+/// Maps the whole file at `path` into memory and returns its bytes. Threads and processes that map the same file share
 /// its pages, and threads of one process the map itself. Writing to the bytes changes only this process's copy, never
 /// the file. An empty file gives no bytes.
 #[napi]
@@ -24,7 +24,7 @@ pub fn map_file(env: &Env, path: String) -> Result<Uint8ArraySlice<'_>> {
     unsafe { Uint8ArraySlice::from_external(env, data, length, map, |_env, map| drop(map)) }
 }
 
-/// What tells one file from another, and from a later one in its place: device, inode, bytes, time of last change.
+/// Identifies a file, as opposed to another or to a later one at its path: device, inode, bytes, time of last change.
 type Identity = (u64, u64, u64, Option<SystemTime>);
 
 /// The maps in use, so that each worker thread adds nothing to what the process holds.

@@ -3,10 +3,11 @@
 //! This is the only code that touches JavaScript's memory. Buffers that several threads use are typed-array views of
 //! one `SharedArrayBuffer`; which rows a call may write is agreed through the chunk counter that comes with the call.
 #![deny(clippy::all)]
-#![allow(missing_docs)] // the fields of option objects say all by their names; functions are documented
+#![allow(missing_docs)] // fields of option objects are self-explanatory; functions are documented
 
 mod als;
 mod file;
 mod memory;
+mod paths;
 mod topk;
 mod views;

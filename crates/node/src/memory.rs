@@ -8,7 +8,7 @@ pub fn misalignment(bytes: &[u8]) -> u32 {
     (bytes.as_ptr() as usize % 64) as u32
 }
 
-/// Asks for huge pages under `bytes`, which random reads of large matrices gain from; a wish that may go unheard.
+/// Asks for huge pages under `bytes`, which speed up random reads of large matrices. The system may ignore it.
 #[napi]
 pub fn prefer_huge_pages(bytes: &[u8]) {
     #[cfg(target_os = "linux")]

@@ -1,4 +1,4 @@
-//! Top-k search. An index is one buffer, which threads may share; what it holds is the kernel's affair.
+//! Top-k search. An index is one buffer, which threads may share; only the kernel knows its layout.
 
 use crate::als::instructions;
 use aurochs_kernels::simd::Simd;
@@ -38,22 +38,22 @@ pub fn top_k_factors(index: &[u8], items: &[u32]) -> Result<Float32Array> {
     Ok(Float32Array::new(items.iter().flat_map(|&item| index.factors(item)).copied().collect()))
 }
 
-/// What the queries of one call ask for; see `aurochs_kernels::topk::search::Search`.
+/// Options of the queries of one call; see `aurochs_kernels::topk::search::Search`.
 #[napi(object, object_to_js = false)]
 pub struct TopKSearch {
     pub limit: u32,
     /// Cosine instead of inner product.
     pub cosine: bool,
-    /// (queries + 1), and items that never fall within a query: what each query must not get.
+    /// (queries + 1), and items that never fall within a query: the items that each query must not get.
     pub exclude_indptr: Option<Uint32Array>,
     pub exclude_indices: Option<Uint32Array>,
-    /// Items that never fall: what any query may get.
+    /// Item numbers that never fall: the only ones that any query may get.
     pub only: Option<Uint32Array>,
     /// `avx512vnni`, `avx512`, `avx2`, `neon` or `plain`; the widest when absent.
     pub simd: Option<String>,
 }
 
-/// How much was looked at.
+/// The work that a search took.
 #[napi(object, object_from_js = false)]
 pub struct TopKEffort {
     /// Items scored by their codes, over all queries.

@@ -17,7 +17,7 @@ impl<'a, T> OwnedRows<'a, T> {
     /// Views `data` as rows of `width` values.
     pub fn new(data: &'a [T], width: usize) -> Result<Self> {
         if width == 0 || !data.len().is_multiple_of(width) {
-            return Err(Error::from_reason(format!("{} values are no whole rows of {width}", data.len())));
+            return Err(Error::from_reason(format!("{} values are not whole rows of {width}", data.len())));
         }
         Ok(OwnedRows { data: data.as_ptr().cast_mut(), rows: data.len() / width, width, view: PhantomData })
     }
@@ -27,7 +27,7 @@ impl<'a, T> OwnedRows<'a, T> {
     }
 
     /// # Safety
-    /// Until the slice is dropped nobody else may read or write these rows.
+    /// Until the slice is dropped no other thread may read or write these rows.
     pub unsafe fn rows_mut(&mut self, rows: Range<usize>) -> &mut [T] {
         assert!(rows.start <= rows.end && rows.end <= self.rows);
         // SAFETY: inside the buffer, by the check above, and unaliased, by the caller's promise.
@@ -35,7 +35,7 @@ impl<'a, T> OwnedRows<'a, T> {
     }
 
     /// # Safety
-    /// Until the slice is dropped nobody may write these rows.
+    /// Until the slice is dropped no thread may write these rows.
     pub unsafe fn rows_ref(&self, rows: Range<usize>) -> &[T] {
         assert!(rows.start <= rows.end && rows.end <= self.rows);
         // SAFETY: as above.

@@ -14,7 +14,7 @@ pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32], steps: usi
     let (residual, rest) = rest.split_at_mut(stride);
     let (direction, product) = rest.split_at_mut(stride);
     let product = &mut product[..stride];
-    let (scores, rest) = row.spare.split_at_mut(padded);
+    let (scores, rest) = row.work.split_at_mut(padded);
     let along = &mut rest[..padded];
 
     // M = D + diag(Σ w y²) costs a pass of its own, but saves about a step over D alone where w is large.
@@ -73,8 +73,8 @@ pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32], steps: usi
         progress = next;
     }
     // x·A·x − 2x·b + Σt = Σt − x·b − x·r, and x·b = Σ t·s.
-    let pull: f64 = (0..n).map(|i| f64::from(row.targets[i]) * (1.0 - f64::from(scores[i]))).sum();
-    pull - f64::from(dot(l, x, residual))
+    let linear: f64 = (0..n).map(|i| f64::from(row.targets[i]) * (1.0 - f64::from(scores[i]))).sum();
+    linear - f64::from(dot(l, x, residual))
 }
 
 /// Writes D + diag(Σ wᵢ yᵢ²) to `out`.

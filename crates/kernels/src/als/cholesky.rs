@@ -6,8 +6,9 @@ use super::row::{Row, add_tile_transposed_times, dot, squared_norm, tile_times};
 use crate::matmul::{Strided, add_tiles};
 use crate::simd::{BLOCK, Lanes};
 
-/// Solves `row` exactly, or gives nothing, and `x` as it was, when single precision sees no positive definite matrix.
-/// `refine` takes a step that recovers what the rounding of the matrix lost.
+/// Solves `row` exactly, or returns nothing and leaves `x` as it was where the matrix is not positive definite in single
+/// precision.
+/// `refine` takes a step of iterative refinement, which recovers the digits that rounding the matrix lost.
 #[inline(always)]
 pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32], refine: bool) -> Option<f64> {
     let (n, stride) = (row.n, row.stride);
@@ -44,7 +45,7 @@ pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32], refine: bo
     solution.copy_from_slice(right);
     substitute(l, system, stride, solution);
 
-    let (scores, rest) = row.spare.split_at_mut(row.weights.len());
+    let (scores, rest) = row.work.split_at_mut(row.weights.len());
     if refine {
         // The residual of the normal equations is formed from the tile, not from the rounded matrix.
         let along = &mut rest[..row.weights.len()];

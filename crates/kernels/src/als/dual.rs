@@ -19,7 +19,7 @@ pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32]) -> f64 {
     let (kernel, system) = row.square.take(2 * padded * padded).split_at_mut(padded * padded);
     scaled_gram(l, row.tile, inverse, padded, kernel);
 
-    let (root, rest) = row.spare.split_at_mut(padded);
+    let (root, rest) = row.work.split_at_mut(padded);
     let p = &mut rest[..padded];
     let mut smallest = f32::INFINITY;
     for i in 0..n {

@@ -6,8 +6,8 @@
 //! x·A·x − 2 x·b + Σᵢ tᵢ,   A = α₀ YᵀY + Σᵢ wᵢ yᵢ yᵢᵀ + λ_x I,   b = Σᵢ tᵢ yᵢ
 //! ```
 //!
-//! where i runs over the n columns that the row has entries in, and Y is the fixed side. How the two published
-//! parametrisations give w and t is told at [`Objective`].
+//! where i runs over the n columns that the row has entries in, and Y is the fixed side. [`Objective`] tells how the published
+//! parametrisations define w and t.
 //!
 //! Both sides are kept in the eigenbasis of the fixed side's Gramian ([`crate::basis`]), where α₀ YᵀY + λ I is a diagonal
 //! D whatever the row's λ. Three solvers use that, chosen by cost for each row:
@@ -24,7 +24,7 @@ use crate::simd::{BLOCK, Kernel, Lanes, Simd};
 use row::Row;
 use std::ops::Range;
 
-/// What is minimised. With entry value r, an entry has extra weight w = `alpha`·r + `weight_offset` and pull
+/// What is minimised. With entry value r, an entry has extra weight w = `alpha`·r + `weight_offset` and linear term
 /// t = `alpha`·r + `target_offset`:
 ///
 /// | parametrisation | weight offset | target offset | loss of a pair with score s |
@@ -75,7 +75,7 @@ pub enum Solver {
 #[derive(Clone, Copy)]
 pub struct HalfStep<'a> {
     /// Entries of the side that is solved.
-    pub likes: Csr<'a>,
+    pub entries: Csr<'a>,
     /// The other side, (columns × `fixed_stride`), in the eigenbasis of its Gramian.
     pub fixed: &'a [f32],
     /// Floats from one row of `fixed` to the next, at least `rank`: need not be padded.
@@ -90,7 +90,7 @@ pub struct HalfStep<'a> {
 
 /// What a range of rows contributes to the loss.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Energy {
+pub struct LossTerms {
     /// Σ over rows of their minimised expression, the row's own regularisation included.
     pub fit: f64,
     /// Σ λ_x ‖x‖² alone: what to add to the other side's `fit`.
@@ -109,7 +109,7 @@ pub struct Scratch {
 impl HalfStep<'_> {
     /// Solves `rows`, starting from what `out` (rows.len() × stride, zero in the padding) holds, and writes the solutions there.
     ///
-    /// Where λ = 0 leaves the system singular, directions that nothing determines are held near zero.
+    /// Where λ = 0 leaves the system singular, directions that nothing determines are kept near zero.
     ///
     /// # Errors
     /// Names the first row with an entry whose column is out of range.
@@ -119,15 +119,15 @@ impl HalfStep<'_> {
         out: &mut [f32],
         scratch: &mut Scratch,
         simd: Simd,
-    ) -> Result<Energy, String> {
+    ) -> Result<LossTerms, String> {
         let rank = self.spectrum.len();
         let stride = crate::simd::stride(rank);
-        assert!(rows.end <= self.likes.rows() && self.fixed_stride >= rank);
+        assert!(rows.end <= self.entries.rows() && self.fixed_stride >= rank);
         assert_eq!(out.len(), rows.len() * stride);
-        assert!(self.likes.indices.len() == self.likes.weights.len());
+        assert!(self.entries.indices.len() == self.entries.weights.len());
         let columns = self.fixed.len() / self.fixed_stride;
         for row in rows.clone() {
-            if let Some(column) = self.likes.row(row).0.iter().find(|&&c| c as usize >= columns) {
+            if let Some(column) = self.entries.row(row).0.iter().find(|&&c| c as usize >= columns) {
                 return Err(format!("row {row} has an entry in column {column}, expected less than {columns}"));
             }
         }
@@ -145,28 +145,28 @@ struct Solve<'a, 's> {
     columns: usize,
 }
 
-/// Rows ahead whose neighbours are asked for while a row is solved, and how many neighbours of one row at most.
+/// Rows ahead whose neighbours are prefetched while a row is solved, and how many neighbours of one row at most.
 const AHEAD: usize = 1;
 const PREFETCHED: usize = 64;
 
 impl Kernel for Solve<'_, '_> {
-    type Output = Energy;
+    type Output = LossTerms;
 
     #[inline(always)]
-    fn run<L: Lanes>(self, l: L) -> Energy {
+    fn run<L: Lanes>(self, l: L) -> LossTerms {
         let Solve { step, rows, out, scratch, rank, stride, columns } = self;
-        let mut energy = Energy::default();
+        let mut terms = LossTerms::default();
         let last = rows.end;
         for (row, x) in rows.zip(out.chunks_exact_mut(stride)) {
             if row + AHEAD < last {
-                for &column in step.likes.row(row + AHEAD).0.iter().take(PREFETCHED) {
+                for &column in step.entries.row(row + AHEAD).0.iter().take(PREFETCHED) {
                     let start = step.fixed.as_ptr().wrapping_add(column as usize * step.fixed_stride);
                     for line in (0..rank).step_by(BLOCK) {
                         l.prefetch(start.wrapping_add(line));
                     }
                 }
             }
-            let (indices, values) = step.likes.row(row);
+            let (indices, values) = step.entries.row(row);
             if indices.is_empty() {
                 x.fill(0.0);
                 continue;
@@ -174,10 +174,10 @@ impl Kernel for Solve<'_, '_> {
             let regularization = step.objective.row_regularization(indices.len(), columns);
             let mut row = Row::gather(l, &step, indices, values, regularization, stride, scratch);
             let fit = row.solve(l, step.solver, x);
-            energy.fit += fit;
-            energy.regularization += f64::from(regularization) * row::squared_norm(x);
+            terms.fit += fit;
+            terms.regularization += f64::from(regularization) * row::squared_norm(x);
         }
-        energy
+        terms
     }
 }
 

@@ -16,19 +16,19 @@ pub(super) struct Row<'s> {
     pub weights: &'s mut [f32],
     /// t of each entry; zero beyond n.
     pub targets: &'s mut [f32],
-    /// Room for two values an entry.
-    pub spare: &'s mut [f32],
+    /// Working memory for two values an entry.
+    pub work: &'s mut [f32],
     /// D = α₀ Λ + λ, one in the padding.
     pub diagonal: &'s mut [f32],
-    /// Room for four vectors.
+    /// Working memory for four vectors.
     pub vectors: &'s mut [f32],
-    /// Room for square matrices.
+    /// Working memory for square matrices.
     pub square: &'s mut Floats,
     /// Whether every w is positive or zero.
     positive: bool,
 }
 
-/// Rows of neighbours asked for ahead of the one being copied.
+/// Rows of neighbours prefetched ahead of the one being copied.
 const AHEAD: usize = 16;
 
 impl<'s> Row<'s> {
@@ -69,7 +69,7 @@ impl<'s> Row<'s> {
         tile[n * stride..].fill(0.0);
 
         let (weights, rest) = scratch.entries.take(4 * padded.next_multiple_of(BLOCK)).split_at_mut(padded);
-        let (targets, spare) = rest.split_at_mut(padded);
+        let (targets, work) = rest.split_at_mut(padded);
         weights[n..].fill(0.0);
         targets[n..].fill(0.0);
         let mut positive = true;
@@ -80,18 +80,18 @@ impl<'s> Row<'s> {
         }
 
         let (diagonal, vectors) = scratch.vectors.take(5 * stride).split_at_mut(stride);
-        // A direction that neither the unobserved part nor λ holds is held by this, far below what single precision
-        // can tell from zero beside the others.
+        // A direction that neither the unobserved part nor λ regularises gets this floor, far below what single precision
+        // can resolve beside the others.
         let largest = unobserved * step.spectrum[0] as f32 + regularization;
         let floor = (largest * 1e-7).max(f32::MIN_POSITIVE * 1e6);
         for (d, &eigenvalue) in diagonal.iter_mut().zip(step.spectrum) {
             *d = (unobserved * eigenvalue as f32 + regularization).max(floor);
         }
         diagonal[rank..].fill(1.0);
-        Row { n, stride, tile, weights, targets, spare, diagonal, vectors, square: &mut scratch.square, positive }
+        Row { n, stride, tile, weights, targets, work, diagonal, vectors, square: &mut scratch.square, positive }
     }
 
-    /// Solves for `x`, starting from it, and gives the minimised expression.
+    /// Solves for `x`, starting from it, and returns the minimised expression.
     #[inline(always)]
     pub fn solve<L: Lanes>(&mut self, l: L, solver: Solver, x: &mut [f32]) -> f64 {
         let light = self.positive && self.n <= self.stride;
@@ -102,7 +102,7 @@ impl<'s> Row<'s> {
             }
             Solver::Steps(steps) => cg::solve(l, self, x, steps),
             Solver::Exact if light => dual::solve(l, self, x),
-            // Where single precision sees no positive definite matrix: iterate until nothing changes.
+            // Where the matrix is not positive definite in single precision: iterate until nothing changes.
             Solver::Exact => {
                 cholesky::solve(l, self, x, true).unwrap_or_else(|| cg::solve(l, self, x, 8 * self.stride))
             }

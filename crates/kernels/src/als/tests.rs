@@ -1,4 +1,4 @@
-//! The slow, obvious twin: the k × k normal equations in double precision, solved by elimination.
+//! The naive twin: the k × k normal equations in double precision, solved by elimination.
 
 use super::*;
 use crate::simd::stride;
@@ -20,12 +20,12 @@ impl Problem {
         const COLUMNS: usize = 60;
         let s = stride(rank);
         let mut fixed = vec![0.0; COLUMNS * s];
-        crate::start::fill_normal(&mut fixed, s, rank, 0, 0.3, seed);
+        crate::initialise::fill_normal(&mut fixed, s, rank, 0, 0.3, seed);
         let mut gram = vec![0.0; s * s];
         crate::matmul::add_gram(&fixed, s, &mut gram, Simd::named("plain").unwrap());
         let (mut vectors, mut spectrum) = (vec![0.0; s * s], vec![0.0; s]);
         crate::basis::eigenbasis(&gram, rank, &mut vectors, &mut spectrum).unwrap();
-        crate::matmul::turn(&mut fixed, s, &vectors, &mut Floats::default(), Simd::named("plain").unwrap());
+        crate::matmul::rotate(&mut fixed, s, &vectors, &mut Floats::default(), Simd::named("plain").unwrap());
         let fixed: Vec<f32> = fixed.chunks(s).flat_map(|row| row[..rank].to_vec()).collect();
         spectrum.truncate(rank);
         let mut indptr = vec![0];
@@ -44,7 +44,7 @@ impl Problem {
 
     fn step(&self, objective: Objective, solver: Solver) -> HalfStep<'_> {
         HalfStep {
-            likes: Csr { indptr: &self.indptr, indices: &self.indices, weights: &self.weights },
+            entries: Csr { indptr: &self.indptr, indices: &self.indices, weights: &self.weights },
             fixed: &self.fixed,
             fixed_stride: self.rank,
             spectrum: &self.spectrum,
@@ -53,12 +53,12 @@ impl Problem {
         }
     }
 
-    /// The energy of `row` at `x`, from the definition: the loss is summed over all pairs, observed or not.
-    fn energy(&self, o: Objective, row: usize, x: &[f64]) -> Energy {
+    /// The loss terms of `row` at `x`, from the definition: the loss is summed over all pairs, observed or not.
+    fn loss_terms(&self, o: Objective, row: usize, x: &[f64]) -> LossTerms {
         let (k, columns) = (self.rank, self.fixed.len() / self.rank);
         let entries = self.indptr[row] as usize..self.indptr[row + 1] as usize;
         if entries.is_empty() {
-            return Energy::default();
+            return LossTerms::default();
         }
         let score = |c: usize| (0..k).map(|f| x[f] * f64::from(self.fixed[c * k + f])).sum::<f64>();
         let regularization =
@@ -71,14 +71,14 @@ impl Problem {
             let t = f64::from(o.alpha) * r + f64::from(o.target_offset);
             fit += w * s * s - 2.0 * t * s + t;
         }
-        Energy { fit, regularization }
+        LossTerms { fit, regularization }
     }
 
-    /// Solutions (rows × rank) and their energy.
-    fn naive(&self, o: Objective) -> (Vec<f64>, Energy) {
+    /// Solutions (rows × rank) and their loss terms.
+    fn naive(&self, o: Objective) -> (Vec<f64>, LossTerms) {
         let (k, columns) = (self.rank, self.fixed.len() / self.rank);
         let y = |c: usize, f: usize| f64::from(self.fixed[c * k + f]);
-        let (mut solutions, mut energy) = (Vec::new(), Energy::default());
+        let (mut solutions, mut terms) = (Vec::new(), LossTerms::default());
         for row in 0..self.indptr.len() - 1 {
             let entries = self.indptr[row] as usize..self.indptr[row + 1] as usize;
             let lambda = f64::from(o.row_regularization(entries.len(), columns));
@@ -101,12 +101,12 @@ impl Problem {
                 }
             }
             let x = eliminate(a);
-            let of_row = self.energy(o, row, &x);
-            energy.fit += of_row.fit;
-            energy.regularization += of_row.regularization;
+            let of_row = self.loss_terms(o, row, &x);
+            terms.fit += of_row.fit;
+            terms.regularization += of_row.regularization;
             solutions.extend(x);
         }
-        (solutions, energy)
+        (solutions, terms)
     }
 }
 
@@ -144,26 +144,26 @@ const HU: Objective = Objective {
     regularization: 1.0,
     frequency_exponent: 0.0,
 };
-/// With values of 1, w is 0 here: only the pull remains.
+/// With values of 1, w is 0 here: only the linear term remains.
 const IMPLICIT: Objective = Objective { alpha: 1.0, weight_offset: -1.0, target_offset: 0.0, ..HU };
 
-fn solve(problem: &Problem, objective: Objective, solver: Solver, simd: Simd) -> (Vec<f32>, Energy) {
+fn solve(problem: &Problem, objective: Objective, solver: Solver, simd: Simd) -> (Vec<f32>, LossTerms) {
     let s = stride(problem.rank);
     let rows = problem.indptr.len() - 1;
     let mut out = vec![0.0; rows * s];
     let step = problem.step(objective, solver);
-    let energy = step.solve(0..rows, &mut out, &mut Scratch::default(), simd).unwrap();
+    let terms = step.solve(0..rows, &mut out, &mut Scratch::default(), simd).unwrap();
     assert!(out.chunks(s).all(|row| row[problem.rank..].iter().all(|&x| x == 0.0)), "padding stays zero");
-    (out.chunks(s).flat_map(|row| row[..problem.rank].to_vec()).collect(), energy)
+    (out.chunks(s).flat_map(|row| row[..problem.rank].to_vec()).collect(), terms)
 }
 
-fn assert_agrees(found: &(Vec<f32>, Energy), exact: &(Vec<f64>, Energy), tolerance: f64, what: &str) {
+fn assert_agrees(found: &(Vec<f32>, LossTerms), exact: &(Vec<f64>, LossTerms), tolerance: f64, what: &str) {
     let scale = exact.0.iter().fold(1e-3f64, |a, x| a.max(x.abs()));
     for (i, (x, e)) in found.0.iter().zip(&exact.0).enumerate() {
         assert!((f64::from(*x) - e).abs() <= tolerance * scale, "{what}: value {i} is {x}, not {e}");
     }
     for (x, e) in [(found.1.fit, exact.1.fit), (found.1.regularization, exact.1.regularization)] {
-        assert!((x - e).abs() <= tolerance * e.abs().max(1.0), "{what}: energy {x}, not {e}");
+        assert!((x - e).abs() <= tolerance * e.abs().max(1.0), "{what}: loss term {x}, not {e}");
     }
 }
 
@@ -211,12 +211,12 @@ fn a_few_steps_never_raise_the_loss_and_report_it_exactly() {
     let mut out = vec![0.0; 3 * s];
     let mut last = f64::INFINITY;
     for _ in 0..6 {
-        let energy = step.solve(0..3, &mut out, &mut Scratch::default(), Simd::detect()).unwrap();
+        let terms = step.solve(0..3, &mut out, &mut Scratch::default(), Simd::detect()).unwrap();
         let solutions = out.chunks(s).map(|x| x[..24].iter().map(|&x| f64::from(x)).collect::<Vec<_>>());
-        let exact: f64 = solutions.enumerate().map(|(row, x)| problem.energy(HU, row, &x).fit).sum();
-        assert!((energy.fit - exact).abs() < 1e-4 * exact, "reported {} for {exact}", energy.fit);
-        assert!(energy.fit <= last * (1.0 + 1e-5), "{energy:?} after {last}");
-        last = energy.fit;
+        let exact: f64 = solutions.enumerate().map(|(row, x)| problem.loss_terms(HU, row, &x).fit).sum();
+        assert!((terms.fit - exact).abs() < 1e-4 * exact, "reported {} for {exact}", terms.fit);
+        assert!(terms.fit <= last * (1.0 + 1e-5), "{terms:?} after {last}");
+        last = terms.fit;
     }
 }
 
@@ -235,8 +235,8 @@ fn no_regularization_and_a_singular_system_give_finite_factors() {
     let none = Objective { unobserved: 0.0, regularization: 0.0, ..IALS };
     let problem = Problem::new(32, &[1, 5, 40, 60], 9);
     for solver in [Solver::Exact, Solver::Steps(3)] {
-        let (found, energy) = solve(&problem, none, solver, Simd::detect());
-        assert!(found.iter().all(|x| x.is_finite()) && energy.fit.is_finite());
+        let (found, terms) = solve(&problem, none, solver, Simd::detect());
+        assert!(found.iter().all(|x| x.is_finite()) && terms.fit.is_finite());
     }
 }
 

@@ -16,7 +16,7 @@ pub unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Avx2(()))
 }
 
-// SAFETY of every block below: an `Avx2` exists only inside `enter`, whose caller saw the instructions; pointers are
+// SAFETY of every block below: an `Avx2` exists only inside `enter`, whose caller detected the instructions; pointers are
 // the promise of the caller of `load` and `store`; prefetching never faults.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Lanes for Avx2 {

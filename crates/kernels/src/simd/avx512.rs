@@ -32,7 +32,7 @@ fn halve(v: __m512) -> __m256 {
     unsafe { _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps::<1>(v)) }
 }
 
-// SAFETY of every block below: an `Avx512` exists only inside `enter` or `enter_vnni`, whose caller saw the instructions; pointers are
+// SAFETY of every block below: an `Avx512` exists only inside `enter` or `enter_vnni`, whose caller detected the instructions; pointers are
 // the promise of the caller of `load` and `store`; prefetching never faults.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl<const VNNI: bool> Lanes for Avx512<VNNI> {

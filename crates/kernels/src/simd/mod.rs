@@ -1,7 +1,7 @@
 //! One kernel source, four instruction sets, chosen at run time.
 //!
 //! A kernel is a struct with its arguments that implements [`Kernel`]; its body is written once against [`Lanes`].
-//! [`Simd::run`] enters it with the widest instructions that this processor has, or with those asked for. Everything
+//! [`Simd::run`] enters it with the widest instructions that this processor has, or with those requested. Everything
 //! under a kernel's `run` must be `#[inline(always)]`, or it is compiled without the instructions.
 
 mod plain;
@@ -72,19 +72,19 @@ pub trait Lanes: Copy {
     fn add_byte_products(self, sums: Self::I, a: Self::I, b: Self::I) -> Self::I;
     /// Bit `i` is set where lane `i` of `a` is greater than lane `i` of `b`.
     fn greater_int(self, a: Self::I, b: Self::I) -> u32;
-    /// Asks for the cache line at `p`. Any address is allowed.
+    /// Prefetches the cache line at `p`. Any address is allowed.
     fn prefetch(self, p: *const f32);
 }
 
 /// A computation that can run with any [`Lanes`].
 pub trait Kernel {
-    /// What it gives back.
+    /// Its result.
     type Output;
     /// Runs it. Implementations and all that they call must be `#[inline(always)]`.
     fn run<L: Lanes>(self, lanes: L) -> Self::Output;
 }
 
-/// An instruction set that this processor was seen to have.
+/// An instruction set that was detected on this processor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Simd(Level);
 
@@ -156,7 +156,7 @@ impl Simd {
     pub fn run<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
             Level::Plain => kernel.run(plain::Plain),
-            // SAFETY: a `Simd` is made only by `available`, which has seen these instructions on this processor.
+            // SAFETY: a `Simd` is made only by `available`, which detected these instructions on this processor.
             #[cfg(target_arch = "x86_64")]
             Level::Avx2 => unsafe { avx2::enter(kernel) },
             // SAFETY: as above.
@@ -169,7 +169,7 @@ impl Simd {
     }
 
     /// [`Simd::run`] for a kernel that multiplies bytes: also with VNNI, where the processor has it. Kernels of floats
-    /// would be compiled once more for nothing.
+    /// would be compiled once more without gain.
     pub fn run_bytes<K: Kernel>(self, kernel: K) -> K::Output {
         match self.0 {
             // SAFETY: as above.

@@ -16,7 +16,7 @@ pub unsafe fn enter<K: Kernel>(kernel: K) -> K::Output {
     kernel.run(Neon(()))
 }
 
-// SAFETY of every block below: a `Neon` exists only inside `enter`, whose caller saw the instructions; pointers are
+// SAFETY of every block below: a `Neon` exists only inside `enter`, whose caller detected the instructions; pointers are
 // the promise of the caller of `load` and `store`.
 #[allow(clippy::undocumented_unsafe_blocks)]
 impl Lanes for Neon {

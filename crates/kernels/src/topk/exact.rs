@@ -1,4 +1,4 @@
-//! What a score is, and the search that looks at everything.
+//! The definition of a score, and the exhaustive search.
 
 use super::{Measure, best::Best};
 
@@ -53,7 +53,7 @@ pub fn norm(row: &[f32]) -> f64 {
 }
 
 /// Writes the best of `items` (n × rank) for one `query` (rank): those for which `admits` holds, highest score first,
-/// of equal ones the lower index; `u32::MAX` and -∞ where there are fewer than asked for. Looks at every item.
+/// of equal ones the lower index; `u32::MAX` and -∞ where there are fewer. Scores every item.
 pub fn naive(
     items: &[f32],
     query: &[f32],

@@ -51,7 +51,7 @@ fn groups(rank: usize) -> usize {
     rank.div_ceil(4)
 }
 
-/// What is known of the [`TILE`] items of a tile together.
+/// Bounds that hold for all [`TILE`] items of a tile.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Tile {
@@ -213,9 +213,9 @@ impl<'a> Index<'a> {
     }
 }
 
-/// Writes the codes of the rows (≤ TILE × stride) of one tile; gives their scale and error.
+/// Writes the codes of the rows (≤ TILE × stride) of one tile; returns their scale and error.
 ///
-/// One scale serves the tile: its items have nearly one norm. A scale for each item left 24.1 items to look at instead
+/// One scale serves the tile: its items have nearly one norm. A scale for each item left 24.1 items to score instead
 /// of 24.4 and cost a multiplication a vector. The bound needs the distance of an item to its codes as it
 /// came out, not how the codes were chosen, so no rounding here can make the search wrong.
 struct Encode<'a> {

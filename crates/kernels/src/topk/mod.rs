@@ -1,7 +1,7 @@
-//! The exact best items of a query, by inner product or cosine, without looking at most of them.
+//! The exact best items of a query, by inner product or cosine, without scoring most of them.
 //!
 //! [`index`] lays the items out, largest norm first, in tiles of [`TILE`] with one byte a coordinate. [`search`] scores a
-//! tile's bytes at a time and can tell from the sums, by Cauchy–Schwarz over what the bytes lose, which items cannot
+//! tile's bytes at a time and bounds from the sums, by Cauchy–Schwarz over the rounding of the bytes, which items cannot
 //! be among the best; the others (a few dozen of half a million) are scored by [`exact::dot`] from their floats.
 //! It ends at the tile whose largest norm is too small. [`exact::naive`] is the twin that it must agree with to the bit.
 //!
@@ -34,7 +34,7 @@ pub enum Measure {
     Cosine,
 }
 
-/// What a caller may have got wrong. `of` is the name of what was given.
+/// Arguments that are refused. `of` is the name of what was given.
 #[allow(missing_docs)]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TopKError {

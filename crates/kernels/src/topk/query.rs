@@ -1,17 +1,17 @@
-//! A query in the codes that tiles are scored with, and what they bound.
+//! A query in the codes that tiles are scored with, and the bounds that follow from them.
 
 use super::index::{QUERY_ZERO, Tile};
 use super::{Measure, exact};
 
 /// A byte of a query's code is [`QUERY_ZERO`] plus from -`QUERY_LEVELS` to `QUERY_LEVELS`. Seven bits, since without
 /// VNNI the instructions add two products in 16 bits: 2 · 127 · 127 fits, twice as much would saturate.
-/// Eight bits would leave 21.8 items to look at instead of 24.4.
+/// Eight bits would leave 21.8 items to score instead of 24.4.
 const QUERY_LEVELS: f64 = 63.0;
 
 /// Covers the rounding of double precision: relative to ‖query‖·‖item‖, a thousand times what sums of 1024 terms lose.
 const ROUNDING: f64 = 1e-10;
 
-/// What a query's codes say of its scores.
+/// Bounds on a query's scores from its codes.
 #[derive(Clone, Copy)]
 pub struct Coded {
     pub norm: f64,

@@ -6,13 +6,13 @@ use super::{Measure, TILE, TopKError, best::Best, check_finite, check_items, che
 use crate::simd::{Kernel, Lanes, Simd, stride};
 
 /// Queries that pass over the tiles together: a tile comes from memory once for all of them, and their own codes still
-/// fit in the second-level cache. 64 made no difference that could be seen.
-const TOGETHER: usize = 256;
+/// fit in the second-level cache. 64 made no measurable difference.
+const QUERIES_PER_PASS: usize = 256;
 
-/// Items scored exactly before the codes are asked again with the threshold that these have raised. Of the first tile, where
-/// none is known yet, that spares most: 97 items were scored for a query of brunch in all instead of 155. With 16 it
+/// Items scored exactly before the codes are compared again with the threshold that these have raised. It saves most in
+/// the first tile, where none is known yet: 97 items were scored for a query of brunch in all instead of 155. With 16 it
 /// was 90, in the same time.
-const AT_ONCE: usize = 32;
+const SCORED_PER_STEP: usize = 32;
 
 /// Vectors of sums kept in registers.
 const SUMS: usize = 8;
@@ -32,7 +32,7 @@ impl<'a> Excluded<'a> {
     }
 }
 
-/// What is asked.
+/// A batch of queries.
 #[derive(Clone, Copy)]
 pub struct Search<'a> {
     /// (queries × rank).
@@ -41,13 +41,13 @@ pub struct Search<'a> {
     pub measure: Measure,
     /// How many items each query gets.
     pub limit: usize,
-    /// What each query must not get, such as what its user has seen.
+    /// Items that each query must not get, such as those that its user has seen.
     pub exclude: Option<Excluded<'a>>,
     /// Rising numbers of the only items that any query may get.
     pub only: Option<&'a [u32]>,
 }
 
-/// How much was looked at, over all queries.
+/// The work that a search took, over all queries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Effort {
     /// Items scored by their codes.
@@ -58,7 +58,7 @@ pub struct Effort {
 
 impl Search<'_> {
     /// Writes to `items` and `scores` (queries × limit) the best items of each query, highest score first, of equal scores
-    /// the lower number; `u32::MAX` and -∞ where a query has fewer. To the bit what [`exact::naive`] gives.
+    /// the lower number; `u32::MAX` and -∞ where a query has fewer. The same bits as [`exact::naive`].
     ///
     /// # Errors
     /// `Length`, `Pointers` and `Items` when slices do not fit together, `NotFinite` when a query is not.
@@ -92,9 +92,10 @@ impl Search<'_> {
         }
         let allowed = Allowed::new(index, self.only);
         let mut effort = Effort::default();
-        let outputs = items.chunks_mut(self.limit * TOGETHER).zip(scores.chunks_mut(self.limit * TOGETHER));
+        let outputs =
+            items.chunks_mut(self.limit * QUERIES_PER_PASS).zip(scores.chunks_mut(self.limit * QUERIES_PER_PASS));
         for (pass, (items, scores)) in outputs.enumerate() {
-            let first = pass * TOGETHER;
+            let first = pass * QUERIES_PER_PASS;
             let batch = simd.run_bytes(Pass { index, search: self, allowed: &allowed, first, items, scores });
             effort.coded += batch.coded;
             effort.scored += batch.scored;
@@ -136,7 +137,7 @@ impl Allowed {
 }
 
 /// A query on its way over the tiles.
-struct Seeker<'a> {
+struct QueryState<'a> {
     coded: Coded,
     codes: &'a [i32],
     /// (stride), padded with zeros.
@@ -145,7 +146,7 @@ struct Seeker<'a> {
     best: Best<'a>,
 }
 
-/// The search of up to [`TOGETHER`] queries, from query `first` on.
+/// The search of up to [`QUERIES_PER_PASS`] queries, from query `first` on.
 struct Pass<'a> {
     index: &'a Index<'a>,
     search: &'a Search<'a>,
@@ -171,17 +172,17 @@ impl Kernel for Pass<'_> {
             padded[..rank].copy_from_slice(query);
         }
         let mut effort = Effort::default();
-        let mut seekers = Vec::with_capacity(count);
+        let mut active = Vec::with_capacity(count);
         let outputs = items.chunks_exact_mut(limit).zip(scores.chunks_exact_mut(limit));
         let inputs = factors.chunks_exact(stride(rank)).zip(codes.chunks_exact_mut(words));
-        for (query, ((items, scores), (factors, codes))) in (first..).zip(outputs.zip(inputs)) {
+        for (number, ((items, scores), (factors, codes))) in (first..).zip(outputs.zip(inputs)) {
             let coded = Coded::new(&factors[..rank], search.measure, codes);
-            let excluded = search.exclude.map_or(&[][..], |exclude| exclude.of(query));
-            let mut seeker = Seeker { coded, codes, factors, excluded, best: Best::new(items, scores) };
+            let excluded = search.exclude.map_or(&[][..], |exclude| exclude.of(number));
+            let mut query = QueryState { coded, codes, factors, excluded, best: Best::new(items, scores) };
             if coded.norm == 0.0 {
-                seeker.take_first(index.items(), search.only);
+                query.take_first(index.items(), search.only);
             } else {
-                seekers.push(seeker);
+                active.push(query);
             }
         }
         for (tile, about) in index.tiles().iter().enumerate() {
@@ -189,17 +190,17 @@ impl Kernel for Pass<'_> {
             if allowed == 0 {
                 continue;
             }
-            seekers.retain(|seeker| !seeker.coded.ends_at(about, seeker.best.threshold()));
-            if seekers.is_empty() {
+            active.retain(|query| !query.coded.ends_at(about, query.best.threshold()));
+            if active.is_empty() {
                 break;
             }
-            effort.coded += (seekers.len() * TILE) as u64;
-            for seeker in &mut seekers {
+            effort.coded += (active.len() * TILE) as u64;
+            for query in &mut active {
                 let mut left = allowed;
                 while left != 0 {
-                    let cutoff = seeker.coded.cutoff(about, seeker.best.threshold());
-                    let found = above(l, index, tile, seeker.codes, cutoff) & left;
-                    left = seeker.score_some(index, tile, found, search.measure);
+                    let cutoff = query.coded.cutoff(about, query.best.threshold());
+                    let found = above(l, index, tile, query.codes, cutoff) & left;
+                    left = query.score_some(index, tile, found, search.measure);
                     effort.scored += u64::from((found ^ left).count_ones());
                 }
             }
@@ -208,11 +209,11 @@ impl Kernel for Pass<'_> {
     }
 }
 
-impl Seeker<'_> {
-    /// Scores the first [`AT_ONCE`] items of `tile` whose bits are set in `left`; gives those left.
+impl QueryState<'_> {
+    /// Scores the first [`SCORED_PER_STEP`] items of `tile` whose bits are set in `left`; returns those left.
     #[inline(always)]
     fn score_some(&mut self, index: &Index<'_>, tile: usize, mut left: u128, measure: Measure) -> u128 {
-        for _ in 0..AT_ONCE {
+        for _ in 0..SCORED_PER_STEP {
             if left == 0 {
                 break;
             }

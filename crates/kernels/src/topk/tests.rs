@@ -64,7 +64,7 @@ fn case() -> impl Strategy<Value = Case> {
 
 proptest! {
     #[test]
-    fn finds_to_the_bit_what_looking_at_everything_finds(case in case()) {
+    fn finds_the_same_bits_as_an_exhaustive_search(case in case()) {
         let Case { rank, factors, queries, limit, excluded, only } = case;
         let buffer = built(&factors, rank);
         let index = Index::view(&buffer).unwrap();
@@ -104,7 +104,7 @@ fn equal_scores_go_to_the_lower_number() {
 }
 
 #[test]
-fn a_query_of_zeros_gets_the_lowest_numbers_without_a_look() {
+fn a_query_of_zeros_gets_the_lowest_numbers_without_scoring_any() {
     let factors: Vec<f32> = (0..4000).map(|i| i as f32).collect();
     let buffer = built(&factors, 4);
     let index = Index::view(&buffer).unwrap();
@@ -130,7 +130,7 @@ fn scores_at_the_ends_of_the_range_of_floats_are_found() {
 }
 
 #[test]
-fn most_items_of_a_long_tail_are_never_looked_at() {
+fn most_items_of_a_long_tail_are_never_scored() {
     let (items, rank) = (20_000, 32);
     let spread = |i: usize| ((i * 7919 + 13) % 2003) as f32 / 2003.0 - 0.5;
     let factors: Vec<f32> = (0..items * rank).map(|i| spread(i) / (1.0 + (i / rank) as f32 / 500.0)).collect();
@@ -144,7 +144,7 @@ fn most_items_of_a_long_tail_are_never_looked_at() {
 }
 
 #[test]
-fn what_does_not_fit_together_is_refused_with_what_was_expected() {
+fn inconsistent_arguments_are_refused_with_the_expected_values() {
     let mut factors = vec![1.0; 12];
     let mut buffer = vec![0; Index::bytes(4, 3)];
     assert_eq!(Index::view(&buffer).err(), Some(TopKError::NotAnIndex));

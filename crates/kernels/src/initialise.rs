@@ -1,4 +1,4 @@
-//! Where training starts from.
+//! Initial values of factor matrices.
 
 /// Fills columns `..rank` of `rows` (n × stride) with normal deviates of standard deviation `deviation`, the padding
 /// with zeros. Row `i` depends only on `seed` and on its number `first + i`, so any cut of the rows gives the same matrix.
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn deviates_have_the_mean_and_deviation_asked_for() {
+    fn deviates_have_the_requested_mean_and_deviation() {
         let mut values = vec![0.0; 1 << 16];
         fill_normal(&mut values, 64, 64, 0, 0.5, 1);
         let n = values.len() as f64;
