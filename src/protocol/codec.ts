@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { WireError } from './errors.ts'
+import { ServiceError } from './errors.ts'
 import { decodeJson } from './json.ts'
 import { type ServerMessage, type Subprotocol, subprotocols } from './messages.ts'
 import { decodeMsgpack, encodeMsgpack } from './msgpack.ts'
@@ -9,7 +9,7 @@ export interface Codec {
   readonly subprotocol: Subprotocol
   /** Whether its frames are binary. */
   readonly binary: boolean
-  /** @throws {WireError} */
+  /** @throws {ServiceError} */
   decode(bytes: Uint8Array): unknown
   /** Bytes are valid until the next call. */
   encode(message: ServerMessage): string | Uint8Array
@@ -34,7 +34,7 @@ export function negotiate(offered: string): Codec | undefined {
 /**
  * `value` as `schema` has it, with defaults filled in.
  *
- * @throws {WireError} `bad_message`
+ * @throws {ServiceError} `bad_message`
  */
 export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const result = schema.safeParse(value)
@@ -43,5 +43,5 @@ export function check<Schema extends z.ZodType>(schema: Schema, value: unknown):
     const path = issue.path.join('.')
     return path ? `${path}: ${issue.message}` : issue.message
   })
-  throw new WireError('bad_message', told.join('; '))
+  throw new ServiceError('bad_message', told.join('; '))
 }

@@ -1,72 +1,105 @@
 /**
  * Every error that crosses the wire. The codes are stable: programs may decide by them; the messages are for people.
- * `status` is the HTTP status. `again` says that the same request may succeed later without a change.
+ * `status` is the HTTP status. `retryAfter` says that the same request may succeed later without a change, and after how
+ * many ms it is worth sending it again; null: it will fail again.
  */
 export const errorCodes = {
-  bad_json: { status: 400, again: false, meaning: 'the message is not JSON' },
-  bad_msgpack: { status: 400, again: false, meaning: 'the message is not MessagePack, or uses extension types' },
+  bad_json: { status: 400, retryAfter: null, meaning: 'the message is not JSON' },
+  bad_msgpack: { status: 400, retryAfter: null, meaning: 'the message is not MessagePack, or uses extension types' },
   bad_message: {
     status: 400,
-    again: false,
+    retryAfter: null,
     meaning: 'the message lacks a field, or a field has a wrong type or range',
   },
   wrong_encoding: {
     status: 400,
-    again: false,
+    retryAfter: null,
     meaning: 'a text frame where MessagePack was agreed, or a binary one for JSON',
   },
   too_large: {
     status: 413,
-    again: false,
+    retryAfter: null,
     meaning: 'the message has more bytes, values or events than the limits allow',
   },
   too_deep: {
     status: 400,
-    again: false,
+    retryAfter: null,
     meaning: 'arrays and maps lie deeper inside each other than the limits allow',
   },
-  hello_first: { status: 400, again: false, meaning: 'the first message of a socket must be `hello`' },
-  unsupported_protocol: { status: 400, again: false, meaning: 'the server speaks another version of the protocol' },
-  unknown_item: { status: 404, again: false, meaning: 'the model has no such item' },
-  unknown_user: { status: 404, again: false, meaning: 'neither the model nor the events know the user' },
+  hello_first: { status: 400, retryAfter: null, meaning: 'the first message of a socket must be `hello`' },
+  unsupported_protocol: { status: 400, retryAfter: null, meaning: 'the server speaks other versions of the protocol' },
+  unknown_type: { status: 400, retryAfter: null, meaning: 'the server knows no message of this type' },
+  unknown_method: { status: 404, retryAfter: null, meaning: 'the service has no such method' },
+  unknown_item: { status: 404, retryAfter: null, meaning: 'the model has no such item' },
+  unknown_user: { status: 404, retryAfter: null, meaning: 'neither the model nor the events know the user' },
+  unsupported: { status: 501, retryAfter: null, meaning: 'the algorithm of the model cannot do this' },
+  bad_model: {
+    status: 422,
+    retryAfter: null,
+    meaning: 'the model to be served is missing, damaged or of another format',
+  },
   user_required: {
     status: 400,
-    again: false,
-    meaning: 'an event without a user, where the socket has not exactly one user',
+    retryAfter: null,
+    meaning: 'an event without a user, where the socket has not subscribed to exactly one user',
   },
-  not_subscribed: { status: 404, again: false, meaning: 'the socket has no subscription of that number' },
+  not_subscribed: { status: 404, retryAfter: null, meaning: 'the socket has no subscription of that number' },
   too_many_subscriptions: {
     status: 429,
-    again: false,
+    retryAfter: null,
     meaning: 'the socket has as many subscriptions as the limits allow',
   },
   too_many_connections: {
     status: 503,
-    again: true,
+    retryAfter: 5000,
     meaning: 'the server has as many sockets as it was told to accept',
   },
-  forbidden_origin: { status: 403, again: false, meaning: 'a page of this origin may not use the server (see --cors)' },
-  not_found: { status: 404, again: false, meaning: 'there is no such path' },
-  method_not_allowed: { status: 405, again: false, meaning: 'the path exists, but not for this method' },
+  forbidden: { status: 403, retryAfter: null, meaning: 'the method is for the internal RPC only' },
+  forbidden_origin: {
+    status: 403,
+    retryAfter: null,
+    meaning: 'a page of this origin may not use the server (see --cors)',
+  },
+  not_found: { status: 404, retryAfter: null, meaning: 'there is no such path' },
+  method_not_allowed: { status: 405, retryAfter: null, meaning: 'the path exists, but not for this HTTP method' },
+  deadline_exceeded: { status: 504, retryAfter: 1000, meaning: 'the answer was not there by the deadline of the call' },
   storage_failed: {
     status: 503,
-    again: true,
+    retryAfter: 1000,
     meaning: 'the event could not be made durable (disk full?); it is not recorded',
   },
-  overloaded: { status: 503, again: true, meaning: 'more events wait for the disk than the server will keep' },
-  shutting_down: { status: 503, again: true, meaning: 'the server is about to end' },
-  internal: { status: 500, again: true, meaning: 'a fault of the server; its log says more' },
-} as const satisfies Record<string, { status: number; again: boolean; meaning: string }>
+  overloaded: { status: 503, retryAfter: 1000, meaning: 'more waits in the server than it will keep' },
+  not_ready: { status: 503, retryAfter: 1000, meaning: 'the server cannot do its work now' },
+  shutting_down: { status: 503, retryAfter: 1000, meaning: 'the server is about to end' },
+  internal: { status: 500, retryAfter: 1000, meaning: 'a fault of the server; its log says more' },
+} as const satisfies Record<string, { status: number; retryAfter: number | null; meaning: string }>
 
 export type ErrorCode = keyof typeof errorCodes
 
-/** A refusal that the client is told about, by `code`. */
-export class WireError extends Error {
+/** A refusal that the client gets, by `code`. */
+export class ServiceError extends Error {
   readonly code: ErrorCode
 
   constructor(code: ErrorCode, message: string) {
     super(message)
-    this.name = 'WireError'
+    this.name = 'ServiceError'
     this.code = code
   }
+}
+
+/** An error as it crosses the wire, on every front. */
+export interface WireError {
+  readonly code: ErrorCode
+  /** For people. */
+  readonly message: string
+  /** In ms; absent where the same request will fail again. */
+  readonly retryAfter?: number
+}
+
+/** `error` for the wire. What is not meant for clients becomes `internal`, without its message. */
+export function wireError(error: unknown): WireError {
+  const { code, message } =
+    error instanceof ServiceError ? error : new ServiceError('internal', 'a fault of the server: its log says more')
+  const { retryAfter } = errorCodes[code]
+  return retryAfter === null ? { code, message } : { code, message, retryAfter }
 }

@@ -1,4 +1,4 @@
-import { WireError } from './errors.ts'
+import { ServiceError } from './errors.ts'
 import { limits } from './limits.ts'
 
 const decoder = new TextDecoder('utf-8', { fatal: true })
@@ -6,14 +6,14 @@ const decoder = new TextDecoder('utf-8', { fatal: true })
 /**
  * The value that `bytes` spell.
  *
- * @throws {WireError} `too_large`, `too_deep` before anything is parsed; `bad_json`.
+ * @throws {ServiceError} `too_large`, `too_deep` before anything is parsed; `bad_json`.
  */
 export function decodeJson(bytes: Uint8Array): unknown {
   measure(bytes)
   try {
     return JSON.parse(decoder.decode(bytes))
   } catch (error) {
-    throw new WireError('bad_json', `expected JSON: ${(error as Error).message}`)
+    throw new ServiceError('bad_json', `expected JSON: ${(error as Error).message}`)
   }
 }
 
@@ -33,7 +33,7 @@ function measure(bytes: Uint8Array): void {
       for (at++; at < bytes.length && bytes[at] !== quote; at++) if (bytes[at] === backslash) at++
     } else if (sign === openBracket || sign === openBrace) {
       values++
-      if (++depth > limits.depth) throw new WireError('too_deep', `expected at most ${limits.depth} levels`)
+      if (++depth > limits.depth) throw new ServiceError('too_deep', `expected at most ${limits.depth} levels`)
     } else if (sign === closeBracket || sign === closeBrace) {
       depth--
     } else if (sign === comma || sign === colon) {
@@ -41,6 +41,6 @@ function measure(bytes: Uint8Array): void {
     }
   }
   if (values > limits.values) {
-    throw new WireError('too_large', `expected at most ${limits.values} values in a message, got ${values}`)
+    throw new ServiceError('too_large', `expected at most ${limits.values} values in a message, got ${values}`)
   }
 }

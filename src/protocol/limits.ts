@@ -1,26 +1,39 @@
 /**
- * What one client may ask of the server. They are part of the protocol: `welcome` states them, and beyond them stands an
- * error with a code, never a closed connection, except for `frameBytes`.
+ * What one client may ask of the server. They are part of the protocol: `welcome` and the method `info` state them, and
+ * beyond them stands an error with a code, never a closed connection, except for `frameBytes`.
+ *
+ * They agree with each other: `events` events with every field at its longest, in ASCII, fit into `messageBytes` and
+ * `values`, and so do filters of `filterItems` ids.
  */
 export const limits = {
   /** Bytes of one message; more is `too_large`. */
-  messageBytes: 64 * 1024,
-  /** Bytes of one WebSocket frame or HTTP body; more closes the connection, since nobody should have to read them. */
-  frameBytes: 1024 * 1024,
-  /** Arrays and maps inside each other; more is `too_deep`. The deepest message of the protocol has 3. */
+  messageBytes: 1_250_000,
+  /** Bytes of one WebSocket frame, HTTP body or RPC message; more closes the connection: nobody should have to read them. */
+  frameBytes: 2_500_000,
+  /** Arrays and maps inside each other; more is `too_deep`. The deepest message of the protocol has 5. */
   depth: 8,
   /** Values in one message, keys of maps counted too; more is `too_large`. */
-  values: 8192,
+  values: 32_768,
   /** Characters of a user's, item's or event's id. */
   idLength: 256,
+  /** Characters of an event's kind. */
+  kindLength: 32,
+  /** Characters of a list's id. */
+  listIdLength: 64,
   /** Items in one list. */
   listItems: 1000,
   /** Items named in a filter. */
   filterItems: 1000,
+  /** Users of one `recommend_batch`. */
+  batchUsers: 1000,
+  /** Items of all lists of one `recommend_batch`. */
+  batchItems: 100_000,
   /** Subscriptions of one socket. */
   subscriptions: 64,
-  /** Events in one `POST /v1/events`. */
+  /** Events in one `record_batch`. */
   events: 1000,
+  /** Calls of one RPC connection that are not answered yet; its further ones wait unread. */
+  pipelined: 1024,
 } as const
 
 export type Limits = { readonly [Name in keyof typeof limits]: number }

@@ -1,163 +1,172 @@
 /**
- * The messages of `/v1/stream`. This file is the protocol's one description: what the server accepts is checked with
- * these schemas, and the client is typed by them.
+ * The messages of `/v1/stream`. What the server accepts is checked with these schemas, and the client is typed by them.
  *
  * A socket agrees on its encoding by WebSocket subprotocol, `aurochs.v1.json` (text frames; also when none is named) or
  * `aurochs.v1.msgpack` (binary frames). Each frame is one message, a map with a `type`:
  *
  *     client                                  server
- *     hello {protocol: 1}                     welcome {generation, model, limits, …}
- *     subscribe {subscription, user, …}       list {subscription, items, …} now and after each change
+ *     hello {protocols: [1]}                  welcome {protocol, generation, model, limits, features, …}
+ *     subscribe {subscription, query}         subscribed {subscription}, then list {subscription, items, …} now and
+ *                                             after each change
  *     event {id, item, …}                     ack {id} once it is on disk, then list {…, after: id}
  *     unsubscribe {subscription}              unsubscribed {subscription}
- *     ping {id}                               pong {id}
+ *     call {method, params}                   result {result}: any method of methods.ts
+ *     ping {}                                 pong {}
+ *                                             generation {generation, model} when another model is served
  *                                             error {code, message, …} instead of any of these
  *
- * An error ends neither the connection nor its subscriptions. An event id is unique to its user: an event sent again is
- * acknowledged again and counted once. A reader who is too slow gets every ack, but only the newest list of each
- * subscription; the gaps in `sequence` tell.
+ * Every client message may carry a `request` number, which each answer to it repeats. Unknown fields are ignored; a
+ * message of unknown type is answered by the error `unknown_type`. An error ends neither the connection nor its
+ * subscriptions. An event id is unique to its user: an event sent again is acknowledged again and counted once. A reader
+ * who is too slow gets every ack, but only the newest list of each subscription; the gaps in `sequence` tell.
  */
 import { z } from 'zod'
-import type { ErrorCode } from './errors.ts'
-import { type Limits, limits } from './limits.ts'
+import type { WireError } from './errors.ts'
+import { limits } from './limits.ts'
+import type { ServiceInfo } from './methods.ts'
+import {
+  type ModelInfo,
+  NumberSchema,
+  QuerySchema,
+  type Recommendations,
+  type SimilarItems,
+  StreamEventSchema,
+} from './values.ts'
 
-export const protocolVersion = 1
+/** Versions of the protocol that this program speaks, newest first. */
+export const protocolVersions = [1] as const
 /** In order of preference. */
 export const subprotocols = ['aurochs.v1.msgpack', 'aurochs.v1.json'] as const
 export type Subprotocol = (typeof subprotocols)[number]
 
-/**
- * A user's or item's id as people write it: strings, or whole numbers up to 2^53 either way. `42` and `'42'` are the
- * same id; larger whole numbers are written as strings.
- */
-export type Id = string | number
+/** What this program can do: `welcome` and `hello` name these. */
+export const features = ['methods', 'similar', 'undo', 'generation'] as const
 
-const id = z
-  .union([z.string().min(1).max(limits.idLength), z.int(), z.bigint()], {
-    error: `expected a string of 1 to ${limits.idLength} characters or a whole number`,
-  })
-  .transform(String)
-const number = z.int().min(0).max(0xffffffff)
-const eventId = z.string().min(1).max(limits.idLength)
+const request = { request: NumberSchema.optional() }
 
-/** Ids that a filter names. */
-export const FilterIds = z.array(id).max(limits.filterItems)
-
-/** Which items a list may hold. Ids that the model does not know filter nothing. */
-export const Filters = z.strictObject({
-  /** Whether items that the user already has may come again. */
-  seen: z.boolean().default(false),
-  /** Never these. */
-  exclude: FilterIds.default([]),
-  /** None but these. */
-  only: FilterIds.optional(),
-})
-
-/** An interaction that just happened. */
-export const Event = z.strictObject({
-  /** The sender's name for the event, unique to the user: it is what makes sending again harmless. */
-  id: eventId,
-  user: id,
-  item: id,
-  /** Greater than 0, in the unit of the training data's weights. */
-  weight: z.number().positive().max(1e9).default(1),
-})
-
-export const Hello = z.strictObject({
+export const Hello = z.object({
   type: z.literal('hello'),
-  protocol: z.int(),
+  ...request,
+  /** Versions that the client speaks: the newest that both do is used. */
+  protocols: z.array(z.int()).min(1).max(16),
+  /** What the client can do beyond the first version. */
+  features: z.array(z.string().max(limits.idLength)).max(64).optional(),
   /** Who is calling, for the log: `name/version`. */
   agent: z.string().max(limits.idLength).optional(),
 })
 
 /** A number already in use is taken over: the subscription is replaced. */
-export const Subscribe = z.strictObject({
+export const Subscribe = z.object({
   type: z.literal('subscribe'),
+  ...request,
   /** The client's number for the subscription; its lists carry it. */
-  subscription: number,
-  /** Known to the model or new. */
-  user: id,
-  limit: z.int().min(1).max(limits.listItems).default(10),
-  filters: Filters.default({ seen: false, exclude: [] }),
+  subscription: NumberSchema,
+  query: QuerySchema,
 })
 
-export const Unsubscribe = z.strictObject({ type: z.literal('unsubscribe'), subscription: number })
+export const Unsubscribe = z.object({ type: z.literal('unsubscribe'), ...request, subscription: NumberSchema })
+
 /** Without `user` it is the user of the socket's subscriptions, if they all have the same. */
-export const StreamEvent = Event.extend({ type: z.literal('event'), user: id.optional() })
-export const Ping = z.strictObject({ type: z.literal('ping'), id: number.optional() })
+export const StreamEvent = StreamEventSchema.and(z.object({ type: z.literal('event'), ...request }))
 
-export const ClientMessage = z.discriminatedUnion('type', [Hello, Subscribe, Unsubscribe, StreamEvent, Ping])
+export const Call = z.object({
+  type: z.literal('call'),
+  ...request,
+  method: z.string().max(limits.idLength),
+  params: z.record(z.string(), z.unknown()).default({}),
+})
 
+export const Ping = z.object({ type: z.literal('ping'), ...request })
+
+/** By type. */
+export const clientMessages = {
+  hello: Hello,
+  subscribe: Subscribe,
+  unsubscribe: Unsubscribe,
+  event: StreamEvent,
+  call: Call,
+  ping: Ping,
+} as const
+
+export type ClientMessageType = keyof typeof clientMessages
 /** What a client writes, and what the server reads from it after filling in defaults. */
-export type ClientMessageInput = z.input<typeof ClientMessage>
-export type ClientMessage = z.output<typeof ClientMessage>
-export type EventInput = z.input<typeof Event>
-export type Event = z.output<typeof Event>
-export type FiltersInput = z.input<typeof Filters>
-export type Filters = z.output<typeof Filters>
-export type Subscribe = z.output<typeof Subscribe>
+export type ClientMessageInput = {
+  [Type in ClientMessageType]: z.input<(typeof clientMessages)[Type]>
+}[ClientMessageType]
+export type ClientMessage = { [Type in ClientMessageType]: z.output<(typeof clientMessages)[Type]> }[ClientMessageType]
 
-export interface Welcome {
+/** The number of the request that this answers, if it had one. */
+interface Answer {
+  readonly request?: number
+}
+
+export interface Welcome extends Answer, ServiceInfo {
   readonly type: 'welcome'
+  /** The version that both sides speak from now on. */
   readonly protocol: number
-  /** Of the server program. */
-  readonly version: string
-  /** Names the model that is served; another model has another name. */
-  readonly generation: string
-  readonly model: { readonly kind: string; readonly factors: number; readonly users: number; readonly items: number }
-  readonly limits: Limits
 }
 
-export interface Recommendation {
-  readonly item: Id
-  /** The model's preference; comparable within one list only. 0 throughout a list by `popularity`. */
-  readonly score: number
+export interface Subscribed extends Answer {
+  readonly type: 'subscribed'
+  readonly subscription: number
 }
 
-/** What is recommended, best first. */
-export interface Recommendations {
-  readonly generation: string
-  /** `taste` is the model's answer; `popularity`, the items most users have, is for who has neither history nor events. */
-  readonly basis: 'taste' | 'popularity'
-  /** Id of the user's newest event that the list takes into account, where there is one. */
-  readonly after?: string
-  readonly items: readonly Recommendation[]
-}
-
-export interface List extends Recommendations {
+/** A list of a subscription; of `basis`, `after` and `user` only where the query is of the kind `user`. */
+export interface List extends SimilarItems, Partial<Pick<Recommendations, 'basis' | 'after'>> {
   readonly type: 'list'
   readonly subscription: number
-  readonly user: string
+  readonly user?: string
   /** Counts the subscription's lists from 1. Lists that a slow reader was spared are counted too. */
   readonly sequence: number
 }
 
 /** The event is on disk. */
-export interface Ack {
+export interface Ack extends Answer {
   readonly type: 'ack'
   readonly id: string
+  readonly user: string
   /** It already was: nothing was counted twice. */
   readonly duplicate?: true
 }
 
-export interface Unsubscribed {
+export interface Unsubscribed extends Answer {
   readonly type: 'unsubscribed'
   readonly subscription: number
 }
 
-export interface Pong {
-  readonly type: 'pong'
-  readonly id?: number
+/** What a `call` gave. */
+export interface CallResult extends Answer {
+  readonly type: 'result'
+  readonly method: string
+  readonly result: unknown
 }
 
-export interface Failure {
+export interface Pong extends Answer {
+  readonly type: 'pong'
+}
+
+/** Another model is served from now on: new lists of all subscriptions follow. */
+export interface GenerationChanged {
+  readonly type: 'generation'
+  readonly generation: string
+  readonly model: ModelInfo
+}
+
+export interface Failure extends Answer, WireError {
   readonly type: 'error'
-  readonly code: ErrorCode
-  readonly message: string
   /** Of the event that failed. */
   readonly id?: string
   /** Of the subscription that failed. */
   readonly subscription?: number
 }
 
-export type ServerMessage = Welcome | List | Ack | Unsubscribed | Pong | Failure
+export type ServerMessage =
+  | Welcome
+  | Subscribed
+  | List
+  | Ack
+  | Unsubscribed
+  | CallResult
+  | Pong
+  | GenerationChanged
+  | Failure

@@ -3,7 +3,7 @@
  * msgpackr sees is one whole value of plain types, within the limits. Format: https://github.com/msgpack/msgpack/blob/master/spec.md
  */
 import { Packr, Unpackr } from 'msgpackr'
-import { WireError } from './errors.ts'
+import { ServiceError } from './errors.ts'
 import { limits } from './limits.ts'
 
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' })
@@ -17,14 +17,14 @@ export function encodeMsgpack(value: unknown): Uint8Array {
 /**
  * The value that `bytes` spell. Whole numbers written in 8 bytes come as bigint.
  *
- * @throws {WireError} `too_large`, `too_deep`, `bad_msgpack`.
+ * @throws {ServiceError} `too_large`, `too_deep`, `bad_msgpack`.
  */
 export function decodeMsgpack(bytes: Uint8Array): unknown {
   measure(bytes)
   try {
     return unpackr.unpack(bytes)
   } catch (error) {
-    throw new WireError('bad_msgpack', `expected MessagePack: ${(error as Error).message}`)
+    throw new ServiceError('bad_msgpack', `expected MessagePack: ${(error as Error).message}`)
   }
 }
 
@@ -59,7 +59,7 @@ function measure(bytes: Uint8Array): void {
   const open = (count: number, isMap: boolean): void => {
     left.push(isMap ? 2 * count : count)
     keyed.push(isMap)
-    if (left.length - 1 > limits.depth) throw new WireError('too_deep', `expected at most ${limits.depth} levels`)
+    if (left.length - 1 > limits.depth) throw new ServiceError('too_deep', `expected at most ${limits.depth} levels`)
   }
 
   while (left.length > 0) {
@@ -72,10 +72,10 @@ function measure(bytes: Uint8Array): void {
     const isKey = keyed[top] && left[top] % 2 === 0
     left[top]--
     if (++values > limits.values)
-      throw new WireError('too_large', `expected at most ${limits.values} values in a message`)
+      throw new ServiceError('too_large', `expected at most ${limits.values} values in a message`)
     const first = length(1)
     const isString = (first >= 0xa0 && first <= 0xbf) || (first >= 0xd9 && first <= 0xdb)
-    if (isKey && !isString) throw new WireError('bad_msgpack', 'expected only strings as keys of a map')
+    if (isKey && !isString) throw new ServiceError('bad_msgpack', 'expected only strings as keys of a map')
 
     if (first <= 0x7f || first >= 0xe0) continue
     if (first <= 0x8f) open(first & 0x0f, true)
@@ -85,13 +85,13 @@ function measure(bytes: Uint8Array): void {
     else if (first >= 0xc4 && first <= 0xc6) skip(length(first === 0xc4 ? 1 : first === 0xc5 ? 2 : 4))
     else if (first >= 0xd9 && first <= 0xdb) skip(length(first === 0xd9 ? 1 : first === 0xda ? 2 : 4))
     else if (first >= 0xdc) open(length(first % 2 === 0 ? 2 : 4), first >= 0xde)
-    else throw new WireError('bad_msgpack', `expected plain types, got the type byte 0x${first.toString(16)}`)
+    else throw new ServiceError('bad_msgpack', `expected plain types, got the type byte 0x${first.toString(16)}`)
   }
   if (at < bytes.length) {
-    throw new WireError('bad_msgpack', `expected one value in a frame, got ${bytes.length - at} bytes after it`)
+    throw new ServiceError('bad_msgpack', `expected one value in a frame, got ${bytes.length - at} bytes after it`)
   }
 }
 
-function truncated(): WireError {
-  return new WireError('bad_msgpack', 'expected a whole value, but the bytes end within it')
+function truncated(): ServiceError {
+  return new ServiceError('bad_msgpack', 'expected a whole value, but the bytes end within it')
 }

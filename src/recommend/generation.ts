@@ -1,47 +1,48 @@
-import { Model } from '../models/model.ts'
-import { jobs, Pool } from '../parallel/pool.ts'
-import { TopKIndex } from '../search/topk.ts'
-import type { RankData } from './opened.ts'
-import type { SimilarArgs, SimilarItems } from './similar.ts'
+import type { Artifact } from '../models/artifact.ts'
+import { ModelPool } from '../models/model-pool.ts'
 
-const opened = jobs('./opened', import.meta.url)
-const likeness = jobs('./similar', import.meta.url)
-
-/** One published model, ready to answer: its files mapped, its index built, workers of its own warm. */
+/**
+ * One published model: its files mapped, its index built, workers of its own that have it open. Who uses it says so, and
+ * a retired generation is closed when its last use has ended.
+ */
 export class Generation {
+  /** Names the model: another model has another name. */
   readonly name: string
-  readonly model: Model
-  readonly pool: Pool
+  readonly models: ModelPool
+  #uses = 0
+  #whenUnused: (() => void) | undefined
 
   /** @throws Error naming the file that is missing or altered. */
   static async open(directory: string, threads: number | undefined): Promise<Generation> {
-    const model = Model.open(directory)
-    const data: RankData = { directory, index: TopKIndex.build(model.itemFactors, model.rank).shared }
-    const pool = new Pool({ data, ...(threads !== undefined && { threads }) })
+    return new Generation(await ModelPool.open(directory, { threads }))
+  }
+
+  private constructor(models: ModelPool) {
+    this.name = models.artifact.checksum
+    this.models = models
+  }
+
+  get artifact(): Artifact {
+    return this.models.artifact
+  }
+
+  /** Keeps the generation open until what `work` promises is settled. */
+  async use<Result>(work: (models: ModelPool) => Promise<Result>): Promise<Result> {
+    this.#uses++
     try {
-      // Each worker opens the model with its first job: better now than when somebody waits.
-      await pool.phase(opened, 'warm', {})
-      return new Generation(model, pool)
-    } catch (error) {
-      await pool.close()
-      throw error
+      return await work(this.models)
+    } finally {
+      if (--this.#uses === 0) this.#whenUnused?.()
     }
   }
 
-  private constructor(model: Model, pool: Pool) {
-    this.name = model.checksum
-    this.model = model
-    this.pool = pool
-  }
-
-  /** The `limit` items most like `item`, best first, by the cosine of their factors; not the item itself. */
-  similar(item: number, limit: number): Promise<SimilarItems> {
-    const args: SimilarArgs = { item, limit }
-    return this.pool.run(likeness, 'similar', args)
-  }
-
-  async close(): Promise<void> {
-    await this.pool.close()
-    this.model.close()
+  /** Closes it once nobody uses it. */
+  async retire(): Promise<void> {
+    if (this.#uses > 0) {
+      await new Promise<void>(resolve => {
+        this.#whenUnused = resolve
+      })
+    }
+    await this.models.close()
   }
 }

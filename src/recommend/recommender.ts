@@ -1,183 +1,344 @@
-import type { Journal, Outcome } from '../events/journal.ts'
-import type { Model } from '../models/model.ts'
-import { WireError } from '../protocol/errors.ts'
-import type { Event, Filters, Recommendations } from '../protocol/messages.ts'
-import type { Engine } from './micro-batches.ts'
-import { type Answer, Watch, type Wish } from './subscription.ts'
-import { People } from './user-cache.ts'
-import type { Person } from './user-state.ts'
+import type { UserEvent } from '../events/event.ts'
+import { Journal, type JournalOptions, type Outcome } from '../events/journal.ts'
+import type { ItemList } from '../models/algorithm.ts'
+import type { Id } from '../storage/ids.ts'
+import { RecommendError } from './errors.ts'
+import { Generation } from './generation.ts'
+import { MicroBatches } from './micro-batches.ts'
+import { UserCache } from './user-cache.ts'
+import type { UserState } from './user-state.ts'
+import { type ListFilters, type UserRanking, UserSubscription } from './user-subscription.ts'
 
-export interface FeedParts {
-  readonly generation: string
-  readonly model: Pick<Model, 'users' | 'items'>
-  readonly engine: Engine
-  readonly journal: Journal
-  /** Hears how long it took, in ms, from a change to the list that shows it. */
+export interface RecommenderOptions extends JournalOptions {
+  /** Directory of the model. */
+  readonly model: string
+  /** Directory of the events; made if there is none. Without it no events are taken. */
+  readonly state?: string | undefined
+  /** Workers that rank. Default: as many threads as the machine runs at once. */
+  readonly threads?: number | undefined
+  /** Called after each batch: queries, and ms that it took. */
+  readonly onBatch?: (queries: number, took: number) => void
+  /** Called with ms from a change to the list that shows it. */
   readonly onList?: (took: number) => void
 }
 
 /** What a list is wanted for. */
-export interface Wanted {
+export interface UserQuery extends ListFilters {
+  /** Known to the model or new. */
   readonly user: string
+}
+
+export interface SimilarQuery {
+  readonly item: string
   readonly limit: number
-  readonly filters: Filters
+}
+
+/** Items best first, by id; integers beyond ±2^53 are strings. */
+export interface RecommendedList {
+  /** Names this list: events that follow from it can say so. */
+  readonly list: string
+  /** Name of the model that made it. */
+  readonly generation: string
+  readonly items: readonly { readonly item: string | number; readonly score: number }[]
+}
+
+export interface UserList extends RecommendedList {
+  readonly basis: 'model' | 'popularity'
+  /** Id of the user's newest event that it takes into account, where there is one. */
+  readonly after?: string
 }
 
 /** Events that may wait for the disk. */
 const mostPending = 100_000
 
 /**
- * Events in, lists out: each event goes to the journal and, at the same time, into the lists of who watches its user; a
- * list leaves only when the events it rests on are on disk.
+ * From histories to lists, live: events in, lists out, under one published generation that can be swapped. An event goes
+ * to the journal and, at the same time, into the lists of its user's subscriptions; a list is given out only when the
+ * events that it rests on are on disk.
  */
-export class Feed {
-  readonly #parts: FeedParts
-  readonly #people: People
-  /** Lists that wait for the disk; the newest of each watch. */
-  readonly #parked = new Map<Watch, Answer>()
-  readonly #deliver = new WeakMap<Watch, (list: Recommendations) => void>()
+export class Recommender {
+  readonly #options: RecommenderOptions
+  readonly #journal: Journal | undefined
+  readonly #users = new UserCache()
+  readonly #similar = new Set<SimilarSubscription>()
+  readonly #batches: MicroBatches
+  readonly #onGeneration = new Set<(generation: Generation) => void>()
+  /** Rankings whose events are not on disk yet; the newest of each subscription. */
+  readonly #held = new Map<UserSubscription, () => void>()
+  readonly #listPrefix = Math.random().toString(36).slice(2, 8)
+  #lists = 0
+  #generation: Generation
+  #swapping: Promise<unknown> = Promise.resolve()
 
-  constructor(parts: FeedParts) {
-    this.#parts = parts
-    this.#people = new People(user => parts.model.users.indexOf(user))
-    parts.journal.onSettled(() => this.#release())
+  /**
+   * Opens the model and the state.
+   *
+   * @throws Error when the model is missing or altered, or the state is in use.
+   */
+  static async open(options: RecommenderOptions): Promise<Recommender> {
+    const journal = options.state === undefined ? undefined : await Journal.open(options.state, options)
+    try {
+      return new Recommender(options, await Generation.open(options.model, options.threads), journal)
+    } catch (error) {
+      await journal?.close()
+      throw error
+    }
+  }
+
+  private constructor(options: RecommenderOptions, generation: Generation, journal: Journal | undefined) {
+    this.#options = options
+    this.#generation = generation
+    this.#journal = journal
+    this.#batches = new MicroBatches(() => this.#generation, { onBatch: options.onBatch })
+    journal?.onSettled(() => {
+      for (const release of [...this.#held.values()]) release()
+    })
+  }
+
+  /** What is served now. */
+  get generation(): Generation {
+    return this.#generation
   }
 
   /** Users whose events are in memory. */
-  get people(): number {
-    return this.#people.size
+  get cachedUsers(): number {
+    return this.#users.size
+  }
+
+  /** Lists that wait for a worker. */
+  get waitingQueries(): number {
+    return this.#batches.waiting
+  }
+
+  /** Events that wait for the disk. */
+  get pendingEvents(): number {
+    return this.#journal?.pending ?? 0
+  }
+
+  /** Why events cannot be made durable now, if they cannot. */
+  get storageFailure(): string | undefined {
+    return this.#journal?.failure
   }
 
   /**
-   * Records `event`, and tells what became of it once that is known.
+   * Records `event`: calls `settle` once it is known what became of it, `stored` after an fsync.
    *
-   * @throws {WireError} `unknown_item`, `overloaded`; then it is not recorded.
+   * @throws {RecommendError} `unknown_item`, `overloaded`, `storage_failed` where there is no state; then it is not recorded.
    */
-  record(event: Event, settle: (outcome: Outcome) => void): void {
-    const item = this.#parts.model.items.indexOf(event.item)
-    if (item < 0) throw new WireError('unknown_item', `the model has no item ${JSON.stringify(event.item)}`)
-    if (this.#parts.journal.pending >= mostPending) {
-      throw new WireError('overloaded', `${mostPending} events wait for the disk: send again later`)
+  record(event: UserEvent, settle: (outcome: Outcome) => void): void {
+    const journal = this.#journal
+    if (!journal) throw new RecommendError('storage_failed', 'there is no state to record events in: open it with one')
+    if (event.item !== undefined && this.#generation.artifact.items.indexOf(event.item) < 0) {
+      throw new RecommendError('unknown_item', `the model has no item ${JSON.stringify(event.item)}`)
     }
-    const ticket = this.#parts.journal.append(event, outcome => {
-      if (outcome !== 'stored') this.#retract(event.user, ticket)
+    if (journal.pending >= mostPending) {
+      throw new RecommendError('overloaded', `${mostPending} events wait for the disk: send it again later`)
+    }
+    const sequence = journal.append(event, outcome => {
+      if (outcome !== 'stored') {
+        const state = this.#users.find(event.user)
+        if (state?.remove(sequence)) refresh(state)
+      }
       settle(outcome)
     })
-    const person = this.#people.find(event.user)
-    if (!person) return
-    person.add({ item, weight: event.weight, id: event.id, ticket })
-    if (person.known) touch(person)
-    else this.#read(person)
+    const state = this.#users.find(event.user)
+    if (!state) return
+    state.add(event, sequence)
+    state.trim(this.#options.historyLimit ?? 5000)
+    refresh(state)
   }
 
-  /** Calls `deliver` with the list that is `wanted`, now and whenever it may have changed, until the watch is closed. */
-  watch(wanted: Wanted, deliver: (list: Recommendations) => void, failed: (error: Error) => void): Watch {
-    const person = this.#people.call(wanted.user)
-    const watch = new Watch(
-      person,
-      this.#wish(wanted),
-      asking => this.#parts.engine.ask(asking),
-      (answering, answer) => this.#arrive(answering, answer),
-      failed,
-    )
-    person.watches.add(watch)
-    this.#deliver.set(watch, deliver)
-    if (person.known) watch.touch()
-    else this.#read(person)
-    return watch
+  /** Calls `onList` with the list for a user, now and whenever it may have changed, until the subscription is closed. */
+  subscribe(query: UserQuery, onList: (list: UserList) => void, onError: (error: Error) => void): UserSubscription {
+    const subscription = new UserSubscription(this.#users.get(query.user), query, {
+      enqueue: pending => this.#batches.push(pending),
+      onRanking: (_, ranking) => this.#deliver(subscription, ranking, onList),
+      onError,
+    })
+    this.#refreshLoaded(subscription.state)
+    return subscription
   }
 
-  /** The list that is `wanted`, once. */
-  once(wanted: Wanted): Promise<Recommendations> {
+  /** Calls `onList` with the items most similar to one, now and whenever another model is served. */
+  subscribeSimilar(
+    query: SimilarQuery,
+    onList: (list: RecommendedList) => void,
+    onError: (error: Error) => void,
+  ): { close(): void } {
+    const subscription: SimilarSubscription = {
+      refresh: () => {
+        this.similar(query).then(
+          list => {
+            if (this.#similar.has(subscription) && list.generation === this.#generation.name) onList(list)
+          },
+          error => {
+            if (this.#similar.has(subscription)) onError(error)
+          },
+        )
+      },
+      close: () => this.#similar.delete(subscription),
+    }
+    this.#similar.add(subscription)
+    subscription.refresh()
+    return subscription
+  }
+
+  /**
+   * The list for a user, once.
+   *
+   * @throws the signal's reason when it is aborted before; the query is then not ranked any more.
+   */
+  recommend(query: UserQuery, signal?: AbortSignal): Promise<UserList> {
     return new Promise((resolve, reject) => {
-      const watch = this.watch(
-        wanted,
-        list => {
-          watch.close()
-          resolve(list)
-        },
-        error => {
-          watch.close()
-          reject(error)
-        },
-      )
+      signal?.throwIfAborted()
+      const end = <Value>(settle: (value: Value) => void) => {
+        return (value: Value) => {
+          subscription.close()
+          signal?.removeEventListener('abort', onAbort)
+          settle(value)
+        }
+      }
+      const onAbort = () => end(reject)(signal?.reason)
+      const subscription = this.subscribe(query, end(resolve), end(reject))
+      signal?.addEventListener('abort', onAbort)
+    })
+  }
+
+  /** The list for each of `users`, once; they are ranked together. */
+  recommendBatch(users: readonly string[], filters: ListFilters, signal?: AbortSignal): Promise<UserList[]> {
+    return Promise.all(users.map(user => this.recommend({ ...filters, user }, signal)))
+  }
+
+  /**
+   * The items most similar to one, without itself.
+   *
+   * @throws {RecommendError} `unknown_item`; UnsupportedError when the model cannot tell.
+   */
+  similar({ item, limit }: SimilarQuery, signal?: AbortSignal): Promise<RecommendedList> {
+    const generation = this.#generation
+    return generation.use(async models => {
+      const row = models.artifact.items.indexOf(item)
+      if (row < 0) throw new RecommendError('unknown_item', `the model has no item ${JSON.stringify(item)}`)
+      const [list] = await models.similar([{ item: row, limit }], signal)
+      return this.#listOf(list!, generation)
     })
   }
 
   /** Whether the model or the journal knows `user`. */
   async knows(user: string): Promise<boolean> {
-    if (this.#parts.model.users.indexOf(user) >= 0) return true
-    return (await this.#parts.journal.recent(user)).after !== undefined
+    if (this.#generation.artifact.users.indexOf(user) >= 0) return true
+    const state = this.#users.get(user)
+    if (!state.isLoaded) await this.#load(state)
+    return state.hasEvents
   }
 
-  /** Begins to read what the journal knows of `person`, and then asks for the lists of who watches. */
-  async #read(person: Person): Promise<void> {
-    if (person.reading) return
-    person.reading = true
-    try {
-      const recent = await this.#parts.journal.recent(person.user)
-      person.learn(recent, item => this.#parts.model.items.indexOf(item))
-    } catch (error) {
-      for (const watch of person.watches) watch.fail(error as Error)
-    } finally {
-      person.reading = false
-    }
-    touch(person)
-  }
-
-  #retract(user: string, ticket: number): void {
-    const person = this.#people.find(user)
-    if (person?.retract(ticket)) this.#read(person)
-  }
-
-  #arrive(watch: Watch, answer: Answer): void {
-    if (answer.epoch !== watch.person.epoch) return
-    if (answer.ticket > this.#parts.journal.settled) this.#parked.set(watch, answer)
-    else this.#send(watch, answer)
-  }
-
-  /** Lets the lists go whose events are on disk now. */
-  #release(): void {
-    for (const [watch, answer] of this.#parked) {
-      if (answer.ticket > this.#parts.journal.settled) continue
-      this.#parked.delete(watch)
-      if (!watch.closed && answer.epoch === watch.person.epoch) this.#send(watch, answer)
-    }
-  }
-
-  #send(watch: Watch, { ranking, after, since }: Answer): void {
-    this.#parked.delete(watch)
-    const { items, scores, basis } = ranking
-    this.#parts.onList?.(performance.now() - since)
-    this.#deliver.get(watch)?.({
-      generation: this.#parts.generation,
-      basis,
-      ...(after !== undefined && { after }),
-      items: Array.from(items, (index, i) => ({ item: written(this.#parts.model.items.at(index)), score: scores[i] })),
+  /**
+   * Opens the model at `directory` beside the one that is served, checks and warms it, and replaces that in one step:
+   * later batches are ranked by the new one, subscribers get new lists, and the old one is closed when its last query has
+   * ended. One swap at a time.
+   *
+   * @throws {RecommendError} `bad_model` when it cannot be opened; the old one goes on being served.
+   */
+  swap(directory: string): Promise<Generation> {
+    const swapped = this.#swapping.then(async () => {
+      const next = await Generation.open(directory, this.#options.threads).catch(error => {
+        throw new RecommendError('bad_model', (error as Error).message, error)
+      })
+      const old = this.#generation
+      this.#generation = next
+      for (const listener of this.#onGeneration) listener(next)
+      for (const state of this.#users) refresh(state)
+      for (const subscription of this.#similar) subscription.refresh()
+      this.#retired = old.retire()
+      return next
     })
+    this.#swapping = swapped.then(
+      () => this.#retired,
+      () => undefined,
+    )
+    return swapped
   }
 
-  /** Filters in indices. Ids that the model does not know can neither come nor be kept out. */
-  #wish({ limit, filters }: Wanted): Wish {
-    const indices = (ids: readonly string[]): Uint32Array =>
-      Uint32Array.from(new Set(ids.map(id => this.#parts.model.items.indexOf(id)).filter(index => index >= 0))).sort()
+  /** Of the last generation that was replaced: fulfilled when it is closed. */
+  #retired: Promise<void> = Promise.resolve()
+
+  /** Calls `listener` with each generation that takes the place of another; gives what ends that. */
+  onGeneration(listener: (generation: Generation) => void): () => void {
+    this.#onGeneration.add(listener)
+    return () => this.#onGeneration.delete(listener)
+  }
+
+  /** Waits until all events have their outcome and no query is left. */
+  async drained(): Promise<void> {
+    await this.#journal?.flushed()
+    await this.#batches.drained()
+  }
+
+  /** Makes durable what was recorded, and releases model and state. */
+  async close(): Promise<void> {
+    await this.#swapping
+    await this.#journal?.close()
+    await this.#generation.retire()
+  }
+
+  /** Refreshes the lists of a user, who is loaded first if need be. */
+  #refreshLoaded(state: UserState): void {
+    if (state.isLoaded) refresh(state)
+    else void this.#load(state)
+  }
+
+  /** Reads what the journal knows of a user, and has the lists made. */
+  async #load(state: UserState): Promise<void> {
+    if (state.isLoading) return
+    state.isLoading = true
+    try {
+      state.load((await this.#journal?.recent(state.user)) ?? { events: [], isCut: false, asOf: 0 })
+    } catch (error) {
+      for (const subscription of [...state.subscriptions]) subscription.fail(error as Error)
+    } finally {
+      state.isLoading = false
+    }
+    refresh(state)
+  }
+
+  #deliver(subscription: UserSubscription, answer: UserRanking, onList: (list: UserList) => void): void {
+    const { ranking, generation, version, sequence, after, changedAt } = answer
+    const release = () => {
+      // A list that rests on an event that does not count, or on a model that is not served any more: another follows.
+      const isOutdated = version !== subscription.state.version || generation !== this.#generation
+      if (!isOutdated && sequence > (this.#journal?.settled ?? 0)) {
+        this.#held.set(subscription, release)
+        return
+      }
+      this.#held.delete(subscription)
+      if (isOutdated || subscription.isClosed) return
+      this.#options.onList?.(performance.now() - changedAt)
+      const list = { ...this.#listOf(ranking, generation), basis: ranking.basis }
+      onList(after === undefined ? list : { ...list, after })
+    }
+    release()
+  }
+
+  #listOf({ items, scores }: ItemList, { name, artifact }: Generation): RecommendedList {
     return {
-      limit,
-      seen: filters.seen,
-      exclude: indices(filters.exclude),
-      only: filters.only && indices(filters.only),
+      list: `${this.#listPrefix}-${(++this.#lists).toString(36)}`,
+      generation: name,
+      items: Array.from(items, (row, at) => ({ item: plainId(artifact.items.at(row)), score: scores[at]! })),
     }
   }
 }
 
-function touch(person: Person): void {
-  if (!person.known) return
-  for (const watch of person.watches) watch.touch()
+interface SimilarSubscription {
+  refresh(): void
+  close(): void
 }
 
-/** An id as it goes over the wire: whole numbers that not every reader could hold exactly go as strings. */
-export function written(id: string | number | bigint): string | number {
-  if (typeof id !== 'bigint') return id
-  const number = Number(id)
-  return Number.isSafeInteger(number) ? number : String(id)
+function refresh(state: UserState): void {
+  if (!state.isLoaded) return
+  for (const subscription of state.subscriptions) subscription.refresh()
+}
+
+/** An id as anything can carry it: whole numbers that not every reader could hold exactly become strings. */
+export function plainId(id: Id): string | number {
+  return typeof id === 'bigint' ? String(id) : id
 }

@@ -1,49 +1,49 @@
-import { Person } from './user-state.ts'
+import { UserState } from './user-state.ts'
 
 /**
- * The people in memory: all who are watched, and of the others the last to have been active.
- *
- * With millions of users, who is not here costs nothing; who comes is read from the journal by an index.
+ * The users in memory: all who have subscriptions, and of the others those that were used last. With millions of users,
+ * who is not here costs nothing; who comes is read from the journal by an index.
  */
-export class People {
-  readonly #people = new Map<string, Person>()
-  readonly #indexOf: (user: string) => number
-  readonly #idle: number
+export class UserCache {
+  /** In order of last use. */
+  readonly #states = new Map<string, UserState>()
+  readonly #mostIdle: number
 
-  /** `idle`: how many are kept whom nobody watches. */
-  constructor(indexOf: (user: string) => number, idle = 10_000) {
-    this.#indexOf = indexOf
-    this.#idle = idle
+  /** `mostIdle`: how many are kept who have no subscriptions. */
+  constructor(mostIdle = 10_000) {
+    this.#mostIdle = mostIdle
   }
 
   get size(): number {
-    return this.#people.size
+    return this.#states.size
   }
 
-  /** Who is here already. */
-  find(user: string): Person | undefined {
-    return this.#people.get(user)
+  [Symbol.iterator](): IterableIterator<UserState> {
+    return this.#states.values()
   }
 
-  /** Who is here, or comes now and knows nothing of the past yet. */
-  call(user: string): Person {
-    let person = this.#people.get(user)
-    if (person) this.#people.delete(user)
-    else person = new Person(user, this.#indexOf(user))
-    // The map is in order of last use, so that the first unwatched is the longest unused.
-    this.#people.set(user, person)
-    this.#forget()
-    return person
+  /** The state of `user`, if it is in memory. */
+  find(user: string): UserState | undefined {
+    return this.#states.get(user)
   }
 
-  #forget(): void {
-    if (this.#people.size <= this.#idle) return
-    // Looks at a few a call: enough to keep pace with who comes, and never a walk over all who are watched.
+  /** The state of `user`; a new one has yet to be loaded. */
+  get(user: string): UserState {
+    const state = this.#states.get(user) ?? new UserState(user)
+    this.#states.delete(user)
+    this.#states.set(user, state)
+    this.#evict()
+    return state
+  }
+
+  #evict(): void {
+    if (this.#states.size <= this.#mostIdle) return
+    // Looks at a few with each call: enough to keep pace with who comes, and never a walk over all subscribed users.
     let looks = 8
-    for (const [user, person] of this.#people) {
+    for (const [user, state] of this.#states) {
       if (looks-- === 0) return
-      this.#people.delete(user)
-      if (person.watches.size > 0) this.#people.set(user, person)
+      this.#states.delete(user)
+      if (state.subscriptions.size > 0) this.#states.set(user, state)
     }
   }
 }

@@ -1,87 +1,124 @@
-import type { Ticket } from '../events/journal.ts'
-import type { RecentEvents } from '../events/store.ts'
-import type { Watch } from './subscription.ts'
+import type { UserEvent } from '../events/event.ts'
+import type { ReadEvents, Sequence } from '../events/journal.ts'
+import { noEvents, type UserEvents } from '../models/algorithm.ts'
+import type { Generation } from './generation.ts'
+import type { UserSubscription } from './user-subscription.ts'
 
-/** An event in indices of the model. */
-interface Deed {
-  readonly item: number
-  readonly weight: number
-  readonly id: string
-  readonly ticket: Ticket
+/** An event, and the row of its item in the generation that it was last ranked by; -1 where that lacks the item. */
+interface KnownEvent {
+  readonly event: UserEvent
+  /** 0 for those that were read from the journal. */
+  readonly sequence: Sequence
+  row: number
 }
 
 /**
- * What one user did since the model was trained, kept in memory while someone watches or the user is active.
+ * What one user did since the model was trained, in order, kept in memory while the user has subscriptions or is active.
+ * Items stand in it by id; rows follow from the generation that ranks.
  *
- * Events count as soon as they arrive, before they are on disk: lists that rest on them wait for the disk. If one turns
- * out not to count (it was a duplicate, the disk failed), what is here is dropped and read again, under another `epoch`.
+ * Events count as soon as they arrive, before they are on disk: lists that rest on them wait for the disk. One that turns
+ * out not to count (a duplicate, or the disk failed) is removed, under another `version`.
  */
-export class Person {
+export class UserState {
   readonly user: string
-  /** Of the model; -1 if the user is new. */
-  readonly index: number
-  readonly watches = new Set<Watch>()
-  /** Whether the journal is being asked for what the user did. */
-  reading = false
-  /** Changes when what was known turned out to be wrong. */
-  epoch = 0
+  readonly subscriptions = new Set<UserSubscription>()
+  /** Whether the journal is being read. */
+  isLoading = false
+  /** Changes when an event that lists may rest on turned out not to count. */
+  version = 0
   /** Of the newest event that counts. */
-  ticket: Ticket = 0
-  /** Id of the newest event that counts. */
-  after: string | undefined
-  /** Weight by item; undefined while it is being read. */
-  #weights: Map<number, number> | undefined
-  /** The read took all events up to this one into account. */
-  #asOf: Ticket = 0
-  /** Events that came while their past was being read. */
-  #waiting: Deed[] = []
+  sequence: Sequence = 0
+  /** Undefined until it is loaded. */
+  #events: KnownEvent[] | undefined
+  /** Events that arrived while the journal was being read. */
+  #arrived: KnownEvent[] = []
+  #generation: Generation | undefined
+  /** What {@link recent} gave last, until something changes. */
+  #recent: UserEvents | undefined
 
-  constructor(user: string, index: number) {
+  constructor(user: string) {
     this.user = user
-    this.index = index
   }
 
-  get known(): boolean {
-    return this.#weights !== undefined
+  get isLoaded(): boolean {
+    return this.#events !== undefined
   }
 
-  /** Sorted nohow; each item once. */
-  get recent(): { indices: Uint32Array; weights: Float32Array } {
-    const weights = this.#weights ?? new Map<number, number>()
-    return { indices: Uint32Array.from(weights.keys()), weights: Float32Array.from(weights.values()) }
+  /** Whether any event is known. */
+  get hasEvents(): boolean {
+    return (this.#events?.length ?? 0) > 0
   }
 
-  /** Counts an event. */
-  add(deed: Deed): void {
-    if (!this.#weights) {
-      this.#waiting.push(deed)
+  /** Id of the newest event that counts. */
+  get newest(): string | undefined {
+    return this.#events?.at(-1)?.event.id
+  }
+
+  /** Takes what the journal knows. */
+  load({ events, asOf }: ReadEvents): void {
+    this.#events = events.map(event => ({ event, sequence: 0, row: -1 }))
+    this.#events.push(...this.#arrived.filter(({ sequence }) => sequence > asOf))
+    this.#arrived = []
+    this.sequence = this.#events.at(-1)?.sequence || asOf
+    this.#generation = undefined
+    this.#recent = undefined
+  }
+
+  /** Counts an event that arrived just now. */
+  add(event: UserEvent, sequence: Sequence): void {
+    const row = event.item === undefined ? -1 : (this.#generation?.artifact.items.indexOf(event.item) ?? -1)
+    const known: KnownEvent = { event, sequence, row }
+    if (!this.#events) {
+      this.#arrived.push(known)
       return
     }
-    this.#weights.set(deed.item, (this.#weights.get(deed.item) ?? 0) + deed.weight)
-    this.after = deed.id
-    this.ticket = deed.ticket
+    this.#events.push(known)
+    this.sequence = sequence
+    this.#recent = undefined
   }
 
-  /** Takes what the journal knows; items that the model does not know (`indexOf` gives -1) count for nothing. */
-  learn(recent: RecentEvents & { readonly asOf: Ticket }, indexOf: (item: string) => number): void {
-    const weights = new Map<number, number>()
-    recent.items.forEach((item, i) => {
-      const index = indexOf(item)
-      if (index >= 0) weights.set(index, recent.weights[i])
-    })
-    this.#weights = weights
-    this.after = recent.after
-    this.ticket = recent.asOf
-    this.#asOf = recent.asOf
-    for (const deed of this.#waiting.splice(0)) if (deed.ticket > recent.asOf) this.add(deed)
-  }
-
-  /** The event of this `ticket` does not count. Gives whether it had been counted here, so that all must be read again. */
-  retract(ticket: Ticket): boolean {
-    this.#waiting = this.#waiting.filter(deed => deed.ticket !== ticket)
-    if (!this.#weights || ticket <= this.#asOf) return false
-    this.#weights = undefined
-    this.epoch++
+  /** Removes the event of this number, which does not count. Gives whether lists may have rested on it. */
+  remove(sequence: Sequence): boolean {
+    this.#arrived = this.#arrived.filter(known => known.sequence !== sequence)
+    const at = this.#events?.findLastIndex(known => known.sequence === sequence) ?? -1
+    if (at < 0) return false
+    this.#events!.splice(at, 1)
+    this.#recent = undefined
+    this.version++
     return true
+  }
+
+  /** Keeps only the newest `limit` events. */
+  trim(limit: number): void {
+    if (this.#events && this.#events.length > 2 * limit) {
+      this.#events.splice(0, this.#events.length - limit)
+      this.#recent = undefined
+    }
+  }
+
+  /** The events that count, in rows of `generation`, oldest first. Those whose item it lacks are left out. */
+  recent(generation: Generation): UserEvents {
+    const events = this.#events ?? []
+    if (this.#generation !== generation) {
+      const { items } = generation.artifact
+      for (const known of events) known.row = known.event.item === undefined ? -1 : items.indexOf(known.event.item)
+      this.#generation = generation
+      this.#recent = undefined
+    }
+    this.#recent ??= inRows(events)
+    return this.#recent
+  }
+}
+
+function inRows(events: readonly KnownEvent[]): UserEvents {
+  if (events.length === 0) return noEvents
+  const undone = new Set(events.map(({ event }) => event.undo).filter(id => id !== undefined))
+  const counting = events.filter(({ event, row }) => row >= 0 && !undone.has(event.id))
+  // Events may arrive late; the sort is stable.
+  counting.sort((a, b) => a.event.time - b.event.time)
+  return {
+    items: Uint32Array.from(counting, ({ row }) => row),
+    weights: Float32Array.from(counting, ({ event }) => event.weight),
+    times: Float64Array.from(counting, ({ event }) => event.time),
   }
 }

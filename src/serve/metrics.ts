@@ -6,7 +6,7 @@ import type { ErrorCode } from '../protocol/errors.ts'
 export interface Levels {
   readonly connections: () => number
   readonly subscriptions: () => number
-  readonly people: () => number
+  readonly cachedUsers: () => number
   readonly waitingQueries: () => number
   readonly waitingEvents: () => number
 }
@@ -14,7 +14,7 @@ export interface Levels {
 const seconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 const sizes = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024]
 
-/** What a server tells Prometheus. Names: https://prometheus.io/docs/practices/naming/ */
+/** The figures of a server, for Prometheus. Names: https://prometheus.io/docs/practices/naming/ */
 export class Metrics {
   readonly #registry = new Registry()
   readonly #events = new Counter({
@@ -48,7 +48,7 @@ export class Metrics {
   watch(levels: Levels): void {
     this.#gauge('aurochs_connections', 'Open sockets.', levels.connections)
     this.#gauge('aurochs_subscriptions', 'Subscriptions of all sockets.', levels.subscriptions)
-    this.#gauge('aurochs_people', 'Users whose events are in memory.', levels.people)
+    this.#gauge('aurochs_cached_users', 'Users whose events are in memory.', levels.cachedUsers)
     this.#gauge('aurochs_waiting_queries', 'Lists that wait for a worker.', levels.waitingQueries)
     this.#gauge('aurochs_waiting_events', 'Events that wait for the disk.', levels.waitingEvents)
   }

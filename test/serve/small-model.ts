@@ -1,5 +1,6 @@
 import { join } from 'node:path'
-import { Model, saveModel } from '../../src/models/model.ts'
+import { alsTensors } from '../../src/models/als/model.ts'
+import { Artifact, saveArtifact } from '../../src/models/artifact.ts'
 import type { Csr } from '../../src/storage/csr.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 
@@ -8,8 +9,17 @@ const [unobservedWeight, alpha, regularization] = [0.1, 1.5, 0.05]
 
 /** The options of the small model, as training would have written them. */
 const options = {
-  ...{ factors: rank, epochs: 1, regularization, frequencyExponent: 0, unobservedWeight, alpha },
-  ...{ confidence: 'ials', solver: 'exact', steps: 2, startDeviation: 0.1, seed: 0 },
+  factors: rank,
+  epochs: 1,
+  regularization,
+  frequencyExponent: 0,
+  unobservedWeight,
+  alpha,
+  confidence: 'ials',
+  solver: 'exact',
+  steps: 2,
+  initialDeviation: 0.1,
+  seed: 0,
 }
 
 /**
@@ -34,11 +44,20 @@ export async function writeSmallModel(directory: string): Promise<string> {
     }
   }
   const model = join(directory, 'model')
-  await saveModel(model, {
-    ...{ kind: 'als', rank, spectrum, options, epochs: 1, loss: [0] },
-    users: { data: new Float32Array(userCount * rank), stride: rank },
-    items: { data: items, stride: rank },
+  await saveArtifact(model, {
+    algorithm: 'als',
+    options,
     dataset: Dataset.open(dataset),
+    trained: {
+      tensors: {
+        users: { data: new Float32Array(userCount * rank), shape: [userCount, rank] },
+        items: { data: items, shape: [itemCount, rank] },
+        spectrum: { data: spectrum, shape: [rank] },
+      },
+      epochs: 1,
+      complete: true,
+      loss: [0],
+    },
   })
   return model
 }
@@ -49,7 +68,8 @@ function histories(): Csr {
     user === 19 ? [] : [2 * user, 2 * user + 1, 2 * user + 2],
   )
   return {
-    ...{ rows: userCount, columns: itemCount },
+    rows: userCount,
+    columns: itemCount,
     indptr: BigUint64Array.from({ length: userCount + 1 }, (_, user) => BigInt(3 * Math.min(user, 19))),
     indices: Uint32Array.from(rows.flat()),
     weights: Float32Array.from(rows.flat(), (_, i) => (i % 3 === 0 ? 2 : 1)),
@@ -61,7 +81,8 @@ function histories(): Csr {
  * scored and sorted. `events` are items and weights on top of the history; user -1 is new.
  */
 export function expectedList(directory: string, user: number, events: [string, number][], limit: number): string[] {
-  const model = Model.open(directory)
+  const model = Artifact.open(directory)
+  const tensors = alsTensors(model)
   const weights = new Map<number, number>()
   if (user >= 0) {
     const { indptr, indices, weights: values } = model.history
@@ -71,10 +92,10 @@ export function expectedList(directory: string, user: number, events: [string, n
     const index = model.items.indexOf(item)
     weights.set(index, (weights.get(index) ?? 0) + weight)
   }
-  const factors = (item: number) => [...model.itemFactors.subarray(item * rank, (item + 1) * rank)]
+  const factors = (item: number) => [...tensors.items.subarray(item * rank, (item + 1) * rank)]
   const system = Array.from({ length: rank }, (_, row) =>
     Array.from({ length: rank + 1 }, (_, column) =>
-      row === column ? unobservedWeight * model.spectrum[row] + regularization : 0,
+      row === column ? unobservedWeight * tensors.spectrum[row] + regularization : 0,
     ),
   )
   for (const [item, weight] of weights) {
@@ -97,8 +118,9 @@ export function expectedList(directory: string, user: number, events: [string, n
 
 /** The items whose factors make the smallest angle with those of `item`, by looking at all of them. */
 export function expectedSimilar(directory: string, item: number, limit: number): { item: string; cosine: number }[] {
-  const model = Model.open(directory)
-  const factors = (at: number) => [...model.itemFactors.subarray(at * rank, (at + 1) * rank)]
+  const model = Artifact.open(directory)
+  const tensors = alsTensors(model)
+  const factors = (at: number) => [...tensors.items.subarray(at * rank, (at + 1) * rank)]
   const product = (a: number[], b: number[]) => a.reduce((sum, value, k) => sum + value * b[k], 0)
   const cosine = (a: number[], b: number[]) => product(a, b) / Math.sqrt(product(a, a) * product(b, b))
   const list = [...Array(itemCount).keys()]

@@ -1,25 +1,37 @@
 import type { HttpResponse } from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
-import { errorCodes, WireError } from '../../protocol/errors.ts'
+import { errorCodes, ServiceError, wireError } from '../../protocol/errors.ts'
 
 /** Answers an HTTP request at once: only within its handler. */
 export function refuse(response: HttpResponse, error: unknown): void {
   new Reply(response).refuse(error)
 }
 
-/** One HTTP answer, written whole and at most once, now or later; nothing is written to who has gone. */
+/** One HTTP answer, written whole and at most once, now or later; nothing is written to a client that has gone. */
 export class Reply {
   readonly #response: HttpResponse
   readonly #headers: readonly (readonly [string, string])[]
-  #over = false
+  readonly #abort = new AbortController()
+  #isOver = false
 
   /** Must be made within the request's handler. `headers` come with every answer. */
   constructor(response: HttpResponse, headers: readonly (readonly [string, string])[] = []) {
     this.#response = response
     this.#headers = headers
     response.onAborted(() => {
-      this.#over = true
+      this.#isOver = true
+      this.#abort.abort(new ServiceError('shutting_down', 'the connection is gone'))
     })
+  }
+
+  /** Whether it was answered, or the client has gone. */
+  get isOver(): boolean {
+    return this.#isOver
+  }
+
+  /** Aborted when the client has gone. */
+  get signal(): AbortSignal {
+    return this.#abort.signal
   }
 
   json(status: number, value: unknown): void {
@@ -28,32 +40,39 @@ export class Reply {
 
   /** Answers with the error's code and message; what is not for the client becomes `internal`. */
   refuse(error: unknown): void {
-    const { code, message } = error instanceof WireError ? error : new WireError('internal', 'a fault of the server')
-    this.json(errorCodes[code].status, { error: { code, message } })
+    const failure = wireError(error)
+    const { retryAfter } = failure
+    const headers = retryAfter === undefined ? [] : [['retry-after', `${Math.ceil(retryAfter / 1000)}`] as const]
+    const body = JSON.stringify({ error: failure })
+    this.send(errorCodes[failure.code].status, 'application/json', body, headers)
   }
 
-  send(status: number, type: string, body: string): void {
-    if (this.#over) return
-    this.#over = true
+  send(status: number, type: string, body: string, headers: readonly (readonly [string, string])[] = []): void {
+    if (this.#isOver) return
+    this.#isOver = true
     this.#response.cork(() => {
       this.#response.writeStatus(`${status} ${STATUS_CODES[status]}`)
-      for (const [name, value] of this.#headers) this.#response.writeHeader(name, value)
+      for (const [name, value] of [...this.#headers, ...headers]) this.#response.writeHeader(name, value)
       this.#response.writeHeader('content-type', type).end(body)
     })
   }
 
-  /** The request's body, at most `limit` bytes. */
+  /**
+   * The request's body.
+   *
+   * @throws {ServiceError} `too_large` when it has more than `limit` bytes.
+   */
   body(limit: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      let bytes = Buffer.alloc(0)
-      let tooLarge = false
+      const chunks: Buffer[] = []
+      let length = 0
       this.#response.onData((chunk, isLast) => {
-        // The chunk's memory is gone when this returns: concat copies it.
-        if (bytes.length + chunk.byteLength > limit) tooLarge = true
-        else bytes = Buffer.concat([bytes, Buffer.from(chunk)])
+        length += chunk.byteLength
+        // The chunk's memory is gone when this returns: it is copied.
+        if (length <= limit) chunks.push(Buffer.from(chunk.slice(0)))
         if (!isLast) return
-        if (tooLarge) reject(new WireError('too_large', `expected at most ${limit} bytes in a body`))
-        else resolve(bytes)
+        if (length > limit) reject(new ServiceError('too_large', `expected at most ${limit} bytes in a body`))
+        else resolve(Buffer.concat(chunks))
       })
     })
   }

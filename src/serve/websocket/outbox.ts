@@ -8,17 +8,17 @@ export type Sink = Pick<WebSocket<unknown>, 'send' | 'getBufferedAmount' | 'cork
 /** With this many bytes unread, lists are kept back: the reader is slow, and only the newest will be of use. */
 const slowAt = 64 * 1024
 /** With this many, nothing more can be kept for the reader. */
-const deafAt = 4 * 1024 * 1024
+const overflowAt = 4 * 1024 * 1024
 
 export interface OutboxListener {
   /** A list was replaced by a newer one before it could leave. */
   readonly onSkip: () => void
-  /** The reader has let so much lie that it must be given up. */
-  readonly onDeaf: () => void
+  /** So much is unread that the socket must be closed. */
+  readonly onOverflow: () => void
 }
 
 /**
- * What waits to be written to one socket. Messages of one turn leave in one write.
+ * What waits to be written to one socket. Messages of one turn of the event loop leave in one write.
  *
  * Messages put in with `push` always leave, in order. Of the lists of one subscription only the newest waits, and all of
  * them wait while the reader is slow; they are encoded when they leave.
@@ -44,14 +44,14 @@ export class Outbox {
   }
 
   /** Puts the newest list of `subscription` in place of one that still waits. */
-  offer(subscription: number, list: ServerMessage): void {
+  offerList(subscription: number, list: ServerMessage): void {
     if (this.#lists.delete(subscription)) this.#listener.onSkip()
     this.#lists.set(subscription, list)
     this.#schedule()
   }
 
   /** Drops the list of `subscription` that waits. */
-  forget(subscription: number): void {
+  dropList(subscription: number): void {
     this.#lists.delete(subscription)
   }
 
@@ -67,7 +67,7 @@ export class Outbox {
         this.#send(list)
       }
     })
-    if (this.#socket.getBufferedAmount() > deafAt) this.#listener.onDeaf()
+    if (this.#socket.getBufferedAmount() > overflowAt) this.#listener.onOverflow()
   }
 
   /** The socket must not be used any more. */

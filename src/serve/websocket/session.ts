@@ -1,60 +1,79 @@
 import type { WebSocket } from 'uWebSockets.js'
 import { type Codec, check } from '../../protocol/codec.ts'
-import { type ErrorCode, WireError } from '../../protocol/errors.ts'
+import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
-import { ClientMessage, protocolVersion, type Subscribe, type Welcome } from '../../protocol/messages.ts'
-import type { Feed } from '../../recommend/recommender.ts'
-import type { Watch } from '../../recommend/subscription.ts'
+import {
+  type ClientMessage,
+  type ClientMessageType,
+  clientMessages,
+  type GenerationChanged,
+  type List,
+  protocolVersions,
+  type ServerMessage,
+} from '../../protocol/messages.ts'
+import type { Query } from '../../protocol/values.ts'
+import type { Service } from '../service.ts'
 import { Outbox, type Sink } from './outbox.ts'
 
 /** What all sessions of a server share. */
-export interface House {
-  readonly feed: Feed
-  readonly welcome: Welcome
-  /** Whether the server is about to end, and takes no events any more. */
-  readonly closing: () => boolean
-  /** Why nothing can be recorded now, if so. */
-  readonly storageFailure: () => string | undefined
-  readonly onEvent: (outcome: 'stored' | 'duplicate' | 'failed') => void
+export interface SessionContext {
+  readonly service: Service
   readonly onError: (code: ErrorCode) => void
+  /** Called for each list that a slow reader was spared. */
   readonly onSkippedList: () => void
-  /** Hears of faults that are ours. */
+  /** Called with errors that are not a client's. */
   readonly onFault: (error: unknown) => void
 }
 
-/** In ms. */
-const helloWithin = 10_000
+/** In ms: until a socket must have sent `hello`. */
+const helloTimeout = 10_000
 
 /** The part of a socket that only a session needs. */
 type Closable = Pick<WebSocket<unknown>, 'end' | 'close'>
 
-/** One socket's side of the conversation. */
+/** What an answer refers to. */
+interface Reference {
+  readonly request?: number | undefined
+  readonly id?: string | undefined
+  readonly subscription?: number | undefined
+}
+
+type MessageOf<Type extends ClientMessageType> = Extract<ClientMessage, { type: Type }>
+
+interface OpenSubscription {
+  readonly query: Query
+  close(): void
+}
+
+/** The conversation with one socket. */
 export class Session {
   readonly #codec: Codec
-  readonly #house: House
-  readonly #watches = new Map<number, Watch>()
+  readonly #context: SessionContext
+  readonly #subscriptions = new Map<number, OpenSubscription>()
+  readonly #abort = new AbortController()
   #socket: Closable | undefined
   #outbox: Outbox | undefined
-  #greeted = false
+  #isGreeted = false
   #deadline: NodeJS.Timeout | undefined
+  #stopGenerations: (() => void) | undefined
 
-  constructor(codec: Codec, house: House) {
+  constructor(codec: Codec, context: SessionContext) {
     this.#codec = codec
-    this.#house = house
+    this.#context = context
   }
 
   get subscriptions(): number {
-    return this.#watches.size
+    return this.#subscriptions.size
   }
 
   open(socket: Sink & Closable): void {
     this.#socket = socket
     this.#outbox = new Outbox(socket, this.#codec, {
-      onSkip: this.#house.onSkippedList,
-      // Without a goodbye, which it would not read either. What it did not see acknowledged it can send again.
-      onDeaf: () => this.#socket?.close(),
+      onSkip: this.#context.onSkippedList,
+      // Without a closing frame, which it would not read either. What it did not see acknowledged it can send again.
+      onOverflow: () => this.#socket?.close(),
     })
-    this.#deadline = setTimeout(() => this.end(1008, 'no hello came'), helloWithin)
+    this.#deadline = setTimeout(() => this.end(1008, 'no hello came'), helloTimeout)
   }
 
   /** Takes one frame. `bytes` need to live only until this returns. */
@@ -62,9 +81,9 @@ export class Session {
     let value: unknown
     try {
       value = this.#decode(bytes, isBinary)
-      this.#handle(check(ClientMessage, value))
+      this.#handle(messageOf(value))
     } catch (error) {
-      this.#fail(error, mentioned(value))
+      this.#fail(error, referenceOf(value))
     }
   }
 
@@ -73,7 +92,7 @@ export class Session {
     this.#outbox?.flush()
   }
 
-  /** Says goodbye, after all that was to be said. Codes: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
+  /** Closes the socket, after all that was to be sent. Codes: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
   end(code: number, reason: string): void {
     this.#outbox?.flush()
     this.#socket?.end(code, reason)
@@ -82,128 +101,170 @@ export class Session {
   /** The socket is gone, and must not be touched any more. */
   closed(): void {
     clearTimeout(this.#deadline)
+    this.#abort.abort(new ServiceError('shutting_down', 'the connection is gone'))
+    this.#stopGenerations?.()
     this.#socket = undefined
     this.#outbox?.close()
     this.#outbox = undefined
-    for (const watch of this.#watches.values()) watch.close()
-    this.#watches.clear()
+    for (const subscription of this.#subscriptions.values()) subscription.close()
+    this.#subscriptions.clear()
   }
 
   #decode(bytes: Uint8Array, isBinary: boolean): unknown {
     if (bytes.length > limits.messageBytes) {
-      throw new WireError(
+      throw new ServiceError(
         'too_large',
         `expected at most ${limits.messageBytes} bytes in a message, got ${bytes.length}`,
       )
     }
     if (isBinary !== this.#codec.binary) {
       const [expected, got] = this.#codec.binary ? ['a binary', 'text'] : ['a text', 'a binary one']
-      throw new WireError('wrong_encoding', `${this.#codec.subprotocol} expects ${expected} frame, got ${got}`)
+      throw new ServiceError('wrong_encoding', `${this.#codec.subprotocol} expects ${expected} frame, got ${got}`)
     }
     return this.#codec.decode(bytes)
   }
 
   #handle(message: ClientMessage): void {
-    if (!this.#greeted && message.type !== 'hello') {
-      throw new WireError('hello_first', `expected hello as the first message, got ${message.type}`)
+    if (!this.#isGreeted && message.type !== 'hello') {
+      throw new ServiceError('hello_first', `expected hello as the first message, got ${message.type}`)
     }
     switch (message.type) {
       case 'hello':
-        this.#greet(message.protocol)
+        this.#greet(message)
         break
       case 'subscribe':
         this.#subscribe(message)
         break
       case 'unsubscribe':
-        this.#unsubscribe(message.subscription)
+        this.#unsubscribe(message)
         break
       case 'event':
         this.#record(message)
         break
+      case 'call':
+        void this.#call(message)
+        break
       case 'ping':
-        this.#outbox?.push({ type: 'pong', ...(message.id !== undefined && { id: message.id }) })
+        this.#send({ type: 'pong' }, message)
     }
   }
 
-  #greet(protocol: number): void {
-    if (protocol !== protocolVersion) {
-      throw new WireError('unsupported_protocol', `expected protocol ${protocolVersion}, got ${protocol}`)
+  #greet({ protocols, request }: MessageOf<'hello'>): void {
+    const protocol = protocolVersions.find(version => protocols.includes(version))
+    if (protocol === undefined) {
+      throw new ServiceError(
+        'unsupported_protocol',
+        `expected one of the versions ${protocolVersions.join(', ')}, got ${protocols.join(', ')}`,
+      )
     }
-    this.#greeted = true
     clearTimeout(this.#deadline)
-    this.#outbox?.push(this.#house.welcome)
-  }
-
-  #subscribe({ subscription, ...wanted }: Subscribe): void {
-    const former = this.#watches.get(subscription)
-    if (!former && this.#watches.size >= limits.subscriptions) {
-      throw new WireError('too_many_subscriptions', `expected at most ${limits.subscriptions} subscriptions`)
-    }
-    former?.close()
-    this.#outbox?.forget(subscription)
-    let sequence = 0
-    const watch = this.#house.feed.watch(
-      wanted,
-      list => {
-        sequence++
-        this.#outbox?.offer(subscription, { type: 'list', subscription, user: wanted.user, sequence, ...list })
-      },
-      error => this.#fail(error, { subscription }),
-    )
-    this.#watches.set(subscription, watch)
-  }
-
-  #unsubscribe(subscription: number): void {
-    const watch = this.#watches.get(subscription)
-    if (!watch) throw new WireError('not_subscribed', `this socket has no subscription ${subscription}`)
-    watch.close()
-    this.#watches.delete(subscription)
-    this.#outbox?.forget(subscription)
-    this.#outbox?.push({ type: 'unsubscribed', subscription })
-  }
-
-  #record({ type: _, user, ...event }: Extract<ClientMessage, { type: 'event' }>): void {
-    if (this.#house.closing()) throw new WireError('shutting_down', 'the server is about to end: send again elsewhere')
-    const { id } = event
-    this.#house.feed.record({ ...event, user: user ?? this.#onlyUser() }, outcome => {
-      this.#house.onEvent(outcome)
-      if (outcome === 'failed') {
-        const reason = this.#house.storageFailure() ?? 'the disk failed'
-        this.#fail(new WireError('storage_failed', `the event is not recorded: ${reason}`), { id })
-      } else {
-        this.#outbox?.push({ type: 'ack', id, ...(outcome === 'duplicate' && { duplicate: true }) })
-      }
+    this.#send({ type: 'welcome', protocol, ...this.#context.service.info }, { request })
+    if (this.#isGreeted) return
+    this.#isGreeted = true
+    this.#stopGenerations = this.#context.service.onGeneration((generation, model) => {
+      this.#outbox?.push({ type: 'generation', generation, model })
     })
   }
 
-  #onlyUser(): string {
-    let only: string | undefined
-    for (const { person } of this.#watches.values()) {
-      if (only !== undefined && only !== person.user) {
-        throw new WireError('user_required', 'expected a user in the event: the socket has subscriptions of several')
-      }
-      only = person.user
+  #subscribe({ subscription, query, request }: MessageOf<'subscribe'>): void {
+    const former = this.#subscriptions.get(subscription)
+    if (!former && this.#subscriptions.size >= limits.subscriptions) {
+      throw new ServiceError('too_many_subscriptions', `expected at most ${limits.subscriptions} subscriptions`)
     }
-    if (only === undefined) {
-      throw new WireError('user_required', 'expected a user in the event: the socket has no subscription')
-    }
-    return only
+    former?.close()
+    this.#outbox?.dropList(subscription)
+    this.#send({ type: 'subscribed', subscription }, { request })
+    let sequence = 0
+    const opened = this.#context.service.subscribe(
+      query,
+      list => {
+        sequence++
+        const about = query.kind === 'user' ? { user: query.user } : { item: query.item }
+        this.#outbox?.offerList(subscription, { type: 'list', subscription, sequence, ...about, ...list })
+      },
+      error => this.#fail(error, { subscription }),
+    )
+    this.#subscriptions.set(subscription, { query, close: () => opened.close() })
   }
 
-  #fail(error: unknown, about: { id?: string; subscription?: number }): void {
-    if (!(error instanceof WireError)) this.#house.onFault(error)
-    const { code, message } = error instanceof WireError ? error : new WireError('internal', 'a fault of the server')
-    this.#house.onError(code)
-    this.#outbox?.push({ type: 'error', code, message, ...about })
+  #unsubscribe({ subscription, request }: MessageOf<'unsubscribe'>): void {
+    const open = this.#subscriptions.get(subscription)
+    if (!open) throw new ServiceError('not_subscribed', `this socket has no subscription ${subscription}`)
+    open.close()
+    this.#subscriptions.delete(subscription)
+    this.#outbox?.dropList(subscription)
+    this.#send({ type: 'unsubscribed', subscription }, { request })
+  }
+
+  #record({ type: _, request, user = this.#onlyUser(), ...event }: MessageOf<'event'>): void {
+    const { id } = event
+    this.#context.service.record({ ...event, user }, result => {
+      if (result instanceof ServiceError) this.#fail(result, { id, request })
+      else if (result === 'duplicate') this.#send({ type: 'ack', id, user, duplicate: true }, { request })
+      else this.#send({ type: 'ack', id, user }, { request })
+    })
+  }
+
+  async #call({ method, params, request }: MessageOf<'call'>): Promise<void> {
+    try {
+      const { signal } = this.#abort
+      const result = await this.#context.service.call(method, params, { trusted: false, signal })
+      this.#send({ type: 'result', method, result }, { request })
+    } catch (error) {
+      this.#fail(error, { request })
+    }
+  }
+
+  /** The user of all subscriptions. */
+  #onlyUser(): string {
+    const users = new Set<string>()
+    for (const { query } of this.#subscriptions.values()) if (query.kind === 'user') users.add(query.user)
+    const [only] = users
+    if (only !== undefined && users.size === 1) return only
+    const has = only === undefined ? 'no subscription of a user' : 'subscriptions of several users'
+    throw new ServiceError('user_required', `expected a user in the event: the socket has ${has}`)
+  }
+
+  #send(message: Exclude<ServerMessage, GenerationChanged | List>, { request }: Reference): void {
+    this.#outbox?.push(request === undefined ? message : { ...message, request })
+  }
+
+  #fail(error: unknown, { request, id, subscription }: Reference): void {
+    if (!(error instanceof ServiceError)) this.#context.onFault(error)
+    const failure = wireError(error)
+    this.#context.onError(failure.code)
+    this.#outbox?.push({
+      type: 'error',
+      ...failure,
+      ...(request !== undefined && { request }),
+      ...(id !== undefined && { id }),
+      ...(subscription !== undefined && { subscription }),
+    })
   }
 }
 
-/** What a message that is refused names, so that its sender knows which one it was. */
-function mentioned(value: unknown): { id?: string; subscription?: number } {
-  if (typeof value !== 'object' || value === null) return {}
-  const { type, id, subscription } = value as Record<string, unknown>
-  return {
-    ...(type === 'event' && typeof id === 'string' && id.length <= limits.idLength && { id }),
-    ...(typeof subscription === 'number' && { subscription }),
+/** @throws {ServiceError} `unknown_type`, `bad_message` */
+function messageOf(value: unknown): ClientMessage {
+  const type = typeof value === 'object' && value !== null ? (value as { type?: unknown }).type : undefined
+  if (typeof type !== 'string') throw new ServiceError('bad_message', 'expected a map with a type')
+  if (!Object.hasOwn(clientMessages, type)) {
+    const known = Object.keys(clientMessages).join(', ')
+    throw new ServiceError('unknown_type', `expected a message of type ${known}, got ${type.slice(0, 40)}`)
   }
+  return check(clientMessages[type as ClientMessageType], value)
+}
+
+/** What a message that is refused names, so that its sender knows which one it was. */
+function referenceOf(value: unknown): Reference {
+  if (typeof value !== 'object' || value === null) return {}
+  const { type, request, id, subscription } = value as Record<string, unknown>
+  return {
+    request: isNumber(request) ? request : undefined,
+    id: type === 'event' && typeof id === 'string' && id.length <= limits.idLength ? id : undefined,
+    subscription: isNumber(subscription) ? subscription : undefined,
+  }
+}
+
+function isNumber(value: unknown): value is number {
+  return Number.isFinite(value)
 }

@@ -1,13 +1,17 @@
-/** The journal's own thread: SQLite blocks while the disk writes, and nobody else should. */
+/** The journal's own thread: SQLite blocks while the disk writes, and nothing else should wait for that. */
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
-import { lockDirectory } from './lock.ts'
-import { type EventColumns, EventStore, type RecentEvents } from './store.ts'
+import { lockDirectory } from '../storage/directory-lock.ts'
+import type { UserEvent, UserEvents } from './event.ts'
+import { EventStore } from './store.ts'
 
-/** Events to record in one transaction, then users whose recent events are asked for. */
+/** Events to record in one transaction, then users whose events are read. */
 export interface Group {
-  readonly events: EventColumns
-  readonly reads: string[]
+  readonly events: readonly UserEvent[]
+  /** When each arrived, in ms since 1970. */
+  readonly arrived: readonly number[]
+  /** Users. */
+  readonly reads: readonly string[]
   /** Only find out whether the disk takes writes again. */
   readonly probe?: boolean
 }
@@ -15,9 +19,9 @@ export interface Group {
 /** The answer to one {@link Group}. `failure` says why nothing was recorded. */
 export interface GroupDone {
   /** 1 where the event is new, 0 where it was there. */
-  readonly fresh: Uint8Array
-  readonly reads: (RecentEvents | Error)[]
-  /** Of the transaction, in ms. */
+  readonly isNew: Uint8Array
+  readonly reads: readonly (UserEvents | Error)[]
+  /** Duration of the transaction, in ms. */
   readonly took: number
   readonly failure?: string
 }
@@ -29,9 +33,10 @@ export interface Opened {
 export interface ThreadData {
   readonly directory: string
   readonly since: number
+  readonly historyLimit: number
 }
 
-const { directory, since } = workerData as ThreadData
+const { directory, since, historyLimit } = workerData as ThreadData
 const port = parentPort!
 
 try {
@@ -49,12 +54,12 @@ try {
   port.close()
 }
 
-function work(store: EventStore, { events, reads, probe }: Group): GroupDone {
+function work(store: EventStore, { events, arrived, reads, probe }: Group): GroupDone {
   const began = performance.now()
-  let fresh: Uint8Array = new Uint8Array(0)
+  let isNew: Uint8Array = new Uint8Array(0)
   let failure: string | undefined
   try {
-    if (events.ids.length > 0) fresh = store.record(events)
+    if (events.length > 0) isNew = store.record(events, arrived)
     else if (probe) store.probe()
   } catch (error) {
     failure = (error as Error).message
@@ -62,10 +67,10 @@ function work(store: EventStore, { events, reads, probe }: Group): GroupDone {
   const took = performance.now() - began
   const answers = reads.map(user => {
     try {
-      return store.recent(user, since)
+      return store.recent(user, since, historyLimit)
     } catch (error) {
       return error as Error
     }
   })
-  return { fresh, reads: answers, took, ...(failure !== undefined && { failure }) }
+  return failure === undefined ? { isNew, reads: answers, took } : { isNew, reads: answers, took, failure }
 }

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 
 /**
- * Makes `directory` this process's own until the lock is closed or the process ends, however it ends: the lock is the
- * operating system's, held through an open SQLite transaction, so none is ever left behind.
+ * Locks `directory`, which is made if need be, until the lock is closed or the process ends, however it ends: the lock
+ * is the operating system's, held through an open SQLite transaction, so none is ever left behind.
  *
- * @throws if another process, or another server of this one, has it.
+ * @throws Error naming the process that has it.
  */
 export function lockDirectory(directory: string): { close(): void } {
   mkdirSync(directory, { recursive: true })

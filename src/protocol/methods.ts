@@ -1,0 +1,110 @@
+/**
+ * The methods of the service, one description for every front: WebSocket (`call`), HTTP (`/v1/METHOD`) and RPC. To add
+ * one: its entry here, the type of its result, and its handler in `serve/service.ts`.
+ */
+import { z } from 'zod'
+import type { Limits } from './limits.ts'
+import { limits } from './limits.ts'
+import {
+  EventSchema,
+  IdSchema,
+  LimitSchema,
+  listFields,
+  type ModelInfo,
+  type Recommendations,
+  type Recorded,
+  type RecordResult,
+  type SimilarItems,
+} from './values.ts'
+
+interface Method {
+  /** One line for people. */
+  readonly summary: string
+  readonly params: z.ZodObject | z.ZodType<object>
+  /** Whether it only reads: then HTTP offers it by GET, too. */
+  readonly reads: boolean
+  /** The parameter that HTTP takes from the path: `/v1/METHOD/SUBJECT`. */
+  readonly subject?: string
+  /** Only trusted callers may call it: those of the internal RPC. */
+  readonly trusted?: true
+}
+
+/** What a user whom neither model nor events know gets: the most popular items, or an error. */
+const unknown = z.enum(['popularity', 'error']).default('popularity')
+
+export const methods = {
+  ping: { summary: 'does nothing', reads: true, params: z.object({}) },
+  info: { summary: 'the model that is served, limits and features', reads: true, params: z.object({}) },
+  health: { summary: 'whether the process answers', reads: true, params: z.object({}) },
+  ready: { summary: 'whether the server can do its work; not_ready says why not', reads: true, params: z.object({}) },
+  metrics: { summary: "figures of the server in Prometheus' text format", reads: true, params: z.object({}) },
+  recommend: {
+    summary: 'the best items for a user',
+    reads: true,
+    subject: 'user',
+    params: z.object({ user: IdSchema, ...listFields, unknown }),
+  },
+  recommend_batch: {
+    summary: 'the best items for each of several users',
+    reads: true,
+    params: z
+      .object({ users: z.array(IdSchema).min(1).max(limits.batchUsers), ...listFields })
+      .refine(
+        ({ users, limit }) => users.length * limit <= limits.batchItems,
+        `expected users × limit to be at most ${limits.batchItems}`,
+      ),
+  },
+  similar: {
+    summary: 'the items most similar to an item',
+    reads: true,
+    subject: 'item',
+    params: z.object({ item: IdSchema, limit: LimitSchema }),
+  },
+  record: { summary: 'makes one event durable', reads: false, params: EventSchema },
+  record_batch: {
+    summary: 'makes events durable; each has its own result',
+    reads: false,
+    params: z.object({ events: z.array(EventSchema).min(1).max(limits.events) }),
+  },
+  swap: {
+    summary: 'serves the model of another directory from now on',
+    reads: false,
+    trusted: true,
+    params: z.object({ model: z.string().min(1) }),
+  },
+} as const satisfies Record<string, Method>
+
+export type MethodName = keyof typeof methods
+export type ParamsInput<Name extends MethodName> = z.input<(typeof methods)[Name]['params']>
+export type Params<Name extends MethodName> = z.output<(typeof methods)[Name]['params']>
+
+/** What each method gives. */
+export interface Results {
+  readonly ping: Readonly<Record<string, never>>
+  readonly info: ServiceInfo
+  readonly health: { readonly status: 'alive' }
+  readonly ready: { readonly status: 'ready'; readonly generation: string }
+  readonly metrics: { readonly text: string }
+  readonly recommend: Recommendations & { readonly user: string }
+  readonly recommend_batch: { readonly lists: readonly (Recommendations & { readonly user: string })[] }
+  readonly similar: SimilarItems & { readonly item: string }
+  readonly record: Recorded
+  readonly record_batch: { readonly results: readonly RecordResult[] }
+  readonly swap: { readonly generation: string; readonly model: ModelInfo }
+}
+
+export interface ServiceInfo {
+  /** Of the server program. */
+  readonly version: string
+  /** Names the model that is served; another model has another name. */
+  readonly generation: string
+  readonly model: ModelInfo
+  readonly limits: Limits
+  /** What this server can do beyond the first version of the protocol, and the names of its methods. */
+  readonly features: readonly string[]
+  readonly methods: readonly string[]
+}
+
+export function isMethodName(name: string): name is MethodName {
+  return Object.hasOwn(methods, name)
+}

@@ -1,0 +1,122 @@
+/** The values that messages and methods are made of, with their schemas. */
+import { z } from 'zod'
+import type { WireError } from './errors.ts'
+import { limits } from './limits.ts'
+
+/**
+ * A user's or item's id as people write it: strings, or whole numbers up to 2^53 either way. `42` and `'42'` are the
+ * same id; larger whole numbers are written as strings.
+ */
+export type Id = string | number
+
+export const IdSchema = z
+  .union([z.string().min(1).max(limits.idLength), z.int(), z.bigint()], {
+    error: `expected a string of 1 to ${limits.idLength} characters or a whole number`,
+  })
+  .transform(String)
+
+/** A client's number for a request or a subscription. */
+export const NumberSchema = z.int().min(0).max(0xffffffff)
+
+/** Ids that a filter names. Those that the model does not know filter nothing. */
+const FilterIds = z.array(IdSchema).max(limits.filterItems)
+
+export const LimitSchema = z.int().min(1).max(limits.listItems).default(10)
+
+/** What a list for a user may hold. */
+export const listFields = {
+  limit: LimitSchema,
+  /** Whether items that the user already has may come again. */
+  seen: z.enum(['allow', 'exclude']).default('exclude'),
+  /** Never these. */
+  exclude: FilterIds.default([]),
+  /** None but these. */
+  only: FilterIds.optional(),
+}
+
+const eventId = z.string().min(1).max(limits.idLength)
+
+/** ms since 1970 (UTC), or ISO 8601 with a zone. */
+const Time = z.union([z.int().min(-8.64e15).max(8.64e15), z.iso.datetime({ offset: true }).transform(Date.parse)], {
+  error: 'expected whole ms since 1970 or a time such as 2024-05-31T18:30:00Z',
+})
+
+const eventFields = {
+  /** The sender's name for the event, unique to the user: it is what makes sending again harmless. */
+  id: eventId,
+  user: IdSchema,
+  item: IdSchema.optional(),
+  /** In the unit of the training data's weights; negative lowers what the user has of the item. */
+  weight: z
+    .number()
+    .min(-1e6)
+    .max(1e6)
+    .refine(weight => Math.abs(weight) >= 1e-6, 'expected at least 0.000001 either way')
+    .default(1),
+  /** When it happened. Default: when it arrives. */
+  time: Time.optional(),
+  /** What the user did: `play`, `buy` and so on. */
+  kind: z.string().min(1).max(limits.kindLength).optional(),
+  /** Id of the list that showed the item. */
+  list: z.string().min(1).max(limits.listIdLength).optional(),
+  /** Id of an event of the same user that this one takes back; then without an item. */
+  undo: eventId.optional(),
+}
+
+const itemOrUndo = (event: { item?: string | undefined; undo?: string | undefined }) =>
+  (event.item === undefined) !== (event.undo === undefined)
+const itemOrUndoMessage = 'expected an item, or undo with the id of the event to take back, and not both'
+
+/** An interaction that just happened, or the taking back of one. */
+export const EventSchema = z.object(eventFields).refine(itemOrUndo, itemOrUndoMessage)
+/** The same where the user may follow from the context. */
+export const StreamEventSchema = z
+  .object({ ...eventFields, user: IdSchema.optional() })
+  .refine(itemOrUndo, itemOrUndoMessage)
+
+export type EventInput = z.input<typeof EventSchema>
+export type Event = z.output<typeof EventSchema>
+
+/** What a list is wanted for. It is named by `kind`, so that others can be added. */
+export const QuerySchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('user'), user: IdSchema, ...listFields }),
+  z.object({ kind: z.literal('similar'), item: IdSchema, limit: LimitSchema }),
+])
+
+export type QueryInput = z.input<typeof QuerySchema>
+export type Query = z.output<typeof QuerySchema>
+
+export interface Recommendation {
+  readonly item: Id
+  /** The model's preference; comparable within one list only. */
+  readonly score: number
+}
+
+/** What is recommended, best first. */
+export interface Recommendations {
+  /** Names this list: events that follow from it can say so. */
+  readonly list: string
+  /** The model that made it. */
+  readonly generation: string
+  /** `popularity` where the model knows nothing of the user: the items that most users have. */
+  readonly basis: 'model' | 'popularity'
+  /** Id of the user's newest event that the list takes into account, where there is one. */
+  readonly after?: string
+  readonly items: readonly Recommendation[]
+}
+
+/** The items most similar to one, most similar first. */
+export type SimilarItems = Pick<Recommendations, 'list' | 'generation' | 'items'>
+
+/** What became of one event. `stored` and `duplicate` mean that it is on disk. */
+export type Recorded = { readonly id: string; readonly status: 'stored' | 'duplicate' }
+export type RecordResult = Recorded | { readonly id: string; readonly error: WireError }
+
+/** What is served. */
+export interface ModelInfo {
+  readonly algorithm: string
+  /** What it can do beside ranking, as `similar`. */
+  readonly capabilities: readonly string[]
+  readonly users: number
+  readonly items: number
+}

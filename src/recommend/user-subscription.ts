@@ -1,0 +1,124 @@
+import type { Sequence } from '../events/journal.ts'
+import type { Ranking, RankRequest } from '../models/algorithm.ts'
+import type { Generation } from './generation.ts'
+import type { PendingQuery } from './micro-batches.ts'
+import type { UserState } from './user-state.ts'
+
+/** What a list for a user may hold, by id. Ids that the model does not know filter nothing. */
+export interface ListFilters {
+  readonly limit: number
+  /** Whether items that the user already has may come again. */
+  readonly seen: 'allow' | 'exclude'
+  /** Never these. */
+  readonly exclude: readonly string[]
+  /** None but these. */
+  readonly only?: readonly string[] | undefined
+}
+
+/** A ranking, and what it rests on. */
+export interface UserRanking {
+  readonly ranking: Ranking
+  readonly generation: Generation
+  /** {@link UserState.version} that was ranked. */
+  readonly version: number
+  /** The newest event that was taken into account. */
+  readonly sequence: Sequence
+  readonly after: string | undefined
+  /** When the oldest change that it answers came, on the clock of `performance.now()`. */
+  readonly changedAt: number
+}
+
+export interface SubscriptionHandlers {
+  /** Has a list made: {@link UserSubscription.resolve} follows. */
+  readonly enqueue: (subscription: UserSubscription) => void
+  readonly onRanking: (subscription: UserSubscription, ranking: UserRanking) => void
+  readonly onError: (error: Error) => void
+}
+
+/** A standing wish for the list of one user: it is made anew whenever it may have changed. */
+export class UserSubscription implements PendingQuery {
+  readonly state: UserState
+  readonly #filters: ListFilters
+  readonly #handlers: SubscriptionHandlers
+  /** Nothing to do; in the queue; or in a batch, and whether something changed since that was formed. */
+  #phase: 'idle' | 'queued' | 'running' | 'stale' = 'idle'
+  #changedAt = 0
+  #asked: Omit<UserRanking, 'ranking' | 'generation'> = { version: 0, sequence: 0, after: undefined, changedAt: 0 }
+  #isClosed = false
+  /** The filters in rows of a generation. */
+  #rows:
+    | { readonly generation: Generation; readonly exclude: Uint32Array; readonly only: Uint32Array | undefined }
+    | undefined
+
+  constructor(state: UserState, filters: ListFilters, handlers: SubscriptionHandlers) {
+    this.state = state
+    this.#filters = filters
+    this.#handlers = handlers
+    state.subscriptions.add(this)
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
+  }
+
+  /** The list may have changed: has it made once, however often this is called before it is there. */
+  refresh(): void {
+    if (this.#isClosed) return
+    if (this.#phase === 'running') {
+      this.#phase = 'stale'
+      this.#changedAt = performance.now()
+    }
+    if (this.#phase !== 'idle') return
+    this.#phase = 'queued'
+    this.#changedAt = performance.now()
+    this.#handlers.enqueue(this)
+  }
+
+  resolve(generation: Generation): RankRequest | undefined {
+    if (this.#isClosed || !this.state.isLoaded) {
+      this.#phase = 'idle'
+      return undefined
+    }
+    this.#phase = 'running'
+    const { user, version, sequence, newest } = this.state
+    this.#asked = { version, sequence, after: newest, changedAt: this.#changedAt }
+    if (this.#rows?.generation !== generation) this.#rows = { generation, ...rowsOf(this.#filters, generation) }
+    return {
+      user: generation.artifact.users.indexOf(user),
+      recent: this.state.recent(generation),
+      seen: this.#filters.seen,
+      limit: this.#filters.limit,
+      exclude: this.#rows.exclude,
+      only: this.#rows.only,
+    }
+  }
+
+  answer(ranking: Ranking, generation: Generation): void {
+    // Refreshing may form the next batch at once, and with it the next `#asked`.
+    const asked = this.#asked
+    this.#settle()
+    if (!this.#isClosed) this.#handlers.onRanking(this, { ...asked, ranking, generation })
+  }
+
+  fail(error: Error): void {
+    this.#settle()
+    if (!this.#isClosed) this.#handlers.onError(error)
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.state.subscriptions.delete(this)
+  }
+
+  #settle(): void {
+    const isStale = this.#phase === 'stale'
+    this.#phase = 'idle'
+    if (isStale) this.refresh()
+  }
+}
+
+function rowsOf({ exclude, only }: ListFilters, { artifact }: Generation) {
+  const rows = (ids: readonly string[]): Uint32Array =>
+    Uint32Array.from(new Set(ids.map(id => artifact.items.indexOf(id)).filter(row => row >= 0))).sort()
+  return { exclude: rows(exclude), only: only && rows(only) }
+}

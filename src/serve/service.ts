@@ -1,0 +1,225 @@
+import type { Outcome } from '../events/journal.ts'
+import { UnsupportedError } from '../models/open-model.ts'
+import { check } from '../protocol/codec.ts'
+import { ServiceError, wireError } from '../protocol/errors.ts'
+import { limits } from '../protocol/limits.ts'
+import { features } from '../protocol/messages.ts'
+import {
+  isMethodName,
+  type MethodName,
+  methods,
+  type Params,
+  type Results,
+  type ServiceInfo,
+} from '../protocol/methods.ts'
+import type {
+  Event,
+  ModelInfo,
+  Query,
+  Recommendations,
+  Recorded,
+  RecordResult,
+  SimilarItems,
+} from '../protocol/values.ts'
+import { RecommendError } from '../recommend/errors.ts'
+import type { Generation } from '../recommend/generation.ts'
+import type { Recommender } from '../recommend/recommender.ts'
+import type { Metrics } from './metrics.ts'
+
+/** Who calls, and for how long the answer is wanted. */
+export interface CallContext {
+  /** Whether the caller may use methods for trusted callers: internal RPC may. */
+  readonly trusted: boolean
+  /** Aborting it ends the call, which then fails with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ServiceParts {
+  readonly recommender: Recommender
+  readonly metrics: Metrics
+  /** Of the program. */
+  readonly version: string
+}
+
+type Handlers = {
+  readonly [Name in MethodName]: (
+    params: Params<Name>,
+    signal: AbortSignal | undefined,
+  ) => Results[Name] | Promise<Results[Name]>
+}
+
+/**
+ * Every method of the server, apart from any transport: WebSocket, HTTP and RPC only adapt it. What a method takes and
+ * gives is said in protocol/methods.ts.
+ */
+export class Service {
+  readonly #recommender: Recommender
+  readonly #metrics: Metrics
+  readonly #version: string
+  #isClosing = false
+
+  constructor({ recommender, metrics, version }: ServiceParts) {
+    this.#recommender = recommender
+    this.#metrics = metrics
+    this.#version = version
+  }
+
+  /**
+   * Calls a method by name; `params` are checked by its schema. Methods that need not wait give their result at once.
+   *
+   * @throws {ServiceError} also by rejection: `unknown_method`, `forbidden`, `bad_message`, and what the method refuses.
+   */
+  call(name: string, params: unknown, { trusted, signal }: CallContext): unknown {
+    if (!isMethodName(name)) {
+      throw new ServiceError('unknown_method', `expected one of ${Object.keys(methods).join(', ')}, got ${name}`)
+    }
+    if ('trusted' in methods[name] && !trusted)
+      throw new ServiceError('forbidden', `${name} is for the internal RPC only`)
+    signal?.throwIfAborted()
+    const handler = this.#handlers[name] as (params: unknown, signal?: AbortSignal) => unknown
+    const result = handler(check(methods[name].params, params), signal)
+    return result instanceof Promise ? result.catch(error => Promise.reject(asServiceError(error))) : result
+  }
+
+  /** What `hello` is answered with, and the method `info`. */
+  get info(): ServiceInfo {
+    const { generation } = this.#recommender
+    return {
+      version: this.#version,
+      generation: generation.name,
+      model: modelInfo(generation),
+      limits,
+      features,
+      methods: Object.keys(methods),
+    }
+  }
+
+  /** Why the server cannot do its work now, if so. */
+  get unreadyReason(): string | undefined {
+    return this.#isClosing ? 'the server is about to end' : this.#recommender.storageFailure
+  }
+
+  /** Calls `onList` with the list that `query` names, now and whenever it may have changed, until it is closed. */
+  subscribe(
+    query: Query,
+    onList: (list: SimilarItems & Partial<Recommendations>) => void,
+    onError: (error: ServiceError) => void,
+  ): { close(): void } {
+    const fail = (error: Error) => onError(asServiceError(error))
+    if (query.kind === 'user') return this.#recommender.subscribe(query, onList, fail)
+    return this.#recommender.subscribeSimilar(query, onList, fail)
+  }
+
+  /**
+   * Makes an event durable, and calls `settle` once it is or cannot be.
+   *
+   * @throws {ServiceError} when it is refused before.
+   */
+  record({ time = Date.now(), ...event }: Event, settle: (result: Recorded['status'] | ServiceError) => void): void {
+    if (this.#isClosing) {
+      throw new ServiceError('shutting_down', 'the server is about to end: send it again later')
+    }
+    const settled = (outcome: Outcome) => {
+      this.#metrics.event(outcome)
+      if (outcome !== 'failed') return settle(outcome)
+      const reason = this.#recommender.storageFailure ?? 'the disk failed'
+      settle(new ServiceError('storage_failed', `the event is not recorded: ${reason}`))
+    }
+    try {
+      this.#recommender.record({ ...event, time }, settled)
+    } catch (error) {
+      throw asServiceError(error)
+    }
+  }
+
+  /** Calls `listener` whenever another model is served; gives what ends that. */
+  onGeneration(listener: (generation: string, model: ModelInfo) => void): () => void {
+    return this.#recommender.onGeneration(generation => listener(generation.name, modelInfo(generation)))
+  }
+
+  /** Serves the model at `directory` from now on: see `Recommender.swap`. */
+  async swap(directory: string): Promise<Results['swap']> {
+    try {
+      const generation = await this.#recommender.swap(directory)
+      return { generation: generation.name, model: modelInfo(generation) }
+    } catch (error) {
+      throw asServiceError(error)
+    }
+  }
+
+  /** Takes no more events; waits until what has begun has ended. */
+  async drain(): Promise<void> {
+    this.#isClosing = true
+    await this.#recommender.drained()
+  }
+
+  readonly #handlers: Handlers = {
+    ping: () => ({}),
+    info: () => this.info,
+    health: () => ({ status: 'alive' }),
+    ready: () => {
+      const reason = this.unreadyReason
+      if (reason !== undefined) throw new ServiceError('not_ready', reason)
+      return { status: 'ready', generation: this.#recommender.generation.name }
+    },
+    metrics: async () => ({ text: await this.#metrics.text() }),
+    recommend: async (query, signal) => {
+      const { user } = query
+      if (query.unknown === 'error' && !(await this.#recommender.knows(user))) {
+        throw new ServiceError(
+          'unknown_user',
+          `neither the model nor the events know the user ${JSON.stringify(user)}; for what is popular leave unknown=error out`,
+        )
+      }
+      return { user, ...(await this.#recommender.recommend(query, signal)) }
+    },
+    recommend_batch: async ({ users, ...filters }, signal) => {
+      const lists = await this.#recommender.recommendBatch(users, filters, signal)
+      return { lists: lists.map((list, at) => ({ user: users[at]!, ...list })) }
+    },
+    similar: async (query, signal) => ({
+      item: query.item,
+      ...(await this.#recommender.similar(query, signal)),
+    }),
+    record: event => {
+      const { id } = event
+      return new Promise((resolve, reject) => {
+        this.record(event, result =>
+          result instanceof ServiceError ? reject(result) : resolve({ id, status: result }),
+        )
+      })
+    },
+    record_batch: async ({ events }) => ({ results: await Promise.all(events.map(event => this.#recordOne(event))) }),
+    swap: ({ model }) => this.swap(model),
+  }
+
+  #recordOne(event: Event): Promise<RecordResult> {
+    const { id } = event
+    return new Promise((resolve, reject) => {
+      try {
+        this.record(event, result => {
+          resolve(result instanceof ServiceError ? { id, error: wireError(result) } : { id, status: result })
+        })
+      } catch (error) {
+        if (error instanceof ServiceError) resolve({ id, error: wireError(error) })
+        else reject(error)
+      }
+    })
+  }
+}
+
+/** The refusal that `error` is to a client; what is a fault of ours stays as it is. */
+function asServiceError<Given>(error: Given): ServiceError {
+  if (error instanceof RecommendError) return new ServiceError(error.reason, error.message)
+  if (error instanceof UnsupportedError) return new ServiceError('unsupported', error.message)
+  return error as unknown as ServiceError
+}
+
+export function modelInfo({ artifact, models }: Generation): ModelInfo {
+  return {
+    algorithm: artifact.manifest.algorithm,
+    capabilities: models.capabilities,
+    users: artifact.users.size,
+    items: artifact.items.size,
+  }
+}

@@ -1,0 +1,69 @@
+/** SQLite as every durable state of ours uses it: opened, made or refused by version, and changed in transactions. */
+import { DatabaseSync } from 'node:sqlite'
+
+export interface DatabaseFormat {
+  /** Four characters that mark the file as one of this kind (`PRAGMA application_id`). */
+  readonly applicationId: string
+  /** The only version that is read and written. */
+  readonly version: number
+  /** SQL that makes the tables. */
+  readonly schema: string
+  /** What the file holds and what to do where it cannot be used, for people. */
+  readonly title: string
+  readonly remedy: string
+}
+
+/**
+ * Opens the database `file`, or makes it. What is committed is on disk: WAL, synced at each commit.
+ *
+ * @throws Error when it is not of `format`, naming both versions and the remedy.
+ */
+export function openDatabase(file: string, format: DatabaseFormat): DatabaseSync {
+  const database = new DatabaseSync(file)
+  try {
+    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000')
+    prepareSchema(database, file, format)
+    return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/**
+ * Does `work` in one transaction, on disk when this returns.
+ *
+ * @throws what `work` throws, or why the disk refused; then nothing of it was done.
+ */
+export function transact(database: DatabaseSync, work: () => void): void {
+  database.exec('BEGIN IMMEDIATE')
+  try {
+    work()
+    database.exec('COMMIT')
+  } catch (error) {
+    // SQLite itself rolls back on some failures, such as a full disk; then there is nothing left to end.
+    if (database.isTransaction) database.exec('ROLLBACK')
+    throw error
+  }
+}
+
+function prepareSchema(database: DatabaseSync, file: string, format: DatabaseFormat): void {
+  const { applicationId, version, schema, title, remedy } = format
+  const id = Buffer.from(applicationId, 'latin1').readInt32BE()
+  const pragma = (name: string): number => Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0])
+  const found = pragma('user_version')
+  const isOurs = pragma('application_id') === id
+  if (isOurs && found === version) return
+  const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number }
+  if (found > 0 || tables.count > 0) {
+    const what = isOurs ? `holds ${title} of version ${found}` : `does not hold ${title}`
+    throw new Error(`${file} ${what}, and this Aurochs reads version ${version}: ${remedy}`)
+  }
+  database.exec(`
+    BEGIN IMMEDIATE;
+    ${schema}
+    PRAGMA application_id = ${id};
+    PRAGMA user_version = ${version};
+    COMMIT;
+  `)
+}
