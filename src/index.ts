@@ -1,20 +1,56 @@
-/** Aurochs as a library: what this module exports is public, all else may change. */
-
-export { type Evaluation, evaluate } from './evaluation/evaluate.ts'
+/**
+ * Aurochs as a library: what this module exports is public, all else may change.
+ *
+ *     await importDataset({ sources: ['plays.csv'], user: 'listener', item: 'song', out: 'plays' })
+ *     const dataset = Dataset.open('plays')
+ *     const pool = new Pool()
+ *     await trainModel(dataset, 'model', defaultAlgorithm, { factors: 64 }, { pool })
+ *     const recommender = await Recommender.open({ model: 'model' })
+ *     const list = await recommender.recommend({ user: 'ann', limit: 10, seen: 'exclude', exclude: [] })
+ */
+export { type EvaluateOptions, type Evaluation, evaluate, type Ranker } from './evaluation/evaluate.ts'
 export { type HeldOut, heldOut, type Pairs, type Training } from './evaluation/held-out.ts'
 export { type Metric, parseMetrics } from './evaluation/metrics.ts'
 export { parseSplit, type Split, splitDataset } from './evaluation/split.ts'
+export type { UserEvent } from './events/event.ts'
+export type { Outcome } from './events/journal.ts'
 export { type ImportOptions, importDataset } from './ingest/import.ts'
 export type { ImportProgress } from './ingest/progress.ts'
+export { type SampleOptions, writeSample } from './ingest/sample.ts'
+export type {
+  Algorithm,
+  ItemList,
+  Model,
+  Ranking,
+  RankRequest,
+  SimilarRequest,
+  TrainProgress,
+  UserEvents,
+} from './models/algorithm.ts'
+export { noEvents } from './models/algorithm.ts'
+export { als } from './models/als/index.ts'
 export { type AlsOptions, alsOptions } from './models/als/options.ts'
-export { type AlsFactors, type AlsProgress, trainAls } from './models/als/train.ts'
-export { Model, type ModelManifest, type ModelParts, saveModel } from './models/model.ts'
-export { popularRanker } from './models/popular.ts'
-export { NONE, type Ranker } from './models/ranker.ts'
+export { Artifact, type ArtifactManifest, recordMetrics } from './models/artifact.ts'
+export { ModelPool, type OpenModelPool } from './models/model-pool.ts'
+export { OpenModel, UnsupportedError } from './models/open-model.ts'
+export { popular } from './models/popular/index.ts'
+export { algorithmNamed, algorithms, baselineAlgorithm, defaultAlgorithm } from './models/registry.ts'
+export { type TrainModel, trainModel } from './models/train.ts'
 export { Pool, type PoolOptions } from './parallel/pool.ts'
-export { factorRanker } from './search/factor-ranker.ts'
+export { RecommendError } from './recommend/errors.ts'
+export {
+  type RecommendedList,
+  Recommender,
+  type RecommenderOptions,
+  type SimilarQuery,
+  type UserList,
+  type UserQuery,
+} from './recommend/recommender.ts'
+export type { Row } from './search/item-lists.ts'
 export { search } from './search/search.ts'
 export { type Found, type SearchOptions, type SharedTopKIndex, TopKIndex } from './search/topk.ts'
+export { type ServeLibraryOptions, serve } from './serve/serve.ts'
+export type { Server } from './serve/server.ts'
 export type { Csr } from './storage/csr.ts'
 export { Dataset, type DatasetManifest, type DatasetParts, writeDataset } from './storage/dataset.ts'
 export { type Id, IdMap } from './storage/ids.ts'

@@ -1,7 +1,7 @@
 import { Client } from '../client/index.ts'
 import { table } from './terminal/table.ts'
 
-interface Listed {
+interface SimilarAnswer {
   readonly items: readonly { readonly item: string | number; readonly score: number }[]
 }
 
@@ -32,7 +32,7 @@ async function listsOf(client: Client, url: string): Promise<string[][]> {
   const shown = await next()
   const columns = [['before', ...shown]]
   let known = new Set(shown)
-  for (const item of await likes(url, shown)) {
+  for (const item of await choices(url, shown)) {
     const begun = performance.now()
     await client.send({ user, item })
     const names = await next()
@@ -43,14 +43,16 @@ async function listsOf(client: Client, url: string): Promise<string[][]> {
   return columns
 }
 
-/** Two items of one taste, not the most obvious ones, and one that is popular with others. */
-async function likes(url: string, popular: readonly string[]): Promise<string[]> {
+/** Two items that are similar, not the most obvious ones, and one that is popular with others. */
+async function choices(url: string, mostPopular: readonly string[]): Promise<string[]> {
   const similar = async (item: string, limit: number) => {
     const answer = await fetch(`${url}/v1/similar/${encodeURIComponent(item)}?limit=${limit}`)
+    // Not every algorithm can tell.
+    if (answer.status === 501) return []
     if (!answer.ok) throw new Error(`${url} answered ${answer.status} for what is similar to ${item}`)
-    return ((await answer.json()) as Listed).items.map(listed => String(listed.item))
+    return ((await answer.json()) as SimilarAnswer).items.map(({ item }) => String(item))
   }
-  const [first, last] = [popular[0]!, popular.at(-1)!]
+  const [first, last] = [mostPopular[0]!, mostPopular.at(-1)!]
   const chosen = (await similar(first, 20)).at(-1) ?? first
   const alike = await similar(chosen, 1)
   return [...new Set([chosen, ...alike, last])]

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
+import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import pino from 'pino'
 import { z } from 'zod'
 import { evaluate } from '../evaluation/evaluate.ts'
 import { heldOut } from '../evaluation/held-out.ts'
@@ -9,17 +8,16 @@ import { parseMetrics } from '../evaluation/metrics.ts'
 import { splitDataset } from '../evaluation/split.ts'
 import { importDataset } from '../ingest/import.ts'
 import { writeSample } from '../ingest/sample.ts'
-import { trainAls } from '../models/als/train.ts'
-import { popularRanker } from '../models/popular.ts'
+import type { Algorithm, TrainProgress } from '../models/algorithm.ts'
+import { ModelPool } from '../models/model-pool.ts'
+import { algorithmNamed, baselineAlgorithm, defaultAlgorithm } from '../models/registry.ts'
 import { trainModel } from '../models/train.ts'
 import { Pool } from '../parallel/pool.ts'
-import { factorRanker } from '../search/factor-ranker.ts'
-import { Server } from '../serve/server.ts'
+import { serve } from '../serve/serve.ts'
 import { Dataset, writeDataset } from '../storage/dataset.ts'
-import { addAlsOptions, parseAlsOptions } from './als-options.ts'
-import { parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
+import { addAlgorithmOptions, parseAlgorithmOptions } from './algorithm-options.ts'
+import { asUsage, parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
 import { visit } from './demo-visit.ts'
-import { packageVersion } from './serve.ts'
 import { interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
 import { table } from './terminal/table.ts'
@@ -30,6 +28,7 @@ const Options = z.looseObject({
   item: z.string().optional(),
   weight: z.string().optional(),
   time: z.string().optional(),
+  model: z.string(),
   out: z.string().optional(),
   port: wholeNumber(0, 65535),
   threads: wholeNumber(1, 1024).optional(),
@@ -48,18 +47,21 @@ export const register: Register = program => {
     .option('--item <column>', 'column of item ids')
     .option('--weight <column>', 'column of weights (default: each row weighs 1)')
     .option('--time <column>', 'column of times')
+    .option('--model <name>', 'the algorithm', defaultAlgorithm.name)
     .option('--out <directory>', 'keep dataset, model and events here (default: a folder that goes at the end)')
     .option('-p, --port <port>', 'port to serve at; 0 takes one that is free', '0')
     .option('--threads <n>', 'workers (default: as many as the machine runs at once)')
     .option('--exit', 'end after the demonstration instead of serving until Ctrl-C')
-  addAlsOptions(command.optionsGroup('Training of als:'))
+  addAlgorithmOptions(command)
   command.action(async (file: string | undefined, given: Record<string, unknown>) => {
     const options = parseOptions(Options, given)
     if (file !== undefined && (options.user === undefined || options.item === undefined)) {
       throw new UsageError(`--user and --item must name the columns of ids in ${file}`)
     }
     if (file !== undefined && !existsSync(file)) throw new UsageError(`there is no file ${file}`)
-    const show = (folder: string) => demonstrate(folder, file, options, given)
+    const algorithm = asUsage(() => algorithmNamed(options.model))
+    const chosen = { algorithm, options: parseAlgorithmOptions([algorithm], given).get(algorithm)! }
+    const show = (folder: string) => demonstrate(folder, file, options, chosen)
     if (options.out === undefined) return inWorkspace(show)
     if (existsSync(options.out)) throw new UsageError(`${options.out} exists: choose another place for --out`)
     await mkdir(options.out, { recursive: true })
@@ -67,46 +69,42 @@ export const register: Register = program => {
   })
 }
 
-async function demonstrate(folder: string, file: string | undefined, options: Options, given: Record<string, unknown>) {
+/** What is trained. */
+interface Chosen {
+  readonly algorithm: Algorithm
+  readonly options: Readonly<Record<string, unknown>>
+}
+
+async function demonstrate(folder: string, file: string | undefined, options: Options, chosen: Chosen): Promise<void> {
   const say = (text: string) => process.stdout.write(`${text}\n`)
   const model = join(folder, 'model')
-  const { threads } = options
+  const { threads, port } = options
   await interruptible(async signal => {
     const bar = new ProgressBar()
     const pool = new Pool(threads === undefined ? {} : { threads })
     try {
       const dataset = await load(folder, file, options, { signal, bar, say })
-      const als = { ...parseAlsOptions(given) }
-      await measure(dataset, als, folder, { pool, signal, bar, say })
-      const onProgress = (progress: Parameters<ProgressBar['training']>[1]) => bar.training('training on all', progress)
+      await measure(dataset, chosen, folder, { pool, signal, bar, say })
+      const onProgress = (progress: TrainProgress) => bar.training('training on all', progress)
       const begun = performance.now()
-      const { epochs } = await trainModel(dataset, model, als, { pool, signal, onProgress })
+      await trainModel(dataset, model, chosen.algorithm, chosen.options, { pool, signal, onProgress })
       signal.throwIfAborted()
       bar.stop()
-      say(`trained on all of it: ${als.factors} factors, ${epochs} epochs in ${since(begun)}`)
+      say(`trained ${chosen.algorithm.name} on all of it in ${since(begun)}`)
     } finally {
       bar.stop()
       await pool.close()
     }
   })
 
-  const log = pino({ level: 'warn' }, pino.destination({ fd: 2, sync: true }))
-  const { port } = options
-  const server = await Server.start({
-    model,
-    state: join(folder, 'state'),
-    port,
-    threads,
-    version: packageVersion(),
-    log,
-  })
+  const server = await serve({ model, state: join(folder, 'state'), port, threads })
   try {
     say(`serving at ${server.url}\n`)
     await visit(server.url, say)
     if (options.exit) return
     say(`\nStill serving, until Ctrl-C:`)
     say(`  stream      ${server.url.replace('http', 'ws')}/v1/stream`)
-    for (const path of ['/v1/recommend/visitor', '/healthz', '/metrics']) say(`              ${server.url}${path}`)
+    for (const path of ['/v1/recommend/visitor', '/v1/info', '/metrics']) say(`              ${server.url}${path}`)
     await new Promise<void>(resolve => process.once('SIGINT', resolve).once('SIGTERM', resolve))
     say('\nshutting down')
   } finally {
@@ -114,14 +112,15 @@ async function demonstrate(folder: string, file: string | undefined, options: Op
   }
 }
 
-interface Surroundings {
+/** How a step of the demonstration shows what it does, and is interrupted. */
+interface StepContext {
   readonly signal: AbortSignal
   readonly bar: ProgressBar
   readonly say: (text: string) => void
 }
 
 /** Imports the file, or a sample that is made for the purpose. */
-async function load(folder: string, file: string | undefined, options: Options, { signal, bar, say }: Surroundings) {
+async function load(folder: string, file: string | undefined, options: Options, { signal, bar, say }: StepContext) {
   let source = file
   let columns = { user: options.user!, item: options.item!, weight: options.weight, time: options.time }
   if (source === undefined) {
@@ -134,8 +133,13 @@ async function load(folder: string, file: string | undefined, options: Options, 
   const begun = performance.now()
   const { user, item, weight, time } = columns
   const manifest = await importDataset({
-    ...{ sources: [source], user, item, ...(weight && { weight }), ...(time && { time }) },
-    ...{ out: join(folder, 'dataset'), signal },
+    sources: [source],
+    user,
+    item,
+    ...(weight && { weight }),
+    ...(time && { time }),
+    out: join(folder, 'dataset'),
+    signal,
     onProgress: ({ stage, done }) => bar.show(stage, done),
   })
   bar.stop()
@@ -146,31 +150,36 @@ async function load(folder: string, file: string | undefined, options: Options, 
   return Dataset.open(join(folder, 'dataset'))
 }
 
-/** Trains on nine tenths, and prints how well the rest is found, beside a list of what is popular. */
+/** Trains on nine tenths, and prints how well the rest is found, beside the baseline. */
 async function measure(
   dataset: Dataset,
-  options: ReturnType<typeof parseAlsOptions>,
+  { algorithm, options }: Chosen,
   folder: string,
-  { pool, signal, bar, say }: Surroundings & { readonly pool: Pool },
+  { pool, signal, bar, say }: StepContext & { readonly pool: Pool },
 ): Promise<void> {
-  const { train, test } = splitDataset(dataset, { kind: 'random', share: 0.1, seed: options.seed })
+  const { train, test } = splitDataset(dataset, { kind: 'random', share: 0.1, seed: 0 })
   await writeDataset(join(folder, 'train'), train)
   const training = Dataset.open(join(folder, 'train'))
   const held = heldOut(test, training)
-  const onProgress = (progress: Parameters<ProgressBar['training']>[1]) => bar.training('training', progress)
-  const { users, items } = await trainAls(training, options, { pool, signal, onProgress })
-  signal.throwIfAborted()
-  bar.stop()
-  const history = training.byUser
   const metrics = parseMetrics('recall@20,ndcg@20')
   const rows = [['held-out tenth', ...metrics.map(({ name }) => name)]]
-  for (const [name, ranker] of [
-    ['als', factorRanker(pool, { users, items, history })],
-    ['popularity', popularRanker(history)],
-  ] as const) {
-    const { metrics: found } = await evaluate(ranker, held, metrics, { signal })
-    rows.push([name, ...metrics.map(({ name }) => found[name]!.toFixed(4))])
+  const compared = new Map([[algorithm, options]])
+  if (algorithm !== baselineAlgorithm) compared.set(baselineAlgorithm, {})
+  for (const [each, given] of compared) {
+    const directory = join(folder, `measured-${each.name}`)
+    const onProgress = (progress: TrainProgress) => bar.training(`training ${each.name}`, progress)
+    await trainModel(training, directory, each, given, { pool, signal, onProgress })
+    signal.throwIfAborted()
+    const models = await ModelPool.open(directory, { threads: pool.threads })
+    try {
+      const { metrics: found } = await evaluate(models, held, metrics, { signal })
+      rows.push([each.name, ...metrics.map(({ name }) => found[name]!.toFixed(4))])
+    } finally {
+      await models.close()
+      await rm(directory, { recursive: true, force: true })
+    }
   }
+  bar.stop()
   say(`\n${table(rows)}`)
 }
 

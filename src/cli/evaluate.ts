@@ -2,18 +2,18 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Evaluation, evaluate } from '../evaluation/evaluate.ts'
-import { heldOut, type Pairs, type Training } from '../evaluation/held-out.ts'
-import { type Metric, parseMetrics } from '../evaluation/metrics.ts'
+import { heldOut, type Pairs } from '../evaluation/held-out.ts'
+import { type Metric, metricNames, parseMetrics } from '../evaluation/metrics.ts'
 import { parseSplit, splitDataset } from '../evaluation/split.ts'
 import { importDataset } from '../ingest/import.ts'
-import { type AlsProgress, trainAls } from '../models/als/train.ts'
-import { Model, recordMetrics } from '../models/model.ts'
-import { popularRanker } from '../models/popular.ts'
-import type { Ranker } from '../models/ranker.ts'
+import type { Algorithm } from '../models/algorithm.ts'
+import { Artifact, recordMetrics } from '../models/artifact.ts'
+import { ModelPool } from '../models/model-pool.ts'
+import { algorithms } from '../models/registry.ts'
+import { trainModel } from '../models/train.ts'
 import { Pool } from '../parallel/pool.ts'
-import { factorRanker } from '../search/factor-ranker.ts'
 import { Dataset, writeDataset } from '../storage/dataset.ts'
-import { addAlsOptions, parseAlsOptions } from './als-options.ts'
+import { addAlgorithmOptions, algorithmNotes, parseAlgorithmOptions } from './algorithm-options.ts'
 import { asUsage, parseOptions, type Register, several, UsageError, wholeNumber } from './command.ts'
 import { interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
@@ -30,6 +30,8 @@ const Options = z.object({
   time: z.string().optional(),
   model: z.array(z.string()),
   metrics: z.string(),
+  seen: z.enum(['allow', 'exclude'], { error: ({ input }) => `must be allow or exclude, got ${input}` }),
+  splitSeed: wholeNumber(0, 0xffff_ffff),
   record: z.boolean().default(false),
   threads: wholeNumber(1, 1024).optional(),
   json: z.boolean().default(false),
@@ -39,8 +41,8 @@ type Options = z.output<typeof Options>
 
 /**
  * `aurochs evaluate`: trains on one part of the data, or takes a saved model, and measures how well all items are
- * ranked for each user with held-out pairs, the user's training items left out. See src/models/metrics.ts for what is
- * measured and src/models/held-out.ts for who is judged.
+ * ranked for each user with held-out pairs, the user's training items left out unless --seen allow. See
+ * src/evaluation/metrics.ts for what is measured and src/evaluation/held-out.ts for who is judged.
  */
 export const register: Register = program => {
   const command = program
@@ -56,37 +58,35 @@ export const register: Register = program => {
     .option('--item <column>', 'column of item ids')
     .option('--weight <column>', 'column of weights (default: each row weighs 1)')
     .option('--time <column>', 'column of times; last and time split by it')
-    .requiredOption(
-      '--model <model>',
-      'als, popular, or the directory of a trained model; several are compared',
-      several,
-    )
-    .option(
-      '--metrics <list>',
-      'of recall, precision, ndcg, hit, mrr, map, coverage, each @ a cut',
-      'recall@20,ndcg@20',
-    )
+    .requiredOption('--model <model>', `${names}, or the directory of a trained model; several are compared`, several)
+    .option('--metrics <list>', `of ${metricNames.join(', ')}, each @ a cut`, 'recall@20,ndcg@20')
+    .option('--seen <how>', "the user's training items in lists and in what is held out: allow or exclude", 'exclude')
+    .option('--split-seed <n>', 'seed of random splits', '0')
     .option('--record', 'write the metrics to the manifest of a saved model, too')
     .option('--threads <n>', 'threads that train and rank (default: all of the machine)')
     .option('--json', 'print one JSON object a model')
-  addAlsOptions(command.optionsGroup('Training of als (--seed also seeds random splits):'))
+  command.addHelpText('after', algorithmNotes)
+  addAlgorithmOptions(command)
   command.action(async (given: Record<string, unknown>) => {
     const options = parseOptions(Options, given)
     const metrics = asUsage(() => parseMetrics(options.metrics))
-    const seed = parseAlsOptions(given).seed
-    check(options, seed)
+    check(options)
+    const trained = options.model.flatMap(name => algorithms.find(algorithm => algorithm.name === name) ?? [])
+    const algorithmOptions = parseAlgorithmOptions(trained, given)
     const pool = new Pool(options.threads === undefined ? {} : { threads: options.threads })
     const bar = new ProgressBar()
     try {
       await interruptible(signal =>
         inWorkspace(async folder => {
-          const { train, test } = await parts(options, { seed, folder, signal, bar })
+          const { train, test } = await parts(options, { folder, signal, bar })
+          const bench: Bench = { algorithmOptions, train, test, metrics, seen: options.seen, folder, pool, signal, bar }
           const measured: Measured[] = []
           for (const name of options.model) {
-            measured.push(await measure(name, { given, train, test, metrics, pool, signal, bar }))
+            const result = await measure(name, bench)
+            measured.push(result)
             bar.stop()
-            if (options.record) await recordMetrics(Model.open(name), measured.at(-1)!.metrics)
-            if (options.json) process.stdout.write(`${JSON.stringify(measured.at(-1))}\n`)
+            if (options.record) await recordMetrics(Artifact.open(name), result.metrics)
+            if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`)
           }
           if (!options.json) process.stdout.write(forPeople(measured, metrics))
         }),
@@ -98,39 +98,36 @@ export const register: Register = program => {
   })
 }
 
-/** Algorithms that can be trained; any other `--model` is a directory. */
-const algorithms = ['als', 'popular']
+const names = algorithms.map(({ name }) => name).join(', ')
 
 /** Finds contradictions before anything is read. */
-function check({ train, test, split, model, record }: Options, seed: number): void {
-  const saved = model.filter(name => !algorithms.includes(name))
+function check({ train, test, split, splitSeed, model, record }: Options): void {
+  const saved = model.filter(name => algorithms.every(algorithm => algorithm.name !== name))
   for (const name of saved) {
     if (!existsSync(name)) {
-      throw new UsageError(
-        `--model must be ${algorithms.join(', ')} or the directory of a model, and there is no ${name}`,
-      )
+      throw new UsageError(`--model must be ${names} or the directory of a model, and there is no ${name}`)
     }
   }
   if (split !== undefined) {
-    asUsage(() => parseSplit(split, seed))
+    asUsage(() => parseSplit(split, splitSeed))
     if (test !== undefined) throw new UsageError('--split takes the test from --train: leave --test out, or --split')
     if (train === undefined) throw new UsageError('--split cuts what --train names: add --train')
     if (saved.length > 0) {
       throw new UsageError(`--split would judge ${saved[0]} by pairs that it may have learned from: give --test`)
     }
   } else if (test === undefined) throw new UsageError('what is held out must be named: by --test, or by --split')
-  if (record && saved.length < model.length) {
-    throw new UsageError('--record needs saved models only: als and popular leave none behind here')
-  }
-  if (saved.length < model.length && train === undefined) {
-    throw new UsageError('als and popular learn from --train: add it, or give the directory of a model')
+  if (saved.length < model.length) {
+    if (record) throw new UsageError(`--record needs saved models only: ${names} leave none behind here`)
+    if (train === undefined) {
+      throw new UsageError(`${names} learn from --train: add it, or give the directory of a model`)
+    }
   }
 }
 
 /** Opens what the options name; cuts it where they say so. */
 async function parts(
   options: Options,
-  { seed, folder, signal, bar }: { seed: number; folder: string; signal: AbortSignal; bar: ProgressBar },
+  { folder, signal, bar }: { folder: string; signal: AbortSignal; bar: ProgressBar },
 ): Promise<{ train?: Dataset; test: Pairs }> {
   const open = async (source: string, name: string): Promise<Dataset> => {
     if (existsSync(join(source, 'manifest.json'))) return Dataset.open(source, { verify: true })
@@ -149,7 +146,7 @@ async function parts(
     return options.train === undefined ? { test } : { train: await open(options.train, 'train'), test }
   }
   const whole = await open(options.train!, 'whole')
-  const { train, test } = asUsage(() => splitDataset(whole, parseSplit(options.split!, seed)))
+  const { train, test } = asUsage(() => splitDataset(whole, parseSplit(options.split!, options.splitSeed)))
   await writeDataset(join(folder, 'train'), train)
   return { train: Dataset.open(join(folder, 'train')), test }
 }
@@ -163,53 +160,58 @@ interface Measured {
   readonly seconds: { readonly train?: number; readonly rank: number }
 }
 
-interface Asked {
-  readonly given: Record<string, unknown>
+/** What all models of one call are measured with. */
+interface Bench {
+  readonly algorithmOptions: ReadonlyMap<Algorithm, Readonly<Record<string, unknown>>>
   readonly train: Dataset | undefined
   readonly test: Pairs
   readonly metrics: readonly Metric[]
+  readonly seen: Options['seen']
+  readonly folder: string
   readonly pool: Pool
   readonly signal: AbortSignal
   readonly bar: ProgressBar
 }
 
-async function measure(name: string, asked: Asked): Promise<Measured> {
-  const { test, metrics, signal, bar } = asked
+/** Trains the algorithm `name`, or opens the model there, and measures it as it would be served. */
+async function measure(name: string, bench: Bench): Promise<Measured> {
+  const { test, metrics, seen, pool, signal, bar } = bench
   const begun = performance.now()
-  const { ranker, training, options } = await fitted(name, asked)
-  const ready = performance.now()
-  const onProgress = (share: number) => bar.show(`ranking by ${name}`, share)
-  const { metrics: found, ...judged } = await evaluate(ranker, heldOut(test, training), metrics, { signal, onProgress })
-  const { rows: users, columns: items, indices } = training.byUser
-  const seconds = (from: number, to: number) => Math.round(to - from) / 1000
-  return {
-    ...{ model: name, ...(options && { options }) },
-    train: { users, items, pairs: indices.length },
-    ...{ test: judged, metrics: found },
-    seconds: { train: seconds(begun, ready), rank: seconds(ready, performance.now()) },
+  const models = await ModelPool.open(await trainedModel(name, bench), { threads: pool.threads })
+  try {
+    const { history, users, items, manifest } = models.artifact
+    const ready = performance.now()
+    const held = heldOut(test, { byUser: history, users, items }, seen)
+    const onProgress = (share: number) => bar.show(`ranking by ${name}`, share)
+    const { metrics: found, ...judged } = await evaluate(models, held, metrics, { signal, onProgress })
+    const seconds = (from: number, to: number) => Math.round(to - from) / 1000
+    return {
+      model: name,
+      options: manifest.options,
+      train: { users: history.rows, items: history.columns, pairs: history.indices.length },
+      test: judged,
+      metrics: found,
+      seconds: { train: seconds(begun, ready), rank: seconds(ready, performance.now()) },
+    }
+  } finally {
+    await models.close()
   }
 }
 
-async function fitted(
-  name: string,
-  { given, train, pool, signal, bar }: Asked,
-): Promise<{ ranker: Ranker; training: Training; options?: object }> {
-  if (name === 'popular') return { ranker: popularRanker(train!.byUser), training: train! }
-  if (name === 'als') {
-    const options = parseAlsOptions(given)
-    const onProgress = (progress: AlsProgress) => bar.training('training als', progress)
-    const { users, items } = await trainAls(train!, options, { pool, signal, onProgress })
-    signal.throwIfAborted()
-    return { ranker: factorRanker(pool, { users, items, history: train!.byUser }), training: train!, options }
-  }
-  const model = Model.open(name)
-  const { history, users, items, rank, userFactors, itemFactors } = model
-  const strided = (data: Float32Array) => ({ data, stride: rank, rank })
-  return {
-    ranker: factorRanker(pool, { users: strided(userFactors), items: strided(itemFactors), history }),
-    training: { byUser: history, users, items },
-    options: model.manifest.options,
-  }
+/** The directory of the model. */
+async function trainedModel(name: string, bench: Bench): Promise<string> {
+  const { algorithmOptions, train, folder, pool, signal, bar } = bench
+  const algorithm = [...algorithmOptions.keys()].find(chosen => chosen.name === name)
+  if (!algorithm) return name
+  const directory = join(folder, `model-${name}`)
+  await trainModel(train!, directory, algorithm, algorithmOptions.get(algorithm)!, {
+    pool,
+    signal,
+    replace: true,
+    onProgress: progress => bar.training(`training ${name}`, progress),
+  })
+  signal.throwIfAborted()
+  return directory
 }
 
 function forPeople(measured: readonly Measured[], metrics: readonly Metric[]): string {

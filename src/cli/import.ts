@@ -19,12 +19,14 @@ interface Flags extends Omit<ImportOptions, 'sources' | 'minUser' | 'minItem' | 
 const examples = `
 A SOURCE is a file or a glob in quotes: CSV, TSV, NDJSON or Parquet, text also as .gz and .zst. Examples:
 
-  aurochs import 'plays/*.csv.gz' --user listener --item song --time at --out plays
+  aurochs import 'plays/*.csv.gz' --user listener --item song --time at --kind action --out plays
   aurochs import reads.parquet --user user --item item --weight w --out reads \\
     --query 'select "user", item, 1 + ln(count(*)) as w from source group by all'
 
 Ids stay what they are: in text files they are integers only if every one is written as an integer is (7, not 007).
-With --query, DuckDB has guessed the types of text files before: cast where that matters.
+With --query, DuckDB guesses the types of text files: cast where that matters.
+With --time, the dataset keeps every row as an event of its user, in order of time; rows of equal times keep the order
+of the source, or of the query. Events of users and items that are left out go with them.
 Users with fewer than --min-user distinct items go, and items with fewer than --min-item distinct users, over and over
 until all that remain have as many of those that remain (the k-core).`
 
@@ -37,16 +39,19 @@ export const register: Register = program => {
     .requiredOption('--item <column>', 'column of item ids')
     .option('--weight <column>', 'column of weights, finite and 0 or more (default: each row weighs 1)')
     .option('--time <column>', 'column of times: timestamps, dates, ISO 8601 text, or numbers since 1970')
+    .option('--kind <column>', 'column of what each event is, such as play or like; only with --time')
     .requiredOption('--out <directory>', 'where the dataset goes')
     .option('--query <sql>', "SQL of DuckDB whose rows are taken; in it, 'source' stands for all rows of SOURCE")
-    .addOption(new Option('--duplicates <how>', 'what many rows of one pair weigh').choices(duplicates).default('sum'))
+    .addOption(
+      new Option('--duplicates <rule>', 'what the rows of one pair weigh together').choices(duplicates).default('sum'),
+    )
     .option('--min-user <n>', 'leave out users with fewer distinct items', '1')
     .option('--min-item <n>', 'leave out items with fewer distinct users', '1')
     .addOption(new Option('--format <name>', 'format of the files (default: by their names)').choices(formats))
     .addOption(new Option('--time-unit <unit>', 'unit of times that are numbers').choices(timeUnits).default('auto'))
-    .option('--memory <size>', 'what may be used before spilling to disk (default: 2GiB, or half of what is free)')
-    .option('--threads <n>', 'threads that read (default: as many as the machine runs at once)')
-    .option('--replace', 'take the place of a dataset that is there')
+    .option('--memory <size>', 'memory to use before spilling to disk (default: 2GiB, or half of what is free)')
+    .option('--threads <n>', 'threads of DuckDB (default: one a core)')
+    .option('--replace', 'replace a dataset that is there')
     .option('--json', 'print the manifest as one line of JSON')
     .addHelpText('after', examples)
     .action(run)
@@ -59,7 +64,7 @@ async function run(sources: string[], { json = false, minUser, minItem, threads,
     const manifest = await interruptible(signal =>
       importDataset({
         ...flags,
-        ...(threads !== undefined && { threads: whole('--threads', threads) }),
+        threads: threads === undefined ? undefined : whole('--threads', threads),
         minUser: whole('--min-user', minUser),
         minItem: whole('--min-item', minItem),
         sources,
@@ -71,7 +76,7 @@ async function run(sources: string[], { json = false, minUser, minItem, threads,
     if (json) process.stdout.write(`${JSON.stringify(manifest)}\n`)
     else process.stdout.write(`${summary(flags.out, manifest, (performance.now() - begun) / 1000)}\n`)
   } catch (error) {
-    // Mistakes in what was asked; other errors are about the data or the disk.
+    // Mistakes in the options; other errors are about the data or the disk.
     throw error instanceof TypeError || error instanceof RangeError ? new UsageError(error.message) : error
   } finally {
     bar.stop()
@@ -83,7 +88,7 @@ function whole(flag: string, given: string): number {
   throw new UsageError(`${flag} must be a whole number from 1 on, got ${given}`)
 }
 
-/** Shows how far it is, rows and rows a second, time left. */
+/** Shows the progress: rows, rows a second, time left. */
 function showOn(bar: ProgressBar): ProgressListener {
   const begun = performance.now()
   return ({ stage, done, rows }) => {
@@ -93,11 +98,13 @@ function showOn(bar: ProgressBar): ProgressListener {
   }
 }
 
-function summary(out: string, { users, items, pairs, source }: DatasetManifest, seconds: number): string {
-  const { rows = 0, weightless = 0 } = source as { rows?: number; weightless?: number }
-  const took = `${count(rows)} rows in ${seconds.toFixed(1)} s, ${millions(rows / seconds)} rows/s`
-  const left = weightless ? `; ${count(weightless)} pairs weigh 0 and were left out` : ''
-  return `${out}: ${count(users)} users, ${count(items)} items, ${count(pairs)} pairs (${took}${left})`
+function summary(out: string, { users, items, pairs, events, source }: DatasetManifest, seconds: number): string {
+  const { rows = 0, zeroWeightPairs = 0 } = source as { rows?: number; zeroWeightPairs?: number }
+  const contents = [`${count(users)} users`, `${count(items)} items`, `${count(pairs)} pairs`]
+  if (events !== undefined) contents.push(`${count(events)} events`)
+  const notes = [`${count(rows)} rows in ${seconds.toFixed(1)} s, ${millions(rows / seconds)} rows/s`]
+  if (zeroWeightPairs > 0) notes.push(`${count(zeroWeightPairs)} pairs weigh 0 and were left out`)
+  return `${out}: ${contents.join(', ')} (${notes.join('; ')})`
 }
 
 function count(n: number): string {

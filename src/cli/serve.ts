@@ -1,13 +1,14 @@
-import { readFileSync } from 'node:fs'
 import pino from 'pino'
 import { z } from 'zod'
-import { Server } from '../serve/server.ts'
+import { serve } from '../serve/serve.ts'
+import type { Server } from '../serve/server.ts'
 import { parseOptions, type Register, several, wholeNumber } from './command.ts'
 
 const Options = z.object({
   port: wholeNumber(0, 65535),
   host: z.string().min(1),
   state: z.string().min(1),
+  rpc: z.string().min(1).optional(),
   cors: z.array(z.string()),
   threads: wholeNumber(1, 1024).optional(),
   since: z.iso
@@ -30,6 +31,7 @@ export const register: Register = program => {
     .option('-p, --port <port>', 'port to listen at; 0 takes one that is free', '8080')
     .option('--host <host>', 'address to listen at; 0.0.0.0 for all of this machine', '127.0.0.1')
     .requiredOption('--state <dir>', 'directory that keeps the events; made if there is none')
+    .option('--rpc <address>', 'internal RPC, as unix:/run/aurochs.sock or 127.0.0.1:9000: it may do everything')
     .option(
       '--cors <origin>',
       "whose web pages may use the server besides its own, or '*'; may be repeated",
@@ -45,7 +47,7 @@ export const register: Register = program => {
     .action(async (model: string, given: unknown) => {
       const options = parseOptions(Options, given)
       const log = pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true }))
-      const server = await Server.start({ ...options, model, version: packageVersion(), log })
+      const server = await serve({ ...options, model, log })
       announce(server, options.host, options.json)
       await signalled()
       log.info('shutting down; a second signal ends at once')
@@ -54,10 +56,13 @@ export const register: Register = program => {
     })
 }
 
-function announce({ url, port }: Server, host: string, asJson: boolean): void {
+function announce({ url, port, rpc }: Server, host: string, asJson: boolean): void {
   const stream = `${url.replace('http', 'ws')}/v1/stream`
-  if (asJson) process.stdout.write(`${JSON.stringify({ url, stream, host, port })}\n`)
-  else process.stdout.write(`serving at ${url}\n  stream   ${stream}\n  metrics  ${url}/metrics\n`)
+  if (asJson) process.stdout.write(`${JSON.stringify({ url, stream, host, port, rpc })}\n`)
+  else {
+    const internal = rpc === undefined ? '' : `  rpc      ${rpc}\n`
+    process.stdout.write(`serving at ${url}\n  stream   ${stream}\n  metrics  ${url}/metrics\n${internal}`)
+  }
 }
 
 /**
@@ -79,9 +84,4 @@ function signalled(): Promise<void> {
       })
     }
   })
-}
-
-/** Of the package. */
-export function packageVersion(): string {
-  return JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')).version
 }

@@ -1,8 +1,7 @@
 import { z } from 'zod'
-import { Model } from '../models/model.ts'
-import { TopKIndex } from '../search/topk.ts'
+import { OpenModel } from '../models/open-model.ts'
 import { parseOptions, type Register, several, wholeNumber } from './command.ts'
-import { known, listed, print } from './look-up.ts'
+import { knownRows, listed, print } from './look-up.ts'
 
 const Options = z.object({
   item: z.array(z.string()),
@@ -10,22 +9,23 @@ const Options = z.object({
   json: z.boolean().default(false),
 })
 
-/** `aurochs similar`: the items whose factors point the same way. */
+/** `aurochs similar`: the items that the model finds most similar. */
 export const register: Register = program => {
   program
     .command('similar')
-    .description('print the items most like an item, by the cosine of their factors')
+    .description('print the items most similar to an item')
     .argument('<model>', 'directory of a trained model')
     .requiredOption('--item <id>', 'what to look for; may be given several times', several)
     .option('--limit <n>', 'items a list', '10')
     .option('--json', 'print one JSON object a line: {"item", "items": [{"item", "score"}]}')
     .action((directory: string, given: unknown) => {
       const { item: ids, limit, json } = parseOptions(Options, given)
-      const model = Model.open(directory)
-      const chosen = known(model.items, 'item', ids)
-      const found = TopKIndex.build(model.itemFactors, model.rank).similar(chosen, { limit })
-      chosen.forEach((item, at) => {
-        print('item', model.items.at(item), listed(found, at, limit, model.items), `Most like item ${ids[at]}:`, json)
+      const model = OpenModel.open(directory)
+      const { items } = model.artifact
+      const rows = knownRows(items, 'item', ids)
+      const lists = model.similar(rows.map(item => ({ item, limit })))
+      rows.forEach((row, at) => {
+        print('item', items.at(row), listed(lists[at]!, items), `Most similar to item ${ids[at]}:`, json)
       })
       model.close()
     })

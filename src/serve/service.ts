@@ -3,7 +3,6 @@ import { UnsupportedError } from '../models/open-model.ts'
 import { check } from '../protocol/codec.ts'
 import { ServiceError, wireError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import { features } from '../protocol/messages.ts'
 import {
   isMethodName,
   type MethodName,
@@ -21,6 +20,7 @@ import type {
   RecordResult,
   SimilarItems,
 } from '../protocol/values.ts'
+import { features } from '../protocol/versions.ts'
 import { RecommendError } from '../recommend/errors.ts'
 import type { Generation } from '../recommend/generation.ts'
 import type { Recommender } from '../recommend/recommender.ts'

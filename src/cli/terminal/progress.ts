@@ -1,5 +1,5 @@
 import { SingleBar } from 'cli-progress'
-import type { AlsProgress } from '../../models/als/train.ts'
+import type { TrainProgress } from '../../models/algorithm.ts'
 
 /** On a terminal: what is being done, how far it is, time left. Elsewhere nothing. */
 export class ProgressBar {
@@ -34,11 +34,12 @@ export class ProgressBar {
   }
 
   /** Shows how far a training is: epoch, rows a second, loss, time left. */
-  training(stage: string, { epoch, epochs, fraction, rowsPerSecond, loss, secondsLeft }: AlsProgress, note = ''): void {
-    const running = `, epoch ${Math.min(epochs, epoch + 1)} of ${epochs}`
+  training(stage: string, progress: TrainProgress, note = ''): void {
+    const { done, epochs, rowsPerSecond, loss = [], secondsLeft } = progress
+    const running = epochs ? `, epoch ${Math.min(epochs.total, epochs.done + 1)} of ${epochs.total}` : ''
     const rate = `, ${Math.round(rowsPerSecond).toLocaleString('en')} rows/s`
     const last = loss.length > 0 ? `, loss ${loss.at(-1)!.toPrecision(7)}` : ''
-    this.show(stage, (epoch + fraction) / Math.max(1, epochs), secondsLeft, running + rate + last + note)
+    this.show(stage, done, secondsLeft, running + rate + last + note)
   }
 
   /** Takes the bar from the terminal. */

@@ -8,10 +8,10 @@ import {
   clientMessages,
   type GenerationChanged,
   type List,
-  protocolVersions,
   type ServerMessage,
 } from '../../protocol/messages.ts'
 import type { Query } from '../../protocol/values.ts'
+import { protocolVersions } from '../../protocol/versions.ts'
 import type { Service } from '../service.ts'
 import { Outbox, type Sink } from './outbox.ts'
 

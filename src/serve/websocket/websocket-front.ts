@@ -3,7 +3,7 @@ import uws from 'uWebSockets.js'
 import { type Codec, negotiate } from '../../protocol/codec.ts'
 import { ServiceError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
-import { subprotocols } from '../../protocol/messages.ts'
+import { subprotocols } from '../../protocol/versions.ts'
 import { refuse } from '../http/reply.ts'
 import { Session, type SessionContext } from './session.ts'
 

@@ -1,0 +1,105 @@
+/** Flags of algorithms, made from the schemas of their options. */
+import type { Command } from 'commander'
+import { z } from 'zod'
+import type { Algorithm } from '../models/algorithm.ts'
+import { algorithms } from '../models/registry.ts'
+import { UsageError } from './command.ts'
+
+interface Flag {
+  /** Key of the option. */
+  readonly key: string
+  readonly meaning: string
+  /** The values it may have, where they are few. */
+  readonly choices: readonly string[]
+  readonly standard: unknown
+  readonly isBoolean: boolean
+}
+
+/** Adds the flags of all algorithms to a command, each algorithm's under its own title. */
+export function addAlgorithmOptions(command: Command): void {
+  const owners = new Map<string, string>()
+  for (const { name, options } of algorithms) {
+    const flags = flagsOf(options)
+    const own = flags.filter(({ key }) => !owners.has(key))
+    for (const { key } of flags) owners.set(key, owners.has(key) ? `${owners.get(key)}, ${name}` : name)
+    if (own.length === 0) continue
+    command.optionsGroup(`Training of ${name}:`)
+    for (const flag of own) command.option(syntax(flag), description(flag))
+  }
+}
+
+/** What the help says of each algorithm after the flags. */
+export function algorithmNotes(): string {
+  const summaries = algorithms.map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`)
+  const notes = algorithms.flatMap(({ notes }) => (notes === undefined ? [] : [notes]))
+  return `\nAlgorithms:\n${summaries.join('\n')}\n\n${notes.join('\n\n')}\n`
+}
+
+/**
+ * The options that were given by flags for those of `chosen`, by algorithm: what is left out has its default.
+ *
+ * @throws UsageError naming a flag whose value is wrong, or which none of `chosen` has.
+ */
+export function parseAlgorithmOptions(
+  chosen: readonly Algorithm[],
+  given: Readonly<Record<string, unknown>>,
+): Map<Algorithm, Readonly<Record<string, unknown>>> {
+  refuseForeign(chosen, given)
+  return new Map(chosen.map(algorithm => [algorithm, parse(algorithm, given)]))
+}
+
+function parse({ options }: Algorithm, given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  const wanted: Record<string, unknown> = {}
+  for (const { key } of flagsOf(options)) {
+    const value = given[key]
+    if (value === undefined) continue
+    const isNumeric = typeof value === 'string' && value.trim() !== '' && !Number.isNaN(Number(value))
+    wanted[key] = isNumeric ? Number(value) : value
+  }
+  const { data, error } = options.safeParse(wanted)
+  if (data) return data
+  const { path, message } = error.issues[0]!
+  throw new UsageError(`--${kebab(String(path[0]))} ${given[String(path[0])]}: ${message}`)
+}
+
+/** A flag of an algorithm that is not trained would have no effect. */
+function refuseForeign(chosen: readonly Algorithm[], given: Readonly<Record<string, unknown>>): void {
+  if (chosen.length === 0) return
+  const known = new Set(chosen.flatMap(({ options }) => Object.keys(options.shape)))
+  for (const { name, options } of algorithms) {
+    const foreign = Object.keys(options.shape).find(key => given[key] !== undefined && !known.has(key))
+    if (foreign === undefined) continue
+    const names = chosen.map(algorithm => algorithm.name).join(' and ')
+    throw new UsageError(`--${kebab(foreign)} is an option of ${name}, not of ${names}: leave it out, or train ${name}`)
+  }
+}
+
+function flagsOf(options: Algorithm['options']): Flag[] {
+  const defaults = options.parse({}) as Readonly<Record<string, unknown>>
+  const { properties = {} } = z.toJSONSchema(options, { io: 'input', unrepresentable: 'any' })
+  return Object.entries(properties).map(([key, property]) => {
+    const { description = '', enum: choices = [], type } = property as z.core.JSONSchema.JSONSchema
+    return {
+      key,
+      meaning: description,
+      choices: choices.map(String),
+      standard: defaults[key],
+      isBoolean: type === 'boolean',
+    }
+  })
+}
+
+function syntax({ key, choices, isBoolean }: Flag): string {
+  if (isBoolean) return `--${kebab(key)}`
+  return `--${kebab(key)} <${choices.length > 0 ? 'name' : 'number'}>`
+}
+
+function description({ meaning, choices, standard }: Flag): string {
+  const listed = choices.length > 0 && !choices.every(choice => meaning.includes(choice))
+  const named = listed ? `${meaning}: ${choices.join(', ')}` : meaning
+  return standard === undefined ? named : `${named} (default: ${standard})`
+}
+
+function kebab(key: string): string {
+  return key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
+}
