@@ -1,8 +1,9 @@
 import type { z } from 'zod'
 import { ServiceError } from './errors.ts'
 import { decodeJson } from './json.ts'
-import { type ServerMessage, type Subprotocol, subprotocols } from './messages.ts'
+import type { ServerMessage } from './messages.ts'
 import { decodeMsgpack, encodeMsgpack } from './msgpack.ts'
+import { type Subprotocol, subprotocols } from './versions.ts'
 
 /** One encoding of the protocol. */
 export interface Codec {
@@ -16,10 +17,17 @@ export interface Codec {
 }
 
 const codecs: Readonly<Record<Subprotocol, Codec>> = {
-  'aurochs.v1.json': { subprotocol: 'aurochs.v1.json', binary: false, decode: decodeJson, encode: JSON.stringify },
+  'aurochs.v1.json': {
+    subprotocol: 'aurochs.v1.json',
+    binary: false,
+    decode: decodeJson,
+    encode: JSON.stringify,
+  },
   'aurochs.v1.msgpack': {
-    ...{ subprotocol: 'aurochs.v1.msgpack', binary: true },
-    ...{ decode: decodeMsgpack, encode: encodeMsgpack },
+    subprotocol: 'aurochs.v1.msgpack',
+    binary: true,
+    decode: decodeMsgpack,
+    encode: encodeMsgpack,
   },
 }
 
@@ -34,14 +42,13 @@ export function negotiate(offered: string): Codec | undefined {
 /**
  * `value` as `schema` has it, with defaults filled in.
  *
- * @throws {ServiceError} `bad_message`
+ * @throws {ServiceError} `bad_message`, which names the fields that are wrong: the first three.
  */
 export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
   const result = schema.safeParse(value)
   if (result.success) return result.data
-  const told = result.error.issues.slice(0, 3).map(issue => {
-    const path = issue.path.join('.')
-    return path ? `${path}: ${issue.message}` : issue.message
+  const messages = result.error.issues.slice(0, 3).map(({ path, message }) => {
+    return path.length > 0 ? `${path.join('.')}: ${message}` : message
   })
-  throw new ServiceError('bad_message', told.join('; '))
+  throw new ServiceError('bad_message', messages.join('; '))
 }

@@ -4,7 +4,7 @@ import { limits } from './limits.ts'
 const decoder = new TextDecoder('utf-8', { fatal: true })
 
 /**
- * The value that `bytes` spell.
+ * Parses JSON from strangers.
  *
  * @throws {ServiceError} `too_large`, `too_deep` before anything is parsed; `bad_json`.
  */
@@ -21,22 +21,25 @@ const quote = 0x22
 const backslash = 0x5c
 const comma = 0x2c
 const colon = 0x3a
-const [openBracket, openBrace, closeBracket, closeBrace] = [0x5b, 0x7b, 0x5d, 0x7d]
+const openBracket = 0x5b
+const closeBracket = 0x5d
+const openBrace = 0x7b
+const closeBrace = 0x7d
 
-/** Bounds depth and number of values, looking only at the signs between strings; whether they pair is the parser's to say. */
+/** Bounds depth and number of values by the punctuation outside strings; whether that pairs is left to the parser. */
 function measure(bytes: Uint8Array): void {
   let depth = 0
   let values = 1
   for (let at = 0; at < bytes.length; at++) {
-    const sign = bytes[at]
-    if (sign === quote) {
+    const byte = bytes[at]
+    if (byte === quote) {
       for (at++; at < bytes.length && bytes[at] !== quote; at++) if (bytes[at] === backslash) at++
-    } else if (sign === openBracket || sign === openBrace) {
+    } else if (byte === openBracket || byte === openBrace) {
       values++
       if (++depth > limits.depth) throw new ServiceError('too_deep', `expected at most ${limits.depth} levels`)
-    } else if (sign === closeBracket || sign === closeBrace) {
+    } else if (byte === closeBracket || byte === closeBrace) {
       depth--
-    } else if (sign === comma || sign === colon) {
+    } else if (byte === comma || byte === colon) {
       values++
     }
   }

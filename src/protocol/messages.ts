@@ -33,15 +33,6 @@ import {
   StreamEventSchema,
 } from './values.ts'
 
-/** Versions of the protocol that this program speaks, newest first. */
-export const protocolVersions = [1] as const
-/** In order of preference. */
-export const subprotocols = ['aurochs.v1.msgpack', 'aurochs.v1.json'] as const
-export type Subprotocol = (typeof subprotocols)[number]
-
-/** What this program can do: `welcome` and `hello` name these. */
-export const features = ['methods', 'similar', 'undo', 'generation'] as const
-
 const request = { request: NumberSchema.optional() }
 
 export const Hello = z.object({

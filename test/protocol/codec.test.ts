@@ -1,17 +1,16 @@
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { expect, test } from 'vitest'
-import { check, negotiate } from '../../src/protocol/codec.ts'
-import { WireError } from '../../src/protocol/errors.ts'
+import { negotiate } from '../../src/protocol/codec.ts'
+import { ServiceError } from '../../src/protocol/errors.ts'
 import { decodeJson } from '../../src/protocol/json.ts'
 import { limits } from '../../src/protocol/limits.ts'
-import { ClientMessage } from '../../src/protocol/messages.ts'
 import { decodeMsgpack } from '../../src/protocol/msgpack.ts'
 
 const packr = new Packr({ useRecords: false, variableMapSize: true })
 const bytesOf = (text: string) => new TextEncoder().encode(text)
 
-/** Values that both encodings can carry, at most `limits.depth` deep. */
+/** Values that both encodings can hold, at most `limits.depth` deep. */
 const plain = fc.letrec(tie => ({
   value: fc.oneof(
     { depthSize: 'small', maxDepth: limits.depth - 1 },
@@ -33,12 +32,12 @@ function codeOf(decode: () => unknown): string {
     decode()
     return 'accepted'
   } catch (error) {
-    if (error instanceof WireError) return error.code
+    if (error instanceof ServiceError) return error.code
     throw error
   }
 }
 
-test('what MessagePack and JSON spell within the limits comes out as it went in', () => {
+test('values within the limits come out of MessagePack and JSON as they went in', () => {
   fc.assert(
     fc.property(plain, value => {
       expect(decodeMsgpack(packr.pack(value))).toEqual(value)
@@ -78,27 +77,17 @@ test('nesting beyond the limit is refused before anything is built', () => {
   expect(decodeJson(bytesOf(allowed))).toEqual(JSON.parse(allowed))
 })
 
-test('brackets and commas inside a JSON string count for nothing', () => {
+test('brackets and commas inside a JSON string are not counted', () => {
   const text = '\\"[[[[[[[[[[[[{{{{{{{{{{,,,:::'.repeat(500)
   expect(decodeJson(bytesOf(JSON.stringify({ text })))).toEqual({ text })
 })
 
 test('lengths and counts that the bytes do not hold are refused', () => {
-  for (const hex of [
-    'ddffffffff',
-    'dfffffffff',
-    'dbffffffff',
-    'c6ffffffff',
-    'dcffff',
-    'd9ff61',
-    'c4ff00',
-    '9f',
-    '8f',
-  ]) {
-    expect(
-      codeOf(() => decodeMsgpack(Buffer.from(hex, 'hex'))),
-      hex,
-    ).toBe('bad_msgpack')
+  const code = (hex: string) => codeOf(() => decodeMsgpack(Buffer.from(hex, 'hex')))
+  for (const hex of ['dcffff', 'd9ff61', 'c4ff00', '9f', '8f']) expect(code(hex), hex).toBe('bad_msgpack')
+  // Beyond the limits, too: either says so.
+  for (const hex of ['ddffffffff', 'dfffffffff', 'dbffffffff', 'c6ffffffff']) {
+    expect(code(hex), hex).toMatch(/^(bad_msgpack|too_large)$/)
   }
 })
 
@@ -108,42 +97,16 @@ test('more values than the limit are refused', () => {
   expect(codeOf(() => decodeJson(bytesOf(JSON.stringify(many))))).toBe('too_large')
 })
 
-test('extension types, records, dates and keys that are no strings are refused', () => {
-  const strange = [new Date(), new Map([[1, 2]]), new Set([1]), /x/, new Error('x')]
-  const inventive = new Packr({ moreTypes: true, mapsAsObjects: false })
-  for (const value of strange)
+test('extension types, records, dates and keys that are not strings are refused', () => {
+  const values = [new Date(), new Map([[1, 2]]), new Set([1]), /x/, new Error('x')]
+  const extended = new Packr({ moreTypes: true, mapsAsObjects: false })
+  for (const value of values)
     expect(
-      codeOf(() => decodeMsgpack(inventive.pack(value))),
+      codeOf(() => decodeMsgpack(extended.pack(value))),
       String(value),
     ).toBe('bad_msgpack')
   expect(codeOf(() => decodeMsgpack(new Packr({ useRecords: true }).pack({ a: 1 })))).toBe('bad_msgpack')
   expect(codeOf(() => decodeMsgpack(Buffer.of(0xc1)))).toBe('bad_msgpack')
-})
-
-test('a message may not reach into prototypes', () => {
-  const event = '{"type":"event","id":"1","item":"a","__proto__":{"weight":5}}'
-  expect(codeOf(() => check(ClientMessage, decodeJson(bytesOf(event))))).toBe('bad_message')
-  const packed = Buffer.concat([Buffer.of(0x81, 0xa9), Buffer.from('__proto__'), Buffer.of(0x81, 0xa1, 0x61, 1)])
-  expect(codeOf(() => check(ClientMessage, decodeMsgpack(packed)))).toBe('bad_message')
-  expect(({} as Record<string, unknown>).a).toBeUndefined()
-})
-
-test('an id is the same id as a number, as digits and as a 64-bit integer', () => {
-  const users = [42, '42', 42n].map(user => check(ClientMessage, { type: 'subscribe', subscription: 1, user }))
-  for (const message of users) {
-    expect(message).toEqual({
-      ...{ type: 'subscribe', subscription: 1, user: '42', limit: 10 },
-      filters: { seen: false, exclude: [] },
-    })
-  }
-})
-
-test('a refusal says which field was wrong', () => {
-  const wrong = { type: 'event', id: 'e', item: 'i', weight: -1 }
-  expect(() => check(ClientMessage, wrong)).toThrow(/^weight: /)
-  expect(() => check(ClientMessage, { ...wrong, weight: 1, wieght: 2 })).toThrow(/wieght/)
-  expect(() => check(ClientMessage, { type: 'subscrbie' })).toThrow(/type/)
-  expect(() => check(ClientMessage, { type: 'event', id: 'e', item: 1.5 })).toThrow('whole number')
 })
 
 test('the subprotocol decides the encoding, and none means JSON', () => {
