@@ -87,7 +87,7 @@ export interface TrainedTensor {
 export interface Model {
   /**
    * The best items for each request, best first, at most its limit, without NaN. Items of which the model has no opinion
-   * are left out: who asked gets the popular ones after them (`OpenModel.rank`).
+   * are left out: `OpenModel.rank` adds the popular ones after them.
    */
   rank(requests: readonly ResolvedRequest[]): readonly ItemList[]
   /** The items most similar to each request's item, most similar first, without itself. */

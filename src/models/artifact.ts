@@ -93,7 +93,7 @@ export class Artifact {
 
   /**
    * @throws Error naming the file that is missing, cut short, altered, or of another format; or both checksums, when
-   *   another model stands at `directory` than the one asked for.
+   *   `directory` holds another model than the one wanted.
    */
   static open(directory: string, { verify = true, checksum }: OpenArtifact = {}): Artifact {
     return openConsistent(
@@ -157,7 +157,7 @@ export class Artifact {
     return data
   }
 
-  /** Releases the maps: they are unmapped when nobody holds a view of them. */
+  /** Releases the maps: they are unmapped when no view of them is left. */
   close(): void {
     this.#open = undefined
   }
@@ -224,8 +224,7 @@ export function saveArtifact(
 }
 
 /**
- * Writes to the manifest of a model how well it did, for all who open it from now on; its other files stay what they
- * are.
+ * Writes the quality of a model to its manifest; its other files stay what they are.
  *
  * @returns the new manifest
  */

@@ -1,27 +1,64 @@
-/** What the workers of a `ModelPool` do: each opens the model when this module is first loaded. */
-import { workerData } from '../parallel/worker-data.ts'
+/** What the workers of a `ModelPool` do. */
 import type { SimilarRequest } from './algorithm.ts'
-import { OpenModel } from './open-model.ts'
+import { Artifact } from './artifact.ts'
+import { OpenModel, prepareModel } from './open-model.ts'
 import { type PackedLists, type PackedRequests, packLists, unpackRequests } from './packed.ts'
 
-export interface ModelWorkerData {
+/** All that a thread needs to open the same model as others: a worker that starts later opens that one or fails. */
+export interface ModelReference {
   readonly directory: string
-  /** Of the model that the pool opened: a worker that starts later opens the same one or fails. */
   readonly checksum: string
   /** What `prepareModel` made. */
   readonly prepared: unknown
 }
 
-const { directory, checksum, prepared } = workerData<ModelWorkerData>()
-const model = OpenModel.open(directory, { verify: false, checksum }, prepared)
+/** The model that this thread used last. */
+let current: OpenModel | undefined
 
-/** Does nothing: loading this module opens the model. */
-export function warm(): void {}
-
-export function rank(requests: PackedRequests): PackedLists {
-  return packLists(model.rank(unpackRequests(requests)))
+function modelOf({ directory, checksum, prepared }: ModelReference): OpenModel {
+  if (current?.artifact.checksum !== checksum) {
+    current?.close()
+    current = undefined
+    current = OpenModel.open(directory, { verify: false, checksum }, prepared)
+  }
+  return current
 }
 
-export function similar(requests: readonly SimilarRequest[]): PackedLists {
-  return packLists(model.similar(requests))
+/** Checks the model at `directory`, and makes what all threads share. */
+export function prepare({
+  directory,
+  verify,
+}: {
+  readonly directory: string
+  readonly verify: boolean
+}): ModelReference {
+  const artifact = Artifact.open(directory, { verify })
+  const prepared = prepareModel(artifact)
+  artifact.close()
+  return { directory, checksum: artifact.checksum, prepared }
+}
+
+/** Opens the model on this thread. */
+export function warm({ model }: { readonly model: ModelReference }): void {
+  modelOf(model)
+}
+
+export function rank({
+  model,
+  requests,
+}: {
+  readonly model: ModelReference
+  readonly requests: PackedRequests
+}): PackedLists {
+  return packLists(modelOf(model).rank(unpackRequests(requests)))
+}
+
+export function similar({
+  model,
+  requests,
+}: {
+  readonly model: ModelReference
+  readonly requests: readonly SimilarRequest[]
+}): PackedLists {
+  return packLists(modelOf(model).similar(requests))
 }

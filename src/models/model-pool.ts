@@ -1,8 +1,8 @@
 import { jobs, Pool } from '../parallel/pool.ts'
 import type { ItemList, Ranking, RankRequest, SimilarRequest } from './algorithm.ts'
 import { Artifact, type OpenArtifact } from './artifact.ts'
-import type { ModelWorkerData } from './model-jobs.ts'
-import { type Capability, OpenModel, prepareModel } from './open-model.ts'
+import type { ModelReference } from './model-jobs.ts'
+import { type Capability, OpenModel } from './open-model.ts'
 import { type PackedLists, packRequests, unpackLists } from './packed.ts'
 
 const work = jobs('./model-jobs', import.meta.url)
@@ -11,38 +11,59 @@ const work = jobs('./model-jobs', import.meta.url)
 const largestChunk = 256
 
 export interface OpenModelPool extends Pick<OpenArtifact, 'verify'> {
-  /** Workers that rank. Default: as many threads as the machine runs at once. */
+  /** Workers that rank; they may have another model open meanwhile, and are not closed with this one. Default: own ones. */
+  readonly pool?: Pool | undefined
+  /** Number of own workers. Default: as many threads as the machine runs at once. */
   readonly threads?: number | undefined
+  /** Check and prepare the model on a thread of low priority, while the workers of `pool` go on with their work. */
+  readonly inBackground?: boolean | undefined
 }
 
-/** One model, open in every worker of a pool of its own: what ranks on all cores, for evaluation and for serving. */
+/** Niceness of the thread that prepares a model in the background. */
+const backgroundNiceness = 10
+
+/** One model, open in every worker of a pool: what ranks on all cores, for evaluation and for serving. */
 export class ModelPool {
   readonly artifact: Artifact
   readonly capabilities: readonly Capability[]
+  readonly #reference: ModelReference
   readonly #pool: Pool
+  readonly #isOwnPool: boolean
 
   /** @throws Error naming the file that is missing or altered. */
-  static async open(directory: string, { threads, verify = true }: OpenModelPool = {}): Promise<ModelPool> {
-    const artifact = Artifact.open(directory, { verify })
-    const prepared = prepareModel(artifact)
-    const { capabilities } = new OpenModel(artifact, prepared)
-    const data: ModelWorkerData = { directory, checksum: artifact.checksum, prepared }
-    const pool = new Pool(threads === undefined ? { data } : { data, threads })
+  static async open(directory: string, options: OpenModelPool = {}): Promise<ModelPool> {
+    const { threads, verify = true, inBackground = false } = options
+    const pool = options.pool ?? new Pool(threads === undefined ? {} : { threads })
+    const isOwnPool = options.pool === undefined
     try {
-      // Each worker opens the model with its first job: better now than when somebody waits.
-      await pool.phase(work, 'warm', {})
+      const preparing = inBackground ? new Pool({ threads: 1, niceness: backgroundNiceness }) : pool
+      const reference = await preparing.run<ModelReference>(work, 'prepare', { directory, verify }).finally(() => {
+        if (preparing !== pool) void preparing.close()
+      })
+      const { checksum, prepared } = reference
+      const artifact = Artifact.open(directory, { verify: false, checksum })
+      const { capabilities } = new OpenModel(artifact, prepared)
+      // A worker opens the model with its first job: better now than when a query waits.
+      if (!inBackground) await pool.phase(work, 'warm', { model: reference })
+      return new ModelPool(artifact, capabilities, reference, pool, isOwnPool)
     } catch (error) {
-      await pool.close()
-      artifact.close()
+      if (isOwnPool) await pool.close()
       throw error
     }
-    return new ModelPool(artifact, capabilities, pool)
   }
 
-  private constructor(artifact: Artifact, capabilities: readonly Capability[], pool: Pool) {
+  private constructor(
+    artifact: Artifact,
+    capabilities: readonly Capability[],
+    reference: ModelReference,
+    pool: Pool,
+    isOwnPool: boolean,
+  ) {
     this.artifact = artifact
     this.capabilities = capabilities
+    this.#reference = reference
     this.#pool = pool
+    this.#isOwnPool = isOwnPool
   }
 
   /** Number of items that it chooses from. */
@@ -66,17 +87,19 @@ export class ModelPool {
 
   /** {@link OpenModel.rank} on one worker. */
   async rankOnOne(requests: readonly RankRequest[], signal?: AbortSignal): Promise<Ranking[]> {
-    return unpackLists(await this.#pool.run<PackedLists>(work, 'rank', packRequests(requests), signal))
+    const args = { model: this.#reference, requests: packRequests(requests) }
+    return unpackLists(await this.#pool.run<PackedLists>(work, 'rank', args, signal))
   }
 
   /** {@link OpenModel.similar} on one worker. */
   async similar(requests: readonly SimilarRequest[], signal?: AbortSignal): Promise<ItemList[]> {
-    return unpackLists(await this.#pool.run<PackedLists>(work, 'similar', requests, signal))
+    const args = { model: this.#reference, requests }
+    return unpackLists(await this.#pool.run<PackedLists>(work, 'similar', args, signal))
   }
 
-  /** Ends the workers once what they were asked is answered. */
+  /** Ends own workers once their last query is answered. */
   async close(): Promise<void> {
-    await this.#pool.close()
+    if (this.#isOwnPool) await this.#pool.close()
     this.artifact.close()
   }
 }

@@ -6,7 +6,7 @@ import { popularItems } from './popularity.ts'
 import { algorithmNamed } from './registry.ts'
 
 /**
- * A trained model open on this thread, whatever its algorithm. Evaluation, look-ups and serving all ask it: what is
+ * A trained model open on this thread, whatever its algorithm. Evaluation, look-ups and serving all call it: what is
  * measured is what is served. To rank on all cores, open it by `ModelPool`.
  */
 export class OpenModel {
@@ -27,8 +27,8 @@ export class OpenModel {
   }
 
   /**
-   * A list for each request, best first. After the items that the model has an opinion of come the popular ones; who
-   * has no history, of whom it knows nothing, gets these alone, on the basis `popularity`.
+   * A list for each request, best first. After the items that the model has an opinion of come the popular ones; a user
+   * without history gets these alone, on the basis `popularity`.
    */
   rank(requests: readonly RankRequest[]): Ranking[] {
     const { history: trained, popularity } = this.artifact
@@ -60,7 +60,7 @@ export class OpenModel {
     })
   }
 
-  /** @throws TypeError when the algorithm does not tell similar items. */
+  /** @throws TypeError when the algorithm cannot find similar items. */
   similar(requests: readonly SimilarRequest[]): readonly ItemList[] {
     return this.#capable('similar')(requests)
   }
@@ -103,12 +103,12 @@ const capabilities = ['similar', 'foldIn', 'vectors'] as const
 export type Capability = (typeof capabilities)[number]
 
 const meaning: Record<Capability, string> = {
-  similar: 'tell which items are similar',
+  similar: 'find similar items',
   foldIn: 'make vectors of histories',
   vectors: 'give vectors of users and items',
 }
 
-/** The algorithm cannot do what was asked of its model. */
+/** The algorithm of a model lacks this capability. */
 export class UnsupportedError extends TypeError {
   constructor(algorithm: string, capability: Capability) {
     super(`a model of ${algorithm} cannot ${meaning[capability]}: use another algorithm for that`)

@@ -5,7 +5,7 @@ import { popular } from './popular/index.ts'
 
 export const algorithms: readonly Algorithm[] = [als, popular]
 
-/** What is trained when nobody says what. */
+/** What is trained by default. */
 export const defaultAlgorithm: Algorithm = als
 
 /** What every other must beat. */

@@ -25,7 +25,7 @@ export interface TrainModel {
  * @param options of the algorithm; those left out have their defaults.
  * @returns the manifest, whose `complete` tells whether it came to its end.
  * @throws TypeError when the options are not the algorithm's; Error when a model is there and neither `replace` nor
- *   `resume` is asked for, or when it cannot be gone on from; the signal's reason when a training that cannot be resumed
+ *   `resume` is given, or when it cannot be resumed; the signal's reason when a training that cannot be resumed
  *   is aborted.
  */
 export async function trainModel(
@@ -39,9 +39,7 @@ export async function trainModel(
   const checked = algorithm.options.parse(options)
   // Found before hours of work, not after.
   if (existsSync(directory) && !replace && !resume) {
-    throw new Error(
-      `${directory} exists: choose another place, or ask to replace it (--replace) or to go on from it (--resume)`,
-    )
+    throw new Error(`${directory} exists: choose another place, replace it (--replace) or go on from it (--resume)`)
   }
   const from = resume ? openCheckpoint(directory, dataset, algorithm, checked) : undefined
   let [savedAt, isOurs] = [performance.now(), false]

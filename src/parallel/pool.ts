@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
 
-/** What a worker is asked to do: call the export `name` of `module` with `args`. */
+/** A call for a worker: the export `name` of `module` with `args`. */
 export interface Job {
   /** URL of the module, made with {@link jobs}. */
   readonly module: string
@@ -9,11 +9,16 @@ export interface Job {
   readonly args: unknown
 }
 
+/** What each worker thread is given at its start. */
+export interface WorkerData {
+  readonly niceness: number
+}
+
 export interface PoolOptions {
   /** Worker threads, from 1 to 1024. Default: as many as the machine runs at once. */
   readonly threads?: number
-  /** What jobs find as `workerData()`, in each worker from its start. Copied, but for `SharedArrayBuffer`s. */
-  readonly data?: unknown
+  /** Scheduling priority of the threads, 0 (default) to 19, the lowest: for work that others must not wait for. */
+  readonly niceness?: number
 }
 
 /**
@@ -25,7 +30,7 @@ export class Pool {
   readonly threads: number
   readonly #piscina: Piscina
 
-  constructor({ threads = availableParallelism(), data }: PoolOptions = {}) {
+  constructor({ threads = availableParallelism(), niceness = 0 }: PoolOptions = {}) {
     if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
       throw new RangeError(`threads must be a whole number from 1 to 1024, got ${threads}`)
     }
@@ -40,7 +45,7 @@ export class Pool {
       atomics: 'sync',
       // Workers make little garbage: what is large lives outside their heaps. A small nursery saves some 10 MiB each.
       resourceLimits: { maxYoungGenerationSizeMb: 4 },
-      ...(data !== undefined && { workerData: data }),
+      workerData: { niceness } satisfies WorkerData,
     })
   }
 
@@ -52,7 +57,7 @@ export class Pool {
 
   /**
    * Runs the same job on every worker at once, each with the same `args` and `next`, a shared counter that starts at
-   * 0: a kernel takes its next chunk of rows from it until there is none. Nobody may read what a phase writes before
+   * 0: a kernel takes its next chunk of rows from it until there is none. What a phase writes must not be read before
    * the promise is fulfilled; if one worker fails, the phase still waits for the others and then fails.
    *
    * @param next a counter of the caller's, to watch how far the phase has come

@@ -1,7 +1,13 @@
 /** Where every worker thread begins. */
-import type { Job } from './pool.ts'
+import { setPriority } from 'node:os'
+import { workerData } from 'node:worker_threads'
+import type { Job, WorkerData } from './pool.ts'
 
 type Exports = Readonly<Record<string, unknown>>
+
+// On Linux the priority is the thread's own. Set before any module is loaded, which is work too.
+const { niceness } = workerData as WorkerData
+if (niceness > 0 && process.platform === 'linux') setPriority(niceness)
 
 /** Asking the loader for a module that it has costs more than a small job does. */
 const modules = new Map<string, Exports>()

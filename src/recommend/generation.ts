@@ -1,9 +1,10 @@
 import type { Artifact } from '../models/artifact.ts'
 import { ModelPool } from '../models/model-pool.ts'
+import type { Pool } from '../parallel/pool.ts'
 
 /**
- * One published model: its files mapped, its index built, workers of its own that have it open. Who uses it says so, and
- * a retired generation is closed when its last use has ended.
+ * One published model: its files mapped, its index built, open in the workers. Each use of it is counted, and a retired
+ * generation is closed when its last use has ended.
  */
 export class Generation {
   /** Names the model: another model has another name. */
@@ -13,8 +14,8 @@ export class Generation {
   #whenUnused: (() => void) | undefined
 
   /** @throws Error naming the file that is missing or altered. */
-  static async open(directory: string, threads: number | undefined): Promise<Generation> {
-    return new Generation(await ModelPool.open(directory, { threads }))
+  static async open(directory: string, options: { readonly pool: Pool; readonly inBackground: boolean }) {
+    return new Generation(await ModelPool.open(directory, options))
   }
 
   private constructor(models: ModelPool) {

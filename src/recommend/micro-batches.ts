@@ -3,7 +3,7 @@ import type { Generation } from './generation.ts'
 
 /** One list that is wanted. Exactly one of `answer` and `fail` follows each request that `resolve` gave. */
 export interface PendingQuery {
-  /** The request in rows of `generation`, made when the batch is formed, as late as can be. Undefined: not wanted any more. */
+  /** The request in rows of `generation`, made when the batch is formed, as late as can be. Undefined: not wanted now. */
   resolve(generation: Generation): RankRequest | undefined
   answer(ranking: Ranking, generation: Generation): void
   fail(error: Error): void
@@ -16,6 +16,9 @@ export interface MicroBatchOptions {
   readonly onBatch?: ((queries: number, took: number) => void) | undefined
 }
 
+/** Queries in one batch of those in the background. */
+const backgroundBatch = 8
+
 /**
  * Ranks in micro-batches: what came while all workers were busy is the next batch, so that no query waits for a timer, and
  * the busier the server the cheaper a list. A batch is ranked by one generation.
@@ -25,7 +28,9 @@ export class MicroBatches {
   readonly #largest: number
   readonly #onBatch: NonNullable<MicroBatchOptions['onBatch']>
   #queue: PendingQuery[] = []
+  #background: PendingQuery[] = []
   #running = 0
+  #runningBackground = 0
   #whenIdle: (() => void)[] = []
 
   /** `current` gives the generation of the next batch. */
@@ -37,11 +42,17 @@ export class MicroBatches {
 
   /** Queries that wait for a worker. */
   get waiting(): number {
-    return this.#queue.length
+    return this.#queue.length + this.#background.length
   }
 
   push(query: PendingQuery): void {
     this.#queue.push(query)
+    this.#next()
+  }
+
+  /** Ranks `query` when no other waits: few at a time, and never on all workers, so that those that come wait little. */
+  pushInBackground(query: PendingQuery): void {
+    this.#background.push(query)
     this.#next()
   }
 
@@ -55,28 +66,31 @@ export class MicroBatches {
     const { threads } = generation.models
     while (this.#running < threads && this.#queue.length > 0) {
       const size = Math.min(this.#largest, Math.ceil(this.#queue.length / (threads - this.#running)))
-      const queries: PendingQuery[] = []
-      const requests: RankRequest[] = []
-      for (const query of this.#queue.splice(0, size)) {
-        const request = query.resolve(generation)
-        if (!request) continue
-        queries.push(query)
-        requests.push(request)
-      }
-      if (queries.length > 0) void this.#run(generation, queries, requests)
+      void this.#run(generation, this.#queue.splice(0, size))
+    }
+    const most = Math.max(1, threads - 1)
+    while (this.#running < threads && this.#runningBackground < most && this.#background.length > 0) {
+      this.#runningBackground++
+      void this.#run(generation, this.#background.splice(0, backgroundBatch), () => this.#runningBackground--)
     }
     if (this.#running === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
 
-  async #run(
-    generation: Generation,
-    queries: readonly PendingQuery[],
-    requests: readonly RankRequest[],
-  ): Promise<void> {
+  async #run(generation: Generation, pending: readonly PendingQuery[], onEnd = () => {}): Promise<void> {
+    const queries: PendingQuery[] = []
+    const requests: RankRequest[] = []
+    for (const query of pending) {
+      const request = query.resolve(generation)
+      if (!request) continue
+      queries.push(query)
+      requests.push(request)
+    }
+    if (queries.length === 0) return onEnd()
     this.#running++
     const began = performance.now()
     const outcomes = await generation.use(() => rankEach(generation, requests))
     this.#running--
+    onEnd()
     this.#onBatch(queries.length, performance.now() - began)
     // The next batch leaves before this one's answers are processed.
     this.#next()

@@ -1,13 +1,14 @@
 import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome } from '../events/journal.ts'
 import type { ItemList } from '../models/algorithm.ts'
+import { Pool } from '../parallel/pool.ts'
 import type { Id } from '../storage/ids.ts'
 import { RecommendError } from './errors.ts'
 import { Generation } from './generation.ts'
 import { MicroBatches } from './micro-batches.ts'
 import { UserCache } from './user-cache.ts'
 import type { UserState } from './user-state.ts'
-import { type ListFilters, type UserRanking, UserSubscription } from './user-subscription.ts'
+import { type ListFilters, type Priority, type UserRanking, UserSubscription } from './user-subscription.ts'
 
 export interface RecommenderOptions extends JournalOptions {
   /** Directory of the model. */
@@ -58,6 +59,8 @@ const mostPending = 100_000
  */
 export class Recommender {
   readonly #options: RecommenderOptions
+  /** The workers that rank, whatever generation. */
+  readonly #pool: Pool
   readonly #journal: Journal | undefined
   readonly #users = new UserCache()
   readonly #similar = new Set<SimilarSubscription>()
@@ -76,17 +79,21 @@ export class Recommender {
    * @throws Error when the model is missing or altered, or the state is in use.
    */
   static async open(options: RecommenderOptions): Promise<Recommender> {
-    const journal = options.state === undefined ? undefined : await Journal.open(options.state, options)
+    const { model, state, threads } = options
+    const journal = state === undefined ? undefined : await Journal.open(state, options)
+    const pool = new Pool(threads === undefined ? {} : { threads })
     try {
-      return new Recommender(options, await Generation.open(options.model, options.threads), journal)
+      return new Recommender(options, await Generation.open(model, { pool, inBackground: false }), pool, journal)
     } catch (error) {
+      await pool.close()
       await journal?.close()
       throw error
     }
   }
 
-  private constructor(options: RecommenderOptions, generation: Generation, journal: Journal | undefined) {
+  private constructor(options: RecommenderOptions, generation: Generation, pool: Pool, journal: Journal | undefined) {
     this.#options = options
+    this.#pool = pool
     this.#generation = generation
     this.#journal = journal
     this.#batches = new MicroBatches(() => this.#generation, { onBatch: options.onBatch })
@@ -151,7 +158,10 @@ export class Recommender {
   /** Calls `onList` with the list for a user, now and whenever it may have changed, until the subscription is closed. */
   subscribe(query: UserQuery, onList: (list: UserList) => void, onError: (error: Error) => void): UserSubscription {
     const subscription = new UserSubscription(this.#users.get(query.user), query, {
-      enqueue: pending => this.#batches.push(pending),
+      enqueue: (pending, priority) => {
+        if (priority === 'normal') this.#batches.push(pending)
+        else this.#batches.pushInBackground(pending)
+      },
       onRanking: (_, ranking) => this.#deliver(subscription, ranking, onList),
       onError,
     })
@@ -212,7 +222,7 @@ export class Recommender {
   /**
    * The items most similar to one, without itself.
    *
-   * @throws {RecommendError} `unknown_item`; UnsupportedError when the model cannot tell.
+   * @throws {RecommendError} `unknown_item`; UnsupportedError when the algorithm cannot find similar items.
    */
   similar({ item, limit }: SimilarQuery, signal?: AbortSignal): Promise<RecommendedList> {
     const generation = this.#generation
@@ -233,21 +243,21 @@ export class Recommender {
   }
 
   /**
-   * Opens the model at `directory` beside the one that is served, checks and warms it, and replaces that in one step:
-   * later batches are ranked by the new one, subscribers get new lists, and the old one is closed when its last query has
-   * ended. One swap at a time.
+   * Opens the model at `directory` beside the one that is served, checks and prepares it on a thread of low priority,
+   * and replaces the old one in one step: later batches are ranked by the new one, subscribers get new lists when no
+   * other query waits, and the old one is closed when its last query has ended. One swap at a time.
    *
    * @throws {RecommendError} `bad_model` when it cannot be opened; the old one goes on being served.
    */
   swap(directory: string): Promise<Generation> {
     const swapped = this.#swapping.then(async () => {
-      const next = await Generation.open(directory, this.#options.threads).catch(error => {
+      const next = await Generation.open(directory, { pool: this.#pool, inBackground: true }).catch(error => {
         throw new RecommendError('bad_model', (error as Error).message, error)
       })
       const old = this.#generation
       this.#generation = next
       for (const listener of this.#onGeneration) listener(next)
-      for (const state of this.#users) refresh(state)
+      for (const state of this.#users) refresh(state, 'background')
       for (const subscription of this.#similar) subscription.refresh()
       this.#retired = old.retire()
       return next
@@ -279,9 +289,10 @@ export class Recommender {
     await this.#swapping
     await this.#journal?.close()
     await this.#generation.retire()
+    await this.#pool.close()
   }
 
-  /** Refreshes the lists of a user, who is loaded first if need be. */
+  /** Refreshes the lists of a user, whose events are loaded first if need be. */
   #refreshLoaded(state: UserState): void {
     if (state.isLoaded) refresh(state)
     else void this.#load(state)
@@ -333,9 +344,9 @@ interface SimilarSubscription {
   close(): void
 }
 
-function refresh(state: UserState): void {
+function refresh(state: UserState, priority?: Priority): void {
   if (!state.isLoaded) return
-  for (const subscription of state.subscriptions) subscription.refresh()
+  for (const subscription of state.subscriptions) subscription.refresh(priority)
 }
 
 /** An id as anything can carry it: whole numbers that not every reader could hold exactly become strings. */

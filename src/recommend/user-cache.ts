@@ -1,15 +1,15 @@
 import { UserState } from './user-state.ts'
 
 /**
- * The users in memory: all who have subscriptions, and of the others those that were used last. With millions of users,
- * who is not here costs nothing; who comes is read from the journal by an index.
+ * The users in memory: all that have subscriptions, and of the others those that were used last. The millions that are
+ * not in memory cost nothing: they are read from the journal by an index.
  */
 export class UserCache {
   /** In order of last use. */
   readonly #states = new Map<string, UserState>()
   readonly #mostIdle: number
 
-  /** `mostIdle`: how many are kept who have no subscriptions. */
+  /** `mostIdle`: how many are kept that have no subscriptions. */
   constructor(mostIdle = 10_000) {
     this.#mostIdle = mostIdle
   }

@@ -28,22 +28,25 @@ export interface UserRanking {
   readonly changedAt: number
 }
 
+/** `background`: the list is wanted, but not at the cost of others. */
+export type Priority = 'normal' | 'background'
+
 export interface SubscriptionHandlers {
-  /** Has a list made: {@link UserSubscription.resolve} follows. */
-  readonly enqueue: (subscription: UserSubscription) => void
+  /** Puts it into the queue: {@link UserSubscription.resolve} follows. */
+  readonly enqueue: (subscription: UserSubscription, priority: Priority) => void
   readonly onRanking: (subscription: UserSubscription, ranking: UserRanking) => void
   readonly onError: (error: Error) => void
 }
 
-/** A standing wish for the list of one user: it is made anew whenever it may have changed. */
+/** A subscription to the list of one user: it is made anew whenever it may have changed. */
 export class UserSubscription implements PendingQuery {
   readonly state: UserState
   readonly #filters: ListFilters
   readonly #handlers: SubscriptionHandlers
-  /** Nothing to do; in the queue; or in a batch, and whether something changed since that was formed. */
-  #phase: 'idle' | 'queued' | 'running' | 'stale' = 'idle'
+  /** Nothing to do; in one of the queues; or in a batch, and whether something changed since that was formed. */
+  #phase: 'idle' | 'background' | 'queued' | 'running' | 'stale' = 'idle'
   #changedAt = 0
-  #asked: Omit<UserRanking, 'ranking' | 'generation'> = { version: 0, sequence: 0, after: undefined, changedAt: 0 }
+  #ranked: Omit<UserRanking, 'ranking' | 'generation'> = { version: 0, sequence: 0, after: undefined, changedAt: 0 }
   #isClosed = false
   /** The filters in rows of a generation. */
   #rows:
@@ -62,26 +65,29 @@ export class UserSubscription implements PendingQuery {
   }
 
   /** The list may have changed: has it made once, however often this is called before it is there. */
-  refresh(): void {
+  refresh(priority: Priority = 'normal'): void {
     if (this.#isClosed) return
     if (this.#phase === 'running') {
       this.#phase = 'stale'
       this.#changedAt = performance.now()
     }
-    if (this.#phase !== 'idle') return
-    this.#phase = 'queued'
+    // One that waits in the background moves forward; its place there is then void.
+    const isWaiting = this.#phase === 'background' && priority === 'normal'
+    if (this.#phase !== 'idle' && !isWaiting) return
+    this.#phase = priority === 'normal' ? 'queued' : 'background'
     this.#changedAt = performance.now()
-    this.#handlers.enqueue(this)
+    this.#handlers.enqueue(this, priority)
   }
 
   resolve(generation: Generation): RankRequest | undefined {
+    if (this.#phase === 'running' || this.#phase === 'stale') return undefined
     if (this.#isClosed || !this.state.isLoaded) {
       this.#phase = 'idle'
       return undefined
     }
     this.#phase = 'running'
     const { user, version, sequence, newest } = this.state
-    this.#asked = { version, sequence, after: newest, changedAt: this.#changedAt }
+    this.#ranked = { version, sequence, after: newest, changedAt: this.#changedAt }
     if (this.#rows?.generation !== generation) this.#rows = { generation, ...rowsOf(this.#filters, generation) }
     return {
       user: generation.artifact.users.indexOf(user),
@@ -94,10 +100,10 @@ export class UserSubscription implements PendingQuery {
   }
 
   answer(ranking: Ranking, generation: Generation): void {
-    // Refreshing may form the next batch at once, and with it the next `#asked`.
-    const asked = this.#asked
+    // Refreshing may form the next batch at once, and with it the next `#ranked`.
+    const ranked = this.#ranked
     this.#settle()
-    if (!this.#isClosed) this.#handlers.onRanking(this, { ...asked, ranking, generation })
+    if (!this.#isClosed) this.#handlers.onRanking(this, { ...ranked, ranking, generation })
   }
 
   fail(error: Error): void {

@@ -1,10 +1,8 @@
-import { workerData } from '../../src/parallel/worker-data.ts'
+import { getPriority } from 'node:os'
 
-/** Adds 1 to the first of the pool's cells, and gives the pool's name. */
-export function mark(): string {
-  const { cells, name } = workerData<{ cells: Int32Array; name: string }>()
-  Atomics.add(cells, 0, 1)
-  return name
+/** Niceness of this worker's thread. */
+export function niceness(): number {
+  return getPriority()
 }
 
 /** Counts in each cell of `owners` the workers that claimed it; gives how many cells this worker claimed. */

@@ -13,7 +13,7 @@ const work = jobs('./jobs', import.meta.url)
 
 /**
  * Factorizes a dataset by alternating least squares (Hu, Koren & Volinsky 2008; solver and basis in
- * crates/kernels/src/als). What is minimised is told at {@link AlsOptions}, what the tensors hold at {@link alsTensors}.
+ * crates/kernels/src/als). See {@link AlsOptions} for what is minimised, {@link alsTensors} for what the tensors hold.
  *
  * The same bits come out for any number of workers, and whether or not the training was interrupted and resumed.
  * Aborting the signal ends the training after the running epoch.
