@@ -7,7 +7,7 @@ export type Register = (program: Command) => void
 /** A mistake of the caller's: its message is all that the terminal shows, and the exit code says what kind it was. */
 export class UsageError extends Error {
   readonly exitCode: number
-  /** Exit codes: 2 what was asked is wrong (default), 3 an id is unknown, 130 interrupted. */
+  /** Exit codes: 2 a wrong argument (default), 3 an id is unknown, 130 interrupted. */
   constructor(message: string, exitCode = 2) {
     super(message)
     this.exitCode = exitCode
@@ -42,7 +42,7 @@ export function several(value: string, before: readonly string[] = []): string[]
   return [...before, value]
 }
 
-/** What an error that a caller can mend says, as the terminal shows it: functions throw `RangeError`s for those. */
+/** Turns a `RangeError`, which functions throw for a caller's mistakes, into one for the terminal. */
 export function asUsage<T>(parse: () => T): T {
   try {
     return parse()

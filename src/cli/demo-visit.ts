@@ -47,7 +47,7 @@ async function listsOf(client: Client, url: string): Promise<string[][]> {
 async function choices(url: string, mostPopular: readonly string[]): Promise<string[]> {
   const similar = async (item: string, limit: number) => {
     const answer = await fetch(`${url}/v1/similar/${encodeURIComponent(item)}?limit=${limit}`)
-    // Not every algorithm can tell.
+    // Not every algorithm finds similar items.
     if (answer.status === 501) return []
     if (!answer.ok) throw new Error(`${url} answered ${answer.status} for what is similar to ${item}`)
     return ((await answer.json()) as SimilarAnswer).items.map(({ item }) => String(item))

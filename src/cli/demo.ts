@@ -37,11 +37,11 @@ const Options = z.looseObject({
 
 type Options = z.output<typeof Options>
 
-/** `aurochs demo`, what `npm start` runs: the whole way from interactions to a list that changes with each event. */
+/** `aurochs demo`, what `npm start` runs: every step from interactions to a list that changes with each event. */
 export const register: Register = program => {
   const command = program
     .command('demo')
-    .description('the whole way at once: import, train, measure, serve, and a visitor whose list changes live')
+    .description('every step at once: import, train, measure, serve, and a visitor whose list changes live')
     .argument('[FILE]', 'interactions: CSV, TSV, NDJSON or Parquet (default: a sample that is made up, with structure)')
     .option('--user <column>', 'column of user ids')
     .option('--item <column>', 'column of item ids')

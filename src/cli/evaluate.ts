@@ -42,7 +42,7 @@ type Options = z.output<typeof Options>
 /**
  * `aurochs evaluate`: trains on one part of the data, or takes a saved model, and measures how well all items are
  * ranked for each user with held-out pairs, the user's training items left out unless --seen allow. See
- * src/evaluation/metrics.ts for what is measured and src/evaluation/held-out.ts for who is judged.
+ * src/evaluation/metrics.ts for what is measured and src/evaluation/held-out.ts for the users that are judged.
  */
 export const register: Register = program => {
   const command = program

@@ -26,8 +26,8 @@ const program = new Command('aurochs')
   .version(version)
   .showHelpAfterError('(add --help for the options)')
   .exitOverride()
-const asked = commands.get(process.argv[2] ?? '')
-for (const load of asked ? [asked] : commands.values()) {
+const chosen = commands.get(process.argv[2] ?? '')
+for (const load of chosen ? [chosen] : commands.values()) {
   const { register } = await load()
   register(program)
 }
@@ -36,10 +36,10 @@ try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
-    // It has said what was wrong, or what was asked: help and the version are no mistake.
+    // It has printed the mistake, or the help or version, which are no mistake.
     process.exit(error.exitCode === 0 ? 0 : 2)
   }
-  // Only the message: a person at a terminal has no use for our stack. AUROCHS_TRACE=1 shows it to its developers.
+  // Only the message: a stack is of no use at a terminal. AUROCHS_TRACE=1 shows it to developers.
   process.stderr.write(`aurochs: ${error instanceof Error ? error.message : error}\n`)
   if (process.env.AUROCHS_TRACE && error instanceof Error) process.stderr.write(`${error.stack}\n`)
   process.exitCode = error instanceof UsageError ? error.exitCode : 1

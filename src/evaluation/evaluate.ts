@@ -40,7 +40,7 @@ const batch = 4096
  * Ranks all items for each held-out user, training pairs left out unless they may be found again, and compares the
  * lists with what was held out.
  *
- * @throws RangeError if nobody is to be judged.
+ * @throws RangeError when no user is to be judged.
  */
 export async function evaluate(
   ranker: Ranker,
@@ -50,15 +50,15 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const { users, sizes, seen, unknownUsers, unknownPairs, repeatedPairs } = heldOut
   if (users.length === 0)
-    throw new RangeError('there is nothing to judge: the test has no pair that the training has not')
+    throw new RangeError('there is nothing to judge: every pair of the test is in the training, too')
   const longest = Math.max(...metrics.map(metric => metric.cut))
   const sums = new Float64Array(metrics.length)
   /** Per item: the best place that it had in any list, counted from 0. */
   const best = new Float64Array(ranker.items).fill(Number.POSITIVE_INFINITY)
   for (let first = 0; first < users.length; first += batch) {
     signal?.throwIfAborted()
-    const asked = Array.from(users.subarray(first, first + batch), user => requestOf(user, seen, longest))
-    const lists = await ranker.rank(asked, signal)
+    const requests = Array.from(users.subarray(first, first + batch), user => requestOf(user, seen, longest))
+    const lists = await ranker.rank(requests, signal)
     lists.forEach(({ items }, at) => {
       const held = heldOut.items.subarray(heldOut.indptr[first + at], heldOut.indptr[first + at + 1])
       const hits = hitsOf(items, held)

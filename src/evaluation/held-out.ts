@@ -42,9 +42,9 @@ export interface HeldOut {
 /**
  * Finds the users and items of a test in the training, by id. A user is judged if a pair of theirs was held out.
  *
- * Items that nobody has in the training cannot be recommended; they stay in the denominators all the same, since a
- * model is not better for data that it never saw. For the same reason users whom the training does not know are judged
- * by the list that a newcomer gets.
+ * Items without a pair in the training cannot be recommended; they stay in the denominators all the same, since a model
+ * is not better for data that it never saw. For the same reason users without a pair in the training are judged by the
+ * list that an unknown user gets.
  */
 export function heldOut(test: Pairs, training: Training, seen: HeldOut['seen'] = 'exclude'): HeldOut {
   const { rows, columns, indptr, indices } = test.byUser

@@ -28,7 +28,7 @@ type Measure = (hits: readonly number[], held: number, cut: number) => number
 export const metricNames = [...Object.keys(measures), 'coverage'] as readonly string[]
 
 export interface Metric {
-  /** As asked for: `recall@20`. */
+  /** As given: `recall@20`. */
   readonly name: string
   /** k: how many places of the list count. */
   readonly cut: number

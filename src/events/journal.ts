@@ -86,7 +86,7 @@ export class Journal {
     const data: ThreadData = { directory, since, historyLimit }
     const thread = new Worker(new URL(jobs('./journal-thread', import.meta.url)), {
       workerData: data,
-      // node:sqlite warns that it is experimental: a decision of ours, not something for who runs a server.
+      // node:sqlite warns that it is experimental: that was our decision, and is no news for an operator.
       execArgv: ['--disable-warning=ExperimentalWarning'],
     })
     const [{ failure }] = (await once(thread, 'message')) as [Opened]

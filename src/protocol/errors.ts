@@ -52,7 +52,7 @@ export const errorCodes = {
   too_many_connections: {
     status: 503,
     retryAfter: 5000,
-    meaning: 'the server has as many sockets as it was told to accept',
+    meaning: 'the server has as many sockets as it may have (--max-connections)',
   },
   forbidden: { status: 403, retryAfter: null, meaning: 'the method is for the internal RPC only' },
   forbidden_origin: {

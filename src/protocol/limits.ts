@@ -8,7 +8,7 @@
 export const limits = {
   /** Bytes of one message; more is `too_large`. */
   messageBytes: 1_250_000,
-  /** Bytes of one WebSocket frame, HTTP body or RPC message; more closes the connection: nobody should have to read them. */
+  /** Bytes of one WebSocket frame, HTTP body or RPC message; more closes the connection. */
   frameBytes: 2_500_000,
   /** Arrays and maps inside each other; more is `too_deep`. The deepest message of the protocol has 5. */
   depth: 8,

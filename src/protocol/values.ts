@@ -4,7 +4,7 @@ import type { WireError } from './errors.ts'
 import { limits } from './limits.ts'
 
 /**
- * A user's or item's id as people write it: strings, or whole numbers up to 2^53 either way. `42` and `'42'` are the
+ * A user's or item's id: strings, or whole numbers up to 2^53 either way. `42` and `'42'` are the
  * same id; larger whole numbers are written as strings.
  */
 export type Id = string | number

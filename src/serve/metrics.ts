@@ -2,7 +2,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Outcome } from '../events/journal.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 
-/** What is read when somebody asks, not counted. */
+/** Levels that are read when the metrics are, not counted. */
 export interface Levels {
   readonly connections: () => number
   readonly subscriptions: () => number

@@ -34,7 +34,7 @@ const drainTimeout = 10_000
 /** In ms: what the network has to take the closing frames before the sockets are torn down. */
 const closingTimeout = 50
 
-/** A running server: this thread speaks with clients, the journal's writes events, the generation's workers rank. */
+/** A running server: this thread serves the connections, the journal's writes events, the generation's workers rank. */
 export class Server {
   readonly service: Service
   readonly #recommender: Recommender

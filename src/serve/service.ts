@@ -26,7 +26,7 @@ import type { Generation } from '../recommend/generation.ts'
 import type { Recommender } from '../recommend/recommender.ts'
 import type { Metrics } from './metrics.ts'
 
-/** Who calls, and for how long the answer is wanted. */
+/** The caller, and until when the answer is wanted. */
 export interface CallContext {
   /** Whether the caller may use methods for trusted callers: internal RPC may. */
   readonly trusted: boolean

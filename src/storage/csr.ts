@@ -41,15 +41,15 @@ export function transposed({ rows, columns, indptr, indices, weights }: Csr): Cs
   for (const column of indices) next[column + 1]! += 1
   for (let column = 0; column < columns; column++) next[column + 1]! += next[column]!
   const bounds = BigUint64Array.from(next, BigInt)
-  const turned = { indices: new Uint32Array(indices.length), weights: new Float32Array(indices.length) }
+  const columnwise = { indices: new Uint32Array(indices.length), weights: new Float32Array(indices.length) }
   for (let row = 0, at = 0; row < rows; row++) {
     for (const end = Number(indptr[row + 1]); at < end; at++) {
       const to = next[indices[at]!]!++
-      turned.indices[to] = row
-      turned.weights[to] = weights[at]!
+      columnwise.indices[to] = row
+      columnwise.weights[to] = weights[at]!
     }
   }
-  return { rows: columns, columns: rows, indptr: bounds, ...turned }
+  return { rows: columns, columns: rows, indptr: bounds, ...columnwise }
 }
 
 /** What is wrong with a matrix, in words, or nothing. */

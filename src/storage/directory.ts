@@ -208,11 +208,11 @@ function readManifest(directory: string): Manifest | undefined {
   }
 }
 
-/** Only an empty directory, or one of `format` where `replace` was asked for, may give way. */
+/** Only an empty directory, or one of `format` where `replace` is set, may be replaced. */
 function refuseToLose(place: string, replace: boolean, format?: Format): void {
   const found = statSync(place, { throwIfNoEntry: false })
   if (!found || (found.isDirectory() && isEmpty(place))) return
-  if (!replace) throw new Error(`${place} exists: remove it, choose another place, or ask to replace it`)
+  if (!replace) throw new Error(`${place} exists: remove it, choose another place, or replace it (--replace)`)
   const old = found.isDirectory() ? readManifest(place)?.format : undefined
   if (!old) throw new Error(`${place} was not written by Aurochs, so it is not replaced: choose another place`)
   if (format && old !== format) {

@@ -13,7 +13,7 @@ export type Id = string | number | bigint
 const lowest = -(2n ** 63n)
 const highest = 2n ** 63n - 1n
 
-/** Ids by index, and indices by id. Views one mapped file; nothing is copied but the ids that are asked for. */
+/** Ids by index, and indices by id. Views one mapped file; nothing is copied but the ids that are read. */
 export class IdMap {
   readonly size: number
   readonly #ids: Strings | BigInt64Array

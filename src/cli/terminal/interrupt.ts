@@ -4,7 +4,7 @@ const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
 
 /**
  * Does `work` with a signal that Ctrl-C aborts (and SIGTERM), with an error that has the right exit code. What is
- * begun is then to be undone; who cannot wait for that presses Ctrl-C once more.
+ * begun is then to be undone; a second Ctrl-C ends the process at once.
  */
 export async function interruptible<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const controller = new AbortController()

@@ -104,12 +104,12 @@ function refuse(context: HttpContext, response: HttpResponse, request: HttpReque
   if (reply) fail(context, reply, error)
 }
 
-/** The reply to who may ask; who may not has been refused. */
+/** The reply to a client that may use the server; one that may not has been refused. */
 function admitted(context: HttpContext, response: HttpResponse, request: HttpRequest): Reply | undefined {
   const origin = request.getHeader('origin')
   const reply = new Reply(response, context.origins.headers(origin))
   if (context.origins.allows(origin, request.getHeader('host'))) return reply
-  fail(context, reply, new ServiceError('forbidden_origin', `pages of ${origin} may not ask`))
+  fail(context, reply, new ServiceError('forbidden_origin', `pages of ${origin} may not use the server`))
   return undefined
 }
 

@@ -55,7 +55,7 @@ export class Outbox {
     this.#lists.delete(subscription)
   }
 
-  /** Writes what may be written now: at the end of each turn, and when the reader has caught up. */
+  /** Writes what may be written now: at the end of each turn of the event loop, and when the reader has caught up. */
   flush(): void {
     this.#scheduled = false
     if (this.#closed) return
