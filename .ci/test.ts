@@ -1,6 +1,8 @@
 /**
- * Runs every test there is, Rust's and ours, prints what the runners print, and ends with one line:
- * `N passed, N failed`, and `, N skipped` where some were. Exits 1 if a test failed or a runner did.
+ * `npm test` runs every test there is, of Rust and of TypeScript, prints what the runners print, and ends with one
+ * line: `N passed, N failed`, and `, N skipped` where some were. Exits 1 if a test failed or a runner did.
+ *
+ * `npm test -- ARGUMENT…` hands the arguments to vitest, and runs nothing else: `npm test -- test/storage -t maps`.
  */
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -14,6 +16,9 @@ interface Count {
 }
 
 process.chdir(join(import.meta.dirname, '..'))
+const args = process.argv.slice(2)
+if (args.length > 0) process.exit((await run('npx', ['vitest', 'run', ...args])).status ?? 1)
+
 const counts = [await cargo(), await vitest()]
 const sum = (key: keyof Count) => counts.reduce((total, count) => total + count[key], 0)
 const skipped = sum('skipped') ? `, ${sum('skipped')} skipped` : ''
@@ -25,7 +30,7 @@ async function cargo(): Promise<Count> {
   const { status, output } = await run('cargo', ['test', '--workspace', '--no-fail-fast'])
   const results = [...output.matchAll(/^test result: .*?(\d+) passed; (\d+) failed; (\d+) ignored/gm)]
   const column = (index: number) => results.reduce((total, result) => total + Number(result[index]), 0)
-  return atFault(status, { passed: column(1), failed: column(2), skipped: column(3) })
+  return withRunner(status, { passed: column(1), failed: column(2), skipped: column(3) })
 }
 
 async function vitest(): Promise<Count> {
@@ -36,19 +41,23 @@ async function vitest(): Promise<Count> {
     const { status } = await run('npx', ['vitest', 'run', ...reporters])
     if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0 }
     const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(readFileSync(report, 'utf8'))
-    return atFault(status, { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests + numTodoTests })
+    return withRunner(status, {
+      passed: numPassedTests,
+      failed: numFailedTests,
+      skipped: numPendingTests + numTodoTests,
+    })
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
 /** A runner that failed without a failed test (a file that does not compile, a crash) counts as one failure. */
-function atFault(status: number | null, count: Count): Count {
+function withRunner(status: number | null, count: Count): Count {
   return status !== 0 && count.failed === 0 ? { ...count, failed: 1 } : count
 }
 
 /** Runs `command`, passing its output on as it comes. */
-function run(command: string, args: string[]): Promise<{ status: number | null; output: string }> {
+function run(command: string, args: readonly string[]): Promise<{ status: number | null; output: string }> {
   return new Promise(resolve => {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] })
     let output = ''
