@@ -93,7 +93,7 @@ test("only the registry and the index import from an algorithm's folder", () => 
 test.each([
   ["const name = 'als'", 'als'],
   ["import { options } from './als-options.ts'", 'als'],
-  ['const help = `options of als: see ${'there'}`', 'als'],
+  ['const help = `options of als: see ${"there"}`', 'als'],
   ['const more = `a ${count === 1 ? `fit of als` : "b"} c`', 'als'],
   ['const trained = trainAls(dataset)', 'als'],
   ['const alsOptions = {}', 'als'],
