@@ -14,13 +14,19 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['serve', () => import('./serve.ts')],
 ])
 
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-if (major > 23 || major < 22 || (major === 22 && minor < 18)) {
-  process.stderr.write(`aurochs: Node 22.18 or later, or 23, is needed; this is ${process.version}\n`)
+const { version, engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+const [, major, minor, end] = /^>=(\d+)\.(\d+) <(\d+)$/.exec(engines.node)!.map(Number) as [
+  number,
+  number,
+  number,
+  number,
+]
+const [ours, oursMinor] = process.versions.node.split('.').map(Number) as [number, number]
+if (ours < major || (ours === major && oursMinor < minor) || ours >= end) {
+  process.stderr.write(`aurochs: Node ${engines.node} is needed; this is ${process.version}\n`)
   process.exit(1)
 }
 
-const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 const program = new Command('aurochs')
   .description('Learns recommendations on all cores and streams them live.')
   .version(version)
