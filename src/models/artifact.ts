@@ -26,12 +26,15 @@ import {
   tensorOf,
   writeSafetensors,
 } from '../storage/safetensors.ts'
+import { openSequences, type Sequences } from '../storage/sequences.ts'
 import type { Trained, TrainedTensor } from './algorithm.ts'
 import { type Popularity, popularityOf } from './popularity.ts'
 
 export const artifactFiles = {
   tensors: 'tensors.safetensors',
   history: 'history.safetensors',
+  /** Only where the dataset has ordered events. */
+  events: 'events.safetensors',
   popularity: 'popularity.safetensors',
   users: 'users.arrow',
   items: 'items.arrow',
@@ -47,6 +50,8 @@ export interface ArtifactManifest extends Manifest {
     readonly users: number
     readonly items: number
     readonly pairs: number
+    /** Ordered events; absent where the dataset has none. */
+    readonly events?: number | undefined
     /** {@link checksumOf} the dataset that it was trained on. */
     readonly checksum: string
   }
@@ -66,7 +71,7 @@ const count = z.int().nonnegative()
 const manifestSchema = z.looseObject({
   algorithm: z.string(),
   options: z.record(z.string(), z.unknown()),
-  dataset: z.object({ users: count, items: count, pairs: count, checksum: z.string() }),
+  dataset: z.object({ users: count, items: count, pairs: count, events: count.optional(), checksum: z.string() }),
   epochs: count,
   complete: z.boolean(),
   loss: z.array(z.number()),
@@ -89,7 +94,7 @@ export class Artifact {
   readonly checksum: string
   readonly users: IdMap
   readonly items: IdMap
-  #open: { tensors: Safetensors; history: Csr; popularity: Popularity } | undefined
+  #open: { tensors: Safetensors; history: Csr; events: Sequences | undefined; popularity: Popularity } | undefined
 
   /**
    * @throws Error naming the file that is missing, cut short, altered, or of another format; or both checksums, when
@@ -103,7 +108,7 @@ export class Artifact {
         const { error } = manifestSchema.safeParse(manifest)
         if (error) throw new Error(`${join(directory, 'manifest.json')} is damaged: ${z.prettifyError(error)}`)
         for (const name of Object.values(artifactFiles)) {
-          if (!manifest.files[name])
+          if (!manifest.files[name] && name !== artifactFiles.events)
             throw new Error(`${join(directory, 'manifest.json')} is damaged: it lists no ${name}`)
         }
         const found = checksumOf(manifest)
@@ -125,11 +130,16 @@ export class Artifact {
     const path = (name: keyof typeof artifactFiles) => join(directory, artifactFiles[name])
     const history = openCsr(path('history'), items).csr
     this.#expect(artifactFiles.history, 'rows and pairs', [users, pairs], [history.rows, history.indices.length])
+    const events = manifest.dataset.events === undefined ? undefined : openSequences(path('events'), items)
+    if (events) {
+      const expected = [users, manifest.dataset.events!]
+      this.#expect(artifactFiles.events, 'rows and events', expected, [events.rows, events.items.length])
+    }
     const popularity = openSafetensors(path('popularity'))
     const counts = tensorOf(popularity, 'counts', Uint32Array)
     const order = tensorOf(popularity, 'order', Uint32Array)
     this.#expect(artifactFiles.popularity, 'counts and order', [items, items], [counts.length, order.length])
-    this.#open = { tensors: openSafetensors(path('tensors')), history, popularity: { counts, order } }
+    this.#open = { tensors: openSafetensors(path('tensors')), history, events, popularity: { counts, order } }
     this.users = IdMap.open(path('users'))
     this.items = IdMap.open(path('items'))
     this.#expect(artifactFiles.users, 'ids', [users], [this.users.size])
@@ -139,6 +149,11 @@ export class Artifact {
   /** (users × items) The pairs that the model was trained on. */
   get history(): Csr {
     return this.#parts.history
+  }
+
+  /** (users × items) What each user did before the training, in order, where the dataset knows. */
+  get events(): Sequences | undefined {
+    return this.#parts.events
   }
 
   get popularity(): Popularity {
@@ -207,14 +222,17 @@ export function saveArtifact(
     await linkOrCopy(join(dataset.directory, datasetFiles.byUser), join(draft, artifactFiles.history))
     await linkOrCopy(join(dataset.directory, datasetFiles.users), join(draft, artifactFiles.users))
     await linkOrCopy(join(dataset.directory, datasetFiles.items), join(draft, artifactFiles.items))
-    const { users, items, pairs } = dataset.manifest
+    const { users, items, pairs, events } = dataset.manifest
+    if (events !== undefined) {
+      await linkOrCopy(join(dataset.directory, datasetFiles.events), join(draft, artifactFiles.events))
+    }
     return {
       format: 'aurochs-model',
       version: 2,
       created: new Date().toISOString(),
       algorithm,
       options,
-      dataset: { users, items, pairs, checksum: checksumOf(dataset.manifest) },
+      dataset: { users, items, pairs, events, checksum: checksumOf(dataset.manifest) },
       epochs: trained.epochs,
       complete: trained.complete,
       loss: trained.loss,
