@@ -1,15 +1,23 @@
 import { setTimeout } from 'node:timers/promises'
 import { Dataset } from '../../src/storage/dataset.ts'
+import type { TensorArray } from '../../src/storage/safetensors.ts'
 
-/** Reads every page of the matrices, then keeps them open while others do the same. Gives a sum, so that it must. */
+const page = 4096
+
+/** Reads every page of pairs and events, then keeps them open while others do the same. Gives a sum, so that it must. */
 export async function touch({ directory, until }: { directory: string; until: Int32Array }): Promise<number> {
-  const { byUser, byItem, times = new BigInt64Array(0) } = Dataset.open(directory)
+  const { byUser, byItem, events } = Dataset.open(directory)
+  const arrays: (TensorArray | undefined)[] = [
+    ...[byUser.indptr, byUser.indices, byUser.weights],
+    ...[byItem.indptr, byItem.indices, byItem.weights],
+    ...[events?.indptr, events?.items, events?.times, events?.weights, events?.kinds],
+  ]
   let sum = 0
-  for (const { indices, weights } of [byUser, byItem]) {
-    for (let at = 0; at < indices.length; at += 1024) sum += indices[at]! + weights[at]!
+  for (const array of arrays) {
+    if (!array) continue
+    for (let at = 0; at < array.length; at += page / array.BYTES_PER_ELEMENT) sum += Number(array[at]) % 2
   }
-  for (let at = 0; at < times.length; at += 512) sum += Number(times[at]) % 2
   Atomics.add(until, 0, 1)
   while (Atomics.load(until, 0) >= 0) await setTimeout(5)
-  return sum + byUser.rows + byItem.rows
+  return sum
 }

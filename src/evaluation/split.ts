@@ -1,16 +1,20 @@
 import type { Csr } from '../storage/csr.ts'
 import type { Dataset, DatasetParts } from '../storage/dataset.ts'
-import type { IdMap } from '../storage/ids.ts'
 import { randomNumbers } from '../storage/random.ts'
+import type { Sequences } from '../storage/sequences.ts'
 import type { Pairs } from './held-out.ts'
+import { pairsWithMark, trainingPart } from './training-part.ts'
 
-/** Which pairs of a dataset are held out. */
+/**
+ * Which pairs of a dataset are held out. All events of a pair are held out with it, the earlier ones too: no model, be
+ * it trained on pairs or on events, may know a held-out pair.
+ */
 export type Split =
-  /** Each pair with this probability, whatever the others do. */
+  /** Each pair with this probability, independently. */
   | { readonly kind: 'random'; readonly share: number; readonly seed: number }
-  /** The latest pairs of each user who has more than these; equal times: the higher item index. */
+  /** The pairs with the latest events of each user who has more than these. */
   | { readonly kind: 'last'; readonly pairs: number }
-  /** The pairs from this moment on, in ms since 1970 (UTC). */
+  /** The pairs with an event at this moment or later, in ms since 1970 (UTC), and all events from then on. */
   | { readonly kind: 'time'; readonly from: number }
 
 /**
@@ -32,103 +36,81 @@ export function parseSplit(text: string, seed = 0): Split {
 }
 
 /**
- * Cuts a dataset in two. The training part is numbered anew, by popularity within it, and has only the users and items
- * that have pairs in it; the test part keeps the numbers of the dataset.
+ * Divides a dataset into a training and a test part. The training part has only the users and items that have pairs in
+ * it, with indices of its own, and their events; the test part keeps the indices of the dataset.
  *
  * @throws RangeError if the split needs times and the dataset has none, or if a part would be empty.
  */
 export function splitDataset(dataset: Dataset, split: Split): { readonly train: DatasetParts; readonly test: Pairs } {
-  const { byUser, users, items, times } = dataset
-  const held = heldPairs(byUser, times, split)
-  const count = held.reduce((sum, one) => sum + one, 0)
+  const { byUser, users, items, events } = dataset
+  const held = heldPairs(byUser, events, split)
+  const count = held.reduce((sum, mark) => sum + mark, 0)
   if (count === 0 || count === held.length) {
     throw new RangeError(
       `the split puts ${count} of ${held.length} pairs in the test: both parts must have some; choose another split`,
     )
   }
-  return { train: trainPart(dataset, held), test: { byUser: withMark(byUser, held, 1), users, items } }
+  return {
+    train: trainingPart(dataset, held, heldEvents(dataset, held, split)),
+    test: { byUser: pairsWithMark(byUser, held, 1), users, items },
+  }
 }
 
 /** (pairs) 1 where the pair is held out. */
-function heldPairs(byUser: Csr, times: BigInt64Array | undefined, split: Split): Uint8Array {
+function heldPairs(byUser: Csr, events: Sequences | undefined, split: Split): Uint8Array {
   const held = new Uint8Array(byUser.indices.length)
   if (split.kind === 'random') {
     const random = randomNumbers(split.seed)
     return held.map(() => (random() < split.share ? 1 : 0))
   }
-  if (!times) {
-    throw new RangeError(
-      `the split ${split.kind} needs the times of pairs: import the source with --time, or split random`,
-    )
+  if (!events) {
+    throw new RangeError(`the split ${split.kind} needs times: import the source with --time, or split random`)
   }
+  const last = lastEvents(byUser, events)
   if (split.kind === 'time') {
     const from = BigInt(split.from)
-    return held.map((_, pair) => (times[pair]! >= from ? 1 : 0))
+    return held.map((_, pair) => (last[pair]! >= 0 && events.times[last[pair]!]! >= from ? 1 : 0))
   }
   for (let user = 0; user < byUser.rows; user++) {
     const [begin, end] = [Number(byUser.indptr[user]), Number(byUser.indptr[user + 1])]
     if (end - begin <= split.pairs) continue
     const pairs = Array.from({ length: end - begin }, (_, at) => begin + at)
-    pairs.sort((a, b) => (times[a] === times[b] ? a - b : times[a]! < times[b]! ? -1 : 1))
+    pairs.sort((a, b) => last[a]! - last[b]! || a - b)
     for (const pair of pairs.slice(-split.pairs)) held[pair] = 1
   }
   return held
 }
 
-/** What is not held out, as a dataset of its own. */
-function trainPart({ byUser, users, items, times }: Dataset, held: Uint8Array): DatasetParts {
-  const kept = withMark(byUser, held, 0)
-  const degrees = new Uint32Array(kept.columns)
-  for (const item of kept.indices) degrees[item]!++
-  const userOrder = byPopularity(user => Number(kept.indptr[user + 1]! - kept.indptr[user]!), users)
-  const itemOrder = byPopularity(item => degrees[item]!, items)
-  const itemPlace = new Uint32Array(kept.columns)
-  itemOrder.forEach((item, place) => {
-    itemPlace[item] = place
-  })
-  const keptTimes = times?.filter((_, pair) => held[pair] === 0)
+/** (pairs) The last event of each pair, or -1 if there is none. */
+function lastEvents({ rows, columns, indptr, indices }: Csr, events: Sequences): Float64Array {
+  const last = new Float64Array(indices.length)
+  const lastOfItem = new Float64Array(columns).fill(-1)
+  for (let user = 0, event = 0, pair = 0; user < rows; user++) {
+    const begin = event
+    for (const end = Number(events.indptr[user + 1]); event < end; event++) lastOfItem[events.items[event]!] = event
+    for (const end = Number(indptr[user + 1]); pair < end; pair++) last[pair] = lastOfItem[indices[pair]!]!
+    for (const item of events.items.subarray(begin, event)) lastOfItem[item] = -1
+  }
+  return last
+}
 
-  const indptr = new BigUint64Array(userOrder.length + 1)
-  const indices = new Uint32Array(kept.indices.length)
-  const weights = new Float32Array(kept.indices.length)
-  const newTimes = times && new BigInt64Array(kept.indices.length)
-  let to = 0
-  userOrder.forEach((user, row) => {
-    const [begin, end] = [Number(kept.indptr[user]), Number(kept.indptr[user + 1])]
-    // One number a pair, new item first, then the pair's place in the row: numbers sort without a comparison in JavaScript.
-    const keys = new Float64Array(end - begin)
-    for (let at = 0; at < keys.length; at++) keys[at] = itemPlace[kept.indices[begin + at]!]! * kept.columns + at
-    for (const key of keys.sort()) {
-      const pair = begin + (key % kept.columns)
-      indices[to] = Math.floor(key / kept.columns)
-      weights[to] = kept.weights[pair]!
-      if (newTimes) newTimes[to] = keptTimes![pair]!
-      to++
+/** (events) 1 where the event is held out. */
+function heldEvents({ byUser, events }: Dataset, heldPairs: Uint8Array, split: Split): Uint8Array | undefined {
+  if (!events) return undefined
+  const held = new Uint8Array(events.items.length)
+  const isHeldItem = new Uint8Array(byUser.columns)
+  for (let user = 0, event = 0; user < byUser.rows; user++) {
+    const [begin, end] = [Number(byUser.indptr[user]), Number(byUser.indptr[user + 1])]
+    for (let pair = begin; pair < end; pair++) isHeldItem[byUser.indices[pair]!] = heldPairs[pair]!
+    for (const next = Number(events.indptr[user + 1]); event < next; event++) {
+      held[event] = isHeldItem[events.items[event]!]!
     }
-    indptr[row + 1] = BigInt(to)
-  })
-  return {
-    byUser: { rows: userOrder.length, columns: itemOrder.length, indptr, indices, weights },
-    users: Array.from(userOrder, user => users.at(user)),
-    items: Array.from(itemOrder, item => items.at(item)),
-    ...(newTimes && { times: newTimes }),
+    for (let pair = begin; pair < end; pair++) isHeldItem[byUser.indices[pair]!] = 0
   }
-}
-
-/** The pairs whose mark is `value`, in a matrix of the same shape. */
-function withMark({ rows, columns, indptr, indices, weights }: Csr, marks: Uint8Array, value: number): Csr {
-  const bounds = new BigUint64Array(rows + 1)
-  for (let row = 0, length = 0, pair = 0; row < rows; row++) {
-    for (const end = Number(indptr[row + 1]); pair < end; pair++) if (marks[pair] === value) length++
-    bounds[row + 1] = BigInt(length)
-  }
-  const chosen = (_: number, pair: number) => marks[pair] === value
-  return { rows, columns, indptr: bounds, indices: indices.filter(chosen), weights: weights.filter(chosen) }
-}
-
-/** The indices with pairs, most pairs first, ties by ascending id: how datasets are numbered. */
-function byPopularity(degree: (index: number) => number, ids: IdMap): Uint32Array {
-  return ids.sorted.filter(index => degree(index) > 0).sort((a, b) => degree(b) - degree(a))
+  if (split.kind !== 'time') return held
+  // Events need no pair: those that weigh 0 have none.
+  const from = BigInt(split.from)
+  return held.map((mark, event) => (mark === 1 || events.times[event]! >= from ? 1 : 0))
 }
 
 /** Milliseconds since 1970. Dates and times without a zone are UTC, not the zone of the machine. */

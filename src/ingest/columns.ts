@@ -1,24 +1,27 @@
-/** How the columns of a table become ids, weights and times, in SQL, and what is wrong with a value that cannot. */
+/** How the columns of a table become ids, weights, times and kinds, in SQL, and what is wrong with a value that cannot. */
 import { identifier, literal } from './database.ts'
 import { type Column, columnNamed, listed, type Table } from './source.ts'
 
-export const roles = ['user', 'item', 'weight', 'time'] as const
+export const roles = ['user', 'item', 'weight', 'time', 'kind'] as const
 export type Role = (typeof roles)[number]
 
 export const timeUnits = ['auto', 's', 'ms', 'us', 'ns'] as const
 export type TimeUnit = (typeof timeUnits)[number]
 
 /** One column of one table, in SQL. */
-export interface Reading {
+export interface ColumnReader {
   readonly column: string
-  /** The value; anything at all where there is a fault. Ids: bigint or varchar. Weights: double. Times: bigint, ms. */
+  /**
+   * The value; anything at all where there is a fault. Ids: bigint or varchar. Weights: double. Times: bigint, ms. Kinds:
+   * varchar.
+   */
   readonly value: string
   /** True where the value cannot be used. Never null. */
   readonly isFaulty: string
   /** What was expected, for people. */
   readonly expected: string
   /** Of ids: `integer`; `string`; or `text`, which may turn out to be integers all through. */
-  readonly kind?: 'integer' | 'string' | 'text'
+  readonly idType?: 'integer' | 'string' | 'text'
 }
 
 /**
@@ -26,15 +29,21 @@ export interface Reading {
  *
  * @throws RangeError when there is no such column or its type does not fit.
  */
-export function readingOf(table: Table, role: Role, name: string, unit: TimeUnit): Reading {
+export function columnReader(table: Table, role: Role, name: string, unit: TimeUnit): ColumnReader {
   const column = columnNamed(table.columns, name)
   const place = table.files[0] ?? 'the query'
   if (!column) throw new RangeError(missing(table, role, name, place))
   const isText = table.format === 'csv' || table.format === 'json'
-  const how =
-    role === 'weight' ? weight(column, isText) : role === 'time' ? time(column, isText, unit) : id(column, table)
-  if ('value' in how) return { column: column.name, ...how }
-  const { expected, remedy } = how
+  const read: Record<Role, () => Conversion> = {
+    user: () => id(column, table),
+    item: () => id(column, table),
+    weight: () => weight(column, isText),
+    time: () => time(column, isText, unit),
+    kind: () => kind(column, table),
+  }
+  const conversion = read[role]()
+  if ('value' in conversion) return { column: column.name, ...conversion }
+  const { expected, remedy } = conversion
   throw new RangeError(
     `${place}, column ${identifier(column.name)}: expected ${expected}, got ${column.type}; ${remedy}`,
   )
@@ -45,8 +54,11 @@ function missing({ format, columns }: Table, role: Role, name: string, place: st
   return `${place} has no column ${identifier(name)} for --${role}, only ${listed(columns)}${hint}`
 }
 
-/** A reading but for its column, or what its type should have been. */
-type How = Omit<Reading, 'column'> | { readonly expected: string; readonly remedy: string }
+/** Largest weight that a float of 32 bits holds. */
+export const mostWeight = 3.4028234e38
+
+/** A reader but for its column, or what its type should have been. */
+type Conversion = Omit<ColumnReader, 'column'> | { readonly expected: string; readonly remedy: string }
 
 const integers = /^(TINYINT|SMALLINT|INTEGER|BIGINT|UTINYINT|USMALLINT|UINTEGER)$/
 const wideIntegers = /^(UBIGINT|HUGEINT|UHUGEINT|DECIMAL\(\d+,0\))$/
@@ -55,41 +67,39 @@ const strings = /^(VARCHAR|UUID|ENUM.*|JSON)$/
 const dates = /^(DATE|TIMESTAMP.*)$/
 
 /** Text that looks like a date or a truth value is an id like any other; a typed column of those is a mistake. */
-function id({ name, type }: Column, { format }: Table): How {
+function id({ name, type }: Column, { format }: Table): Conversion {
   const raw = identifier(name)
-  const reading = (kind: 'integer' | 'string' | 'text') => ({
-    kind,
-    value: kind === 'integer' ? `${raw}::bigint` : `${raw}::varchar`,
-    isFaulty: kind === 'integer' ? `${raw} is null` : `coalesce(${raw}::varchar = '', true)`,
+  const reader = (idType: 'integer' | 'string' | 'text') => ({
+    idType,
+    value: idType === 'integer' ? `${raw}::bigint` : `${raw}::varchar`,
+    isFaulty: idType === 'integer' ? `${raw} is null` : `coalesce(${raw}::varchar = '', true)`,
     expected: 'an id',
   })
-  if (format === 'csv') return reading('text')
+  if (format === 'csv') return reader('text')
   if (format === 'json') {
-    if (integers.test(type) || wideIntegers.test(type)) return reading('text')
-    if (!fractions.test(type) && type !== 'BOOLEAN' && !/[([]/.test(type)) return reading('string')
+    if (integers.test(type) || wideIntegers.test(type)) return reader('text')
+    if (!fractions.test(type) && type !== 'BOOLEAN' && !/[([]/.test(type)) return reader('string')
   }
-  if (integers.test(type)) return reading('integer')
-  if (wideIntegers.test(type)) return reading('text')
-  if (strings.test(type)) return reading('string')
+  if (integers.test(type)) return reader('integer')
+  if (wideIntegers.test(type)) return reader('text')
+  if (strings.test(type)) return reader('string')
   return {
     expected: 'strings or integers as ids',
     remedy: `make them so by --query, as in 'select * replace (${raw}::bigint as ${raw}) from source'`,
   }
 }
 
-function weight({ name, type }: Column, isText: boolean): How {
+function weight({ name, type }: Column, isText: boolean): Conversion {
   const raw = identifier(name)
-  const numeric = integers.test(type) || wideIntegers.test(type) || fractions.test(type)
-  if (!isText && !numeric) return { expected: 'numbers as weights', remedy: 'make them so by --query' }
+  const isNumeric = integers.test(type) || wideIntegers.test(type) || fractions.test(type)
+  if (!isText && !isNumeric) return { expected: 'numbers as weights', remedy: 'make them so by --query' }
   const value = isText ? `try_cast(${raw} as double)` : `${raw}::double`
-  return {
-    value,
-    isFaulty: `not coalesce(isfinite(${value}) and ${value} >= 0, false)`,
-    expected: 'a finite number, 0 or more',
-  }
+  // What lies beyond has no place in 32 bits.
+  const isFaulty = `not coalesce(${value} between 0 and ${mostWeight}, false)`
+  return { value, isFaulty, expected: 'a number from 0 to 3.4e38' }
 }
 
-function time({ name, type }: Column, isText: boolean, unit: TimeUnit): How {
+function time({ name, type }: Column, isText: boolean, unit: TimeUnit): Conversion {
   const raw = identifier(name)
   let value: string
   if (isText)
@@ -100,6 +110,15 @@ function time({ name, type }: Column, isText: boolean, unit: TimeUnit): How {
   else return { expected: 'timestamps, dates, numbers or text as times', remedy: 'make them so by --query' }
   const expected = 'a time such as 2024-05-31T18:30:00Z or a number since 1970'
   return { value, isFaulty: `${value} is null`, expected }
+}
+
+function kind({ name, type }: Column, { format }: Table): Conversion {
+  const raw = identifier(name)
+  const isName = integers.test(type) || wideIntegers.test(type) || strings.test(type) || type === 'BOOLEAN'
+  if (!isName && format !== 'csv') {
+    return { expected: 'text, integers or truth values as kinds', remedy: 'make them so by --query' }
+  }
+  return { value: `${raw}::varchar`, isFaulty: `coalesce(${raw}::varchar = '', true)`, expected: 'a kind' }
 }
 
 /** Milliseconds since 1970 from a number of some unit; null when not finite or beyond what a time can be. */
@@ -116,18 +135,18 @@ function epoch(number: string, unit: TimeUnit): string {
   return `case when abs(${number}) < 1e20 then try_cast(${unit === 'auto' ? guess : per[unit]} as bigint) end`
 }
 
-/** True where one of `readings` is faulty. */
-export function anyFaulty(readings: readonly Reading[]): string {
-  return readings.map(({ isFaulty }) => `(${isFaulty})`).join(' or ')
+/** True where one of `readers` has a fault. */
+export function anyFaulty(readers: readonly ColumnReader[]): string {
+  return readers.map(({ isFaulty }) => `(${isFaulty})`).join(' or ')
 }
 
-/** What the first faulty of `readings` makes of a row: its column, what was expected, what came. */
-export function complaint(readings: readonly Reading[]): string {
-  const cases = readings.map(({ column, expected, isFaulty }) => {
+/** The message for the first of `readers` that has a fault in a row: its column, what was expected, what came. */
+export function faultMessage(readers: readonly ColumnReader[]): string {
+  const cases = readers.map(({ column, expected, isFaulty }) => {
     const got = `case when ${identifier(column)} is null then 'nothing' when ${identifier(column)}::varchar = '' then 'empty text'
       else left(${identifier(column)}::varchar, 60) end`
-    const said = literal(`column ${identifier(column)}: expected ${expected}, got `)
-    return `when ${isFaulty} then ${said} || ${got}`
+    const prefix = literal(`column ${identifier(column)}: expected ${expected}, got `)
+    return `when ${isFaulty} then ${prefix} || ${got}`
   })
   return `case ${cases.join(' ')} end`
 }

@@ -1,4 +1,4 @@
-/** DuckDB as the import needs it: in memory, spilling to a folder of ours, reading only what is on this machine. */
+/** DuckDB as the import needs it: in memory, spilling to one folder, reading only what is on this machine. */
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api'
 
 export interface DatabaseOptions {
@@ -17,20 +17,20 @@ export class Database {
   readonly #signal: AbortSignal | undefined
 
   static async open({ spill, memory, threads, signal }: DatabaseOptions): Promise<Database> {
-    // Loaded only now: it takes a fifth of a second, which commands that import nothing need not wait.
+    // Loaded only now: it takes a fifth of a second, which commands that import nothing need not spend.
     const { DuckDBInstance } = await import('@duckdb/node-api')
     const instance = await DuckDBInstance.create(':memory:', {
       temp_directory: spill,
       memory_limit: memory,
       threads: `${threads}`,
-      // All that is needed is linked in; nothing may be fetched.
+      // All that is needed is linked in; nothing may be downloaded.
       autoinstall_known_extensions: 'false',
       autoload_known_extensions: 'false',
     })
     const connection = await instance.connect()
     const database = new Database(instance, connection, signal)
     await database.run("set TimeZone = 'UTC'")
-    // The bar itself is ours; DuckDB only counts.
+    // The bar itself is drawn elsewhere; DuckDB only counts.
     await database.run('set enable_progress_bar = true')
     await database.run('set enable_progress_bar_print = false')
     return database
@@ -45,19 +45,19 @@ export class Database {
 
   /** Gives how many rows were changed. */
   async run(sql: string): Promise<number> {
-    return (await this.#heeding(() => this.#connection.run(sql))).rowsChanged
+    return (await this.#cancellable(() => this.#connection.run(sql))).rowsChanged
   }
 
   /** All rows, as objects by column. */
   async rows<Row>(sql: string): Promise<Row[]> {
-    return (await (await this.#heeding(() => this.#connection.run(sql))).getRowObjectsJS()) as Row[]
+    return (await (await this.#cancellable(() => this.#connection.run(sql))).getRowObjectsJS()) as Row[]
   }
 
   /** The rows in order, some thousands at a time. */
   async *chunks(sql: string): AsyncGenerator<DuckDBDataChunk> {
-    const result = await this.#heeding(() => this.#connection.stream(sql))
+    const result = await this.#cancellable(() => this.#connection.stream(sql))
     while (true) {
-      const chunk = await this.#heeding(() => result.fetchChunk())
+      const chunk = await this.#cancellable(() => result.fetchChunk())
       if (!chunk || chunk.rowCount === 0) return
       yield chunk
     }
@@ -76,7 +76,8 @@ export class Database {
 
   readonly #interrupt = () => this.#connection.interrupt()
 
-  async #heeding<Result>(work: () => Promise<Result>): Promise<Result> {
+  /** Runs `work`; if the signal is aborted, its reason is thrown rather than what the interrupted query says. */
+  async #cancellable<Result>(work: () => Promise<Result>): Promise<Result> {
     this.#signal?.throwIfAborted()
     try {
       return await work()

@@ -1,19 +1,21 @@
-/** From files or a query to a dataset on disk, in one pass over the source. Nothing must fit in memory but the ids. */
+/** From files or a query to a dataset on disk, in one pass over the source. Only the ids must fit in memory. */
 import { rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type DatasetManifest, manifestOf } from '../storage/dataset.ts'
 import { writeDirectory } from '../storage/directory.ts'
-import { type Role, readingOf, roles, timeUnits } from './columns.ts'
+import { columnReader, type Role, roles, timeUnits } from './columns.ts'
 import { Database } from './database.ts'
-import { explained, type Reader } from './faults.ts'
-import { type Duplicates, dropWeightless, duplicates, gather, number } from './pairs.ts'
+import { describeEvents } from './events.ts'
+import { faultOf, type TableReader } from './faults.ts'
+import { assignIndices } from './indices.ts'
+import { type Duplicates, dropZeroWeights, duplicates, readPairs } from './pairs.ts'
 import { Progress, type ProgressListener } from './progress.ts'
 import { findFiles, formats, parquetRows, tableOfQuery, tablesOf } from './source.ts'
 import { writeParts } from './write.ts'
 
-const least = z.int().min(1)
+const positive = z.int().min(1)
 
 const optionsSchema = z.strictObject({
   sources: z.array(z.string().min(1)).default([]),
@@ -22,17 +24,18 @@ const optionsSchema = z.strictObject({
   item: z.string().min(1),
   weight: z.string().min(1).optional(),
   time: z.string().min(1).optional(),
+  kind: z.string().min(1).optional(),
   out: z.string().min(1),
   duplicates: z.enum(duplicates).default('sum'),
-  minUser: least.default(1),
-  minItem: least.default(1),
+  minUser: positive.default(1),
+  minItem: positive.default(1),
   format: z.enum(formats).optional(),
   timeUnit: z.enum(timeUnits).default('auto'),
   memory: z
     .string()
     .regex(/^\d+(\.\d+)? *[KMGT]i?B$/i, 'must be a size such as 2GiB')
     .optional(),
-  threads: least.max(1024).default(availableParallelism()),
+  threads: positive.max(1024).default(availableParallelism()),
   replace: z.boolean().default(false),
   signal: z.instanceof(AbortSignal).optional(),
   onProgress: z.custom<ProgressListener>(value => typeof value === 'function').optional(),
@@ -53,8 +56,15 @@ export interface ImportOptions {
   readonly item: string
   /** Column of weights, finite and 0 or more. Default: each row weighs 1. Pairs that weigh 0 in the end are left out. */
   readonly weight?: string
-  /** Column of times: timestamps, dates, ISO 8601 text or numbers since 1970. Without a zone they are UTC. */
+  /**
+   * Column of times: timestamps, dates, ISO 8601 text or numbers since 1970. Without a zone they are UTC. Then the
+   * dataset keeps, beside the pairs, each row as an event of its user, in order of time; of equal times in the order of
+   * the source: that of `sources` and their rows, or that of the query. Rows whose user or item is left out are no
+   * events, but rows that weigh 0 are, even if their pair is left out.
+   */
   readonly time?: string
+  /** Column of what each event is, such as `play` or `like`: at most 255 different ones. Only with `time`. */
+  readonly kind?: string
   /** The dataset's directory. */
   readonly out: string
   /**
@@ -76,7 +86,7 @@ export interface ImportOptions {
   /** What DuckDB may use before it spills to disk, beside `out`. Default: 2GiB, or half of what is free if less. */
   readonly memory?: string
   /** Default: as many as the machine runs at once. */
-  readonly threads?: number
+  readonly threads?: number | undefined
   /** Take the place of a dataset at `out`. Default: refuse. */
   readonly replace?: boolean
   /** Aborting ends the import: nothing remains and the promise rejects with the signal's reason. */
@@ -93,8 +103,11 @@ export interface ImportOptions {
  */
 export async function importDataset(options: ImportOptions): Promise<DatasetManifest> {
   const parsed = optionsSchema.safeParse(options)
-  if (!parsed.success) throw new TypeError(`the import cannot be done so: ${z.prettifyError(parsed.error)}`)
-  const { sources, query, out, replace } = parsed.data
+  if (!parsed.success) throw new TypeError(`the options of the import are not valid: ${z.prettifyError(parsed.error)}`)
+  const { sources, query, time, kind, out, replace } = parsed.data
+  if (kind !== undefined && time === undefined) {
+    throw new TypeError(`kinds belong to events in order of time: name a column of times beside kind ${kind}`)
+  }
   if (sources.length === 0 && query === undefined)
     throw new TypeError('the import needs a source or a query, got neither')
   return writeDirectory(out, draft => fill(draft, parsed.data), { replace })
@@ -109,15 +122,24 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
   try {
     const { files, readers } = await open(db, options)
     progress.begin('reading', await rowsOf(db, readers))
-    const rows = await gather(db, readers, options.duplicates).catch(async error => {
+    const rows = await readPairs(db, readers, options.duplicates).catch(async error => {
       signal?.throwIfAborted()
-      throw limitIn(error, memory) ?? (await explained(db, readers, error))
+      throw limitIn(error, memory) ?? (await faultOf(db, readers, error))
     })
-    const weightless = await dropWeightless(db)
-    const counts = { ...(await number(db, readers, options, progress)), times: options.time !== undefined }
-    progress.begin('writing', counts.pairs * 2)
-    await writeParts(db, draft, { ...counts, onPairs: progress.add })
-    return manifestOf({ ...counts, source: { files, query: options.query, rows, weightless }, options: asked(options) })
+    const zeroWeightPairs = await dropZeroWeights(db)
+    const counts = await assignIndices(db, readers, options, progress)
+    const isWhole = zeroWeightPairs === 0 && options.minUser === 1 && options.minItem === 1
+    const events = await describeEvents(db, readers, isWhole ? rows : undefined)
+    await writeParts(db, draft, counts, events, progress)
+    return manifestOf({
+      users: counts.users,
+      items: counts.items,
+      pairs: counts.pairs,
+      events: events?.count,
+      kinds: events?.kinds,
+      source: { files, query: options.query, rows, zeroWeightPairs },
+      options: recorded(options),
+    })
   } catch (error) {
     throw limitIn(error, memory) ?? error
   } finally {
@@ -128,7 +150,7 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
 }
 
 /** Finds the source's files and how their columns are to be read. */
-async function open(db: Database, options: Options): Promise<{ files: string[]; readers: Reader[] }> {
+async function open(db: Database, options: Options): Promise<{ files: string[]; readers: TableReader[] }> {
   const { sources, query, format, timeUnit } = options
   const needed = roles.map(role => options[role]).filter(name => name !== undefined)
   const files = await findFiles(db, sources)
@@ -136,28 +158,31 @@ async function open(db: Database, options: Options): Promise<{ files: string[]; 
     query === undefined
       ? await tablesOf(db, files, { format, needed })
       : [await tableOfQuery(db, query, files, { format, needed: [] })]
-  const readers = tables.map((table): Reader => {
-    const reading = (role: Role, name: string) => readingOf(table, role, name, timeUnit)
-    const user = reading('user', options.user)
-    const item = reading('item', options.item)
-    const weight = options.weight === undefined ? undefined : reading('weight', options.weight)
-    const time = options.time === undefined ? undefined : reading('time', options.time)
-    return { table, user, item, weight, time, readings: [user, item, weight, time].filter(part => part !== undefined) }
+  const readers = tables.map((table): TableReader => {
+    const required = (role: Role, name: string) => columnReader(table, role, name, timeUnit)
+    const optional = (role: Role, name: string | undefined) => (name === undefined ? undefined : required(role, name))
+    const user = required('user', options.user)
+    const item = required('item', options.item)
+    const weight = optional('weight', options.weight)
+    const time = optional('time', options.time)
+    const kind = optional('kind', options.kind)
+    const columns = [user, item, weight, time, kind].filter(column => column !== undefined)
+    return { table, user, item, weight, time, kind, columns }
   })
   return { files, readers }
 }
 
 /** How many rows there are to read, if the files say so. */
-async function rowsOf(db: Database, readers: readonly Reader[]): Promise<number | undefined> {
+async function rowsOf(db: Database, readers: readonly TableReader[]): Promise<number | undefined> {
   if (!readers.every(({ table }) => table.format === 'parquet')) return undefined
   const counts = await Promise.all(readers.map(({ table }) => parquetRows(db, table.files)))
   return counts.reduce((sum, count) => sum + count, 0)
 }
 
-/** What was asked of the import, for the manifest. */
-function asked(options: Options): Record<string, unknown> {
-  const { user, item, weight, time, duplicates, minUser, minItem } = options
-  return { user, item, weight, time, duplicates, minUser, minItem }
+/** The options that decide what the dataset holds, for the manifest. */
+function recorded(options: Options): Record<string, unknown> {
+  const { user, item, weight, time, kind, duplicates, minUser, minItem } = options
+  return { user, item, weight, time, kind, duplicates, minUser, minItem }
 }
 
 function defaultMemory(): string {
@@ -165,10 +190,10 @@ function defaultMemory(): string {
   return `${Math.max(Math.floor(Math.min(half, 2 ** 31) / 2 ** 20), 128)}MiB`
 }
 
-/** The limit of the machine that DuckDB has come to, if that is the error; it says so in words only. */
+/** The limit of the machine that DuckDB ran into, if that is the error; its message alone says so. */
 function limitIn(error: unknown, memory: string): Error | undefined {
   if (!(error instanceof Error)) return undefined
-  // It reckons with the room on the disk before it spills.
+  // DuckDB checks the room on the disk before it spills.
   if (/No space left on device|max_temp_directory_size/.test(error.message)) {
     return Object.assign(new Error('the disk is full', { cause: error }), { code: 'ENOSPC' })
   }

@@ -1,7 +1,7 @@
-/** What there is to read: files that are alike form one table, and so does a query. */
+/** The tables that a source consists of: files that are alike form one, and so does a query. */
 import { statSync } from 'node:fs'
 import { type Database, identifier, literal } from './database.ts'
-import { retold, SourceError } from './source-error.ts'
+import { SourceError, toSourceError } from './source-error.ts'
 
 export interface Column {
   readonly name: string
@@ -54,18 +54,20 @@ export async function findFiles(db: Database, sources: readonly string[]): Promi
   return files
 }
 
-/** Looks into `files` and puts those together that can be read in one go. */
+/** Inspects `files`. Neighbours that are alike form one table: the tables one after the other keep the order of files. */
 export async function tablesOf(db: Database, files: readonly string[], options: SourceOptions): Promise<Table[]> {
-  const tables = new Map<string, Table>()
+  const groups: (Table & { readonly key: string; readonly files: string[] })[] = []
   for (const file of files) {
     const format = options.format ?? endings.find(([ending]) => ending.test(file))?.[1] ?? 'csv'
     const { from, columns } = await inspectors[format](db, file, options.needed).catch(error => {
-      throw retold(error, file)
+      throw toSourceError(error, file)
     })
     const key = JSON.stringify([format, columns, from([''], options.needed)])
-    tables.set(key, { format, columns, from, files: [...(tables.get(key)?.files ?? []), file] })
+    const last = groups.at(-1)
+    if (last?.key === key) last.files.push(file)
+    else groups.push({ key, format, columns, from, files: [file] })
   }
-  return [...tables.values()]
+  return groups
 }
 
 /** The result of `query` as a table. In it, `source` stands for all rows of `files`. */
@@ -78,7 +80,7 @@ export async function tableOfQuery(db: Database, query: string, files: readonly 
   // On lines of its own: the query may end in a comment.
   const sql = `(\n${query.replace(/;\s*$/, '')}\n)`
   const columns = await describe(db, sql).catch(error => {
-    throw retold(error, 'the query')
+    throw toSourceError(error, 'the query')
   })
   return { format: 'query', files: [], columns, from: () => sql } satisfies Table
 }
@@ -101,22 +103,24 @@ interface Dialect {
 /**
  * Columns of a text file are read as text: only so do ids like `007` stay what they are, and faults have a row.
  *
- * DuckDB's guess of where the header is can be wrong in files that are all text; we know which columns must be there.
+ * DuckDB's guess of where the header is can be wrong in files that are all text; the columns that must be there help.
  */
 async function inspectCsv(db: Database, file: string, needed: readonly string[]): Promise<Inspection> {
   const dialect = await dialectWith(db, file, needed)
   const { Delimiter, Quote, Escape, Comment, SkipRows, HasHeader, Columns } = dialect
-  const given = (value: string) => (value === '(empty)' ? '' : value)
+  const orEmpty = (value: string) => (value === '(empty)' ? '' : value)
   // The guess is made from the first rows; quotes may first come later.
-  const quote = given(Quote) || (/[,;]/.test(Delimiter) ? '"' : '')
-  const types = Columns.map(({ name }) => `${literal(name)}: 'VARCHAR'`)
+  const quote = orEmpty(Quote) || (/[,;]/.test(Delimiter) ? '"' : '')
+  const columns = Columns.map(({ name }) => ({ name, type: 'VARCHAR' }))
+  const types = columns.map(({ name, type }) => `${literal(name)}: '${type}'`)
   const settings = [
     `auto_detect = false, header = ${HasHeader}, skip = ${SkipRows}, columns = {${types.join(', ')}}`,
-    `delim = ${literal(Delimiter)}, quote = ${literal(quote)}, escape = ${literal(given(Escape) || quote)}`,
-    `comment = ${literal(given(Comment))}`,
+    `delim = ${literal(Delimiter)}, quote = ${literal(quote)}, escape = ${literal(orEmpty(Escape) || quote)}`,
+    `comment = ${literal(orEmpty(Comment))}`,
   ].join(', ')
-  if (HasHeader && needed.some(name => columnNamed(Columns, `${name}_1`))) await refuseTwins(db, file, settings, needed)
-  return { columns: Columns, from: files => `read_csv(${list(files)}, ${settings})` }
+  if (HasHeader && needed.some(name => columnNamed(Columns, `${name}_1`)))
+    await refuseRepeatedColumns(db, file, settings, needed)
+  return { columns, from: files => `read_csv(${list(files)}, ${settings})` }
 }
 
 /** The first dialect, from DuckDB's own guess on, by which the columns `needed` are there; else its own guess. */
@@ -142,15 +146,20 @@ async function sniff(db: Database, file: string, guess: string): Promise<Dialect
   return dialect!
 }
 
-/** DuckDB tells columns of one name apart by numbers; which was meant we cannot know. */
-async function refuseTwins(db: Database, file: string, settings: string, needed: readonly string[]): Promise<void> {
+/** DuckDB adds numbers to columns of one name, so it is unknown which is meant. */
+async function refuseRepeatedColumns(
+  db: Database,
+  file: string,
+  settings: string,
+  needed: readonly string[],
+): Promise<void> {
   const [header = {}] = await db.rows<Record<string, string>>(
     `from read_csv(${pattern(file)}, ${settings.replace('header = true', 'header = false')}) limit 1`,
   )
   for (const name of needed) {
-    const twins = Object.values(header).filter(title => title?.toLowerCase() === name.toLowerCase())
-    if (twins.length > 1 && twins.filter(title => title === name).length !== 1) {
-      throw new SourceError(`${file} has ${twins.length} columns ${identifier(name)}: rename them so that they differ`)
+    const same = Object.values(header).filter(title => title?.toLowerCase() === name.toLowerCase())
+    if (same.length > 1 && same.filter(title => title === name).length !== 1) {
+      throw new SourceError(`${file} has ${same.length} columns ${identifier(name)}: rename them so that they differ`)
     }
   }
 }

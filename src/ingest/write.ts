@@ -1,75 +1,119 @@
-/** From the numbered tables to the files of a dataset, row after row. */
+/** From the tables with indices to the files of a dataset, row after row. */
 import { join } from 'node:path'
 import { datasetFiles } from '../storage/dataset.ts'
 import { type Id, writeIds } from '../storage/ids.ts'
-import { SafetensorsWriter } from '../storage/safetensors.ts'
+import { type Dtype, SafetensorsWriter } from '../storage/safetensors.ts'
 import { type Database, numbers } from './database.ts'
-import type { Counts } from './pairs.ts'
-
-export interface WriteParts extends Counts {
-  readonly times: boolean
-  /** Is told how many more pairs were written; both ways, so twice the pairs in all. */
-  readonly onPairs: (count: number) => void
-}
+import { type Events, eventsInOrder } from './events.ts'
+import type { Counts } from './indices.ts'
+import type { Progress } from './progress.ts'
 
 /** Writes all files of the dataset but its manifest to `draft`. */
-export async function writeParts(db: Database, draft: string, parts: WriteParts): Promise<void> {
-  const { users, items, pairs, times, onPairs } = parts
-  const userBounds = await writeIdsOf(db, 'users', users, join(draft, datasetFiles.users))
-  const itemBounds = await writeIdsOf(db, 'items', items, join(draft, datasetFiles.items))
-  const byUser = `select i, w${times ? ', t' : ''} from coded order by u, i`
-  await writeCsr(db, byUser, { path: join(draft, datasetFiles.byUser), bounds: userBounds, pairs, times, onPairs })
+export async function writeParts(
+  db: Database,
+  draft: string,
+  { users, items, pairs }: Counts,
+  events: Events | undefined,
+  progress: Progress,
+): Promise<void> {
+  const path = (file: keyof typeof datasetFiles) => join(draft, datasetFiles[file])
+  const userBounds = await writeIdsOf(db, 'users', users, path('users'))
+  const itemBounds = await writeIdsOf(db, 'items', items, path('items'))
+  if (events) {
+    progress.begin('writing events', events.count)
+    await writeEvents(db, events, { path: path('events'), users, onRows: progress.add })
+    await db.run('drop table events')
+  }
+  progress.begin('writing pairs', pairs * 2)
+  const byUser = 'select i, w from coded order by u, i'
+  await writeCsr(db, byUser, { path: path('byUser'), bounds: userBounds, onRows: progress.add })
   const byItem = 'select u, w from coded order by i, u'
-  await writeCsr(db, byItem, {
-    path: join(draft, datasetFiles.byItem),
-    bounds: itemBounds,
-    pairs,
-    times: false,
-    onPairs,
-  })
+  await writeCsr(db, byItem, { path: path('byItem'), bounds: itemBounds, onRows: progress.add })
 }
 
-/** Writes the ids of one table by place. Gives where each one's pairs begin: (count + 1). */
+/** Writes the ids of one table by index. Gives where each one's pairs begin: (count + 1). */
 async function writeIdsOf(db: Database, table: string, count: number, path: string): Promise<BigUint64Array> {
   const bounds = new BigUint64Array(count + 1)
-  const order = new Uint32Array(count)
+  const sorted = new Uint32Array(count)
   const ids: Id[] = []
-  for await (const chunk of db.chunks(`select pairs::ubigint, rank, id from ${table} order by place`)) {
+  for await (const chunk of db.chunks(`select pairs::ubigint, id_order, id from ${table} order by index`)) {
     const pairs = numbers(chunk, 0, BigUint64Array)
-    numbers(chunk, 1, Uint32Array).forEach((rank, row) => {
-      const place = ids.length + row
-      order[rank] = place
-      bounds[place + 1] = bounds[place]! + pairs[row]!
+    numbers(chunk, 1, Uint32Array).forEach((order, row) => {
+      const index = ids.length + row
+      sorted[order] = index
+      bounds[index + 1] = bounds[index]! + pairs[row]!
     })
     ids.push(...(chunk.getColumnValues(2) as Id[]))
   }
-  await writeIds(path, ids, order)
+  await writeIds(path, ids, sorted)
   return bounds
 }
 
-interface CsrFile extends Pick<WriteParts, 'pairs' | 'times' | 'onPairs'> {
+interface CsrFile {
   readonly path: string
   readonly bounds: BigUint64Array
+  readonly onRows: (count: number) => void
 }
 
-/** Writes what `sql` selects: index, weight and, if asked, time of each pair, sorted by row and index. */
-async function writeCsr(db: Database, sql: string, { path, bounds, pairs, times, onPairs }: CsrFile): Promise<void> {
+/** Writes what `sql` selects: index and weight of each pair, sorted by row and index. */
+async function writeCsr(db: Database, sql: string, { path, bounds, onRows }: CsrFile): Promise<void> {
+  const pairs = Number(bounds.at(-1))
   const file = await SafetensorsWriter.create(path, {
     indptr: { dtype: 'U64', shape: [bounds.length] },
     indices: { dtype: 'U32', shape: [pairs] },
     weights: { dtype: 'F32', shape: [pairs] },
-    ...(times && { times: { dtype: 'I64', shape: [pairs] } as const }),
   })
   try {
     await file.append('indptr', bounds)
     for await (const chunk of db.chunks(sql)) {
       await file.append('indices', numbers(chunk, 0, Uint32Array))
       await file.append('weights', numbers(chunk, 1, Float32Array))
-      if (times) await file.append('times', numbers(chunk, 2, BigInt64Array))
-      onPairs(chunk.rowCount)
+      onRows(chunk.rowCount)
     }
     await file.finish()
   } finally {
     await file.close()
   }
+}
+
+interface EventsFile {
+  readonly path: string
+  readonly users: number
+  readonly onRows: (count: number) => void
+}
+
+async function writeEvents(db: Database, events: Events, { path, users, onRows }: EventsFile): Promise<void> {
+  const { count, hasWeights, kinds } = events
+  const layout: Record<string, { dtype: Dtype; shape: readonly number[] }> = {
+    indptr: { dtype: 'U64', shape: [users + 1] },
+    items: { dtype: 'U32', shape: [count] },
+    times: { dtype: 'I64', shape: [count] },
+  }
+  if (hasWeights) layout.weights = { dtype: 'F32', shape: [count] }
+  if (kinds) layout.kinds = { dtype: 'U8', shape: [count] }
+  const file = await SafetensorsWriter.create(path, layout)
+  const perUser = new Float64Array(users)
+  try {
+    for await (const chunk of db.chunks(eventsInOrder(events))) {
+      for (const user of numbers(chunk, 0, Uint32Array)) perUser[user]! += 1
+      await file.append('items', numbers(chunk, 1, Uint32Array))
+      await file.append('times', numbers(chunk, 2, BigInt64Array))
+      if (hasWeights) await file.append('weights', numbers(chunk, 3, Float32Array))
+      if (kinds) await file.append('kinds', numbers(chunk, hasWeights ? 4 : 3, Uint8Array))
+      onRows(chunk.rowCount)
+    }
+    await file.append('indptr', boundsOf(perUser))
+    await file.finish()
+  } finally {
+    await file.close()
+  }
+}
+
+/** Where each part begins and the last ends, of parts with these sizes: (parts + 1). */
+function boundsOf(sizes: Float64Array): BigUint64Array {
+  const bounds = new BigUint64Array(sizes.length + 1)
+  sizes.forEach((size, part) => {
+    bounds[part + 1] = bounds[part]! + BigInt(size)
+  })
+  return bounds
 }

@@ -1,17 +1,22 @@
 /**
- * Who did what, on disk: a directory with the pairs of users and items by user and by item, their ids, and a
- * manifest. Users and items are numbered by descending number of pairs, ties by ascending id.
+ * Interactions on disk: a directory with the pairs of users and items by user and by item, the ordered events that the
+ * pairs sum, the ids, and a manifest.
+ *
+ * Rows are laid out by descending number of pairs, ties by ascending id, so that what is read together lies together.
+ * That is no promise: popularity is the number of users that `byItem` has for an item, never its row.
  */
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Csr, openCsr, transposed } from './csr.ts'
 import { type Manifest, openDirectory, verifyDirectory, type WriteOptions, writeDirectory } from './directory.ts'
 import { type Id, IdMap, writeIds } from './ids.ts'
-import { type Tensor, tensorOf, writeSafetensors } from './safetensors.ts'
+import { type Tensor, writeSafetensors } from './safetensors.ts'
+import { openSequences, type Sequences, sequenceTensors } from './sequences.ts'
 
 export const datasetFiles = {
   byUser: 'by-user.safetensors',
   byItem: 'by-item.safetensors',
+  events: 'events.safetensors',
   users: 'users.arrow',
   items: 'items.arrow',
 } as const
@@ -21,21 +26,27 @@ export interface DatasetManifest extends Manifest {
   readonly users: number
   readonly items: number
   readonly pairs: number
-  /** Whether the pairs have times. */
-  readonly times: boolean
+  /** How many ordered events there are; absent where the source had no times. */
+  readonly events?: number | undefined
+  /** Names of the kinds of events, by code; absent where the source had no kinds. */
+  readonly kinds?: readonly string[] | undefined
   /** ISO 8601, UTC. */
   readonly created: string
   /** Where the pairs come from, for people. */
   readonly source?: Readonly<Record<string, unknown>> | undefined
-  /** What was asked of the import, for people. */
+  /** Options of the import, for people. */
   readonly options?: Readonly<Record<string, unknown>> | undefined
 }
 
-const countsSchema = z.object({
+/** Most names that {@link DatasetManifest.kinds} may hold: codes are bytes. */
+export const mostKinds = 255
+
+const contentsSchema = z.object({
   users: z.int().positive(),
   items: z.int().positive(),
   pairs: z.int().positive(),
-  times: z.boolean(),
+  events: z.int().nonnegative().optional(),
+  kinds: z.array(z.string()).max(mostKinds).optional(),
 })
 
 /** A dataset on disk. Opening reads the manifest only; each part is mapped when first asked for. */
@@ -43,7 +54,7 @@ export class Dataset {
   readonly directory: string
   readonly manifest: DatasetManifest
   readonly #verify: boolean
-  #opened: { byUser?: Csr; byItem?: Csr; times?: BigInt64Array; users?: IdMap; items?: IdMap } = {}
+  #opened: { byUser?: Csr; byItem?: Csr; events?: Sequences; users?: IdMap; items?: IdMap } = {}
 
   /**
    * @param options.verify also reads all files and compares their checksums. Default: false.
@@ -52,7 +63,7 @@ export class Dataset {
   static open(directory: string, { verify = false }: { readonly verify?: boolean } = {}): Dataset {
     const manifest = openDirectory(directory, 'aurochs-dataset')
     if (verify) verifyDirectory(directory, manifest)
-    const { error } = countsSchema.safeParse(manifest)
+    const { error } = contentsSchema.safeParse(manifest)
     if (error) throw new Error(`${join(directory, 'manifest.json')} is damaged: ${z.prettifyError(error)}`)
     return new Dataset(directory, manifest as DatasetManifest, verify)
   }
@@ -65,18 +76,21 @@ export class Dataset {
 
   /** (users × items) */
   get byUser(): Csr {
-    return this.#openByUser().byUser
+    this.#opened.byUser ??= this.#openCsr(datasetFiles.byUser, this.manifest.users, this.manifest.items)
+    return this.#opened.byUser
   }
 
   /** (items × users) */
   get byItem(): Csr {
-    this.#opened.byItem ??= this.#openCsr(datasetFiles.byItem, this.manifest.items, this.manifest.users).csr
+    this.#opened.byItem ??= this.#openCsr(datasetFiles.byItem, this.manifest.items, this.manifest.users)
     return this.#opened.byItem
   }
 
-  /** When each pair was last seen, in ms since 1970 (UTC), in the order of `byUser`; only if the source had times. */
-  get times(): BigInt64Array | undefined {
-    return this.#openByUser().times
+  /** (users × items) What each user did, in order; only if the source had times. Every pair has at least one event. */
+  get events(): Sequences | undefined {
+    if (this.manifest.events === undefined) return undefined
+    this.#opened.events ??= this.#openEvents(this.manifest.events)
+    return this.#opened.events
   }
 
   get users(): IdMap {
@@ -94,25 +108,31 @@ export class Dataset {
     this.#opened = {}
   }
 
-  #openByUser(): { byUser: Csr; times?: BigInt64Array } {
-    const { byUser, times } = this.#opened
-    if (byUser) return times ? { byUser, times } : { byUser }
-    const { csr, file } = this.#openCsr(datasetFiles.byUser, this.manifest.users, this.manifest.items)
-    this.#opened.byUser = csr
-    if (this.manifest.times) this.#opened.times = tensorOf(file, 'times', BigInt64Array)
-    return this.#openByUser()
-  }
-
-  #openCsr(name: string, rows: number, columns: number): ReturnType<typeof openCsr> {
+  #openCsr(name: string, rows: number, columns: number): Csr {
     const path = join(this.directory, name)
-    const opened = openCsr(path, columns, this.#verify)
-    if (opened.csr.rows !== rows || opened.csr.indices.length !== this.manifest.pairs) {
+    const { csr } = openCsr(path, columns, this.#verify)
+    if (csr.rows !== rows || csr.indices.length !== this.manifest.pairs) {
       throw new Error(
         `${path} does not belong to its manifest: expected ${rows} rows and ${this.manifest.pairs} pairs, ` +
-          `got ${opened.csr.rows} and ${opened.csr.indices.length}`,
+          `got ${csr.rows} and ${csr.indices.length}`,
       )
     }
-    return opened
+    return csr
+  }
+
+  #openEvents(count: number): Sequences {
+    const path = join(this.directory, datasetFiles.events)
+    const { users, items, kinds } = this.manifest
+    const events = openSequences(path, items, this.#verify)
+    if (events.rows !== users || events.items.length !== count) {
+      throw new Error(
+        `${path} does not belong to its manifest: expected ${users} rows and ${count} events, ` +
+          `got ${events.rows} and ${events.items.length}`,
+      )
+    }
+    const fault = kindsFault(events, kinds, this.#verify)
+    if (fault) throw new Error(`${path} does not belong to its manifest: ${fault}`)
+    return events
   }
 
   #openIds(name: string, size: number): IdMap {
@@ -131,45 +151,68 @@ export interface DatasetParts {
   readonly users: readonly Id[] | BigInt64Array
   /** (items), distinct. */
   readonly items: readonly Id[] | BigInt64Array
-  /** (pairs), ms since 1970 (UTC), in the order of `byUser`. */
-  readonly times?: BigInt64Array
-  readonly source?: Readonly<Record<string, unknown>>
-  readonly options?: Readonly<Record<string, unknown>>
+  /** The events behind `byUser`, in its rows and columns: at least one of each pair. */
+  readonly events?: Sequences | undefined
+  /** Names of the codes in `events.kinds`, if these are given. */
+  readonly kinds?: readonly string[] | undefined
+  readonly source?: Readonly<Record<string, unknown>> | undefined
+  readonly options?: Readonly<Record<string, unknown>> | undefined
 }
 
 /** Writes a dataset that is in memory to `directory`. What does not fit there comes by `importDataset`. */
 export function writeDataset(directory: string, parts: DatasetParts, options?: WriteOptions): Promise<DatasetManifest> {
-  const { byUser, users, items, times } = parts
+  const { byUser, users, items, events, kinds } = parts
   if (byUser.rows !== users.length || byUser.columns !== items.length) {
     throw new RangeError(
       `a matrix of ${byUser.rows} × ${byUser.columns} needs as many ids, got ${users.length} users and ${items.length} items`,
     )
   }
-  if (times && times.length !== byUser.indices.length) {
-    throw new RangeError(`each of ${byUser.indices.length} pairs needs a time, got ${times.length}`)
+  if (events && (events.rows !== byUser.rows || events.columns !== byUser.columns)) {
+    throw new RangeError(
+      `events must be ${byUser.rows} × ${byUser.columns} like the pairs, got ${events.rows} × ${events.columns}`,
+    )
   }
+  const fault = kindsFault(events, kinds, true)
+  if (fault) throw new RangeError(`the kinds of events do not fit: ${fault}`)
+  const eventTensors = events && sequenceTensors(events)
   const write = async (draft: string) => {
-    const byUserTensors = times ? { ...tensorsOf(byUser), times: vector(times) } : tensorsOf(byUser)
-    await writeSafetensors(join(draft, datasetFiles.byUser), byUserTensors)
+    await writeSafetensors(join(draft, datasetFiles.byUser), tensorsOf(byUser))
     await writeSafetensors(join(draft, datasetFiles.byItem), tensorsOf(transposed(byUser)))
+    if (eventTensors) await writeSafetensors(join(draft, datasetFiles.events), eventTensors)
     await writeIds(join(draft, datasetFiles.users), users)
     await writeIds(join(draft, datasetFiles.items), items)
-    const counts = {
+    return manifestOf({
       users: users.length,
       items: items.length,
       pairs: byUser.indices.length,
-      times: times !== undefined,
-    }
-    return manifestOf({ ...counts, source: parts.source, options: parts.options })
+      events: events?.items.length,
+      kinds,
+      source: parts.source,
+      options: parts.options,
+    })
   }
   return writeDirectory(directory, write, options)
+}
+
+/** Why the codes in `events` cannot have these names, or nothing. `verify` also reads all codes. */
+function kindsFault(
+  events: Sequences | undefined,
+  names: readonly string[] | undefined,
+  verify: boolean,
+): string | undefined {
+  const codes = events?.kinds
+  if (!codes && !names) return undefined
+  if (!codes || !names) return `expected codes and their names, got ${codes ? 'no names' : 'names only'}`
+  if (names.length > mostKinds) return `expected at most ${mostKinds} names, got ${names.length}`
+  const stray = verify ? codes.find(code => code >= names.length) : undefined
+  return stray === undefined ? undefined : `there is a code ${stray}, but only ${names.length} names`
 }
 
 /** What the manifest of a dataset says beside its files. */
 export function manifestOf(
   about: Omit<DatasetManifest, 'format' | 'version' | 'created' | 'files'>,
 ): Omit<DatasetManifest, 'files'> {
-  return { format: 'aurochs-dataset', version: 1, created: new Date().toISOString(), ...about }
+  return { format: 'aurochs-dataset', version: 2, created: new Date().toISOString(), ...about }
 }
 
 function tensorsOf({ indptr, indices, weights }: Csr): Record<string, Tensor> {

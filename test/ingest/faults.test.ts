@@ -32,17 +32,18 @@ async function failureOf(options: Partial<ImportOptions>, folder = freshFolder()
 
 const good = 'a,x,1,5\n'
 const header = 'user,item,w,t\n'
-const mend = 'mend it, or choose rows with --query'
+const remedy = 'correct it, or select rows with --query'
 
 test.each([
   ['a missing user', ',x,1,5', 'column "user": expected an id, got nothing'],
   ['a quoted empty item', 'a,"",1,5', 'column "item": expected an id, got nothing'],
-  ['a weight that is not a number', 'a,x,lots,5', 'column "w": expected a finite number, 0 or more, got lots'],
-  ['NaN', 'a,x,nan,5', 'column "w": expected a finite number, 0 or more, got nan'],
-  ['infinity', 'a,x,inf,5', 'column "w": expected a finite number, 0 or more, got inf'],
-  ['infinity by overflow', 'a,x,1e999,5', 'column "w": expected a finite number, 0 or more, got 1e999'],
-  ['a negative weight', 'a,x,-0.5,5', 'column "w": expected a finite number, 0 or more, got -0.5'],
-  ['no weight', 'a,x,,5', 'column "w": expected a finite number, 0 or more, got nothing'],
+  ['a weight that is not a number', 'a,x,lots,5', 'column "w": expected a number from 0 to 3.4e38, got lots'],
+  ['NaN', 'a,x,nan,5', 'column "w": expected a number from 0 to 3.4e38, got nan'],
+  ['infinity', 'a,x,inf,5', 'column "w": expected a number from 0 to 3.4e38, got inf'],
+  ['infinity by overflow', 'a,x,1e999,5', 'column "w": expected a number from 0 to 3.4e38, got 1e999'],
+  ['a weight beyond 32 bits', 'a,x,3.5e38,5', 'column "w": expected a number from 0 to 3.4e38, got 3.5e38'],
+  ['a negative weight', 'a,x,-0.5,5', 'column "w": expected a number from 0 to 3.4e38, got -0.5'],
+  ['no weight', 'a,x,,5', 'column "w": expected a number from 0 to 3.4e38, got nothing'],
   ['no time', 'a,x,1,', 'column "t": expected a time such as 2024-05-31T18:30:00Z or a number since 1970, got nothing'],
   [
     'a time that is none',
@@ -54,10 +55,10 @@ test.each([
     'a,x,1,infinity',
     'column "t": expected a time such as 2024-05-31T18:30:00Z or a number since 1970, got infinity',
   ],
-])('%s is found in its row, far down', async (_, row, complaint) => {
+])('%s is found in its row, far down', async (_, row, fault) => {
   const text = `${header}${good.repeat(30_000)}${row}\n${good.repeat(10)},,,\n`
   const message = await failure(text, { weight: 'w', time: 't' })
-  expect(message).toBe(`Error: FILE, row 30001 after the header, ${complaint}; ${mend}`)
+  expect(message).toBe(`Error: FILE, row 30001 after the header, ${fault}; ${remedy}`)
 })
 
 test('in Parquet too, and in the one file of many', async () => {
@@ -106,6 +107,24 @@ test('types that cannot be weights or times', async () => {
   expect(await failureOf({ query, weight: 'd' })).toContain('column "d": expected numbers as weights, got DATE')
   expect(await failureOf({ query, time: 'i' })).toContain(
     'expected timestamps, dates, numbers or text as times, got INTERVAL',
+  )
+})
+
+test('kinds that are missing, too many, of no fitting type, or without times', async () => {
+  const kinds = (values: readonly string[]) => `user,item,t,k\n${values.map(kind => `a,x,5,${kind}\n`).join('')}`
+  expect(await failure(kinds(['play', '', 'like']), { time: 't', kind: 'k' })).toBe(
+    `Error: FILE, row 2 after the header, column "k": expected a kind, got nothing; ${remedy}`,
+  )
+  const many = Array.from({ length: 256 }, (_, kind) => `kind ${kind}`)
+  expect(await failure(kinds(many), { time: 't', kind: 'k' })).toBe(
+    'Error: column "k" must have at most 255 different kinds, got more: merge some by --query',
+  )
+  const query = `select 1 as "user", 2 as item, 5 as t, [1] as k`
+  expect(await failureOf({ query, time: 't', kind: 'k' })).toBe(
+    'RangeError: the query, column "k": expected text, integers or truth values as kinds, got INTEGER[]; make them so by --query',
+  )
+  expect(await failure(kinds(['play']), { kind: 'k' })).toBe(
+    'TypeError: kinds belong to events in order of time: name a column of times beside kind k',
   )
 })
 
@@ -161,7 +180,9 @@ test('options that cannot be', async () => {
     { user: '' },
   ]
   for (const option of options)
-    expect(await failureOf({ query: 'select 1', ...option })).toMatch(/^TypeError: the import cannot be done so/)
+    expect(await failureOf({ query: 'select 1', ...option })).toMatch(
+      /^TypeError: the options of the import are not valid/,
+    )
 })
 
 test('too little memory', async () => {

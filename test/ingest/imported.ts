@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { type ImportOptions, importDataset } from '../../src/ingest/import.ts'
 import { Dataset } from '../../src/storage/dataset.ts'
 import type { Id } from '../../src/storage/ids.ts'
+import { sequenceOf } from '../../src/storage/sequences.ts'
 
 /** What an import of `text`, a file called `name` in `folder`, leaves on disk; columns are `user` and `item`. */
 export async function imported(
@@ -18,13 +19,38 @@ export async function imported(
   return Dataset.open(out, { verify: true })
 }
 
-/** All pairs of a dataset, in its order: user, item, weight and, where there are times, time. */
-export function pairsOf({ byUser, users, items, times }: Dataset): (Id | bigint)[][] {
-  const pairs: (Id | bigint)[][] = []
+/** All pairs of a dataset, in its order: user, item, weight. */
+export function pairsOf({ byUser, users, items }: Dataset): Id[][] {
+  const pairs: Id[][] = []
   for (let user = 0; user < byUser.rows; user++) {
     for (let at = Number(byUser.indptr[user]); at < byUser.indptr[user + 1]!; at++) {
-      pairs.push([users.at(user), items.at(byUser.indices[at]!), byUser.weights[at]!, ...(times ? [times[at]!] : [])])
+      pairs.push([users.at(user), items.at(byUser.indices[at]!), byUser.weights[at]!])
     }
   }
   return pairs
+}
+
+/** One event by the names that the source has for everything. */
+export interface NamedEvent {
+  readonly user: Id
+  readonly item: Id
+  readonly time: number
+  /** Absent where all events weigh 1. */
+  readonly weight?: number | undefined
+  readonly kind?: string | undefined
+}
+
+/** All events of a dataset, in its order. */
+export function eventsOf({ events, users, items, manifest }: Dataset): NamedEvent[] {
+  if (!events) throw new Error('the dataset has no events')
+  return Array.from({ length: events.rows }, (_, row) => {
+    const sequence = sequenceOf(events, row)
+    return Array.from(sequence.items, (item, at) => ({
+      user: users.at(row),
+      item: items.at(item),
+      time: Number(sequence.times[at]),
+      weight: sequence.weights?.[at],
+      kind: sequence.kinds && manifest.kinds?.[sequence.kinds[at]!],
+    }))
+  }).flat()
 }
