@@ -165,7 +165,9 @@ export class Recommender {
       onRanking: (_, ranking) => this.#deliver(subscription, ranking, onList),
       onError,
     })
-    this.#refreshLoaded(subscription.state)
+    // Only this one: what the user's other subscriptions show has not changed.
+    if (subscription.state.isLoaded) subscription.refresh()
+    else void this.#load(subscription.state)
     return subscription
   }
 
@@ -290,12 +292,6 @@ export class Recommender {
     await this.#journal?.close()
     await this.#generation.retire()
     await this.#pool.close()
-  }
-
-  /** Refreshes the lists of a user, whose events are loaded first if need be. */
-  #refreshLoaded(state: UserState): void {
-    if (state.isLoaded) refresh(state)
-    else void this.#load(state)
   }
 
   /** Reads what the journal knows of a user, and has the lists made. */
