@@ -12,16 +12,12 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['recommend', () => import('./recommend.ts')],
   ['similar', () => import('./similar.ts')],
   ['serve', () => import('./serve.ts')],
+  ['call', () => import('./call.ts')],
 ])
 
 const { version, engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-const [, major, minor, end] = /^>=(\d+)\.(\d+) <(\d+)$/.exec(engines.node)!.map(Number) as [
-  number,
-  number,
-  number,
-  number,
-]
-const [ours, oursMinor] = process.versions.node.split('.').map(Number) as [number, number]
+const [, major = 0, minor = 0, end = 0] = /^>=(\d+)\.(\d+) <(\d+)$/.exec(engines.node)?.map(Number) ?? []
+const [ours = 0, oursMinor = 0] = process.versions.node.split('.').map(Number)
 if (ours < major || (ours === major && oursMinor < minor) || ours >= end) {
   process.stderr.write(`aurochs: Node ${engines.node} is needed; this is ${process.version}\n`)
   process.exit(1)

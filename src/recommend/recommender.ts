@@ -320,8 +320,9 @@ export class Recommender {
       this.#held.delete(subscription)
       if (isOutdated || subscription.isClosed) return
       this.#options.onList?.(performance.now() - changedAt)
-      const list = { ...this.#listOf(ranking, generation), basis: ranking.basis }
-      onList(after === undefined ? list : { ...list, after })
+      const { items, ...names } = this.#listOf(ranking, generation)
+      const { basis } = ranking
+      onList(after === undefined ? { ...names, basis, items } : { ...names, basis, after, items })
     }
     release()
   }

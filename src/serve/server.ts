@@ -69,7 +69,8 @@ export class Server {
     })
     try {
       const server = new Server(recommender, metrics, options)
-      if (rpc !== undefined) server.#rpc = await RpcServer.open(server.service, rpc, { log })
+      if (rpc !== undefined)
+        server.#rpc = await RpcServer.open(server.service, rpc, { log, onError: metrics.error.bind(metrics) })
       try {
         server.#listening = await listen(server.#app, server.#host, port)
       } catch (error) {
