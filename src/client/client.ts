@@ -1,77 +1,88 @@
-import type { ErrorCode } from '../protocol/errors.ts'
-import type { Ack, Failure, FiltersInput, Id, List, ServerMessage } from '../protocol/messages.ts'
+import type { WireError } from '../protocol/errors.ts'
+import type { Ack, List, ServerMessage } from '../protocol/messages.ts'
+import type { MethodName, ParamsInput, Results } from '../protocol/methods.ts'
+import type { Id, ModelInfo, QueryInput, Recommendations } from '../protocol/values.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
-import { Newest } from './newest.ts'
+import { Requests } from './requests.ts'
+import { ServerError } from './server-error.ts'
+import { Subscriptions } from './subscriptions.ts'
 
 export interface ClientOptions extends ConnectionOptions {
   /** Closes the client. */
   readonly signal?: AbortSignal
-  /** Events sent and not yet acknowledged, at most; `send` fails beyond. Default: 10,000. */
-  readonly maxUnacknowledged?: number
-  /** Hears of each loss of the connection; the client is on its way back already. */
-  readonly onLost?: (reason: string, wait: number) => void
+  /** Events and calls without an answer, at most; further ones fail. Default: 10,000. */
+  readonly maxPending?: number
+  /** Called when the connection was lost; the client connects again in `wait` ms. */
+  readonly onDisconnect?: (reason: string, wait: number) => void
+  /** Called when another model is served than before; new lists of all subscriptions follow. */
+  readonly onGeneration?: (generation: string, model: ModelInfo) => void
 }
 
-export interface ListOptions {
+export interface SimilarItemsOptions {
   /** Items in a list, 1 to 1000. Default: 10. */
-  readonly limit?: number
-  readonly filters?: FiltersInput
+  readonly limit?: number | undefined
   /** Ends the iteration, which then throws the signal's reason. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
-/** An interaction that just happened. */
-export interface Interaction {
+export interface RecommendationsOptions extends SimilarItemsOptions {
+  /** Whether items that the user already has may come again. Default: `exclude`. */
+  readonly seen?: 'allow' | 'exclude' | undefined
+  /** Never these, at most 1000. */
+  readonly exclude?: readonly Id[] | undefined
+  /** None but these, at most 1000. */
+  readonly only?: readonly Id[] | undefined
+}
+
+/** A list for a user. */
+export interface UserList extends List {
+  readonly user: string
+  readonly basis: Recommendations['basis']
+}
+
+interface EventFields {
   readonly user: Id
-  readonly item: Id
-  /** Greater than 0. Default: 1. */
-  readonly weight?: number
   /** Unique to the user. Default: one is made. The same id sent twice counts once. */
-  readonly id?: string
+  readonly id?: string | undefined
+  /** When it happened: ms since 1970 (UTC), or ISO 8601 with a zone. Default: when it arrives. */
+  readonly time?: number | string | undefined
+  /** What the user did: `play`, `buy` and so on. */
+  readonly kind?: string | undefined
+  /** The `list` of the list that showed the item. */
+  readonly list?: string | undefined
 }
 
-/** The server's refusal. Codes are stable; see the protocol. */
-export class ServerError extends Error {
-  readonly code: ErrorCode
-
-  constructor({ code, message }: Failure) {
-    super(message)
-    this.name = 'ServerError'
-    this.code = code
-  }
+/** What a user did with an item. */
+export interface Interaction extends EventFields {
+  readonly item: Id
+  /** In the unit of the training data's weights; negative lowers what the user has of the item. Default: 1. */
+  readonly weight?: number | undefined
+  readonly undo?: undefined
 }
 
-interface Unacknowledged {
-  readonly event: Required<Interaction>
-  readonly resolve: (ack: Ack) => void
-  readonly reject: (error: unknown) => void
+/** Takes back an event of the same user. */
+export interface Undo extends EventFields {
+  /** Id of that event. */
+  readonly undo: string
+  readonly item?: undefined
 }
-
-interface Subscribed {
-  readonly user: Id
-  readonly options: ListOptions
-  readonly lists: Newest<List>
-}
-
-/** Refusals that time may cure: the event is sent again. */
-const passing: ReadonlySet<ErrorCode> = new Set(['storage_failed', 'overloaded', 'shutting_down', 'internal'])
-/** In ms. */
-const sendAgainAfter = 1000
 
 /**
- * A connection to an Aurochs server that mends itself: when it is lost it comes back, subscribes again, and sends again
- * what was not acknowledged; since events have ids, none counts twice.
+ * A connection to an Aurochs server. When it is lost the client connects again, subscribes again, and sends again what was
+ * not answered; since events have ids, none counts twice.
  */
 export class Client {
   readonly #connection: Connection
+  readonly #requests: Requests
+  readonly #subscriptions: Subscriptions
   readonly #options: ClientOptions
-  readonly #subscriptions = new Map<number, Subscribed>()
-  /** In the order they were sent. */
-  readonly #unacknowledged = new Map<string, Unacknowledged>()
-  readonly #timers = new Set<ReturnType<typeof setTimeout>>()
-  readonly #name = randomName()
-  #count = 0
-  #closed = false
+  readonly #unacknowledged = new Set<Promise<Ack>>()
+  readonly #eventPrefix = randomName()
+  readonly #onAbort = () => this.close()
+  #events = 0
+  #generation: string | undefined
+  /** Set once the client is closed. */
+  #closeReason: Error | undefined
 
   /** `url`: of the server, `http(s)://…` or `ws(s)://…`; its path is added if there is none. */
   constructor(url: string | URL, options: ClientOptions = {}) {
@@ -79,69 +90,96 @@ export class Client {
     this.#connection = new Connection(
       streamUrl(url),
       {
-        onWelcome: () => this.#restore(),
+        onWelcome: ({ generation, model }) => {
+          this.#noteGeneration(generation, model)
+          this.#subscriptions.resend()
+          this.#requests.resend()
+        },
         onMessage: message => this.#receive(message),
-        onLost: (reason, wait) => options.onLost?.(reason, wait),
+        onRefused: failure => this.#end(failure),
+        onDisconnect: (reason, wait) => options.onDisconnect?.(reason, wait),
       },
       options,
     )
+    this.#requests = new Requests(this.#connection, options.maxPending ?? 10_000)
+    this.#subscriptions = new Subscriptions(this.#connection)
     if (options.signal?.aborted) this.close()
-    options.signal?.addEventListener('abort', () => this.close(), { once: true })
+    else options.signal?.addEventListener('abort', this.#onAbort)
   }
 
-  /** Whether the server has said welcome on a connection that still stands. */
+  /** Whether the server has said welcome on a connection that is still open. */
   get connected(): boolean {
-    return this.#connection.open
+    return this.#connection.isOpen
   }
 
   /**
-   * The list for `user`, now and after each change, for as long as it is iterated. Who is slow gets the newest list, not
-   * all of them. Lost connections are not noticed, but for a list that may come twice.
+   * The list for `user`, now and after each change, for as long as it is iterated. A slow reader gets the newest list, not
+   * all of them. Lost connections do not show, but for a list that may come twice.
    *
-   * @throws {ServerError} if the server refuses the subscription.
+   * @throws {ServerError} if the server refuses the subscription for good.
    */
-  recommendations(user: Id, options: ListOptions = {}): AsyncIterableIterator<List, undefined> {
-    const number = ++this.#count
-    const onAbort = () => lists.fail(options.signal?.reason)
-    const lists = new Newest<List>(() => {
-      options.signal?.removeEventListener('abort', onAbort)
-      if (this.#subscriptions.delete(number)) this.#connection.send({ type: 'unsubscribe', subscription: number })
-    })
-    if (this.#closed) {
-      lists.end()
-    } else if (options.signal?.aborted) {
-      onAbort()
-    } else {
-      options.signal?.addEventListener('abort', onAbort, { once: true })
-      this.#subscriptions.set(number, { user, options, lists })
-      this.#subscribe(number)
-    }
-    return lists
+  recommendations(user: Id, options: RecommendationsOptions = {}): AsyncIterableIterator<UserList, undefined> {
+    const { limit, seen, exclude, only, signal } = options
+    const filters = { exclude: exclude && [...exclude], only: only && [...only] }
+    const lists = this.#subscribe({ kind: 'user', user, limit, seen, ...filters }, signal)
+    return lists as AsyncIterableIterator<UserList, undefined>
   }
 
   /**
-   * Sends an event; fulfilled once the server has it on disk, however many connections that takes.
+   * The items most similar to `item`, now and whenever another model is served, for as long as it is iterated.
+   *
+   * @throws {ServerError} if the server refuses the subscription for good.
+   */
+  similarItems(item: Id, { limit, signal }: SimilarItemsOptions = {}): AsyncIterableIterator<List, undefined> {
+    return this.#subscribe({ kind: 'similar', item, limit }, signal)
+  }
+
+  /**
+   * Sends an event; fulfilled once the server has it on disk, however many connections that takes. Nobody need wait for
+   * that: a promise that is rejected and was not waited for is not reported as unhandled. See {@link flush}.
    *
    * @throws {ServerError} if the server refuses the event for good.
+   * @throws {RangeError} if too many events are without an acknowledgement.
    * @throws {Error} if the client is closed before the event is acknowledged.
    */
-  send({ user, item, weight = 1, id = `${this.#name}-${++this.#count}` }: Interaction): Promise<Ack> {
-    const { maxUnacknowledged = 10_000 } = this.#options
-    if (this.#closed) return Promise.reject(new Error('the client is closed'))
-    if (this.#unacknowledged.has(id)) return Promise.reject(new Error(`event ${id} is already on its way`))
-    if (this.#unacknowledged.size >= maxUnacknowledged) {
-      return Promise.reject(
-        new RangeError(`expected at most ${maxUnacknowledged} unacknowledged events: wait for some`),
-      )
-    }
-    return new Promise((resolve, reject) => {
-      const event = { user, item, weight, id }
-      this.#unacknowledged.set(id, { event, resolve, reject })
-      this.#connection.send({ type: 'event', ...event })
-    })
+  send(event: Interaction | Undo): Promise<Ack> {
+    if (this.#closeReason) return handled(Promise.reject(new Error('the client is closed')))
+    const { id = `${this.#eventPrefix}-${++this.#events}` } = event
+    const ack = this.#requests.send({ ...event, id, type: 'event' }, { retries: true }) as Promise<Ack>
+    const remove = () => this.#unacknowledged.delete(ack)
+    this.#unacknowledged.add(ack)
+    void ack.then(remove, remove)
+    return ack
   }
 
-  /** Ends all iterations, fails what is unacknowledged, and lets go of the connection. */
+  /**
+   * Waits until every event that was sent so far is acknowledged, or refused for good: its own promise says which.
+   *
+   * @throws {Error} if the client is closed before.
+   */
+  async flush(): Promise<void> {
+    const outcomes = await Promise.allSettled(this.#unacknowledged)
+    const isClosed = outcomes.some(outcome => outcome.status === 'rejected' && outcome.reason === this.#closeReason)
+    if (isClosed) throw this.#closeReason
+  }
+
+  /**
+   * Calls a method of the server; see protocol/methods.ts. If the connection is lost it is called again on the next one.
+   *
+   * @throws {ServerError} if the server refuses it; its `retryAfter` says whether calling again is of use.
+   * @throws the signal's reason when that is aborted before.
+   */
+  call<Name extends MethodName>(
+    method: Name,
+    params: ParamsInput<Name>,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): Promise<Results[Name]> {
+    if (this.#closeReason) return Promise.reject(new Error('the client is closed'))
+    const result = this.#requests.send({ type: 'call', method, params: { ...params } }, { retries: false, signal })
+    return result as Promise<Results[Name]>
+  }
+
+  /** Ends all iterations, fails what is not answered, and closes the connection. */
   close(): void {
     this.#end()
   }
@@ -150,69 +188,50 @@ export class Client {
     this.close()
   }
 
-  #end(error?: ServerError): void {
-    if (this.#closed) return
-    this.#closed = true
-    for (const { lists } of [...this.#subscriptions.values()]) error ? lists.fail(error) : lists.end()
-    for (const { reject } of this.#unacknowledged.values()) reject(error ?? new Error('the client was closed'))
-    this.#unacknowledged.clear()
-    for (const timer of this.#timers) clearTimeout(timer)
+  /** `failure`: why the server will not have this client. */
+  #end(failure?: WireError): void {
+    if (this.#closeReason) return
+    const error = failure && new ServerError(failure)
+    this.#closeReason = error ?? new Error('the client is closed')
+    this.#options.signal?.removeEventListener('abort', this.#onAbort)
+    this.#subscriptions.close(error)
+    this.#requests.close(this.#closeReason)
     this.#connection.close()
   }
 
-  #restore(): void {
-    for (const number of this.#subscriptions.keys()) this.#subscribe(number)
-    for (const { event } of this.#unacknowledged.values()) this.#connection.send({ type: 'event', ...event })
-  }
-
-  #subscribe(number: number): void {
-    const subscribed = this.#subscriptions.get(number)
-    if (!subscribed) return
-    const { user, options } = subscribed
-    const { limit, filters } = options
-    this.#connection.send({
-      ...{ type: 'subscribe', subscription: number, user },
-      ...(limit !== undefined && { limit }),
-      ...(filters && { filters }),
-    })
+  #subscribe(query: QueryInput, signal: AbortSignal | undefined): AsyncIterableIterator<List, undefined> {
+    const lists = this.#subscriptions.open(query, signal)
+    if (this.#closeReason) lists.end()
+    return lists
   }
 
   #receive(message: ServerMessage): void {
-    if (message.type === 'list') {
-      this.#subscriptions.get(message.subscription)?.lists.put(message)
-    } else if (message.type === 'ack') {
-      this.#unacknowledged.get(message.id)?.resolve(message)
-      this.#unacknowledged.delete(message.id)
-    } else if (message.type === 'error') {
-      this.#refused(message)
+    switch (message.type) {
+      case 'list':
+        this.#subscriptions.receive(message)
+        break
+      case 'subscribed':
+        this.#subscriptions.confirm(message.subscription)
+        break
+      case 'ack':
+        this.#requests.resolve(message.request, message)
+        break
+      case 'result':
+        this.#requests.resolve(message.request, message.result)
+        break
+      case 'generation':
+        this.#noteGeneration(message.generation, message.model)
+        break
+      case 'error':
+        if (message.subscription === undefined) this.#requests.refuse(message)
+        else this.#subscriptions.refuse(message.subscription, message)
     }
   }
 
-  #refused(failure: Failure): void {
-    const { id, subscription, code } = failure
-    if (id !== undefined) {
-      const unacknowledged = this.#unacknowledged.get(id)
-      if (unacknowledged && passing.has(code)) {
-        this.#sendAgain(unacknowledged)
-        return
-      }
-      unacknowledged?.reject(new ServerError(failure))
-      this.#unacknowledged.delete(id)
-    } else if (subscription !== undefined && !passing.has(code)) {
-      const subscribed = this.#subscriptions.get(subscription)
-      this.#subscriptions.delete(subscription)
-      subscribed?.lists.fail(new ServerError(failure))
-    } else if (code === 'unsupported_protocol') {
-      this.#end(new ServerError(failure))
-    }
-  }
-
-  #sendAgain({ event }: Unacknowledged): void {
-    const timer = setTimeout(() => {
-      this.#timers.delete(timer)
-      if (this.#unacknowledged.has(event.id)) this.#connection.send({ type: 'event', ...event })
-    }, sendAgainAfter)
-    this.#timers.add(timer)
+  #noteGeneration(generation: string, model: ModelInfo): void {
+    const former = this.#generation
+    this.#generation = generation
+    if (former !== undefined && former !== generation) this.#options.onGeneration?.(generation, model)
   }
 }
 
@@ -223,7 +242,13 @@ function streamUrl(url: string | URL): string {
   return stream.href
 }
 
-/** So that no two clients give events the same ids. `crypto.randomUUID` is not for every page: it needs https. */
+/** So that no two clients give events the same ids. Not `crypto.randomUUID`: pages have that over https only. */
 function randomName(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(9)), byte => byte.toString(36).padStart(2, '0')).join('')
+}
+
+/** `promise`, whose rejection is not reported as unhandled. */
+function handled<Value>(promise: Promise<Value>): Promise<Value> {
+  promise.catch(() => {})
+  return promise
 }

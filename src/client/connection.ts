@@ -1,33 +1,8 @@
-import type { ClientMessageInput, ServerMessage } from '../protocol/messages.ts'
-import { type BackoffOptions, waitAfter } from './backoff.ts'
-
-/** How messages become frames. */
-export interface ClientCodec {
-  readonly subprotocol: 'aurochs.v1.json' | 'aurochs.v1.msgpack'
-  encode(message: ClientMessageInput): string | Uint8Array<ArrayBuffer>
-  decode(frame: string | ArrayBuffer): unknown
-}
-
-export const json: ClientCodec = {
-  subprotocol: 'aurochs.v1.json',
-  encode: message => JSON.stringify(message),
-  decode: frame => JSON.parse(frame as string),
-}
-
-/**
- * MessagePack by any library that offers `pack` and `unpack`, such as `new Packr({ useRecords: false })` of msgpackr. The
- * server takes plain types only.
- */
-export function msgpack(library: {
-  pack(value: unknown): Uint8Array
-  unpack(bytes: Uint8Array): unknown
-}): ClientCodec {
-  return {
-    subprotocol: 'aurochs.v1.msgpack',
-    encode: message => new Uint8Array(library.pack(message)),
-    decode: frame => library.unpack(new Uint8Array(frame as ArrayBuffer)),
-  }
-}
+import type { WireError } from '../protocol/errors.ts'
+import type { ClientMessageInput, ServerMessage, Welcome } from '../protocol/messages.ts'
+import { features, protocolVersions } from '../protocol/versions.ts'
+import { type BackoffOptions, reconnectWait, retryWait } from './backoff.ts'
+import { type ClientCodec, encodeWithinLimits, type Frame, json } from './codec.ts'
 
 export interface ConnectionOptions extends BackoffOptions {
   /** Default: {@link json}. */
@@ -38,31 +13,35 @@ export interface ConnectionOptions extends BackoffOptions {
   readonly agent?: string
 }
 
-export interface Listeners {
-  /** The server has said welcome: everything that should hold on this connection must be said anew. */
-  readonly onWelcome: () => void
+export interface ConnectionListeners {
+  /** The server has said welcome: whatever should hold on this connection must be sent anew. */
+  readonly onWelcome: (welcome: Welcome) => void
   readonly onMessage: (message: ServerMessage) => void
+  /** The server refuses this client for good. */
+  readonly onRefused: (failure: WireError) => void
   /** The connection was lost, or could not be made; another try follows in `wait` ms. */
-  readonly onLost: (reason: string, wait: number) => void
+  readonly onDisconnect: (reason: string, wait: number) => void
 }
 
-const protocolVersion = 1
-/** In ms. Between signs of life, and until the server must have given one. */
-const [pingEvery, answerWithin] = [20_000, 10_000]
+/** In ms: after this long without a message the server is asked whether it is still there. */
+const pingInterval = 20_000
+/** In ms: how long it may take to answer that, or to say welcome. */
+const answerTimeout = 10_000
 
-/** A socket that comes back when it is lost, until it is closed. */
+/** A socket that is opened again when it is lost, until it is closed. */
 export class Connection {
   readonly #url: string
-  readonly #listeners: Listeners
+  readonly #listeners: ConnectionListeners
   readonly #options: ConnectionOptions
   readonly #codec: ClientCodec
+  readonly #retries = new Set<ReturnType<typeof setTimeout>>()
   #socket: WebSocket | undefined
-  #welcome = false
+  #isWelcome = false
   #failures = 0
   #timer: ReturnType<typeof setTimeout> | undefined
-  #closed = false
+  #isClosed = false
 
-  constructor(url: string, listeners: Listeners, options: ConnectionOptions) {
+  constructor(url: string, listeners: ConnectionListeners, options: ConnectionOptions) {
     this.#url = url
     this.#listeners = listeners
     this.#options = options
@@ -70,25 +49,40 @@ export class Connection {
     this.#connect()
   }
 
-  get open(): boolean {
-    return this.#welcome
+  /** Whether the server has said welcome on a socket that is still open. */
+  get isOpen(): boolean {
+    return this.#isWelcome
   }
 
-  /** Sends if connected; otherwise does nothing, since `onWelcome` will be the time to say it. */
-  send(message: ClientMessageInput): void {
-    if (this.#welcome) this.#write(message)
+  /** @throws {RangeError} when `message` is beyond the protocol's limits. */
+  encode(message: ClientMessageInput): Frame {
+    return encodeWithinLimits(this.#codec, message)
+  }
+
+  /** Sends if connected; otherwise does nothing, since `onWelcome` will follow. */
+  send(frame: Frame): void {
+    if (this.#isWelcome) this.#socket?.send(frame)
+  }
+
+  /** Sends after `wait` ms if `isWanted` then, and if the connection was not lost before: then `onWelcome` will follow. */
+  sendLater(frame: Frame, wait: number, isWanted: () => boolean): void {
+    const timer = setTimeout(() => {
+      this.#retries.delete(timer)
+      if (isWanted()) this.send(frame)
+    }, wait)
+    this.#retries.add(timer)
   }
 
   close(): void {
-    if (this.#closed) return
-    this.#closed = true
-    clearTimeout(this.#timer)
-    this.#socket?.close(1000)
+    if (this.#isClosed) return
+    this.#isClosed = true
+    const socket = this.#socket
     this.#drop()
+    socket?.close(1000)
   }
 
   #write(message: ClientMessageInput): void {
-    this.#socket?.send(this.#codec.encode(message))
+    this.#socket?.send(this.encode(message))
   }
 
   #connect(): void {
@@ -96,59 +90,74 @@ export class Connection {
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => {
       const { agent } = this.#options
-      this.#write({ type: 'hello', protocol: protocolVersion, ...(agent !== undefined && { agent }) })
+      this.#write({ type: 'hello', protocols: [...protocolVersions], features: [...features], agent })
     }
     socket.onmessage = event => this.#receive(event.data)
-    socket.onclose = event => this.#lost(event.reason || `closed with code ${event.code}`)
-    // A close should follow, but Node's WebSocket has none for a connection that never came about.
-    socket.onerror = () => this.#lost('the connection failed')
+    socket.onclose = event => this.#lose(event.reason || `closed with code ${event.code}`)
+    // A close should follow, but Node's WebSocket has none for a connection that was never made.
+    socket.onerror = () => this.#lose('the connection failed')
     this.#socket = socket
     this.#expectAnswer()
   }
 
   #receive(frame: string | ArrayBuffer): void {
-    this.#expectSilence()
-    const message = this.#codec.decode(frame) as ServerMessage
+    let message: ServerMessage
+    try {
+      message = this.#codec.decode(frame) as ServerMessage
+    } catch {
+      this.#lose(`the server sent a frame that is not of ${this.#codec.subprotocol}`)
+      return
+    }
     if (message.type === 'welcome') {
-      this.#welcome = true
+      this.#isWelcome = true
       this.#failures = 0
-      this.#listeners.onWelcome()
-    } else if (message.type !== 'pong') {
-      this.#listeners.onMessage(message)
+      this.#expectMessage()
+      this.#listeners.onWelcome(message)
+    } else if (this.#isWelcome) {
+      this.#expectMessage()
+      if (message.type !== 'pong') this.#listeners.onMessage(message)
+    } else if (message.type === 'error') {
+      if (retryWait(message) === undefined) this.#listeners.onRefused(message)
+      else this.#lose(message.message)
     }
   }
 
-  /** The server has just spoken: if it then falls silent, it is asked whether it is still there. */
-  #expectSilence(): void {
+  /** The server has just sent a message: if no other follows, it is asked whether it is still there. */
+  #expectMessage(): void {
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.#write({ type: 'ping' })
       this.#expectAnswer()
-    }, pingEvery)
+    }, pingInterval)
   }
 
   #expectAnswer(): void {
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => {
-      // A dead peer never confirms a close, and browsers wait long for it.
-      const socket = this.#socket
-      this.#lost(`no answer within ${answerWithin / 1000} s`)
-      socket?.close()
-    }, answerWithin)
+    this.#timer = setTimeout(() => this.#lose(`no answer within ${answerTimeout / 1000} s`), answerTimeout)
   }
 
-  #lost(reason: string): void {
-    if (this.#closed) return
+  #lose(reason: string): void {
+    if (this.#isClosed) return
+    const socket = this.#socket
+    // Before it is closed: a dead peer never confirms a close, and browsers wait long for it.
     this.#drop()
-    const wait = waitAfter(++this.#failures, this.#options)
+    socket?.close()
+    const wait = reconnectWait(++this.#failures, this.#options)
     this.#timer = setTimeout(() => this.#connect(), wait)
-    this.#listeners.onLost(reason, wait)
+    this.#listeners.onDisconnect(reason, wait)
   }
 
   #drop(): void {
     clearTimeout(this.#timer)
-    this.#welcome = false
-    if (this.#socket) this.#socket.onclose = this.#socket.onerror = this.#socket.onmessage = this.#socket.onopen = null
+    for (const timer of this.#retries) clearTimeout(timer)
+    this.#retries.clear()
+    this.#isWelcome = false
+    if (this.#socket) {
+      this.#socket.onopen = null
+      this.#socket.onmessage = null
+      this.#socket.onclose = null
+      this.#socket.onerror = null
+    }
     this.#socket = undefined
   }
 }

@@ -3,9 +3,21 @@
  *
  *     const client = new Client('http://127.0.0.1:8080')
  *     for await (const list of client.recommendations('ann', { limit: 5 })) render(list.items)
- *     await client.send({ user: 'ann', item: 'tt0111161' })
+ *     await client.send({ user: 'ann', item: 'tt0111161', kind: 'play' })
+ *     const { items } = await client.call('similar', { item: 'tt0111161' })
  */
 export type { ErrorCode } from '../protocol/errors.ts'
-export type { Ack, FiltersInput, Id, List, Recommendation } from '../protocol/messages.ts'
-export { Client, type ClientOptions, type Interaction, type ListOptions, ServerError } from './client.ts'
-export { type ClientCodec, json, msgpack } from './connection.ts'
+export type { Ack, List } from '../protocol/messages.ts'
+export type { MethodName, ParamsInput, Results } from '../protocol/methods.ts'
+export type { Id, ModelInfo, Recommendation } from '../protocol/values.ts'
+export {
+  Client,
+  type ClientOptions,
+  type Interaction,
+  type RecommendationsOptions,
+  type SimilarItemsOptions,
+  type Undo,
+  type UserList,
+} from './client.ts'
+export { type ClientCodec, type Frame, json, msgpack } from './codec.ts'
+export { ServerError } from './server-error.ts'

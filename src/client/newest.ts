@@ -1,7 +1,7 @@
 /**
- * An iterator over values that come at their own pace: who is slow gets the newest and never a backlog.
+ * An iterator over values that come at their own pace: a slow reader gets the newest one, never a backlog.
  *
- * It ends after `end`, or with an error after `fail`; what came last before that is still given.
+ * It ends after `end`, or with an error after `fail`; the last value before that is still given.
  */
 export class Newest<Value> implements AsyncIterableIterator<Value, undefined> {
   readonly #onReturn: () => void
@@ -10,7 +10,7 @@ export class Newest<Value> implements AsyncIterableIterator<Value, undefined> {
   #error: { readonly error: unknown } | undefined
   #waiting: (() => void)[] = []
 
-  /** `onReturn` is called once, when nobody reads any more. */
+  /** `onReturn` is called once, when the iteration is over. */
   constructor(onReturn: () => void) {
     this.#onReturn = onReturn
   }

@@ -1,5 +1,5 @@
 import { Packr } from 'msgpackr'
-import type { Subprotocol } from '../../src/protocol/messages.ts'
+import type { Subprotocol } from '../../src/protocol/versions.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a peer takes what comes, and the tests look at it
 export type Message = Record<string, any>

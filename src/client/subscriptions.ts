@@ -1,0 +1,88 @@
+import type { Failure, List } from '../protocol/messages.ts'
+import type { QueryInput } from '../protocol/values.ts'
+import { retryWait } from './backoff.ts'
+import type { Frame } from './codec.ts'
+import type { Connection } from './connection.ts'
+import { Newest } from './newest.ts'
+import { numberAfter } from './numbers.ts'
+import { ServerError } from './server-error.ts'
+
+interface Subscription {
+  readonly frame: Frame
+  readonly lists: Newest<List>
+  /** Whether the server has confirmed it. */
+  isConfirmed: boolean
+}
+
+/** Subscriptions by number. They are made anew on each connection, until nobody iterates over their lists any more. */
+export class Subscriptions {
+  readonly #connection: Connection
+  readonly #subscriptions = new Map<number, Subscription>()
+  #last = 0
+
+  constructor(connection: Connection) {
+    this.#connection = connection
+  }
+
+  /** The lists for `query`, until the iteration ends; aborting `signal` ends it with the signal's reason. */
+  open(query: QueryInput, signal: AbortSignal | undefined): Newest<List> {
+    const number = numberAfter(this.#last, this.#subscriptions)
+    const onAbort = () => lists.fail(signal?.reason)
+    const lists = new Newest<List>(() => {
+      signal?.removeEventListener('abort', onAbort)
+      if (this.#subscriptions.delete(number)) {
+        this.#connection.send(this.#connection.encode({ type: 'unsubscribe', subscription: number }))
+      }
+    })
+    try {
+      signal?.throwIfAborted()
+      const frame = this.#connection.encode({ type: 'subscribe', subscription: number, query })
+      signal?.addEventListener('abort', onAbort)
+      this.#last = number
+      this.#subscriptions.set(number, { frame, lists, isConfirmed: false })
+      this.#connection.send(frame)
+    } catch (error) {
+      lists.fail(error)
+    }
+    return lists
+  }
+
+  /** Subscribes to all again, on a new connection. */
+  resend(): void {
+    for (const subscription of this.#subscriptions.values()) {
+      subscription.isConfirmed = false
+      this.#connection.send(subscription.frame)
+    }
+  }
+
+  confirm(number: number): void {
+    const subscription = this.#subscriptions.get(number)
+    if (subscription) subscription.isConfirmed = true
+  }
+
+  receive(list: List): void {
+    this.#subscriptions.get(list.subscription)?.lists.put(list)
+  }
+
+  /** Subscribes again later, or ends the iteration, as `failure` of subscription `number` has it. */
+  refuse(number: number, failure: Failure): void {
+    const subscription = this.#subscriptions.get(number)
+    if (!subscription) return
+    const wait = retryWait(failure)
+    if (wait !== undefined) {
+      this.#connection.sendLater(subscription.frame, wait, () => this.#subscriptions.get(number) === subscription)
+      return
+    }
+    // What the server did not confirm it does not have: there is nothing to unsubscribe from.
+    if (!subscription.isConfirmed) this.#subscriptions.delete(number)
+    subscription.lists.fail(new ServerError(failure))
+  }
+
+  /** Ends all iterations, with `error` if there is one. */
+  close(error?: unknown): void {
+    for (const { lists } of [...this.#subscriptions.values()]) {
+      if (error === undefined) lists.end()
+      else lists.fail(error)
+    }
+  }
+}
