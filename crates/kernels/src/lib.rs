@@ -8,6 +8,7 @@ pub mod basis;
 pub mod csr;
 pub mod initialise;
 pub mod matmul;
+pub mod neighbours;
 pub mod scratch;
 pub mod simd;
 pub mod topk;

@@ -8,6 +8,7 @@
 mod als;
 mod file;
 mod memory;
+mod neighbours;
 mod paths;
 mod topk;
 mod views;

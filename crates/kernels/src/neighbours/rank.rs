@@ -1,0 +1,106 @@
+//! Lists from neighbours: the score of item j is Σ wᵢ s(i, j) over the items i of a history that have j as a neighbour.
+
+use super::accumulator::Accumulator;
+use super::positive_product;
+use super::selection::Selection;
+use crate::csr::{Csr, CsrError};
+use std::fmt;
+
+/// What one list is made from.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// Items of the history, each once.
+    pub items: &'a [u32],
+    /// Their weights, above 0.
+    pub weights: &'a [f32],
+    /// Items in the list at most.
+    pub limit: usize,
+    /// Items that must not come, in any order.
+    pub exclude: &'a [u32],
+    /// The only items that may come, in any order.
+    pub only: Option<&'a [u32]>,
+}
+
+/// Buffers kept from one call to the next.
+#[derive(Default)]
+pub struct Scratch {
+    sums: Accumulator<f64>,
+    selection: Selection,
+}
+
+/// A request that is refused. `of` is the name of the list.
+#[allow(missing_docs)]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RankError {
+    /// There is no such item.
+    Item { of: &'static str, items: usize, got: u32 },
+    /// Not as many weights as items in the history.
+    Weights { expected: usize, got: usize },
+    /// The neighbours of an item are damaged.
+    Neighbours(CsrError),
+}
+
+impl fmt::Display for RankError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RankError::Item { of, items, got } => write!(f, "{of} must hold items below {items}, got {got}"),
+            RankError::Weights { expected, got } => write!(f, "history.weights must have {expected} values, got {got}"),
+            RankError::Neighbours(error) => write!(f, "the model's neighbours are damaged: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RankError {}
+
+/// Appends to `items` and `scores` the best items of `request`, best first, of equal scores the lower item first; only
+/// items with a score above 0. `neighbours` is (items × items), each row in any order.
+///
+/// Sums are in double precision, in the order of the history. After an error `scratch` must not be used again.
+///
+/// # Errors
+/// Names an item that does not exist, or a damaged row.
+pub fn rank(
+    neighbours: Csr<'_>,
+    request: &Request<'_>,
+    scratch: &mut Scratch,
+    items: &mut Vec<u32>,
+    scores: &mut Vec<f32>,
+) -> Result<(), RankError> {
+    let count = neighbours.rows();
+    let Scratch { sums, selection } = scratch;
+    check_items("history.items", request.items, count)?;
+    check_items("exclude", request.exclude, count)?;
+    check_items("only", request.only.unwrap_or_default(), count)?;
+    if request.weights.len() != request.items.len() {
+        return Err(RankError::Weights { expected: request.items.len(), got: request.weights.len() });
+    }
+    sums.grow(count);
+    for (&item, &weight) in request.items.iter().zip(request.weights) {
+        let (others, similarities) = neighbours.checked_row(item as usize, count).map_err(RankError::Neighbours)?;
+        sums.add(others, |k| positive_product(weight, similarities[k]));
+    }
+    for &item in request.exclude {
+        sums.take(item);
+    }
+    selection.reset(request.limit);
+    for &item in request.only.unwrap_or_default() {
+        selection.offer(item, sums.take(item) as f32);
+    }
+    sums.drain(|item, sum| {
+        if request.only.is_none() {
+            selection.offer(item, sum as f32);
+        }
+    });
+    for (item, score) in selection.sorted() {
+        items.push(item);
+        scores.push(score);
+    }
+    Ok(())
+}
+
+fn check_items(of: &'static str, list: &[u32], items: usize) -> Result<(), RankError> {
+    match list.iter().find(|&&item| item as usize >= items) {
+        Some(&got) => Err(RankError::Item { of, items, got }),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,185 @@
+//! Item-item neighbours: training in chunks of items from the shared counter, and lists for batches of requests.
+
+use crate::views::{Chunks, OwnedRows};
+use aurochs_kernels::csr::Csr;
+use aurochs_kernels::neighbours::rank::{self, Request};
+use aurochs_kernels::neighbours::{Cosine, Output, Scratch, Weighting};
+use napi::bindgen_prelude::*;
+use napi_derive::napi;
+use std::cell::Cell;
+
+/// A sparse matrix: the entries of row r are `indices[indptr[r]..indptr[r + 1]]`, and their `weights`.
+#[napi(object, object_to_js = false)]
+pub struct SparseMatrix {
+    /// (rows + 1)
+    pub indptr: BigUint64Array,
+    pub indices: Uint32Array,
+    pub weights: Float32Array,
+}
+
+impl SparseMatrix {
+    fn view(&self) -> Csr<'_> {
+        Csr { indptr: &self.indptr, indices: &self.indices, weights: &self.weights }
+    }
+}
+
+/// The interactions, both ways, and what is made of them; see `aurochs_kernels::neighbours::Cosine`.
+#[napi(object, object_to_js = false)]
+pub struct NeighbourTraining {
+    /// (items × users)
+    pub by_item: SparseMatrix,
+    /// (users × items)
+    pub by_user: SparseMatrix,
+    /// Pairs count their weights rather than 1.
+    pub weighted: bool,
+    /// Not negative.
+    pub shrinkage: f64,
+    /// Neighbours that are kept of each item.
+    pub limit: u32,
+}
+
+impl NeighbourTraining {
+    fn kernel(&self) -> Result<Cosine<'_>> {
+        let weighting = if self.weighted { Weighting::Weight } else { Weighting::None };
+        Cosine::new(self.by_item.view(), self.by_user.view(), weighting, self.shrinkage, self.limit as usize)
+            .map_err(refused)
+    }
+}
+
+/// Writes what is to be known before the work is divided: to `norms` (items) the norm of each item; to `costs`
+/// (items + 1) where the additions of each begin when those of all are counted; to `starts` (items + 1) where the
+/// neighbours of each begin when it has room for as many as it can have.
+#[napi(catch_unwind)]
+pub fn plan_neighbours(
+    training: NeighbourTraining,
+    mut norms: Float64Array,
+    mut costs: BigUint64Array,
+    mut starts: BigUint64Array,
+) -> Result<()> {
+    let kernel = training.kernel()?;
+    check_length("norms", kernel.items(), norms.len())?;
+    check_length("costs", kernel.items() + 1, costs.len())?;
+    check_length("starts", kernel.items() + 1, starts.len())?;
+    // SAFETY: one call alone makes the plan, before the phase that reads it.
+    let (norms, costs, starts) = unsafe { (norms.as_mut(), costs.as_mut(), starts.as_mut()) };
+    kernel.plan(norms, costs, starts);
+    Ok(())
+}
+
+/// Where the neighbours of all items go: those of item i from `starts[i]` on, most similar first.
+#[napi(object, object_to_js = false)]
+pub struct NeighbourOutput {
+    /// (items + 1) From `planNeighbours`.
+    pub starts: BigUint64Array,
+    /// (`starts[items]`)
+    pub indices: Uint32Array,
+    /// (`starts[items]`)
+    pub similarities: Float32Array,
+    /// (items) How many each has.
+    pub counts: Uint32Array,
+}
+
+/// Finds the neighbours of chunks of items until there is none. Chunk c is items `bounds[c]..bounds[c + 1]`.
+#[napi(catch_unwind)]
+pub fn find_neighbours(
+    training: NeighbourTraining,
+    norms: Float64Array,
+    output: NeighbourOutput,
+    bounds: Uint32Array,
+    next: Int32Array,
+) -> Result<()> {
+    let kernel = training.kernel()?;
+    let starts = &output.starts;
+    check_length("norms", kernel.items(), norms.len())?;
+    check_length("starts", kernel.items() + 1, starts.len())?;
+    if !starts.is_sorted() {
+        return Err(Error::new(Status::InvalidArg, "starts must never fall"));
+    }
+    let mut indices = OwnedRows::new(&output.indices, 1)?;
+    let mut similarities = OwnedRows::new(&output.similarities, 1)?;
+    let mut counts = OwnedRows::new(&output.counts, 1)?;
+    check_length("indices", starts[kernel.items()] as usize, indices.rows())?;
+    check_length("similarities", indices.rows(), similarities.rows())?;
+    check_length("counts", kernel.items(), counts.rows())?;
+    let chunks = Chunks::at(&bounds, kernel.items(), &next)?;
+    let mut scratch = Scratch::default();
+    while let Some((_, items)) = chunks.take() {
+        let starts = &starts[items.start..=items.end];
+        let places = starts[0] as usize..starts[items.len()] as usize;
+        // SAFETY: the counter gave these items, and so their places, to this call alone.
+        let output = unsafe {
+            Output {
+                starts,
+                indices: indices.rows_mut(places.clone()),
+                similarities: similarities.rows_mut(places),
+                counts: counts.rows_mut(items.clone()),
+            }
+        };
+        kernel.neighbours(items, &norms, output, &mut scratch);
+    }
+    Ok(())
+}
+
+/// What one list is made from; see `aurochs_kernels::neighbours::rank::Request`.
+#[napi(object, object_to_js = false)]
+pub struct NeighbourRequest {
+    /// Items of the history, each once.
+    pub items: Uint32Array,
+    /// Their weights, above 0.
+    pub weights: Float32Array,
+    pub limit: u32,
+    /// Items that must not come.
+    pub exclude: Uint32Array,
+    /// The only items that may come; all when absent.
+    pub only: Option<Uint32Array>,
+}
+
+/// Lists one after the other: list l is `indptr[l]..indptr[l + 1]`.
+#[napi(object, object_from_js = false)]
+pub struct NeighbourLists {
+    pub indptr: Uint32Array,
+    pub items: Uint32Array,
+    pub scores: Float32Array,
+}
+
+thread_local! {
+    /// Taken by a call and put back when it succeeds.
+    static RANKING: Cell<rank::Scratch> = Cell::default();
+}
+
+/// The best items of each request, best first: those with the highest sums of similarities to the history.
+/// `neighbours` is (items × items), similarities as weights.
+#[napi(catch_unwind)]
+pub fn rank_by_neighbours(neighbours: SparseMatrix, requests: Vec<NeighbourRequest>) -> Result<NeighbourLists> {
+    let neighbours = neighbours.view();
+    let mut scratch = RANKING.take();
+    let (mut indptr, mut items, mut scores) = (vec![0], Vec::new(), Vec::new());
+    for request in &requests {
+        let request = Request {
+            items: &request.items,
+            weights: &request.weights,
+            limit: request.limit as usize,
+            exclude: &request.exclude,
+            only: request.only.as_deref(),
+        };
+        rank::rank(neighbours, &request, &mut scratch, &mut items, &mut scores).map_err(refused)?;
+        indptr.push(items.len() as u32);
+    }
+    RANKING.set(scratch);
+    Ok(NeighbourLists {
+        indptr: Uint32Array::new(indptr),
+        items: Uint32Array::new(items),
+        scores: Float32Array::new(scores),
+    })
+}
+
+fn check_length(of: &str, expected: usize, got: usize) -> Result<()> {
+    if expected == got {
+        return Ok(());
+    }
+    Err(Error::new(Status::InvalidArg, format!("{of} must have {expected} values, got {got}")))
+}
+
+fn refused(error: impl std::error::Error) -> Error {
+    Error::new(Status::InvalidArg, error.to_string())
+}
