@@ -1,7 +1,6 @@
 /** Jobs of ALS on worker threads: each call takes chunks of rows from the shared counter until there is none. */
-import { statSync } from 'node:fs'
 import { native } from '../../native.ts'
-import { type Csr, openCsr } from '../../storage/csr.ts'
+import { type CsrFile, cachedCsr } from '../../storage/csr-cache.ts'
 import type { FactorMatrix } from '../../storage/factors.ts'
 import type { alsObjective } from './options.ts'
 
@@ -30,7 +29,7 @@ export function rotate(args: RowsArgs & { readonly vectors: Float32Array }): voi
 
 export interface HalfStepArgs {
   /** The file of the sparse matrix whose rows are solved, and its columns. */
-  readonly entries: { readonly file: string; readonly columns: number }
+  readonly entries: CsrFile
   readonly fixed: FactorMatrix
   readonly solved: FactorMatrix
   /** Eigenvalues of the Gramian of `fixed`, `rank` of them. */
@@ -44,7 +43,7 @@ export interface HalfStepArgs {
 }
 
 export function halfStep(args: HalfStepArgs & { readonly next: Int32Array }): void {
-  const { indptr, indices, weights } = opened(args.entries)
+  const { indptr, indices, weights } = cachedCsr(args.entries)
   const { fixed, solved, spectrum, objective, steps, instructions } = args
   native.alsHalfStep(
     {
@@ -54,18 +53,4 @@ export function halfStep(args: HalfStepArgs & { readonly next: Int32Array }): vo
     },
     ...([solved.data, args.bounds, args.lossTerms, args.next] as const),
   )
-}
-
-/** The two matrices that this worker used last, by file. */
-const open = new Map<string, Csr>()
-
-function opened({ file, columns }: HalfStepArgs['entries']): Csr {
-  const { ino, mtimeMs } = statSync(file)
-  // A file that took the place of another is not the same.
-  const name = `${file} ${ino} ${mtimeMs}`
-  const csr = open.get(name) ?? openCsr(file, columns).csr
-  open.delete(name)
-  open.set(name, csr)
-  if (open.size > 2) open.delete(open.keys().next().value!)
-  return csr
 }

@@ -4,6 +4,7 @@ import { splitByCost } from '../../parallel/chunks.ts'
 import { chunkCounter, jobs, type Pool } from '../../parallel/pool.ts'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { allocateFactors, type FactorMatrix, setUnpadded } from '../../storage/factors.ts'
+import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained, TrainedTensor } from '../algorithm.ts'
 import type { HalfStepArgs } from './jobs.ts'
 import { alsTensors } from './model.ts'
@@ -100,8 +101,8 @@ class Trainer {
     this.#users = users
     this.#items = items
     const cells = users.stride ** 2
-    this.#vectors = shared(Float32Array, cells)
-    this.#partials = shared(Float32Array, Math.max(1, Math.min(64, Math.floor(2 ** 24 / cells))) * cells)
+    this.#vectors = sharedArray(Float32Array, cells)
+    this.#partials = sharedArray(Float32Array, Math.max(1, Math.min(64, Math.floor(2 ** 24 / cells))) * cells)
     // A row costs about what four entries do.
     const cut = (indptr: BigUint64Array) => splitByCost(indptr, 512, 4)
     this.#bounds = { byUser: cut(dataset.byUser.indptr), byItem: cut(dataset.byItem.indptr) }
@@ -138,7 +139,7 @@ class Trainer {
 
   async #solve(side: Side, solved: FactorMatrix, fixed: FactorMatrix, steps = this.#options.steps) {
     const bounds = this.#bounds[side]
-    const lossTerms = shared(Float64Array, 2 * Math.max(1, bounds.length - 1))
+    const lossTerms = sharedArray(Float64Array, 2 * Math.max(1, bounds.length - 1))
     const next = chunkCounter()
     this.#running = { next, bounds, side }
     if (solved.rows > 0) {
@@ -183,9 +184,4 @@ class Trainer {
     const { instructions } = this.#options
     await this.#pool.phase(work, name, { factors, chunkRows: 1024, instructions, ...args })
   }
-}
-
-function shared<T>(kind: new (buffer: SharedArrayBuffer) => T, length: number): T {
-  const bytes = (kind as unknown as typeof Float64Array).BYTES_PER_ELEMENT
-  return new kind(new SharedArrayBuffer(length * bytes))
 }

@@ -1,0 +1,59 @@
+import { native } from '../../native.ts'
+import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
+import type { Artifact } from '../artifact.ts'
+
+/**
+ * What the artifact holds: the neighbours of item i are `indices[indptr[i]]` to `indices[indptr[i + 1] - 1]`, most
+ * similar first, of equal similarities the lower item first, with their `similarities`, from 0 (exclusive) to 1.
+ * `indptr` is (items + 1), uint64; `indices` uint32 and `similarities` float32 are as long as its last value says.
+ */
+export function neighbourTensors(artifact: Artifact) {
+  const indptr = artifact.tensor('indptr', BigUint64Array, [artifact.items.size + 1])
+  const shape = [Number(indptr.at(-1))]
+  return {
+    indptr,
+    indices: artifact.tensor('indices', Uint32Array, shape),
+    similarities: artifact.tensor('similarities', Float32Array, shape),
+  }
+}
+
+export function openNeighbours(artifact: Artifact): Model {
+  return new NeighboursModel(neighbourTensors(artifact))
+}
+
+/** Ranks by the sum of similarities to the items of the history, each times its weight. */
+class NeighboursModel implements Model {
+  readonly #tensors: ReturnType<typeof neighbourTensors>
+
+  constructor(tensors: ReturnType<typeof neighbourTensors>) {
+    this.#tensors = tensors
+  }
+
+  rank(requests: readonly ResolvedRequest[]): ItemList[] {
+    const { indptr: neighboursIndptr, indices, similarities } = this.#tensors
+    const { indptr, items, scores } = native.rankByNeighbours(
+      { indptr: neighboursIndptr, indices, weights: similarities },
+      requests.map(({ history, limit, exclude, only }) => ({
+        items: history.indices,
+        weights: history.weights,
+        limit,
+        exclude,
+        ...(only && { only }),
+      })),
+    )
+    return requests.map((_, at) => ({
+      items: items.subarray(indptr[at], indptr[at + 1]),
+      scores: scores.subarray(indptr[at], indptr[at + 1]),
+    }))
+  }
+
+  /** The neighbours that were kept of the item. */
+  similar(requests: readonly SimilarRequest[]): ItemList[] {
+    const { indptr, indices, similarities } = this.#tensors
+    return requests.map(({ item, limit }) => {
+      const begin = Number(indptr[item])
+      const end = Math.min(begin + limit, Number(indptr[item + 1]))
+      return { items: indices.subarray(begin, end), scores: similarities.subarray(begin, end) }
+    })
+  }
+}

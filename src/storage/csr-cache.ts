@@ -1,0 +1,25 @@
+import { statSync } from 'node:fs'
+import { type Csr, openCsr } from './csr.ts'
+
+/** A sparse matrix as jobs pass it on: each worker maps the file itself. */
+export interface CsrFile {
+  readonly file: string
+  readonly columns: number
+}
+
+/** The matrices that this thread used last, by file. */
+const open = new Map<string, Csr>()
+/** Both orientations of a dataset. */
+const most = 2
+
+/** The matrix in a file, mapped once for as long as it is among the last that this thread used. */
+export function cachedCsr({ file, columns }: CsrFile): Csr {
+  const { ino, mtimeMs } = statSync(file)
+  // A file that took the place of another is not the same.
+  const name = `${file} ${ino} ${mtimeMs}`
+  const csr = open.get(name) ?? openCsr(file, columns).csr
+  open.delete(name)
+  open.set(name, csr)
+  if (open.size > most) open.delete(open.keys().next().value!)
+  return csr
+}
