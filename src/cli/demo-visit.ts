@@ -12,7 +12,7 @@ interface SimilarAnswer {
 export async function visit(url: string, say: (text: string) => void): Promise<void> {
   const client = new Client(url)
   try {
-    say('A new visitor is shown what is popular; then sends what they choose. (+ is new in the list)')
+    say('A new visitor gets a list by popularity, then sends what they choose. (+ is new in the list)')
     const columns = await listsOf(client, url)
     say(table(columns[0]!.map((_, row) => columns.map(column => column[row] ?? ''))).trimEnd())
   } finally {
@@ -43,8 +43,8 @@ async function listsOf(client: Client, url: string): Promise<string[][]> {
   return columns
 }
 
-/** Two items that are similar, not the most obvious ones, and one that is popular with others. */
-async function choices(url: string, mostPopular: readonly string[]): Promise<string[]> {
+/** Two items that are similar, not the most obvious ones, and one that others like. */
+async function choices(url: string, shown: readonly string[]): Promise<string[]> {
   const similar = async (item: string, limit: number) => {
     const answer = await fetch(`${url}/v1/similar/${encodeURIComponent(item)}?limit=${limit}`)
     // Not every algorithm finds similar items.
@@ -52,7 +52,7 @@ async function choices(url: string, mostPopular: readonly string[]): Promise<str
     if (!answer.ok) throw new Error(`${url} answered ${answer.status} for what is similar to ${item}`)
     return ((await answer.json()) as SimilarAnswer).items.map(({ item }) => String(item))
   }
-  const [first, last] = [mostPopular[0]!, mostPopular.at(-1)!]
+  const [first, last] = [shown[0]!, shown.at(-1)!]
   const chosen = (await similar(first, 20)).at(-1) ?? first
   const alike = await similar(chosen, 1)
   return [...new Set([chosen, ...alike, last])]

@@ -168,7 +168,7 @@ export class Service {
       if (query.unknown === 'error' && !(await this.#recommender.knows(user))) {
         throw new ServiceError(
           'unknown_user',
-          `neither the model nor the events know the user ${JSON.stringify(user)}; for what is popular leave unknown=error out`,
+          `neither the model nor the events know the user ${JSON.stringify(user)}; for a list by popularity leave unknown=error out`,
         )
       }
       return { user, ...(await this.#recommender.recommend(query, signal)) }
