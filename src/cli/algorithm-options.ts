@@ -11,6 +11,8 @@ interface Flag {
   readonly meaning: string
   /** The values it may have, where they are few. */
   readonly choices: readonly string[]
+  /** What is accepted, for people: `a whole number from 1 to 1024`. */
+  readonly expected: string
   readonly standard: unknown
   readonly isBoolean: boolean
 }
@@ -58,8 +60,9 @@ function parse({ options }: Algorithm, given: Readonly<Record<string, unknown>>)
   }
   const { data, error } = options.safeParse(wanted)
   if (data) return data
-  const { path, message } = error.issues[0]!
-  throw new UsageError(`--${kebab(String(path[0]))} ${given[String(path[0])]}: ${message}`)
+  const key = String(error.issues[0]?.path[0])
+  const flag = flagsOf(options).find(flag => flag.key === key)
+  throw new UsageError(`--${kebab(key)} must be ${flag?.expected}, got ${given[key]}`)
 }
 
 /** A flag of an algorithm that is not trained would have no effect. */
@@ -78,15 +81,23 @@ function flagsOf(options: Algorithm['options']): Flag[] {
   const defaults = options.parse({}) as Readonly<Record<string, unknown>>
   const { properties = {} } = z.toJSONSchema(options, { io: 'input', unrepresentable: 'any' })
   return Object.entries(properties).map(([key, property]) => {
-    const { description = '', enum: choices = [], type } = property as z.core.JSONSchema.JSONSchema
+    const schema = property as z.core.JSONSchema.JSONSchema
+    const { description = '', enum: choices = [], type } = schema
     return {
       key,
       meaning: description,
       choices: choices.map(String),
+      expected: expectation(schema),
       standard: defaults[key],
       isBoolean: type === 'boolean',
     }
   })
+}
+
+function expectation({ enum: choices, type, ...range }: z.core.JSONSchema.JSONSchema): string {
+  if (choices) return `one of ${choices.join(', ')}`
+  const least = range.exclusiveMinimum === undefined ? `from ${range.minimum}` : `above ${range.exclusiveMinimum}`
+  return `a ${type === 'integer' ? 'whole number' : 'number'} ${least} to ${range.maximum}`
 }
 
 function syntax({ key, choices, isBoolean }: Flag): string {

@@ -40,7 +40,7 @@ export const register: Register = program => {
     .option('--weight <column>', 'column of weights, finite and 0 or more (default: each row weighs 1)')
     .option('--time <column>', 'column of times: timestamps, dates, ISO 8601 text, or numbers since 1970')
     .option('--kind <column>', 'column of what each event is, such as play or like; only with --time')
-    .requiredOption('--out <directory>', 'where the dataset goes')
+    .requiredOption('--out <directory>', 'directory of the dataset')
     .option('--query <sql>', "SQL of DuckDB whose rows are taken; in it, 'source' stands for all rows of SOURCE")
     .addOption(
       new Option('--duplicates <rule>', 'what the rows of one pair weigh together').choices(duplicates).default('sum'),
