@@ -1,0 +1,235 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { WireError } from '../../protocol/errors.ts'
+import type { MethodName, ParamsInput, Results } from '../../protocol/methods.ts'
+import { encodeSparseMsgpack } from '../../protocol/msgpack.ts'
+import { messageType, type NotificationMessage, type RequestMessage } from '../../protocol/rpc.ts'
+import { parseRpcAddress, type RpcAddress } from '../../protocol/rpc-address.ts'
+import { type BackoffOptions, reconnectWait } from '../backoff.ts'
+import { numberAfter } from '../numbers.ts'
+import { ServerError } from '../server-error.ts'
+import { RpcSocket } from './rpc-socket.ts'
+
+export interface RpcClientOptions extends BackoffOptions {
+  /** Calls without an answer and notifications not sent yet, at most; further ones fail. Default: 10,000. */
+  readonly maxPending?: number | undefined
+}
+
+export interface RpcCallOptions {
+  /** In ms: a call that is not answered within it fails with `deadline_exceeded`, and the server abandons it. */
+  readonly timeout?: number | undefined
+  /** Aborting it fails the call with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
+}
+
+/** There was no connection, or it was lost; whether a call that had been sent was carried out is not known. */
+export class ConnectionError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause })
+    this.name = 'ConnectionError'
+  }
+}
+
+interface PendingCall {
+  readonly resolve: (result: never) => void
+  readonly reject: (error: unknown) => void
+  /** Ends its timer and listeners. */
+  readonly end: () => void
+}
+
+/**
+ * A client of the internal RPC, for Node. Calls are sent as they are made, and answered as they are ready.
+ *
+ * When the connection is lost all pending calls fail, and the next call connects again.
+ */
+export class RpcClient {
+  readonly #address: RpcAddress
+  readonly #text: string
+  readonly #options: RpcClientOptions
+  readonly #pending = new Map<number, PendingCall>()
+  readonly #closed = new AbortController()
+  #last = 0
+  /** Notifications on their way to the system. */
+  #notifications = 0
+  #socket: RpcSocket | undefined
+  #connecting: Promise<RpcSocket> | undefined
+  /** Connections in a row that failed or were lost before anything was answered. */
+  #failures = 0
+  /** On the clock of `performance.now()`: no connection is tried before. */
+  #tryAgainAt = 0
+
+  /**
+   * Connects to `address`: `unix:/path/to.sock`, `tcp:127.0.0.1:9000` or `9000`.
+   *
+   * @throws {TypeError} where it is no address. {ConnectionError} where nobody listens.
+   */
+  static async connect(address: string, options: RpcClientOptions = {}): Promise<RpcClient> {
+    const client = new RpcClient(address, options)
+    await client.#connect()
+    return client
+  }
+
+  private constructor(address: string, options: RpcClientOptions) {
+    this.#address = parseRpcAddress(address)
+    this.#text = address
+    this.#options = options
+  }
+
+  /**
+   * Calls a method of the service: see protocol/methods.ts.
+   *
+   * @throws {ServerError} if the server refuses it, or does not answer within the timeout.
+   * @throws {ConnectionError} if there is no connection, or it is lost before the answer.
+   * @throws {RangeError} if too many calls wait already. Error if the client is closed.
+   */
+  call<Name extends MethodName>(
+    method: Name,
+    params: ParamsInput<Name>,
+    { timeout, signal }: RpcCallOptions = {},
+  ): Promise<Results[Name]> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted()
+      this.#checkRoom()
+      const number = numberAfter(this.#last, this.#pending)
+      const message: RequestMessage = [
+        messageType.request,
+        number,
+        method,
+        timeout === undefined ? [params] : [params, { timeout }],
+      ]
+      const bytes = encodeSparseMsgpack(message)
+      const onAbort = () => this.#take(number)?.reject(signal?.reason)
+      signal?.addEventListener('abort', onAbort)
+      const timer = timeout === undefined ? undefined : setTimeout(() => this.#expire(number, timeout), timeout)
+      const end = () => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+      }
+      this.#last = number
+      this.#pending.set(number, { resolve, reject, end })
+      if (this.#socket) {
+        this.#socket.send(bytes)
+        return
+      }
+      this.#connect().then(
+        socket => {
+          if (this.#pending.has(number)) socket.send(bytes)
+        },
+        error => this.#take(number)?.reject(error),
+      )
+    })
+  }
+
+  /**
+   * Has a method carried out without an answer; fulfilled when the system has sent it, which says nothing of what became
+   * of it.
+   *
+   * @throws as {@link call}, but for what the server says.
+   */
+  async notify<Name extends MethodName>(method: Name, params: ParamsInput<Name>): Promise<void> {
+    this.#checkRoom()
+    const message: NotificationMessage = [messageType.notification, method, [params]]
+    const bytes = encodeSparseMsgpack(message)
+    this.#notifications++
+    try {
+      const socket = this.#socket ?? (await this.#connect())
+      await socket.sendNow(bytes).catch(error => {
+        throw this.#lost(error.message)
+      })
+    } finally {
+      this.#notifications--
+    }
+  }
+
+  /** Fails all pending calls, and ends the connection. */
+  close(): void {
+    if (this.#closed.signal.aborted) return
+    const error = new Error('the client was closed')
+    this.#closed.abort(error)
+    this.#failAll(error)
+    this.#socket?.close()
+    this.#socket = undefined
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  #checkRoom(): void {
+    this.#closed.signal.throwIfAborted()
+    const { maxPending = 10_000 } = this.#options
+    if (this.#pending.size + this.#notifications >= maxPending) {
+      throw new RangeError(`expected at most ${maxPending} calls without an answer: wait for some`)
+    }
+  }
+
+  /** Shared by all who need the connection. */
+  #connect(): Promise<RpcSocket> {
+    this.#connecting ??= this.#open().finally(() => {
+      this.#connecting = undefined
+    })
+    return this.#connecting
+  }
+
+  async #open(): Promise<RpcSocket> {
+    const { signal } = this.#closed
+    try {
+      const pause = this.#tryAgainAt - performance.now()
+      if (pause > 0) await wait(pause, undefined, { signal })
+      const socket = await RpcSocket.connect(this.#address, {
+        onMessage: message => this.#receive(message),
+        onEnd: reason => {
+          if (this.#socket !== socket) return
+          this.#socket = undefined
+          this.#backOff()
+          this.#failAll(this.#lost(reason))
+        },
+      })
+      if (signal.aborted) socket.close()
+      signal.throwIfAborted()
+      this.#socket = socket
+      return socket
+    } catch (error) {
+      if (signal.aborted) throw signal.reason
+      this.#backOff()
+      throw new ConnectionError(`cannot connect to ${this.#text}: ${(error as Error).message}`, error)
+    }
+  }
+
+  #backOff(): void {
+    this.#failures++
+    this.#tryAgainAt = performance.now() + reconnectWait(this.#failures, this.#options)
+  }
+
+  #lost(reason: string): ConnectionError {
+    return new ConnectionError(`the connection to ${this.#text} was lost: ${reason}`)
+  }
+
+  #receive(message: unknown): void {
+    this.#failures = 0
+    const [, number, error, result] = message as [1, number | null, WireError | null, never]
+    if (number === null) {
+      // The server could not read what we sent, and ends the connection.
+      this.#socket?.destroy(error?.message ?? 'the server ended it')
+      return
+    }
+    const call = this.#take(number)
+    if (error) call?.reject(new ServerError(error))
+    else call?.resolve(result)
+  }
+
+  #expire(number: number, timeout: number): void {
+    const message = `expected an answer within ${timeout} ms, which have passed`
+    this.#take(number)?.reject(new ServerError({ code: 'deadline_exceeded', message, retryAfter: 1000 }))
+  }
+
+  #failAll(error: Error): void {
+    for (const number of [...this.#pending.keys()]) this.#take(number)?.reject(error)
+  }
+
+  #take(number: number): PendingCall | undefined {
+    const call = this.#pending.get(number)
+    this.#pending.delete(number)
+    call?.end()
+    return call
+  }
+}

@@ -1,0 +1,238 @@
+import type { Socket } from 'node:net'
+import type { Logger } from 'pino'
+import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
+import { limits } from '../../protocol/limits.ts'
+import { encodeMsgpack } from '../../protocol/msgpack.ts'
+import { callArguments, messageType, type ResponseMessage, requestNumber } from '../../protocol/rpc.ts'
+import { RefusedMessage, RpcReader } from '../../protocol/rpc-reader.ts'
+import type { Service } from '../service.ts'
+import { PendingCall } from './pending-call.ts'
+
+export interface RpcConnectionOptions {
+  readonly log: Logger
+  /** Called with the code of each error that a call or a notification met. */
+  readonly onError?: ((code: ErrorCode) => void) | undefined
+}
+
+/** In bytes: while more of the answers wait for the client to read them, no more of its calls are read. */
+const mostUnsent = 1 << 20
+/** In bytes: a client who lets more wait is cut off; calls that had begun before can bring it here. */
+const mostKept = 1 << 26
+/** In ms: a client who takes nothing of what waits for so long is cut off. */
+const stalledAfter = 60_000
+/** In ms: until a client must have ended its side after the server has ended its own. */
+const goodbyeWithin = 1000
+
+/**
+ * One client of the internal RPC. Its calls are read as long as few enough of them are unanswered and it reads the
+ * answers; what is not read waits in the socket, and then with the client.
+ */
+export class RpcConnection {
+  readonly #socket: Socket
+  readonly #service: Pick<Service, 'call'>
+  readonly #options: RpcConnectionOptions
+  readonly #reader = new RpcReader(limits)
+  readonly #pending = new Set<PendingCall>()
+  /** Fulfilled when the connection has ended, and what it had called is abandoned. */
+  readonly closed: Promise<void>
+  /** Encoded answers that leave together, and their bytes. */
+  #answers: Uint8Array[] = []
+  #answerBytes = 0
+  #isPaused = false
+  /** Further calls are refused, and the connection ends once none is pending. */
+  #isClosing = false
+  /** Nothing more is read. */
+  #isDeaf = false
+  #hasLoggedNotification = false
+
+  constructor(socket: Socket, service: Pick<Service, 'call'>, options: RpcConnectionOptions) {
+    this.#socket = socket
+    this.#service = service
+    this.#options = options
+    socket.setNoDelay()
+    socket.setKeepAlive(true, stalledAfter)
+    socket.setTimeout(stalledAfter, () => {
+      if (socket.writableLength > 0) this.#cutOff()
+    })
+    socket.on('data', chunk => {
+      if (this.#isDeaf) return
+      this.#reader.push(chunk)
+      this.#read()
+    })
+    socket.on('drain', () => this.#resume())
+    socket.on('error', error => options.log.debug({ error: error.message }, 'an RPC connection failed'))
+    this.closed = new Promise(resolve => {
+      socket.on('close', () => {
+        this.#isDeaf = true
+        for (const call of this.#pending) call.abort(new Error('the caller is gone'))
+        this.#pending.clear()
+        resolve()
+      })
+    })
+  }
+
+  /** Refuses further calls, and ends the connection once those that have begun are answered. */
+  close(): void {
+    this.#isClosing = true
+    this.#endWhenAnswered()
+  }
+
+  /** Ends the connection at once. */
+  destroy(): void {
+    this.#socket.destroy()
+  }
+
+  /** Carries out the calls that have come, until one must wait. What they give at once leaves in one piece. */
+  #read(): void {
+    while (!this.#isDeaf) {
+      if (!this.#hasRoom) this.#flush()
+      if (!this.#hasRoom) {
+        this.#isPaused = true
+        this.#socket.pause()
+        return
+      }
+      const message = this.#reader.next()
+      if (message === undefined) break
+      this.#receive(message)
+    }
+    this.#flush()
+  }
+
+  /** Whether another call may begin. */
+  get #hasRoom(): boolean {
+    return this.#pending.size < limits.pipelined && this.#answerBytes + this.#socket.writableLength < mostUnsent
+  }
+
+  #resume(): void {
+    if (!this.#isPaused || !this.#hasRoom) return
+    this.#isPaused = false
+    this.#read()
+    if (!this.#isPaused) this.#socket.resume()
+  }
+
+  #receive(message: unknown): void {
+    if (message instanceof RefusedMessage) {
+      this.#sendError(message.number ?? null, message.error)
+      if (message.isLast || message.number === undefined) this.#stopReading()
+      return
+    }
+    const parts: readonly unknown[] = Array.isArray(message) ? message : []
+    if (parts[0] === messageType.notification) {
+      this.#call(undefined, parts[1], parts[2])
+      return
+    }
+    const number = parts[0] === messageType.request ? requestNumber(parts[1]) : undefined
+    if (number !== undefined) {
+      this.#call(number, parts[2], parts[3])
+      return
+    }
+    const expected = 'expected [0, number, method, params], the number whole and in 32 bits, or [2, method, params]'
+    this.#sendError(null, new ServiceError('bad_message', expected))
+    this.#stopReading()
+  }
+
+  /** `number` is undefined for a notification, here and below. */
+  #call(number: number | undefined, method: unknown, params: unknown): void {
+    try {
+      if (this.#isClosing) throw new ServiceError('shutting_down', 'the server is about to end: call again later')
+      if (typeof method !== 'string') throw new ServiceError('bad_message', 'expected the name of a method, a string')
+      const { parameters, timeout } = callArguments(params)
+      const call = new PendingCall(number, method)
+      const result = this.#service.call(method, parameters, { trusted: true, signal: call.signal })
+      if (result instanceof Promise) this.#expect(call, result, timeout)
+      else this.#answer(number, result)
+    } catch (error) {
+      this.#refuse(number, method, error)
+    }
+  }
+
+  #expect(call: PendingCall, result: Promise<unknown>, timeout: number | undefined): void {
+    this.#pending.add(call)
+    const refuse = (error: unknown) => this.#settle(call, () => this.#refuse(call.number, call.method, error))
+    result.then(value => this.#settle(call, () => this.#answer(call.number, value)), refuse)
+    call.expectWithin(timeout, late => {
+      refuse(late)
+      call.abort(late)
+    })
+  }
+
+  /** Does `answer` unless the call was answered before, or the caller is gone. */
+  #settle(call: PendingCall, answer: () => void): void {
+    if (!this.#pending.delete(call)) return
+    call.end()
+    answer()
+    this.#resume()
+    this.#endWhenAnswered()
+  }
+
+  #answer(number: number | undefined, result: unknown): void {
+    if (number !== undefined) this.#send([messageType.response, number, null, result])
+  }
+
+  #refuse(number: number | undefined, method: unknown, error: unknown): void {
+    if (number !== undefined) {
+      this.#sendError(number, error)
+      return
+    }
+    const { code, message } = this.#wireError(error)
+    if (this.#hasLoggedNotification) return
+    this.#hasLoggedNotification = true
+    this.#options.log.warn(
+      { method, code, message },
+      'a notification failed; further ones of the connection are only counted',
+    )
+  }
+
+  #sendError(number: number | null, error: unknown): void {
+    this.#send([messageType.response, number, this.#wireError(error), null])
+  }
+
+  #wireError(error: unknown) {
+    if (!(error instanceof ServiceError)) this.#options.log.error(error, 'a fault of the server')
+    const refusal = wireError(error)
+    this.#options.onError?.(refusal.code)
+    return refusal
+  }
+
+  #send(message: ResponseMessage): void {
+    // What else is answered in this turn of the event loop leaves with it.
+    if (this.#answers.length === 0) process.nextTick(() => this.#flush())
+    const bytes = encodeMsgpack(message)
+    this.#answers.push(bytes)
+    this.#answerBytes += bytes.length
+  }
+
+  #flush(): void {
+    const answers = this.#answers
+    if (answers.length === 0) return
+    this.#answers = []
+    this.#answerBytes = 0
+    if (!this.#socket.writable) return
+    this.#socket.write(answers.length === 1 ? answers[0]! : Buffer.concat(answers))
+    if (this.#socket.writableLength > mostKept) this.#cutOff()
+  }
+
+  #cutOff(): void {
+    const { remoteAddress, writableLength: unread } = this.#socket
+    this.#options.log.warn({ remoteAddress, unread }, 'an RPC client does not read its answers: it is cut off')
+    this.#socket.destroy()
+  }
+
+  /** Takes no more calls: what still comes is thrown away. */
+  #stopReading(): void {
+    this.#isDeaf = true
+    this.#socket.resume()
+    this.#endWhenAnswered()
+  }
+
+  #endWhenAnswered(): void {
+    if (!(this.#isClosing || this.#isDeaf) || this.#pending.size > 0 || !this.#socket.writable) return
+    this.#isDeaf = true
+    this.#flush()
+    // Ending while the client still sends would reset the connection, and the last answers with it: they are read first.
+    this.#socket.resume()
+    this.#socket.end()
+    const timer = setTimeout(() => this.#socket.destroy(), goodbyeWithin)
+    this.#socket.once('close', () => clearTimeout(timer))
+  }
+}

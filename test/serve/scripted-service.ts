@@ -1,0 +1,26 @@
+import { ServiceError } from '../../src/protocol/errors.ts'
+
+/** A call that waits until the test settles it. */
+export interface HeldCall {
+  readonly params: unknown
+  readonly signal: AbortSignal | undefined
+  readonly resolve: (result: unknown) => void
+  readonly reject: (error: unknown) => void
+}
+
+/** A service whose calls end when the test says so: `echo` gives its params at once, `hold` waits, `fault` throws. */
+export class ScriptedService {
+  readonly held: HeldCall[] = []
+  readonly echoed: unknown[] = []
+
+  call(method: string, params: unknown, { signal }: { signal?: AbortSignal | undefined }): unknown {
+    if (method === 'echo') {
+      this.echoed.push(params)
+      return params
+    }
+    if (method === 'fault') throw new Error('a secret')
+    if (method === 'large') return { text: 'x'.repeat(100_000) }
+    if (method !== 'hold') throw new ServiceError('unknown_method', `there is no ${method}`)
+    return new Promise((resolve, reject) => this.held.push({ params, signal, resolve, reject }))
+  }
+}
