@@ -2,7 +2,7 @@ import { jobs, Pool } from '../parallel/pool.ts'
 import type { ItemList, Ranking, RankRequest, SimilarRequest } from './algorithm.ts'
 import { Artifact, type OpenArtifact } from './artifact.ts'
 import type { ModelReference } from './model-jobs.ts'
-import { type Capability, OpenModel } from './open-model.ts'
+import { type Capability, OpenModel, UnsupportedError } from './open-model.ts'
 import { type PackedLists, packRequests, unpackLists } from './packed.ts'
 
 const work = jobs('./model-jobs', import.meta.url)
@@ -91,8 +91,16 @@ export class ModelPool {
     return unpackLists(await this.#pool.run<PackedLists>(work, 'rank', args, signal))
   }
 
-  /** {@link OpenModel.similar} on one worker. */
+  /**
+   * {@link OpenModel.similar} on one worker.
+   *
+   * @throws {UnsupportedError} when the algorithm cannot find similar items.
+   */
   async similar(requests: readonly SimilarRequest[], signal?: AbortSignal): Promise<ItemList[]> {
+    // Found here: an error that comes from a worker has lost its class.
+    if (!this.capabilities.includes('similar')) {
+      throw new UnsupportedError(this.artifact.manifest.algorithm, 'similar')
+    }
     const args = { model: this.#reference, requests }
     return unpackLists(await this.#pool.run<PackedLists>(work, 'similar', args, signal))
   }

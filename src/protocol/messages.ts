@@ -102,11 +102,15 @@ export interface Subscribed extends Answer {
   readonly subscription: number
 }
 
-/** A list of a subscription; of `basis`, `after` and `user` only where the query is of the kind `user`. */
+/**
+ * A list of a subscription: with `user`, `basis` and perhaps `after` where the query is of the kind `user`, with `item`
+ * where it is of the kind `similar`.
+ */
 export interface List extends SimilarItems, Partial<Pick<Recommendations, 'basis' | 'after'>> {
   readonly type: 'list'
   readonly subscription: number
   readonly user?: string
+  readonly item?: string
   /** Counts the subscription's lists from 1. Lists that a slow reader was spared are counted too. */
   readonly sequence: number
 }

@@ -6,12 +6,13 @@ export type Message = Record<string, any>
 
 const packr = new Packr({ useRecords: false, variableMapSize: true })
 
-/** The other end of a socket, as anyone could write it from the protocol's description: it knows nothing of our client. */
+/** A WebSocket client as anyone could write it from the description of the protocol, apart from our own client. */
 export class Peer {
   readonly #socket: WebSocket
   readonly #subprotocol: Subprotocol
   readonly #arrived: Message[] = []
   #wake: () => void = () => {}
+  #requests = 0
   /** Once the socket is closed. */
   closed: { readonly code: number; readonly reason: string } | undefined
 
@@ -25,10 +26,10 @@ export class Peer {
     return new Peer(socket, subprotocol)
   }
 
-  /** Connected and welcome. */
+  /** Connected, after the server's welcome. */
   static async greeted(url: string, subprotocol?: Subprotocol): Promise<Peer> {
     const peer = await Peer.connect(url, subprotocol)
-    peer.send({ type: 'hello', protocol: 1 })
+    peer.send({ type: 'hello', protocols: [1] })
     await peer.next('welcome')
     return peer
   }
@@ -55,19 +56,19 @@ export class Peer {
     this.#socket.send(frame)
   }
 
-  /** The next message of one of `types`; what comes before it is left for later. */
-  async next(...types: string[]): Promise<Message> {
-    for (;;) {
-      const at = this.#arrived.findIndex(message => types.includes(message.type))
-      if (at >= 0) return this.#arrived.splice(at, 1)[0]
-      if (this.closed) throw new Error(`closed with ${this.closed.code} before ${types} came`)
-      await new Promise<void>(resolve => {
-        this.#wake = resolve
-      })
-    }
+  /** Sends `message` under a request number of its own; gives the message that answers it. */
+  ask(message: Message): Promise<Message> {
+    const request = ++this.#requests
+    this.send({ ...message, request })
+    return this.#take(arrived => arrived.request === request, `an answer to ${message.type}`)
   }
 
-  /** What has arrived and was not asked for yet. */
+  /** The next message of one of `types`; what comes before it is left for later. */
+  next(...types: string[]): Promise<Message> {
+    return this.#take(arrived => types.includes(arrived.type), types.join(' or '))
+  }
+
+  /** What has arrived and was not taken yet. */
   get waiting(): readonly Message[] {
     return this.#arrived
   }
@@ -78,10 +79,22 @@ export class Peer {
   }
 
   async ended(): Promise<void> {
-    while (!this.closed) {
-      await new Promise<void>(resolve => {
-        this.#wake = resolve
-      })
+    while (!this.closed) await this.#changed()
+  }
+
+  async #take(isWanted: (arrived: Message) => boolean, name: string): Promise<Message> {
+    for (;;) {
+      const at = this.#arrived.findIndex(isWanted)
+      if (at >= 0) return this.#arrived.splice(at, 1)[0]!
+      if (this.closed) throw new Error(`closed with ${this.closed.code} before ${name} came`)
+      await this.#changed()
     }
+  }
+
+  /** Waits for a message, or the end. */
+  #changed(): Promise<void> {
+    return new Promise(resolve => {
+      this.#wake = resolve
+    })
   }
 }

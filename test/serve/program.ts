@@ -4,7 +4,7 @@ import { join } from 'node:path'
 
 const main = join(import.meta.dirname, '../../src/cli/main.ts')
 
-/** `aurochs serve` as a process of its own, as its users run it. */
+/** `aurochs serve` as a process of its own. */
 export class Program {
   readonly child: ChildProcess
   readonly url: string
