@@ -18,7 +18,7 @@ export interface ColumnReader {
   readonly value: string
   /** True where the value cannot be used. Never null. */
   readonly isFaulty: string
-  /** What was expected, for people. */
+  /** What was expected, as it stands in messages. */
   readonly expected: string
   /** Of ids: `integer`; `string`; or `text`, which may turn out to be integers all through. */
   readonly idType?: 'integer' | 'string' | 'text'

@@ -43,7 +43,7 @@ export class Database {
     signal?.addEventListener('abort', this.#interrupt)
   }
 
-  /** Gives how many rows were changed. */
+  /** Returns the number of changed rows. */
   async run(sql: string): Promise<number> {
     return (await this.#cancellable(() => this.#connection.run(sql))).rowsChanged
   }
@@ -76,7 +76,7 @@ export class Database {
 
   readonly #interrupt = () => this.#connection.interrupt()
 
-  /** Runs `work`; if the signal is aborted, its reason is thrown rather than what the interrupted query says. */
+  /** Runs `work`; if the signal is aborted, its reason is thrown in place of the error of the interrupted query. */
   async #cancellable<Result>(work: () => Promise<Result>): Promise<Result> {
     this.#signal?.throwIfAborted()
     try {

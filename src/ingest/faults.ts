@@ -1,4 +1,4 @@
-/** Where in the source a fault is. The fast way through only detects that there is one; this goes row by row. */
+/** Finds the row of a fault in the source. The import itself only detects that there is one. */
 import { anyFaulty, type ColumnReader, faultMessage } from './columns.ts'
 import { type Database, literal } from './database.ts'
 import type { Table } from './source.ts'

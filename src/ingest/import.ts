@@ -190,7 +190,7 @@ function defaultMemory(): string {
   return `${Math.max(Math.floor(Math.min(half, 2 ** 31) / 2 ** 20), 128)}MiB`
 }
 
-/** The limit of the machine that DuckDB ran into, if that is the error; its message alone says so. */
+/** The limit of the machine that DuckDB ran into, if that is the error; only its message shows it. */
 function limitIn(error: unknown, memory: string): Error | undefined {
   if (!(error instanceof Error)) return undefined
   // DuckDB checks the room on the disk before it spills.

@@ -35,7 +35,7 @@ export async function assignIndices(
   await list(db, 'items', 'i', itemColumns)
   progress.begin('indexing pairs')
   if (minUser > 1 || minItem > 1) {
-    // Cutting goes over and over the pairs: small integers are quicker to compare than ids.
+    // Cutting reads the pairs many times: small integers are quicker to compare than ids.
     await code(db, 'pairs', 'ordered', { from: 'code', to: 'id_order' })
     await cut(db, minUser, minItem)
     await relist(db, 'users', 'u')
@@ -50,7 +50,7 @@ export async function assignIndices(
   )
   if (!counts?.pairs) {
     throw new SourceError(
-      `no pair is left: there are no users and items with at least ${minUser} and ${minItem} of each other; ask for fewer`,
+      `no pair is left: there are no users and items with at least ${minUser} and ${minItem} of each other: require fewer`,
     )
   }
   return counts

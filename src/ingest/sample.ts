@@ -1,4 +1,4 @@
-/** Made-up listening with the structure of the real: for demonstrations and tests where no data is at hand. */
+/** Synthetic listening with the structure of real data: for demonstrations and tests where no data is at hand. */
 import { createWriteStream } from 'node:fs'
 import { rename, rm } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
@@ -18,7 +18,7 @@ export interface SampleOptions {
   readonly seed?: number
 }
 
-/** Items are named after them, so that people see what a list is made of. */
+/** Items are named after them, so that a list shows what it consists of. */
 const genres = [
   ...['ambient', 'blues', 'bossa', 'chanson', 'classical', 'country', 'cumbia', 'disco', 'dub', 'electro', 'fado', 'flamenco'],
   ...['folk', 'funk', 'gospel', 'grunge', 'highlife', 'hiphop', 'house', 'indie', 'jazz', 'metal', 'opera', 'pop'],
@@ -36,8 +36,8 @@ const days = 90
  * as CSV.
  *
  * Items are spread over genres and have a place within theirs; their popularity falls as a power of their rank. A user
- * likes up to three genres, around one place in each, and listens in sessions, each to one genre, but for now and then
- * something that everybody hears. How much a user listens is log-normal.
+ * likes up to three genres, around one place in each, and listens in sessions of one genre, with some of the most popular
+ * items between. The number of interactions of a user is log-normal.
  *
  * @throws RangeError when a number cannot be.
  */
@@ -48,7 +48,7 @@ export async function writeSample(path: string, options: SampleOptions = {}): Pr
     throw new RangeError(`${name} must be a whole number from 1 to 2^31, got ${value}`)
   }
   if (interactions < users) {
-    throw new RangeError(`each of ${users} users needs an interaction, got ${interactions}: ask for fewer users`)
+    throw new RangeError(`each of ${users} users needs an interaction, got ${interactions}: choose fewer users`)
   }
   const random = randomNumbers(seed)
   const catalogue = new Catalogue(items, random)
@@ -57,14 +57,14 @@ export async function writeSample(path: string, options: SampleOptions = {}): Pr
   const draft = `${path}.partial`
   try {
     await pipeline(Readable.from(lines(sessions, catalogue, random)), createWriteStream(draft, { flush: true }))
-    if (path.endsWith('.parquet')) await turnToParquet(draft, path)
+    if (path.endsWith('.parquet')) await convertToParquet(draft, path)
     else await rename(draft, path)
   } finally {
     await rm(draft, { force: true })
   }
 }
 
-/** One user's turn at one genre. */
+/** Items of one genre that a user plays one after the other. */
 interface Session {
   readonly user: number
   /** ms since 1970 */
@@ -127,7 +127,7 @@ function sessionsOf(users: number, interactions: number, catalogue: Catalogue, r
       const length = Math.min(left, 1 + Math.floor(-6 * Math.log(1 - random())))
       // The first taste is the strongest.
       const taste = tastes[Math.floor(random() ** 2 * tastes.length)]!
-      sessions.push({ user, begin: firstDay + hour(random), length, ...taste })
+      sessions.push({ user, begin: firstDay + timeOfDay(random), length, ...taste })
       left -= length
     }
     before = upTo
@@ -152,7 +152,7 @@ function* lines(sessions: readonly Session[], catalogue: Catalogue, random: () =
   yield piece
 }
 
-async function turnToParquet(csv: string, path: string): Promise<void> {
+async function convertToParquet(csv: string, path: string): Promise<void> {
   const draft = `${path}.draft`
   const db = await Database.open({ spill: `${path}.spill`, memory: '512MiB', threads: availableParallelism() })
   try {
@@ -178,7 +178,7 @@ function pick({ items, sums }: { readonly items: number[]; readonly sums: number
 }
 
 /** Milliseconds into the days of the sample; evenings are likelier than nights. */
-function hour(random: () => number): number {
+function timeOfDay(random: () => number): number {
   const time = (random() + random() + random()) / 3
   return Math.floor(random() * days) * day + Math.floor(((time + 0.3) % 1) * day)
 }

@@ -2,7 +2,7 @@
 export class SourceError extends Error {}
 
 /**
- * An error of DuckDB's without its advice on how to call DuckDB, in one line, with the file in front: that which DuckDB
+ * An error of DuckDB without its advice on calling DuckDB, in one line, with the file in front: that which DuckDB
  * names, else `place`.
  */
 export function toSourceError(error: unknown, place?: string): unknown {

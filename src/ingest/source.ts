@@ -22,7 +22,7 @@ export const formats = ['csv', 'json', 'parquet'] as const
 export type Format = (typeof formats)[number]
 
 export interface SourceOptions {
-  /** Format of all files. Default: by their names; CSV if that says nothing. */
+  /** Format of all files. Default: by their names; CSV if these have no known ending. */
   readonly format?: Format | undefined
   /** Columns that will be needed: they help to find the header of a text file. */
   readonly needed: readonly string[]
@@ -178,7 +178,7 @@ async function inspectParquet(db: Database, file: string): Promise<Inspection> {
   return { columns: await describe(db, reader('parquet', [file])), from: files => reader('parquet', files) }
 }
 
-/** How many rows `files` have: they say so at their end. */
+/** The number of rows in `files`, from their footers. */
 export async function parquetRows(db: Database, files: readonly string[]): Promise<number> {
   const [sum] = await db.rows<{ rows: number }>(
     `select sum(num_rows)::double as "rows" from parquet_file_metadata(${list(files)})`,
@@ -188,7 +188,7 @@ export async function parquetRows(db: Database, files: readonly string[]): Promi
 
 /** SQL that reads files with all types as DuckDB sees them. */
 function reader(format: Format, files: readonly string[]): string {
-  // Many writers leave out that their bytes are text.
+  // Many writers do not mark bytes as text.
   const settings = format === 'parquet' ? ', binary_as_string = true' : ''
   return `read_${format}(${list(files)}, union_by_name = true${settings})`
 }
@@ -204,7 +204,7 @@ export function columnNamed(columns: readonly Column[], name: string): Column | 
   return columns.find(column => column.name === name) ?? columns.find(column => column.name.toLowerCase() === folded)
 }
 
-/** Names of columns, for people. */
+/** Names of columns, as they stand in messages. */
 export function listed(columns: readonly Column[]): string {
   const names = columns.slice(0, 20).map(({ name }) => identifier(name))
   return names.join(', ') + (columns.length > 20 ? ` and ${columns.length - 20} more` : '')

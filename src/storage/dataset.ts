@@ -32,9 +32,9 @@ export interface DatasetManifest extends Manifest {
   readonly kinds?: readonly string[] | undefined
   /** ISO 8601, UTC. */
   readonly created: string
-  /** Where the pairs come from, for people. */
+  /** Where the pairs come from; informative. */
   readonly source?: Readonly<Record<string, unknown>> | undefined
-  /** Options of the import, for people. */
+  /** Options of the import; informative. */
   readonly options?: Readonly<Record<string, unknown>> | undefined
 }
 
@@ -49,7 +49,7 @@ const contentsSchema = z.object({
   kinds: z.array(z.string()).max(mostKinds).optional(),
 })
 
-/** A dataset on disk. Opening reads the manifest only; each part is mapped when first asked for. */
+/** A dataset on disk. Opening reads the manifest only; each part is mapped when first read. */
 export class Dataset {
   readonly directory: string
   readonly manifest: DatasetManifest
@@ -103,7 +103,7 @@ export class Dataset {
     return this.#opened.items
   }
 
-  /** Lets go of the maps: they are unmapped when nobody holds a view of them. */
+  /** Releases the maps: they are unmapped once no view of them is left. */
   close(): void {
     this.#opened = {}
   }
@@ -208,7 +208,7 @@ function kindsFault(
   return stray === undefined ? undefined : `there is a code ${stray}, but only ${names.length} names`
 }
 
-/** What the manifest of a dataset says beside its files. */
+/** The manifest of a dataset but for its files. */
 export function manifestOf(
   about: Omit<DatasetManifest, 'format' | 'version' | 'created' | 'files'>,
 ): Omit<DatasetManifest, 'files'> {

@@ -7,9 +7,9 @@ export interface Sequence {
   readonly items: Uint32Array
   /** ms since 1970 (UTC), ascending. */
   readonly times: BigInt64Array
-  /** Finite; 0 where the source says so. Absent: all are 1. */
+  /** Finite; 0 where the source has 0. Absent: all are 1. */
   readonly weights?: Float32Array | undefined
-  /** Codes of what happened; the names are kept elsewhere. Absent: the source does not say. */
+  /** Codes of what happened; their names are kept elsewhere. Absent: the source has no kinds. */
   readonly kinds?: Uint8Array | undefined
 }
 

@@ -37,7 +37,7 @@ test('Parquet holds the same as CSV', async () => {
   expect(readdirSync(folder).sort()).toEqual(['a.csv', 'a.csv.out', 'a.parquet', 'a.parquet.out'])
 })
 
-test('few items have most of the plays, and neighbours tell more than popularity', async () => {
+test('few items have most of the plays, and neighbours predict more than popularity', async () => {
   const folder = freshFolder()
   const path = join(folder, 'sample.csv')
   await writeSample(path, small)
