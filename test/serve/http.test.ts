@@ -4,8 +4,12 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import pino from 'pino'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { type ErrorCode, errorCodes } from '../../src/protocol/errors.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import { type MethodName, methods, type ParamsInput } from '../../src/protocol/methods.ts'
+import { features } from '../../src/protocol/versions.ts'
 import { Server } from '../../src/serve/server.ts'
+import { longestEvents, longestFilter } from '../protocol/longest.ts'
 import { Peer } from './peer.ts'
 import { expectedList, expectedSimilar, writeSmallModel } from './small-model.ts'
 
@@ -17,8 +21,13 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'aurochs-http-'))
   model = await writeSmallModel(directory)
   server = await Server.start({
-    ...{ model, state: join(directory, 'state'), port: 0, threads: 2, version: '0.0.0' },
-    ...{ log: pino({ level: 'silent' }), cors: ['https://shop.example'] },
+    model,
+    state: join(directory, 'state'),
+    port: 0,
+    threads: 2,
+    version: '0.0.0',
+    log: pino({ level: 'silent' }),
+    cors: ['https://shop.example'],
   })
 })
 afterAll(async () => {
@@ -31,115 +40,247 @@ async function get(path: string, init?: RequestInit) {
   return { status: response.status, headers: response.headers, body: await response.json() }
 }
 
-const post = (body: unknown) =>
-  get('/v1/events', { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) })
+const post = (path: string, body: unknown) =>
+  get(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) })
 
 const items = (body: { items: { item: string }[] }) => body.items.map(({ item }) => item)
 
 test('recommends to a known user', async () => {
-  const { status, body } = await get('/v1/recommend/7?limit=4')
+  const { status, headers, body } = await get('/v1/recommend/7?limit=4')
   expect(status).toBe(200)
-  expect(body).toMatchObject({ user: '7', basis: 'taste' })
+  expect(headers.get('content-type')).toBe('application/json')
+  expect(body).toMatchObject({ user: '7', basis: 'model', generation: server.service.info.generation })
+  expect(typeof body.list).toBe('string')
   expect(items(body)).toEqual(expectedList(model, 7, [], 4))
   const [first, second, ...rest] = expectedList(model, 7, [], 8)
   expect(items((await get(`/v1/recommend/7?limit=6&exclude=${first}&exclude=${second}`)).body)).toEqual(rest)
   expect(items((await get(`/v1/recommend/7?only=${second}&only=i14`)).body)).toEqual([second])
-  expect(items((await get('/v1/recommend/7?only=i14&seen=true')).body)).toEqual(['i14'])
+  expect(items((await get(`/v1/recommend/7?only=${second}`)).body)).toEqual([second])
+  expect(items((await get('/v1/recommend/7?only=i14&seen=allow')).body)).toEqual(['i14'])
+  expect(items((await get('/v1/recommend/7?only=i14&seen=exclude')).body)).toEqual([])
 })
 
-test('a user whom nobody knows is an error, unless popular items are good enough', async () => {
-  expect(await get('/v1/recommend/nobody')).toMatchObject({ status: 404, body: { error: { code: 'unknown_user' } } })
-  const { status, body } = await get('/v1/recommend/nobody?unknown=popular&limit=2')
-  expect(status).toBe(200)
-  expect(body).toMatchObject({ basis: 'popularity', items: [{ item: 'i0' }, { item: 'i1' }] })
+test('a path, a query string and a posted object ask for the same list', async () => {
+  const [first, ...rest] = expectedList(model, 7, [], 4)
+  const answers = await Promise.all([
+    get(`/v1/recommend/7?limit=3&exclude=${first}&exclude=nothing`),
+    get(`/v1/recommend?user=7&limit=3&exclude=${first}&exclude=nothing`),
+    post('/v1/recommend', { user: 7, limit: 3, exclude: [first, 'nothing'] }),
+    post('/v1/recommend', { user: '7', limit: 3, exclude: [first], colour: 'ignored' }),
+  ])
+  for (const { status, body } of answers) {
+    expect(status).toBe(200)
+    expect(body).toMatchObject({ user: '7', basis: 'model' })
+    expect(items(body)).toEqual(rest)
+  }
+  expect(new Set(answers.map(({ body }) => body.list)).size).toBe(answers.length)
 })
 
-test('an event by HTTP changes the list of who asks, and of who watches', async () => {
-  const user = 'käufer/1'
-  const watcher = await Peer.greeted(server.url)
-  watcher.send({ type: 'subscribe', subscription: 1, user, limit: 3 })
-  await watcher.next('list')
-  expect(await post({ id: 'a', user, item: 'i12', weight: 2 })).toMatchObject({
-    ...{ status: 200, body: { results: [{ id: 'a', status: 'stored' }] } },
+test('a user whom nobody knows gets popular items, or an error if the caller prefers that', async () => {
+  for (const query of ['limit=2', 'limit=2&unknown=popularity']) {
+    const { status, body } = await get(`/v1/recommend/nobody?${query}`)
+    expect(status).toBe(200)
+    expect(body).toMatchObject({ user: 'nobody', basis: 'popularity', items: [{ item: 'i2' }, { item: 'i4' }] })
+  }
+  expect(await get('/v1/recommend/nobody?unknown=error')).toMatchObject({
+    status: 404,
+    body: { error: { code: 'unknown_user' } },
   })
-  const pushed = await watcher.next('list')
+  expect((await get('/v1/recommend/7?unknown=error')).status).toBe(200)
+})
+
+test('an event by HTTP changes the lists that are asked for and those of subscribers', async () => {
+  const user = 'käufer/1'
+  const subscriber = await Peer.greeted(server.url)
+  subscriber.send({ type: 'subscribe', subscription: 1, query: { kind: 'user', user, limit: 3 } })
+  await subscriber.next('list')
+  expect(await post('/v1/record', { id: 'a', user, item: 'i12', weight: 2 })).toMatchObject({
+    status: 200,
+    body: { id: 'a', status: 'stored' },
+  })
+  const pushed = await subscriber.next('list')
   const asked = (await get(`/v1/recommend/${encodeURIComponent(user)}?limit=3`)).body
   for (const list of [pushed, asked]) {
     expect(list.after).toBe('a')
     expect(items(list as typeof asked)).toEqual(expectedList(model, -1, [['i12', 2]], 3))
   }
-  await watcher.close()
+  expect((await post('/v1/record', { id: 'a', user, item: 'i12', weight: 2 })).body).toEqual({
+    id: 'a',
+    status: 'duplicate',
+  })
+  await subscriber.close()
 })
 
-test('of a batch each event has its own result', async () => {
+test('an event by HTTP may take another back', async () => {
+  const record = (event: object) => post('/v1/record', { user: 'undoing', ...event })
+  await record({ id: '1', item: 'i20', time: '2024-05-31T18:30:00Z', kind: 'play', list: 'l-1' })
+  await record({ id: '2', item: 'i3', weight: 4 })
+  expect((await record({ id: '3', undo: '2' })).body).toEqual({ id: '3', status: 'stored' })
+  const { body } = await get('/v1/recommend/undoing?limit=40')
+  expect(body.after).toBe('3')
+  expect(items(body)).toEqual(expectedList(model, -1, [['i20', 1]], 40))
+})
+
+test('an event of an unknown item is refused by itself, and in a batch each event has its own result', async () => {
   const event = (id: string, item: string) => ({ id, user: 'batch', item })
-  const { status, body } = await post([event('1', 'i1'), event('2', 'nothing'), event('1', 'i1')])
-  expect(status).toBe(404)
+  expect(await post('/v1/record', event('0', 'nothing'))).toMatchObject({
+    status: 404,
+    body: { error: { code: 'unknown_item', message: expect.stringContaining('"nothing"') } },
+  })
+  const events = [event('1', 'i1'), event('2', 'nothing'), event('1', 'i1')]
+  const { status, body } = await post('/v1/record_batch', { events })
+  expect(status).toBe(200)
   expect(body.results).toMatchObject([
     { id: '1', status: 'stored' },
     { id: '2', error: { code: 'unknown_item' } },
     { id: '1', status: 'duplicate' },
   ])
+  expect(body.results[1].error).not.toHaveProperty('retryAfter')
+})
+
+test('as many and as long events and filters as the limits allow fit into a POST', async () => {
+  const events = longestEvents(limits.events, 'i1').map(event => ({ ...event, user: 'longest' }))
+  const recorded = await post('/v1/record_batch', { events })
+  expect(recorded.status).toBe(200)
+  expect(recorded.body.results).toEqual(events.map(({ id }) => ({ id, status: 'stored' })))
+  const unknown = await post('/v1/record_batch', { events: longestEvents(limits.events) })
+  expect(unknown.body.results).toHaveLength(limits.events)
+  const filters = {
+    exclude: [...longestFilter('e').slice(1), 'i20'],
+    only: [...longestFilter('o').slice(2), 'i20', 'i21'],
+  }
+  const { status, body } = await post('/v1/recommend', { user: 5, ...filters })
+  expect([status, items(body)]).toEqual([200, ['i21']])
+  const users = longestFilter('u')
+  const batch = await post('/v1/recommend_batch', { users, limit: 1, ...filters })
+  expect(batch.status).toBe(200)
+  expect(batch.body.lists.map(({ user }: { user: string }) => user)).toEqual(users)
 })
 
 test('items like an item come by the cosine of their factors, without the item itself', async () => {
-  const { status, body } = await get('/v1/similar/i10?limit=3')
-  expect(status).toBe(200)
   const expected = expectedSimilar(model, 10, 3)
-  expect(items(body)).toEqual(expected.map(({ item }) => item))
-  expected.forEach(({ cosine }, i) => {
-    expect(body.items[i].score).toBeCloseTo(cosine, 5)
-  })
+  for (const { status, body } of [
+    await get('/v1/similar/i10?limit=3'),
+    await get('/v1/similar?item=i10&limit=3'),
+    await post('/v1/similar', { item: 'i10', limit: 3 }),
+  ]) {
+    expect(status).toBe(200)
+    expect(body.item).toBe('i10')
+    expect(items(body)).toEqual(expected.map(({ item }) => item))
+    expected.forEach(({ cosine }, i) => {
+      expect(body.items[i].score).toBeCloseTo(cosine, 5)
+    })
+  }
   expect(await get('/v1/similar/nothing')).toMatchObject({ status: 404, body: { error: { code: 'unknown_item' } } })
 })
 
-test('bad requests get a code, and the server lives on', async () => {
-  const cases: [string, number, string, RequestInit?][] = [
+test('every method is there by POST, and by GET if it only reads', async () => {
+  const event = { id: 'all', user: 'methods', item: 'i1' }
+  const calls: { [Name in MethodName]: [ParamsInput<Name>, unknown] } = {
+    ping: [{}, {}],
+    info: [{}, { version: '0.0.0', limits, features, methods: Object.keys(methods), model: { algorithm: 'als' } }],
+    health: [{}, { status: 'alive' }],
+    ready: [{}, { status: 'ready', generation: server.service.info.generation }],
+    metrics: [{}, { text: expect.stringContaining('aurochs_connections') }],
+    recommend: [
+      { user: '3', limit: 1 },
+      { user: '3', basis: 'model' },
+    ],
+    recommend_batch: [{ users: ['3', '4'], limit: 1 }, { lists: [{ user: '3' }, { user: '4' }] }],
+    similar: [{ item: 'i10' }, { item: 'i10' }],
+    record: [event, { id: 'all', status: 'stored' }],
+    record_batch: [{ events: [event] }, { results: [{ id: 'all', status: 'duplicate' }] }],
+    swap: [{ model }, { error: { code: 'forbidden' } }],
+  }
+  for (const [name, [params, expected]] of Object.entries(calls)) {
+    const status = name === 'swap' ? errorCodes.forbidden.status : 200
+    expect(await post(`/v1/${name}`, params), name).toMatchObject({ status, body: expected })
+    const query = new URLSearchParams()
+    for (const [key, value] of Object.entries(params)) for (const each of [value].flat()) query.append(key, `${each}`)
+    const got = await get(`/v1/${name}?${query}`)
+    if (methods[name as MethodName].reads) expect(got, name).toMatchObject({ status: 200, body: expected })
+    else expect(got, name).toMatchObject({ status: 405, body: { error: { code: 'method_not_allowed' } } })
+  }
+})
+
+test('the paths of probes and of Prometheus give what the methods give', async () => {
+  expect(await get('/healthz')).toMatchObject({ status: 200, body: { status: 'alive' } })
+  expect(await get('/readyz')).toMatchObject({ status: 200, body: { status: 'ready' } })
+  expect((await get('/v1/ready')).body).toEqual((await get('/readyz')).body)
+  for (const path of ['/healthz', '/readyz', '/metrics']) {
+    expect(await post(path, {})).toMatchObject({ status: 405, body: { error: { code: 'method_not_allowed' } } })
+  }
+})
+
+test('bad requests get a code and its status, and the server lives on', async () => {
+  const posted = (body: string): RequestInit => ({ method: 'POST', body })
+  const cases: [string, number, ErrorCode, RequestInit?][] = [
     ['/', 404, 'not_found'],
+    ['/v1', 404, 'not_found'],
+    ['/v1/nothing', 404, 'not_found'],
+    ['/v1/nothing', 404, 'not_found', posted('{}')],
+    ['/v1/toString', 404, 'not_found', posted('{}')],
+    ['/v1/record/7', 404, 'not_found'],
     ['/v1/recommend/7?limit=0', 400, 'bad_message'],
+    ['/v1/recommend/7?limit=ten', 400, 'bad_message'],
+    ['/v1/recommend/7?limit=', 400, 'bad_message'],
     ['/v1/recommend/7?limit=2&limit=3', 400, 'bad_message'],
-    ['/v1/recommend/7?limt=2', 400, 'bad_message'],
+    ['/v1/recommend/7?seen=maybe', 400, 'bad_message'],
     ['/v1/recommend/%ff', 400, 'bad_message'],
-    ['/v1/recommend/7', 405, 'method_not_allowed', { method: 'POST' }],
-    ['/v1/events', 405, 'method_not_allowed'],
-    ['/v1/events', 400, 'bad_json', { method: 'POST', body: '{' }],
-    ['/v1/events', 400, 'bad_json', { method: 'POST' }],
-    ['/v1/events', 400, 'bad_message', { method: 'POST', body: '[]' }],
-    ['/v1/events', 400, 'bad_message', { method: 'POST', body: '"x"' }],
-    ['/v1/events', 400, 'too_deep', { method: 'POST', body: '['.repeat(5000) }],
-    ['/v1/events', 413, 'too_large', { method: 'POST', body: ' '.repeat(limits.frameBytes + 1) }],
+    ['/v1/recommend', 400, 'bad_message'],
+    ['/v1/recommend/7', 405, 'method_not_allowed', posted('{}')],
+    ['/v1/recommend', 405, 'method_not_allowed', { method: 'DELETE' }],
+    ['/v1/record', 405, 'method_not_allowed'],
+    ['/v1/record_batch', 405, 'method_not_allowed', { method: 'PUT', body: '{}' }],
+    ['/v1/record', 400, 'bad_json', posted('{')],
+    ['/v1/record', 400, 'bad_json', { method: 'POST' }],
+    ['/v1/record', 400, 'bad_message', posted('[]')],
+    ['/v1/record', 400, 'bad_message', posted('"x"')],
+    ['/v1/record', 400, 'bad_message', posted('{"id":"e","user":"u","item":"i1","weight":0}')],
+    ['/v1/record_batch', 400, 'bad_message', posted('{"events":[]}')],
+    ['/v1/record', 400, 'too_deep', posted('['.repeat(5000))],
+    ['/v1/record', 413, 'too_large', posted(`[${'0,'.repeat(limits.values)}0]`)],
+    ['/v1/record', 413, 'too_large', posted(' '.repeat(limits.messageBytes + 1))],
     ['/v1/recommend/7', 403, 'forbidden_origin', { headers: { origin: 'https://evil.example' } }],
+    ['/v1/swap', 403, 'forbidden', posted('{"model":"/"}')],
   ]
   for (const [path, status, code, init] of cases) {
-    expect(await get(path, init), `${init?.method ?? 'GET'} ${path}`).toMatchObject({
-      status,
-      body: { error: { code } },
-    })
+    const { headers, ...answer } = await get(path, init)
+    const name = `${init?.method ?? 'GET'} ${path}`
+    expect(answer, name).toEqual({ status, body: { error: { code, message: expect.any(String) } } })
+    expect(headers.get('retry-after'), name).toBeNull()
+    expect(errorCodes[code]).toMatchObject({ status, retryAfter: null })
   }
   await fc.assert(
     fc.asyncProperty(fc.oneof(fc.string({ unit: 'binary' }), fc.json()), async body => {
-      expect((await post(body)).status).toBeGreaterThanOrEqual(400)
+      expect((await post('/v1/record', body)).status).toBeGreaterThanOrEqual(400)
     }),
     { numRuns: 50 },
   )
   expect(await get('/healthz')).toMatchObject({ status: 200, body: { status: 'alive' } })
 })
 
-test('pages of the origins that were named may ask, and are told so', async () => {
+test('unknown parameters are ignored', async () => {
+  const { status, body } = await get('/v1/recommend/7?limit=2&limt=9&utm_source=mail')
+  expect([status, items(body)]).toEqual([200, expectedList(model, 7, [], 2)])
+})
+
+test('pages of the origins that were named may use the server, and no others', async () => {
   const headers = { origin: 'https://shop.example' }
   expect((await get('/readyz', { headers })).headers.get('access-control-allow-origin')).toBe('https://shop.example')
-  const preflight = await fetch(`${server.url}/v1/events`, { method: 'OPTIONS', headers })
+  const preflight = await fetch(`${server.url}/v1/record`, { method: 'OPTIONS', headers })
   expect(preflight.status).toBe(204)
   expect(preflight.headers.get('access-control-allow-methods')).toContain('POST')
-  const stranger = await fetch(`${server.url}/v1/events`, {
+  const stranger = await fetch(`${server.url}/v1/record`, {
     method: 'OPTIONS',
     headers: { origin: 'https://evil.example' },
   })
   expect(stranger.headers.get('access-control-allow-origin')).toBeNull()
 })
 
-test('metrics tell what happened', async () => {
-  await post({ id: 'm', user: 'metrics', item: 'i1' })
+test('metrics count what happened', async () => {
+  await post('/v1/record', { id: 'm', user: 'metrics', item: 'i1' })
+  await get('/v1/nothing')
   const response = await fetch(`${server.url}/metrics`)
   expect(response.headers.get('content-type')).toContain('text/plain; version=0.0.4')
   const text = await response.text()
