@@ -34,11 +34,20 @@ async function serve(...args: string[]): Promise<Program> {
   return program
 }
 
-function recorded(): { user: string; id: string; item: string }[] {
+interface EventRow {
+  readonly user: string
+  readonly id: string
+  readonly item: string | null
+  readonly weight: number
+  readonly time: number
+  readonly arrived: number
+}
+
+function recorded(): EventRow[] {
   const db = new DatabaseSync(join(state, 'events.db'), { readOnly: true })
-  const rows = db.prepare('SELECT user, id, item FROM events ORDER BY position').all()
+  const rows = db.prepare('SELECT * FROM events ORDER BY position').all()
   db.close()
-  return rows as ReturnType<typeof recorded>
+  return rows as unknown as EventRow[]
 }
 
 test('after kill -9 under load every acknowledged event is there once, and counts', async () => {
@@ -47,7 +56,7 @@ test('after kill -9 under load every acknowledged event is there once, and count
   const sent: [string, string][][] = peers.map(() => [])
   const acknowledged = new Set<string>()
   const loads = peers.map(async (peer, p) => {
-    const hear = (async () => {
+    const collected = (async () => {
       for (;;) acknowledged.add(`${p}/${(await peer.next('ack')).id}`)
     })().catch(() => {})
     for (let i = 0; !peer.closed; i++) {
@@ -56,7 +65,7 @@ test('after kill -9 under load every acknowledged event is there once, and count
       peer.send({ type: 'event', id: `${i}`, user: `user${p}`, item })
       await wait(1)
     }
-    await hear
+    await collected
   })
   await wait(700)
   expect(await first.stop('SIGKILL')).toBe('SIGKILL')
@@ -77,16 +86,57 @@ test('after kill -9 under load every acknowledged event is there once, and count
     if (acknowledged.has(`0/${id}`)) expect(ack.duplicate).toBe(true)
   }
   expect(recorded().filter(({ user }) => user === 'user0')).toHaveLength(sent[0].length)
-  again.send({ type: 'subscribe', subscription: 1, user: 'user0', limit: 20 })
+  again.send({ type: 'subscribe', subscription: 1, query: { kind: 'user', user: 'user0', limit: 20 } })
   const list = await again.next('list')
   const events = sent[0].map(([, item]): [string, number] => [item, 1])
   expect(list.items.map(({ item }: { item: string }) => item)).toEqual(expectedList(model, -1, events, 20))
 }, 30_000)
 
-test('SIGTERM lets what has begun end, says goodbye, and exits with 0', async () => {
+test('an event is kept with all that it said, and an undo still holds after a restart', async () => {
+  const first = await serve()
+  const peer = await Peer.greeted(first.url)
+  const before = Date.now()
+  const events = [
+    { id: 'ms', item: 'i20', time: Date.UTC(2024, 4, 31), kind: 'play', list: 'l-1', weight: -0.5 },
+    { id: 'iso', item: 'i20', time: '2024-05-31T02:00:00+02:00', weight: 2.5 },
+    { id: 'now', item: 'i3' },
+    { id: 'undo', undo: 'now' },
+    { id: 'early undo', undo: 'late' },
+    { id: 'late', item: 'i4', weight: 9 },
+  ]
+  for (const event of events) {
+    expect(await peer.ask({ type: 'event', user: 'ann', ...event })).toMatchObject({ type: 'ack', id: event.id })
+  }
+  const after = Date.now()
+  await first.stop('SIGKILL')
+  const rows = recorded()
+  const none = { item: null, kind: null, list: null, undo: null }
+  const day = Date.UTC(2024, 4, 31)
+  expect(rows).toMatchObject([
+    { ...none, id: 'ms', item: 'i20', time: day, kind: 'play', list: 'l-1', weight: -0.5 },
+    { ...none, id: 'iso', item: 'i20', time: day, weight: 2.5 },
+    { ...none, id: 'now', item: 'i3', weight: 1 },
+    { ...none, id: 'undo', undo: 'now' },
+    { ...none, id: 'early undo', undo: 'late' },
+    { ...none, id: 'late', item: 'i4', weight: 9 },
+  ])
+  for (const { time, arrived } of rows.slice(2)) {
+    expect(time).toBeGreaterThanOrEqual(before)
+    expect(time).toBeLessThanOrEqual(after)
+    expect(arrived).toBeLessThanOrEqual(after)
+  }
+  const second = await serve()
+  const again = await Peer.greeted(second.url)
+  again.send({ type: 'subscribe', subscription: 1, query: { kind: 'user', user: 'ann', limit: 40 } })
+  const list = await again.next('list')
+  expect(list.after).toBe('late')
+  expect(list.items.map(({ item }: { item: string }) => item)).toEqual(expectedList(model, -1, [['i20', 2]], 40))
+}, 30_000)
+
+test('SIGTERM lets what has begun end, closes the sockets with a reason, and exits with 0', async () => {
   const program = await serve()
   const peer = await Peer.greeted(program.url)
-  peer.send({ type: 'subscribe', subscription: 1, user: 'ann' })
+  peer.send({ type: 'subscribe', subscription: 1, query: { kind: 'user', user: 'ann' } })
   await peer.next('list')
   for (let i = 0; i < 500; i++) peer.send({ type: 'event', id: `${i}`, item: `i${i % 10}` })
   await peer.next('ack')
@@ -104,7 +154,7 @@ test('SIGTERM lets what has begun end, says goodbye, and exits with 0', async ()
 test('a second signal ends it at once', async () => {
   const program = await serve()
   const peer = await Peer.greeted(program.url)
-  // Who holds this keeps the server from writing, and so from ending.
+  // Holding this lock keeps the server from writing, and so from ending.
   const holder = new DatabaseSync(join(state, 'events.db'))
   holder.exec('BEGIN IMMEDIATE')
   peer.send({ type: 'event', id: 'e', user: 'ann', item: 'i1' })
@@ -116,7 +166,7 @@ test('a second signal ends it at once', async () => {
   holder.close()
 })
 
-test('what is in the way of a start is said in one line', async () => {
+test('an obstacle to the start is reported in one line', async () => {
   const program = await serve()
   const blocker = createServer().listen(0, '127.0.0.1')
   await new Promise(resolve => blocker.once('listening', resolve))
@@ -135,6 +185,13 @@ test('what is in the way of a start is said in one line', async () => {
   blocker.close()
 }, 30_000)
 
+/** What an error by HTTP says. */
+async function answer(response: Response) {
+  const { error } = await response.json()
+  const { code, retryAfter: wait } = error
+  return { status: response.status, retryAfter: response.headers.get('retry-after'), code, wait }
+}
+
 test('while the disk takes nothing, events are refused, nothing is acknowledged, and lists still come', async () => {
   // Writes that would make a file larger than this fail with EFBIG, as on a full disk they do with ENOSPC.
   const program = await Program.start(
@@ -147,18 +204,25 @@ test('while the disk takes nothing, events are refused, nothing is acknowledged,
   let failed = 0
   for (let i = 0; failed === 0 && i < 5000; i++) {
     peer.send({ type: 'event', id: `${i}-${'x'.repeat(200)}`, user: 'ann', item: 'i1' })
-    const answer = await peer.next('ack', 'error')
-    if (answer.type === 'error') {
+    const outcome = await peer.next('ack', 'error')
+    if (outcome.type === 'error') {
       failed = i
-      expect(answer).toMatchObject({ code: 'storage_failed', id: `${i}-${'x'.repeat(200)}` })
+      expect(outcome).toMatchObject({ code: 'storage_failed', retryAfter: 1000, id: `${i}-${'x'.repeat(200)}` })
     }
   }
   expect(failed).toBeGreaterThan(0)
   const ready = await fetch(`${program.url}/readyz`)
-  expect([ready.status, (await ready.json()).status]).toEqual([503, 'not ready'])
-  const posted = await fetch(`${program.url}/v1/events`, { method: 'POST', body: '{"id":"e","user":"u","item":"i1"}' })
-  expect([posted.status, (await posted.json()).results[0].error.code]).toEqual([503, 'storage_failed'])
-  peer.send({ type: 'subscribe', subscription: 1, user: 3, limit: 3 })
+  expect(await answer(ready)).toEqual({ status: 503, retryAfter: '1', code: 'not_ready', wait: 1000 })
+  const event = '{"id":"e","user":"u","item":"i1"}'
+  const posted = await fetch(`${program.url}/v1/record`, { method: 'POST', body: event })
+  expect(await answer(posted)).toEqual({ status: 503, retryAfter: '1', code: 'storage_failed', wait: 1000 })
+  const batch = await fetch(`${program.url}/v1/record_batch`, { method: 'POST', body: `{"events":[${event}]}` })
+  expect([batch.status, (await batch.json()).results]).toMatchObject([
+    200,
+    [{ id: 'e', error: { code: 'storage_failed', retryAfter: 1000 } }],
+  ])
+  expect((await fetch(`${program.url}/healthz`)).status).toBe(200)
+  peer.send({ type: 'subscribe', subscription: 1, query: { kind: 'user', user: 3, limit: 3 } })
   const list = await peer.next('list')
   expect(list.items.map(({ item }: { item: string }) => item)).toEqual(expectedList(model, 3, [], 3))
   await program.stop('SIGKILL')
