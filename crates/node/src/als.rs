@@ -22,13 +22,13 @@ pub struct RowPhase {
 }
 
 /// Floats from one row of a factor matrix in training to the next: `rank` rounded up to whole cache lines.
-#[napi]
+#[napi(catch_unwind)]
 pub fn factor_stride(rank: u32) -> u32 {
     stride(rank as usize) as u32
 }
 
 /// Fills the factors with normal deviates. The same `seed` gives the same matrix for any chunks.
-#[napi]
+#[napi(catch_unwind)]
 pub fn initialise_factors(phase: RowPhase, deviation: f64, seed: u32) -> Result<()> {
     let (rank, stride) = (phase.rank as usize, stride(phase.rank as usize));
     let mut factors = OwnedRows::new(&phase.factors, stride)?;
@@ -43,7 +43,7 @@ pub fn initialise_factors(phase: RowPhase, deviation: f64, seed: u32) -> Result<
 }
 
 /// Writes to `partials` the Gramian (upper triangle, stride × stride) of each chunk of rows.
-#[napi]
+#[napi(catch_unwind)]
 pub fn partial_gramians(phase: RowPhase, partials: Float32Array) -> Result<()> {
     let stride = stride(phase.rank as usize);
     let factors = OwnedRows::new(&phase.factors, stride)?;
@@ -65,7 +65,7 @@ pub fn partial_gramians(phase: RowPhase, partials: Float32Array) -> Result<()> {
 
 /// Sums partial Gramians and writes their eigenvectors to `vectors` (stride × stride, one a column) and eigenvalues to
 /// `values` (stride), largest first.
-#[napi]
+#[napi(catch_unwind)]
 pub fn eigenbasis(partials: &[f32], rank: u32, mut vectors: Float32Array, mut values: Float64Array) -> Result<()> {
     // SAFETY: only the thread that runs the training calls this, between phases.
     let (vectors, values) = unsafe { (vectors.as_mut(), values.as_mut()) };
@@ -73,7 +73,7 @@ pub fn eigenbasis(partials: &[f32], rank: u32, mut vectors: Float32Array, mut va
 }
 
 /// Rotates the factors by `vectors` (stride × stride), in place.
-#[napi]
+#[napi(catch_unwind)]
 pub fn rotate_factors(phase: RowPhase, vectors: Float32Array) -> Result<()> {
     let stride = stride(phase.rank as usize);
     let mut factors = OwnedRows::new(&phase.factors, stride)?;
@@ -141,7 +141,7 @@ impl AlsHalfStep {
 ///
 /// Chunk c is rows `bounds[c]..bounds[c + 1]`; its part of the loss goes to `lossTerms[2c]`, and the rows' own
 /// regularisation, which is part of it, to `lossTerms[2c + 1]`.
-#[napi]
+#[napi(catch_unwind)]
 pub fn als_half_step(
     step: AlsHalfStep,
     out: Float32Array,
@@ -175,7 +175,7 @@ pub fn als_half_step(
 }
 
 /// Solves a batch of rows exactly and returns their factors, (rows × rank) without padding.
-#[napi]
+#[napi(catch_unwind)]
 pub fn als_fold_in(step: AlsHalfStep) -> Result<Float32Array> {
     let kernel = step.kernel()?;
     let (rank, rows) = (kernel.spectrum.len(), kernel.entries.rows());

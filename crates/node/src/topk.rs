@@ -9,27 +9,27 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
 /// Bytes of the buffer that an index of `items` × `rank` factors needs.
-#[napi]
+#[napi(catch_unwind)]
 pub fn top_k_bytes(items: u32, rank: u32) -> f64 {
     Index::bytes(items as usize, rank as usize) as f64
 }
 
 /// Lays out `factors` (items × rank) in `buffer`, which must hold `topKBytes` zeros.
-#[napi]
+#[napi(catch_unwind)]
 pub fn top_k_build(factors: &[f32], rank: u32, mut buffer: Uint8Array) -> Result<()> {
     // SAFETY: the caller made the buffer for this call and shares it only afterwards.
     Index::build(factors, rank as usize, unsafe { buffer.as_mut() }, Simd::detect()).map_err(refused)
 }
 
 /// The number of items of an index, and the rank of their factors.
-#[napi]
+#[napi(catch_unwind)]
 pub fn top_k_shape(index: &[u8]) -> Result<Vec<u32>> {
     let index = Index::view(index).map_err(refused)?;
     Ok(vec![index.items() as u32, index.rank() as u32])
 }
 
 /// The factors of `items`, (items × rank).
-#[napi]
+#[napi(catch_unwind)]
 pub fn top_k_factors(index: &[u8], items: &[u32]) -> Result<Float32Array> {
     let index = Index::view(index).map_err(refused)?;
     if let Some(item) = items.iter().find(|&&item| item as usize >= index.items()) {
@@ -63,7 +63,7 @@ pub struct TopKEffort {
 }
 
 /// Writes the best items of each of `queries` (queries × rank) to `items` and `scores` (queries × limit).
-#[napi]
+#[napi(catch_unwind)]
 pub fn top_k_search(
     index: &[u8],
     queries: &[f32],

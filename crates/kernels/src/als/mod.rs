@@ -112,7 +112,7 @@ impl HalfStep<'_> {
     /// Where λ = 0 leaves the system singular, directions that nothing determines are kept near zero.
     ///
     /// # Errors
-    /// Names the first row with an entry whose column is out of range.
+    /// Names the first row whose pointers or columns are out of range.
     pub fn solve(
         &self,
         rows: Range<usize>,
@@ -127,9 +127,7 @@ impl HalfStep<'_> {
         assert!(self.entries.indices.len() == self.entries.weights.len());
         let columns = self.fixed.len() / self.fixed_stride;
         for row in rows.clone() {
-            if let Some(column) = self.entries.row(row).0.iter().find(|&&c| c as usize >= columns) {
-                return Err(format!("row {row} has an entry in column {column}, expected less than {columns}"));
-            }
+            self.entries.checked_row(row, columns).map_err(|error| error.to_string())?;
         }
         Ok(simd.run(Solve { step: *self, rows, out, scratch, rank, stride, columns }))
     }
