@@ -1,7 +1,8 @@
 /**
  * ALS beside implicit and rusket, on the same pairs in the same run: seconds an epoch, loss, quality, memory.
  *
- * `--data FILE` takes another Parquet file of reads (columns user and item); `--factors 64` only that rank.
+ * `--data FILE` takes another Parquet file of reads (columns user and item); `--factors 64` compares only models of that
+ * size.
  */
 import { spawn } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
@@ -10,28 +11,31 @@ import { parseArgs } from 'node:util'
 import { evaluate } from '../src/evaluation/evaluate.ts'
 import { type HeldOut, heldOut } from '../src/evaluation/held-out.ts'
 import { parseMetrics } from '../src/evaluation/metrics.ts'
+import type { Trained, TrainedTensor } from '../src/models/algorithm.ts'
 import { type AlsOptions, alsOptions } from '../src/models/als/options.ts'
-import { type AlsFactors, trainAls } from '../src/models/als/train.ts'
+import { trainAls } from '../src/models/als/train.ts'
 import { Pool } from '../src/parallel/pool.ts'
-import { factorRanker, type Rows } from '../src/search/factor-ranker.ts'
 import type { Csr } from '../src/storage/csr.ts'
 import type { Dataset } from '../src/storage/dataset.ts'
-import { openSafetensors, tensorOf, writeSafetensors } from '../src/storage/safetensors.ts'
+import { openSafetensors, writeSafetensors } from '../src/storage/safetensors.ts'
 import { atLeast, atMost, type Bar, type BenchOptions } from './bar.ts'
 import { benchCache, brunchSplit } from './brunch-data.ts'
+import { median } from './numbers.ts'
+import { type FactorModel, factorRanker } from './peers/factor-ranker.ts'
 import { peersPython, runPeer } from './peers/python.ts'
+import { printer } from './print.ts'
 
-const EPOCHS = 10
+const epochs = 10
 /** λ and α of implicit: the settings of its published figures. */
-const SETTINGS = [
+const settings = [
   [0.01, 1],
   [1, 10],
   [10, 40],
 ] as const
 /** The setting whose loss is compared epoch by epoch, and in which ours is timed. */
-const COMPARED = SETTINGS[1]
+const compared = settings[1]
 
-interface Rank {
+interface Size {
   readonly factors: number
   /** How many times faster an epoch is to be than the faster peer's. */
   readonly faster: number
@@ -39,10 +43,10 @@ interface Rank {
   readonly tuned: Partial<AlsOptions>
 }
 
-// Found by hand on this split. A smaller start ranks a little better and ends at a slightly higher loss.
-const tuned = { frequencyExponent: 0, unobservedWeight: 1, startDeviation: 0.02 } as const
+// Found by hand on this split. A smaller initial deviation ranks a little better and ends at a slightly higher loss.
+const tuned = { frequencyExponent: 0, unobservedWeight: 1, initialDeviation: 0.02 } as const
 
-const RANKS: readonly Rank[] = [
+const sizes: readonly Size[] = [
   { factors: 64, faster: 3, tuned: { ...tuned, alpha: 15, regularization: 60 } },
   { factors: 128, faster: 2.5, tuned: { ...tuned, alpha: 25, regularization: 100 } },
 ]
@@ -57,7 +61,8 @@ interface Run {
   readonly python: string
   readonly train: Dataset
   readonly held: HeldOut
-  readonly say: (line: Readonly<Record<string, unknown>>) => void
+  readonly print: (line: object) => void
+  /** GFLOP/s of a matrix product on this machine. */
   readonly gemm: number
 }
 
@@ -66,21 +71,21 @@ export async function run({ json, data, rest }: BenchOptions): Promise<Bar[]> {
   const python = peersPython({ implicit: 'implicit==0.7.3', rusket: 'rusket==0.1.101', scipy: 'scipy', numpy: 'numpy' })
   const { train, test } = await brunchSplit(data)
   const [{ gflops: gemm }] = (await runPeer<{ gflops: number }>(python, 'als.py', ['gemm'])) as [{ gflops: number }]
-  const say = (line: object) => console.log(json ? JSON.stringify(line) : sentence(line))
+  const print = printer(json)
   const { users, items, pairs } = train.manifest
-  say({ users, items, pairs, gemmGflops: Math.round(gemm) })
+  print({ users, items, pairs, gemmGflops: Math.round(gemm) })
   const bars: Bar[] = []
   const held = heldOut(test, train)
-  for (const rank of RANKS) {
-    if (values.factors && Number(values.factors) !== rank.factors) continue
-    bars.push(...(await compare(rank, { python, train, held, say, gemm })))
+  for (const size of sizes) {
+    if (values.factors && Number(values.factors) !== size.factors) continue
+    bars.push(...(await compare(size, { python, train, held, print, gemm })))
   }
   return bars
 }
 
-async function compare({ factors, faster, tuned }: Rank, bench: Run): Promise<Bar[]> {
-  const { python, train, say, gemm } = bench
-  const [regularization, alpha] = COMPARED
+async function compare({ factors, faster, tuned }: Size, bench: Run): Promise<Bar[]> {
+  const { python, train, print, gemm } = bench
+  const [regularization, alpha] = compared
   const asImplicit = {
     regularization,
     alpha,
@@ -92,30 +97,26 @@ async function compare({ factors, faster, tuned }: Rank, bench: Run): Promise<Ba
   // Ours before and after the peers, so that a machine that drifts favours nobody.
   const before = await ours(train, 2, { ...asImplicit, factors })
   const peer = await implicit(factors, bench)
-  const [rusket] = await runPeer<Epoch>(python, 'als.py', [
-    'rusket',
-    train.directory,
-    ...[factors, 4, 1, 10].map(String),
-  ])
-  say({ peer: 'rusket', factors, secondsPerEpoch: rusket!.seconds })
+  const rusketArgs = ['rusket', train.directory, ...[factors, 4, 1, 10].map(String)]
+  const [rusket] = await runPeer<Epoch>(python, 'als.py', rusketArgs)
+  print({ peer: 'rusket', factors, secondsPerEpoch: rusket!.seconds })
   const after = await ours(train, 2, { ...asImplicit, factors })
   const alone = await ours(train, 1, { ...asImplicit, factors })
   const seconds = median([...before.seconds, ...after.seconds])
   const flops = epochFlops(train, factors, alsOptions.parse({}).steps)
   const rate = { gflops: Math.round(flops / seconds / 1e9), shareOfGemm: flops / seconds / 1e9 / gemm }
-  say({ ours: 'als', factors, workers: 2, secondsPerEpoch: seconds, ...rate, loss: after.loss })
-  say({ ours: 'als', factors, workers: 1, secondsPerEpoch: median(alone.seconds) })
+  print({ ours: 'als', factors, workers: 2, secondsPerEpoch: seconds, ...rate, loss: after.loss })
+  print({ ours: 'als', factors, workers: 1, secondsPerEpoch: median(alone.seconds) })
 
   const file = join(benchCache, `ours-${factors}.safetensors`)
-  await saveFactors(file, after.factors)
-  const [check] = await runPeer<{ loss: number }>(python, 'als.py', [
-    ...['loss', train.directory, ...[factors, 0, regularization, alpha].map(String), file],
-  ])
+  await saveFactors(file, after.tensors)
+  const lossArgs = ['loss', train.directory, ...[factors, 0, regularization, alpha].map(String), file]
+  const [check] = await runPeer<{ loss: number }>(python, 'als.py', lossArgs)
   rmSync(file)
-  const best = await quality(await ours(train, 2, { ...tuned, factors }), bench)
-  say({ ours: 'als', factors, ...tuned, epochs: EPOCHS, ...best })
+  const best = await quality((await ours(train, 2, { ...tuned, factors })).tensors, bench)
+  print({ ours: 'als', factors, ...tuned, epochs, ...best })
   const memory = await peakMemory(train, factors)
-  say({ ours: 'als', factors, peakMiB: memory.peak / 2 ** 20, csrAndFactorsMiB: memory.needed / 2 ** 20 })
+  print({ ours: 'als', factors, peakMiB: memory.peak / 2 ** 20, csrAndFactorsMiB: memory.needed / 2 ** 20 })
 
   const name = (what: string) => `als k = ${factors}: ${what}`
   const worst = Math.max(...peer.loss.map((loss, epoch) => after.loss[epoch]! / loss))
@@ -137,62 +138,61 @@ async function compare({ factors, faster, tuned }: Rank, bench: Run): Promise<Ba
 async function ours(train: Dataset, threads: number, given: Partial<AlsOptions>) {
   const pool = new Pool({ threads })
   const seconds: number[] = []
-  const options = alsOptions.parse({ ...given, epochs: EPOCHS, seed: 7 })
   let begun: number | undefined
-  const factors = await trainAls(train, options, {
-    pool,
-    onEpoch: () => {
-      const now = performance.now()
-      // The first epoch also draws the dataset into memory: it is not timed.
-      if (begun !== undefined) seconds.push((now - begun) / 1000)
-      begun = now
-    },
-  })
+  const endEpoch = () => {
+    const now = performance.now()
+    // The first epoch also draws the dataset into memory: it is not timed.
+    if (begun !== undefined) seconds.push((now - begun) / 1000)
+    begun = now
+  }
+  const options = alsOptions.parse({ ...given, epochs, seed: 7 })
+  const { tensors, loss } = await trainAls(train, options, { pool, onCheckpoint: endEpoch })
+  // There is no checkpoint after the last epoch.
+  endEpoch()
   await pool.close()
-  return { factors, seconds, loss: factors.loss }
+  return { tensors, loss, seconds }
 }
 
 /** Each of its settings: the fastest, the best of either measure, and the loss of the compared one. */
 async function implicit(factors: number, bench: Run) {
   const best = { seconds: Number.POSITIVE_INFINITY, recall: 0, ndcg: 0, loss: [] as number[] }
-  for (const setting of SETTINGS) {
+  for (const setting of settings) {
     const [regularization, alpha] = setting
     const out = join(benchCache, `implicit-${factors}.safetensors`)
-    const args = ['implicit', bench.train.directory, ...[factors, EPOCHS, regularization, alpha].map(String), out]
-    const epochs = await runPeer<Epoch>(bench.python, 'als.py', setting === COMPARED ? [...args, '--loss'] : args)
-    const seconds = median(epochs.map(epoch => epoch.seconds))
-    const { tensors } = openSafetensors(out)
-    const rows = (name: string): Rows => {
-      const data = tensorOf(openSafetensors(out), name, Float32Array)
-      return { data, stride: tensors[name]!.shape[1]!, rank: factors }
-    }
-    const found = await rankedBy({ users: rows('users'), items: rows('items') }, bench)
+    const args = ['implicit', bench.train.directory, ...[factors, epochs, regularization, alpha].map(String), out]
+    const lines = await runPeer<Epoch>(bench.python, 'als.py', setting === compared ? [...args, '--loss'] : args)
+    const seconds = median(lines.map(epoch => epoch.seconds))
+    const found = await quality(openSafetensors(out).tensors, bench)
     rmSync(out)
-    bench.say({ peer: 'implicit', factors, regularization, alpha, epochs: EPOCHS, secondsPerEpoch: seconds, ...found })
+    bench.print({ peer: 'implicit', factors, regularization, alpha, epochs, secondsPerEpoch: seconds, ...found })
     best.seconds = Math.min(best.seconds, seconds)
     best.recall = Math.max(best.recall, found['recall@20']!)
     best.ndcg = Math.max(best.ndcg, found['ndcg@20']!)
-    if (setting === COMPARED) best.loss = epochs.map(epoch => epoch.loss!)
+    if (setting === compared) best.loss = lines.map(epoch => epoch.loss!)
   }
   return best
 }
 
-function quality({ factors: { users, items } }: { factors: AlsFactors }, bench: Run) {
-  return rankedBy({ users, items }, bench)
-}
-
-async function rankedBy(factors: { readonly users: Rows; readonly items: Rows }, { train, held }: Run) {
+/** Of the lists that trained factors give, whoever trained them. */
+async function quality(tensors: Trained['tensors'], { train, held }: Run) {
   const pool = new Pool({ threads: 2 })
-  const ranker = factorRanker(pool, { ...factors, history: train.byUser })
+  const ranker = factorRanker(pool, { ...factorsIn(tensors), history: train.byUser })
   const { metrics } = await evaluate(ranker, held, parseMetrics('recall@20,ndcg@20'))
   await pool.close()
   return metrics
 }
 
-async function saveFactors(file: string, { users, items }: AlsFactors): Promise<void> {
+/** With their padding, which is zero and changes no score. */
+async function saveFactors(file: string, tensors: Trained['tensors']): Promise<void> {
   rmSync(file, { force: true })
-  const tensor = ({ data, rows, stride }: AlsFactors['users']) => ({ data, shape: [rows, stride] })
-  await writeSafetensors(file, { users: tensor(users), items: tensor(items) })
+  const { users, items } = factorsIn(tensors)
+  const whole = ({ data, shape, stride = shape[1]! }: TrainedTensor) => ({ data, shape: [shape[0]!, stride] })
+  await writeSafetensors(file, { users: whole(users), items: whole(items) })
+}
+
+function factorsIn({ users, items }: Trained['tensors']): Pick<FactorModel, 'users' | 'items'> {
+  if (!users || !items) throw new Error('the factors of users or items are missing')
+  return { users, items }
 }
 
 /** Highest resident memory of `aurochs train` as a process, and what it cannot do without, in bytes. */
@@ -220,30 +220,16 @@ async function peakMemory(train: Dataset, factors: number) {
   return { peak, needed: bytes(train.byUser) + bytes(train.byItem) + 4 * rows * factors }
 }
 
-/** Floating-point operations of an epoch as our kernels do them: both Gramians, the turns, and each row's solver. */
+/** Floating-point operations of an epoch as our kernels do them: both Gramians, the rotations, and each row's solver. */
 function epochFlops({ byUser, byItem }: Dataset, k: number, steps: number): number {
-  const DUAL = 6 // entries up to which a row is solved by its dual (crates/kernels/src/als/row.rs)
+  const dual = 6 // entries up to which a row is solved by its dual (crates/kernels/src/als/row.rs)
   const rows = byUser.rows + byItem.rows
   let flops = rows * k * k + 2 * rows * 2 * k * k
   for (const { indptr } of [byUser, byItem]) {
     for (let row = 0; row + 1 < indptr.length; row++) {
       const n = Number(indptr[row + 1]! - indptr[row]!)
-      flops += n <= DUAL ? n * n * k + n ** 3 / 3 + 2 * n * k : (4 * (steps + 1) + 3) * n * k
+      flops += n <= dual ? n * n * k + n ** 3 / 3 + 2 * n * k : (4 * (steps + 1) + 3) * n * k
     }
   }
   return flops
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.floor(sorted.length / 2)]!
-}
-
-function sentence(line: object): string {
-  return Object.entries(line)
-    .map(
-      ([name, value]) =>
-        `${name} ${typeof value === 'number' && !Number.isInteger(value) ? value.toPrecision(5) : JSON.stringify(value)}`,
-    )
-    .join(', ')
 }

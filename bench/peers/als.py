@@ -58,7 +58,7 @@ def loss_of(pairs, alpha, regularization, users, items):
     return float(loss)
 
 
-def say(**line):
+def print_line(**line):
     print(json.dumps(line), flush=True)
 
 
@@ -66,7 +66,7 @@ def gemm():
     a, b = (np.random.default_rng(seed).random((4096, 4096), np.float32) for seed in (1, 2))
     a @ b
     best = min(timed(lambda: a @ b) for _ in range(3))
-    say(gflops=2 * 4096**3 / best / 1e9)
+    print_line(gflops=2 * 4096**3 / best / 1e9)
 
 
 def timed(work):
@@ -87,7 +87,7 @@ def main():
     pairs = sparse.csr_matrix(parts, shape)
     if peer == "loss":
         found = read_tensors(sys.argv[7])
-        say(loss=loss_of(pairs, alpha, regularization, found["users"], found["items"]))
+        print_line(loss=loss_of(pairs, alpha, regularization, found["users"], found["items"]))
     elif peer == "implicit":
         from implicit.als import AlternatingLeastSquares
 
@@ -97,7 +97,7 @@ def main():
 
         def after(epoch, elapsed, *_):
             loss = "--loss" in sys.argv and loss_of(pairs, alpha, regularization, model.user_factors, model.item_factors)
-            say(epoch=epoch + 1, seconds=elapsed, **({"loss": loss} if loss else {}))
+            print_line(epoch=epoch + 1, seconds=elapsed, **({"loss": loss} if loss else {}))
 
         model.fit(pairs, show_progress=False, callback=after)
         if len(sys.argv) > 7 and not sys.argv[7].startswith("--"):
@@ -110,7 +110,7 @@ def main():
         for iterations in (few, many):
             model = ALS(factors=factors, regularization=regularization, alpha=alpha, iterations=iterations, seed=7)
             times[iterations] = timed(lambda: model.fit(pairs))
-        say(epoch=many, seconds=(times[many] - times[few]) / (many - few))
+        print_line(epoch=many, seconds=(times[many] - times[few]) / (many - few))
 
 
 gemm() if sys.argv[1] == "gemm" else main()

@@ -3,7 +3,7 @@
 
     flat.py FACTORS BATCH ONES
 
-FACTORS is the factors.safetensors of a model. Queries are BATCH users spread evenly over all of them in one call, then ONES
+FACTORS is the tensors.safetensors of an ALS model. Queries are BATCH users spread evenly over all of them in one call, then ONES
 of them in a call each. Prints {"batch": queries a second, "one": queries a second, "items": the lists of the latter}.
 """
 import json

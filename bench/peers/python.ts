@@ -23,9 +23,9 @@ export function peersPython(packages: Readonly<Record<string, string>>): string 
 /** Runs a program of this folder and gives the JSON objects that it prints, one a line. */
 export async function runPeer<Line>(python: string, program: string, args: readonly string[]): Promise<Line[]> {
   const child = spawn(python, [join(import.meta.dirname, program), ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
-  let complaint = ''
+  let errors = ''
   child.stderr.on('data', chunk => {
-    complaint = (complaint + chunk).slice(-2000)
+    errors = (errors + chunk).slice(-2000)
   })
   const ended = new Promise<number | null>((resolve, reject) => child.on('close', resolve).on('error', reject))
   const lines: Line[] = []
@@ -33,6 +33,6 @@ export async function runPeer<Line>(python: string, program: string, args: reado
     if (line.startsWith('{')) lines.push(JSON.parse(line))
   }
   const status = await ended
-  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${complaint}`)
+  if (status !== 0) throw new Error(`${program} ${args.join(' ')} ended with ${status}: ${errors}`)
   return lines
 }
