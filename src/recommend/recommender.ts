@@ -5,10 +5,11 @@ import { Pool } from '../parallel/pool.ts'
 import type { Id } from '../storage/ids.ts'
 import { RecommendError } from './errors.ts'
 import { Generation } from './generation.ts'
+import { type ListFilters, ResolvedFilters } from './list-filters.ts'
 import { MicroBatches } from './micro-batches.ts'
 import { UserCache } from './user-cache.ts'
 import type { UserState } from './user-state.ts'
-import { type ListFilters, type Priority, type UserRanking, UserSubscription } from './user-subscription.ts'
+import { type Priority, type UserRanking, UserSubscription } from './user-subscription.ts'
 
 export interface RecommenderOptions extends JournalOptions {
   /** Directory of the model. */
@@ -156,19 +157,8 @@ export class Recommender {
   }
 
   /** Calls `onList` with the list for a user, now and whenever it may have changed, until the subscription is closed. */
-  subscribe(query: UserQuery, onList: (list: UserList) => void, onError: (error: Error) => void): UserSubscription {
-    const subscription = new UserSubscription(this.#users.get(query.user), query, {
-      enqueue: (pending, priority) => {
-        if (priority === 'normal') this.#batches.push(pending)
-        else this.#batches.pushInBackground(pending)
-      },
-      onRanking: (_, ranking) => this.#deliver(subscription, ranking, onList),
-      onError,
-    })
-    // Only this one: what the user's other subscriptions show has not changed.
-    if (subscription.state.isLoaded) subscription.refresh()
-    else void this.#load(subscription.state)
-    return subscription
+  subscribe(query: UserQuery, onList: (list: UserList) => void, onError: (error: Error) => void): { close(): void } {
+    return this.#subscribe(query.user, new ResolvedFilters(query), onList, onError)
   }
 
   /** Calls `onList` with the items most similar to one, now and whenever another model is served. */
@@ -201,24 +191,13 @@ export class Recommender {
    * @throws the signal's reason when it is aborted before; the query is then not ranked any more.
    */
   recommend(query: UserQuery, signal?: AbortSignal): Promise<UserList> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted()
-      const end = <Value>(settle: (value: Value) => void) => {
-        return (value: Value) => {
-          subscription.close()
-          signal?.removeEventListener('abort', onAbort)
-          settle(value)
-        }
-      }
-      const onAbort = () => end(reject)(signal?.reason)
-      const subscription = this.subscribe(query, end(resolve), end(reject))
-      signal?.addEventListener('abort', onAbort)
-    })
+    return this.#recommend(query.user, new ResolvedFilters(query), signal)
   }
 
   /** The list for each of `users`, once; they are ranked together. */
   recommendBatch(users: readonly string[], filters: ListFilters, signal?: AbortSignal): Promise<UserList[]> {
-    return Promise.all(users.map(user => this.recommend({ ...filters, user }, signal)))
+    const resolved = new ResolvedFilters(filters)
+    return Promise.all(users.map(user => this.#recommend(user, resolved, signal)))
   }
 
   /**
@@ -292,6 +271,42 @@ export class Recommender {
     await this.#journal?.close()
     await this.#generation.retire()
     await this.#pool.close()
+  }
+
+  #subscribe(
+    user: string,
+    filters: ResolvedFilters,
+    onList: (list: UserList) => void,
+    onError: (error: Error) => void,
+  ): UserSubscription {
+    const subscription = new UserSubscription(this.#users.get(user), filters, {
+      enqueue: (pending, priority) => {
+        if (priority === 'normal') this.#batches.push(pending)
+        else this.#batches.pushInBackground(pending)
+      },
+      onRanking: (_, ranking) => this.#deliver(subscription, ranking, onList),
+      onError,
+    })
+    // Only this one: what the user's other subscriptions show has not changed.
+    if (subscription.state.isLoaded) subscription.refresh()
+    else void this.#load(subscription.state)
+    return subscription
+  }
+
+  #recommend(user: string, filters: ResolvedFilters, signal?: AbortSignal): Promise<UserList> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted()
+      const end = <Value>(settle: (value: Value) => void) => {
+        return (value: Value) => {
+          subscription.close()
+          signal?.removeEventListener('abort', onAbort)
+          settle(value)
+        }
+      }
+      const onAbort = () => end(reject)(signal?.reason)
+      const subscription = this.#subscribe(user, filters, end(resolve), end(reject))
+      signal?.addEventListener('abort', onAbort)
+    })
   }
 
   /** Reads what the journal knows of a user, and has the lists made. */

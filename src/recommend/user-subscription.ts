@@ -1,19 +1,9 @@
 import type { Sequence } from '../events/journal.ts'
 import type { Ranking, RankRequest } from '../models/algorithm.ts'
 import type { Generation } from './generation.ts'
+import type { ResolvedFilters } from './list-filters.ts'
 import type { PendingQuery } from './micro-batches.ts'
 import type { UserState } from './user-state.ts'
-
-/** What a list for a user may hold, by id. Ids that the model does not know filter nothing. */
-export interface ListFilters {
-  readonly limit: number
-  /** Whether items that the user already has may come again. */
-  readonly seen: 'allow' | 'exclude'
-  /** Never these. */
-  readonly exclude: readonly string[]
-  /** None but these. */
-  readonly only?: readonly string[] | undefined
-}
 
 /** A ranking, and what it rests on. */
 export interface UserRanking {
@@ -41,19 +31,15 @@ export interface SubscriptionHandlers {
 /** A subscription to the list of one user: it is made anew whenever it may have changed. */
 export class UserSubscription implements PendingQuery {
   readonly state: UserState
-  readonly #filters: ListFilters
+  readonly #filters: ResolvedFilters
   readonly #handlers: SubscriptionHandlers
   /** Nothing to do; in one of the queues; or in a batch, and whether something changed since that was formed. */
   #phase: 'idle' | 'background' | 'queued' | 'running' | 'stale' = 'idle'
   #changedAt = 0
   #ranked: Omit<UserRanking, 'ranking' | 'generation'> = { version: 0, sequence: 0, after: undefined, changedAt: 0 }
   #isClosed = false
-  /** The filters in rows of a generation. */
-  #rows:
-    | { readonly generation: Generation; readonly exclude: Uint32Array; readonly only: Uint32Array | undefined }
-    | undefined
 
-  constructor(state: UserState, filters: ListFilters, handlers: SubscriptionHandlers) {
+  constructor(state: UserState, filters: ResolvedFilters, handlers: SubscriptionHandlers) {
     this.state = state
     this.#filters = filters
     this.#handlers = handlers
@@ -88,14 +74,15 @@ export class UserSubscription implements PendingQuery {
     this.#phase = 'running'
     const { user, version, sequence, newest } = this.state
     this.#ranked = { version, sequence, after: newest, changedAt: this.#changedAt }
-    if (this.#rows?.generation !== generation) this.#rows = { generation, ...rowsOf(this.#filters, generation) }
+    const { seen, limit } = this.#filters.filters
+    const { exclude, only } = this.#filters.rowsIn(generation)
     return {
       user: generation.artifact.users.indexOf(user),
       recent: this.state.recent(generation),
-      seen: this.#filters.seen,
-      limit: this.#filters.limit,
-      exclude: this.#rows.exclude,
-      only: this.#rows.only,
+      seen,
+      limit,
+      exclude,
+      only,
     }
   }
 
@@ -121,10 +108,4 @@ export class UserSubscription implements PendingQuery {
     this.#phase = 'idle'
     if (isStale) this.refresh()
   }
-}
-
-function rowsOf({ exclude, only }: ListFilters, { artifact }: Generation) {
-  const rows = (ids: readonly string[]): Uint32Array =>
-    Uint32Array.from(new Set(ids.map(id => artifact.items.indexOf(id)).filter(row => row >= 0))).sort()
-  return { exclude: rows(exclude), only: only && rows(only) }
 }

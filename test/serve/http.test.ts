@@ -260,6 +260,12 @@ test('bad requests get a code and its status, and the server lives on', async ()
   expect(await get('/healthz')).toMatchObject({ status: 200, body: { status: 'alive' } })
 })
 
+test('a body beyond all limits ends its own connection and no other', async () => {
+  const body = ' '.repeat(4 * limits.frameBytes)
+  await expect(fetch(`${server.url}/v1/record`, { method: 'POST', body })).rejects.toThrow('fetch failed')
+  expect((await get('/healthz')).status).toBe(200)
+})
+
 test('unknown parameters are ignored', async () => {
   const { status, body } = await get('/v1/recommend/7?limit=2&limt=9&utm_source=mail')
   expect([status, items(body)]).toEqual([200, expectedList(model, 7, [], 2)])

@@ -1,7 +1,6 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js'
 import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
 import { decodeJson } from '../../protocol/json.ts'
-import { limits } from '../../protocol/limits.ts'
 import { type MethodName, methods } from '../../protocol/methods.ts'
 import type { Service } from '../service.ts'
 import type { Origins } from './origins.ts'
@@ -64,7 +63,7 @@ function routes(): Route[] {
     }: { reads: boolean; params: (typeof methods)[MethodName]['params']; subject?: string } = methods[name]
     const fromQuery = queryReader(params)
     const get: ReadParams = request => fromQuery(request.getQuery())
-    const post: ReadParams = (_, reply) => reply.body(limits.messageBytes).then(decodeJson)
+    const post: ReadParams = (_, reply) => reply.body().then(decodeJson)
     list.push({ path: `/v1/${name}`, name, read: reads ? { get, post } : { post } })
     if (subject === undefined) continue
     const fromPath: ReadParams = request => ({

@@ -1,6 +1,7 @@
 import type { HttpResponse } from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
 import { errorCodes, ServiceError, wireError } from '../../protocol/errors.ts'
+import { limits } from '../../protocol/limits.ts'
 
 /** Answers an HTTP request at once: only within its handler. */
 export function refuse(response: HttpResponse, error: unknown): void {
@@ -58,20 +59,24 @@ export class Reply {
   }
 
   /**
-   * The request's body.
+   * The request's body. One of more than `limits.frameBytes` closes the connection instead.
    *
-   * @throws {ServiceError} `too_large` when it has more than `limit` bytes.
+   * @throws {ServiceError} `too_large` when it has more than `limits.messageBytes`.
    */
-  body(limit: number): Promise<Uint8Array> {
+  body(): Promise<Uint8Array> {
+    const { messageBytes, frameBytes } = limits
     return new Promise((resolve, reject) => {
       const chunks: Buffer[] = []
       let length = 0
       this.#response.onData((chunk, isLast) => {
+        if (this.#isOver) return
         length += chunk.byteLength
         // The chunk's memory is gone when this returns: it is copied.
-        if (length <= limit) chunks.push(Buffer.from(chunk.slice(0)))
-        if (!isLast) return
-        if (length > limit) reject(new ServiceError('too_large', `expected at most ${limit} bytes in a body`))
+        if (length <= messageBytes) chunks.push(Buffer.from(chunk.slice(0)))
+        if (length > frameBytes) this.#response.close()
+        if (!isLast && length <= frameBytes) return
+        if (length > messageBytes)
+          reject(new ServiceError('too_large', `expected at most ${messageBytes} bytes in a body`))
         else resolve(Buffer.concat(chunks))
       })
     })
