@@ -1,5 +1,5 @@
 import type { UserEvent } from '../events/event.ts'
-import { Journal, type JournalOptions, type Outcome } from '../events/journal.ts'
+import { Journal, type JournalOptions, type Outcome, type Sequence } from '../events/journal.ts'
 import type { ItemList } from '../models/algorithm.ts'
 import { Pool } from '../parallel/pool.ts'
 import type { Id } from '../storage/ids.ts'
@@ -67,8 +67,7 @@ export class Recommender {
   readonly #similar = new Set<SimilarSubscription>()
   readonly #batches: MicroBatches
   readonly #onGeneration = new Set<(generation: Generation) => void>()
-  /** Rankings whose events are not on disk yet; the newest of each subscription. */
-  readonly #held = new Map<UserSubscription, () => void>()
+  readonly #held = new Map<UserSubscription, HeldRankings>()
   readonly #listPrefix = Math.random().toString(36).slice(2, 8)
   #lists = 0
   #generation: Generation
@@ -98,9 +97,7 @@ export class Recommender {
     this.#generation = generation
     this.#journal = journal
     this.#batches = new MicroBatches(() => this.#generation, { onBatch: options.onBatch })
-    journal?.onSettled(() => {
-      for (const release of [...this.#held.values()]) release()
-    })
+    journal?.onSettled(() => this.#release())
   }
 
   /** What is served now. */
@@ -323,23 +320,36 @@ export class Recommender {
     refresh(state)
   }
 
+  /** Gives out the list, unless another follows; if its events are not on disk yet, later. */
   #deliver(subscription: UserSubscription, answer: UserRanking, onList: (list: UserList) => void): void {
     const { ranking, generation, version, sequence, after, changedAt } = answer
-    const release = () => {
-      // A list that rests on an event that does not count, or on a model that is not served any more: another follows.
-      const isOutdated = version !== subscription.state.version || generation !== this.#generation
-      if (!isOutdated && sequence > (this.#journal?.settled ?? 0)) {
-        this.#held.set(subscription, release)
-        return
-      }
-      this.#held.delete(subscription)
-      if (isOutdated || subscription.isClosed) return
-      this.#options.onList?.(performance.now() - changedAt)
-      const { items, ...names } = this.#listOf(ranking, generation)
-      const { basis } = ranking
-      onList(after === undefined ? { ...names, basis, items } : { ...names, basis, after, items })
+    // A list that rests on an event that does not count, or on a model that is not served any more: another follows.
+    const isOutdated = version !== subscription.state.version || generation !== this.#generation
+    if (isOutdated || subscription.isClosed) return
+    if (!this.#isSettled(sequence)) {
+      const held = this.#held.get(subscription)
+      if (held) held.newest = answer
+      else this.#held.set(subscription, { oldest: answer, newest: undefined, onList })
+      return
     }
-    release()
+    this.#options.onList?.(performance.now() - changedAt)
+    const { items, ...names } = this.#listOf(ranking, generation)
+    const { basis } = ranking
+    onList(after === undefined ? { ...names, basis, items } : { ...names, basis, after, items })
+  }
+
+  /** Delivers what is held, as far as its events are on disk. */
+  #release(): void {
+    for (const [subscription, { oldest, newest, onList }] of [...this.#held]) {
+      if (!this.#isSettled(oldest.sequence)) continue
+      this.#held.delete(subscription)
+      if (!newest || !this.#isSettled(newest.sequence)) this.#deliver(subscription, oldest, onList)
+      if (newest) this.#deliver(subscription, newest, onList)
+    }
+  }
+
+  #isSettled(sequence: Sequence): boolean {
+    return sequence <= (this.#journal?.settled ?? 0)
   }
 
   #listOf({ items, scores }: ItemList, { name, artifact }: Generation): RecommendedList {
@@ -349,6 +359,16 @@ export class Recommender {
       items: Array.from(items, (row, at) => ({ item: plainId(artifact.items.at(row)), score: scores[at]! })),
     }
   }
+}
+
+/**
+ * Rankings of a subscription whose events are not on disk yet. The oldest is not replaced by newer ones: under a steady
+ * flow of events no list would ever leave.
+ */
+interface HeldRankings {
+  readonly oldest: UserRanking
+  newest: UserRanking | undefined
+  readonly onList: (list: UserList) => void
 }
 
 interface SimilarSubscription {

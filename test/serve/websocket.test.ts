@@ -3,6 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as wait } from 'node:timers/promises'
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import pino from 'pino'
@@ -476,6 +478,27 @@ test('an event sent on one socket changes the lists on every other', async () =>
   await Promise.all([sender.close(), reader.close()])
 })
 
+test('a list leaves once its events are on disk, however many newer ones still wait for it', async () => {
+  const peer = await Peer.greeted(server.url)
+  await peer.ask(subscribe(1, fresh('steady')))
+  await peer.next('list')
+  // While this lock is held nothing can be committed, and no list may leave.
+  const holder = new DatabaseSync(join(directory, 'state', 'events.db'))
+  holder.exec('BEGIN IMMEDIATE')
+  for (let i = 0; i < 20; i++) {
+    peer.send({ type: 'event', id: `${i}`, item: `i${i}` })
+    await wait(10)
+  }
+  expect(peer.waiting).toEqual([])
+  holder.exec('ROLLBACK')
+  holder.close()
+  const first = await peer.next('list')
+  expect(Number(first.after)).toBeLessThan(19)
+  let last = first
+  while (last.after !== '19') last = await peer.next('list')
+  await peer.close()
+})
+
 test('neither another subscription nor a call makes a list come again', async () => {
   const user = fresh('quiet')
   const peer = await Peer.greeted(server.url)
@@ -624,7 +647,7 @@ test('a reader who does not read gets every ack, and of the lists only the newes
   const before = await skippedLists()
   while ((await skippedLists()) - before < 100) {
     for (let i = 0; i < 20; i++) send({ type: 'event', id: `${events}`, item: `i${events++ % 20}` })
-    await new Promise(resolve => setTimeout(resolve, 2))
+    await wait(2)
   }
   const acks: string[] = []
   const newest = new Map<number, { after?: string; sequence: number }>()
@@ -664,8 +687,7 @@ test('a reader who leaves megabytes unread is cut off, and what it sent is kept'
   socket.on('error', () => {})
   const id = (i: number) => `${i}-${'x'.repeat(200)}`
   for (let i = 0; !socket.destroyed; i++) {
-    if (!send({ type: 'event', id: id(i), user: 'unread', item: 'i1' }))
-      await new Promise(resolve => setTimeout(resolve, 1))
+    if (!send({ type: 'event', id: id(i), user: 'unread', item: 'i1' })) await wait(1)
   }
   const peer = await Peer.greeted(server.url)
   peer.send({ type: 'event', id: id(0), user: 'unread', item: 'i1' })
