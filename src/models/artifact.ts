@@ -80,7 +80,10 @@ const manifestSchema = z.looseObject({
 })
 
 export interface OpenArtifact {
-  /** Reads all files and compares their checksums with the manifest's. Default: true; about 0.1 s for 250 MB in the page cache. */
+  /**
+   * Reads all files, compares their checksums with the manifest's, and checks that the pairs are a matrix. Default: true;
+   * about 0.1 s for 250 MB in the page cache.
+   */
   readonly verify?: boolean
   /** {@link Artifact.checksum} that it must have: a worker opens the very generation that its pool serves. */
   readonly checksum?: string
@@ -116,19 +119,19 @@ export class Artifact {
           throw new Error(`${directory} must hold the model ${checksum}, but holds ${found}: it was replaced`)
         }
         if (verify) verifyDirectory(directory, manifest)
-        return new Artifact(directory, manifest as ArtifactManifest, found)
+        return new Artifact(directory, manifest as ArtifactManifest, found, verify)
       },
       artifact => artifact.close(),
     )
   }
 
-  private constructor(directory: string, manifest: ArtifactManifest, checksum: string) {
+  private constructor(directory: string, manifest: ArtifactManifest, checksum: string, verify: boolean) {
     const { users, items, pairs } = manifest.dataset
     this.directory = directory
     this.manifest = manifest
     this.checksum = checksum
     const path = (name: keyof typeof artifactFiles) => join(directory, artifactFiles[name])
-    const history = openCsr(path('history'), items).csr
+    const history = openCsr(path('history'), items, verify).csr
     this.#expect(artifactFiles.history, 'rows and pairs', [users, pairs], [history.rows, history.indices.length])
     const events = manifest.dataset.events === undefined ? undefined : openSequences(path('events'), items)
     if (events) {
@@ -276,6 +279,12 @@ async function appendTensor(writer: SafetensorsWriter, name: string, { data, sha
   if (stride === undefined || stride === columns) return writer.append(name, data)
   if (!(data instanceof Float32Array)) throw new TypeError(`tensor ${name}: only float32 may be padded`)
   const rows = shape[0] ?? 0
+  const least = rows === 0 ? 0 : (rows - 1) * stride + columns
+  if (data.length < least) {
+    throw new RangeError(
+      `tensor ${name} of ${shape.join(' × ')} with stride ${stride} needs ${least} values, got ${data.length}`,
+    )
+  }
   const most = Math.max(1, Math.floor(2 ** 18 / columns))
   const piece = new Float32Array(most * columns)
   for (let first = 0; first < rows; first += most) {

@@ -1,14 +1,19 @@
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { foldIn } from '../../src/models/als/fold-in.ts'
+import type { Trained, TrainProgress } from '../../src/models/algorithm.ts'
+import { als } from '../../src/models/als/index.ts'
 import { type AlsOptions, alsObjective, alsOptions } from '../../src/models/als/options.ts'
-import { type AlsFactors, trainAls } from '../../src/models/als/train.ts'
+import { trainAls } from '../../src/models/als/train.ts'
+import { Artifact } from '../../src/models/artifact.ts'
+import { rowOf } from '../../src/models/history.ts'
+import { OpenModel } from '../../src/models/open-model.ts'
 import { native } from '../../src/native.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
-import { unpadded } from '../../src/storage/factors.ts'
-import { checkerboard, datasetOf } from './interactions.ts'
+import { checkerboard, datasetOf, randomInteractions } from './interactions.ts'
 import { naiveAls, naiveHalfStep, naiveLoss } from './naive-als.ts'
+import { requestOf } from './requests.ts'
+import { trained } from './trained.ts'
 
 let pool: Pool
 beforeAll(() => {
@@ -16,28 +21,56 @@ beforeAll(() => {
 })
 afterAll(() => pool.close())
 
-const train = (dataset: Dataset, given: Partial<AlsOptions>, more: Partial<Parameters<typeof trainAls>[2]> = {}) =>
-  trainAls(dataset, alsOptions.parse(given), { pool, ...more })
+/** Unpadded factors of both sides, and what else a training gives. */
+interface Factors {
+  readonly users: Float32Array
+  readonly items: Float32Array
+  readonly rank: number
+  readonly spectrum: Float64Array
+  readonly loss: readonly number[]
+}
+
+async function train(
+  dataset: Dataset,
+  given: Partial<AlsOptions>,
+  more: Partial<Parameters<typeof trainAls>[2]> = {},
+): Promise<Factors> {
+  return factorsOf(await trainAls(dataset, alsOptions.parse(given), { pool, ...more }))
+}
+
+function factorsOf({ tensors, loss }: Trained): Factors {
+  const unpadded = (name: string) => {
+    const { data, shape, stride } = tensors[name]!
+    const [rows, rank] = shape as [number, number]
+    return Float32Array.from({ length: rows * rank }, (_, at) =>
+      Number(data[Math.floor(at / rank) * (stride ?? rank) + (at % rank)]),
+    )
+  }
+  return {
+    users: unpadded('users'),
+    items: unpadded('items'),
+    rank: tensors.users!.shape[1]!,
+    spectrum: tensors.spectrum!.data as Float64Array,
+    loss,
+  }
+}
 
 /** Inner product of a user's and an item's factors. */
-function score({ users, items }: AlsFactors, user: number, item: number): number {
-  const at = (side: typeof users, row: number, f: number) => side.data[row * side.stride + f]
+function score({ users, items, rank }: Factors, user: number, item: number): number {
   let sum = 0
-  for (let f = 0; f < users.rank; f++) sum += at(users, user, f) * at(items, item, f)
+  for (let f = 0; f < rank; f++) sum += users[user * rank + f]! * items[item * rank + f]!
   return sum
 }
 
-test('ranks the withheld checkerboard item first', async () => {
-  // Users like the items of their own parity; each misses one of them, and that is what fits best.
+test('the factors of each variant score the withheld checkerboard item highest', async () => {
+  // Users have the items of their own parity; each misses one of them, and that is what fits best.
   const size = 50
   const dataset = await datasetOf(checkerboard(size))
   for (const confidence of ['ials', 'implicit', 'hu'] as const) {
     const alpha = confidence === 'implicit' ? 10 : 1
     const factors = await train(dataset, { confidence, alpha, factors: 3, epochs: 15, regularization: 0.01, seed: 7 })
     for (let user = 0; user < size; user++) {
-      const own = dataset.byUser
-      const [from, to] = [Number(own.indptr[user]), Number(own.indptr[user + 1])]
-      const seen = new Set(own.indices.subarray(from, to))
+      const seen = new Set(rowOf(dataset.byUser, user).indices)
       const unseen = Array.from({ length: size }, (_, item) => item).filter(item => !seen.has(item))
       const best = unseen.reduce((a, b) => (score(factors, user, b) > score(factors, user, a) ? b : a))
       const id = Number(dataset.users.at(user))
@@ -63,12 +96,17 @@ test('exact training agrees with a naive one in double precision, to the loss of
         const dataset = await datasetOf(pairs)
         const options = alsOptions.parse({
           ...given,
-          ...{ epochs: 3, solver: 'exact', alpha: 2, regularization: 0.5, unobservedWeight: 0.5 },
+          epochs: 3,
+          solver: 'exact',
+          alpha: 2,
+          regularization: 0.5,
+          unobservedWeight: 0.5,
         })
-        const found = await trainAls(dataset, options, { pool })
+        const found = factorsOf(await trainAls(dataset, options, { pool }))
         const naive = naiveAls(dataset, options)
+        expect(found.loss).toHaveLength(3)
         found.loss.forEach((loss, epoch) => {
-          expect(Math.abs(loss - naive.loss[epoch])).toBeLessThan(2e-3 * Math.max(1, naive.loss[epoch]))
+          expect(Math.abs(loss - naive.loss[epoch]!)).toBeLessThan(2e-3 * Math.max(1, naive.loss[epoch]!))
         })
         for (let user = 0; user < dataset.byUser.rows; user++) {
           for (let item = 0; item < dataset.byItem.rows; item++) {
@@ -85,11 +123,10 @@ test('the reported loss is that of the factors, with few steps too', async () =>
   const dataset = await datasetOf(checkerboard(20))
   for (const frequencyExponent of [0, 1]) {
     const options = alsOptions.parse({ factors: 5, epochs: 4, steps: 1, frequencyExponent, regularization: 0.1 })
-    const found = await trainAls(dataset, options, { pool })
-    const plain = (side: AlsFactors['users']) => Float64Array.from(unpadded(side))
-    const exact = naiveLoss(dataset, options, plain(found.users), plain(found.items))
-    expect(Math.abs(found.loss.at(-1)! - exact)).toBeLessThan(1e-3 * exact)
-    expect(found.loss).toEqual([...found.loss].sort((a, b) => b - a))
+    const { users, items, loss } = factorsOf(await trainAls(dataset, options, { pool }))
+    const exact = naiveLoss(dataset, options, Float64Array.from(users), Float64Array.from(items))
+    expect(Math.abs(loss.at(-1)! - exact)).toBeLessThan(1e-3 * exact)
+    expect(loss).toEqual([...loss].sort((a, b) => b - a))
   }
 })
 
@@ -107,28 +144,39 @@ test('any number of workers gives the same bits', async () => {
 
 test('every instruction set trains to the same scores', async () => {
   const dataset = await datasetOf(checkerboard(30))
-  const trained = native
-    .instructionSets()
-    .map(instructions => train(dataset, { factors: 6, epochs: 4, instructions: instructions as 'plain' }))
-  const [first, ...others] = await Promise.all(trained)
+  const sets = native.instructionSets() as NonNullable<AlsOptions['instructions']>[]
+  const [first, ...others] = await Promise.all(
+    sets.map(instructions => train(dataset, { factors: 6, epochs: 4, instructions })),
+  )
   for (const other of others) {
     for (let user = 0; user < 30; user++) {
       for (let item = 0; item < 30; item++) {
-        expect(Math.abs(score(other, user, item) - score(first, user, item))).toBeLessThan(1e-3)
+        expect(Math.abs(score(other, user, item) - score(first!, user, item))).toBeLessThan(1e-3)
       }
     }
   }
 })
 
-test('stopping and going on gives the same bits as not stopping', async () => {
+test('a training that ends after two epochs and goes on gives the same bits as one that did not end', async () => {
   const dataset = await datasetOf(checkerboard(40))
-  const whole = await train(dataset, { factors: 9, epochs: 5, seed: 11 })
+  // Nine factors are padded in memory, and not on disk.
+  const options = { factors: 9, epochs: 5, seed: 11 }
+  const whole = Artifact.open(await trained(als, dataset, { pool, options }))
   const stop = new AbortController()
-  const onEpoch = ({ epochs }: AlsFactors) => (epochs === 2 ? stop.abort() : undefined)
-  const half = await train(dataset, { factors: 9, epochs: 5, seed: 11 }, { signal: stop.signal, onEpoch })
-  expect(half.epochs).toBe(2)
-  const from = { ...half, users: unpadded(half.users), items: unpadded(half.items) }
-  expect(await train(dataset, { factors: 9, epochs: 5, seed: 11 }, { from })).toEqual(whole)
+  const onProgress = ({ epochs }: TrainProgress) => epochs?.done === 2 && stop.abort()
+  const directory = await trained(als, dataset, { pool, options, signal: stop.signal, onProgress })
+  expect(Artifact.open(directory).manifest).toMatchObject({ epochs: 2, complete: false })
+  await trained(als, dataset, { pool, options, directory, resume: true })
+  const { epochs, files, loss } = Artifact.open(directory).manifest
+  expect({ epochs, files, loss }).toEqual({ epochs: 5, files: whole.manifest.files, loss: whole.manifest.loss })
+})
+
+test('more epochs go on from a complete model as if they had been asked for at once', async () => {
+  const dataset = await datasetOf(checkerboard(40))
+  const whole = Artifact.open(await trained(als, dataset, { pool, options: { factors: 5, epochs: 6 } }))
+  const directory = await trained(als, dataset, { pool, options: { factors: 5, epochs: 2 } })
+  await trained(als, dataset, { pool, options: { factors: 5, epochs: 6 }, directory, resume: true })
+  expect(Artifact.open(directory).manifest.files).toEqual(whole.manifest.files)
 })
 
 test('one user, one item, equal weights, more factors than data: right and finite', async () => {
@@ -140,13 +188,12 @@ test('one user, one item, equal weights, more factors than data: right and finit
 })
 
 test('what is published is in the eigenbasis of the items: the Gramian is diagonal and falls', async () => {
-  const dataset = await datasetOf(checkerboard(60))
-  const { items, spectrum } = await train(dataset, { factors: 10, epochs: 3 })
+  const { items, spectrum } = await train(await datasetOf(checkerboard(60)), { factors: 10, epochs: 3 })
   for (let f = 0; f < 10; f++) {
     for (let g = 0; g < 10; g++) {
       let sum = 0
-      for (let i = 0; i < 60; i++) sum += items.data[i * items.stride + f] * items.data[i * items.stride + g]
-      expect(sum).toBeCloseTo(f === g ? spectrum[f] : 0, 3)
+      for (let i = 0; i < 60; i++) sum += items[i * 10 + f]! * items[i * 10 + g]!
+      expect(sum).toBeCloseTo(f === g ? spectrum[f]! : 0, 3)
     }
   }
   expect([...spectrum]).toEqual([...spectrum].sort((a, b) => b - a))
@@ -154,30 +201,68 @@ test('what is published is in the eigenbasis of the items: the Gramian is diagon
 
 test('folding in a training history gives that user of an exact half-step', async () => {
   const dataset = await datasetOf(checkerboard(40))
-  const options = alsOptions.parse({ factors: 6, epochs: 4 })
-  const { items, spectrum } = await trainAls(dataset, options, { pool })
-  const { indptr, indices, weights } = dataset.byUser
-  const parts = { itemFactors: unpadded(items), rank: 6, spectrum, objective: alsObjective(options) }
-  const folded = foldIn(parts, { indptr: Uint32Array.from(indptr, Number), indices, weights })
-  const exact = naiveHalfStep(dataset.byUser, Float64Array.from(parts.itemFactors), 6, parts.objective)
-  for (let at = 0; at < folded.length; at++) expect(folded[at]).toBeCloseTo(exact[at], 4)
-  const nobody = foldIn(parts, {
-    indptr: Uint32Array.of(0, 0),
-    indices: indices.slice(0, 0),
-    weights: weights.slice(0, 0),
+  const model = OpenModel.open(await trained(als, dataset, { pool, options: { factors: 6, epochs: 4 } }))
+  const { data } = model.vectors('items')
+  const histories = Array.from({ length: 40 }, (_, user) => rowOf(dataset.byUser, user))
+  const objective = alsObjective(alsOptions.parse({ factors: 6, epochs: 4 }))
+  const exact = naiveHalfStep(dataset.byUser, Float64Array.from(data), 6, objective)
+  const folded = model.foldIn(histories)
+  expect(folded).toHaveLength(exact.length)
+  folded.forEach((value, at) => {
+    expect(value).toBeCloseTo(exact[at]!, 4)
   })
+  const nobody = model.foldIn([{ indices: new Uint32Array(0), weights: new Float32Array(0) }])
   expect([...nobody]).toEqual([0, 0, 0, 0, 0, 0])
 })
 
-test('progress tells epochs, rate, loss and time left', async () => {
-  const seen: { epoch: number; rowsPerSecond: number; secondsLeft: number; losses: number }[] = []
-  await train(
-    await datasetOf(checkerboard(30)),
-    { epochs: 3 },
-    { onProgress: ({ loss, ...p }) => seen.push({ ...p, losses: loss.length }) },
+test('lists are ranked by the inner product with the vector that the whole history is folded into', async () => {
+  const dataset = await datasetOf(randomInteractions(30, 20, 9))
+  const options = alsOptions.parse({ factors: 4, confidence: 'hu', seed: 2 })
+  const model = OpenModel.open(await trained(als, dataset, { pool, options }))
+  const { data } = model.vectors('items')
+  const vectors = naiveHalfStep(dataset.byUser, Float64Array.from(data), 4, alsObjective(options))
+  const scoreOf = (user: number, item: number) => {
+    let sum = 0
+    for (let f = 0; f < 4; f++) sum += vectors[user * 4 + f]! * data[item * 4 + f]!
+    return sum
+  }
+  const lists = model.rank(
+    Array.from({ length: 30 }, (_, user) => requestOf(user, { limit: dataset.byItem.rows, seen: 'allow' })),
   )
+  lists.forEach(({ items, scores }, user) => {
+    expect(items).toHaveLength(dataset.byItem.rows)
+    items.forEach((item, at) => {
+      expect(scores[at]).toBeCloseTo(scoreOf(user, item), 4)
+    })
+  })
+})
+
+test('the next epoch waits for the checkpoint of the one before', async () => {
+  const dataset = await datasetOf(checkerboard(30))
+  const seen: string[] = []
+  await train(
+    dataset,
+    { epochs: 3, factors: 4 },
+    {
+      onProgress: ({ epochs }) => {
+        if (!seen.includes(`epoch ${epochs!.done}`)) seen.push(`epoch ${epochs!.done}`)
+      },
+      onCheckpoint: async ({ epochs, complete, loss }) => {
+        expect([complete, loss.length]).toEqual([false, epochs])
+        await new Promise(resolve => setTimeout(resolve, 30))
+        seen.push(`checkpoint ${epochs}`)
+      },
+    },
+  )
+  expect(seen).toEqual(['epoch 1', 'checkpoint 1', 'epoch 2', 'checkpoint 2', 'epoch 3'])
+})
+
+test('progress has epochs, rate, loss and time left', async () => {
+  const seen: TrainProgress[] = []
+  await train(await datasetOf(checkerboard(30)), { epochs: 3 }, { onProgress: progress => seen.push(progress) })
   const last = seen.at(-1)!
-  expect(last).toMatchObject({ epoch: 3, losses: 3, secondsLeft: 0 })
+  expect(last).toMatchObject({ done: 1, epochs: { done: 3, total: 3 }, secondsLeft: 0 })
+  expect(last.loss).toHaveLength(3)
   expect(last.rowsPerSecond).toBeGreaterThan(0)
 })
 

@@ -15,7 +15,7 @@ export function naiveAls(dataset: Dataset, options: AlsOptions) {
   const noise = allocateFactors(dataset.byUser.rows, k)
   native.initialiseFactors(
     { factors: noise.data, rank: k, chunkRows: 1, next: new Int32Array(new SharedArrayBuffer(4)) },
-    options.startDeviation / Math.sqrt(k),
+    options.initialDeviation / Math.sqrt(k),
     options.seed,
   )
   let users: Float64Array = Float64Array.from(unpadded(noise))

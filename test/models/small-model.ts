@@ -1,39 +1,58 @@
 import { join } from 'node:path'
-import { type ModelParts, saveModel } from '../../src/models/model.ts'
+import { Artifact, type ArtifactParts, recordMetrics, saveArtifact } from '../../src/models/artifact.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import { csrOf } from '../storage/csr-of.ts'
 import { freshFolder } from '../storage/folder.ts'
 
-/** What {@link smallModel} learned from: ada has read 30, 10 and 20, bo 30 and 20; nobody has read 40. */
+/** What {@link smallModel} was trained on: ada has 30, 10 and 20, bo 30 and 20; nobody has 40. */
 export const byUser = csrOf([
   [1, 2, 3, 0],
-  [4, 0, 5, 0],
+  [3, 0, 1, 0],
 ])
 
-/** A model of two users and four items with factors that one can check by hand, saved in a fresh folder. */
+/**
+ * A model of two users and four items, saved in a fresh folder, whose lists can be computed by hand. The columns of the
+ * items' factors are orthogonal, with a Gramian of 6 on the diagonal; so with α₀ = ½ and λ = 1, bo's vector solves
+ *
+ *     (4 + 3·2², 4 + 1·2²) x = (3·2, 1·2),  x = (0.375, 0.25)
+ *
+ * and ada's, by the same equations, is (7, 9) / 22.
+ */
 export async function smallModel(): Promise<{
   folder: string
   directory: string
   dataset: Dataset
-  parts: ModelParts
+  parts: ArtifactParts
 }> {
   const folder = freshFolder()
   await writeDataset(join(folder, 'data'), { byUser, users: ['ada', 'bo'], items: [30, 10, 20, 40] })
   const dataset = Dataset.open(join(folder, 'data'))
-  const parts: ModelParts = {
-    kind: 'als',
-    rank: 2,
-    // Rows of two, padded to three and four.
-    users: { data: Float32Array.of(1, 0.5, 0, 0.25, 1, 0), stride: 3 },
-    items: { data: Float32Array.of(3, 0, 0, 0, 4, 3, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0), stride: 4 },
-    spectrum: Float64Array.of(25, 13),
-    options: { factors: 2, epochs: 3, seed: 7 },
+  const parts: ArtifactParts = {
+    algorithm: 'als',
+    options: {
+      factors: 2,
+      epochs: 3,
+      seed: 7,
+      alpha: 1,
+      unobservedWeight: 0.5,
+      regularization: 1,
+      frequencyExponent: 0,
+    },
     dataset,
-    epochs: 3,
-    loss: [9, 8.5, 8.25],
-    metrics: { 'recall@20': 0.25 },
+    trained: {
+      tensors: {
+        // Rows of two, padded to three and four with what must not be read.
+        users: { data: Float32Array.of(1, 0.5, 9, 0.25, 1, 9), shape: [2, 2], stride: 3 },
+        items: { data: Float32Array.of(2, 0, 9, 9, 1, 1, 9, 9, 0, 2, 9, 9, 1, -1, 9, 9), shape: [4, 2], stride: 4 },
+        spectrum: { data: Float64Array.of(6, 6), shape: [2] },
+      },
+      epochs: 3,
+      complete: true,
+      loss: [9, 8.5, 8.25],
+    },
   }
   const directory = join(folder, 'model')
-  await saveModel(directory, parts)
+  await saveArtifact(directory, parts)
+  await recordMetrics(Artifact.open(directory), { 'recall@20': 0.25 })
   return { folder, directory, dataset, parts }
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Dataset } from '../../storage/dataset.ts'
-import type { Algorithm, ItemList, Model, ResolvedRequest, Trained } from '../algorithm.ts'
+import type { Algorithm, ItemList, Model, ResolvedRequest, TrainContext, Trained } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { popularItems, popularityOf } from '../popularity.ts'
 
@@ -14,7 +14,8 @@ export const popular: Algorithm = {
   open,
 }
 
-async function train(dataset: Dataset): Promise<Trained> {
+async function train(dataset: Dataset, _options: unknown, { signal }: TrainContext): Promise<Trained> {
+  signal?.throwIfAborted()
   const { counts, order } = popularityOf(dataset.byItem)
   const vector = (data: Uint32Array) => ({ data, shape: [data.length] })
   return { tensors: { counts: vector(counts), order: vector(order) }, epochs: 1, complete: true, loss: [] }

@@ -1,0 +1,212 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { Artifact, recordMetrics, saveArtifact } from '../../src/models/artifact.ts'
+import { OpenModel } from '../../src/models/open-model.ts'
+import { algorithms } from '../../src/models/registry.ts'
+import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
+import { checksumOf } from '../../src/storage/directory.ts'
+import { sequenceOf } from '../../src/storage/sequences.ts'
+import { freshFolder } from '../storage/folder.ts'
+import { sequencesOf } from '../storage/sequences-of.ts'
+import { byUser, smallModel } from './small-model.ts'
+
+test('a model comes back as saved, with the ids and pairs that it was trained on', async () => {
+  const { directory, dataset, parts } = await smallModel()
+  const model = Artifact.open(directory)
+  expect(model.tensor('users', Float32Array)).toEqual(Float32Array.of(1, 0.5, 0.25, 1))
+  expect(model.tensor('items', Float32Array, [4, 2])).toEqual(Float32Array.of(2, 0, 1, 1, 0, 2, 1, -1))
+  expect(model.tensor('spectrum', Float64Array, [2])).toEqual(Float64Array.of(6, 6))
+  expect([model.history, model.events]).toEqual([byUser, undefined])
+  // 20 is more popular than 10, whose row comes before.
+  expect(model.popularity).toEqual({ counts: Uint32Array.of(2, 1, 2, 0), order: Uint32Array.of(0, 2, 1, 3) })
+  expect([model.users.indexOf('bo'), model.items.at(2), model.items.indexOf('10')]).toEqual([1, 20, 1])
+  expect(model.manifest).toMatchObject({
+    format: 'aurochs-model',
+    version: 2,
+    algorithm: 'als',
+    options: parts.options,
+    dataset: { users: 2, items: 4, pairs: 5, checksum: checksumOf(dataset.manifest) },
+    epochs: 3,
+    complete: true,
+    loss: [9, 8.5, 8.25],
+    metrics: { 'recall@20': 0.25 },
+  })
+})
+
+test('a model has the ordered events of its dataset, where there are some', async () => {
+  const folder = freshFolder()
+  const events = sequencesOf(
+    [
+      [
+        { item: 1, time: 5 },
+        { item: 0, time: 7 },
+        { item: 2, time: 9 },
+      ],
+      [
+        { item: 2, time: 1 },
+        { item: 0, time: 2 },
+      ],
+    ],
+    4,
+  )
+  await writeDataset(join(folder, 'data'), { byUser, users: ['ada', 'bo'], items: [30, 10, 20, 40], events })
+  const { parts } = await smallModel()
+  const manifest = await saveArtifact(join(folder, 'model'), { ...parts, dataset: Dataset.open(join(folder, 'data')) })
+  expect(manifest.dataset.events).toBe(5)
+  const model = Artifact.open(join(folder, 'model'))
+  expect([...sequenceOf(model.events!, 0).items]).toEqual([1, 0, 2])
+  expect(model.events).toEqual(events)
+})
+
+test('a tensor that is missing, of another type or of another shape is named with its file', async () => {
+  const { directory } = await smallModel()
+  const model = Artifact.open(directory)
+  const file = join(directory, 'tensors.safetensors')
+  expect(() => model.tensor('bias', Float32Array)).toThrow(
+    `${file} must hold a tensor bias of Float32Array, but has only spectrum, users, items`,
+  )
+  expect(() => model.tensor('items', Float64Array)).toThrow(`${file} must hold a tensor items of Float64Array, but has`)
+  expect(() => model.tensor('items', Float32Array, [2, 4])).toThrow(
+    `${file} does not belong to its manifest: expected items of shape 2 × 4, got 4 × 2`,
+  )
+})
+
+test('a closed model cannot be used', async () => {
+  const { directory } = await smallModel()
+  const model = Artifact.open(directory)
+  model.close()
+  expect(() => model.tensor('items', Float32Array)).toThrow(`the model ${directory} is closed`)
+  expect(() => model.history).toThrow('is closed')
+  expect(() => model.popularity).toThrow('is closed')
+})
+
+test('a model shares the files of its dataset, and outlives it', async () => {
+  const { folder, directory } = await smallModel()
+  for (const [part, whole] of [
+    ['history.safetensors', 'by-user.safetensors'],
+    ['users.arrow', 'users.arrow'],
+    ['items.arrow', 'items.arrow'],
+  ] as const) {
+    expect(statSync(join(directory, part)).ino).toBe(statSync(join(folder, 'data', whole)).ino)
+  }
+  rmSync(join(folder, 'data'), { recursive: true })
+  expect(Artifact.open(directory).users.at(0)).toBe('ada')
+})
+
+test('a later epoch takes the place of a checkpoint, and only if asked to', async () => {
+  const { folder, directory, parts } = await smallModel()
+  const before = Artifact.open(directory)
+  await expect(saveArtifact(directory, parts)).rejects.toThrow('model exists')
+  const tensors = { ...parts.trained.tensors, spectrum: { data: Float64Array.of(200, 1), shape: [2] } }
+  const later = { ...parts.trained, tensors, epochs: 4, loss: [...parts.trained.loss, 8] }
+  await saveArtifact(directory, { ...parts, trained: later }, { replace: true })
+  const after = Artifact.open(directory)
+  const spectrum = (model: Artifact) => model.tensor('spectrum', Float64Array)[0]
+  expect([spectrum(before), spectrum(after), after.manifest.epochs]).toEqual([6, 200, 4])
+  expect(after.checksum).not.toBe(before.checksum)
+  expect(readdirSync(folder).sort()).toEqual(['data', 'model'])
+})
+
+test('metrics are recorded beside those that are there, and nothing else changes', async () => {
+  const { directory } = await smallModel()
+  const before = Artifact.open(directory)
+  await recordMetrics(before, { 'ndcg@20': 0.125 })
+  const after = Artifact.open(directory)
+  expect(after.manifest).toEqual({ ...before.manifest, metrics: { 'recall@20': 0.25, 'ndcg@20': 0.125 } })
+  expect(after.checksum).toBe(before.checksum)
+  expect(after.tensor('users', Float32Array)).toEqual(before.tensor('users', Float32Array))
+})
+
+test('a model is opened by its checksum, and another one in its place is refused', async () => {
+  const { directory, parts } = await smallModel()
+  const { checksum } = Artifact.open(directory)
+  expect(Artifact.open(directory, { checksum }).checksum).toBe(checksum)
+  const tensors = { ...parts.trained.tensors, spectrum: { data: Float64Array.of(200, 1), shape: [2] } }
+  const { files } = await saveArtifact(
+    directory,
+    { ...parts, trained: { ...parts.trained, tensors } },
+    { replace: true },
+  )
+  expect(() => Artifact.open(directory, { checksum })).toThrow(
+    `${directory} must hold the model ${checksum}, but holds ${checksumOf({ files })}: it was replaced`,
+  )
+})
+
+test('a model of version 1 is refused with the command that makes it anew', async () => {
+  const { directory } = await smallModel()
+  const manifest = join(directory, 'manifest.json')
+  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"version": 2', '"version": 1'))
+  expect(() => Artifact.open(directory)).toThrow(
+    `${directory} is a model of version 1, and this Aurochs reads version 2: make it anew by \`aurochs train\` with --replace`,
+  )
+})
+
+test('a model of an algorithm that this Aurochs lacks is refused with those that it has', async () => {
+  const { folder, parts } = await smallModel()
+  await saveArtifact(join(folder, 'other'), { ...parts, algorithm: 'svd' })
+  expect(() => OpenModel.open(join(folder, 'other'))).toThrow(
+    `there is no algorithm svd: expected one of ${algorithms.map(({ name }) => name).join(', ')}`,
+  )
+})
+
+test('a manifest that lacks what every model has is refused', async () => {
+  const { directory } = await smallModel()
+  const path = join(directory, 'manifest.json')
+  const manifest = JSON.parse(readFileSync(path, 'utf8'))
+  const saying = (change: object) => {
+    writeFileSync(path, JSON.stringify({ ...manifest, ...change }))
+    return () => Artifact.open(directory, { verify: false })
+  }
+  const { 'tensors.safetensors': _, ...files } = manifest.files
+  expect(saying({ files })).toThrow(`${path} is damaged: it lists no tensors.safetensors`)
+  expect(saying({ algorithm: undefined })).toThrow(`${path} is damaged`)
+  expect(saying({ dataset: { ...manifest.dataset, users: 3 } })).toThrow(
+    'history.safetensors does not belong to its manifest: expected rows and pairs 3 × 5, got 2 × 5',
+  )
+  expect(saying({ dataset: { ...manifest.dataset, items: 5 } })).toThrow(
+    'popularity.safetensors does not belong to its manifest: expected counts and order 5 × 5, got 4 × 4',
+  )
+  expect(saying({ dataset: { ...manifest.dataset, events: 5 } })).toThrow('events.safetensors')
+})
+
+test('tensors that lack rows are refused, and nothing is written', async () => {
+  const { folder, parts } = await smallModel()
+  const place = join(folder, 'short')
+  const { items, spectrum, users } = parts.trained.tensors
+  const saved = (tensors: typeof parts.trained.tensors) =>
+    saveArtifact(place, { ...parts, trained: { ...parts.trained, tensors } })
+  const short = { ...items!, data: (items!.data as Float32Array).subarray(0, 13) }
+  await expect(saved({ users: users!, items: short, spectrum: spectrum! })).rejects.toThrow(
+    'tensor items of 4 × 2 with stride 4 needs 14 values, got 13',
+  )
+  await expect(saved({ spectrum: { data: Float64Array.of(6), shape: [2] } })).rejects.toThrow(
+    'tensor spectrum lacks its last 8 bytes',
+  )
+  expect(existsSync(place)).toBe(false)
+  expect(readdirSync(folder).sort()).toEqual(['data', 'model'])
+})
+
+test('other programs read the tensors', async ({ skip }) => {
+  const { directory } = await smallModel()
+  // What the format says, in Python's own words: a length, a JSON header, raw little-endian tensors.
+  const program = `
+import json, struct, sys
+raw = open(sys.argv[1], 'rb').read()
+length, = struct.unpack('<Q', raw[:8])
+items = json.loads(raw[8:8 + length])['items']
+assert items['dtype'] == 'F32'
+rows, rank = items['shape']
+values = struct.unpack_from(f'<{rows * rank}f', raw, 8 + length + items['data_offsets'][0])
+print(json.dumps([values[row * rank:(row + 1) * rank] for row in range(rows)]))`
+  const python = spawnSync('python3', ['-c', program, join(directory, 'tensors.safetensors')], { encoding: 'utf8' })
+  skip(python.error !== undefined, 'python3 is not here')
+  expect(python.stderr).toBe('')
+  expect(JSON.parse(python.stdout)).toEqual([
+    [2, 0],
+    [1, 1],
+    [0, 2],
+    [1, -1],
+  ])
+})

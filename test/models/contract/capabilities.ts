@@ -1,0 +1,76 @@
+import { expect, test } from 'vitest'
+import { ModelPool } from '../../../src/models/model-pool.ts'
+import { OpenModel, UnsupportedError } from '../../../src/models/open-model.ts'
+import { checkerboard, datasetOf } from '../interactions.ts'
+import { plainList } from '../requests.ts'
+import type { Contract } from './contract.ts'
+
+/** What a model can do beside ranking: it does it, or says that it cannot. */
+export function testCapabilities({ algorithm, pools, train }: Contract): void {
+  test('is listed, and the rest is refused in words', async () => {
+    const model = OpenModel.open(await train(await datasetOf(checkerboard(20))))
+    const calls = {
+      similar: () => model.similar([{ item: 0, limit: 3 }]),
+      foldIn: () => model.foldIn([{ indices: Uint32Array.of(0), weights: Float32Array.of(1) }]),
+      vectors: () => model.vectors('items'),
+    }
+    const meaning = {
+      similar: 'find similar items',
+      foldIn: 'make vectors of histories',
+      vectors: 'give vectors of users and items',
+    }
+    for (const name of ['similar', 'foldIn', 'vectors'] as const) {
+      if (model.capabilities.includes(name)) {
+        calls[name]()
+        continue
+      }
+      expect(calls[name]).toThrow(UnsupportedError)
+      expect(calls[name]).toThrow(
+        `a model of ${algorithm.name} cannot ${meaning[name]}: use another algorithm for that`,
+      )
+    }
+  })
+
+  test('similar items are of the same kind, best first, without the item itself', async () => {
+    const model = OpenModel.open(await train(await datasetOf(checkerboard(20))))
+    if (!model.capabilities.includes('similar')) return
+    const { items } = model.artifact
+    const requests = Array.from({ length: 20 }, (_, item) => ({ item: items.indexOf(item), limit: 1 + (item % 9) }))
+    const lists = model.similar(requests)
+    lists.forEach(({ items: list, scores }, item) => {
+      expect(list).toHaveLength(requests[item]!.limit)
+      expect(new Set(list).size).toBe(list.length)
+      for (const row of list) expect(Number(items.at(row)) % 2).toBe(item % 2)
+      expect(list).not.toContain(items.indexOf(item))
+      for (let at = 1; at < list.length; at++) {
+        expect(scores[at]).toBeLessThanOrEqual(scores[at - 1]!)
+        if (scores[at] === scores[at - 1]) expect(list[at]).toBeGreaterThan(list[at - 1]!)
+      }
+    })
+    expect(requests.map(request => plainList(model.similar([request])[0]!))).toEqual(lists.map(plainList))
+    const [all] = model.similar([{ item: 3, limit: 1000 }])
+    expect(all!.items.length).toBeLessThan(20)
+    expect(all!.items).not.toContain(3)
+    const models = await ModelPool.open(model.artifact.directory, { pool: pools()[1]! })
+    const listsOfPool = await models.similar(requests)
+    expect(listsOfPool.map(({ items, scores }) => plainList({ items, scores }))).toEqual(lists.map(plainList))
+    await models.close()
+  })
+
+  test('vectors have a row for each user and item, and those of histories as many factors', async () => {
+    const model = OpenModel.open(await train(await datasetOf(checkerboard(20))))
+    if (!model.capabilities.includes('vectors')) return
+    const { users, items, history } = model.artifact
+    const { data, factors } = model.vectors('items')
+    expect(model.vectors('users').factors).toBe(factors)
+    expect(data).toHaveLength(items.size * factors)
+    expect(model.vectors('users').data).toHaveLength(users.size * factors)
+    for (const vector of [data, model.vectors('users').data]) expect(vector.every(Number.isFinite)).toBe(true)
+    if (!model.capabilities.includes('foldIn')) return
+    const row = { indices: history.indices.slice(0, 9), weights: history.weights.slice(0, 9) }
+    const folded = model.foldIn([row, { indices: new Uint32Array(0), weights: new Float32Array(0) }])
+    expect(folded).toHaveLength(2 * factors)
+    expect(folded.subarray(0, factors).some(value => value !== 0)).toBe(true)
+    expect([...folded.subarray(factors)]).toEqual(Array(factors).fill(0))
+  })
+}

@@ -1,0 +1,104 @@
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { OpenModel } from '../../../src/models/open-model.ts'
+import { Dataset } from '../../../src/storage/dataset.ts'
+import { openSafetensors } from '../../../src/storage/safetensors.ts'
+import { freshFolder } from '../../storage/folder.ts'
+import { forgedDataset, forgedModel, ofAnotherType, withData, without, withoutLastRow } from '../forged.ts'
+import { checkerboard, datasetOf } from '../interactions.ts'
+import { requestOf } from '../requests.ts'
+import type { Contract } from './contract.ts'
+
+type MatrixDamage = (matrix: { indptr: BigUint64Array; indices: Uint32Array; weights: Float32Array }) => void
+
+/** Ways in which the tensors of a sparse matrix are none. */
+const matrixDamages: Readonly<Record<string, MatrixDamage>> = {
+  'row bounds that fall': ({ indptr }) => indptr.set([indptr[4]!, indptr[3]!], 3),
+  'row bounds beyond the pairs': ({ indptr }) => indptr.fill(2n ** 40n, 3, 4),
+  'a column beyond the last': ({ indices }) => indices.fill(0xffff_fff0, 2, 3),
+  'columns that do not ascend': ({ indices }) => indices.set([indices[1]!, indices[0]!]),
+  'an infinite weight': ({ weights }) => weights.fill(Number.POSITIVE_INFINITY, 5, 6),
+}
+
+/** That damage is refused with the name of the file, and never ends the process. */
+export function testDamage({ train }: Contract): void {
+  test('a file that is cut short, altered or missing is refused by name', async () => {
+    const directory = await train(await datasetOf(checkerboard(20)))
+    const files = readdirSync(directory)
+    expect(files).toEqual(expect.arrayContaining(['manifest.json', 'tensors.safetensors', 'history.safetensors']))
+    const copy = join(freshFolder(), 'damaged')
+    for (const file of files) {
+      const damaged = (damage: (path: string) => void) => {
+        rmSync(copy, { recursive: true, force: true })
+        cpSync(directory, copy, { recursive: true })
+        damage(join(copy, file))
+        return () => OpenModel.open(copy)
+      }
+      const { size } = statSync(join(directory, file))
+      expect(damaged(path => truncateSync(path, size - 1))).toThrow(file)
+      expect(damaged(path => truncateSync(path, 0))).toThrow(file)
+      expect(damaged(path => rmSync(path))).toThrow(file)
+      for (const place of [0, size >> 1, size - 2]) {
+        expect(
+          damaged(path => flipBit(path, place)),
+          `byte ${place}`,
+        ).toThrow(file)
+      }
+    }
+  })
+
+  test('a tensor that is missing, of another type or of another shape is refused', async () => {
+    const directory = await train(await datasetOf(checkerboard(20)))
+    const file = 'tensors.safetensors'
+    const names = Object.keys(openSafetensors(join(directory, file)).tensors)
+    expect(names.length).toBeGreaterThan(0)
+    for (const name of names) {
+      for (const change of [without, ofAnotherType, withoutLastRow]) {
+        const copy = await forgedModel(directory, file, tensors => change(tensors, name))
+        expect(() => OpenModel.open(copy), `${change.name} ${name}`).toThrow(join(copy, file))
+      }
+    }
+  })
+
+  test.each(Object.entries(matrixDamages))('pairs with %s are refused, though all checksums fit', async (_, damage) => {
+    const directory = await train(await datasetOf(checkerboard(20)))
+    const copy = await forgedModel(directory, 'history.safetensors', tensors => withData(tensors, damage))
+    expect(() => OpenModel.open(copy)).toThrow(`${join(copy, 'history.safetensors')} holds no matrix`)
+    // Unchecked, lists may fail or make no sense; what they may not do is end the process.
+    const model = OpenModel.open(copy, { verify: false })
+    for (let user = 0; user < model.artifact.users.size; user++) {
+      expect(errorOf(() => model.rank([requestOf(user), requestOf(user, { seen: 'allow' })]))).toBeOneOf([
+        undefined,
+        expect.any(Error),
+      ])
+    }
+  })
+
+  test.each(Object.entries(matrixDamages))('training on pairs with %s never ends the process', async (_, damage) => {
+    const dataset = await datasetOf(checkerboard(20))
+    for (const file of ['by-user.safetensors', 'by-item.safetensors']) {
+      const copy = await forgedDataset(dataset.directory, file, tensors => withData(tensors, damage))
+      const folder = freshFolder()
+      // Not every algorithm reads all of the pairs.
+      const outcome = await train(Dataset.open(copy), { directory: join(folder, 'model') }).catch(error => error)
+      expect(outcome).toBeOneOf([join(folder, 'model'), expect.any(Error)])
+      expect(readdirSync(folder)).toEqual(outcome instanceof Error ? [] : ['model'])
+    }
+  })
+}
+
+function flipBit(path: string, place: number): void {
+  const bytes = readFileSync(path)
+  bytes[place]! ^= 1
+  writeFileSync(path, bytes)
+}
+
+function errorOf(work: () => void): unknown {
+  try {
+    work()
+    return undefined
+  } catch (error) {
+    return error
+  }
+}

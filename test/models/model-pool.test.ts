@@ -1,0 +1,128 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Artifact } from '../../src/models/artifact.ts'
+import { ModelPool } from '../../src/models/model-pool.ts'
+import { OpenModel, UnsupportedError } from '../../src/models/open-model.ts'
+import { baselineAlgorithm, defaultAlgorithm } from '../../src/models/registry.ts'
+import { jobs, Pool } from '../../src/parallel/pool.ts'
+import { checkerboard, datasetOf, randomInteractions } from './interactions.ts'
+import { plainList, randomRequests, requestOf } from './requests.ts'
+import { smallOptions, trained } from './trained.ts'
+
+const failing = jobs('./failing-jobs', import.meta.url)
+let pool: Pool
+beforeAll(() => {
+  pool = new Pool({ threads: 2 })
+})
+afterAll(() => pool.close())
+
+const train = async (seed: number, more: Partial<Parameters<typeof trained>[2]> = {}) =>
+  trained(defaultAlgorithm, await datasetOf(randomInteractions(40, 25, seed)), { pool, ...more })
+
+/** Ends all workers; others take their places. */
+async function endWorkers(): Promise<void> {
+  const ended = Array.from({ length: pool.threads }, () => pool.run(failing, 'exit', {}))
+  for (const { status } of await Promise.allSettled(ended)) expect(status).toBe('rejected')
+}
+
+test('a worker that takes the place of one that ended opens the same model', async () => {
+  const directory = await train(1)
+  const models = await ModelPool.open(directory, { pool })
+  const requests = randomRequests(models.artifact, 20)
+  const expected = (await models.rank(requests)).map(plainList)
+  await endWorkers()
+  expect((await models.rank(requests)).map(plainList)).toEqual(expected)
+  await models.close()
+})
+
+test('a worker that takes the place of one that ended refuses a model that replaced the one served', async () => {
+  const directory = await train(1)
+  const models = await ModelPool.open(directory, { pool })
+  const requests = randomRequests(models.artifact, 20)
+  const expected = (await models.rank(requests)).map(plainList)
+  await train(2, { directory, replace: true })
+  // Workers that have it open go on.
+  expect((await models.rank(requests)).map(plainList)).toEqual(expected)
+  await endWorkers()
+  const { checksum } = Artifact.open(directory)
+  await expect(models.rank(requests)).rejects.toThrow(
+    `${directory} must hold the model ${models.artifact.checksum}, but holds ${checksum}: it was replaced`,
+  )
+  await models.close()
+  const others = await ModelPool.open(directory, { pool })
+  expect(others.artifact.checksum).toBe(checksum)
+  expect((await others.rank(requests)).map(plainList)).toEqual(OpenModel.open(directory).rank(requests).map(plainList))
+  await others.close()
+})
+
+test('several models share the workers of a pool', async () => {
+  const directories = [await train(1), await train(2), await train(3)]
+  const models = await Promise.all(directories.map(directory => ModelPool.open(directory, { pool })))
+  const requests = randomRequests(models[0]!.artifact, 30).map(({ user, recent, ...rest }) => ({
+    ...rest,
+    user: Math.min(user, 20),
+    recent: { ...recent, items: recent.items.map(item => item % 10) },
+    exclude: Uint32Array.of(3),
+    only: undefined,
+  }))
+  const expected = directories.map(directory => OpenModel.open(directory).rank(requests).map(plainList))
+  for (let round = 0; round < 3; round++) {
+    const found = await Promise.all(models.map(model => model.rank(requests)))
+    expect(found.map(lists => lists.map(plainList))).toEqual(expected)
+  }
+  for (const model of models) await model.close()
+})
+
+test('a request that fails, fails its call, and the workers go on', async () => {
+  const models = await ModelPool.open(await train(1), { pool })
+  const beyond = requestOf(0, { exclude: Uint32Array.of(models.items + 7) })
+  await expect(models.rank([beyond])).rejects.toThrow(`below ${models.items}`)
+  expect(await models.rank([requestOf(0)])).toHaveLength(1)
+  await models.close()
+})
+
+test('an aborted ranking fails with the reason of its signal, and the workers go on', async () => {
+  const models = await ModelPool.open(await train(1), { pool })
+  const reason = new Error('too late')
+  await expect(models.rank([requestOf(0)], AbortSignal.abort(reason))).rejects.toBe(reason)
+  const controller = new AbortController()
+  const requests = Array.from({ length: 20_000 }, () => requestOf(0))
+  const ranking = models.rank(requests, controller.signal)
+  const similar = models.similar([{ item: 0, limit: 1 }], controller.signal)
+  setTimeout(() => controller.abort(reason), 5)
+  await expect(ranking).rejects.toBe(reason)
+  await expect(similar).rejects.toBe(reason)
+  expect(await models.rank([requestOf(0)])).toHaveLength(1)
+  await models.close()
+})
+
+test('a model is checked before it is opened, unless that is not wanted', async () => {
+  const directory = await train(1)
+  const { artifact } = OpenModel.open(directory)
+  rmSync(join(artifact.directory, 'popularity.safetensors'))
+  await expect(ModelPool.open(directory, { pool })).rejects.toThrow('popularity.safetensors is missing')
+  await expect(ModelPool.open(join(directory, 'nowhere'), { threads: 1 })).rejects.toThrow('there is no model at')
+})
+
+test('a capability that the algorithm lacks is refused on workers as on one thread', async () => {
+  const directory = await trained(baselineAlgorithm, await datasetOf(checkerboard(10)), {
+    pool,
+    options: smallOptions(baselineAlgorithm),
+  })
+  const models = await ModelPool.open(directory, { pool })
+  expect(models.capabilities).toEqual([])
+  const similar = models.similar([{ item: 0, limit: 1 }])
+  await expect(similar).rejects.toThrow('cannot find similar items')
+  await expect(similar).rejects.toBeInstanceOf(UnsupportedError)
+  await models.close()
+})
+
+test('the workers of the caller stay when a model is closed', async () => {
+  const models = await ModelPool.open(await train(1), { pool })
+  await models.close()
+  expect(() => models.artifact.history).toThrow('is closed')
+  const again = await ModelPool.open(await train(1), { pool, inBackground: true })
+  expect(await again.rank([requestOf(0)])).toHaveLength(1)
+  await again.close()
+})

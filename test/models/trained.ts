@@ -1,0 +1,29 @@
+import { join } from 'node:path'
+import type { Algorithm } from '../../src/models/algorithm.ts'
+import { type TrainModel, trainModel } from '../../src/models/train.ts'
+import type { Dataset } from '../../src/storage/dataset.ts'
+import { freshFolder } from '../storage/folder.ts'
+
+/** Options that suit data as small as that of tests; algorithms that are not here have their defaults. */
+const small: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
+  als: { factors: 3, regularization: 0.01, seed: 7 },
+}
+
+export function smallOptions({ name }: Algorithm): Readonly<Record<string, unknown>> {
+  return small[name] ?? {}
+}
+
+export interface TrainingOptions extends TrainModel {
+  readonly directory?: string
+  readonly options?: Readonly<Record<string, unknown>>
+}
+
+/** Trains on `dataset`, and gives the directory of the model, in a fresh folder where none is named. */
+export async function trained(
+  algorithm: Algorithm,
+  dataset: Dataset,
+  { directory = join(freshFolder(), 'model'), options = smallOptions(algorithm), ...train }: TrainingOptions,
+): Promise<string> {
+  await trainModel(dataset, directory, algorithm, options, train)
+  return directory
+}
