@@ -49,10 +49,17 @@ export class Pool {
     })
   }
 
-  /** Runs one job on one worker. */
-  run<Result>(module: string, name: string, args: unknown, signal?: AbortSignal): Promise<Result> {
+  /**
+   * Runs one job on one worker.
+   *
+   * @throws the signal's reason as soon as it is aborted. A job that is under way ends all the same, and its result is
+   *   dropped: Piscina would end the worker, and then the process when the result comes too late.
+   */
+  async run<Result>(module: string, name: string, args: unknown, signal?: AbortSignal): Promise<Result> {
+    signal?.throwIfAborted()
     const job: Job = { module, name, args }
-    return this.#piscina.run(job, signal ? { signal } : {})
+    const result: Promise<Result> = this.#piscina.run(job)
+    return signal ? unlessAborted(result, signal) : result
   }
 
   /**
@@ -74,6 +81,15 @@ export class Pool {
   close(): Promise<void> {
     return this.#piscina.close()
   }
+}
+
+/** What `promise` gives, or a rejection with the signal's reason where it is aborted before. */
+function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason)
+    signal.addEventListener('abort', onAbort)
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
+  })
 }
 
 /** A shared counter at 0, from which the workers of a phase take their chunks. */

@@ -1,4 +1,5 @@
 import { getPriority } from 'node:os'
+import { threadId } from 'node:worker_threads'
 
 /** Niceness of this worker's thread. */
 export function niceness(): number {
@@ -21,4 +22,15 @@ export function failFirst({ running, next }: { running: Int32Array; next: Int32A
   Atomics.add(running, 0, 1)
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50)
   Atomics.sub(running, 0, 1)
+}
+
+/** Sets `running` to 1 for a while. */
+export function wait(running: Int32Array): void {
+  Atomics.store(running, 0, 1)
+  Atomics.wait(running, 0, 1, 500)
+  Atomics.store(running, 0, 0)
+}
+
+export function threadOf(): number {
+  return threadId
 }

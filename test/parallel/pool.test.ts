@@ -19,6 +19,24 @@ test('a failing job rejects with its own error after all workers have stopped', 
   expect(Atomics.load(running, 0)).toBe(0)
 })
 
+test('an aborted job rejects with the reason at once, and its worker goes on', async () => {
+  const one = new Pool({ threads: 1 })
+  const [thread] = await one.phase<number>(chunks, 'threadOf', {})
+  const reason = new Error('too late')
+  const running = new Int32Array(new SharedArrayBuffer(4))
+  const controller = new AbortController()
+  const job = one.run(chunks, 'wait', running, controller.signal)
+  const waiting = one.run(chunks, 'threadOf', {}, controller.signal)
+  while (Atomics.load(running, 0) === 0) await new Promise(resolve => setImmediate(resolve))
+  controller.abort(reason)
+  await expect(job).rejects.toBe(reason)
+  await expect(waiting).rejects.toBe(reason)
+  expect(Atomics.load(running, 0)).toBe(1)
+  await expect(one.run(chunks, 'threadOf', {}, controller.signal)).rejects.toBe(reason)
+  expect(await one.phase(chunks, 'threadOf', {})).toEqual([thread])
+  await one.close()
+})
+
 test('a number of threads that cannot be is refused', () => {
   expect(() => new Pool({ threads: 0 })).toThrow('threads must be a whole number from 1 to 1024, got 0')
 })
