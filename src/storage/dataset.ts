@@ -8,7 +8,14 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Csr, openCsr, transposed } from './csr.ts'
-import { type Manifest, openDirectory, verifyDirectory, type WriteOptions, writeDirectory } from './directory.ts'
+import {
+  identityOf,
+  type Manifest,
+  openConsistent,
+  verifyDirectory,
+  type WriteOptions,
+  writeDirectory,
+} from './directory.ts'
 import { type Id, IdMap, writeIds } from './ids.ts'
 import { type Tensor, writeSafetensors } from './safetensors.ts'
 import { openSequences, type Sequences, sequenceTensors } from './sequences.ts'
@@ -49,11 +56,15 @@ const contentsSchema = z.object({
   kinds: z.array(z.string()).max(mostKinds).optional(),
 })
 
-/** A dataset on disk. Opening reads the manifest only; each part is mapped when first read. */
+/**
+ * A dataset on disk. Opening reads the manifest only; each part is mapped when first read, and fails if another dataset
+ * has taken the place of this one meanwhile.
+ */
 export class Dataset {
   readonly directory: string
   readonly manifest: DatasetManifest
   readonly #verify: boolean
+  readonly #identity: string
   #opened: { byUser?: Csr; byItem?: Csr; events?: Sequences; users?: IdMap; items?: IdMap } = {}
 
   /**
@@ -61,51 +72,77 @@ export class Dataset {
    * @throws Error naming the file that is missing, damaged or of another format.
    */
   static open(directory: string, { verify = false }: { readonly verify?: boolean } = {}): Dataset {
-    const manifest = openDirectory(directory, 'aurochs-dataset')
-    if (verify) verifyDirectory(directory, manifest)
-    const { error } = contentsSchema.safeParse(manifest)
-    if (error) throw new Error(`${join(directory, 'manifest.json')} is damaged: ${z.prettifyError(error)}`)
-    return new Dataset(directory, manifest as DatasetManifest, verify)
+    return openConsistent(
+      directory,
+      'aurochs-dataset',
+      manifest => {
+        if (verify) verifyDirectory(directory, manifest)
+        const { error } = contentsSchema.safeParse(manifest)
+        if (error) throw new Error(`${join(directory, 'manifest.json')} is damaged: ${z.prettifyError(error)}`)
+        return new Dataset(directory, manifest as DatasetManifest, verify)
+      },
+      dataset => dataset.close(),
+    )
   }
 
   private constructor(directory: string, manifest: DatasetManifest, verify: boolean) {
     this.directory = directory
     this.manifest = manifest
     this.#verify = verify
+    this.#identity = identityOf(directory)
   }
 
   /** (users × items) */
   get byUser(): Csr {
-    this.#opened.byUser ??= this.#openCsr(datasetFiles.byUser, this.manifest.users, this.manifest.items)
+    this.#opened.byUser ??= this.#open(() =>
+      this.#openCsr(datasetFiles.byUser, this.manifest.users, this.manifest.items),
+    )
     return this.#opened.byUser
   }
 
   /** (items × users) */
   get byItem(): Csr {
-    this.#opened.byItem ??= this.#openCsr(datasetFiles.byItem, this.manifest.items, this.manifest.users)
+    this.#opened.byItem ??= this.#open(() =>
+      this.#openCsr(datasetFiles.byItem, this.manifest.items, this.manifest.users),
+    )
     return this.#opened.byItem
   }
 
   /** (users × items) What each user did, in order; only if the source had times. Every pair has at least one event. */
   get events(): Sequences | undefined {
-    if (this.manifest.events === undefined) return undefined
-    this.#opened.events ??= this.#openEvents(this.manifest.events)
+    const count = this.manifest.events
+    if (count === undefined) return undefined
+    this.#opened.events ??= this.#open(() => this.#openEvents(count))
     return this.#opened.events
   }
 
   get users(): IdMap {
-    this.#opened.users ??= this.#openIds(datasetFiles.users, this.manifest.users)
+    this.#opened.users ??= this.#open(() => this.#openIds(datasetFiles.users, this.manifest.users))
     return this.#opened.users
   }
 
   get items(): IdMap {
-    this.#opened.items ??= this.#openIds(datasetFiles.items, this.manifest.items)
+    this.#opened.items ??= this.#open(() => this.#openIds(datasetFiles.items, this.manifest.items))
     return this.#opened.items
   }
 
   /** Releases the maps: they are unmapped once no view of them is left. */
   close(): void {
     this.#opened = {}
+  }
+
+  /** What `open` gives, unless its files may be those of another dataset. */
+  #open<Part>(open: () => Part): Part {
+    const replaced = () =>
+      new Error(`${this.directory} was replaced by another dataset while it was used: open it again`)
+    let part: Part
+    try {
+      part = open()
+    } catch (error) {
+      throw identityOf(this.directory) === this.#identity ? error : replaced()
+    }
+    if (identityOf(this.directory) !== this.#identity) throw replaced()
+    return part
   }
 
   #openCsr(name: string, rows: number, columns: number): Csr {

@@ -147,7 +147,7 @@ export function openConsistent<Opened>(
 }
 
 /** Differs between an artifact and the one that takes its place: of the directory's inode and its time of change. */
-function identityOf(directory: string): string {
+export function identityOf(directory: string): string {
   const found = statSync(directory, { throwIfNoEntry: false, bigint: true })
   return found ? `${found.dev} ${found.ino} ${found.ctimeNs}` : ''
 }

@@ -120,3 +120,14 @@ test('parts that do not fit together are refused', () => {
     'expected codes and their names, got names only',
   )
 })
+
+test('a dataset that was replaced while it was used says so, and keeps what it had mapped', async () => {
+  const directory = join(freshFolder(), 'data')
+  await writeDataset(directory, parts)
+  const dataset = Dataset.open(directory)
+  const { indices } = dataset.byUser
+  await writeDataset(directory, { ...parts, users: ['cy', 'di'] }, { replace: true })
+  expect([...indices]).toEqual([0, 1, 2, 0, 2])
+  expect(() => dataset.users).toThrow(`${directory} was replaced by another dataset while it was used: open it again`)
+  expect(Dataset.open(directory).users.at(0)).toBe('cy')
+})
