@@ -1,7 +1,8 @@
-/** The definitions of src/models/metrics.ts, word for word and one at a time. */
+/** The definitions of src/evaluation/metrics.ts, word for word and one at a time. */
 export interface NaiveUser {
   /** Score of every item; higher is better, ties to the lower item. */
   readonly scores: readonly number[]
+  /** Items that lists leave out. */
   readonly training: ReadonlySet<number>
   /** Held-out items; those that are not among the scored ones cannot be found. */
   readonly held: ReadonlySet<number>

@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import type { UserEvent } from '../../src/events/event.ts'
 import { Journal, type Outcome } from '../../src/events/journal.ts'
 
 let directory: string
@@ -11,57 +13,141 @@ beforeEach(() => {
 })
 afterEach(() => rmSync(directory, { recursive: true }))
 
-const event = (user: string, id: string, item = 'a', weight = 1) => ({ user, id, item, weight })
-const append = (journal: Journal, ...args: Parameters<typeof event>) =>
-  new Promise<Outcome>(settle => journal.append(event(...args), settle))
+function event(user: string, id: string, given: Partial<UserEvent> = {}): UserEvent {
+  return { user, id, item: 'a', weight: 1, time: 1000, ...given }
+}
 
-test('an event is on disk when its outcome is told, and sent again it is a duplicate', async () => {
-  const journal = await Journal.open(directory)
-  expect(await append(journal, 'ann', '1')).toBe('stored')
+const append = (journal: Journal, event: UserEvent) => new Promise<Outcome>(settle => journal.append(event, settle))
+
+/** The rows of the file, as another program reads them. */
+function rows(columns: string): unknown[] {
   const reader = new DatabaseSync(join(directory, 'events.db'), { readOnly: true })
-  expect(reader.prepare('SELECT user, id, item, weight FROM events').all()).toEqual([event('ann', '1')])
+  const found = reader.prepare(`SELECT ${columns} FROM events ORDER BY position`).all()
   reader.close()
-  expect(await append(journal, 'ann', '1', 'b')).toBe('duplicate')
-  expect(await append(journal, 'bob', '1')).toBe('stored')
+  return found
+}
+
+test('an event is on disk when its outcome is known, and sent again it is a duplicate', async () => {
+  const journal = await Journal.open(directory)
+  expect(await append(journal, event('ann', '1'))).toBe('stored')
+  expect(rows('user, id, item, weight, time')).toEqual([{ user: 'ann', id: '1', item: 'a', weight: 1, time: 1000 }])
+  expect(await append(journal, event('ann', '1', { item: 'b' }))).toBe('duplicate')
+  expect(await append(journal, event('bob', '1'))).toBe('stored')
+  expect(rows('user, item')).toEqual([
+    { user: 'ann', item: 'a' },
+    { user: 'bob', item: 'a' },
+  ])
   await journal.close()
 })
 
-test('what arrives while the disk is busy is one group, told in the order it came', async () => {
+test('of two events of one id in one group, the first counts', async () => {
+  const journal = await Journal.open(directory)
+  const outcomes = await Promise.all([1, 2, 3].map(weight => append(journal, event('ann', '1', { weight }))))
+  expect(outcomes).toEqual(['stored', 'duplicate', 'duplicate'])
+  expect(rows('weight')).toEqual([{ weight: 1 }])
+  await journal.close()
+})
+
+test('what arrives while the disk is busy is one group, and outcomes come in the order of arrival', async () => {
   const groups: number[] = []
   const journal = await Journal.open(directory, { onCommit: events => groups.push(events) })
-  const told: number[] = []
-  const all = Array.from({ length: 500 }, (_, i) => append(journal, 'ann', `${i}`).then(() => told.push(i)))
-  expect(journal.pending).toBe(500)
+  const settled: number[] = []
+  const all = Array.from({ length: 500 }, (_, i) => append(journal, event('ann', `${i}`)).then(() => settled.push(i)))
+  expect([journal.pending, journal.settled]).toEqual([500, 0])
   await Promise.all(all)
-  expect(journal.pending).toBe(0)
-  expect(told).toEqual([...told.keys()])
+  expect([journal.pending, journal.settled]).toEqual([0, 500])
+  expect(settled).toEqual([...settled.keys()])
   expect(groups).toEqual([1, 1, 498])
   await journal.close()
 })
 
-test('recent events are summed by item, and name the newest', async () => {
+test('listeners are called after the events of a group have settled', async () => {
   const journal = await Journal.open(directory)
-  for (const [id, item, weight] of [
-    ['1', 'a', 1],
-    ['2', 'b', 2],
-    ['3', 'a', 0.5],
-  ] as const) {
-    journal.append(event('ann', id, item, weight), () => {})
-  }
-  const { asOf, after, items, weights } = await journal.recent('ann')
-  expect({ asOf, after, items, weights }).toEqual({ asOf: 3, after: '3', items: ['a', 'b'], weights: [1.5, 2] })
-  expect(await journal.recent('bob')).toEqual({ asOf: 3, items: [], weights: [] })
+  const seen: (string | number)[] = []
+  journal.onSettled(() => seen.push(`settled ${journal.settled}`))
+  for (let i = 1; i <= 4; i++) journal.append(event('ann', `${i}`), () => seen.push(i))
+  await journal.flushed()
+  expect(seen).toEqual([1, 'settled 1', 2, 'settled 2', 3, 4, 'settled 4'])
   await journal.close()
 })
 
-test('events from before the given time are left to the model', async () => {
+test('recent events come whole, in order of arrival, with the number of the newest', async () => {
+  const journal = await Journal.open(directory)
+  const events: UserEvent[] = [
+    event('ann', '1', { kind: 'play', list: 'x-1', time: 5000 }),
+    event('ann', '2', { item: 'b', weight: -2.5, time: 4000 }),
+    { id: '3', user: 'ann', weight: 1, time: 6000, undo: '1' },
+    event('ann', '4', { item: 'ü🎵', time: -1 }),
+  ]
+  for (const each of events) journal.append(each, () => {})
+  journal.append(event('bob', '1'), () => {})
+  const { events: found, asOf, isCut } = await journal.recent('ann')
+  const absent = { item: undefined, kind: undefined, list: undefined, undo: undefined }
+  expect(found).toEqual(events.map(each => ({ ...absent, ...each })))
+  expect({ asOf, isCut }).toEqual({ asOf: 5, isCut: false })
+  expect(await journal.recent('cy')).toEqual({ asOf: 5, events: [], isCut: false })
+  await journal.close()
+})
+
+test('a read has all events up to the number that comes with it, and their outcomes are known by then', async () => {
+  const journal = await Journal.open(directory)
+  for (let round = 0; round < 50; round++) {
+    for (let i = 0; i < 7; i++) journal.append(event('ann', `${round}-${i}`), () => {})
+    const read = journal.recent('ann')
+    journal.append(event('ann', `${round}-late`), () => {})
+    const { events, asOf } = await read
+    expect(asOf).toBeGreaterThanOrEqual(8 * round + 7)
+    expect(events).toHaveLength(asOf)
+    expect(journal.settled).toBeGreaterThanOrEqual(asOf)
+  }
+  await journal.close()
+})
+
+test('an event names an item or another event, never both and never none', async () => {
+  const journal = await Journal.open(directory)
+  expect(await append(journal, event('ann', '1', { undo: '0' }))).toBe('failed')
+  expect(await append(journal, { id: '2', user: 'ann', weight: 1, time: 0 })).toBe('failed')
+  expect(journal.failure).toContain('CHECK constraint failed')
+  // The disk is as good as before.
+  expect(await append(journal, event('ann', '3'))).toBe('stored')
+  expect(journal.failure).toBeUndefined()
+  await journal.close()
+})
+
+test('of a long history the newest events are read, and it is known that some are missing', async () => {
+  const journal = await Journal.open(directory, { historyLimit: 3 })
+  const read = async () => {
+    const { events, isCut } = await journal.recent('ann')
+    return [events.map(({ id }) => id), isCut]
+  }
+  for (const id of ['1', '2', '3']) journal.append(event('ann', id), () => {})
+  expect(await read()).toEqual([['1', '2', '3'], false])
+  for (const id of ['4', '5']) journal.append(event('ann', id), () => {})
+  expect(await read()).toEqual([['3', '4', '5'], true])
+  await journal.close()
+})
+
+test('events that arrived before the given time are left to the model, whenever they happened', async () => {
   const before = await Journal.open(directory)
-  await append(before, 'ann', 'old')
+  await append(before, event('ann', 'old', { time: Date.now() + 1e9 }))
   await before.close()
-  const after = await Journal.open(directory, { since: Date.now() + 1 })
-  expect(await after.recent('ann')).toMatchObject({ items: [] })
-  expect(await append(after, 'ann', 'old')).toBe('duplicate')
+  await wait(5)
+  const after = await Journal.open(directory, { since: Date.now() })
+  expect(await after.recent('ann')).toMatchObject({ events: [], isCut: false })
+  expect(await append(after, event('ann', 'old'))).toBe('duplicate')
+  expect(await append(after, event('ann', 'late', { time: 5 }))).toBe('stored')
+  expect((await after.recent('ann')).events.map(({ id }) => id)).toEqual(['late'])
   await after.close()
+})
+
+test('arrival is noted beside the time of the event', async () => {
+  const [begun, journal] = [Date.now(), await Journal.open(directory)]
+  await append(journal, event('ann', '1', { time: 12 }))
+  const [{ time, arrived }] = rows('time, arrived') as [{ time: number; arrived: number }]
+  expect(time).toBe(12)
+  expect(arrived).toBeGreaterThanOrEqual(begun)
+  expect(arrived).toBeLessThanOrEqual(Date.now())
+  await journal.close()
 })
 
 test('closing waits for what was appended, and all is there when it is opened again', async () => {
@@ -71,8 +157,32 @@ test('closing waits for what was appended, and all is there when it is opened ag
   await first.close()
   expect(outcomes).toEqual(Array(100).fill('stored'))
   const second = await Journal.open(directory)
-  expect(await second.recent('ann')).toMatchObject({ after: '99', weights: [100] })
+  const { events } = await second.recent('ann')
+  expect(events.map(({ id }) => id)).toEqual(Array.from({ length: 100 }, (_, i) => `${i}`))
   await second.close()
+})
+
+test('while the disk fails, events fail and reads go on; a probe finds out when it takes writes again', async () => {
+  const commits: (string | undefined)[] = []
+  const journal = await Journal.open(directory, { onCommit: (_events, _took, failure) => commits.push(failure) })
+  await append(journal, event('ann', '1'))
+  // Stands for a disk that fails: nothing can be written, and everything can be read.
+  const holder = new DatabaseSync(join(directory, 'events.db'))
+  holder.exec(`CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'the disk is full'); END;
+    CREATE TRIGGER still_full BEFORE UPDATE ON state BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`)
+  const outcomes = await Promise.all(['2', '3'].map(id => append(journal, event('ann', id))))
+  expect(outcomes).toEqual(['failed', 'failed'])
+  expect(journal.failure).toContain('the disk is full')
+  expect([journal.pending, journal.settled]).toEqual([0, 3])
+  expect((await journal.recent('ann')).events.map(({ id }) => id)).toEqual(['1'])
+  await wait(1500)
+  expect(journal.failure).toContain('the disk is full')
+  holder.exec('DROP TRIGGER full; DROP TRIGGER still_full')
+  while (journal.failure !== undefined) await wait(20)
+  expect(await append(journal, event('ann', '2'))).toBe('stored')
+  expect(commits).toEqual([undefined, expect.stringContaining('full'), expect.stringContaining('full'), undefined])
+  holder.close()
+  await journal.close()
 })
 
 test('a directory has one journal at a time', async () => {
@@ -85,8 +195,39 @@ test('a directory has one journal at a time', async () => {
 })
 
 test('a file that is not ours is refused and left as it is', async () => {
-  const db = new DatabaseSync(join(directory, 'events.db'))
-  db.exec('CREATE TABLE theirs (x)')
-  db.close()
-  await expect(Journal.open(directory)).rejects.toThrow('is not an event file of this version of Aurochs')
+  const file = join(directory, 'events.db')
+  const foreign = new DatabaseSync(file)
+  foreign.exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (7)')
+  foreign.close()
+  await expect(Journal.open(directory)).rejects.toThrow(
+    `${file} does not hold events, and this Aurochs reads version 2: serve with the version that made it, or name another --state`,
+  )
+  const still = new DatabaseSync(file)
+  expect(still.prepare('SELECT x FROM theirs').all()).toEqual([{ x: 7 }])
+  still.close()
+})
+
+test('a state of version 1 is refused with the remedy, and left as it is', async () => {
+  const file = join(directory, 'events.db')
+  const old = new DatabaseSync(file)
+  old.exec(`
+    CREATE TABLE events (
+      position INTEGER PRIMARY KEY, user TEXT NOT NULL, id TEXT NOT NULL, item TEXT NOT NULL,
+      weight REAL NOT NULL, time INTEGER NOT NULL, UNIQUE (user, id)
+    ) STRICT;
+    CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+    INSERT INTO events VALUES (1, 'ann', '1', 'a', 1, 1000);
+    INSERT INTO state VALUES ('probes', 0);
+    PRAGMA application_id = ${Buffer.from('auro', 'latin1').readInt32BE()};
+    PRAGMA user_version = 1;
+  `)
+  old.close()
+  await expect(Journal.open(directory)).rejects.toThrow(
+    `${file} holds events of version 1, and this Aurochs reads version 2: ` +
+      'serve with the version that made it, or name another --state, which `aurochs serve` makes anew',
+  )
+  const still = new DatabaseSync(file)
+  expect(still.prepare('SELECT user, id FROM events').all()).toEqual([{ user: 'ann', id: '1' }])
+  expect(still.prepare('PRAGMA user_version').get()).toEqual({ user_version: 1 })
+  still.close()
 })

@@ -1,23 +1,33 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { addRecent, concat, firstAllowed, pointers, union } from '../../src/search/item-lists.ts'
+import { addSums, concat, contains, firstAllowed, pointers, union } from '../../src/search/item-lists.ts'
 
 const indices = fc.uniqueArray(fc.nat(30)).map(list => Uint32Array.from(list))
 const sorted = indices.map(list => list.toSorted())
-/** Weights that floats add exactly, whatever the order. */
-const weighted = (list: Uint32Array) => ({ indices: list, weights: Float32Array.from(list, index => (index % 7) + 1) })
+/** Weights that floats add exactly, whatever the order; those of changes may take back. */
+const row = sorted.map(list => ({
+  indices: list,
+  weights: Float32Array.from(list, index => (index % 7) + 1),
+}))
+const changes = sorted.chain(list =>
+  fc
+    .array(fc.integer({ min: -8, max: 8 }), { minLength: list.length, maxLength: list.length })
+    .map(weights => ({ indices: list, weights: Float32Array.from(weights) })),
+)
 
-test('recent events are added to what was trained on, item by item', () => {
+test('changes are added item by item, and what is not above 0 is left out', () => {
   fc.assert(
-    fc.property(sorted.map(weighted), indices.map(weighted), (trained, recent) => {
+    fc.property(row, changes, (trained, changed) => {
       const expected = new Map<number, number>()
-      for (const row of [trained, recent]) {
-        row.indices.forEach((item, i) => {
-          expected.set(item, (expected.get(item) ?? 0) + row.weights[i])
+      for (const { indices, weights } of [trained, changed]) {
+        indices.forEach((item, i) => {
+          expected.set(item, (expected.get(item) ?? 0) + weights[i]!)
         })
       }
-      const { indices, weights } = addRecent(trained, recent)
-      expect([...indices].map((item, i) => [item, weights[i]])).toEqual([...expected].sort(([a], [b]) => a - b))
+      const { indices, weights } = addSums(trained, changed)
+      expect(Array.from(indices, (item, i) => [item, weights[i]])).toEqual(
+        [...expected].filter(([, sum]) => sum > 0).sort(([a], [b]) => a - b),
+      )
     }),
   )
 })
@@ -30,20 +40,20 @@ test('the union of two rows has each index once, ascending', () => {
   )
 })
 
-test('the first allowed items are those that a look at each one finds', () => {
+test('the first allowed items are those that a look at each one finds, in the order of the candidates', () => {
   fc.assert(
-    fc.property(
-      fc.nat(12),
-      fc.nat(30),
-      sorted,
-      fc.option(sorted, { nil: undefined }),
-      (limit, count, excluded, only) => {
-        const expected = [...Array(31).keys()]
-          .filter(index => (only ? only.includes(index) : index < count))
-          .filter(index => !excluded.includes(index))
-        expect([...firstAllowed(limit, count, excluded, only)]).toEqual(expected.slice(0, limit))
-      },
-    ),
+    fc.property(indices, fc.nat(12), sorted, (candidates, limit, excluded) => {
+      const expected = [...candidates].filter(item => !excluded.includes(item)).slice(0, limit)
+      expect([...firstAllowed(candidates, limit, excluded)]).toEqual(expected)
+    }),
+  )
+})
+
+test('a sorted list contains what a look at each value finds', () => {
+  fc.assert(
+    fc.property(sorted, fc.nat(31), (list, value) => {
+      expect(contains(list, value)).toBe(list.includes(value))
+    }),
   )
 })
 

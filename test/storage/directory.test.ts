@@ -1,16 +1,29 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
-import { checksumOf, openDirectory, verifyDirectory, writeDirectory } from '../../src/storage/directory.ts'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import { native } from '../../src/native.ts'
+import {
+  checksumOf,
+  openConsistent,
+  openDirectory,
+  verifyDirectory,
+  writeDirectory,
+} from '../../src/storage/directory.ts'
 import { freshFolder } from './folder.ts'
 
-const dataset = { format: 'aurochs-dataset', version: 1 } as const
+const dataset = { format: 'aurochs-dataset', version: 2 } as const
 
 function filled(files: Record<string, string>) {
   return async (draft: string) => {
     for (const [name, content] of Object.entries(files)) writeFileSync(join(draft, name), content)
     return { ...dataset, note: 'ours' }
   }
+}
+
+/** What another process does, but for the contents: a rename gives a directory another identity. */
+function replaceBySame(directory: string): void {
+  renameSync(directory, `${directory}-elsewhere`)
+  renameSync(`${directory}-elsewhere`, directory)
 }
 
 test('a directory appears whole, with parents, manifest and checksums', async () => {
@@ -47,11 +60,66 @@ test('what exists is replaced only when asked, and only if it is of the same for
   await expect(writeDirectory(target, filled({ a: 'new' }))).rejects.toThrow(`${target} exists`)
   await writeDirectory(target, filled({ b: 'new' }), { replace: true })
   expect(readdirSync(target).sort()).toEqual(['b', 'manifest.json'])
-  const model = async () => ({ format: 'aurochs-model', version: 1 }) as const
+  const model = async () => ({ format: 'aurochs-model', version: 2 }) as const
   await expect(writeDirectory(target, model, { replace: true })).rejects.toThrow(
     'is a dataset, so no model takes its place',
   )
   expect(readdirSync(folder)).toEqual(['data'])
+})
+
+test('where two directories cannot be exchanged, the new one comes by two renames', async () => {
+  const folder = freshFolder()
+  const target = join(folder, 'data')
+  await writeDirectory(target, filled({ a: 'old' }))
+  const exchange = vi.spyOn(native, 'exchangePaths').mockReturnValue(false)
+  onTestFinished(() => exchange.mockRestore())
+  await writeDirectory(target, filled({ a: 'new' }), { replace: true })
+  expect(exchange).toHaveBeenCalledOnce()
+  expect(readFileSync(join(target, 'a'), 'utf8')).toBe('new')
+  expect(readdirSync(folder)).toEqual(['data'])
+  // A second rename that fails gives the old one back.
+  exchange.mockImplementation(draft => {
+    rmSync(draft, { recursive: true })
+    return false
+  })
+  await expect(writeDirectory(target, filled({ a: 'newer' }), { replace: true })).rejects.toThrow('ENOENT')
+  expect(readFileSync(join(target, 'a'), 'utf8')).toBe('new')
+  expect(readdirSync(folder)).toEqual(['data'])
+})
+
+test('an empty directory needs no exchange', async () => {
+  const target = join(freshFolder(), 'data')
+  mkdirSync(target)
+  const exchange = vi.spyOn(native, 'exchangePaths')
+  onTestFinished(() => exchange.mockRestore())
+  await writeDirectory(target, filled({ a: 'x' }))
+  expect(exchange).not.toHaveBeenCalled()
+  expect(readdirSync(target).sort()).toEqual(['a', 'manifest.json'])
+})
+
+test('what is replaced while it is opened is opened again, ten times at most', async () => {
+  const target = join(freshFolder(), 'data')
+  await writeDirectory(target, filled({ a: '1' }))
+  let [opened, closed] = [0, 0]
+  const replacedTimes = (times: number) => {
+    opened = 0
+    closed = 0
+    return openConsistent(
+      target,
+      'aurochs-dataset',
+      () => {
+        if (opened++ < times) replaceBySame(target)
+        return opened
+      },
+      () => {
+        closed++
+      },
+    )
+  }
+  expect([replacedTimes(0), opened, closed]).toEqual([1, 1, 0])
+  expect([replacedTimes(3), opened, closed]).toEqual([4, 4, 3])
+  expect(() => replacedTimes(100)).toThrow(`${target} was replaced 10 times while it was opened: open it again later`)
+  expect([opened, closed]).toEqual([10, 10])
 })
 
 test('what Aurochs did not write is never replaced, but an empty directory is filled', async () => {
@@ -94,7 +162,7 @@ test('a manifest vouches for itself: changes that still parse are refused too', 
   const text = readFileSync(manifest, 'utf8')
   const open = () => verifyDirectory(target, openDirectory(target, 'aurochs-dataset'))
   for (const altered of [
-    text.replace('"version": 1', '"version": 1, "users": 2'),
+    text.replace('"version": 2', '"version": 2, "users": 2'),
     text.replace(/\n$/, ''),
     `${text} `,
   ]) {
@@ -120,9 +188,33 @@ test('a manifest that cannot be is refused', async () => {
     'is no dataset',
   )
   expect(saying({ ...dataset, format: 'aurochs-model', files: {} })).toThrow('must be a dataset, but is a model')
-  expect(saying({ ...dataset, version: 2, files: {} })).toThrow(
-    'version 2, and this Aurochs reads up to 1: update Aurochs',
+})
+
+test('another version is refused with the command that makes it anew, or with that to update', () => {
+  const target = freshFolder()
+  const opened = (format: 'aurochs-dataset' | 'aurochs-model', version: number) => () => {
+    writeFileSync(join(target, 'manifest.json'), JSON.stringify({ format, version, files: {} }))
+    return openDirectory(target, format)
+  }
+  expect(opened('aurochs-dataset', 1)).toThrow(
+    `${target} is a dataset of version 1, and this Aurochs reads version 2: make it anew by \`aurochs import\` with --replace`,
   )
+  expect(opened('aurochs-model', 1)).toThrow(
+    `${target} is a model of version 1, and this Aurochs reads version 2: make it anew by \`aurochs train\` with --replace`,
+  )
+  expect(opened('aurochs-dataset', 3)).toThrow(
+    `${target} is a dataset of version 3, and this Aurochs reads version 2: update Aurochs`,
+  )
+  expect(opened('aurochs-dataset', 2)().files).toEqual({})
+})
+
+test('what is of version 1 is replaced when asked', async () => {
+  const target = join(freshFolder(), 'data')
+  await writeDirectory(target, filled({ a: 'old' }))
+  const manifest = join(target, 'manifest.json')
+  writeFileSync(manifest, readFileSync(manifest, 'utf8').replace('"version": 2', '"version": 1'))
+  await writeDirectory(target, filled({ b: 'new' }), { replace: true })
+  expect(Object.keys(openDirectory(target, 'aurochs-dataset').files)).toEqual(['b'])
 })
 
 test('the checksum of a directory tells its contents, in whatever order they stand', () => {
