@@ -29,6 +29,8 @@ export class ConnectionError extends Error {
   }
 }
 
+type AnyResponse = readonly [number, number | null, WireError | null, never]
+
 interface PendingCall {
   readonly resolve: (result: never) => void
   readonly reject: (error: unknown) => void
@@ -205,13 +207,17 @@ export class RpcClient {
   }
 
   #receive(message: unknown): void {
-    this.#failures = 0
-    const [, number, error, result] = message as [1, number | null, WireError | null, never]
+    if (!Array.isArray(message) || message[0] !== messageType.response) {
+      this.#socket?.destroy('expected answers of MessagePack-RPC, got something else')
+      return
+    }
+    const [, number, error, result] = message as unknown as AnyResponse
     if (number === null) {
-      // The server could not read what we sent, and ends the connection.
+      // The server could not read what was sent, and ends the connection.
       this.#socket?.destroy(error?.message ?? 'the server ended it')
       return
     }
+    this.#failures = 0
     const call = this.#take(number)
     if (error) call?.reject(new ServerError(error))
     else call?.resolve(result)

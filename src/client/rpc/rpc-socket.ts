@@ -73,12 +73,14 @@ export class RpcSocket {
 
   #receive(chunk: Uint8Array): void {
     this.#reader.push(chunk)
-    for (let message = this.#reader.next(); message !== undefined; message = this.#reader.next()) {
+    while (!this.#socket.destroyed) {
+      const message = this.#reader.next()
+      if (message === undefined) return
       if (message instanceof RefusedMessage) {
         this.destroy(message.error.message)
-        return
+      } else {
+        this.#listeners.onMessage(message)
       }
-      this.#listeners.onMessage(message)
     }
   }
 
