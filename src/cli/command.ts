@@ -22,7 +22,7 @@ export class UsageError extends Error {
 export function parseOptions<Schema extends z.ZodType>(schema: Schema, given: unknown): z.output<Schema> {
   const { data, error } = schema.safeParse(given)
   if (!error) return data as z.output<Schema>
-  const { path, message } = error.issues[0]!
+  const { path, message } = error.issues[0]
   const flag = String(path[0]).replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
   throw new UsageError(`--${flag} ${message}`)
 }

@@ -14,7 +14,7 @@ export async function visit(url: string, say: (text: string) => void): Promise<v
   try {
     say('A new visitor gets a list by popularity, then sends what they choose. (+ is new in the list)')
     const columns = await listsOf(client, url)
-    say(table(columns[0]!.map((_, row) => columns.map(column => column[row] ?? ''))).trimEnd())
+    say(table(columns[0].map((_, row) => columns.map(column => column[row] ?? ''))).trimEnd())
   } finally {
     client.close()
   }
@@ -52,7 +52,7 @@ async function choices(url: string, shown: readonly string[]): Promise<string[]>
     if (!answer.ok) throw new Error(`${url} answered ${answer.status} for what is similar to ${item}`)
     return ((await answer.json()) as SimilarAnswer).items.map(({ item }) => String(item))
   }
-  const [first, last] = [shown[0]!, shown.at(-1)!]
+  const [first, last] = [shown[0], shown.at(-1)!]
   const chosen = (await similar(first, 20)).at(-1) ?? first
   const alike = await similar(chosen, 1)
   return [...new Set([chosen, ...alike, last])]

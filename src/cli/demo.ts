@@ -173,7 +173,7 @@ async function measure(
     const models = await ModelPool.open(directory, { threads: pool.threads })
     try {
       const { metrics: found } = await evaluate(models, held, metrics, { signal })
-      rows.push([each.name, ...metrics.map(({ name }) => found[name]!.toFixed(4))])
+      rows.push([each.name, ...metrics.map(({ name }) => found[name].toFixed(4))])
     } finally {
       await models.close()
       await rm(directory, { recursive: true, force: true })

@@ -215,10 +215,10 @@ async function trainedModel(name: string, bench: Bench): Promise<string> {
 }
 
 function forPeople(measured: readonly Measured[], metrics: readonly Metric[]): string {
-  const { train, test } = measured[0]!
+  const { train, test } = measured[0]
   const rows = measured.map(({ model, metrics: found, seconds }) => [
     model,
-    ...metrics.map(({ name }) => found[name]!.toFixed(5)),
+    ...metrics.map(({ name }) => found[name].toFixed(5)),
     ...[`${seconds.train}`, `${seconds.rank}`],
   ])
   return (

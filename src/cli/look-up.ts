@@ -17,7 +17,7 @@ export interface ListedItem {
  */
 export function knownRows(map: IdMap, kind: 'user' | 'item', ids: readonly string[]): number[] {
   const rows = ids.map(id => map.indexOf(id))
-  const unknown = ids.filter((_, at) => rows[at]! < 0)
+  const unknown = ids.filter((_, at) => rows[at] < 0)
   if (unknown.length > 0) {
     const names = unknown.map(id => JSON.stringify(id)).join(', ')
     throw new UsageError(
@@ -30,7 +30,7 @@ export function knownRows(map: IdMap, kind: 'user' | 'item', ids: readonly strin
 
 /** A list with ids. */
 export function listed({ items, scores }: ItemList, ids: IdMap): ListedItem[] {
-  return Array.from(items, (row, at) => ({ item: printable(ids.at(row)), score: scores[at]! }))
+  return Array.from(items, (row, at) => ({ item: printable(ids.at(row)), score: scores[at] }))
 }
 
 /** Prints one list: a JSON object on a line of its own, or a table for people. */

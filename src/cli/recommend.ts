@@ -31,7 +31,7 @@ export const register: Register = program => {
       const lists = model.rank(rows.map(user => ({ user, recent: noEvents, seen, limit, exclude })))
       rows.forEach((row, at) => {
         const title = `For user ${ids[at]}, who has ${rowOf(history, row).indices.length} items:`
-        print('user', users.at(row), listed(lists[at]!, items), title, json)
+        print('user', users.at(row), listed(lists[at], items), title, json)
       })
       model.close()
     })

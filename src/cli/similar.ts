@@ -25,7 +25,7 @@ export const register: Register = program => {
       const rows = knownRows(items, 'item', ids)
       const lists = model.similar(rows.map(item => ({ item, limit })))
       rows.forEach((row, at) => {
-        print('item', items.at(row), listed(lists[at]!, items), `Most similar to item ${ids[at]}:`, json)
+        print('item', items.at(row), listed(lists[at], items), `Most similar to item ${ids[at]}:`, json)
       })
       model.close()
     })

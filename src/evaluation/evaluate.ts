@@ -64,16 +64,16 @@ export async function evaluate(
       const hits = hitsOf(items, held)
       metrics.forEach(({ cut, measure }, index) => {
         const within = hits.filter(place => place < cut)
-        if (measure) sums[index]! += measure(within, sizes[first + at]!, cut)
+        if (measure) sums[index] += measure(within, sizes[first + at], cut)
       })
       items.forEach((item, place) => {
-        if (place < best[item]!) best[item] = place
+        if (place < best[item]) best[item] = place
       })
     })
     onProgress?.(Math.min(1, (first + batch) / users.length))
   }
   const result = metrics.map(({ name, cut, measure }, index) => {
-    const value = measure ? sums[index]! / users.length : best.filter(place => place < cut).length / ranker.items
+    const value = measure ? sums[index] / users.length : best.filter(place => place < cut).length / ranker.items
     return [name, value]
   })
   return {

@@ -52,7 +52,7 @@ export function heldOut(test: Pairs, training: Training, seen: HeldOut['seen'] =
   const itemOf = new Int32Array(columns).fill(notLooked)
   const rowOfItem = (column: number) => {
     if (itemOf[column] === notLooked) itemOf[column] = training.items.indexOf(test.items.at(column)!)
-    return itemOf[column]!
+    return itemOf[column]
   }
   const users: number[] = []
   const sizes: number[] = []

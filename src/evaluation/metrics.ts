@@ -17,7 +17,7 @@ const measures = {
   precision: (hits, _held, cut) => hits.length / cut,
   ndcg: (hits, held, cut) => gain(hits) / gain(Array(Math.min(cut, held)).keys()),
   hit: hits => (hits.length > 0 ? 1 : 0),
-  mrr: hits => (hits.length > 0 ? 1 / (hits[0]! + 1) : 0),
+  mrr: hits => (hits.length > 0 ? 1 / (hits[0] + 1) : 0),
   map: (hits, held, cut) =>
     hits.reduce((sum, place, before) => sum + (before + 1) / (place + 1), 0) / Math.min(cut, held),
 } satisfies Record<string, Measure>

@@ -69,13 +69,13 @@ function heldPairs(byUser: Csr, events: Sequences | undefined, split: Split): Ui
   const last = lastEvents(byUser, events)
   if (split.kind === 'time') {
     const from = BigInt(split.from)
-    return held.map((_, pair) => (last[pair]! >= 0 && events.times[last[pair]!]! >= from ? 1 : 0))
+    return held.map((_, pair) => (last[pair] >= 0 && events.times[last[pair]] >= from ? 1 : 0))
   }
   for (let user = 0; user < byUser.rows; user++) {
     const [begin, end] = [Number(byUser.indptr[user]), Number(byUser.indptr[user + 1])]
     if (end - begin <= split.pairs) continue
     const pairs = Array.from({ length: end - begin }, (_, at) => begin + at)
-    pairs.sort((a, b) => last[a]! - last[b]! || a - b)
+    pairs.sort((a, b) => last[a] - last[b] || a - b)
     for (const pair of pairs.slice(-split.pairs)) held[pair] = 1
   }
   return held
@@ -87,8 +87,8 @@ function lastEvents({ rows, columns, indptr, indices }: Csr, events: Sequences):
   const lastOfItem = new Float64Array(columns).fill(-1)
   for (let user = 0, event = 0, pair = 0; user < rows; user++) {
     const begin = event
-    for (const end = Number(events.indptr[user + 1]); event < end; event++) lastOfItem[events.items[event]!] = event
-    for (const end = Number(indptr[user + 1]); pair < end; pair++) last[pair] = lastOfItem[indices[pair]!]!
+    for (const end = Number(events.indptr[user + 1]); event < end; event++) lastOfItem[events.items[event]] = event
+    for (const end = Number(indptr[user + 1]); pair < end; pair++) last[pair] = lastOfItem[indices[pair]]
     for (const item of events.items.subarray(begin, event)) lastOfItem[item] = -1
   }
   return last
@@ -101,16 +101,16 @@ function heldEvents({ byUser, events }: Dataset, heldPairs: Uint8Array, split: S
   const isHeldItem = new Uint8Array(byUser.columns)
   for (let user = 0, event = 0; user < byUser.rows; user++) {
     const [begin, end] = [Number(byUser.indptr[user]), Number(byUser.indptr[user + 1])]
-    for (let pair = begin; pair < end; pair++) isHeldItem[byUser.indices[pair]!] = heldPairs[pair]!
+    for (let pair = begin; pair < end; pair++) isHeldItem[byUser.indices[pair]] = heldPairs[pair]
     for (const next = Number(events.indptr[user + 1]); event < next; event++) {
-      held[event] = isHeldItem[events.items[event]!]!
+      held[event] = isHeldItem[events.items[event]]
     }
-    for (let pair = begin; pair < end; pair++) isHeldItem[byUser.indices[pair]!] = 0
+    for (let pair = begin; pair < end; pair++) isHeldItem[byUser.indices[pair]] = 0
   }
   if (split.kind !== 'time') return held
   // Events need no pair: those that weigh 0 have none.
   const from = BigInt(split.from)
-  return held.map((mark, event) => (mark === 1 || events.times[event]! >= from ? 1 : 0))
+  return held.map((mark, event) => (mark === 1 || events.times[event] >= from ? 1 : 0))
 }
 
 /** Milliseconds since 1970. Dates and times without a zone are UTC, not the zone of the machine. */

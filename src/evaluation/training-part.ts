@@ -49,9 +49,9 @@ export function pairsWithMark({ rows, columns, indptr, indices, weights }: Csr, 
 /** Lays the users and items that have pairs in `kept` out as datasets do: most pairs first, ties by ascending id. */
 function layoutOf(kept: Csr, users: IdMap, items: IdMap): Layout {
   const degrees = new Uint32Array(kept.columns)
-  for (const item of kept.indices) degrees[item]! += 1
-  const userOrder = byDegree(user => Number(kept.indptr[user + 1]! - kept.indptr[user]!), users)
-  const itemOrder = byDegree(item => degrees[item]!, items)
+  for (const item of kept.indices) degrees[item] += 1
+  const userOrder = byDegree(user => Number(kept.indptr[user + 1] - kept.indptr[user]), users)
+  const itemOrder = byDegree(item => degrees[item], items)
   const columns = new Uint32Array(kept.columns).fill(absent)
   itemOrder.forEach((item, column) => {
     columns[item] = column
@@ -72,10 +72,10 @@ function reindexedPairs(kept: Csr, { users, items, columns }: Layout): Csr {
     const [begin, end] = [Number(kept.indptr[user]), Number(kept.indptr[user + 1])]
     // One number a pair, new column first, then the pair's place in the row: numbers sort without a comparison in JavaScript.
     const keys = new Float64Array(end - begin)
-    for (let at = 0; at < keys.length; at++) keys[at] = columns[kept.indices[begin + at]!]! * kept.columns + at
+    for (let at = 0; at < keys.length; at++) keys[at] = columns[kept.indices[begin + at]] * kept.columns + at
     for (const key of keys.sort()) {
       indices[to] = Math.floor(key / kept.columns)
-      weights[to] = kept.weights[begin + (key % kept.columns)]!
+      weights[to] = kept.weights[begin + (key % kept.columns)]
       to++
     }
     indptr[row + 1] = BigInt(to)
@@ -90,7 +90,7 @@ function reindexedEvents(events: Sequences, held: Uint8Array, { users, items, co
   let count = 0
   users.forEach((user, row) => {
     for (let event = Number(events.indptr[user]); event < Number(events.indptr[user + 1]); event++) {
-      if (held[event] === 0 && columns[events.items[event]!] !== absent) sources[count++] = event
+      if (held[event] === 0 && columns[events.items[event]] !== absent) sources[count++] = event
     }
     indptr[row + 1] = BigInt(count)
   })
@@ -99,9 +99,9 @@ function reindexedEvents(events: Sequences, held: Uint8Array, { users, items, co
     rows: users.length,
     columns: items.length,
     indptr,
-    items: Uint32Array.from(kept, event => columns[events.items[event]!]!),
-    times: BigInt64Array.from({ length: count }, (_, at) => events.times[kept[at]!]!),
-    weights: events.weights && Float32Array.from(kept, event => events.weights![event]!),
-    kinds: events.kinds && Uint8Array.from(kept, event => events.kinds![event]!),
+    items: Uint32Array.from(kept, event => columns[events.items[event]]),
+    times: BigInt64Array.from({ length: count }, (_, at) => events.times[kept[at]]),
+    weights: events.weights && Float32Array.from(kept, event => events.weights![event]),
+    kinds: events.kinds && Uint8Array.from(kept, event => events.kinds![event]),
   }
 }

@@ -75,7 +75,7 @@ export class EventStore {
     transact(this.#database, () => {
       events.forEach((event, at) => {
         const { user, id, item = null, weight, time, kind = null, list = null, undo = null } = event
-        const { changes } = this.#insert.run(user, id, item, weight, time, arrived[at]!, kind, list, undo)
+        const { changes } = this.#insert.run(user, id, item, weight, time, arrived[at], kind, list, undo)
         isNew[at] = Number(changes)
       })
     })

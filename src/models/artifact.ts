@@ -171,7 +171,7 @@ export class Artifact {
   tensor<A extends TensorArray>(name: string, kind: new (length: number) => A, shape?: readonly number[]): A {
     const { tensors } = this.#parts
     const data = tensorOf(tensors, name, kind)
-    if (shape) this.#expect(artifactFiles.tensors, `${name} of shape`, shape, tensors.tensors[name]!.shape)
+    if (shape) this.#expect(artifactFiles.tensors, `${name} of shape`, shape, tensors.tensors[name].shape)
     return data
   }
 

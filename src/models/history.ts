@@ -25,7 +25,7 @@ export function rowOf({ indptr, indices, weights }: Csr, row: number): Row {
 function sumByItem({ items, weights }: UserEvents): Row {
   const sums = new Map<number, number>()
   items.forEach((item, at) => {
-    sums.set(item, (sums.get(item) ?? 0) + weights[at]!)
+    sums.set(item, (sums.get(item) ?? 0) + weights[at])
   })
   const indices = Uint32Array.from(sums.keys()).sort()
   return { indices, weights: Float32Array.from(indices, item => sums.get(item)!) }

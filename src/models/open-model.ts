@@ -52,7 +52,7 @@ export class OpenModel {
       if (history.indices.length === 0) {
         return { ...popularItems(popularity, limit, exclude, only), basis: 'popularity' }
       }
-      const list = lists[next++]!
+      const list = lists[next++]
       const left = limit - list.items.length
       if (left === 0) return { ...list, basis: 'model' }
       const rest = popularItems(popularity, left, union(exclude, list.items.toSorted()), only)

@@ -49,7 +49,7 @@ export function packRequests(requests: readonly RankRequest[]): PackedRequests {
 export function unpackRequests(packed: PackedRequests): RankRequest[] {
   const { users, recentIndptr, excludeIndptr, only } = packed
   return Array.from(users, (user, at) => {
-    const [begin, end] = [recentIndptr[at]!, recentIndptr[at + 1]!]
+    const [begin, end] = [recentIndptr[at], recentIndptr[at + 1]]
     return {
       user,
       recent: {
@@ -57,7 +57,7 @@ export function unpackRequests(packed: PackedRequests): RankRequest[] {
         weights: packed.weights.subarray(begin, end),
         times: packed.times.subarray(begin, end),
       },
-      limit: packed.limits[at]!,
+      limit: packed.limits[at],
       seen: packed.seen[at] ? 'allow' : 'exclude',
       exclude: packed.exclude.subarray(excludeIndptr[at], excludeIndptr[at + 1]),
       only: only[at],

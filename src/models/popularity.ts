@@ -12,7 +12,7 @@ export interface Popularity {
 
 /** Counts the users of each item. O(items · log items). */
 export function popularityOf({ rows, indptr }: Pick<Csr, 'rows' | 'indptr'>): Popularity {
-  const counts = Uint32Array.from({ length: rows }, (_, item) => Number(indptr[item + 1]! - indptr[item]!))
+  const counts = Uint32Array.from({ length: rows }, (_, item) => Number(indptr[item + 1] - indptr[item]))
   // One number an item, by which fewest users come last and of equal ones the higher row: numbers sort without a
   // comparison in JavaScript.
   const keys = Float64Array.from(counts, (count, item) => (0xffff_ffff - count) * rows + item)
@@ -26,7 +26,7 @@ export function popularItems(
   exclude: Uint32Array,
   only?: Uint32Array,
 ): ItemList {
-  const candidates = only ? only.slice().sort((a, b) => counts[b]! - counts[a]! || a - b) : order
+  const candidates = only ? only.slice().sort((a, b) => counts[b] - counts[a] || a - b) : order
   const items = firstAllowed(candidates, limit, exclude)
   return { items, scores: new Float32Array(items.length) }
 }

@@ -115,22 +115,22 @@ export class MsgpackScanner {
     const isMap = this.#isMap
     // The state is kept in locals while the loop runs: with fields it takes more than twice as long.
     let level = this.#level
-    let remaining = left[level]!
+    let remaining = left[level]
     let values = this.#values
     let at = start + Math.min(this.#skip, end - start)
     let skip = this.#skip - (at - start)
     while (skip === 0) {
-      while (remaining === 0 && level > 0) remaining = left[--level]!
+      while (remaining === 0 && level > 0) remaining = left[--level]
       if (remaining === 0 || at >= end) break
-      const first = source[at]!
-      const lengthSize = lengthSizes[first]!
+      const first = source[at]
+      const lengthSize = lengthSizes[first]
       if (at + lengthSize >= end) break
       let length = 0
-      for (let byte = 1; byte <= lengthSize; byte++) length = 256 * length + source[at + byte]!
-      length += fixedLengths[first]!
+      for (let byte = 1; byte <= lengthSize; byte++) length = 256 * length + source[at + byte]
+      length += fixedLengths[first]
       at += 1 + lengthSize
 
-      const kind = kinds[first]!
+      const kind = kinds[first]
       const isContainer = kind === array || kind === map
       const payload = isContainer ? 0 : length
       const isBadKey = kind !== string && isMap[level] === 1 && remaining % 2 === 0
@@ -147,7 +147,7 @@ export class MsgpackScanner {
         if (kind === neverUsed || bytes > this.#bounds.frameBytes) throw this.#endless(kind)
         this.#refusal ??= this.#refusalOf(first, isBadKey, values, bytes)
         // From here on only the end is looked for: one count of values to come is enough for that.
-        while (level > 0) remaining += left[--level]!
+        while (level > 0) remaining += left[--level]
       }
       if (isContainer) {
         const count = kind === map ? 2 * length : length

@@ -69,12 +69,12 @@ export function peekRequestNumber(bytes: Uint8Array, start: number, end: number)
   const first = bytes[start]
   const number = start + 2
   if (number >= end || first !== 0x94 || bytes[start + 1] !== messageType.request) return undefined
-  const kind = bytes[number]!
+  const kind = bytes[number]
   if (kind <= 0x7f) return kind
   const size = kind === 0xcc ? 1 : kind === 0xcd ? 2 : kind === 0xce ? 4 : 0
   if (size === 0 || number + size >= end) return undefined
   let value = 0
-  for (let byte = 1; byte <= size; byte++) value = 256 * value + bytes[number + byte]!
+  for (let byte = 1; byte <= size; byte++) value = 256 * value + bytes[number + byte]
   return value
 }
 

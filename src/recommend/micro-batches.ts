@@ -95,7 +95,7 @@ export class MicroBatches {
     // The next batch leaves before this one's answers are processed.
     this.#next()
     queries.forEach((query, at) => {
-      const outcome = outcomes[at]!
+      const outcome = outcomes[at]
       if (outcome instanceof Error) query.fail(outcome)
       else query.answer(outcome, generation)
     })
@@ -113,7 +113,7 @@ async function rankEach(
     if (requests.length === 1) return [error as Error]
     const alone = requests.map(async (request): Promise<Ranking | Error> => {
       try {
-        return (await models.rankOnOne([request]))[0]!
+        return (await models.rankOnOne([request]))[0]
       } catch (error) {
         return error as Error
       }

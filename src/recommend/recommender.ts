@@ -356,7 +356,7 @@ export class Recommender {
     return {
       list: `${this.#listPrefix}-${(++this.#lists).toString(36)}`,
       generation: name,
-      items: Array.from(items, (row, at) => ({ item: plainId(artifact.items.at(row)), score: scores[at]! })),
+      items: Array.from(items, (row, at) => ({ item: plainId(artifact.items.at(row)), score: scores[at] })),
     }
   }
 }

@@ -15,7 +15,7 @@ export function addSums(row: Row, changes: Row): Row {
   while (left < row.indices.length || right < changes.indices.length) {
     const [a = Infinity, b = Infinity] = [row.indices[left], changes.indices[right]]
     const item = Math.min(a, b)
-    const sum = (a === item ? row.weights[left++]! : 0) + (b === item ? changes.weights[right++]! : 0)
+    const sum = (a === item ? row.weights[left++] : 0) + (b === item ? changes.weights[right++] : 0)
     if (!(sum > 0)) continue
     indices[length] = item
     weights[length++] = sum
@@ -43,7 +43,7 @@ export function firstAllowed(candidates: Uint32Array, limit: number, excluded: U
   const found = new Uint32Array(Math.min(limit, candidates.length))
   let size = 0
   for (let at = 0; at < candidates.length && size < found.length; at++) {
-    if (!contains(excluded, candidates[at]!)) found[size++] = candidates[at]!
+    if (!contains(excluded, candidates[at])) found[size++] = candidates[at]
   }
   return found.subarray(0, size)
 }
@@ -53,7 +53,7 @@ export function contains(sorted: Uint32Array, value: number): boolean {
   let [low, high] = [0, sorted.length]
   while (low < high) {
     const middle = (low + high) >>> 1
-    if (sorted[middle]! < value) low = middle + 1
+    if (sorted[middle] < value) low = middle + 1
     else high = middle
   }
   return sorted[low] === value

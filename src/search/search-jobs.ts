@@ -34,7 +34,7 @@ export function searchChunks({ index, queries, options, found, chunk, next }: Se
 
 /** Rows `first..end` of sparse rows, with pointers from 0. */
 function rowsOf({ indptr, indices }: NonNullable<SearchOptions['exclude']>, first: number, end: number) {
-  const begin = indptr[first]!
+  const begin = indptr[first]
   return {
     indptr: indptr.slice(first, end + 1).map(pointer => pointer - begin),
     indices: indices.subarray(begin, indptr[end]),

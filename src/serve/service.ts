@@ -175,7 +175,7 @@ export class Service {
     },
     recommend_batch: async ({ users, ...filters }, signal) => {
       const lists = await this.#recommender.recommendBatch(users, filters, signal)
-      return { lists: lists.map((list, at) => ({ user: users[at]!, ...list })) }
+      return { lists: lists.map((list, at) => ({ user: users[at], ...list })) }
     },
     similar: async (query, signal) => ({
       item: query.item,

@@ -38,15 +38,15 @@ export function openCsr(path: string, columns: number, verify = false): { csr: C
 /** The same matrix by columns: (columns × rows). O(pairs). */
 export function transposed({ rows, columns, indptr, indices, weights }: Csr): Csr {
   const next = new Float64Array(columns + 1)
-  for (const column of indices) next[column + 1]! += 1
-  for (let column = 0; column < columns; column++) next[column + 1]! += next[column]!
+  for (const column of indices) next[column + 1] += 1
+  for (let column = 0; column < columns; column++) next[column + 1] += next[column]
   const bounds = BigUint64Array.from(next, BigInt)
   const columnwise = { indices: new Uint32Array(indices.length), weights: new Float32Array(indices.length) }
   for (let row = 0, at = 0; row < rows; row++) {
     for (const end = Number(indptr[row + 1]); at < end; at++) {
-      const to = next[indices[at]!]!++
+      const to = next[indices[at]]++
       columnwise.indices[to] = row
-      columnwise.weights[to] = weights[at]!
+      columnwise.weights[to] = weights[at]
     }
   }
   return { rows: columns, columns: rows, indptr: bounds, ...columnwise }
@@ -58,10 +58,10 @@ function faultOf({ rows, columns, indptr, indices, weights }: Csr): string | und
     const end = Number(indptr[row + 1])
     if (end < at || end > indices.length) return `row ${row} ends at ${end}, before it begins or after all pairs`
     for (let previous = -1; at < end; at++) {
-      const column = indices[at]!
+      const column = indices[at]
       if (column <= previous) return `the columns of row ${row} do not ascend`
       if (column >= columns) return `row ${row} names column ${column} of ${columns}`
-      if (!(weights[at]! > 0 && weights[at]! < Infinity)) return `row ${row} has the weight ${weights[at]}`
+      if (!(weights[at] > 0 && weights[at] < Infinity)) return `row ${row} has the weight ${weights[at]}`
       previous = column
     }
   }

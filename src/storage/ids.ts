@@ -35,7 +35,7 @@ export class IdMap {
     if (table.numRows === 0) return new IdMap(new BigInt64Array(0), new Uint32Array(0))
     // Arrow pads its buffers: they are longer than the columns.
     const [{ type, valueOffsets, values, length }] = id as [Data]
-    const places = order[0]!.values
+    const places = order[0].values
     if (!(places instanceof Uint32Array)) throw broken('order must be uint32')
     if (type instanceof Utf8) return new IdMap(new Strings(valueOffsets, values), places.subarray(0, length))
     if (values instanceof BigInt64Array) return new IdMap(values.subarray(0, length), places.subarray(0, length))
@@ -62,7 +62,7 @@ export class IdMap {
     if (!(index >= 0 && index < this.size))
       throw new RangeError(`index must be from 0 to ${this.size - 1}, got ${index}`)
     if (this.#ids instanceof Strings) return this.#ids.at(index)
-    const id = this.#ids[index]!
+    const id = this.#ids[index]
     return Number.isSafeInteger(Number(id)) ? Number(id) : id
   }
 
@@ -72,7 +72,7 @@ export class IdMap {
     if (!compare) return -1
     for (let low = 0, high = this.size - 1; low <= high; ) {
       const middle = (low + high) >>> 1
-      const index = this.#order[middle]!
+      const index = this.#order[middle]
       const sign = compare(index)
       if (sign === 0) return index
       if (sign < 0) low = middle + 1
@@ -120,14 +120,14 @@ function comparison(ids: BigInt64Array, wanted: Id): ((index: number) => number)
   if (typeof wanted === 'string' && !/^(0|-?[1-9]\d{0,18})$/.test(wanted)) return undefined
   const value = BigInt(wanted)
   if (value < lowest || value > highest) return undefined
-  return index => (ids[index]! < value ? -1 : ids[index]! > value ? 1 : 0)
+  return index => (ids[index] < value ? -1 : ids[index] > value ? 1 : 0)
 }
 
 function integers(ids: readonly Id[] | BigInt64Array): { vector: Vector<Int64>; sorted: () => Uint32Array } {
   const data = ids instanceof BigInt64Array ? ids : BigInt64Array.from(ids, id => BigInt(id))
   return {
     vector: new Vector([makeData({ type: new Int64(), length: data.length, data })]),
-    sorted: () => Uint32Array.from(data.keys()).sort((a, b) => (data[a]! < data[b]! ? -1 : 1)),
+    sorted: () => Uint32Array.from(data.keys()).sort((a, b) => (data[a] < data[b] ? -1 : 1)),
   }
 }
 
@@ -146,6 +146,6 @@ function strings(ids: readonly Id[]): { vector: Vector<Utf8>; sorted: () => Uint
   const data = Buffer.concat(parts, length)
   return {
     vector: new Vector([makeData({ type: new Utf8(), length: ids.length, valueOffsets, data })]),
-    sorted: () => Uint32Array.from(parts.keys()).sort((a, b) => Buffer.compare(parts[a]!, parts[b]!)),
+    sorted: () => Uint32Array.from(parts.keys()).sort((a, b) => Buffer.compare(parts[a], parts[b])),
   }
 }

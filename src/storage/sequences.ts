@@ -90,8 +90,8 @@ function orderFault({ rows, columns, indptr, items, times, weights }: Sequences)
     const end = Number(indptr[row + 1])
     if (end < begin || end > items.length) return `row ${row} ends at ${end}, before it begins or after all events`
     for (; at < end; at++) {
-      if (items[at]! >= columns) return `row ${row} names column ${items[at]} of ${columns}`
-      if (at > begin && times[at]! < times[at - 1]!) return `the times of row ${row} do not ascend`
+      if (items[at] >= columns) return `row ${row} names column ${items[at]} of ${columns}`
+      if (at > begin && times[at] < times[at - 1]) return `the times of row ${row} do not ascend`
       if (weights && !Number.isFinite(weights[at])) return `row ${row} has the weight ${weights[at]}`
     }
   }

@@ -8,8 +8,8 @@ export function table(rows: readonly (readonly (string | number)[])[]): string {
   const lines = rows.map((row, at) =>
     row
       .map((cell, column) => {
-        const text = texts[at]![column]!
-        const gap = ' '.repeat(widths[column]! - width(text))
+        const text = texts[at][column]
+        const gap = ' '.repeat(widths[column] - width(text))
         return typeof cell === 'number' ? gap + text : text + gap
       })
       .join('  ')

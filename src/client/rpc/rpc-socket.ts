@@ -88,6 +88,6 @@ export class RpcSocket {
     const outgoing = this.#outgoing
     if (outgoing.length === 0) return
     this.#outgoing = []
-    if (this.#socket.writable) this.#socket.write(outgoing.length === 1 ? outgoing[0]! : Buffer.concat(outgoing))
+    if (this.#socket.writable) this.#socket.write(outgoing.length === 1 ? outgoing[0] : Buffer.concat(outgoing))
   }
 }

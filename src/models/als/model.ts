@@ -50,19 +50,19 @@ class AlsModel implements Model {
     const vectors = this.foldIn(requests.map(({ history }) => history))
     const lists: ItemList[] = []
     for (const group of groupsByFilter(requests)) {
-      const limit = Math.max(...group.map(row => requests[row]!.limit))
+      const limit = Math.max(...group.map(row => requests[row].limit))
       const queries = concat(
         Float32Array,
         group.map(row => vectors.subarray(row * factors, (row + 1) * factors)),
       )
-      const excluded = group.map(row => requests[row]!.exclude)
+      const excluded = group.map(row => requests[row].exclude)
       const exclude = {
         indptr: pointers(excluded.map(({ length }) => length)),
         indices: concat(Uint32Array, excluded),
       }
-      const found = this.#built.search(queries, { limit, exclude, only: requests[group[0]!]!.only })
+      const found = this.#built.search(queries, { limit, exclude, only: requests[group[0]].only })
       group.forEach((row, at) => {
-        lists[row] = listAt(found, at * limit, requests[row]!.limit)
+        lists[row] = listAt(found, at * limit, requests[row].limit)
       })
     }
     return lists
@@ -112,8 +112,8 @@ class AlsModel implements Model {
 /** Requests for any item are searched for together; each that names its only items, alone. */
 function groupsByFilter(requests: readonly ResolvedRequest[]): number[][] {
   const rows = [...requests.keys()]
-  const free = rows.filter(row => !requests[row]!.only)
-  return [free, ...rows.filter(row => requests[row]!.only).map(row => [row])].filter(group => group.length > 0)
+  const free = rows.filter(row => !requests[row].only)
+  return [free, ...rows.filter(row => requests[row].only).map(row => [row])].filter(group => group.length > 0)
 }
 
 function listAt(found: ItemList, begin: number, limit: number): ItemList {

@@ -160,8 +160,8 @@ class Trainer {
     let fit = 0
     let regularization = 0
     for (let chunk = 0; chunk < lossTerms.length; chunk += 2) {
-      fit += lossTerms[chunk]!
-      regularization += lossTerms[chunk + 1]!
+      fit += lossTerms[chunk]
+      regularization += lossTerms[chunk + 1]
     }
     return { fit, regularization }
   }

@@ -79,7 +79,7 @@ function progress(bounds: Uint32Array, taken: number, milliseconds: number): Tra
   const seconds = Math.max(milliseconds / 1000, 1e-9)
   return {
     done,
-    rowsPerSecond: bounds[chunk]! / seconds,
+    rowsPerSecond: bounds[chunk] / seconds,
     secondsLeft: done > 0 ? (seconds / done) * (1 - done) : Number.POSITIVE_INFINITY,
   }
 }

@@ -27,7 +27,7 @@ function open(artifact: Artifact): Model {
   const order = artifact.tensor('order', Uint32Array, shape)
   const list = ({ limit, exclude, only }: ResolvedRequest): ItemList => {
     const { items } = popularItems({ counts, order }, limit, exclude, only)
-    return { items, scores: Float32Array.from(items, item => counts[item]!) }
+    return { items, scores: Float32Array.from(items, item => counts[item]) }
   }
   return { rank: requests => requests.map(list) }
 }

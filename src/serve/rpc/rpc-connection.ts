@@ -208,7 +208,7 @@ export class RpcConnection {
     this.#answers = []
     this.#answerBytes = 0
     if (!this.#socket.writable) return
-    this.#socket.write(answers.length === 1 ? answers[0]! : Buffer.concat(answers))
+    this.#socket.write(answers.length === 1 ? answers[0] : Buffer.concat(answers))
     if (this.#socket.writableLength > mostKept) this.#cutOff()
   }
 
