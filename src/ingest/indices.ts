@@ -82,8 +82,9 @@ async function relist(db: Database, name: string, column: 'u' | 'i'): Promise<vo
 }
 
 function indexed(ids: string): string {
-  return `select *, (row_number() over (order by pairs desc, id) - 1)::uinteger as index,
-    (row_number() over (order by id) - 1)::uinteger as id_order from (${ids})`
+  // Ids are compared only once: in the second sort their order stands for them.
+  return `select *, (row_number() over (order by pairs desc, id_order) - 1)::uinteger as index
+    from (select *, (row_number() over (order by id) - 1)::uinteger as id_order from (${ids}))`
 }
 
 /** Replaces the pairs of table `table` by table `coded`, in which other columns of `users` and `items` stand for ids. */

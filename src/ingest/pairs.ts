@@ -20,7 +20,8 @@ export type Duplicates = (typeof duplicates)[number]
  */
 export async function readPairs(db: Database, readers: readonly TableReader[], merge: Duplicates): Promise<number> {
   const hasTimes = readers[0]?.time !== undefined
-  const isOrdered = hasTimes || merge === 'last'
+  const hasWeights = readers[0]?.weight !== undefined
+  const isOrdered = hasTimes || (hasWeights && merge === 'last')
   const rows = readers.map(reader => select(reader, readers)).join(' union all ')
   if (isOrdered) {
     await db.run('set preserve_insertion_order = true')
@@ -29,10 +30,10 @@ export async function readPairs(db: Database, readers: readonly TableReader[], m
   // Nothing below depends on the order of rows, and to keep it costs memory.
   await db.run('set preserve_insertion_order = false')
   const merged: Record<Duplicates, string> = {
-    sum: readers[0]?.weight ? 'sum(w)' : 'count(*)::double',
-    max: readers[0]?.weight ? 'max(w)' : '1::double',
+    sum: hasWeights ? 'sum(w)' : 'count(*)::double',
+    max: hasWeights ? 'max(w)' : '1::double',
     count: 'count(*)::double',
-    last: readers[0]?.weight ? `arg_max(w, ${hasTimes ? '(t, rowid)' : 'rowid'})` : '1::double',
+    last: hasWeights ? `arg_max(w, ${hasTimes ? '(t, rowid)' : 'rowid'})` : '1::double',
   }
   await db.run(
     `create table pairs as

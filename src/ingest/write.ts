@@ -1,5 +1,6 @@
 /** From the tables with indices to the files of a dataset, row after row. */
 import { join } from 'node:path'
+import { openCsr } from '../storage/csr.ts'
 import { datasetFiles } from '../storage/dataset.ts'
 import { type Id, writeIds } from '../storage/ids.ts'
 import { type Dtype, SafetensorsWriter } from '../storage/safetensors.ts'
@@ -7,6 +8,10 @@ import { type Database, numbers } from './database.ts'
 import { type Events, eventsInOrder } from './events.ts'
 import type { Counts } from './indices.ts'
 import type { Progress } from './progress.ts'
+import { type CsrPart, transposedParts } from './transpose.ts'
+
+/** Pairs that are transposed in one go: 8 bytes each. */
+const transposedAtOnce = 2 ** 25
 
 /** Writes all files of the dataset but its manifest to `draft`. */
 export async function writeParts(
@@ -21,14 +26,19 @@ export async function writeParts(
   const itemBounds = await writeIdsOf(db, 'items', items, path('items'))
   if (events) {
     progress.begin('writing events', events.count)
-    await writeEvents(db, events, { path: path('events'), users, onRows: progress.add })
+    await writeEvents(db, events, path('events'), users, progress)
     await db.run('drop table events')
   }
   progress.begin('writing pairs', pairs * 2)
-  const byUser = 'select i, w from coded order by u, i'
-  await writeCsr(db, byUser, { path: path('byUser'), bounds: userBounds, onRows: progress.add })
-  const byItem = 'select u, w from coded order by i, u'
-  await writeCsr(db, byItem, { path: path('byItem'), bounds: itemBounds, onRows: progress.add })
+  await writeCsr(path('byUser'), userBounds, pairsByUser(db), progress)
+  const { csr } = openCsr(path('byUser'), items)
+  await writeCsr(path('byItem'), itemBounds, transposedParts(csr, itemBounds, transposedAtOnce), progress)
+}
+
+async function* pairsByUser(db: Database): AsyncGenerator<CsrPart> {
+  for await (const chunk of db.chunks('select i, w from coded order by u, i')) {
+    yield { indices: numbers(chunk, 0, Uint32Array), weights: numbers(chunk, 1, Float32Array) }
+  }
 }
 
 /** Writes the ids of one table by index. Gives where each one's pairs begin: (count + 1). */
@@ -49,14 +59,13 @@ async function writeIdsOf(db: Database, table: string, count: number, path: stri
   return bounds
 }
 
-interface CsrFile {
-  readonly path: string
-  readonly bounds: BigUint64Array
-  readonly onRows: (count: number) => void
-}
-
-/** Writes what `sql` selects: index and weight of each pair, sorted by row and index. */
-async function writeCsr(db: Database, sql: string, { path, bounds, onRows }: CsrFile): Promise<void> {
+/** Writes a matrix whose rows begin and end at `bounds` and come in `parts`. */
+async function writeCsr(
+  path: string,
+  bounds: BigUint64Array,
+  parts: Iterable<CsrPart> | AsyncIterable<CsrPart>,
+  progress: Progress,
+): Promise<void> {
   const pairs = Number(bounds.at(-1))
   const file = await SafetensorsWriter.create(path, {
     indptr: { dtype: 'U64', shape: [bounds.length] },
@@ -65,10 +74,10 @@ async function writeCsr(db: Database, sql: string, { path, bounds, onRows }: Csr
   })
   try {
     await file.append('indptr', bounds)
-    for await (const chunk of db.chunks(sql)) {
-      await file.append('indices', numbers(chunk, 0, Uint32Array))
-      await file.append('weights', numbers(chunk, 1, Float32Array))
-      onRows(chunk.rowCount)
+    for await (const { indices, weights } of parts) {
+      await file.append('indices', indices)
+      await file.append('weights', weights)
+      progress.add(indices.length)
     }
     await file.finish()
   } finally {
@@ -76,13 +85,13 @@ async function writeCsr(db: Database, sql: string, { path, bounds, onRows }: Csr
   }
 }
 
-interface EventsFile {
-  readonly path: string
-  readonly users: number
-  readonly onRows: (count: number) => void
-}
-
-async function writeEvents(db: Database, events: Events, { path, users, onRows }: EventsFile): Promise<void> {
+async function writeEvents(
+  db: Database,
+  events: Events,
+  path: string,
+  users: number,
+  progress: Progress,
+): Promise<void> {
   const { count, hasWeights, kinds } = events
   const layout: Record<string, { dtype: Dtype; shape: readonly number[] }> = {
     indptr: { dtype: 'U64', shape: [users + 1] },
@@ -100,7 +109,7 @@ async function writeEvents(db: Database, events: Events, { path, users, onRows }
       await file.append('times', numbers(chunk, 2, BigInt64Array))
       if (hasWeights) await file.append('weights', numbers(chunk, 3, Float32Array))
       if (kinds) await file.append('kinds', numbers(chunk, hasWeights ? 4 : 3, Uint8Array))
-      onRows(chunk.rowCount)
+      progress.add(chunk.rowCount)
     }
     await file.append('indptr', boundsOf(perUser))
     await file.finish()
