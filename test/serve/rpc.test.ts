@@ -104,7 +104,7 @@ test('a call that is not answered by its deadline fails then, and is abandoned',
   expect(peer.waiting).toEqual([])
 })
 
-test('what a caller who is gone had called is abandoned', async () => {
+test('what a caller had called who has disconnected is abandoned', async () => {
   const { service, server, connect, lines } = await open()
   const peer = await connect()
   peer.send([0, 1, 'hold', []], [2, 'hold', []])
@@ -150,7 +150,7 @@ test('only so many calls of a connection are in work at once: the others wait, a
   for (let number = 0; number < count; number++) expect(answers.get(number)).toEqual([1, number, null, number])
 })
 
-test('a client that does not read its answers is not read either, and gets them all once it reads', async () => {
+test('a client that does not read its answers is not read from either, and gets them all once it reads', async () => {
   const { service, connect } = await open()
   const peer = await connect()
   peer.socket.pause()
@@ -166,7 +166,7 @@ test('a client that does not read its answers is not read either, and gets them 
   expect(answers).toEqual(Array.from({ length: 2 * count }, (_, n) => n >> 1))
 })
 
-test('a client that lets the answers to what it called pile up is cut off', async () => {
+test('a client that lets the answers to what it called pile up is disconnected', async () => {
   const { service, server, connect, lines } = await open()
   const peer = await connect()
   peer.socket.pause()

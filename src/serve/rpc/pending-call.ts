@@ -18,8 +18,8 @@ export class PendingCall {
     return this.#controller.signal
   }
 
-  /** Calls `onLate` in `timeout` ms, unless the call is ended before. */
-  expectWithin(timeout: number | undefined, onLate: (error: ServiceError) => void): void {
+  /** Calls `onLate` in `timeout` ms, if it is given and the call has not ended before. */
+  setDeadline(timeout: number | undefined, onLate: (error: ServiceError) => void): void {
     if (timeout === undefined) return
     this.#timer = setTimeout(() => {
       onLate(new ServiceError('deadline_exceeded', `expected an answer within ${timeout} ms, which have passed`))

@@ -14,35 +14,35 @@ export interface RpcConnectionOptions {
   readonly onError?: ((code: ErrorCode) => void) | undefined
 }
 
-/** In bytes: while more of the answers wait for the client to read them, no more of its calls are read. */
-const mostUnsent = 1 << 20
-/** In bytes: a client who lets more wait is cut off; calls that had begun before can bring it here. */
-const mostKept = 1 << 26
-/** In ms: a client who takes nothing of what waits for so long is cut off. */
-const stalledAfter = 60_000
-/** In ms: until a client must have ended its side after the server has ended its own. */
-const goodbyeWithin = 1000
+/** In bytes: while more than this of the answers is unsent, since the client does not read them, none of its calls is read. */
+const pauseAbove = 1 << 20
+/** In bytes: with more than this unsent, from calls that had begun before, the connection is closed. */
+const dropAbove = 1 << 26
+/** In ms: a client that reads nothing of what is unsent for so long is disconnected. */
+const stallTimeout = 60_000
+/** In ms: until the client must have ended its side after the server has ended its own. */
+const endTimeout = 1000
 
 /**
  * One client of the internal RPC. Its calls are read as long as few enough of them are unanswered and it reads the
  * answers; what is not read waits in the socket, and then with the client.
  */
 export class RpcConnection {
+  /** Fulfilled when the connection has ended, and what it had called is abandoned. */
+  readonly closed: Promise<void>
   readonly #socket: Socket
   readonly #service: Pick<Service, 'call'>
   readonly #options: RpcConnectionOptions
   readonly #reader = new RpcReader(limits)
   readonly #pending = new Set<PendingCall>()
-  /** Fulfilled when the connection has ended, and what it had called is abandoned. */
-  readonly closed: Promise<void>
   /** Encoded answers that leave together, and their bytes. */
   #answers: Uint8Array[] = []
   #answerBytes = 0
   #isPaused = false
   /** Further calls are refused, and the connection ends once none is pending. */
   #isClosing = false
-  /** Nothing more is read. */
-  #isDeaf = false
+  /** Nothing more is read: what still comes is thrown away. */
+  #isEnding = false
   #hasLoggedNotification = false
 
   constructor(socket: Socket, service: Pick<Service, 'call'>, options: RpcConnectionOptions) {
@@ -50,12 +50,12 @@ export class RpcConnection {
     this.#service = service
     this.#options = options
     socket.setNoDelay()
-    socket.setKeepAlive(true, stalledAfter)
-    socket.setTimeout(stalledAfter, () => {
-      if (socket.writableLength > 0) this.#cutOff()
+    socket.setKeepAlive(true, stallTimeout)
+    socket.setTimeout(stallTimeout, () => {
+      if (socket.writableLength > 0) this.#dropSlowReader()
     })
     socket.on('data', chunk => {
-      if (this.#isDeaf) return
+      if (this.#isEnding) return
       this.#reader.push(chunk)
       this.#read()
     })
@@ -63,8 +63,8 @@ export class RpcConnection {
     socket.on('error', error => options.log.debug({ error: error.message }, 'an RPC connection failed'))
     this.closed = new Promise(resolve => {
       socket.on('close', () => {
-        this.#isDeaf = true
-        for (const call of this.#pending) call.abort(new Error('the caller is gone'))
+        this.#isEnding = true
+        for (const call of this.#pending) call.abort(new Error('the caller has disconnected'))
         this.#pending.clear()
         resolve()
       })
@@ -84,7 +84,7 @@ export class RpcConnection {
 
   /** Carries out the calls that have come, until one must wait. What they give at once leaves in one piece. */
   #read(): void {
-    while (!this.#isDeaf) {
+    while (!this.#isEnding) {
       if (!this.#hasRoom) this.#flush()
       if (!this.#hasRoom) {
         this.#isPaused = true
@@ -100,7 +100,7 @@ export class RpcConnection {
 
   /** Whether another call may begin. */
   get #hasRoom(): boolean {
-    return this.#pending.size < limits.pipelined && this.#answerBytes + this.#socket.writableLength < mostUnsent
+    return this.#pending.size < limits.pipelined && this.#answerBytes + this.#socket.writableLength < pauseAbove
   }
 
   #resume(): void {
@@ -150,13 +150,13 @@ export class RpcConnection {
     this.#pending.add(call)
     const refuse = (error: unknown) => this.#settle(call, () => this.#refuse(call.number, call.method, error))
     result.then(value => this.#settle(call, () => this.#answer(call.number, value)), refuse)
-    call.expectWithin(timeout, late => {
+    call.setDeadline(timeout, late => {
       refuse(late)
       call.abort(late)
     })
   }
 
-  /** Does `answer` unless the call was answered before, or the caller is gone. */
+  /** Does `answer` unless the call was answered before, or the caller has disconnected. */
   #settle(call: PendingCall, answer: () => void): void {
     if (!this.#pending.delete(call)) return
     call.end()
@@ -209,30 +209,30 @@ export class RpcConnection {
     this.#answerBytes = 0
     if (!this.#socket.writable) return
     this.#socket.write(answers.length === 1 ? answers[0] : Buffer.concat(answers))
-    if (this.#socket.writableLength > mostKept) this.#cutOff()
+    if (this.#socket.writableLength > dropAbove) this.#dropSlowReader()
   }
 
-  #cutOff(): void {
+  #dropSlowReader(): void {
     const { remoteAddress, writableLength: unread } = this.#socket
-    this.#options.log.warn({ remoteAddress, unread }, 'an RPC client does not read its answers: it is cut off')
+    this.#options.log.warn({ remoteAddress, unread }, 'an RPC client does not read its answers: it is disconnected')
     this.#socket.destroy()
   }
 
   /** Takes no more calls: what still comes is thrown away. */
   #stopReading(): void {
-    this.#isDeaf = true
+    this.#isEnding = true
     this.#socket.resume()
     this.#endWhenAnswered()
   }
 
   #endWhenAnswered(): void {
-    if (!(this.#isClosing || this.#isDeaf) || this.#pending.size > 0 || !this.#socket.writable) return
-    this.#isDeaf = true
+    if (!(this.#isClosing || this.#isEnding) || this.#pending.size > 0 || !this.#socket.writable) return
+    this.#isEnding = true
     this.#flush()
     // Ending while the client still sends would reset the connection, and the last answers with it: they are read first.
     this.#socket.resume()
     this.#socket.end()
-    const timer = setTimeout(() => this.#socket.destroy(), goodbyeWithin)
+    const timer = setTimeout(() => this.#socket.destroy(), endTimeout)
     this.#socket.once('close', () => clearTimeout(timer))
   }
 }
