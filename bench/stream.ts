@@ -2,61 +2,78 @@
  * How long from an event to the list that shows it: 1,000 sockets and 1,000 events a second against `aurochs serve`, the
  * load on the same machine; then the highest rate that keeps p99 under 50 ms, beside a bare echo server's.
  *
- * `--data MODEL` names the model's directory. `--seconds N` of each run (10), `--sockets N` (1000), `--rate N` (1000),
- * `--no-search` leaves out the highest rate.
+ * `--data MODEL` names the model's directory. `--seconds N` (10) after `--warmup N` (3), `--sockets N` (1000), `--rate N`
+ * (1000); `--no-search` leaves out the highest rate.
  */
-import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { parseArgs } from 'node:util'
-import { Model } from '../src/models/model.ts'
+import { Artifact } from '../src/models/artifact.ts'
 import { atMost, type Bar, type Bench } from './bar.ts'
+import { positiveInteger, positiveNumber } from './options.ts'
+import { printer } from './print.ts'
+import { runLoad } from './stream/load.ts'
 import { streamModel } from './stream/model.ts'
+import { participants } from './stream/participants.ts'
 import type { Outcome, Plan } from './stream/plan.ts'
+import { type Program, startProgram, stopProgram } from './stream/program.ts'
+import { countEvents } from './stream/stored-events.ts'
 
-/** In ms, of the search for the highest rate. */
-const bearable = 50
-/** Each try of that search. */
-const brief = { seconds: 3, warmup: 1 } as const
+/** In ms: the most that p99 may be at the highest rate. */
+const highestP99 = 50
+/** Each try of the search for that rate. */
+const attemptLength = { seconds: 3, warmup: 1 } as const
 
 export const run: Bench = async ({ json, data, rest }) => {
-  const { seconds, sockets, rate, search } = options(rest)
-  const print = (value: Record<string, unknown>) => console.log(json ? JSON.stringify(value) : sentence(value))
-  const state = mkdtempSync(join(tmpdir(), 'aurochs-stream-'))
+  const { seconds, warmup, sockets, rate, search } = options(rest)
+  const print = printer(json)
+  const folder = mkdtempSync(join(tmpdir(), 'aurochs-stream-'))
+  const state = join(folder, 'state')
+  let server: Program | undefined
   try {
-    const model = await streamModel(data, state)
-    const people = cast(model, sockets)
-    const server = await start('src/cli/main.ts', ['serve', model, '--port', '0', '--state', state, '--json'])
+    const model = await streamModel(data, folder)
+    server = await startProgram('src/cli/main.ts', ['serve', model, '--port', '0', '--state', state, '--json'])
+    const { users, items } = participants(Artifact.open(model, { verify: false }), sockets)
     const plan: Plan = {
-      ...{ host: '127.0.0.1', port: server.port, path: '/v1/stream', speaks: 'aurochs', ...people },
-      ...{ rate, seconds, warmup: 3, seed: 1, run: 'main' },
+      host: '127.0.0.1',
+      port: server.port,
+      path: '/v1/stream',
+      protocol: 'aurochs',
+      users,
+      items,
+      rate,
+      seconds,
+      warmup,
+      seed: 1,
+      run: 'main',
     }
-    const outcome = await load(plan)
-    print({ sockets, ...outcome, asked: rate, errors: outcome.errors.length, firstErrors: outcome.errors.slice(0, 3) })
+    const outcome = await runLoad(plan)
+    const { errors } = outcome
+    print({ sockets, rateWanted: rate, ...outcome, errors: errors.length, firstErrors: errors.slice(0, 3) })
     let sent = outcome.sent
     if (search) {
-      const most = await highestRate(rate, async at => {
-        const tried = await load({ ...plan, ...brief, rate: at, run: `search${at}` })
-        sent += tried.sent
-        return tried
+      const highest = await highestRate(rate, async at => {
+        const attempt = await runLoad({ ...plan, ...attemptLength, rate: at, run: `search${at}` })
+        sent += attempt.sent
+        return attempt
       })
-      await stop(server.child)
-      const echo = await start('bench/stream/echo.ts', [])
-      const echoPlan = { ...plan, ...brief, port: echo.port, path: '/', speaks: 'echo' } as const
-      const echoMost = await highestRate(rate, at => load({ ...echoPlan, rate: at }))
-      await stop(echo.child)
-      print({ highestRate: most, highestEchoRate: echoMost, bearable })
+      await stopProgram(server)
+      const echo = await startProgram('bench/stream/echo.ts', [])
+      const echoPlan = { ...plan, ...attemptLength, port: echo.port, path: '/', protocol: 'echo' } as const
+      const highestEcho = await highestRate(rate, at => runLoad({ ...echoPlan, rate: at }))
+      await stopProgram(echo)
+      print({ highestRate: highest, highestEchoRate: highestEcho, highestP99 })
     } else {
-      await stop(server.child)
+      await stopProgram(server)
     }
-    const lost = sent - recorded(state)
+    const lost = sent - countEvents(state)
     print({ sent, lost })
     return bars(outcome, lost)
   } finally {
-    rmSync(state, { recursive: true })
+    // Where something failed before it was stopped.
+    server?.child.kill()
+    rmSync(folder, { recursive: true })
   }
 }
 
@@ -70,106 +87,42 @@ function bars({ latency, errors, sent, acknowledged, shown }: Outcome, lost: num
   ]
 }
 
-function options(args: readonly string[]): { seconds: number; sockets: number; rate: number; search: boolean } {
+function options(args: readonly string[]) {
   const { values } = parseArgs({
     args: [...args],
     options: {
       seconds: { type: 'string', default: '10' },
+      warmup: { type: 'string', default: '3' },
       sockets: { type: 'string', default: '1000' },
       rate: { type: 'string', default: '1000' },
       'no-search': { type: 'boolean', default: false },
     },
   })
-  const number = (name: 'seconds' | 'sockets' | 'rate'): number => {
-    const value = Number(values[name])
-    if (!(value > 0)) throw new TypeError(`--${name} expects a number above 0, got ${values[name]}`)
-    return value
-  }
   return {
-    ...{ seconds: number('seconds'), sockets: Math.ceil(number('sockets')), rate: number('rate') },
+    seconds: positiveNumber('seconds', values.seconds),
+    warmup: positiveNumber('warmup', values.warmup),
+    sockets: positiveInteger('sockets', values.sockets),
+    rate: positiveNumber('rate', values.rate),
     search: !values['no-search'],
   }
 }
 
-/** Users from all of the model's, busy and idle alike, and some of its items. */
-function cast(directory: string, sockets: number): Pick<Plan, 'users' | 'items'> {
-  const model = Model.open(directory, { verify: false })
-  const spread = (size: number, count: number) =>
-    Array.from({ length: Math.min(size, count) }, (_, i) => Math.floor((i * size) / Math.min(size, count)))
-  const users = spread(model.users.size, sockets).map(index => model.users.at(index))
-  const items = spread(model.items.size, 10_000).map(index => model.items.at(index))
-  model.close()
-  return { users: users.map(written), items: items.map(written) }
-}
-
-function written(id: string | number | bigint): string | number {
-  return typeof id === 'bigint' ? String(id) : id
-}
-
-interface Started {
-  readonly child: ChildProcess
-  readonly port: number
-}
-
-/** Starts a program that prints `{"port": …}` once it listens. */
-async function start(program: string, args: string[]): Promise<Started> {
-  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const ended = once(child, 'exit').then(([code]) => {
-    throw new Error(`${program} ended with ${code} before it listened`)
-  })
-  const [line] = await Promise.race([once(child.stdout, 'data'), ended])
-  ended.catch(() => {})
-  return { child, port: JSON.parse(line).port }
-}
-
-async function stop(child: ChildProcess): Promise<void> {
-  const exited = once(child, 'exit')
-  child.kill('SIGTERM')
-  const [code] = await exited
-  if (code !== 0) throw new Error(`the server ended with ${code}`)
-}
-
-async function load(plan: Plan): Promise<Outcome> {
-  const generator = fork(join(import.meta.dirname, 'stream/generator.ts'))
-  generator.send(plan)
-  const ended = once(generator, 'exit').then(([code]) => {
-    throw new Error(`the load generator ended with ${code}`)
-  })
-  const [outcome] = (await Promise.race([once(generator, 'message'), ended])) as [Outcome]
-  await ended.catch(() => {})
-  return outcome
-}
-
-/** Doubles the rate while it is borne, then halves the gap three times. */
+/** Doubles the rate while the server keeps up, then halves the gap three times. */
 async function highestRate(from: number, attempt: (rate: number) => Promise<Outcome>): Promise<number> {
-  const borne = async (rate: number) => {
+  const keepsUp = async (rate: number) => {
     const { errors, latency, sent, shown } = await attempt(rate)
-    return errors.length === 0 && shown === sent && latency.p99 < bearable
+    return errors.length === 0 && shown === sent && latency.p99 < highestP99
   }
   let low = 0
   let high = from
-  while (await borne(high)) {
+  while (await keepsUp(high)) {
     low = high
     high *= 2
   }
   for (let step = 0; step < 3; step++) {
     const middle = Math.round((low + high) / 2)
-    if (await borne(middle)) low = middle
+    if (await keepsUp(middle)) low = middle
     else high = middle
   }
   return low
-}
-
-/** Events in the state, read after the server has ended. */
-function recorded(state: string): number {
-  const db = new DatabaseSync(join(state, 'events.db'), { readOnly: true })
-  const { count } = db.prepare('SELECT count(*) AS count FROM events').get() as { count: number }
-  db.close()
-  return count
-}
-
-function sentence(value: Record<string, unknown>): string {
-  return Object.entries(value)
-    .map(([name, part]) => `${name} ${typeof part === 'object' ? JSON.stringify(part) : part}`)
-    .join('   ')
 }

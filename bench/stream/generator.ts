@@ -2,32 +2,41 @@
  * The load of the stream bench, in a process of its own: an open loop. When an event is due is decided before the run;
  * a server that stalls is charged for every event that was due meanwhile (coordinated omission).
  */
+import { writeFileSync } from 'node:fs'
 import { build, type Histogram } from 'hdr-histogram-js'
+import type { GeneratorMessage } from './load.ts'
 import type { Outcome, Percentiles, Plan } from './plan.ts'
 import { seeded } from './random.ts'
 import { BareSocket } from './socket.ts'
 
 process.once('message', async (plan: Plan) => {
-  process.send?.(await run(plan))
-  process.exit(0)
-})
-
-/** Patience with what is still missing after the last event, in ms. */
-const grace = 5000
-
-async function run(plan: Plan): Promise<Outcome> {
+  const report = (message: GeneratorMessage) => process.send?.(message)
   const load = new Load(plan)
   await load.connect()
+  report({ type: 'started' })
   await load.send()
   await load.settle()
-  return load.outcome()
+  report({ type: 'done', outcome: load.outcome() })
+  process.disconnect()
+})
+
+/** In ms: how long after the last event answers may still come. */
+const settleTimeout = 5000
+
+/** What is known of one socket. */
+interface Client {
+  /** The events whose list has not come, oldest first. */
+  readonly awaited: number[]
+  /** The model that was announced last, if any was; and the one of the newest list. */
+  announced: string | undefined
+  listed: string | undefined
 }
 
 class Load {
   readonly #plan: Plan
   readonly #sockets: BareSocket[] = []
-  /** Of each socket, the events whose list has not come, oldest first. */
-  readonly #awaited: number[][]
+  /** In the order of the sockets. */
+  readonly #clients: readonly Client[]
   /** When each event is due, in ms. */
   readonly #due: Float64Array
   /** Events before this one are warm-up. */
@@ -36,6 +45,7 @@ class Load {
   readonly #lateness = histogram()
   readonly #ack = histogram()
   readonly #errors: string[] = []
+  readonly #lists: Buffer[] = []
   readonly #random: () => number
   #begun = 0
   #ready = 0
@@ -43,6 +53,7 @@ class Load {
   #acknowledged = 0
   #shown = 0
   #lastShown = 0
+  #announced = 0
 
   constructor(plan: Plan) {
     this.#plan = plan
@@ -55,47 +66,59 @@ class Load {
     }
     this.#due = Float64Array.from(due)
     this.#first = due.findIndex(at => at >= plan.warmup * 1000)
-    this.#awaited = plan.users.map(() => [])
+    this.#clients = plan.users.map(() => ({ awaited: [], announced: undefined, listed: undefined }))
   }
 
   /** Opens all sockets, and waits until each has its first list. */
   async connect(): Promise<void> {
-    const { host, port, path, speaks, users } = this.#plan
-    for (let i = 0; i < users.length; i++) {
+    const { host, port, path, protocol, users } = this.#plan
+    for (const [at, user] of users.entries()) {
+      const client = this.#clients[at]!
       const socket = await BareSocket.open(host, port, path, {
-        onText: speaks === 'echo' ? text => this.#echoed(i, text) : text => this.#heard(i, text),
-        onEnd: reason => this.#errors.push(`socket ${i}: ${reason}`),
+        onText: text => {
+          if (protocol === 'echo') this.#show(client, eventIn(text, '"id":"'))
+          else this.#receive(client, text)
+        },
+        onEnd: reason => this.#errors.push(`the socket of ${user}: ${reason}`),
       })
       this.#sockets.push(socket)
-      if (speaks === 'echo') continue
-      socket.send('{"type":"hello","protocol":1}')
-      socket.send(JSON.stringify({ type: 'subscribe', subscription: 1, user: users[i] }))
+      if (protocol === 'echo') continue
+      socket.send('{"type":"hello","protocols":[1]}')
+      socket.send(JSON.stringify({ type: 'subscribe', subscription: 1, query: { kind: 'user', user } }))
     }
-    while (speaks === 'aurochs' && this.#ready < users.length) await pause(10)
+    while (protocol === 'aurochs' && this.#ready < users.length) {
+      if (this.#errors.length > 0) throw new Error(`no list came: ${this.#errors[0]}`)
+      await pause(10)
+    }
   }
 
   async send(): Promise<void> {
     this.#begun = performance.now()
     while (this.#sent < this.#due.length) {
       const now = performance.now() - this.#begun
-      while (this.#sent < this.#due.length && this.#due[this.#sent] <= now) this.#sendOne(now)
-      if (this.#sent < this.#due.length) await pause(Math.max(0, Math.floor(this.#due[this.#sent] - now)))
+      while (this.#sent < this.#due.length && this.#dueAt(this.#sent) <= now) this.#sendOne(now)
+      if (this.#sent < this.#due.length) await pause(Math.max(0, Math.floor(this.#dueAt(this.#sent) - now)))
     }
   }
 
+  /** Waits for what is still to come, and closes the sockets. */
   async settle(): Promise<void> {
-    const until = performance.now() + grace
-    const echo = this.#plan.speaks === 'echo'
-    while (performance.now() < until && (this.#shown < this.#sent || (!echo && this.#acknowledged < this.#sent))) {
-      await pause(10)
-    }
+    const until = performance.now() + settleTimeout
+    while (performance.now() < until && !this.#isSettled()) await pause(10)
     for (const socket of this.#sockets) socket.close()
+    const { listFile } = this.#plan
+    if (listFile !== undefined) writeFileSync(listFile, Buffer.concat(this.#lists))
   }
 
   outcome(): Outcome {
     const spent = (this.#lastShown - this.#plan.warmup * 1000) / 1000
     return {
-      ...{ sent: this.#sent, acknowledged: this.#acknowledged, shown: this.#shown, errors: this.#errors },
+      sent: this.#sent,
+      acknowledged: this.#acknowledged,
+      shown: this.#shown,
+      errors: this.#errors,
+      announced: this.#announced,
+      outdated: this.#clients.filter(isOutdated).length,
       latency: percentiles(this.#latency),
       lateness: percentiles(this.#lateness),
       ack: percentiles(this.#ack),
@@ -103,50 +126,82 @@ class Load {
     }
   }
 
-  #sendOne(now: number): void {
-    const event = this.#sent++
-    const socket = Math.floor(this.#random() * this.#sockets.length)
-    const item = this.#plan.items[Math.floor(this.#random() * this.#plan.items.length)]
-    this.#awaited[socket].push(event)
-    this.#sockets[socket].send(`{"type":"event","id":"${this.#plan.run}:${event}","item":${JSON.stringify(item)}}`)
-    if (event >= this.#first) record(this.#lateness, now - this.#due[event])
+  #isSettled(): boolean {
+    const { protocol, announcements = 0 } = this.#plan
+    if (this.#shown < this.#sent) return false
+    if (protocol === 'echo') return true
+    const isAnnounced = this.#announced >= announcements * this.#clients.length
+    return this.#acknowledged >= this.#sent && isAnnounced && !this.#clients.some(isOutdated)
   }
 
-  #heard(socket: number, text: Buffer): void {
-    // The fields' order is not the protocol's promise, but our server's; parsing each list would cost more than the server.
-    if (text.includes('"type":"ack"')) {
-      this.#acknowledged++
-      const event = eventIn(text, '"id":"')
-      if (event >= this.#first) record(this.#ack, performance.now() - this.#begun - this.#due[event])
-    } else if (text.includes('"type":"list"')) {
-      if (text.includes('"sequence":1,')) this.#ready++
-      if (text.includes(`"after":"${this.#plan.run}:`)) this.#show(socket, eventIn(text, '"after":"'))
-    } else if (!text.includes('"type":"welcome"')) {
-      this.#errors.push(text.toString())
+  #dueAt(event: number): number {
+    return this.#due[event]!
+  }
+
+  #sendOne(now: number): void {
+    const event = this.#sent++
+    const at = Math.floor(this.#random() * this.#sockets.length)
+    const item = this.#plan.items[Math.floor(this.#random() * this.#plan.items.length)]
+    this.#clients[at]!.awaited.push(event)
+    this.#sockets[at]!.send(`{"type":"event","id":"${this.#plan.run}:${event}","item":${JSON.stringify(item)}}`)
+    if (event >= this.#first) record(this.#lateness, now - this.#dueAt(event))
+  }
+
+  // The fields' order is not the protocol's promise, but our server's; parsing each list would cost more than the server.
+  #receive(client: Client, text: Buffer): void {
+    switch (stringAfter(text, '"type":"')) {
+      case 'ack': {
+        this.#acknowledged++
+        const event = eventIn(text, '"id":"')
+        if (event >= this.#first) record(this.#ack, performance.now() - this.#begun - this.#dueAt(event))
+        break
+      }
+      case 'list':
+        if (this.#plan.listFile !== undefined) this.#lists.push(Buffer.from(text), newline)
+        if (text.includes('"sequence":1,')) this.#ready++
+        client.listed = stringAfter(text, '"generation":"')
+        if (text.includes(`"after":"${this.#plan.run}:`)) this.#show(client, eventIn(text, '"after":"'))
+        break
+      case 'generation':
+        this.#announced++
+        client.announced = stringAfter(text, '"generation":"')
+        break
+      case 'welcome':
+      case 'subscribed':
+        break
+      default:
+        this.#errors.push(text.toString())
     }
   }
 
-  #echoed(socket: number, text: Buffer): void {
-    this.#show(socket, eventIn(text, '"id":"'))
-  }
-
   /** A list that shows an event shows all that the socket sent before it. */
-  #show(socket: number, event: number): void {
+  #show({ awaited }: Client, event: number): void {
     const now = performance.now() - this.#begun
-    const awaited = this.#awaited[socket]
-    while (awaited.length > 0 && awaited[0] <= event) {
-      const shown = awaited.shift()!
+    for (let oldest = awaited[0]; oldest !== undefined && oldest <= event; oldest = awaited[0]) {
+      awaited.shift()
       this.#shown++
       this.#lastShown = now
-      if (shown >= this.#first) record(this.#latency, now - this.#due[shown])
+      if (oldest >= this.#first) record(this.#latency, now - this.#dueAt(oldest))
     }
   }
 }
 
+const newline = Buffer.from('\n')
+
+function isOutdated({ announced, listed }: Client): boolean {
+  return announced !== undefined && announced !== listed
+}
+
+/** The string in `…"name":"value"…`, of ASCII without escapes. */
+function stringAfter(text: Buffer, before: string): string {
+  const begin = text.indexOf(before) + before.length
+  return text.toString('latin1', begin, text.indexOf('"', begin))
+}
+
 /** The event's number in `…"id":"run:123"…`. */
 function eventIn(text: Buffer, before: string): number {
-  const begin = text.indexOf(':', text.indexOf(before) + before.length) + 1
-  return Number(text.toString('latin1', begin, text.indexOf('"', begin)))
+  const id = stringAfter(text, before)
+  return Number(id.slice(id.indexOf(':') + 1))
 }
 
 /** In µs, up to a minute, to 3 digits. */

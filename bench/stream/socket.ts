@@ -1,5 +1,5 @@
 /**
- * The least WebSocket client that can speak with our server, over plain TCP: a thousand of them cost a fraction of what
+ * The least WebSocket client that our server accepts, over plain TCP: a thousand of them cost a fraction of what
  * a thousand platform WebSockets do, so that the bench measures the server. Text frames only, never fragmented.
  */
 import { randomBytes } from 'node:crypto'
@@ -66,12 +66,12 @@ export class BareSocket {
     let buffer = this.#left.length > 0 ? Buffer.concat([this.#left, bytes]) : bytes
     for (;;) {
       if (buffer.length < 2) break
-      const short = buffer[1] & 0x7f
+      const short = buffer[1]! & 0x7f
       const head = short < 126 ? 2 : short === 126 ? 4 : 10
       if (buffer.length < head) break
       const length = short < 126 ? short : short === 126 ? buffer.readUInt16BE(2) : Number(buffer.readBigUInt64BE(2))
       if (buffer.length < head + length) break
-      const opcode = buffer[0] & 0x0f
+      const opcode = buffer[0]! & 0x0f
       const body = buffer.subarray(head, head + length)
       if (opcode === 1) onText(body)
       else if (opcode === 9) this.#write(0x8a, body.toString('latin1'))

@@ -1,0 +1,192 @@
+/**
+ * Another model every 2 s, while `aurochs serve` is under the load of the stream bench: first that load alone, then with
+ * swaps by the internal RPC between two models of the brunch reads. The second is trained without a tenth of the items, so
+ * that nearly every user and item has another row in it.
+ *
+ * Every list that came is compared with what the generation that it names gives to its user, with the events up to the
+ * one that it names: items and scores, computed anew after the run. A list that mixes two models, of whatever rows, ids,
+ * factors or history, is not that one. How many lists both models would give is printed beside it.
+ *
+ * `--data MODEL --other MODEL` name the directories of the models. `--seconds N` of each run (30) after
+ * `--warmup N` (3), `--sockets N` (1000), `--rate N` (1000).
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { RpcClient } from '../src/client/rpc/index.ts'
+import { Artifact } from '../src/models/artifact.ts'
+import { atLeast, atMost, type Bar, type Bench } from './bar.ts'
+import { positiveInteger, positiveNumber } from './options.ts'
+import { printer } from './print.ts'
+import { runLoad } from './stream/load.ts'
+import { twoModels } from './stream/model.ts'
+import { participants } from './stream/participants.ts'
+import type { Outcome, Plan } from './stream/plan.ts'
+import { type Program, startProgram, stopProgram } from './stream/program.ts'
+import { countEvents, eventsByUser } from './stream/stored-events.ts'
+import { type Comparison, compareLists, readLists } from './swap/lists.ts'
+import { memoryOf } from './swap/memory.ts'
+
+/** Seconds from one swap to the next. */
+const interval = 2
+
+export const run: Bench = async ({ json, data, rest }) => {
+  const { other, ...load } = options(rest)
+  if ((data === undefined) !== (other === undefined)) throw new TypeError('--data and --other must be given together')
+  const print = printer(json)
+  const folder = mkdtempSync(join(tmpdir(), 'aurochs-swap-'))
+  const state = join(folder, 'state')
+  const listFile = (run: string) => join(folder, `${run}.ndjson`)
+  let server: Program | undefined
+  try {
+    const models = data !== undefined && other !== undefined ? ([data, other] as const) : await twoModels(folder)
+    const [first, second] = models.map(directory => Artifact.open(directory, { verify: false })) as [Artifact, Artifact]
+    const { users, items } = participants(first, load.sockets, [second])
+    server = await serve(models[0], state, `unix:${join(folder, 'rpc.sock')}`)
+    const plan = (run: string): Plan => ({
+      host: '127.0.0.1',
+      port: server!.port,
+      path: '/v1/stream',
+      protocol: 'aurochs',
+      users,
+      items,
+      rate: load.rate,
+      seconds: load.seconds,
+      warmup: load.warmup,
+      seed: 1,
+      run,
+      listFile: listFile(run),
+    })
+    const measured = await measure(server, models, plan, print)
+    await stopProgram(server)
+
+    const lists = [...readLists(listFile('quiet')), ...readLists(listFile('swapping'))]
+    const comparison = await compareLists(lists, models, eventsByUser(state))
+    const { compared, wrong, ambiguous } = comparison
+    const firstWrong = wrong.slice(0, 2)
+    print({ listsCompared: compared, wrong: wrong.length, sharedByBothModels: ambiguous, firstWrong })
+    return bars(measured, countEvents(state), comparison)
+  } finally {
+    // Where something failed before it was stopped.
+    server?.child.kill()
+    rmSync(folder, { recursive: true })
+  }
+}
+
+interface Measured {
+  readonly quiet: Outcome
+  readonly swapping: Outcome
+  readonly swaps: Swaps
+  /** Swaps that there should have been. */
+  readonly expected: number
+  readonly sockets: number
+}
+
+/** The load without swaps, then with them. */
+async function measure(
+  server: Program,
+  models: readonly [string, string],
+  plan: (run: string) => Plan,
+  print: (line: object) => void,
+): Promise<Measured> {
+  const pid = server.child.pid!
+  print({ before: 'the load', ...memoryOf(pid) })
+  const quiet = await runLoad(plan('quiet'))
+  print({ run: 'quiet', ...summary(quiet) })
+  print({ before: 'the first swap', ...memoryOf(pid) })
+
+  const { seconds, warmup, users } = plan('swapping')
+  const expected = Math.floor(seconds / interval)
+  let swapped: Promise<Swaps> | undefined
+  const swapping = await runLoad({ ...plan('swapping'), announcements: expected }, () => {
+    swapped = swapBetween([models[1], models[0]], { warmup, count: expected }, server, print)
+  })
+  const swaps = await swapped!
+  print({ run: 'swapping', ...summary(swapping) })
+  print({ after: 'the last swap', ...memoryOf(pid) })
+  return { quiet, swapping, swaps, expected, sockets: users.length }
+}
+
+function bars(measured: Measured, stored: number, { wrong }: Comparison): Bar[] {
+  const { quiet, swapping, swaps, expected, sockets } = measured
+  const unanswered = ({ sent, acknowledged, shown }: Outcome) => sent - Math.min(acknowledged, shown)
+  return [
+    atMost(
+      'p99 from an event to its list while swapping, over that without',
+      swapping.latency.p99 / quiet.latency.p99,
+      2,
+    ),
+    atMost('errors', quiet.errors.length + swapping.errors.length, 0),
+    atMost('events without an ack or a list', unanswered(quiet) + unanswered(swapping), 0),
+    atMost('events lost', quiet.sent + swapping.sent - stored, 0),
+    atMost('lists unlike what the model that they name gives', wrong.length, 0),
+    atLeast(`swaps, one every ${interval} s`, swaps.done, expected),
+    atMost('swaps that failed', swaps.failures.length, 0),
+    atMost('announcements of a model that did not reach a socket', swaps.done * sockets - swapping.announced, 0),
+    atMost('sockets left with the list of a former model', swapping.outdated, 0),
+  ]
+}
+
+function serve(model: string, state: string, rpc: string): Promise<Program> {
+  const args = ['serve', model, '--port', '0', '--state', state, '--rpc', rpc, '--json']
+  return startProgram('src/cli/main.ts', args)
+}
+
+interface Swaps {
+  readonly done: number
+  readonly failures: readonly string[]
+}
+
+/** Serves `models` by turns, `count` times, the first time after the warm-up; a swap that is late delays the next. */
+async function swapBetween(
+  models: readonly [string, string],
+  { warmup, count }: { readonly warmup: number; readonly count: number },
+  server: Program,
+  print: (line: object) => void,
+): Promise<Swaps> {
+  const client = await RpcClient.connect(server.rpc!)
+  const begun = performance.now() + warmup * 1000
+  const end = begun + count * interval * 1000
+  const failures: string[] = []
+  let done = 0
+  for (let swap = 0; swap < count && performance.now() < end; swap++) {
+    await setTimeout(Math.max(0, begun + swap * interval * 1000 - performance.now()))
+    const asked = performance.now()
+    try {
+      const { generation } = await client.call('swap', { model: models[swap % 2]! })
+      done++
+      print({ swap: done, generation, ms: performance.now() - asked, ...memoryOf(server.child.pid!) })
+    } catch (error) {
+      failures.push((error as Error).message)
+      print({ failedSwap: (error as Error).message })
+    }
+  }
+  client.close()
+  return { done, failures }
+}
+
+function summary({ errors, ...outcome }: Outcome): object {
+  return { ...outcome, errors: errors.length, firstErrors: errors.slice(0, 3) }
+}
+
+function options(args: readonly string[]) {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      seconds: { type: 'string', default: '30' },
+      warmup: { type: 'string', default: '3' },
+      sockets: { type: 'string', default: '1000' },
+      rate: { type: 'string', default: '1000' },
+      other: { type: 'string' },
+    },
+  })
+  return {
+    seconds: positiveNumber('seconds', values.seconds),
+    warmup: positiveNumber('warmup', values.warmup),
+    sockets: positiveInteger('sockets', values.sockets),
+    rate: positiveNumber('rate', values.rate),
+    other: values.other,
+  }
+}

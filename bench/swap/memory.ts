@@ -1,0 +1,17 @@
+import { readFileSync } from 'node:fs'
+
+/** What Linux says of the memory of a process. */
+export interface Memory {
+  readonly rssMiB: number
+  /** The part of it that is no file: heaps and indexes. */
+  readonly anonymousMiB: number
+}
+
+/** On other systems: nothing. */
+export function memoryOf(pid: number): Partial<Memory> {
+  if (process.platform !== 'linux') return {}
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const mebibytes = (field: string) =>
+    Math.round(Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024)
+  return { rssMiB: mebibytes('VmRSS'), anonymousMiB: mebibytes('RssAnon') }
+}
