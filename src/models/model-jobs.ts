@@ -12,16 +12,22 @@ export interface ModelReference {
   readonly prepared: unknown
 }
 
-/** The model that this thread used last. */
-let current: OpenModel | undefined
+/** The models that this thread used last, by checksum: while one takes the place of another, requests for both come. */
+const open = new Map<string, OpenModel>()
+const most = 2
 
 function modelOf({ directory, checksum, prepared }: ModelReference): OpenModel {
-  if (current?.artifact.checksum !== checksum) {
-    current?.close()
-    current = undefined
-    current = OpenModel.open(directory, { verify: false, checksum }, prepared)
-  }
-  return current
+  const model = open.get(checksum) ?? OpenModel.open(directory, { verify: false, checksum }, prepared)
+  open.delete(checksum)
+  open.set(checksum, model)
+  if (open.size > most) release({ checksum: open.keys().next().value! })
+  return model
+}
+
+/** Closes the model where this thread has it open. */
+export function release({ checksum }: Pick<ModelReference, 'checksum'>): void {
+  open.get(checksum)?.close()
+  open.delete(checksum)
 }
 
 /** Checks the model at `directory`, and makes what all threads share. */

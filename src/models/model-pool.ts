@@ -43,8 +43,8 @@ export class ModelPool {
       const { checksum, prepared } = reference
       const artifact = Artifact.open(directory, { verify: false, checksum })
       const { capabilities } = new OpenModel(artifact, prepared)
-      // A worker opens the model with its first job: better now than when a query waits.
-      if (!inBackground) await pool.phase(work, 'warm', { model: reference })
+      // A worker opens the model with its first job: better now than when a query waits, or when the files are replaced.
+      await pool.phase(work, 'warm', { model: reference })
       return new ModelPool(artifact, capabilities, reference, pool, isOwnPool)
     } catch (error) {
       if (isOwnPool) await pool.close()
@@ -105,9 +105,10 @@ export class ModelPool {
     return unpackLists(await this.#pool.run<PackedLists>(work, 'similar', args, signal))
   }
 
-  /** Ends own workers once their last query is answered. */
+  /** Ends own workers once their last query is answered; others let go of the model. */
   async close(): Promise<void> {
     if (this.#isOwnPool) await this.#pool.close()
+    else await this.#pool.phase(work, 'release', { checksum: this.artifact.checksum })
     this.artifact.close()
   }
 }

@@ -56,9 +56,9 @@ export class MicroBatches {
     this.#next()
   }
 
-  /** Waits until no query is left. */
+  /** Waits until no query is left, those included that the answers to others lead to. */
   async drained(): Promise<void> {
-    if (this.#running > 0) await new Promise<void>(resolve => this.#whenIdle.push(resolve))
+    while (this.#running > 0) await new Promise<void>(resolve => this.#whenIdle.push(resolve))
   }
 
   #next(): void {

@@ -7,11 +7,11 @@ import { UserState } from './user-state.ts'
 export class UserCache {
   /** In order of last use. */
   readonly #states = new Map<string, UserState>()
-  readonly #mostIdle: number
+  readonly #capacity: number
 
-  /** `mostIdle`: how many are kept that have no subscriptions. */
-  constructor(mostIdle = 10_000) {
-    this.#mostIdle = mostIdle
+  /** `capacity`: how many users are kept, unless more than that have subscriptions. */
+  constructor(capacity = 10_000) {
+    this.#capacity = capacity
   }
 
   get size(): number {
@@ -31,17 +31,16 @@ export class UserCache {
   get(user: string): UserState {
     const state = this.#states.get(user) ?? new UserState(user)
     this.#states.delete(user)
+    this.#makeRoom()
     this.#states.set(user, state)
-    this.#evict()
     return state
   }
 
-  #evict(): void {
-    if (this.#states.size <= this.#mostIdle) return
+  #makeRoom(): void {
     // Looks at a few with each call: enough to keep pace with who comes, and never a walk over all subscribed users.
     let looks = 8
     for (const [user, state] of this.#states) {
-      if (looks-- === 0) return
+      if (this.#states.size < this.#capacity || looks-- === 0) return
       this.#states.delete(user)
       if (state.subscriptions.size > 0) this.#states.set(user, state)
     }

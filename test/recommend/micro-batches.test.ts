@@ -1,0 +1,182 @@
+import { expect, test } from 'vitest'
+import type { Ranking, RankRequest } from '../../src/models/algorithm.ts'
+import type { Generation } from '../../src/recommend/generation.ts'
+import { MicroBatches, type PendingQuery } from '../../src/recommend/micro-batches.ts'
+import { requestOf } from '../models/requests.ts'
+
+/** A generation whose workers wait to be told to go on; queries of user -2 make them fail. */
+class HeldGeneration {
+  readonly batches: (readonly number[])[] = []
+  readonly models: { readonly threads: number; rankOnOne(requests: readonly RankRequest[]): Promise<Ranking[]> }
+  uses = 0
+  readonly #waiting: (() => void)[] = []
+
+  constructor(threads: number) {
+    const rankOnOne = async (requests: readonly RankRequest[]): Promise<Ranking[]> => {
+      const users = requests.map(({ user }) => user)
+      this.batches.push(users)
+      await new Promise<void>(resolve => this.#waiting.push(resolve))
+      if (users.includes(-2)) throw new Error('the weights of a user are infinite')
+      return users.map(user => ({ items: Uint32Array.of(user), scores: Float32Array.of(0), basis: 'model' }))
+    }
+    this.models = { threads, rankOnOne }
+  }
+
+  async use<Result>(work: () => Promise<Result>): Promise<Result> {
+    this.uses++
+    return work().finally(() => this.uses--)
+  }
+
+  /** Lets the first batch that waits end. */
+  async finish(): Promise<void> {
+    this.#waiting.shift()?.()
+    await settled()
+  }
+
+  get asGeneration(): Generation {
+    return this as unknown as Generation
+  }
+}
+
+const settled = () => new Promise<void>(resolve => setImmediate(resolve))
+
+/** A query that keeps what comes of it. */
+function queryOf(user: number, outcomes: string[], onAnswer = () => {}): PendingQuery {
+  return {
+    resolve: () => requestOf(user),
+    answer: ({ items }) => {
+      outcomes.push(`list of ${items[0]}`)
+      onAnswer()
+    },
+    fail: ({ message }) => {
+      outcomes.push(`${user}: ${message}`)
+    },
+  }
+}
+
+test('what comes while the worker is busy is the next batch', async () => {
+  const generation = new HeldGeneration(1)
+  const took: number[] = []
+  const batches = new MicroBatches(() => generation.asGeneration, { onBatch: queries => took.push(queries) })
+  const outcomes: string[] = []
+  for (let user = 0; user < 6; user++) batches.push(queryOf(user, outcomes))
+  expect([generation.batches, batches.waiting]).toEqual([[[0]], 5])
+  await generation.finish()
+  expect([generation.batches, batches.waiting, outcomes]).toEqual([[[0], [1, 2, 3, 4, 5]], 0, ['list of 0']])
+  await generation.finish()
+  expect(outcomes).toEqual([0, 1, 2, 3, 4, 5].map(user => `list of ${user}`))
+  expect([took, generation.uses]).toEqual([[1, 5], 0])
+})
+
+test('a batch is no larger than it may be, and workers that are free share what waits', async () => {
+  const generation = new HeldGeneration(2)
+  const batches = new MicroBatches(() => generation.asGeneration, { largestBatch: 4 })
+  for (let user = 0; user < 15; user++) batches.push(queryOf(user, []))
+  expect(generation.batches).toEqual([[0], [1]])
+  await generation.finish()
+  await generation.finish()
+  await generation.finish()
+  expect(generation.batches.slice(2)).toEqual([
+    [2, 3, 4, 5],
+    [6, 7, 8, 9],
+    [10, 11, 12, 13],
+  ])
+})
+
+test('a query is resolved when its batch is formed, by the generation that ranks it', async () => {
+  const [old, next] = [new HeldGeneration(1), new HeldGeneration(1)]
+  let current = old
+  const batches = new MicroBatches(() => current.asGeneration)
+  const resolvedBy: unknown[] = []
+  const query = (user: number): PendingQuery => ({
+    ...queryOf(user, []),
+    resolve: generation => {
+      resolvedBy.push(generation)
+      return requestOf(user)
+    },
+    answer: (_, generation) => resolvedBy.push(generation),
+  })
+  batches.push(query(0))
+  batches.push(query(1))
+  current = next
+  await old.finish()
+  // Query 1 leaves before the answer to 0 is processed.
+  expect(resolvedBy).toEqual([old, next, old])
+  await next.finish()
+  expect(resolvedBy).toEqual([old, next, old, next])
+})
+
+test('a query that is not wanted any more takes no place in a batch', async () => {
+  const generation = new HeldGeneration(1)
+  const batches = new MicroBatches(() => generation.asGeneration)
+  const outcomes: string[] = []
+  const unwanted: PendingQuery = { ...queryOf(9, outcomes), resolve: () => undefined }
+  batches.push(unwanted)
+  expect([generation.batches, batches.waiting]).toEqual([[], 0])
+  batches.push(queryOf(0, outcomes))
+  batches.push(unwanted)
+  batches.push(queryOf(1, outcomes))
+  await generation.finish()
+  await generation.finish()
+  expect([generation.batches, outcomes]).toEqual([
+    [[0], [1]],
+    ['list of 0', 'list of 1'],
+  ])
+  await batches.drained()
+})
+
+test('a query that makes its batch fail, fails alone', async () => {
+  const generation = new HeldGeneration(1)
+  const batches = new MicroBatches(() => generation.asGeneration)
+  const outcomes: string[] = []
+  for (const user of [0, 1, -2, 3]) batches.push(queryOf(user, outcomes))
+  for (let finished = 0; finished < 5; finished++) await generation.finish()
+  expect(generation.batches).toEqual([[0], [1, -2, 3], [1], [-2], [3]])
+  expect(outcomes).toEqual(['list of 0', 'list of 1', '-2: the weights of a user are infinite', 'list of 3'])
+  batches.push(queryOf(-2, outcomes))
+  await generation.finish()
+  expect(generation.batches.at(-1)).toEqual([-2])
+  expect(outcomes.at(-1)).toBe('-2: the weights of a user are infinite')
+})
+
+test('queries in the background wait for all others, few at a time, and leave a worker free', async () => {
+  const generation = new HeldGeneration(2)
+  const batches = new MicroBatches(() => generation.asGeneration)
+  for (let user = 0; user < 12; user++) batches.pushInBackground(queryOf(user, []))
+  batches.push(queryOf(100, []))
+  batches.push(queryOf(101, []))
+  // The other worker was free for what came later.
+  expect([generation.batches, batches.waiting]).toEqual([[[0], [100]], 12])
+  await generation.finish()
+  expect(generation.batches.at(-1)).toEqual([101])
+  await generation.finish()
+  expect(generation.batches.at(-1)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+  await generation.finish()
+  await generation.finish()
+  expect(generation.batches.at(-1)).toEqual([9, 10, 11])
+})
+
+test('one worker does what waits in the background, too', async () => {
+  const generation = new HeldGeneration(1)
+  const batches = new MicroBatches(() => generation.asGeneration)
+  const outcomes: string[] = []
+  batches.pushInBackground(queryOf(0, outcomes))
+  batches.push(queryOf(1, outcomes))
+  await generation.finish()
+  await generation.finish()
+  expect(outcomes).toEqual(['list of 0', 'list of 1'])
+})
+
+test('drained waits until no query is left, those that an answer asks for included', async () => {
+  const generation = new HeldGeneration(1)
+  const batches = new MicroBatches(() => generation.asGeneration)
+  await batches.drained()
+  const outcomes: string[] = []
+  batches.push(queryOf(0, outcomes, () => batches.push(queryOf(1, outcomes))))
+  const drained = batches.drained().then(() => outcomes.push('drained'))
+  await generation.finish()
+  expect(outcomes).toEqual(['list of 0'])
+  await generation.finish()
+  await drained
+  expect(outcomes).toEqual(['list of 0', 'list of 1', 'drained'])
+})

@@ -1,0 +1,351 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { RecommendError } from '../../src/recommend/errors.ts'
+import { Recommender, type RecommenderOptions } from '../../src/recommend/recommender.ts'
+import { expectedList, expectedSimilar, writeSmallModel } from '../serve/small-model.ts'
+import { freshFolder } from '../storage/folder.ts'
+import { eventOf, itemsOf, Observed, queryOf, recorded } from './observed.ts'
+
+let folder: string
+let model: string
+/** The one of all tests that need none of their own: each has users of its own. */
+let recommender: Recommender
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'aurochs-recommender-'))
+  model = await writeSmallModel(folder)
+  recommender = await Recommender.open({ model, state: join(folder, 'state'), threads: 2 })
+})
+afterAll(async () => {
+  await recommender.close()
+  rmSync(folder, { recursive: true })
+})
+
+let users = 0
+/** A user of whom nothing is known. */
+const newUser = () => `user-${++users}`
+
+/** A recommender on a fresh state that is closed when the test ends. */
+async function opened(options: Partial<RecommenderOptions> = {}): Promise<Recommender> {
+  const recommender = await Recommender.open({ model, state: join(freshFolder(), 'state'), threads: 2, ...options })
+  onTestFinished(() => recommender.close())
+  return recommender
+}
+
+test('the list of a known user is that of the folded-in history, filtered as the query says', async () => {
+  for (const user of [0, 7, 18]) {
+    const list = await recommender.recommend(queryOf(`${user}`))
+    expect([itemsOf(list), list.basis, list.after]).toEqual([expectedList(model, user, [], 10), 'model', undefined])
+    expect(list.generation).toBe(recommender.generation.name)
+  }
+  const [first, second, ...rest] = expectedList(model, 7, [], 12)
+  const filtered = await recommender.recommend(queryOf('7', { exclude: [first!, second!, 'nothing'] }))
+  expect(itemsOf(filtered)).toEqual(rest)
+  const few = queryOf('7', { only: [second!, 'i14', 'nothing'] })
+  expect(itemsOf(await recommender.recommend(few))).toEqual([second])
+  expect(itemsOf(await recommender.recommend({ ...few, seen: 'allow' })).toSorted()).toEqual(['i14', second].sort())
+})
+
+test('a user of whom nothing is known gets the most popular items', async () => {
+  // Items 2, 4 … 36 have two users each.
+  for (const user of ['nobody', '19']) {
+    const { basis, items } = await recommender.recommend(queryOf(user, { limit: 3 }))
+    expect({ basis, items }).toEqual({
+      basis: 'popularity',
+      items: ['i2', 'i4', 'i6'].map(item => ({ item, score: 0 })),
+    })
+  }
+})
+
+test('each list has a name of its own', async () => {
+  const lists = await recommender.recommendBatch(['1', '2', '1', 'nobody'], queryOf(''))
+  expect(new Set(lists.map(({ list }) => list)).size).toBe(4)
+})
+
+test('users of a batch get their lists in the order in which they were named', async () => {
+  const users = Array.from({ length: 300 }, (_, at) => `${at % 19}`)
+  const lists = await recommender.recommendBatch(users, queryOf(''))
+  const expected = Array.from({ length: 19 }, (_, user) => expectedList(model, user, [], 10))
+  lists.forEach((list, at) => {
+    expect(itemsOf(list)).toEqual(expected[at % 19])
+  })
+})
+
+test('an event changes the list, which comes after the event is on disk', async () => {
+  const user = newUser()
+  const subscription = new Observed(recommender, queryOf(user))
+  expect((await subscription.next()).basis).toBe('popularity')
+  const order: string[] = []
+  const event = eventOf(user, 'i12', { weight: 2 })
+  recommender.record(event, outcome => {
+    order.push(outcome)
+    expect(subscription.lists).toHaveLength(1)
+  })
+  const list = await subscription.next()
+  order.push('list')
+  expect(order).toEqual(['stored', 'list'])
+  expect([itemsOf(list), list.basis, list.after]).toEqual([
+    expectedList(model, -1, [['i12', 2]], 10),
+    'model',
+    event.id,
+  ])
+})
+
+test('lists under a stream of events never rest on one that is not on disk, and the last rests on all', async () => {
+  const user = newUser()
+  const subscription = new Observed(recommender, queryOf(user, { limit: 5 }))
+  await subscription.next()
+  const stored = new Set<string>()
+  const events = Array.from({ length: 400 }, (_, at) => eventOf(user, `i${(at * 7) % 40}`, { weight: 0.25 }))
+  for (const [at, event] of events.entries()) {
+    recommender.record(event, outcome => {
+      expect(outcome).toBe('stored')
+      stored.add(event.id)
+    })
+    if (at % 20 === 0) await new Promise(resolve => setImmediate(resolve))
+  }
+  const last = await subscription.until(list => {
+    expect(stored).toContain(list.after)
+    return list.after === events.at(-1)!.id
+  })
+  const weights = events.map(({ item }): [string, number] => [item!, 0.25])
+  expect(itemsOf(last)).toEqual(expectedList(model, -1, weights, 5))
+  expect(subscription.errors).toEqual([])
+})
+
+test('an event that was sent again does not count twice', async () => {
+  const user = newUser()
+  const subscription = new Observed(recommender, queryOf(user))
+  await subscription.next()
+  const event = eventOf(user, 'i12')
+  expect(await recorded(recommender, event)).toBe('stored')
+  await subscription.until(({ after }) => after === event.id)
+  expect(await recorded(recommender, { ...event, weight: 50 })).toBe('duplicate')
+  const other = eventOf(user, 'i30')
+  await recorded(recommender, other)
+  const list = await subscription.until(({ after }) => after === other.id)
+  const expected = expectedList(
+    model,
+    -1,
+    [
+      ['i12', 1],
+      ['i30', 1],
+    ],
+    10,
+  )
+  expect(itemsOf(list)).toEqual(expected)
+  // No list that was given out rests on the duplicate.
+  const once = expectedList(model, -1, [['i12', 1]], 10)
+  for (const { after, ...list } of subscription.lists) if (after === event.id) expect(itemsOf(list)).toEqual(once)
+  expect(itemsOf(await recommender.recommend(queryOf(user)))).toEqual(expected)
+})
+
+test('an event that is taken back counts no more', async () => {
+  const recommender = await opened()
+  const subscription = new Observed(recommender, queryOf('5'))
+  await subscription.next()
+  const event = eventOf('5', 'i38', { weight: 3 })
+  await recorded(recommender, event)
+  const with38 = await subscription.until(({ after }) => after === event.id)
+  expect(itemsOf(with38)).toEqual(expectedList(model, 5, [['i38', 3]], 10))
+  const undo = eventOf('5', undefined, { undo: event.id })
+  expect(await recorded(recommender, undo)).toBe('stored')
+  const without = await subscription.until(({ after }) => after === undo.id)
+  expect(itemsOf(without)).toEqual(expectedList(model, 5, [], 10))
+})
+
+test('an event can be taken back before it arrives', async () => {
+  const user = newUser()
+  const event = eventOf(user, 'i38')
+  await recorded(recommender, eventOf(user, undefined, { undo: event.id }))
+  await recorded(recommender, event)
+  await recorded(recommender, eventOf(user, 'i12'))
+  expect(itemsOf(await recommender.recommend(queryOf(user)))).toEqual(expectedList(model, -1, [['i12', 1]], 10))
+})
+
+test('a negative weight lowers what the user has, and takes the item back where nothing is left', async () => {
+  const recommender = await opened()
+  // User 5 has i10 (2), i11 and i12.
+  await recorded(recommender, eventOf('5', 'i10', { weight: -1 }))
+  const lowered = await recommender.recommend(queryOf('5'))
+  expect(itemsOf(lowered)).toEqual(expectedList(model, 5, [['i10', -1]], 10))
+  await recorded(recommender, eventOf('5', 'i10', { weight: -1 }))
+  const only = queryOf('5', { only: ['i10', 'i11'] })
+  expect(itemsOf(await recommender.recommend(only))).toEqual(['i10'])
+  for (const item of ['i11', 'i12']) await recorded(recommender, eventOf('5', item, { weight: -5 }))
+  expect((await recommender.recommend(queryOf('5'))).basis).toBe('popularity')
+})
+
+test('a user without a subscription is served all events, in memory or not', async () => {
+  const user = newUser()
+  const recommender = await opened()
+  await recorded(recommender, eventOf(user, 'i3'))
+  const first = await recommender.recommend(queryOf(user))
+  expect(itemsOf(first)).toEqual(expectedList(model, -1, [['i3', 1]], 10))
+  await recorded(recommender, eventOf(user, 'i30'))
+  const both = expectedList(
+    model,
+    -1,
+    [
+      ['i3', 1],
+      ['i30', 1],
+    ],
+    10,
+  )
+  expect(itemsOf(await recommender.recommend(queryOf(user)))).toEqual(both)
+  expect(recommender.cachedUsers).toBe(1)
+})
+
+test('events outlive the recommender, and those from before the model are left to it', async () => {
+  const state = join(freshFolder(), 'state')
+  const first = await Recommender.open({ model, state, threads: 1 })
+  await recorded(first, eventOf('ann', 'i3'))
+  await first.close()
+  const second = await Recommender.open({ model, state, threads: 1 })
+  expect(itemsOf(await second.recommend(queryOf('ann')))).toEqual(expectedList(model, -1, [['i3', 1]], 10))
+  await second.close()
+  await new Promise(resolve => setTimeout(resolve, 5))
+  const third = await opened({ state, since: Date.now() })
+  expect((await third.recommend(queryOf('ann'))).basis).toBe('popularity')
+})
+
+test('of a long history the newest events count', async () => {
+  const state = join(freshFolder(), 'state')
+  const items = ['i1', 'i5', 'i9', 'i13', 'i17', 'i21', 'i25', 'i29', 'i33', 'i37']
+  const newest = (count: number) => items.slice(-count).map((item): [string, number] => [item, 1])
+  const first = await Recommender.open({ model, state, threads: 1, historyLimit: 3 })
+  await first.recommend(queryOf('ann'))
+  for (const item of items) await recorded(first, eventOf('ann', item))
+  // In memory there may be up to twice as many.
+  const found = itemsOf(await first.recommend(queryOf('ann')))
+  expect([3, 4, 5, 6].map(count => expectedList(model, -1, newest(count), 10))).toContainEqual(found)
+  await first.close()
+  const second = await opened({ state, historyLimit: 3 })
+  expect(itemsOf(await second.recommend(queryOf('ann')))).toEqual(expectedList(model, -1, newest(3), 10))
+})
+
+test('an item that the model lacks is refused, and nothing is recorded', async () => {
+  const user = newUser()
+  const refused = () => recommender.record(eventOf(user, 'nothing'), () => expect.unreachable())
+  expect(refused).toThrow(RecommendError)
+  expect(refused).toThrow(
+    expect.objectContaining({ reason: 'unknown_item', message: 'the model has no item "nothing"' }),
+  )
+  expect(await recommender.knows(user)).toBe(false)
+  expect(recommender.pendingEvents).toBe(0)
+})
+
+test('without a state lists come all the same, and events are refused', async () => {
+  const recommender = await Recommender.open({ model, threads: 1 })
+  onTestFinished(() => recommender.close())
+  expect(itemsOf(await recommender.recommend(queryOf('7')))).toEqual(expectedList(model, 7, [], 10))
+  expect(() => recommender.record(eventOf('7', 'i1'), () => {})).toThrow(
+    expect.objectContaining({ reason: 'storage_failed' }),
+  )
+  expect(await recommender.knows('ann')).toBe(false)
+  expect(await recommender.knows('7')).toBe(true)
+})
+
+test('a user is known by the model or by an event', async () => {
+  const user = newUser()
+  expect(await recommender.knows('7')).toBe(true)
+  expect(await recommender.knows(user)).toBe(false)
+  await recorded(recommender, eventOf(user, 'i1'))
+  expect(await recommender.knows(user)).toBe(true)
+  // Read from the journal, too.
+  const other = newUser()
+  await recorded(recommender, eventOf(other, 'i1'))
+  expect(await recommender.knows(other)).toBe(true)
+})
+
+test('items similar to one come by cosine, and an item that the model lacks is refused', async () => {
+  const { items } = await recommender.similar({ item: 'i10', limit: 3 })
+  const expected = expectedSimilar(model, 10, 3)
+  expect(items.map(({ item }) => item)).toEqual(expected.map(({ item }) => item))
+  items.forEach(({ score }, at) => {
+    expect(score).toBeCloseTo(expected[at]!.cosine, 5)
+  })
+  await expect(recommender.similar({ item: 'nothing', limit: 3 })).rejects.toMatchObject({ reason: 'unknown_item' })
+})
+
+test('a query whose signal is aborted fails with the reason, and is ranked no more', async () => {
+  const batches: number[] = []
+  const recommender = await opened({ onBatch: queries => batches.push(queries) })
+  const reason = new Error('too late')
+  await expect(recommender.recommend(queryOf('7'), AbortSignal.abort(reason))).rejects.toBe(reason)
+  await recommender.recommend(queryOf('7'))
+  const before = batches.length
+  const controller = new AbortController()
+  const waiting = recommender.recommend(queryOf('8'), controller.signal)
+  const similar = recommender.similar({ item: 'i1', limit: 3 }, controller.signal)
+  controller.abort(reason)
+  await expect(waiting).rejects.toBe(reason)
+  await expect(similar).rejects.toBe(reason)
+  await recommender.drained()
+  expect(batches).toHaveLength(before)
+  expect(itemsOf(await recommender.recommend(queryOf('8')))).toEqual(expectedList(model, 8, [], 10))
+})
+
+test('a closed subscription gets no more lists', async () => {
+  const user = newUser()
+  const [closed, open] = [new Observed(recommender, queryOf(user)), new Observed(recommender, queryOf(user))]
+  await Promise.all([closed.next(), open.next()])
+  closed.close()
+  await recorded(recommender, eventOf(user, 'i12'))
+  await open.next()
+  expect(closed.lists).toHaveLength(1)
+})
+
+test('a query that fails, fails alone', async () => {
+  const recommender = await opened({ threads: 1 })
+  // Two weights that are finite have a sum that is not, in 32 bits.
+  for (let at = 0; at < 2; at++) await recorded(recommender, eventOf('bad', 'i1', { weight: 3e38 }))
+  const users = Array.from({ length: 40 }, (_, at) => (at % 8 === 3 ? 'bad' : `${at % 19}`))
+  const outcomes = await Promise.allSettled(users.map(user => recommender.recommend(queryOf(user))))
+  outcomes.forEach((outcome, at) => {
+    if (users[at] === 'bad') expect(outcome).toMatchObject({ status: 'rejected', reason: expect.any(Error) })
+    else if (outcome.status === 'rejected') throw outcome.reason
+    else expect(itemsOf(outcome.value)).toEqual(expectedList(model, Number(users[at]), [], 10))
+  })
+})
+
+test('events that the disk refuses do not count, and lists come all the same', async () => {
+  const state = join(freshFolder(), 'state')
+  const recommender = await opened({ state })
+  const subscription = new Observed(recommender, queryOf('ann'))
+  await subscription.next()
+  const kept = eventOf('ann', 'i12')
+  await recorded(recommender, kept)
+  await subscription.until(({ after }) => after === kept.id)
+  const disk = new DatabaseSync(join(state, 'events.db'))
+  disk.exec(`CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`)
+  expect(await recorded(recommender, eventOf('ann', 'i30'))).toBe('failed')
+  expect(recommender.storageFailure).toContain('the disk is full')
+  const expected = expectedList(model, -1, [['i12', 1]], 10)
+  expect(itemsOf(await recommender.recommend(queryOf('ann')))).toEqual(expected)
+  for (const list of subscription.lists.slice(1)) expect(itemsOf(list)).toEqual(expected)
+  disk.exec('DROP TRIGGER full')
+  disk.close()
+  expect(await recorded(recommender, eventOf('ann', 'i30'))).toBe('stored')
+  expect(recommender.storageFailure).toBeUndefined()
+})
+
+test('drained waits for lists that an event made stale while they were ranked', async () => {
+  const recommender = await opened({ threads: 1 })
+  const subscription = new Observed(recommender, queryOf('ann'))
+  await subscription.next()
+  const events = Array.from({ length: 30 }, (_, at) => eventOf('ann', `i${at}`))
+  for (const event of events) recommender.record(event, () => {})
+  await recommender.drained()
+  expect(subscription.lists.at(-1)!.after).toBe(events.at(-1)!.id)
+})
+
+test('a model that is missing or a state in use ends the opening, and leaves nothing open', async () => {
+  const state = join(freshFolder(), 'state')
+  await expect(Recommender.open({ model: join(folder, 'nowhere'), state })).rejects.toThrow('there is no model at')
+  const recommender = await opened({ state })
+  await expect(Recommender.open({ model, state })).rejects.toThrow('is in use by another server')
+  expect(await recorded(recommender, eventOf('ann', 'i1'))).toBe('stored')
+})

@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest'
+import { UserCache } from '../../src/recommend/user-cache.ts'
+import type { UserState } from '../../src/recommend/user-state.ts'
+import type { UserSubscription } from '../../src/recommend/user-subscription.ts'
+
+const users = (cache: UserCache) => [...cache].map(({ user }) => user)
+
+/** As if the user had a subscription. */
+function subscribe(state: UserState): void {
+  state.subscriptions.add({} as UserSubscription)
+}
+
+test('a user keeps the same state for as long as it is in memory', () => {
+  const cache = new UserCache(3)
+  expect(cache.find('ann')).toBeUndefined()
+  const state = cache.get('ann')
+  expect([cache.get('ann'), cache.find('ann'), cache.size]).toEqual([state, state, 1])
+  expect(state.isLoaded).toBe(false)
+})
+
+test('of users without subscriptions those that were used last are kept', () => {
+  const cache = new UserCache(3)
+  for (const user of ['a', 'b', 'c']) cache.get(user)
+  cache.get('a')
+  cache.get('d')
+  expect(users(cache)).toEqual(['c', 'a', 'd'])
+  // To be looked at is not to be used.
+  cache.find('c')
+  cache.get('e')
+  expect(users(cache)).toEqual(['a', 'd', 'e'])
+})
+
+test('users with subscriptions are kept, however many there are, and so is the one that is asked for', () => {
+  const cache = new UserCache(3)
+  for (let user = 0; user < 50; user++) subscribe(cache.get(`s${user}`))
+  expect(cache.size).toBe(50)
+  for (let user = 0; user < 200; user++) {
+    const state = cache.get(`u${user}`)
+    expect(cache.find(`u${user}`)).toBe(state)
+  }
+  for (let user = 0; user < 50; user++) expect(cache.find(`s${user}`)).toBeDefined()
+  // Few are looked at with each call, so that some stay for a while.
+  expect(cache.size).toBeLessThan(50 + 40)
+})
+
+test('users whose subscriptions have ended make room', () => {
+  const cache = new UserCache(3)
+  const states = Array.from({ length: 20 }, (_, user) => cache.get(`s${user}`))
+  for (const state of states) subscribe(state)
+  for (const state of states) state.subscriptions.clear()
+  for (let call = 0; call < 20; call++) cache.get('ann')
+  expect(cache.size).toBe(3)
+  expect(cache.find('ann')).toBeDefined()
+})

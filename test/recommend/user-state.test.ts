@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest'
+import type { UserEvent } from '../../src/events/event.ts'
+import type { UserEvents } from '../../src/models/algorithm.ts'
+import type { Generation } from '../../src/recommend/generation.ts'
+import { UserState } from '../../src/recommend/user-state.ts'
+
+/** A generation with these items, in these rows. */
+function generationOf(...items: string[]): Generation {
+  return { artifact: { items: { indexOf: (id: string) => items.indexOf(id) } } } as unknown as Generation
+}
+
+const letters = generationOf('a', 'b', 'c', 'd')
+
+function event(id: string, item: string | undefined, given: Partial<UserEvent> = {}): UserEvent {
+  return { id, user: 'ann', item, weight: 1, time: Number(id), ...given }
+}
+
+const plain = ({ items, weights, times }: UserEvents) => Array.from(items, (item, at) => [item, weights[at], times[at]])
+
+/** A state that has these events from the journal, of which the last is number `asOf`. */
+function stateOf(events: readonly UserEvent[], asOf = 0): UserState {
+  const state = new UserState('ann')
+  state.load({ events, isCut: false, asOf })
+  return state
+}
+
+test('nothing is known before the journal was read', () => {
+  const state = new UserState('ann')
+  expect([state.isLoaded, state.hasEvents, state.newest]).toEqual([false, false, undefined])
+  expect(plain(state.recent(letters))).toEqual([])
+  state.load({ events: [], isCut: false, asOf: 7 })
+  expect([state.isLoaded, state.hasEvents, state.newest, state.sequence]).toEqual([true, false, undefined, 7])
+})
+
+test('events come in order of their times, whenever they arrived; equal times keep the order of arrival', () => {
+  const state = stateOf([event('1', 'c', { time: 30 }), event('2', 'a', { time: 10 })], 2)
+  state.add(event('3', 'b', { time: 20 }), 3)
+  state.add(event('4', 'd', { time: 10, weight: -2 }), 4)
+  expect(plain(state.recent(letters))).toEqual([
+    [0, 1, 10],
+    [3, -2, 10],
+    [1, 1, 20],
+    [2, 1, 30],
+  ])
+  // What was sent last is what a list takes into account, not what happened last.
+  expect([state.newest, state.sequence]).toEqual(['4', 4])
+})
+
+test('events that arrive while the journal is read count once', () => {
+  const state = new UserState('ann')
+  state.add(event('5', 'a'), 5)
+  state.add(event('6', 'b'), 6)
+  state.add(event('7', 'c'), 7)
+  // The journal had 5 and 6 by the time that it was read.
+  state.load({ events: [event('1', 'd'), event('5', 'a'), event('6', 'b')], isCut: false, asOf: 6 })
+  expect(plain(state.recent(letters)).map(([item]) => item)).toEqual([3, 0, 1, 2])
+  expect([state.newest, state.sequence]).toEqual(['7', 7])
+})
+
+test('an event that turns out not to count is removed, and lists that rest on it are outdated', () => {
+  const state = stateOf([event('1', 'a')], 1)
+  state.add(event('2', 'b'), 2)
+  state.add(event('3', 'c'), 3)
+  const { version } = state
+  expect(state.remove(2)).toBe(true)
+  expect(state.version).not.toBe(version)
+  expect(plain(state.recent(letters)).map(([item]) => item)).toEqual([0, 2])
+  expect(state.newest).toBe('3')
+  expect(state.remove(2)).toBe(false)
+  expect(state.remove(99)).toBe(false)
+})
+
+test('an event that fails while the journal is read never counts', () => {
+  const state = new UserState('ann')
+  state.add(event('5', 'a'), 5)
+  expect(state.remove(5)).toBe(false)
+  state.load({ events: [], isCut: false, asOf: 4 })
+  expect(plain(state.recent(letters))).toEqual([])
+})
+
+test('an event that is undone is left out, whichever of the two comes first', () => {
+  const state = stateOf([event('1', 'a'), event('2', 'b'), event('3', undefined, { undo: '1' })], 3)
+  expect(plain(state.recent(letters)).map(([item]) => item)).toEqual([1])
+  state.add(event('4', undefined, { undo: '5' }), 4)
+  state.add(event('5', 'c'), 5)
+  expect(plain(state.recent(letters)).map(([item]) => item)).toEqual([1])
+  state.add(event('6', undefined, { undo: '2' }), 6)
+  expect(plain(state.recent(letters))).toEqual([])
+  expect(state.hasEvents).toBe(true)
+})
+
+test('items are found anew in each generation, and those that it lacks are left out', () => {
+  const state = stateOf([event('1', 'a'), event('2', 'b')], 2)
+  expect(plain(state.recent(letters)).map(([item]) => item)).toEqual([0, 1])
+  const other = generationOf('b', 'x')
+  expect(plain(state.recent(other)).map(([item]) => item)).toEqual([0])
+  state.add(event('3', 'x'), 3)
+  expect(plain(state.recent(other)).map(([item]) => item)).toEqual([0, 1])
+  expect(plain(state.recent(letters)).map(([item]) => item)).toEqual([0, 1])
+})
+
+test('a long history is cut to its newest events once it is twice as long as it may be', () => {
+  const state = stateOf([], 0)
+  const ids = () => plain(state.recent(letters)).map(([, , time]) => time)
+  for (let at = 1; at <= 6; at++) {
+    state.add(event(`${at}`, 'a'), at)
+    state.trim(3)
+  }
+  expect(ids()).toEqual([1, 2, 3, 4, 5, 6])
+  state.add(event('7', 'a'), 7)
+  state.trim(3)
+  expect(ids()).toEqual([5, 6, 7])
+  expect(state.newest).toBe('7')
+})
