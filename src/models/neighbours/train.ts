@@ -9,14 +9,14 @@ import type { NeighboursOptions } from './options.ts'
 
 const work = jobs('./jobs', import.meta.url)
 
-/** Chunks of items of about equal cost. Few items cost as much as one: of brunch, a chunk is 8M additions, the dearest item 4M. */
+/** Chunks of items of about equal cost. On brunch reads a chunk is 8M additions, and the most expensive item 4M. */
 const chunks = 1024
 /** Additions that cost as much as what is done once an item. */
 const perItem = 200
 
 /**
  * Finds the neighbours of all items (crates/kernels/src/neighbours). The same bits come out for any number of workers.
- * What the tensors hold is told at `neighbourTensors` in model.ts.
+ * `neighbourTensors` in model.ts describes the tensors.
  *
  * Takes 8 bytes of memory for each neighbour kept.
  *
