@@ -67,12 +67,11 @@ function parse({ options }: Algorithm, given: Readonly<Record<string, unknown>>)
 
 /** A flag of an algorithm that is not trained would have no effect. */
 function refuseForeign(chosen: readonly Algorithm[], given: Readonly<Record<string, unknown>>): void {
-  if (chosen.length === 0) return
   const known = new Set(chosen.flatMap(({ options }) => Object.keys(options.shape)))
   for (const { name, options } of algorithms) {
     const foreign = Object.keys(options.shape).find(key => given[key] !== undefined && !known.has(key))
     if (foreign === undefined) continue
-    const names = chosen.map(algorithm => algorithm.name).join(' and ')
+    const names = chosen.map(algorithm => algorithm.name).join(' and ') || 'a saved model'
     throw new UsageError(`--${kebab(foreign)} is an option of ${name}, not of ${names}: leave it out, or train ${name}`)
   }
 }

@@ -1,7 +1,8 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+/** The program, as `node` runs it. */
+export const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 export interface Finished {
   readonly status: number | null

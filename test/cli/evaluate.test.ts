@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Model } from '../../src/models/model.ts'
+import { Artifact } from '../../src/models/artifact.ts'
+import { algorithms } from '../../src/models/registry.ts'
 import { smallModel } from '../models/small-model.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { aurochs } from './aurochs.ts'
@@ -20,7 +21,7 @@ function fileOf(folder: string, name: string, pairs: readonly string[]): string 
 test('a file is judged by another, users and items matched by id', async () => {
   const folder = freshFolder()
   const train = fileOf(folder, 'train.csv', ['ada:p', 'bo:p', 'bo:q', 'cy:p', 'cy:q', 'cy:r'])
-  // Ada's list is q, r; bo's r. Nobody knew z. The newcomer dee gets p, q, r.
+  // Ada's list is q, r; bo's r. Nobody has z. Dee, whom the training does not know, gets p, q, r.
   const test = fileOf(folder, 'test.csv', ['ada:r', 'bo:r', 'bo:z', 'dee:p', 'cy:p'])
   const metrics = ['--metrics', 'recall@2,mrr@2,precision@2']
   const asked = ['evaluate', '--train', train, '--test', test, ...columns, '--model', 'popular', ...metrics, '--json']
@@ -30,6 +31,7 @@ test('a file is judged by another, users and items matched by id', async () => {
   expect(json()).toEqual([
     {
       model: 'popular',
+      options: {},
       train: { users: 3, items: 3, pairs: 6 },
       test: { users: 3, pairs: 4, unknownUsers: 1, unknownPairs: 1, repeatedPairs: 1 },
       metrics: { 'recall@2': (1 + 1 / 2 + 1) / 3, 'mrr@2': (1 / 2 + 1 + 1) / 3, 'precision@2': 1 / 2 },
@@ -47,31 +49,59 @@ for (let user = 0; user < 60; user++) {
 
 test('als finds what popularity cannot, and a split is the same for the same seed', async () => {
   const source = fileOf(freshFolder(), 'reads.csv', groups)
-  const models = ['--model', 'als', '--model', 'popular', '--factors', '4', '--epochs', '8']
-  const run = (seed: string) =>
-    aurochs(
+  const models = ['--model', 'als', '--model', 'popular', '--factors', '4', '--epochs', '8', '--seed', '3']
+  const run = (seed: string) => {
+    const split = ['--split', 'random:0.2', '--split-seed', seed]
+    return aurochs(
       'evaluate',
-      '--train',
-      source,
-      '--split',
-      'random:0.2',
-      '--seed',
-      seed,
-      ...columns,
-      ...models,
-      '--json',
-      '--metrics',
-      'recall@4',
+      ...['--train', source, ...split, ...columns, ...models],
+      ...['--metrics', 'recall@4', '--json'],
     )
+  }
   const [one, again, other] = [await run('1'), await run('1'), await run('2')]
   expect(one.stderr).toBe('')
   const [als, popular] = one.json() as { metrics: { 'recall@4': number }; options: object; test: { pairs: number } }[]
-  expect(als!.options).toMatchObject({ factors: 4, epochs: 8, seed: 1 })
+  expect(als!.options).toMatchObject({ factors: 4, epochs: 8, seed: 3 })
   expect(als!.metrics['recall@4']).toBeGreaterThan(0.9)
   expect(popular!.metrics['recall@4']).toBeLessThan(0.7)
   const measured = ({ json }: typeof one) => json().map(line => ({ ...(line as object), seconds: 0 }))
   expect(measured(again)).toEqual(measured(one))
   expect(measured(other)).not.toEqual(measured(one))
+})
+
+test('every algorithm of the registry is measured by its name', async () => {
+  const source = fileOf(freshFolder(), 'reads.csv', groups)
+  const models = algorithms.flatMap(({ name }) => ['--model', name])
+  const asked = ['--train', source, '--split', 'random:0.2', ...columns, ...models, '--factors', '4', '--json']
+  const { json, stderr } = await aurochs('evaluate', ...asked)
+  expect(stderr).toBe('')
+  const measured = json() as { model: string; metrics: Record<string, number> }[]
+  expect(measured.map(({ model }) => model)).toEqual(algorithms.map(({ name }) => name))
+  for (const { metrics } of measured) expect(Object.keys(metrics)).toEqual(['recall@20', 'ndcg@20'])
+})
+
+test('with --seen allow, what was seen may be listed and found again', async () => {
+  const folder = freshFolder()
+  const train = fileOf(folder, 'train.csv', ['ada:p', 'bo:p', 'bo:q', 'cy:p', 'cy:q', 'cy:r'])
+  const test = fileOf(folder, 'test.csv', ['ada:p', 'bo:q', 'bo:r'])
+  const measured = async (...args: string[]) => {
+    const asked = ['--train', train, '--test', test, ...columns, '--model', 'popular', '--metrics', 'recall@1']
+    const { json, stderr } = await aurochs('evaluate', ...asked, ...args, '--json')
+    expect(stderr).toBe('')
+    return json()[0]
+  }
+  // Everybody's list is p, q, r. Ada has p again; of bo's q and r neither comes first.
+  expect(await measured('--seen', 'allow')).toMatchObject({
+    test: { users: 2, pairs: 3, repeatedPairs: 2 },
+    metrics: { 'recall@1': 1 / 2 },
+  })
+  // Without what was seen, there is only bo's r, whose list is r.
+  for (const args of [[], ['--seen', 'exclude']]) {
+    expect(await measured(...args)).toMatchObject({
+      test: { users: 1, pairs: 1, repeatedPairs: 2 },
+      metrics: { 'recall@1': 1 },
+    })
+  }
 })
 
 test('last and time split by the time column', async () => {
@@ -124,22 +154,32 @@ test('--record leaves the metrics in the model', async () => {
   const test = fileOf(folder, 'test.csv', ['bo:10'])
   const asked = ['evaluate', '--model', directory, '--test', test, ...columns, '--metrics', 'hit@1', '--record']
   expect(await aurochs(...asked)).toMatchObject({ status: 0, stderr: '' })
-  expect(Model.open(directory).manifest.metrics).toEqual({ 'recall@20': 0.25, 'hit@1': 1 })
+  expect(Artifact.open(directory).manifest.metrics).toEqual({ 'recall@20': 0.25, 'hit@1': 1 })
 })
 
 test('contradictions are answered before anything is read', async () => {
   const { directory } = await smallModel()
   const files = ['--train', 'x.csv', '--test', 'y.csv']
+  const names = algorithms.map(({ name }) => name).join(', ')
   const contradictions: [args: string[], answer: string][] = [
-    [['--model', 'no', ...files], '--model must be als, popular or the directory of a model, and there is no no'],
+    [['--model', 'no', ...files], `--model must be ${names} or the directory of a model, and there is no no`],
     [['--model', 'als', ...files, '--record'], '--record needs saved models only'],
     [['--model', 'als', '--train', 'x'], 'what is held out must be named: by --test, or by --split'],
-    [['--model', 'als', '--test', 'x'], 'als and popular learn from --train'],
+    [['--model', 'als', '--test', 'x'], `${names} learn from --train: add it, or give the directory of a model`],
     [['--model', 'als', ...files, '--split', 'last:1'], 'leave --test out'],
     [['--model', directory, '--train', 'x', '--split', 'last:1'], 'pairs that it may have learned from'],
     [['--model', 'als', '--train', 'x', '--split', 'half'], 'a split must be random:SHARE'],
     [['--model', 'als', ...files, '--metrics', 'auc'], 'metrics must be like recall@20'],
-    [['--model', 'als', ...files, '--factors', '0'], '--factors 0'],
+    [['--model', 'als', ...files, '--factors', '0'], '--factors must be a whole number from 1 to 1024, got 0'],
+    [['--model', 'als', ...files, '--seen', 'maybe'], '--seen must be allow or exclude, got maybe'],
+    [
+      ['--model', 'popular', ...files, '--factors', '8'],
+      '--factors is an option of als, not of popular: leave it out, or train als',
+    ],
+    [
+      ['--model', directory, '--test', 'y.csv', '--factors', '8'],
+      '--factors is an option of als, not of a saved model: leave it out, or train als',
+    ],
     [['--model', 'als', ...files], '--user and --item must name the columns'],
   ]
   await Promise.all(

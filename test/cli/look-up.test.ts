@@ -1,53 +1,35 @@
 import { expect, test } from 'vitest'
+import { baselineAlgorithm } from '../../src/models/registry.ts'
+import { Pool } from '../../src/parallel/pool.ts'
+import { checkerboard, datasetOf } from '../models/interactions.ts'
 import { smallModel } from '../models/small-model.ts'
+import { trained } from '../models/trained.ts'
 import { aurochs } from './aurochs.ts'
+
+/** An item of a list; scores are those of 32-bit floats. */
+const scored = (item: number, score: number) => ({ item, score: expect.closeTo(score, 5) })
 
 test('recommend lists what the user does not have yet', async () => {
   const { directory } = await smallModel()
   const { status, json, stderr } = await aurochs('recommend', directory, '--user', 'bo', '--limit', '5', '--json')
   expect(stderr).toBe('')
   expect(status).toBe(0)
-  // Bo, (0.25, 1), has 30 and 20; 10 is (4, 3) and 40 is (0, 0).
-  expect(json()).toEqual([
-    {
-      user: 'bo',
-      items: [
-        { item: 10, score: 4 },
-        { item: 40, score: 0 },
-      ],
-    },
-  ])
+  // Bo, (0.375, 0.25), has 30 and 20; 10 is (1, 1) and 40 is (1, -1).
+  expect(json()).toEqual([{ user: 'bo', items: [scored(10, 0.625), scored(40, 0.125)] }])
 })
 
-test('recommend answers for several users, and with --seen ranks everything', async () => {
+test('recommend answers for several users, and with --seen allow ranks everything', async () => {
   const { directory } = await smallModel()
-  const { json } = await aurochs(
-    'recommend',
-    directory,
-    '--user',
-    'ada',
-    '--user',
-    'bo',
-    '--seen',
-    '--limit',
-    '2',
-    '--json',
-  )
+  const users = ['--user', 'ada', '--user', 'bo']
+  const { json } = await aurochs('recommend', directory, ...users, '--seen', 'allow', '--limit', '2', '--json')
   expect(json()).toEqual([
-    {
-      user: 'ada',
-      items: [
-        { item: 10, score: 5.5 },
-        { item: 30, score: 3 },
-      ],
-    },
-    {
-      user: 'bo',
-      items: [
-        { item: 10, score: 4 },
-        { item: 20, score: 2 },
-      ],
-    },
+    { user: 'ada', items: [scored(20, 18 / 22), scored(10, 16 / 22)] },
+    { user: 'bo', items: [scored(30, 0.75), scored(10, 0.625)] },
+  ])
+  const excluded = await aurochs('recommend', directory, ...users, '--seen', 'exclude', '--limit', '1', '--json')
+  expect(excluded.json()).toEqual([
+    { user: 'ada', items: [scored(40, -2 / 22)] },
+    { user: 'bo', items: [scored(10, 0.625)] },
   ])
 })
 
@@ -55,22 +37,29 @@ test('similar ranks by cosine and leaves the item itself out', async () => {
   const { directory } = await smallModel()
   const { status, json } = await aurochs('similar', directory, '--item', '30', '--json')
   expect(status).toBe(0)
-  expect(json()).toEqual([
-    {
-      item: 30,
-      items: [
-        { item: 10, score: Math.fround(0.8) },
-        { item: 20, score: 0 },
-        { item: 40, score: 0 },
-      ],
-    },
-  ])
+  const cosine = Math.fround(Math.SQRT1_2)
+  expect(json()).toEqual([{ item: 30, items: [scored(10, cosine), scored(40, cosine), scored(20, 0)] }])
 })
 
 test('people get a table', async () => {
   const { directory } = await smallModel()
-  const { stdout } = await aurochs('similar', directory, '--item', '30', '--limit', '2')
-  expect(stdout).toBe('Most like item 30:\n1  10  0.8000\n2  20  0.0000\n')
+  const similar = await aurochs('similar', directory, '--item', '30', '--limit', '2')
+  expect(similar.stdout).toBe('Most similar to item 30:\n1  10  0.7071\n2  40  0.7071\n')
+  const best = await aurochs('recommend', directory, '--user', 'bo')
+  expect(best.stdout).toBe('For user bo, who has 2 items:\n1  10  0.6250\n2  40  0.1250\n')
+})
+
+test('a model of an algorithm that finds no similar items is refused in words', async () => {
+  const pool = new Pool({ threads: 1 })
+  const directory = await trained(baselineAlgorithm, await datasetOf(checkerboard(6)), { pool })
+  await pool.close()
+  const { status, stdout, stderr } = await aurochs('similar', directory, '--item', '1')
+  expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
+  expect(stderr).toBe(
+    `aurochs: a model of ${baselineAlgorithm.name} cannot find similar items: use another algorithm for that\n`,
+  )
+  const { json } = await aurochs('recommend', directory, '--user', '1', '--limit', '1', '--json')
+  expect(json()).toEqual([{ user: 1, items: [{ item: 0, score: 2 }] }])
 })
 
 test('an unknown id has its own exit code and says so', async () => {
@@ -93,6 +82,8 @@ test('what is asked wrongly is answered with what was expected', async () => {
     status: 2,
     stderr: 'aurochs: --limit must be a whole number from 1 to 10000, got 0\n',
   })
+  const seen = await aurochs('recommend', directory, '--user', 'ada', '--seen', 'maybe')
+  expect(seen).toMatchObject({ status: 2, stderr: 'aurochs: --seen must be allow or exclude, got maybe\n' })
   const missing = await aurochs('similar', directory)
   expect(missing.status).toBe(2)
   expect(missing.stderr).toContain("required option '--item <id>' not specified")

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
+import { algorithms } from '../../src/models/registry.ts'
 import { aurochs } from './aurochs.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
@@ -15,4 +16,39 @@ test('what nobody knows is refused with exit code 2', async () => {
   const option = await aurochs('--nonsense')
   expect(option).toMatchObject({ status: 2, stdout: '' })
   expect(option.stderr).toContain("unknown option '--nonsense'\n(add --help for the options)")
+})
+
+test('the help of commands that train lists the options of all algorithms, with defaults', async () => {
+  const helps = await Promise.all(['train', 'evaluate', 'demo'].map(command => aurochs(command, '--help')))
+  for (const { status, stdout } of helps) {
+    expect(status).toBe(0)
+    // Lines are broken to fit a terminal.
+    const help = stdout.replace(/\s+/g, ' ')
+    for (const { name, summary, options } of algorithms) {
+      const defaults = options.parse({}) as Readonly<Record<string, unknown>>
+      for (const [key, option] of Object.entries(options.shape)) {
+        const flag = `--${key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+        expect(help, name).toContain(`${flag} <`)
+        expect(help, `${name} ${flag}`).toContain(option.description!.replace(/\s+/g, ' '))
+        if (defaults[key] === undefined) continue
+        const from = help.slice(help.indexOf(`${flag} <`))
+        expect(from.slice(0, from.indexOf(')') + 1), `${name} ${flag}`).toContain(`(default: ${defaults[key]})`)
+      }
+      if (Object.keys(options.shape).length > 0) expect(help).toContain(`Training of ${name}:`)
+      if (stdout !== helps[2]!.stdout) expect(help).toContain(`${name} ${summary}`)
+    }
+  }
+})
+
+test('each command explains itself', async () => {
+  const { stdout } = await aurochs('--help')
+  const commands = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name!)
+  expect(commands).toEqual(expect.arrayContaining(['import', 'train', 'evaluate', 'recommend', 'similar', 'serve']))
+  await Promise.all(
+    commands.map(async command => {
+      const { status, stdout, stderr } = await aurochs(command, '--help')
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+      expect(stdout).toContain(`Usage: aurochs ${command}`)
+    }),
+  )
 })

@@ -1,47 +1,61 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Model } from '../../src/models/model.ts'
+import { Artifact } from '../../src/models/artifact.ts'
+import { algorithms, defaultAlgorithm } from '../../src/models/registry.ts'
 import { checkerboard, datasetOf } from '../models/interactions.ts'
 import { freshFolder } from '../storage/folder.ts'
+import { aurochs, main } from './aurochs.ts'
 
-const cli = join(import.meta.dirname, '../../src/cli/main.ts')
+const manifestOf = (directory: string) => Artifact.open(directory).manifest
 
-function aurochs(...args: string[]) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], { encoding: 'utf8' })
-  return { status, stdout, stderr }
-}
-
-const manifestOf = (directory: string) => Model.open(directory).manifest
-
-test('trains, tells each epoch, and resumes bit for bit', async () => {
+test('trains, prints each epoch, and resumes bit for bit', async () => {
   const { directory } = await datasetOf(checkerboard(40))
   const folder = freshFolder()
   const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')]
-  const told = aurochs('train', directory, '--out', whole, '--factors', '7', '--epochs', '4', '--json')
-  expect(told.status).toBe(0)
-  const lines = told.stdout
-    .trim()
-    .split('\n')
-    .map(line => JSON.parse(line))
-  expect(lines.map(line => line.epoch)).toEqual([1, 2, 3, 4, undefined])
-  expect(lines.at(-1)).toMatchObject({ kind: 'als', epochs: 4, loss: lines.slice(0, 4).map(line => line.loss) })
+  const printed = await aurochs('train', directory, '--out', whole, '--factors', '7', '--epochs', '4', '--json')
+  expect(printed.status).toBe(0)
+  const lines = printed.json() as Record<string, unknown>[]
+  expect(lines.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, undefined])
+  expect(lines.at(-1)).toMatchObject({
+    algorithm: 'als',
+    options: { factors: 7, epochs: 4 },
+    epochs: 4,
+    complete: true,
+    loss: lines.slice(0, 4).map(({ loss }) => loss),
+  })
 
-  aurochs('train', directory, '--out', parts, '--factors', '7', '--epochs', '2')
-  expect(aurochs('train', directory, '--out', parts, '--factors', '7', '--epochs', '4').stderr).toContain('exists')
-  const other = aurochs('train', directory, '--out', parts, '--factors', '7', '--alpha', '3', '--resume')
-  expect(other.stderr).toContain('was trained with alpha 1, not 3')
-  expect(aurochs('train', directory, '--out', parts, '--factors', '7', '--epochs', '4', '--resume').status).toBe(0)
-  expect(manifestOf(parts).files['factors.safetensors']).toEqual(manifestOf(whole).files['factors.safetensors'])
+  const train = (...args: string[]) => aurochs('train', directory, '--out', parts, '--factors', '7', ...args)
+  await train('--epochs', '2')
+  expect((await train('--epochs', '4')).stderr).toBe(
+    `aurochs: ${parts} exists: choose another place, replace it (--replace) or go on from it (--resume)\n`,
+  )
+  expect((await train('--alpha', '3', '--resume')).stderr).toContain('was trained with alpha 1, not 3')
+  expect((await train('--epochs', '4', '--resume')).status).toBe(0)
+  expect(manifestOf(parts).files['tensors.safetensors']).toEqual(manifestOf(whole).files['tensors.safetensors'])
   expect(manifestOf(parts).loss).toEqual(manifestOf(whole).loss)
+})
+
+test('every algorithm of the registry is trained by its name, the default one without', async () => {
+  const { directory } = await datasetOf(checkerboard(20))
+  const folder = freshFolder()
+  for (const { name } of algorithms) {
+    const out = join(folder, name)
+    const { status, stdout, stderr } = await aurochs('train', directory, '--out', out, '--model', name)
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toContain(`${out}: ${name}, 20 users × 20 items`)
+    expect(manifestOf(out)).toMatchObject({ algorithm: name, complete: true })
+  }
+  await aurochs('train', directory, '--out', join(folder, 'default'))
+  expect(manifestOf(join(folder, 'default')).algorithm).toBe(defaultAlgorithm.name)
 })
 
 test('Ctrl-C ends after the epoch, saves, and says how to go on', async () => {
   const { directory } = await datasetOf(checkerboard(60))
   const out = join(freshFolder(), 'model')
-  const child = spawn(process.execPath, [cli, 'train', directory, '--out', out, '--epochs', '100000', '--json'])
+  const child = spawn(process.execPath, [main, 'train', directory, '--out', out, '--epochs', '100000', '--json'])
   let errors = ''
   child.stderr.on('data', chunk => {
     errors += chunk
@@ -51,20 +65,54 @@ test('Ctrl-C ends after the epoch, saves, and says how to go on', async () => {
   child.kill('SIGINT')
   const [code] = await once(child, 'exit')
   expect(code).toBe(130)
-  const { epochs, loss } = manifestOf(out)
-  expect(errors).toContain(`interrupted after epoch ${epochs} of 100000; --resume goes on from there`)
+  const { epochs, loss, complete } = manifestOf(out)
+  expect(errors).toBe(`aurochs: interrupted after epoch ${epochs}; --resume goes on from there\n`)
   expect(epochs).toBeGreaterThan(0)
   expect(loss).toHaveLength(epochs)
+  expect(complete).toBe(false)
 })
 
 test('what cannot be is refused in words', async () => {
   const { directory } = await datasetOf(checkerboard(10))
   const folder = freshFolder()
   const out = join(folder, 'model')
-  expect(aurochs('train', directory, '--out', out, '--factors', '0')).toMatchObject({ status: 2 })
-  expect(aurochs('train', directory, '--out', out, '--model', 'svd').stderr).toContain('--model must be als, got svd')
-  expect(aurochs('train', join(folder, 'none'), '--out', out).stderr).toContain('none')
+  const names = algorithms.map(({ name }) => name).join(', ')
+  const refusals: [args: string[], answer: string][] = [
+    [['--model', 'svd'], `there is no algorithm svd: expected one of ${names}`],
+    [['--factors', '0'], '--factors must be a whole number from 1 to 1024, got 0'],
+    [['--factors', 'many'], '--factors must be a whole number from 1 to 1024, got many'],
+    [['--alpha', '0'], '--alpha must be a number above 0 to 1000000000, got 0'],
+    [['--confidence', 'high'], '--confidence must be one of ials, implicit, hu, got high'],
+    [
+      ['--model', 'popular', '--factors', '8'],
+      '--factors is an option of als, not of popular: leave it out, or train als',
+    ],
+    [['--threads', '0'], '--threads must be a whole number from 1 to 1024, got 0'],
+    [['--rank', '8'], "unknown option '--rank'"],
+  ]
+  await Promise.all(
+    refusals.map(async ([args, answer]) => {
+      const { status, stdout, stderr } = await aurochs('train', directory, '--out', out, ...args)
+      expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: expect.stringContaining(answer) })
+    }),
+  )
+  expect(existsSync(out)).toBe(false)
+  const missing = join(folder, 'none')
+  expect(await aurochs('train', missing, '--out', out)).toMatchObject({
+    status: 1,
+    stderr: `aurochs: there is no dataset at ${missing}\n`,
+  })
   writeFileSync(out, 'mine')
-  expect(aurochs('train', directory, '--out', out, '--replace', '--epochs', '1').status).toBe(1)
+  expect((await aurochs('train', directory, '--out', out, '--replace', '--epochs', '1')).status).toBe(1)
   expect(readFileSync(out, 'utf8')).toBe('mine')
+})
+
+test('an algorithm that trains in one go has nothing to resume', async () => {
+  const { directory } = await datasetOf(checkerboard(10))
+  const out = join(freshFolder(), 'model')
+  await aurochs('train', directory, '--out', out, '--model', 'popular')
+  expect(await aurochs('train', directory, '--out', out, '--model', 'popular', '--resume')).toMatchObject({
+    status: 1,
+    stderr: 'aurochs: popular trains in one go and has nothing to resume: leave --resume out, or --replace\n',
+  })
 })
