@@ -1,4 +1,4 @@
-/** One promise about speed or quality, and whether this run kept it. */
+/** One requirement on speed or quality, and whether this run met it. */
 export interface Bar {
   /** What is measured, with its unit: `seconds an epoch, k = 64, against implicit`. */
   readonly name: string
@@ -12,7 +12,7 @@ export interface BenchOptions {
   readonly json: boolean
   /** A file to use in place of the bench's own data. */
   readonly data?: string
-  /** What else stood on the command line, for the bench to parse. */
+  /** What else is on the command line, for the bench to parse. */
   readonly rest: readonly string[]
 }
 

@@ -23,7 +23,7 @@ test('the last JSON line names the bench and its bars, and all holding means exi
   ])
 })
 
-test('a bar that falls short is said so and means exit code 1', () => {
+test('a bar that falls short is reported and means exit code 1', () => {
   const { status, lines } = bench('sum', '3')
   expect(status).toBe(1)
   expect(lines).toEqual(['FALLS SHORT  the sum: 3 (bar 2)', 'holds        the number of options: 1 (bar 1)'])
