@@ -32,7 +32,7 @@ const settings = [
   [1, 10],
   [10, 40],
 ] as const
-/** The setting whose loss is compared epoch by epoch, and in which ours is timed. */
+/** The setting whose loss is compared epoch by epoch, and with which ours is timed. */
 const timed = settings[1]
 
 interface Size {
@@ -156,7 +156,7 @@ async function ours(train: Dataset, threads: number, given: Partial<AlsOptions>)
   return { tensors, loss, seconds }
 }
 
-/** Each of its settings: the fastest, the best of either measure, and the loss of the compared one. */
+/** Each of its settings: the fastest, the best of either measure, and the loss of the timed one. */
 async function implicit(factors: number, bench: Run) {
   const best = { seconds: Number.POSITIVE_INFINITY, recall: 0, ndcg: 0, loss: [] as number[] }
   for (const setting of settings) {
