@@ -8,6 +8,7 @@ use aurochs_kernels::simd::{Simd, stride};
 use aurochs_kernels::{basis, initialise, matmul};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
+use std::cell::Cell;
 
 /// Rows of a factor matrix, (rows × stride) with the stride that `factorStride` gives, in chunks of `chunkRows` rows.
 #[napi(object, object_to_js = false)]
@@ -174,15 +175,21 @@ pub fn als_half_step(
     Ok(())
 }
 
+thread_local! {
+    /// Taken by a call and put back when it succeeds: a tile of the heaviest history, allocated anew for each call, would
+    /// fragment the heap.
+    static FOLD_IN: Cell<Scratch> = Cell::default();
+}
+
 /// Solves a batch of rows exactly and returns their factors, (rows × rank) without padding.
 #[napi(catch_unwind)]
 pub fn als_fold_in(step: AlsHalfStep) -> Result<Float32Array> {
     let kernel = step.kernel()?;
     let (rank, rows) = (kernel.spectrum.len(), kernel.entries.rows());
     let mut padded = vec![0.0; rows * stride(rank)];
-    kernel
-        .solve(0..rows, &mut padded, &mut Scratch::default(), instructions(&step.simd)?)
-        .map_err(Error::from_reason)?;
+    let mut scratch = FOLD_IN.take();
+    kernel.solve(0..rows, &mut padded, &mut scratch, instructions(&step.simd)?).map_err(Error::from_reason)?;
+    FOLD_IN.set(scratch);
     Ok(Float32Array::new(padded.chunks(stride(rank)).flat_map(|row| &row[..rank]).copied().collect()))
 }
 
