@@ -2,7 +2,8 @@ import type { z } from 'zod'
 import { ServiceError } from './errors.ts'
 import { decodeJson } from './json.ts'
 import type { ServerMessage } from './messages.ts'
-import { decodeMsgpack, encodeMsgpack } from './msgpack.ts'
+import { decodeMsgpack } from './msgpack.ts'
+import { encodeMsgpack } from './msgpack-encoder.ts'
 import { type Subprotocol, subprotocols } from './versions.ts'
 
 /** One encoding of the protocol. */

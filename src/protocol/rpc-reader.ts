@@ -20,12 +20,15 @@ export class RefusedMessage {
   }
 }
 
+type Unpack = (bytes: Uint8Array, start: number, end: number) => unknown
+
 /**
  * Cuts a stream of bytes into MessagePack values, however the stream is cut into chunks. It keeps no more than the bytes
  * of one value that is within its bounds, and the last chunk.
  */
 export class RpcReader {
   readonly #scanner: MsgpackScanner
+  readonly #unpack: Unpack
   /** The unread bytes are those from `#start` to `#end`. */
   #bytes: Uint8Array = nothing
   #start = 0
@@ -38,8 +41,10 @@ export class RpcReader {
   #refused: RefusedMessage | undefined
   #isBroken = false
 
-  constructor(bounds: MsgpackBounds) {
+  /** `unpack` makes the value of bytes that a scanner with these bounds has passed. */
+  constructor(bounds: MsgpackBounds, unpack: Unpack = unpackMsgpack) {
     this.#scanner = new MsgpackScanner(bounds)
+    this.#unpack = unpack
   }
 
   /** Adds what came; nobody may write to `chunk` any more. */
@@ -92,7 +97,7 @@ export class RpcReader {
       if (this.#start === this.#end) this.#release()
       return undefined
     }
-    const message = this.#refused ?? unpackMsgpack(this.#bytes, this.#start, this.#scanned)
+    const message = this.#refused ?? this.#unpack(this.#bytes, this.#start, this.#scanned)
     this.#start = this.#scanned
     this.#refused = undefined
     scanner.begin()

@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
 import type { RpcAddress } from '../../protocol/rpc-address.ts'
 import { RefusedMessage, RpcReader } from '../../protocol/rpc-reader.ts'
+import { decodeAnswer } from './answer-decoder.ts'
 
 export interface RpcSocketListeners {
   readonly onMessage: (message: unknown) => void
@@ -16,7 +17,7 @@ const bounds = { depth: 32, values: Number.POSITIVE_INFINITY, messageBytes: 1 <<
 /** One connection to an RPC server: messages in, encoded messages out. What is sent in one turn leaves in one piece. */
 export class RpcSocket {
   readonly #socket: Socket
-  readonly #reader = new RpcReader(bounds)
+  readonly #reader = new RpcReader(bounds, decodeAnswer)
   readonly #listeners: RpcSocketListeners
   #outgoing: Uint8Array[] = []
   #reason = 'the server ended it'
