@@ -130,6 +130,7 @@ test('under a stream of queries and events no query fails, no event is lost, and
       const similar = recommender.similar({ item: `${prefix}${Math.floor(random() * 25)}`, limit: 4 })
       for (const list of (await Promise.all([batch, similar])).flat()) check(list)
       queries++
+      await wait(2)
     }
   }
   const sending = async () => {
@@ -140,7 +141,7 @@ test('under a stream of queries and events no query fails, no event is lost, and
         if (outcome === 'stored') stored++
       })
       sent++
-      if (sent % 5 === 0) await wait(2)
+      if (sent % 5 === 0) await wait(10)
     }
   }
   const load = [querying(), querying(), querying(), sending()]
@@ -178,6 +179,7 @@ test('a model that takes the place of the served one on disk is swapped in under
         ...Array.from({ length: 6 }, (_, item) => recommender.similar({ item: `a${item}`, limit: 3 })),
       ])
       for (const { generation } of lists) names.add(generation)
+      await wait(2)
     }
   }
   const load = [querying(), querying(), querying()]
