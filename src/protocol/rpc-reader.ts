@@ -47,10 +47,9 @@ export class RpcReader {
     this.#unpack = unpack
   }
 
-  /** Adds what came; nobody may write to `chunk` any more. */
+  /** Adds what came; `chunk` must stay as it is until {@link next} gives undefined. */
   push(chunk: Uint8Array): void {
-    const unread = this.#end - this.#start
-    if (unread === 0) {
+    if (this.#start === this.#end) {
       this.#bytes = chunk
       this.#start = 0
       this.#scanned = 0
@@ -58,15 +57,7 @@ export class RpcReader {
       this.#isOwn = false
       return
     }
-    if (!this.#isOwn || this.#end + chunk.length > this.#bytes.length) {
-      const roomy = new Uint8Array(2 * (unread + chunk.length))
-      roomy.set(this.#bytes.subarray(this.#start, this.#end))
-      this.#bytes = roomy
-      this.#scanned -= this.#start
-      this.#start = 0
-      this.#end = unread
-      this.#isOwn = true
-    }
+    if (!this.#isOwn || this.#end + chunk.length > this.#bytes.length) this.#moveToOwn(chunk.length)
     this.#bytes.set(chunk, this.#end)
     this.#end += chunk.length
   }
@@ -95,6 +86,7 @@ export class RpcReader {
     }
     if (!isWhole) {
       if (this.#start === this.#end) this.#release()
+      else if (!this.#isOwn) this.#moveToOwn(0)
       return undefined
     }
     const message = this.#refused ?? this.#unpack(this.#bytes, this.#start, this.#scanned)
@@ -107,6 +99,17 @@ export class RpcReader {
   /** Of the request that begins the unread bytes, where it can be read. */
   get #number(): number | undefined {
     return peekRequestNumber(this.#bytes, this.#start, this.#end)
+  }
+
+  /** Moves the unread bytes to the front of a buffer with room for as many again and `more`. */
+  #moveToOwn(more: number): void {
+    const unread = this.#bytes.subarray(this.#start, this.#end)
+    this.#bytes = new Uint8Array(2 * (unread.length + more))
+    this.#bytes.set(unread)
+    this.#scanned -= this.#start
+    this.#start = 0
+    this.#end = unread.length
+    this.#isOwn = true
   }
 
   #release(): void {
