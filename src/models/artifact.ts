@@ -209,6 +209,7 @@ export interface ArtifactParts {
  * epoch with `replace`, and whoever opens it meanwhile has the one before.
  *
  * @returns the manifest
+ * @throws Error when another dataset has taken the place of the one that the model was trained on.
  */
 export function saveArtifact(
   directory: string,
@@ -229,6 +230,8 @@ export function saveArtifact(
     if (events !== undefined) {
       await linkOrCopy(join(dataset.directory, datasetFiles.events), join(draft, artifactFiles.events))
     }
+    // The workers that trained read the dataset by path, too: a model of two datasets is none.
+    dataset.assertInPlace()
     return {
       format: 'aurochs-model',
       version: 2,

@@ -131,18 +131,25 @@ export class Dataset {
     this.#opened = {}
   }
 
+  /**
+   * @throws Error when another dataset has taken the place of this one since it was opened: what is read by path is then
+   *   of that one.
+   */
+  assertInPlace(): void {
+    if (identityOf(this.directory) === this.#identity) return
+    throw new Error(`${this.directory} was replaced by another dataset while it was used: open it again`)
+  }
+
   /** What `open` gives, unless its files may be those of another dataset. */
   #open<Part>(open: () => Part): Part {
-    const replaced = () =>
-      new Error(`${this.directory} was replaced by another dataset while it was used: open it again`)
-    let part: Part
     try {
-      part = open()
+      const part = open()
+      this.assertInPlace()
+      return part
     } catch (error) {
-      throw identityOf(this.directory) === this.#identity ? error : replaced()
+      this.assertInPlace()
+      throw error
     }
-    if (identityOf(this.directory) !== this.#identity) throw replaced()
-    return part
   }
 
   #openCsr(name: string, rows: number, columns: number): Csr {

@@ -95,6 +95,16 @@ test('a model shares the files of its dataset, and outlives it', async () => {
   expect(Artifact.open(directory).users.at(0)).toBe('ada')
 })
 
+test('a model of a dataset that was replaced meanwhile is not saved', async () => {
+  const { folder, parts, dataset } = await smallModel()
+  const other = { byUser, users: ['cy', 'dee'], items: [31, 11, 21, 41] }
+  await writeDataset(dataset.directory, other, { replace: true })
+  await expect(saveArtifact(join(folder, 'other'), parts)).rejects.toThrow(
+    `${dataset.directory} was replaced by another dataset while it was used: open it again`,
+  )
+  expect(readdirSync(folder).sort()).toEqual(['data', 'model'])
+})
+
 test('a later epoch takes the place of a checkpoint, and only if asked to', async () => {
   const { folder, directory, parts } = await smallModel()
   const before = Artifact.open(directory)

@@ -16,7 +16,7 @@ export function testRanking({ algorithm, isPersonal, train }: Contract): void {
     OpenModel.open(await train(await shuffledDatasetOf(randomInteractions(users, items, 5))))
 
   test('ranks the withheld checkerboard item first', async () => {
-    const size = 50
+    const size = 40
     const model = OpenModel.open(await train(await datasetOf(checkerboard(size))))
     const { users, items } = model.artifact
     const requests = Array.from({ length: size }, (_, user) => requestOf(users.indexOf(user)))
@@ -27,7 +27,7 @@ export function testRanking({ algorithm, isPersonal, train }: Contract): void {
   })
 
   test('a user whom the training did not know gets what the recent events point to', async () => {
-    const size = 50
+    const size = 40
     const model = OpenModel.open(await train(await datasetOf(checkerboard(size))))
     const { items } = model.artifact
     for (const withheld of [4, 7]) {

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { TrainProgress } from '../../../src/models/algorithm.ts'
@@ -129,6 +129,18 @@ export function testTraining({ algorithm, pools, train }: Contract): void {
       options: { 'no such option': 1 },
     })
     await expect(training).rejects.toThrow('no such option')
+    expect(readdirSync(folder)).toEqual([])
+  })
+
+  test('a dataset that is replaced while it is trained on fails the training, and nothing is left', async () => {
+    const dataset = await datasetOf(checkerboard(20))
+    const other = await datasetOf(checkerboard(20))
+    rmSync(dataset.directory, { recursive: true })
+    cpSync(other.directory, dataset.directory, { recursive: true })
+    const folder = freshFolder()
+    await expect(train(dataset, { directory: join(folder, 'model') })).rejects.toThrow(
+      `${dataset.directory} was replaced by another dataset while it was used: open it again`,
+    )
     expect(readdirSync(folder)).toEqual([])
   })
 
