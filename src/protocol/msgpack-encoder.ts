@@ -1,27 +1,53 @@
 /** MessagePack of what is ours to send. Format: https://github.com/msgpack/msgpack/blob/master/spec.md */
 import type { Recommendation } from './values.ts'
 
-/** In bytes: the buffer that is kept for the next value. */
+/** In bytes: the largest buffer that is kept for the next value. */
 const keptSize = 1 << 20
 
-let bytes = Buffer.allocUnsafeSlow(1 << 14)
+let bytes = Buffer.allocUnsafeSlow(1 << 16)
 let view = new DataView(bytes.buffer)
 let end = 0
+/** Where the buffer is full: from there on it grows, or gives a part away. */
+let limit = bytes.length
+let onPart: ((part: Buffer) => void) | undefined
 
 /**
  * `value` in as few bytes as the format allows, but for whole numbers beyond 32 bits, which are written as floats: not
  * every reader has 64-bit integers. Fields that are undefined are left out, as in JSON.
  *
- * It gives the same bytes as msgpackr, for the lists of 256 users in 0.3 ms and not 0.85.
+ * It gives the same bytes as msgpackr, for the lists of 256 users in 0.5 ms and not 0.85.
  *
  * @throws {TypeError} for functions and symbols, {RangeError} for integers beyond 64 bits.
  */
-export function encodeMsgpack(value: unknown): Uint8Array<ArrayBuffer> {
+export function encodeMsgpack(value: unknown): Buffer<ArrayBuffer> {
   end = 0
+  limit = bytes.length
   write(value)
-  const encoded = Buffer.from(bytes.subarray(0, end))
+  return take()
+}
+
+/**
+ * As {@link encodeMsgpack}, but gives the bytes to `give` in parts of about `partSize` and the rest, so that the first can
+ * be on their way while the others are written. What is thrown may come after some parts were given.
+ */
+export function encodeMsgpackInParts(value: unknown, partSize: number, give: (part: Buffer) => void): void {
+  end = 0
+  limit = Math.min(partSize, bytes.length)
+  onPart = give
+  try {
+    write(value)
+  } finally {
+    onPart = undefined
+  }
+  give(take())
+}
+
+/** A copy of what is written. */
+function take(): Buffer<ArrayBuffer> {
+  const taken = Buffer.from(bytes.subarray(0, end))
+  end = 0
   if (bytes.length > keptSize) resize(keptSize)
-  return encoded
+  return taken
 }
 
 function write(value: unknown): void {
@@ -149,15 +175,22 @@ function isRecommendation(map: Partial<Recommendation>): map is Recommendation {
 
 function writeRecommendation({ item, score }: Recommendation): void {
   reserve(6)
-  view.setUint32(end, 0x82a46974) // a map of 2: a string of 4, "it"
+  view.setUint32(end, 0x82a46974) // a map of 2, a string of 4: "it"
   view.setUint16(end + 4, 0x656d) // "em"
   end += 6
-  write(item)
-  reserve(6)
+  if (typeof item === 'string') writeString(item)
+  else write(item)
+  reserve(6 + 9)
   view.setUint32(end, 0xa573636f) // a string of 5: "sco"
   view.setUint16(end + 4, 0x7265) // "re"
-  end += 6
-  write(score)
+  if (typeof score !== 'number' || Number.isInteger(score)) {
+    end += 6
+    write(score)
+  } else {
+    bytes[end + 6] = 0xcb
+    view.setFloat64(end + 7, score)
+    end += 15
+  }
 }
 
 /** Of an array or a map: `few` is the type byte for up to 15, `many` that for 16 bits. */
@@ -194,12 +227,19 @@ function writeLength(length: number, type: number): void {
 
 /** Makes room for `size` more bytes. */
 function reserve(size: number): void {
-  if (end + size > bytes.length) resize(2 * (end + size))
+  if (end + size > limit) makeRoom(size)
+}
+
+function makeRoom(size: number): void {
+  if (onPart && end > 0) onPart(take())
+  if (end + size <= bytes.length) return
+  resize(2 * (end + size))
+  if (!onPart) limit = bytes.length
 }
 
 function resize(size: number): void {
   const resized = Buffer.allocUnsafeSlow(size)
-  resized.set(bytes.subarray(0, Math.min(end, size)))
+  resized.set(bytes.subarray(0, end))
   bytes = resized
   view = new DataView(bytes.buffer)
 }
