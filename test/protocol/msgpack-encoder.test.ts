@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
 import { expect, test } from 'vitest'
-import { encodeMsgpack } from '../../src/protocol/msgpack-encoder.ts'
+import { encodeMsgpack, encodeMsgpackInParts } from '../../src/protocol/msgpack-encoder.ts'
 import { plainValues } from './plain-values.ts'
 
 const packr = new Packr({ useRecords: false, variableMapSize: true })
@@ -33,6 +33,21 @@ test('long arrays and maps, and integers of 64 bits, become the bytes that msgpa
 test('fields that are undefined are left out, and elements that are become nil, as in JSON', () => {
   expect(encodeMsgpack({ a: undefined, b: [undefined], c: 1 })).toEqual(encodeMsgpack({ b: [null], c: 1 }))
   expect(encodeMsgpack({ item: undefined, score: 1 })).toEqual(encodeMsgpack({ score: 1 }))
+})
+
+test('the parts of a value make up its bytes, whatever their size', () => {
+  fc.assert(
+    fc.property(plainValues, fc.integer({ min: 1, max: 3000 }), (value, partSize) => {
+      const parts: Buffer[] = []
+      encodeMsgpackInParts(value, partSize, part => parts.push(part))
+      expect(hex(Buffer.concat(parts))).toBe(hex(encodeMsgpack(value)))
+    }),
+    { numRuns: 500 },
+  )
+  const parts: number[] = []
+  encodeMsgpackInParts(Array.from({ length: 1000 }, String), 500, part => parts.push(part.length))
+  expect(parts.length).toBeGreaterThan(7)
+  expect(Math.max(...parts)).toBeLessThanOrEqual(500)
 })
 
 test('what was encoded stays as it is when more is', () => {
