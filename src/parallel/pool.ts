@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
+import { unlessAborted } from './unless-aborted.ts'
 
 /** A call for a worker: the export `name` of `module` with `args`. */
 export interface Job {
@@ -58,8 +59,7 @@ export class Pool {
   async run<Result>(module: string, name: string, args: unknown, signal?: AbortSignal): Promise<Result> {
     signal?.throwIfAborted()
     const job: Job = { module, name, args }
-    const result: Promise<Result> = this.#piscina.run(job)
-    return signal ? unlessAborted(result, signal) : result
+    return unlessAborted<Result>(this.#piscina.run(job), signal)
   }
 
   /**
@@ -81,15 +81,6 @@ export class Pool {
   close(): Promise<void> {
     return this.#piscina.close()
   }
-}
-
-/** What `promise` gives, or a rejection with the signal's reason where it is aborted before. */
-function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason)
-    signal.addEventListener('abort', onAbort)
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort))
-  })
 }
 
 /** A shared counter at 0, from which the workers of a phase take their chunks. */

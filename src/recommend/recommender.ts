@@ -2,6 +2,7 @@ import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome, type Sequence } from '../events/journal.ts'
 import type { ItemList } from '../models/algorithm.ts'
 import { Pool } from '../parallel/pool.ts'
+import { unlessAborted } from '../parallel/unless-aborted.ts'
 import type { Id } from '../storage/ids.ts'
 import { RecommendError } from './errors.ts'
 import { Generation } from './generation.ts'
@@ -187,14 +188,40 @@ export class Recommender {
    *
    * @throws the signal's reason when it is aborted before; the query is then not ranked any more.
    */
-  recommend(query: UserQuery, signal?: AbortSignal): Promise<UserList> {
-    return this.#recommend(query.user, new ResolvedFilters(query), signal)
+  async recommend(query: UserQuery, signal?: AbortSignal): Promise<UserList> {
+    const [list] = await this.recommendBatch([query.user], query, signal)
+    return list!
   }
 
-  /** The list for each of `users`, once; they are ranked together. */
-  recommendBatch(users: readonly string[], filters: ListFilters, signal?: AbortSignal): Promise<UserList[]> {
+  /**
+   * The list for each of `users`, once; they are ranked together.
+   *
+   * @throws as {@link recommend}.
+   */
+  async recommendBatch(users: readonly string[], filters: ListFilters, signal?: AbortSignal): Promise<UserList[]> {
+    signal?.throwIfAborted()
     const resolved = new ResolvedFilters(filters)
-    return Promise.all(users.map(user => this.#recommend(user, resolved, signal)))
+    const subscriptions: UserSubscription[] = []
+    const lists = users.map(
+      user =>
+        new Promise<UserList>((resolve, reject) => {
+          const subscription = this.#subscribe(
+            user,
+            resolved,
+            list => {
+              subscription.close()
+              resolve(list)
+            },
+            reject,
+          )
+          subscriptions.push(subscription)
+        }),
+    )
+    try {
+      return await unlessAborted(Promise.all(lists), signal)
+    } finally {
+      for (const subscription of subscriptions) subscription.close()
+    }
   }
 
   /**
@@ -288,22 +315,6 @@ export class Recommender {
     if (subscription.state.isLoaded) subscription.refresh()
     else void this.#load(subscription.state)
     return subscription
-  }
-
-  #recommend(user: string, filters: ResolvedFilters, signal?: AbortSignal): Promise<UserList> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted()
-      const end = <Value>(settle: (value: Value) => void) => {
-        return (value: Value) => {
-          subscription.close()
-          signal?.removeEventListener('abort', onAbort)
-          settle(value)
-        }
-      }
-      const onAbort = () => end(reject)(signal?.reason)
-      const subscription = this.#subscribe(user, filters, end(resolve), end(reject))
-      signal?.addEventListener('abort', onAbort)
-    })
   }
 
   /** Reads what the journal knows of a user, and has the lists made. */
