@@ -2,8 +2,7 @@ import type { z } from 'zod'
 import { ServiceError } from './errors.ts'
 import { decodeJson } from './json.ts'
 import type { ServerMessage } from './messages.ts'
-import { decodeMsgpack } from './msgpack.ts'
-import { encodeMsgpack } from './msgpack-encoder.ts'
+import { decodeMsgpack, encodeMsgpack } from './msgpack.ts'
 import { type Subprotocol, subprotocols } from './versions.ts'
 
 /** One encoding of the protocol. */

@@ -2,13 +2,27 @@
  * MessagePack from strangers: the bytes are scanned once, without making anything, before msgpackr unpacks them. So what
  * msgpackr sees is one whole value of plain types, within the limits.
  */
-import { Unpackr } from 'msgpackr'
+import { Packr, Unpackr } from 'msgpackr'
 import { ServiceError } from './errors.ts'
 import { limits } from './limits.ts'
 import { MsgpackScanner } from './msgpack-scanner.ts'
 
 const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' })
+const packr = new Packr({ useRecords: false, variableMapSize: true })
+/** The types of msgpackr do not have `skipValues`; its README does. It makes packing a fourth slower. */
+const skipUndefined = { useRecords: false, variableMapSize: true, skipValues: [undefined] }
+const sparsePackr = new Packr(skipUndefined)
 const scanner = new MsgpackScanner(limits)
+
+/** The bytes are part of a larger buffer, which nobody else writes to where they are. */
+export function encodeMsgpack(value: unknown): Uint8Array {
+  return packr.pack(value)
+}
+
+/** As {@link encodeMsgpack}, but fields that are undefined are left out, as in JSON. */
+export function encodeSparseMsgpack(value: unknown): Uint8Array {
+  return sparsePackr.pack(value)
+}
 
 /**
  * The value that `bytes` spell. Whole numbers written in 8 bytes come as bigint.

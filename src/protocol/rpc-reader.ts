@@ -20,15 +20,12 @@ export class RefusedMessage {
   }
 }
 
-type Unpack = (bytes: Uint8Array, start: number, end: number) => unknown
-
 /**
  * Cuts a stream of bytes into MessagePack values, however the stream is cut into chunks. It keeps no more than the bytes
  * of one value that is within its bounds, and the last chunk.
  */
 export class RpcReader {
   readonly #scanner: MsgpackScanner
-  readonly #unpack: Unpack
   /** The unread bytes are those from `#start` to `#end`. */
   #bytes: Uint8Array = nothing
   #start = 0
@@ -41,15 +38,14 @@ export class RpcReader {
   #refused: RefusedMessage | undefined
   #isBroken = false
 
-  /** `unpack` makes the value of bytes that a scanner with these bounds has passed. */
-  constructor(bounds: MsgpackBounds, unpack: Unpack = unpackMsgpack) {
+  constructor(bounds: MsgpackBounds) {
     this.#scanner = new MsgpackScanner(bounds)
-    this.#unpack = unpack
   }
 
-  /** Adds what came; `chunk` must stay as it is until {@link next} gives undefined. */
+  /** Adds what came; nobody may write to `chunk` any more. */
   push(chunk: Uint8Array): void {
-    if (this.#start === this.#end) {
+    const unread = this.#end - this.#start
+    if (unread === 0) {
       this.#bytes = chunk
       this.#start = 0
       this.#scanned = 0
@@ -57,7 +53,15 @@ export class RpcReader {
       this.#isOwn = false
       return
     }
-    if (!this.#isOwn || this.#end + chunk.length > this.#bytes.length) this.#moveToOwn(chunk.length)
+    if (!this.#isOwn || this.#end + chunk.length > this.#bytes.length) {
+      const roomy = new Uint8Array(2 * (unread + chunk.length))
+      roomy.set(this.#bytes.subarray(this.#start, this.#end))
+      this.#bytes = roomy
+      this.#scanned -= this.#start
+      this.#start = 0
+      this.#end = unread
+      this.#isOwn = true
+    }
     this.#bytes.set(chunk, this.#end)
     this.#end += chunk.length
   }
@@ -86,10 +90,9 @@ export class RpcReader {
     }
     if (!isWhole) {
       if (this.#start === this.#end) this.#release()
-      else if (!this.#isOwn) this.#moveToOwn(0)
       return undefined
     }
-    const message = this.#refused ?? this.#unpack(this.#bytes, this.#start, this.#scanned)
+    const message = this.#refused ?? unpackMsgpack(this.#bytes, this.#start, this.#scanned)
     this.#start = this.#scanned
     this.#refused = undefined
     scanner.begin()
@@ -99,17 +102,6 @@ export class RpcReader {
   /** Of the request that begins the unread bytes, where it can be read. */
   get #number(): number | undefined {
     return peekRequestNumber(this.#bytes, this.#start, this.#end)
-  }
-
-  /** Moves the unread bytes to the front of a buffer with room for as many again and `more`. */
-  #moveToOwn(more: number): void {
-    const unread = this.#bytes.subarray(this.#start, this.#end)
-    this.#bytes = new Uint8Array(2 * (unread.length + more))
-    this.#bytes.set(unread)
-    this.#scanned -= this.#start
-    this.#start = 0
-    this.#end = unread.length
-    this.#isOwn = true
   }
 
   #release(): void {

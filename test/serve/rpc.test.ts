@@ -194,16 +194,6 @@ test('a message that is too deep or of other types is answered, and the connecti
   expect(answers.get(4)).toEqual([1, 4, null, {}])
 })
 
-test('an answer that MessagePack cannot have ends the connection and is logged', async () => {
-  const { service, connect, lines } = await open()
-  const peer = await connect()
-  peer.send([0, 1, 'hold', []])
-  await until(() => service.held.length === 1)
-  service.held[0]!.resolve({ text: 'x'.repeat(100_000), wrong: () => {} })
-  await peer.ended()
-  expect(lines.join()).toContain('an answer that MessagePack cannot have')
-})
-
 test('bytes that are no RPC are answered, then their connection is closed, and no other', async () => {
   const { connect } = await open()
   const other = await connect()

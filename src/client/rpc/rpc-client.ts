@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { WireError } from '../../protocol/errors.ts'
 import type { MethodName, ParamsInput, Results } from '../../protocol/methods.ts'
-import { encodeMsgpack } from '../../protocol/msgpack-encoder.ts'
+import { encodeSparseMsgpack } from '../../protocol/msgpack.ts'
 import { messageType, type NotificationMessage, type RequestMessage } from '../../protocol/rpc.ts'
 import { parseRpcAddress, type RpcAddress } from '../../protocol/rpc-address.ts'
 import { type BackoffOptions, reconnectWait } from '../backoff.ts'
@@ -98,7 +98,7 @@ export class RpcClient {
         method,
         timeout === undefined ? [params] : [params, { timeout }],
       ]
-      const bytes = encodeMsgpack(message)
+      const bytes = encodeSparseMsgpack(message)
       const onAbort = () => this.#take(number)?.reject(signal?.reason)
       signal?.addEventListener('abort', onAbort)
       const timer = timeout === undefined ? undefined : setTimeout(() => this.#expire(number, timeout), timeout)
@@ -130,7 +130,7 @@ export class RpcClient {
   async notify<Name extends MethodName>(method: Name, params: ParamsInput<Name>): Promise<void> {
     this.#checkRoom()
     const message: NotificationMessage = [messageType.notification, method, [params]]
-    const bytes = encodeMsgpack(message)
+    const bytes = encodeSparseMsgpack(message)
     this.#notifications++
     try {
       const socket = this.#socket ?? (await this.#connect())

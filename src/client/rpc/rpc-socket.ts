@@ -1,8 +1,6 @@
-import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import type { RpcAddress } from '../../protocol/rpc-address.ts'
 import { RefusedMessage, RpcReader } from '../../protocol/rpc-reader.ts'
-import { decodeAnswer } from './answer-decoder.ts'
 
 export interface RpcSocketListeners {
   readonly onMessage: (message: unknown) => void
@@ -11,43 +9,42 @@ export interface RpcSocketListeners {
 }
 
 /** In ms. */
-const connectTimeout = 10_000
-/** Bytes that are read at once. */
-const readBytes = 1 << 18
+const connectWithin = 10_000
 /** The server's answers are trusted, but not to fill the memory. */
 const bounds = { depth: 32, values: Number.POSITIVE_INFINITY, messageBytes: 1 << 28, frameBytes: 1 << 28 }
 
 /** One connection to an RPC server: messages in, encoded messages out. What is sent in one turn leaves in one piece. */
 export class RpcSocket {
   readonly #socket: Socket
-  readonly #reader = new RpcReader(bounds, decodeAnswer)
+  readonly #reader = new RpcReader(bounds)
   readonly #listeners: RpcSocketListeners
   #outgoing: Uint8Array[] = []
   #reason = 'the server ended it'
 
   /** @throws Error that says why there is no connection. */
-  static async connect(address: RpcAddress, listeners: RpcSocketListeners): Promise<RpcSocket> {
-    const connection = new RpcSocket(address, listeners)
-    const socket = connection.#socket
-    socket.setTimeout(connectTimeout, () => socket.destroy(new Error(`no answer within ${connectTimeout} ms`)))
-    await once(socket, 'connect')
-    socket.setTimeout(0)
-    socket.on('error', error => {
-      connection.#reason = error.message
+  static connect(address: RpcAddress, listeners: RpcSocketListeners): Promise<RpcSocket> {
+    return new Promise((resolve, reject) => {
+      const socket = connect(address)
+      socket.once('error', reject)
+      socket.setTimeout(connectWithin, () => socket.destroy(new Error(`no answer within ${connectWithin} ms`)))
+      socket.once('connect', () => {
+        socket.off('error', reject)
+        socket.setTimeout(0)
+        resolve(new RpcSocket(socket, listeners))
+      })
     })
-    socket.on('close', () => listeners.onEnd(connection.#reason))
-    return connection
   }
 
-  private constructor(address: RpcAddress, listeners: RpcSocketListeners) {
+  private constructor(socket: Socket, listeners: RpcSocketListeners) {
+    this.#socket = socket
     this.#listeners = listeners
-    // One buffer for all that is read: the answer for a batch of users is often larger than the chunks of a stream.
-    const buffer = Buffer.allocUnsafeSlow(readBytes)
-    const callback = (size: number) => {
-      this.#receive(buffer.subarray(0, size))
-      return true
-    }
-    this.#socket = connect({ ...address, noDelay: true, keepAlive: true, onread: { buffer, callback } })
+    socket.setNoDelay()
+    socket.setKeepAlive(true, 60_000)
+    socket.on('data', chunk => this.#receive(chunk))
+    socket.on('error', error => {
+      this.#reason = error.message
+    })
+    socket.on('close', () => listeners.onEnd(this.#reason))
   }
 
   /** Sends `bytes` soon. */

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
 import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
-import { encodeMsgpackInParts } from '../../protocol/msgpack-encoder.ts'
+import { encodeMsgpack } from '../../protocol/msgpack.ts'
 import { callArguments, messageType, type ResponseMessage, requestNumber } from '../../protocol/rpc.ts'
 import { RefusedMessage, RpcReader } from '../../protocol/rpc-reader.ts'
 import type { Service } from '../service.ts'
@@ -18,8 +18,6 @@ export interface RpcConnectionOptions {
 const pauseAbove = 1 << 20
 /** In bytes: with more than this unsent, from calls that had begun before, the connection is closed. */
 const dropAbove = 1 << 26
-/** In bytes: so many answers do not wait for those after them. */
-const flushAbove = 1 << 15
 /** In ms: a client that reads nothing of what is unsent for so long is disconnected. */
 const stallTimeout = 60_000
 /** In ms: until the client must have ended its side after the server has ended its own. */
@@ -197,21 +195,11 @@ export class RpcConnection {
   }
 
   #send(message: ResponseMessage): void {
-    try {
-      encodeMsgpackInParts(message, flushAbove, part => this.#enqueue(part))
-    } catch (error) {
-      // Some of the answer may have left already: nothing that is sent after it could be read.
-      this.#options.log.error(error, 'an answer that MessagePack cannot have')
-      this.#socket.destroy()
-    }
-  }
-
-  #enqueue(bytes: Uint8Array): void {
     // What else is answered in this turn of the event loop leaves with it.
     if (this.#answers.length === 0) process.nextTick(() => this.#flush())
+    const bytes = encodeMsgpack(message)
     this.#answers.push(bytes)
     this.#answerBytes += bytes.length
-    if (this.#answerBytes >= flushAbove / 2) this.#flush()
   }
 
   #flush(): void {
