@@ -194,6 +194,17 @@ test('a message that is too deep or of other types is answered, and the connecti
   expect(answers.get(4)).toEqual([1, 4, null, {}])
 })
 
+test('a result that MessagePack does not have is a fault of the server, and the connection goes on', async () => {
+  const { service, connect, lines } = await open()
+  const peer = await connect()
+  peer.send([0, 1, 'hold', []])
+  await until(() => service.held.length === 1)
+  service.held[0]!.resolve({ wrong: () => {} })
+  expect(await peer.next()).toMatchObject([1, 1, { code: 'internal' }, null])
+  expect(await peer.call('echo')).toMatchObject([1, 4e9, null, {}])
+  expect(lines.join()).toContain('a fault of the server')
+})
+
 test('bytes that are no RPC are answered, then their connection is closed, and no other', async () => {
   const { connect } = await open()
   const other = await connect()

@@ -166,7 +166,13 @@ export class RpcConnection {
   }
 
   #answer(number: number | undefined, result: unknown): void {
-    if (number !== undefined) this.#send([messageType.response, number, null, result])
+    if (number === undefined) return
+    try {
+      this.#send([messageType.response, number, null, result])
+    } catch (error) {
+      // A result that MessagePack does not have.
+      this.#sendError(number, error)
+    }
   }
 
   #refuse(number: number | undefined, method: unknown, error: unknown): void {
@@ -195,9 +201,9 @@ export class RpcConnection {
   }
 
   #send(message: ResponseMessage): void {
+    const bytes = encodeMsgpack(message)
     // What else is answered in this turn of the event loop leaves with it.
     if (this.#answers.length === 0) process.nextTick(() => this.#flush())
-    const bytes = encodeMsgpack(message)
     this.#answers.push(bytes)
     this.#answerBytes += bytes.length
   }
