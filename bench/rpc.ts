@@ -1,6 +1,7 @@
 /**
  * What the internal RPC costs: `aurochs serve --rpc` and one caller, in processes of their own on the same cores, by
- * turns with the same calls on the library in process. Over a Unix socket, or with `--tcp` over TCP.
+ * turns with the same calls on the library in process: `x4` where four batches are in flight, otherwise one after the
+ * other. Over a Unix socket, or with `--tcp` over TCP.
  *
  * `--data MODEL` names the model's directory. `--seconds N` of each measurement (3), `--rounds N` (3).
  */
@@ -40,14 +41,16 @@ export const run: Bench = async ({ json, data, rest }) => {
     const singles: number[] = []
     const pings: number[] = []
     for (let round = 0; round < rounds; round++) {
-      const listsOfBatches = async (size: number, of: Measured) =>
-        size * (await of.rate({ method: 'recommend_batch', users: size, seconds }))
+      const listsOfBatches = async (size: number, of: Measured, atOnce = 1) =>
+        size * (await of.rate({ method: 'recommend_batch', users: size, inFlight: atOnce, seconds }))
       const library256 = await listsOfBatches(256, library)
       const rpc256 = await listsOfBatches(256, caller)
+      const library256x4 = await listsOfBatches(256, library, 4)
+      const rpc256x4 = await listsOfBatches(256, caller, 4)
       const library64 = await listsOfBatches(64, library)
       const rpc1 = await caller.rate({ method: 'recommend', inFlight, seconds })
       const pingRate = await caller.rate({ method: 'ping', inFlight, seconds })
-      print({ round, unit: 'lists/s', library256, rpc256, library64, rpc1, pingRate })
+      print({ round, unit: 'lists/s', library256, rpc256, library256x4, rpc256x4, library64, rpc1, pingRate })
       batches.push(rpc256 / library256)
       singles.push(rpc1 / library64)
       pings.push(pingRate)

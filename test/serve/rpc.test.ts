@@ -199,7 +199,7 @@ test('a result that MessagePack does not have is a fault of the server, and the 
   const peer = await connect()
   peer.send([0, 1, 'hold', []])
   await until(() => service.held.length === 1)
-  service.held[0]!.resolve({ wrong: () => {} })
+  service.held[0]!.resolve({ large: 2n ** 70n })
   expect(await peer.next()).toMatchObject([1, 1, { code: 'internal' }, null])
   expect(await peer.call('echo')).toMatchObject([1, 4e9, null, {}])
   expect(lines.join()).toContain('a fault of the server')
