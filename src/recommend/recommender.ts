@@ -21,7 +21,7 @@ export interface RecommenderOptions extends JournalOptions {
   readonly threads?: number | undefined
   /** Called after each batch: queries, and ms that it took. */
   readonly onBatch?: (queries: number, took: number) => void
-  /** Called with ms from a change to the list that shows it. */
+  /** Called with ms from a change to the list of a subscription that shows it. */
   readonly onList?: (took: number) => void
 }
 
@@ -156,7 +156,11 @@ export class Recommender {
 
   /** Calls `onList` with the list for a user, now and whenever it may have changed, until the subscription is closed. */
   subscribe(query: UserQuery, onList: (list: UserList) => void, onError: (error: Error) => void): { close(): void } {
-    return this.#subscribe(query.user, new ResolvedFilters(query), onList, onError)
+    const observed = (list: UserList, changedAt: number) => {
+      this.#options.onList?.(performance.now() - changedAt)
+      onList(list)
+    }
+    return this.#subscribe(query.user, new ResolvedFilters(query), observed, onError)
   }
 
   /** Calls `onList` with the items most similar to one, now and whenever another model is served. */
@@ -300,7 +304,7 @@ export class Recommender {
   #subscribe(
     user: string,
     filters: ResolvedFilters,
-    onList: (list: UserList) => void,
+    onList: OnUserList,
     onError: (error: Error) => void,
   ): UserSubscription {
     const subscription = new UserSubscription(this.#users.get(user), filters, {
@@ -332,7 +336,7 @@ export class Recommender {
   }
 
   /** Gives out the list, unless another follows; if its events are not on disk yet, later. */
-  #deliver(subscription: UserSubscription, answer: UserRanking, onList: (list: UserList) => void): void {
+  #deliver(subscription: UserSubscription, answer: UserRanking, onList: OnUserList): void {
     const { ranking, generation, version, sequence, after, changedAt } = answer
     // A list that rests on an event that does not count, or on a model that is not served any more: another follows.
     const isOutdated = version !== subscription.state.version || generation !== this.#generation
@@ -343,10 +347,9 @@ export class Recommender {
       else this.#held.set(subscription, { oldest: answer, newest: undefined, onList })
       return
     }
-    this.#options.onList?.(performance.now() - changedAt)
     const { items, ...names } = this.#listOf(ranking, generation)
     const { basis } = ranking
-    onList(after === undefined ? { ...names, basis, items } : { ...names, basis, after, items })
+    onList(after === undefined ? { ...names, basis, items } : { ...names, basis, after, items }, changedAt)
   }
 
   /** Delivers what is held, as far as its events are on disk. */
@@ -379,8 +382,11 @@ export class Recommender {
 interface HeldRankings {
   readonly oldest: UserRanking
   newest: UserRanking | undefined
-  readonly onList: (list: UserList) => void
+  readonly onList: OnUserList
 }
+
+/** `changedAt`: when the oldest change that the list shows came, on the clock of `performance.now()`. */
+type OnUserList = (list: UserList, changedAt: number) => void
 
 interface SimilarSubscription {
   refresh(): void

@@ -37,6 +37,8 @@ export class UserCache {
   }
 
   #makeRoom(): void {
+    // Beginning to iterate over a map costs a walk over the entries that were deleted from it.
+    if (this.#states.size < this.#capacity) return
     // Looks at a few with each call: enough to keep pace with who comes, and never a walk over all subscribed users.
     let looks = 8
     for (const [user, state] of this.#states) {
