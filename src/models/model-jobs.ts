@@ -12,16 +12,29 @@ export interface ModelReference {
   readonly prepared: unknown
 }
 
+/**
+ * The model of a job: its checksum alone where the thread should have it open. The rest goes along only when it has not:
+ * an index of shared memory that came with each job would count as new memory each time, and have garbage collected.
+ */
+export type JobModel = ModelReference | Pick<ModelReference, 'checksum'>
+
 /** The models that this thread used last, by checksum: while one takes the place of another, requests for both come. */
 const open = new Map<string, OpenModel>()
 const most = 2
 
-function modelOf({ directory, checksum, prepared }: ModelReference): OpenModel {
-  const model = open.get(checksum) ?? OpenModel.open(directory, { verify: false, checksum }, prepared)
+/** The model of a job, or undefined where this thread has it not open and cannot open it. */
+function modelOf(wanted: JobModel): OpenModel | undefined {
+  const { checksum } = wanted
+  const model = open.get(checksum) ?? ('directory' in wanted ? openedBy(wanted) : undefined)
+  if (!model) return undefined
   open.delete(checksum)
   open.set(checksum, model)
   if (open.size > most) release({ checksum: open.keys().next().value! })
   return model
+}
+
+function openedBy({ directory, checksum, prepared }: ModelReference): OpenModel {
+  return OpenModel.open(directory, { verify: false, checksum }, prepared)
 }
 
 /** Closes the model where this thread has it open. */
@@ -49,22 +62,19 @@ export function warm({ model }: { readonly model: ModelReference }): void {
   modelOf(model)
 }
 
-export function rank({
-  model,
-  requests,
-}: {
-  readonly model: ModelReference
-  readonly requests: PackedRequests
-}): PackedLists {
-  return packLists(modelOf(model).rank(unpackRequests(requests)))
+/** Gives undefined where the model is not open on this thread. */
+export function rank({ model, requests }: ModelJob<PackedRequests>): PackedLists | undefined {
+  const opened = modelOf(model)
+  return opened && packLists(opened.rank(unpackRequests(requests)))
 }
 
-export function similar({
-  model,
-  requests,
-}: {
-  readonly model: ModelReference
-  readonly requests: readonly SimilarRequest[]
-}): PackedLists {
-  return packLists(modelOf(model).similar(requests))
+/** Gives undefined where the model is not open on this thread. */
+export function similar({ model, requests }: ModelJob<readonly SimilarRequest[]>): PackedLists | undefined {
+  const opened = modelOf(model)
+  return opened && packLists(opened.similar(requests))
+}
+
+interface ModelJob<Requests> {
+  readonly model: JobModel
+  readonly requests: Requests
 }

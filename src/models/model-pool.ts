@@ -87,8 +87,7 @@ export class ModelPool {
 
   /** {@link OpenModel.rank} on one worker. */
   async rankOnOne(requests: readonly RankRequest[], signal?: AbortSignal): Promise<Ranking[]> {
-    const args = { model: this.#reference, requests: packRequests(requests) }
-    return unpackLists(await this.#pool.run<PackedLists>(work, 'rank', args, signal))
+    return unpackLists(await this.#run('rank', packRequests(requests), signal))
   }
 
   /**
@@ -101,8 +100,14 @@ export class ModelPool {
     if (!this.capabilities.includes('similar')) {
       throw new UnsupportedError(this.artifact.manifest.algorithm, 'similar')
     }
-    const args = { model: this.#reference, requests }
-    return unpackLists(await this.#pool.run<PackedLists>(work, 'similar', args, signal))
+    return unpackLists(await this.#run('similar', requests, signal))
+  }
+
+  /** Runs a job on one worker, which opens the model first if it has not: as one does that took the place of another. */
+  async #run(name: 'rank' | 'similar', requests: unknown, signal: AbortSignal | undefined): Promise<PackedLists> {
+    const { checksum } = this.#reference
+    const lists = await this.#pool.run<PackedLists | undefined>(work, name, { model: { checksum }, requests }, signal)
+    return lists ?? this.#pool.run<PackedLists>(work, name, { model: this.#reference, requests }, signal)
   }
 
   /** Ends own workers once their last query is answered; others let go of the model. */
