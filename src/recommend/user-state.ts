@@ -32,7 +32,9 @@ export class UserState {
   #events: KnownEvent[] | undefined
   /** Events that arrived while the journal was being read. */
   #arrived: KnownEvent[] = []
+  /** Of the generation that ranked last; and the user's row in it. */
   #generation: Generation | undefined
+  #row = -1
   /** What {@link recent} gave last, until something changes. */
   #recent: UserEvents | undefined
 
@@ -96,29 +98,53 @@ export class UserState {
     }
   }
 
+  /** The user's row in `generation`, or -1. */
+  rowIn(generation: Generation): number {
+    this.#resolve(generation)
+    return this.#row
+  }
+
   /** The events that count, in rows of `generation`, oldest first. Those whose item it lacks are left out. */
   recent(generation: Generation): UserEvents {
-    const events = this.#events ?? []
-    if (this.#generation !== generation) {
-      const { items } = generation.artifact
-      for (const known of events) known.row = known.event.item === undefined ? -1 : items.indexOf(known.event.item)
-      this.#generation = generation
-      this.#recent = undefined
-    }
-    this.#recent ??= inRows(events)
+    this.#resolve(generation)
+    this.#recent ??= inRows(this.#events ?? [])
     return this.#recent
+  }
+
+  /** Looks all ids up in `generation`, unless that was done. */
+  #resolve(generation: Generation): void {
+    if (this.#generation === generation) return
+    const { users, items } = generation.artifact
+    this.#row = users.indexOf(this.user)
+    for (const known of this.#events ?? []) {
+      known.row = known.event.item === undefined ? -1 : items.indexOf(known.event.item)
+    }
+    this.#generation = generation
+    this.#recent = undefined
   }
 }
 
 function inRows(events: readonly KnownEvent[]): UserEvents {
   if (events.length === 0) return noEvents
-  const undone = new Set(events.map(({ event }) => event.undo).filter(id => id !== undefined))
-  const counting = events.filter(({ event, row }) => row >= 0 && !undone.has(event.id))
-  // Events may arrive late; the sort is stable.
-  counting.sort((a, b) => a.event.time - b.event.time)
-  return {
-    items: Uint32Array.from(counting, ({ row }) => row),
-    weights: Float32Array.from(counting, ({ event }) => event.weight),
-    times: Float64Array.from(counting, ({ event }) => event.time),
-  }
+  const counting = inOrder(withoutUndone(events).filter(({ row }) => row >= 0))
+  const { length } = counting
+  const rows = { items: new Uint32Array(length), weights: new Float32Array(length), times: new Float64Array(length) }
+  counting.forEach(({ event, row }, at) => {
+    rows.items[at] = row
+    rows.weights[at] = event.weight
+    rows.times[at] = event.time
+  })
+  return rows
+}
+
+function withoutUndone(events: readonly KnownEvent[]): readonly KnownEvent[] {
+  if (events.every(({ event }) => event.undo === undefined)) return events
+  const undone = new Set(events.map(({ event }) => event.undo))
+  return events.filter(({ event }) => !undone.has(event.id))
+}
+
+/** By time; equal times stay as they are. Most events come in order: only late ones need the sort. */
+function inOrder(events: KnownEvent[]): readonly KnownEvent[] {
+  const isOrdered = events.every(({ event }, at) => at === 0 || event.time >= events[at - 1].event.time)
+  return isOrdered ? events : events.sort((a, b) => a.event.time - b.event.time)
 }

@@ -72,12 +72,12 @@ export class UserSubscription implements PendingQuery {
       return undefined
     }
     this.#phase = 'running'
-    const { user, version, sequence, newest } = this.state
+    const { version, sequence, newest } = this.state
     this.#ranked = { version, sequence, after: newest, changedAt: this.#changedAt }
     const { seen, limit } = this.#filters.filters
     const { exclude, only } = this.#filters.rowsIn(generation)
     return {
-      user: generation.artifact.users.indexOf(user),
+      user: this.state.rowIn(generation),
       recent: this.state.recent(generation),
       seen,
       limit,

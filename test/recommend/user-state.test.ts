@@ -6,7 +6,8 @@ import { UserState } from '../../src/recommend/user-state.ts'
 
 /** A generation with these items, in these rows. */
 function generationOf(...items: string[]): Generation {
-  return { artifact: { items: { indexOf: (id: string) => items.indexOf(id) } } } as unknown as Generation
+  const users = { indexOf: () => -1 }
+  return { artifact: { users, items: { indexOf: (id: string) => items.indexOf(id) } } } as unknown as Generation
 }
 
 const letters = generationOf('a', 'b', 'c', 'd')
