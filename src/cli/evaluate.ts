@@ -79,10 +79,20 @@ export const register: Register = program => {
       await interruptible(signal =>
         inWorkspace(async folder => {
           const { train, test } = await parts(options, { folder, signal, bar })
-          const bench: Bench = { algorithmOptions, train, test, metrics, seen: options.seen, folder, pool, signal, bar }
+          const context: MeasureContext = {
+            algorithmOptions,
+            train,
+            test,
+            metrics,
+            seen: options.seen,
+            folder,
+            pool,
+            signal,
+            bar,
+          }
           const measured: Measured[] = []
           for (const name of options.model) {
-            const result = await measure(name, bench)
+            const result = await measure(name, context)
             measured.push(result)
             bar.stop()
             if (options.record) await recordMetrics(Artifact.open(name), result.metrics)
@@ -161,7 +171,7 @@ interface Measured {
 }
 
 /** What all models of one call are measured with. */
-interface Bench {
+interface MeasureContext {
   readonly algorithmOptions: ReadonlyMap<Algorithm, Readonly<Record<string, unknown>>>
   readonly train: Dataset | undefined
   readonly test: Pairs
@@ -174,10 +184,10 @@ interface Bench {
 }
 
 /** Trains the algorithm `name`, or opens the model there, and measures it as it would be served. */
-async function measure(name: string, bench: Bench): Promise<Measured> {
-  const { test, metrics, seen, pool, signal, bar } = bench
+async function measure(name: string, context: MeasureContext): Promise<Measured> {
+  const { test, metrics, seen, pool, signal, bar } = context
   const begun = performance.now()
-  const models = await ModelPool.open(await trainedModel(name, bench), { threads: pool.threads })
+  const models = await ModelPool.open(await trainedModel(name, context), { threads: pool.threads })
   try {
     const { history, users, items, manifest } = models.artifact
     const ready = performance.now()
@@ -199,8 +209,8 @@ async function measure(name: string, bench: Bench): Promise<Measured> {
 }
 
 /** The directory of the model. */
-async function trainedModel(name: string, bench: Bench): Promise<string> {
-  const { algorithmOptions, train, folder, pool, signal, bar } = bench
+async function trainedModel(name: string, context: MeasureContext): Promise<string> {
+  const { algorithmOptions, train, folder, pool, signal, bar } = context
   const algorithm = [...algorithmOptions.keys()].find(chosen => chosen.name === name)
   if (!algorithm) return name
   const directory = join(folder, `model-${name}`)

@@ -1,6 +1,6 @@
 import { ServiceError } from './errors.ts'
 
-/** What a value from a stranger may cost. */
+/** What a value from an untrusted sender may cost. */
 export interface MsgpackBounds {
   /** Arrays and maps inside each other. */
   readonly depth: number

@@ -1,5 +1,5 @@
 /**
- * MessagePack from strangers: the bytes are scanned once, without making anything, before msgpackr unpacks them. So what
+ * MessagePack from untrusted senders: the bytes are scanned once, without making anything, before msgpackr unpacks them. So what
  * msgpackr sees is one whole value of plain types, within the limits.
  */
 import { Packr, Unpackr } from 'msgpackr'

@@ -73,6 +73,8 @@ export class Recommender {
   #lists = 0
   #generation: Generation
   #swapping: Promise<unknown> = Promise.resolve()
+  /** Of the last generation that was replaced: fulfilled when it is closed. */
+  #retired: Promise<void> = Promise.resolve()
 
   /**
    * Opens the model and the state.
@@ -278,9 +280,6 @@ export class Recommender {
     return swapped
   }
 
-  /** Of the last generation that was replaced: fulfilled when it is closed. */
-  #retired: Promise<void> = Promise.resolve()
-
   /** Calls `listener` with each generation that takes the place of another; gives what ends that. */
   onGeneration(listener: (generation: Generation) => void): () => void {
     this.#onGeneration.add(listener)
@@ -312,7 +311,7 @@ export class Recommender {
         if (priority === 'normal') this.#batches.push(pending)
         else this.#batches.pushInBackground(pending)
       },
-      onRanking: (_, ranking) => this.#deliver(subscription, ranking, onList),
+      onRanking: ranking => this.#deliver(subscription, ranking, onList),
       onError,
     })
     // Only this one: what the user's other subscriptions show has not changed.

@@ -24,7 +24,7 @@ export type Priority = 'normal' | 'background'
 export interface SubscriptionHandlers {
   /** Puts it into the queue: {@link UserSubscription.resolve} follows. */
   readonly enqueue: (subscription: UserSubscription, priority: Priority) => void
-  readonly onRanking: (subscription: UserSubscription, ranking: UserRanking) => void
+  readonly onRanking: (ranking: UserRanking) => void
   readonly onError: (error: Error) => void
 }
 
@@ -90,7 +90,7 @@ export class UserSubscription implements PendingQuery {
     // Refreshing may form the next batch at once, and with it the next `#ranked`.
     const ranked = this.#ranked
     this.#settle()
-    if (!this.#isClosed) this.#handlers.onRanking(this, { ...ranked, ranking, generation })
+    if (!this.#isClosed) this.#handlers.onRanking({ ...ranked, ranking, generation })
   }
 
   fail(error: Error): void {
