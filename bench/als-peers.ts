@@ -11,9 +11,10 @@ import { parseArgs } from 'node:util'
 import { evaluate } from '../src/evaluation/evaluate.ts'
 import { type HeldOut, heldOut } from '../src/evaluation/held-out.ts'
 import { parseMetrics } from '../src/evaluation/metrics.ts'
-import type { Trained, TrainedTensor } from '../src/models/algorithm.ts'
+import type { Trained } from '../src/models/algorithm.ts'
 import { type AlsOptions, alsOptions } from '../src/models/als/options.ts'
 import { trainAls } from '../src/models/als/train.ts'
+import { valuesOf } from '../src/models/trained-tensor.ts'
 import { Pool } from '../src/parallel/pool.ts'
 import type { Csr } from '../src/storage/csr.ts'
 import type { Dataset } from '../src/storage/dataset.ts'
@@ -185,17 +186,16 @@ async function quality(tensors: Trained['tensors'], { train, held }: Run) {
   return metrics
 }
 
-/** With their padding, which is zero and changes no score. */
 async function saveFactors(file: string, tensors: Trained['tensors']): Promise<void> {
   rmSync(file, { force: true })
-  const { users, items } = factorsIn(tensors)
-  const whole = ({ data, shape, stride = shape[1]! }: TrainedTensor) => ({ data, shape: [shape[0]!, stride] })
-  await writeSafetensors(file, { users: whole(users), items: whole(items) })
+  const { users, items, factors } = factorsIn(tensors)
+  const matrix = (data: Float32Array) => ({ data, shape: [data.length / factors, factors] })
+  await writeSafetensors(file, { users: matrix(users), items: matrix(items) })
 }
 
-function factorsIn({ users, items }: Trained['tensors']): Pick<FactorModel, 'users' | 'items'> {
+function factorsIn({ users, items }: Trained['tensors']): Omit<FactorModel, 'history'> {
   if (!users || !items) throw new Error('the factors of users or items are missing')
-  return { users, items }
+  return { users: valuesOf(users, Float32Array), items: valuesOf(items, Float32Array), factors: items.shape[1]! }
 }
 
 /** Highest resident memory of `aurochs train` as a process, and what it cannot do without, in bytes. */

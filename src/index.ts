@@ -48,7 +48,7 @@ export {
 } from './recommend/recommender.ts'
 export type { Row } from './search/item-lists.ts'
 export { search } from './search/search.ts'
-export { type Found, type SearchOptions, type SharedTopKIndex, TopKIndex } from './search/topk.ts'
+export { type Found, type SearchOptions, TopKIndex, type TopKParts } from './search/topk.ts'
 export { type ServeLibraryOptions, serve } from './serve/serve.ts'
 export type { Server } from './serve/server.ts'
 export type { Csr } from './storage/csr.ts'

@@ -1,5 +1,4 @@
 import type { Ranker } from '../../src/evaluation/evaluate.ts'
-import type { TrainedTensor } from '../../src/models/algorithm.ts'
 import type { Pool } from '../../src/parallel/pool.ts'
 import { search } from '../../src/search/search.ts'
 import { TopKIndex } from '../../src/search/topk.ts'
@@ -9,10 +8,11 @@ import { itemsOfUsers } from '../user-items.ts'
 
 /** Factors of users and items, and the pairs (users × items) that they were trained on. */
 export interface FactorModel {
-  /** (users × factors), float32 */
-  readonly users: TrainedTensor
-  /** (items × factors), float32 */
-  readonly items: TrainedTensor
+  /** (users × factors) */
+  readonly users: Float32Array
+  /** (items × factors) */
+  readonly items: Float32Array
+  readonly factors: number
   readonly history: Csr
 }
 
@@ -23,18 +23,15 @@ const none = 0xffff_ffff
  * Ranks by the inner product of the trained factors, whoever trained them: the same work for us and for a peer. Items of
  * the history are always excluded; a user whom the training did not know has factors of zero.
  */
-export function factorRanker(pool: Pool, { users, items, history }: FactorModel): Ranker {
-  const userRows = rowsOf(users)
-  const itemRows = rowsOf(items)
-  const { factors } = itemRows
-  const index = TopKIndex.build(withoutPadding(itemRows, history.columns), factors)
+export function factorRanker(pool: Pool, { users, items, factors, history }: FactorModel): Ranker {
+  const index = TopKIndex.build(items, factors)
   return {
     items: history.columns,
     async rank(requests) {
       const limit = Math.max(...requests.map(request => request.limit))
       const queries = sharedArray(Float32Array, requests.length * factors)
       requests.forEach(({ user }, at) => {
-        if (user >= 0) queries.set(userRows.row(user), at * factors)
+        if (user >= 0) queries.set(users.subarray(user * factors, (user + 1) * factors), at * factors)
       })
       const exclude = itemsOfUsers(
         history,
@@ -46,19 +43,4 @@ export function factorRanker(pool: Pool, { users, items, history }: FactorModel)
       }))
     },
   }
-}
-
-function rowsOf({ data, shape, stride }: TrainedTensor) {
-  const factors = shape.at(-1)
-  if (!(data instanceof Float32Array) || shape.length !== 2 || factors === undefined) {
-    throw new TypeError(`factors must be a float32 matrix, got ${data.constructor.name} of shape ${shape.join(' × ')}`)
-  }
-  const step = stride ?? factors
-  return { factors, row: (index: number) => data.subarray(index * step, index * step + factors) }
-}
-
-function withoutPadding({ factors, row }: ReturnType<typeof rowsOf>, count: number): Float32Array {
-  const packed = new Float32Array(count * factors)
-  for (let index = 0; index < count; index++) packed.set(row(index), index * factors)
-  return packed
 }

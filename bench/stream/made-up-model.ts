@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { als } from '../../src/models/als/index.ts'
+import { alsTrainedTensors } from '../../src/models/als/model.ts'
 import { alsOptions } from '../../src/models/als/options.ts'
 import { saveArtifact } from '../../src/models/artifact.ts'
 import type { Csr } from '../../src/storage/csr.ts'
@@ -65,11 +66,8 @@ function madeUpTensors(normal: () => number) {
       spectrum[k]! += value * value
     }
   }
-  return {
-    users: { data: new Float32Array(users * factors), shape: [users, factors] },
-    items: { data, shape: [items, factors] },
-    spectrum: { data: spectrum, shape: [factors] },
-  }
+  const matrix = (rows: number, values: Float32Array) => ({ rows, rank: factors, stride: factors, data: values })
+  return alsTrainedTensors(matrix(users, new Float32Array(users * factors)), matrix(items, data), spectrum)
 }
 
 function ids(size: number, first: number): BigInt64Array {

@@ -6,8 +6,8 @@ import type { z } from 'zod'
 import type { Pool } from '../parallel/pool.ts'
 import type { Row } from '../search/item-lists.ts'
 import type { Dataset } from '../storage/dataset.ts'
-import type { TensorArray } from '../storage/safetensors.ts'
 import type { Artifact } from './artifact.ts'
+import type { TrainedTensor } from './trained-tensor.ts'
 
 /** How to train a model of one kind, and how to open what was trained. */
 export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
@@ -27,14 +27,13 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    * @throws the signal's reason when it is aborted and the algorithm is not resumable.
    */
   train(dataset: Dataset, options: Options, context: TrainContext): Promise<Trained>
-  /** Makes what all threads of a process share beside the mapped artifact, such as an index; it is posted to workers. */
-  prepare?(artifact: Artifact): unknown
   /**
-   * Opens a trained model on this thread. `prepared` is what {@link Algorithm.prepare} made, or absent.
+   * Opens a trained model on this thread: in next to no time, since all threads do and the tensors are mapped. What takes
+   * long to make, such as an index, is a tensor.
    *
    * @throws Error naming the tensor that is missing or of another shape.
    */
-  open(artifact: Artifact, prepared?: unknown): Model
+  open(artifact: Artifact): Model
 }
 
 export interface TrainContext {
@@ -71,13 +70,6 @@ export interface Trained {
   readonly complete: boolean
   /** Loss after each epoch; empty where the algorithm has none. */
   readonly loss: readonly number[]
-}
-
-export interface TrainedTensor {
-  readonly data: TensorArray
-  readonly shape: readonly number[]
-  /** Of a matrix with padding: elements from one row to the next. Default: the shape's last dimension. */
-  readonly stride?: number
 }
 
 /**

@@ -18,7 +18,6 @@ import {
 } from '../storage/directory.ts'
 import { IdMap } from '../storage/ids.ts'
 import {
-  dtypeOf,
   openSafetensors,
   type Safetensors,
   SafetensorsWriter,
@@ -27,8 +26,9 @@ import {
   writeSafetensors,
 } from '../storage/safetensors.ts'
 import { openSequences, type Sequences } from '../storage/sequences.ts'
-import type { Trained, TrainedTensor } from './algorithm.ts'
+import type { Trained } from './algorithm.ts'
 import { type Popularity, popularityOf } from './popularity.ts'
+import { asPieces, type TrainedTensor } from './trained-tensor.ts'
 
 export const artifactFiles = {
   tensors: 'tensors.safetensors',
@@ -264,39 +264,15 @@ export function recordMetrics(
 }
 
 async function writeTensors(path: string, tensors: Readonly<Record<string, TrainedTensor>>): Promise<void> {
-  const layout = Object.entries(tensors).map(
-    ([name, { data, shape }]) => [name, { dtype: dtypeOf(data), shape }] as const,
-  )
-  const writer = await SafetensorsWriter.create(path, Object.fromEntries(layout))
+  const all = Object.entries(tensors).map(([name, tensor]) => [name, asPieces(tensor)] as const)
+  const writer = await SafetensorsWriter.create(path, Object.fromEntries(all))
   try {
-    for (const [name, tensor] of Object.entries(tensors)) await appendTensor(writer, name, tensor)
+    for (const [name, { pieces }] of all) {
+      for (const piece of pieces()) await writer.append(name, piece)
+    }
     await writer.finish()
   } finally {
     await writer.close()
-  }
-}
-
-/** Appends the rows of a tensor without its padding, in pieces: no second matrix is made. */
-async function appendTensor(writer: SafetensorsWriter, name: string, { data, shape, stride }: TrainedTensor) {
-  const columns = shape.at(-1) ?? 1
-  if (stride === undefined || stride === columns) return writer.append(name, data)
-  if (!(data instanceof Float32Array)) throw new TypeError(`tensor ${name}: only float32 may be padded`)
-  const rows = shape[0] ?? 0
-  const least = rows === 0 ? 0 : (rows - 1) * stride + columns
-  if (data.length < least) {
-    throw new RangeError(
-      `tensor ${name} of ${shape.join(' × ')} with stride ${stride} needs ${least} values, got ${data.length}`,
-    )
-  }
-  const most = Math.max(1, Math.floor(2 ** 18 / columns))
-  const piece = new Float32Array(most * columns)
-  for (let first = 0; first < rows; first += most) {
-    const count = Math.min(most, rows - first)
-    for (let row = 0; row < count; row++) {
-      const begin = (first + row) * stride
-      piece.set(data.subarray(begin, begin + columns), row * columns)
-    }
-    await writer.append(name, piece.subarray(0, count * columns))
   }
 }
 

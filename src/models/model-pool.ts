@@ -15,11 +15,11 @@ export interface OpenModelPool extends Pick<OpenArtifact, 'verify'> {
   readonly pool?: Pool | undefined
   /** Number of own workers. Default: as many threads as the machine runs at once. */
   readonly threads?: number | undefined
-  /** Check and prepare the model on a thread of low priority, while the workers of `pool` go on with their work. */
+  /** Verify the model on a thread of low priority, while the workers of `pool` go on with their work. */
   readonly inBackground?: boolean | undefined
 }
 
-/** Niceness of the thread that prepares a model in the background. */
+/** Niceness of the thread that verifies a model in the background. */
 const backgroundNiceness = 10
 
 /** One model, open in every worker of a pool: what ranks on all cores, for evaluation and for serving. */
@@ -36,13 +36,10 @@ export class ModelPool {
     const pool = options.pool ?? new Pool(threads === undefined ? {} : { threads })
     const isOwnPool = options.pool === undefined
     try {
-      const preparing = inBackground ? new Pool({ threads: 1, niceness: backgroundNiceness }) : pool
-      const reference = await preparing.run<ModelReference>(work, 'prepare', { directory, verify }).finally(() => {
-        if (preparing !== pool) void preparing.close()
-      })
-      const { checksum, prepared } = reference
-      const artifact = Artifact.open(directory, { verify: false, checksum })
-      const { capabilities } = new OpenModel(artifact, prepared)
+      const checksum = verify ? await verified(directory, inBackground ? undefined : pool) : undefined
+      const artifact = Artifact.open(directory, { verify: false, ...(checksum !== undefined && { checksum }) })
+      const reference: ModelReference = { directory, checksum: artifact.checksum }
+      const { capabilities } = new OpenModel(artifact)
       // A worker opens the model with its first job: better now than when a query waits, or when the files are replaced.
       await pool.phase(work, 'warm', { model: reference })
       return new ModelPool(artifact, capabilities, reference, pool, isOwnPool)
@@ -104,10 +101,8 @@ export class ModelPool {
   }
 
   /** Runs a job on one worker, which opens the model first if it has not: as one does that took the place of another. */
-  async #run(name: 'rank' | 'similar', requests: unknown, signal: AbortSignal | undefined): Promise<PackedLists> {
-    const { checksum } = this.#reference
-    const lists = await this.#pool.run<PackedLists | undefined>(work, name, { model: { checksum }, requests }, signal)
-    return lists ?? this.#pool.run<PackedLists>(work, name, { model: this.#reference, requests }, signal)
+  #run(name: 'rank' | 'similar', requests: unknown, signal: AbortSignal | undefined): Promise<PackedLists> {
+    return this.#pool.run<PackedLists>(work, name, { model: this.#reference, requests }, signal)
   }
 
   /** Ends own workers once their last query is answered; others let go of the model. */
@@ -115,5 +110,15 @@ export class ModelPool {
     if (this.#isOwnPool) await this.#pool.close()
     else await this.#pool.phase(work, 'release', { checksum: this.artifact.checksum })
     this.artifact.close()
+  }
+}
+
+/** Reads all of a model on a worker of `pool`, by default one of its own of low priority; gives the checksum. */
+async function verified(directory: string, pool: Pool | undefined): Promise<string> {
+  const verifying = pool ?? new Pool({ threads: 1, niceness: backgroundNiceness })
+  try {
+    return await verifying.run<string>(work, 'verify', { directory })
+  } finally {
+    if (!pool) await verifying.close()
   }
 }

@@ -13,17 +13,14 @@ export class OpenModel {
   readonly artifact: Artifact
   readonly #model: Model
 
-  /**
-   * @param prepared what {@link prepareModel} made, where another thread of this process did.
-   * @throws Error when the files are missing or damaged, or no algorithm of that name is known.
-   */
-  static open(directory: string, options?: OpenArtifact, prepared?: unknown): OpenModel {
-    return new OpenModel(Artifact.open(directory, options), prepared)
+  /** @throws Error when the files are missing or damaged, or no algorithm of that name is known. */
+  static open(directory: string, options?: OpenArtifact): OpenModel {
+    return new OpenModel(Artifact.open(directory, options))
   }
 
-  constructor(artifact: Artifact, prepared?: unknown) {
+  constructor(artifact: Artifact) {
     this.artifact = artifact
-    this.#model = algorithmNamed(artifact.manifest.algorithm).open(artifact, prepared)
+    this.#model = algorithmNamed(artifact.manifest.algorithm).open(artifact)
   }
 
   /**
@@ -114,11 +111,6 @@ export class UnsupportedError extends TypeError {
     super(`a model of ${algorithm} cannot ${meaning[capability]}: use another algorithm for that`)
     this.name = 'UnsupportedError'
   }
-}
-
-/** What all threads of this process share of a model, beside its mapped files: see `Algorithm.prepare`. */
-export function prepareModel(artifact: Artifact): unknown {
-  return algorithmNamed(artifact.manifest.algorithm).prepare?.(artifact)
 }
 
 function joined(first: ItemList, second: ItemList): ItemList {

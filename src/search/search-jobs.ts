@@ -1,8 +1,8 @@
 /** What the workers of {@link search} do. */
-import { type Found, type SearchOptions, type SharedTopKIndex, searchInto, TopKIndex } from './topk.ts'
+import { type Found, type SearchOptions, searchInto, TopKIndex, type TopKParts } from './topk.ts'
 
 export interface SearchArgs {
-  readonly index: SharedTopKIndex
+  readonly index: TopKParts
   readonly queries: Float32Array
   readonly options: SearchOptions
   /** Where the lists go; each chunk writes its own rows. */
@@ -15,7 +15,7 @@ export interface SearchArgs {
 
 /** Searches chunks of queries until there is none left. */
 export function searchChunks({ index, queries, options, found, chunk, next }: SearchArgs): void {
-  const here = TopKIndex.from(index)
+  const here = TopKIndex.of(index)
   const count = queries.length / here.rank
   const { limit, exclude } = options
   for (let first = Atomics.add(next, 0, 1) * chunk; first < count; first = Atomics.add(next, 0, 1) * chunk) {

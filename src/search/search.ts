@@ -7,7 +7,8 @@ const chunk = 256
 
 /**
  * {@link TopKIndex.search} on all workers of the pool. The lists are the same for any number of workers; they lie in
- * shared memory, as do the queries and the excluded items where the caller made them so: else they are copied once.
+ * shared memory, as do the index, the queries and the excluded items where the caller made them so: else they are copied
+ * once.
  */
 export async function search(
   pool: Pool,
@@ -21,7 +22,7 @@ export async function search(
     throw new RangeError(`exclude.indptr must have ${count + 1} values, got ${exclude.indptr.length}`)
   }
   const args: Omit<SearchArgs, 'next'> = {
-    index: index.shared,
+    index: { buffer: shared(index.parts.buffer), factors: shared(index.parts.factors), rank: index.rank },
     queries: shared(queries),
     options: {
       ...options,
@@ -36,7 +37,7 @@ export async function search(
   return found
 }
 
-function shared<A extends Float32Array | Uint32Array>(values: A): A {
+function shared<A extends Float32Array | Uint32Array | Uint8Array>(values: A): A {
   if (values.buffer instanceof SharedArrayBuffer) return values
   const Values = values.constructor as new (buffer: SharedArrayBuffer) => A
   const copy = new Values(new SharedArrayBuffer(values.byteLength))

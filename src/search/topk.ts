@@ -1,12 +1,19 @@
 import { native } from '../native.ts'
+import { type FactorMatrix, MAX_RANK } from '../storage/factors.ts'
+import { alignedArray } from '../storage/shared-array.ts'
 
 /** Pads lists that are shorter than asked for. */
 const none = 0xffff_ffff
+/** Items that the kernel scores in one step. */
+const tile = 128
 
-/** An index as threads pass it on: it posts to workers without a copy. */
-export interface SharedTopKIndex {
-  /** A view of a `SharedArrayBuffer`; what it holds is known to the kernel alone. */
-  readonly buffer: Uint8Array<SharedArrayBuffer>
+/** An index and what it is of, as threads pass them on: in shared memory they post to workers without a copy. */
+export interface TopKParts {
+  /** What it holds is known to the kernel alone. */
+  readonly buffer: Uint8Array
+  /** (items × rank). */
+  readonly factors: Float32Array
+  readonly rank: number
 }
 
 export interface SearchOptions {
@@ -31,45 +38,77 @@ export interface Found {
   readonly scores: Float32Array
 }
 
+/** Tiles that are made at a time: half a megabyte at rank 128. */
+const tilesInPiece = 32
+
+/** Bytes of an index, a multiple of 64. */
+export function topKIndexBytes({ rows, rank }: Pick<FactorMatrix, 'rows' | 'rank'>): number {
+  return native.topKBytes(rows, rank)
+}
+
+/**
+ * The bytes of an index of `factors` in pieces, so that a file of it can be written without the whole in memory: about a
+ * quarter of the factors' size, in about half a second for half a million items of rank 128. The factors may be in any basis.
+ *
+ * @throws Error naming the first factor that is NaN or infinite.
+ */
+export function* topKIndexPieces({ data, rank, stride, rows }: FactorMatrix): Generator<Uint8Array> {
+  const order = native.topKOrder(data, rank, stride)
+  yield native.topKHead(order, rank)
+  const tiles = Math.ceil(rows / tile)
+  for (let first = 0; first < tiles; first += tilesInPiece) {
+    yield native.topKTiles(data, rank, stride, order, first, tilesInPiece)
+  }
+}
+
 /**
  * Finds the exact best items of a query, by inner product or cosine, and looks at few of them: with the factors of an
  * ALS model of half a million items, at about 2 % by one byte a coordinate and at a few dozen by their floats.
  */
 export class TopKIndex {
-  readonly shared: SharedTopKIndex
+  readonly parts: TopKParts
   /** Number of items. */
   readonly items: number
   /** Dimensions of the factors. */
   readonly rank: number
 
   /**
-   * Copies `factors` (items × rank) into an index: about 5/4 of their size, in about a second for half a
-   * million items of rank 128. They may be in any basis.
+   * Copies `factors` (items × rank) to shared memory and makes their index there; see {@link topKIndexPieces}.
    *
    * @throws Error naming the first factor that is NaN or infinite.
    */
   static build(factors: Float32Array, rank: number): TopKIndex {
-    if (!Number.isInteger(rank) || rank < 1 || rank > 1024 || factors.length % rank !== 0) {
+    if (!Number.isInteger(rank) || rank < 1 || rank > MAX_RANK || factors.length % rank !== 0) {
       throw new RangeError(
-        `factors must be whole rows of a rank from 1 to 1024, got ${factors.length} floats of rank ${rank}`,
+        `factors must be whole rows of a rank from 1 to ${MAX_RANK}, got ${factors.length} floats of rank ${rank}`,
       )
     }
-    const bytes = native.topKBytes(factors.length / rank, rank)
-    const buffer = new Uint8Array(new SharedArrayBuffer(bytes))
-    native.preferHugePages(buffer)
-    native.topKBuild(factors, rank, buffer)
-    return new TopKIndex({ buffer })
+    const data = alignedArray(Float32Array, factors.length)
+    data.set(factors)
+    const rows = factors.length / rank
+    const buffer = alignedArray(Uint8Array, topKIndexBytes({ rows, rank }))
+    let at = 0
+    for (const piece of topKIndexPieces({ data: factors, rank, stride: rank, rows })) {
+      buffer.set(piece, at)
+      at += piece.length
+    }
+    return new TopKIndex({ buffer, factors: data, rank })
   }
 
-  /** The index that another thread built. */
-  static from(shared: SharedTopKIndex): TopKIndex {
-    return new TopKIndex(shared)
+  /**
+   * Views an index that was made of `factors` before, here or on another thread.
+   *
+   * @throws Error when it is of other factors, or none.
+   */
+  static of({ buffer, factors, rank }: TopKParts): TopKIndex {
+    return new TopKIndex({ buffer: aligned(buffer), factors, rank })
   }
 
-  private constructor(shared: SharedTopKIndex) {
-    this.shared = shared
-    const [items, rank] = native.topKShape(shared.buffer)
-    this.items = items
+  private constructor(parts: TopKParts) {
+    const { buffer, factors, rank } = parts
+    native.topKCheck(buffer, factors, rank)
+    this.parts = parts
+    this.items = factors.length / rank
     this.rank = rank
   }
 
@@ -88,8 +127,18 @@ export class TopKIndex {
   /** The items most similar to each of `items`, which is left out of its own list: their cosines, falling. */
   similar(items: Uint32Array, { limit, only }: Pick<SearchOptions, 'limit' | 'only'>): Found {
     const indptr = Uint32Array.from({ length: items.length + 1 }, (_, row) => row)
-    const factors = native.topKFactors(this.shared.buffer, items)
-    return this.search(factors, { limit, only, measure: 'cosine', exclude: { indptr, indices: items } })
+    return this.search(this.#rows(items), { limit, only, measure: 'cosine', exclude: { indptr, indices: items } })
+  }
+
+  /** The factors of `items`, (items × rank). */
+  #rows(items: Uint32Array): Float32Array {
+    const { factors, rank } = this.parts
+    const rows = new Float32Array(items.length * rank)
+    items.forEach((item, at) => {
+      if (item >= this.items) throw new RangeError(`items must be below ${this.items}, got ${item}`)
+      rows.set(factors.subarray(item * rank, (item + 1) * rank), at * rank)
+    })
+    return rows
   }
 }
 
@@ -103,7 +152,7 @@ export interface Effort {
 
 /** {@link TopKIndex.search} into lists that are there already, of which it overwrites all. */
 export function searchInto(
-  index: TopKIndex,
+  { parts }: TopKIndex,
   queries: Float32Array,
   { limit, exclude, only, measure = 'product' }: SearchOptions,
   { items, scores }: Found,
@@ -113,7 +162,7 @@ export function searchInto(
     ...(exclude && { excludeIndptr: exclude.indptr, excludeIndices: exclude.indices }),
     ...(only && { only }),
   }
-  return native.topKSearch(index.shared.buffer, queries, search, items, scores)
+  return native.topKSearch(parts.buffer, parts.factors, parts.rank, queries, search, items, scores)
 }
 
 /** Room for the lists of `queries`, in shared memory where workers are to fill it. */
@@ -132,4 +181,12 @@ export function emptyLists(
     items: new Uint32Array(new Memory(4 * size)).fill(none),
     scores: new Float32Array(new Memory(4 * size)),
   }
+}
+
+/** `bytes` where they begin on a cache line, as the kernel needs them; else a copy that does. */
+function aligned(bytes: Uint8Array): Uint8Array {
+  if (native.misalignment(bytes) === 0) return bytes
+  const copy = alignedArray(Uint8Array, bytes.length)
+  copy.set(bytes)
+  return copy
 }

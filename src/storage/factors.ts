@@ -1,4 +1,5 @@
 import { native } from '../native.ts'
+import { alignedArray } from './shared-array.ts'
 
 /** A dense matrix of `rows` × `rank` floats in shared memory; row r starts at `data[r * stride]`, and what lies between `rank` and `stride` is zero. */
 export interface FactorMatrix {
@@ -20,13 +21,7 @@ export function allocateFactors(rows: number, rank: number): FactorMatrix {
     throw new RangeError(`rank must be a whole number from 1 to ${MAX_RANK}, got ${rank}`)
   }
   const stride = native.factorStride(rank)
-  const LINE = 64
-  const buffer = new SharedArrayBuffer(rows * stride * 4 + LINE)
-  // Buffers start where the allocator pleases; the view starts at the first cache line.
-  const offset = (LINE - native.misalignment(new Uint8Array(buffer))) % LINE
-  const data = new Float32Array(buffer, offset, rows * stride)
-  native.preferHugePages(new Uint8Array(buffer))
-  return { rows, rank, stride, data }
+  return { rows, rank, stride, data: alignedArray(Float32Array, rows * stride) }
 }
 
 /** A copy without padding, (rows × rank). */
@@ -35,6 +30,16 @@ export function unpadded({ rows, rank, stride, data }: FactorMatrix): Float32Arr
   const out = new Float32Array(rows * rank)
   for (let row = 0; row < rows; row++) out.set(data.subarray(row * stride, row * stride + rank), row * rank)
   return out
+}
+
+/** The values of the rows without padding, in pieces of whole rows. */
+export function* unpaddedPieces({ rows, rank, stride, data }: FactorMatrix): Generator<Float32Array> {
+  if (rank === stride) return yield data
+  const most = Math.max(1, Math.floor(2 ** 18 / rank))
+  for (let first = 0; first < rows; first += most) {
+    const count = Math.min(most, rows - first)
+    yield unpadded({ rows: count, rank, stride, data: data.subarray(first * stride, (first + count) * stride) })
+  }
 }
 
 /** Copies a matrix without padding into `to`, of the same rows and rank. */

@@ -208,15 +208,20 @@ export function dtypeOf(data: TensorArray): Dtype {
   return found[0] as Dtype
 }
 
-/** Orders tensors by the size of their elements, largest first: with the header padded, each is then aligned. */
+/**
+ * Places tensors of whole cache lines first, which then begin on one, and the others by the size of their elements, largest
+ * first: with the header padded, each is aligned.
+ */
 function place(
   layout: Readonly<Record<string, { dtype: Dtype; shape: readonly number[] }>>,
   metadata: Readonly<Record<string, string>>,
 ): { header: Uint8Array; placed: [string, Placed][] } {
   const width = (dtype: Dtype) => arrays[dtype].BYTES_PER_ELEMENT
+  const rank = ({ dtype, shape }: { readonly dtype: Dtype; readonly shape: readonly number[] }) =>
+    (elements(shape) * width(dtype)) % alignment === 0 ? 0 : 1 / width(dtype)
   let at = 0
   const placed = Object.entries(layout)
-    .sort(([, a], [, b]) => width(b.dtype) - width(a.dtype))
+    .sort(([, a], [, b]) => rank(a) - rank(b))
     .map(([name, { dtype, shape }]): [string, Placed] => {
       const begin = at
       at += elements(shape) * width(dtype)

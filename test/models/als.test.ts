@@ -7,6 +7,7 @@ import { trainAls } from '../../src/models/als/train.ts'
 import { Artifact } from '../../src/models/artifact.ts'
 import { rowOf } from '../../src/models/history.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
+import { valuesOf } from '../../src/models/trained-tensor.ts'
 import { native } from '../../src/native.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
@@ -39,18 +40,12 @@ async function train(
 }
 
 function factorsOf({ tensors, loss }: Trained): Factors {
-  const unpadded = (name: string) => {
-    const { data, shape, stride } = tensors[name]!
-    const [rows, rank] = shape as [number, number]
-    return Float32Array.from({ length: rows * rank }, (_, at) =>
-      Number(data[Math.floor(at / rank) * (stride ?? rank) + (at % rank)]),
-    )
-  }
+  const { users, items, spectrum } = tensors
   return {
-    users: unpadded('users'),
-    items: unpadded('items'),
-    rank: tensors.users!.shape[1]!,
-    spectrum: tensors.spectrum!.data as Float64Array,
+    users: valuesOf(users!, Float32Array),
+    items: valuesOf(items!, Float32Array),
+    rank: users!.shape[1]!,
+    spectrum: valuesOf(spectrum!, Float64Array),
     loss,
   }
 }

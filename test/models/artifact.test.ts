@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 import { Artifact, recordMetrics, saveArtifact } from '../../src/models/artifact.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
 import { algorithms } from '../../src/models/registry.ts'
+import { asPieces, valuesOf } from '../../src/models/trained-tensor.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import { checksumOf } from '../../src/storage/directory.ts'
 import { sequenceOf } from '../../src/storage/sequences.ts'
@@ -65,7 +66,7 @@ test('a tensor that is missing, of another type or of another shape is named wit
   const model = Artifact.open(directory)
   const file = join(directory, 'tensors.safetensors')
   expect(() => model.tensor('bias', Float32Array)).toThrow(
-    `${file} must hold a tensor bias of Float32Array, but has only spectrum, users, items`,
+    `${file} must hold a tensor bias of Float32Array, but has only index, spectrum, users, items`,
   )
   expect(() => model.tensor('items', Float64Array)).toThrow(`${file} must hold a tensor items of Float64Array, but has`)
   expect(() => model.tensor('items', Float32Array, [2, 4])).toThrow(
@@ -187,13 +188,13 @@ test('tensors that lack rows are refused, and nothing is written', async () => {
   const { items, spectrum, users } = parts.trained.tensors
   const saved = (tensors: typeof parts.trained.tensors) =>
     saveArtifact(place, { ...parts, trained: { ...parts.trained, tensors } })
-  const short = { ...items!, data: (items!.data as Float32Array).subarray(0, 13) }
+  const values = valuesOf(items!, Float32Array)
+  const short = { shape: [4, 2], data: values.subarray(0, 7) }
   await expect(saved({ users: users!, items: short, spectrum: spectrum! })).rejects.toThrow(
-    'tensor items of 4 × 2 with stride 4 needs 14 values, got 13',
+    'tensor items lacks its last 4 bytes',
   )
-  await expect(saved({ spectrum: { data: Float64Array.of(6), shape: [2] } })).rejects.toThrow(
-    'tensor spectrum lacks its last 8 bytes',
-  )
+  const inPieces = { ...asPieces(items!), pieces: () => [values.subarray(0, 4), values] }
+  await expect(saved({ items: inPieces })).rejects.toThrow('more values than tensor items has room for')
   expect(existsSync(place)).toBe(false)
   expect(readdirSync(folder).sort()).toEqual(['data', 'model'])
 })

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { alsTrainedTensors } from '../../src/models/als/model.ts'
 import { Artifact, type ArtifactParts, recordMetrics, saveArtifact } from '../../src/models/artifact.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import { csrOf } from '../storage/csr-of.ts'
@@ -40,12 +41,12 @@ export async function smallModel(): Promise<{
     },
     dataset,
     trained: {
-      tensors: {
-        // Rows of two, padded to three and four with what must not be read.
-        users: { data: Float32Array.of(1, 0.5, 9, 0.25, 1, 9), shape: [2, 2], stride: 3 },
-        items: { data: Float32Array.of(2, 0, 9, 9, 1, 1, 9, 9, 0, 2, 9, 9, 1, -1, 9, 9), shape: [4, 2], stride: 4 },
-        spectrum: { data: Float64Array.of(6, 6), shape: [2] },
-      },
+      // Rows of two, padded to three and four with what must not be read.
+      tensors: alsTrainedTensors(
+        { rows: 2, rank: 2, stride: 3, data: Float32Array.of(1, 0.5, 9, 0.25, 1, 9) },
+        { rows: 4, rank: 2, stride: 4, data: Float32Array.of(2, 0, 9, 9, 1, 1, 9, 9, 0, 2, 9, 9, 1, -1, 9, 9) },
+        Float64Array.of(6, 6),
+      ),
       epochs: 3,
       complete: true,
       loss: [9, 8.5, 8.25],

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { alsTrainedTensors } from '../../src/models/als/model.ts'
 import { saveArtifact } from '../../src/models/artifact.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
@@ -38,14 +39,12 @@ export async function writeNamedModel(
   await writeDataset(data, parts, { replace: true })
   const matrix = (rows: number) => ({
     data: Float32Array.from({ length: rows * factors }, () => random() - 0.5),
-    shape: [rows, factors],
+    rows,
+    rank: factors,
+    stride: factors,
   })
   const trained = {
-    tensors: {
-      users: matrix(users),
-      items: matrix(items),
-      spectrum: { data: Float64Array.of(4, 3, 2, 1), shape: [factors] },
-    },
+    tensors: alsTrainedTensors(matrix(users), matrix(items), Float64Array.of(4, 3, 2, 1)),
     epochs: 1,
     complete: true,
     loss: [0],

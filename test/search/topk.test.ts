@@ -2,7 +2,8 @@ import { afterAll, expect, test } from 'vitest'
 import { native } from '../../src/native.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { search } from '../../src/search/search.ts'
-import { type Found, type SearchOptions, TopKIndex } from '../../src/search/topk.ts'
+import { type Found, type SearchOptions, TopKIndex, topKIndexBytes, topKIndexPieces } from '../../src/search/topk.ts'
+import { allocateFactors, setUnpadded } from '../../src/storage/factors.ts'
 import { naiveSearch } from './naive.ts'
 
 const pool = new Pool({ threads: 3 })
@@ -56,6 +57,24 @@ test('similar items are those of the highest cosine, without the item itself', (
   expect(list(found, 1, 5)).toEqual(expected)
 })
 
+test('an index made of padded rows, from wherever in memory it was read, finds the same', () => {
+  const padded = allocateFactors(items, rank)
+  setUnpadded(padded, factors)
+  const bytes = topKIndexBytes(padded)
+  const memory = new Uint8Array(bytes + 64)
+  for (const begin of [0, 1, 63]) {
+    const buffer = memory.subarray(begin, begin + bytes)
+    let at = 0
+    for (const piece of topKIndexPieces(padded)) {
+      buffer.set(piece, at)
+      at += piece.length
+    }
+    expect(at).toBe(bytes)
+    const options = { limit: 9, exclude }
+    expect(TopKIndex.of({ buffer, factors, rank }).search(asked, options)).toEqual(index.search(asked, options))
+  }
+})
+
 test('a list shorter than asked for is padded', () => {
   const found = index.search(query(0), { limit: 4, only: Uint32Array.of(5) })
   expect([...found.items]).toEqual([5, 0xffffffff, 0xffffffff, 0xffffffff])
@@ -76,15 +95,20 @@ test('what cannot be is refused with what was expected', () => {
   expect(() => index.search(query(0), { limit: 1, only: Uint32Array.of(items) })).toThrow(`below ${items}`)
   expect(() => index.search(query(0), { limit: 1, exclude })).toThrow('exclude.indptr must have 2 values')
   expect(() => index.similar(Uint32Array.of(items), { limit: 1 })).toThrow(`items must be below ${items}`)
-  const foreign = { buffer: new Uint8Array(new SharedArrayBuffer(1000)) }
-  expect(() => TopKIndex.from(foreign)).toThrow('holds no top-k index')
+  const foreign = new Uint8Array(1000)
+  expect(() => TopKIndex.of({ ...index.parts, buffer: foreign })).toThrow('holds no top-k index')
+  const others = factors.subarray(rank)
+  expect(() => TopKIndex.of({ ...index.parts, factors: others })).toThrow(
+    `the rows of item factors must have ${items} values, got ${items - 1}`,
+  )
 })
 
 test('every instruction set finds the same', () => {
   const expected = index.search(query(3), { limit: 50 })
+  const { buffer } = index.parts
   for (const simd of native.instructionSets()) {
     const [items, scores] = [new Uint32Array(50), new Float32Array(50)]
-    native.topKSearch(index.shared.buffer, query(3), { limit: 50, cosine: false, simd }, items, scores)
+    native.topKSearch(buffer, factors, rank, query(3), { limit: 50, cosine: false, simd }, items, scores)
     expect({ items, scores }).toEqual(expected)
   }
 })

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { alsTensors } from '../../src/models/als/model.ts'
+import { alsTensors, alsTrainedTensors } from '../../src/models/als/model.ts'
 import { Artifact, saveArtifact } from '../../src/models/artifact.ts'
 import type { Csr } from '../../src/storage/csr.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
@@ -49,11 +49,11 @@ export async function writeSmallModel(directory: string): Promise<string> {
     options,
     dataset: Dataset.open(dataset),
     trained: {
-      tensors: {
-        users: { data: new Float32Array(userCount * rank), shape: [userCount, rank] },
-        items: { data: items, shape: [itemCount, rank] },
-        spectrum: { data: spectrum, shape: [rank] },
-      },
+      tensors: alsTrainedTensors(
+        { rows: userCount, rank, stride: rank, data: new Float32Array(userCount * rank) },
+        { rows: itemCount, rank, stride: rank, data: items },
+        spectrum,
+      ),
       epochs: 1,
       complete: true,
       loss: [0],

@@ -2,40 +2,49 @@
 
 use crate::als::instructions;
 use aurochs_kernels::simd::Simd;
-use aurochs_kernels::topk::index::Index;
+use aurochs_kernels::topk::index::{self, Factors, Index};
 use aurochs_kernels::topk::search::{Excluded, Search};
-use aurochs_kernels::topk::{Measure, TopKError};
+use aurochs_kernels::topk::{Measure, TILE, TopKError};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
-/// Bytes of the buffer that an index of `items` × `rank` factors needs.
+/// Bytes of an index of `items` × `rank` factors, a multiple of 64.
 #[napi(catch_unwind)]
 pub fn top_k_bytes(items: u32, rank: u32) -> f64 {
-    Index::bytes(items as usize, rank as usize) as f64
+    index::bytes(items as usize, rank as usize) as f64
 }
 
-/// Lays out `factors` (items × rank) in `buffer`, which must hold `topKBytes` zeros.
+/// The items of `factors` (items × rank, rows `stride` apart) by descending norm.
 #[napi(catch_unwind)]
-pub fn top_k_build(factors: &[f32], rank: u32, mut buffer: Uint8Array) -> Result<()> {
-    // SAFETY: the caller made the buffer for this call and shares it only afterwards.
-    Index::build(factors, rank as usize, unsafe { buffer.as_mut() }, Simd::detect()).map_err(refused)
+pub fn top_k_order(factors: &[f32], rank: u32, stride: u32) -> Result<Uint32Array> {
+    Ok(view(factors, rank, stride)?.order().map_err(refused)?.into())
 }
 
-/// The number of items of an index, and the rank of their factors.
+/// The first bytes of an index; its tiles follow. `order` is what `topKOrder` gave.
 #[napi(catch_unwind)]
-pub fn top_k_shape(index: &[u8]) -> Result<Vec<u32>> {
-    let index = Index::view(index).map_err(refused)?;
-    Ok(vec![index.items() as u32, index.rank() as u32])
+pub fn top_k_head(order: &[u32], rank: u32) -> Uint8Array {
+    index::head(order, rank as usize).into()
 }
 
-/// The factors of `items`, (items × rank).
+/// The bytes of the `count` tiles (of 128 items) from `first` on; fewer where the index ends.
 #[napi(catch_unwind)]
-pub fn top_k_factors(index: &[u8], items: &[u32]) -> Result<Float32Array> {
-    let index = Index::view(index).map_err(refused)?;
-    if let Some(item) = items.iter().find(|&&item| item as usize >= index.items()) {
-        return Err(Error::new(Status::InvalidArg, format!("items must be below {}, got {item}", index.items())));
-    }
-    Ok(Float32Array::new(items.iter().flat_map(|&item| index.factors(item)).copied().collect()))
+pub fn top_k_tiles(
+    factors: &[f32],
+    rank: u32,
+    stride: u32,
+    order: &[u32],
+    first: u32,
+    count: u32,
+) -> Result<Uint8Array> {
+    let end = (first as usize + count as usize).min(order.len().div_ceil(TILE));
+    let tiles = (first as usize).min(end)..end;
+    Ok(index::tiles(view(factors, rank, stride)?, order, tiles, Simd::detect()).into())
+}
+
+/// Refuses a buffer that is no index of `factors` (items × rank).
+#[napi(catch_unwind)]
+pub fn top_k_check(index: &[u8], factors: &[f32], rank: u32) -> Result<()> {
+    Index::view(index, view(factors, rank, rank)?).map_err(refused).map(drop)
 }
 
 /// Options of the queries of one call; see `aurochs_kernels::topk::search::Search`.
@@ -62,16 +71,18 @@ pub struct TopKEffort {
     pub scored: f64,
 }
 
-/// Writes the best items of each of `queries` (queries × rank) to `items` and `scores` (queries × limit).
+/// Writes the best items of each of `queries` (queries × rank), by the index of `factors` (items × rank), to `items` and `scores` (queries × limit).
 #[napi(catch_unwind)]
 pub fn top_k_search(
     index: &[u8],
+    factors: &[f32],
+    rank: u32,
     queries: &[f32],
     search: TopKSearch,
     mut items: Uint32Array,
     mut scores: Float32Array,
 ) -> Result<TopKEffort> {
-    let index = Index::view(index).map_err(refused)?;
+    let index = Index::view(index, view(factors, rank, rank)?).map_err(refused)?;
     let simd = instructions(&search.simd)?;
     let exclude = match (&search.exclude_indptr, &search.exclude_indices) {
         (Some(indptr), Some(indices)) => Some(Excluded { indptr, indices }),
@@ -88,6 +99,13 @@ pub fn top_k_search(
     let (items, scores) = unsafe { (items.as_mut(), scores.as_mut()) };
     let effort = kernel.run(&index, items, scores, simd).map_err(refused)?;
     Ok(TopKEffort { coded: effort.coded as f64, scored: effort.scored as f64 })
+}
+
+fn view(factors: &[f32], rank: u32, stride: u32) -> Result<Factors<'_>> {
+    if rank == 0 || rank > stride {
+        return Err(Error::new(Status::InvalidArg, format!("rank must be from 1 to the stride {stride}, got {rank}")));
+    }
+    Factors::new(factors, rank as usize, stride as usize).map_err(refused)
 }
 
 fn refused(error: TopKError) -> Error {

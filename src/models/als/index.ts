@@ -1,5 +1,5 @@
 import type { Algorithm } from '../algorithm.ts'
-import { openAls, prepareAls } from './model.ts'
+import { openAls } from './model.ts'
 import { type AlsOptions, alsOptions } from './options.ts'
 import { trainAls } from './train.ts'
 
@@ -14,6 +14,5 @@ export const als: Algorithm<AlsOptions> = {
   options: alsOptions,
   resumable: true,
   train: trainAls,
-  prepare: prepareAls,
   open: openAls,
 }

@@ -1,8 +1,10 @@
 import { native } from '../../native.ts'
 import { concat, pointers, type Row } from '../../search/item-lists.ts'
-import { type SharedTopKIndex, TopKIndex } from '../../search/topk.ts'
+import { TopKIndex, topKIndexBytes, topKIndexPieces } from '../../search/topk.ts'
+import { type FactorMatrix, unpaddedPieces } from '../../storage/factors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
+import type { TrainedTensor } from '../trained-tensor.ts'
 import { alsObjective, alsOptions } from './options.ts'
 
 /** Stands after the last item of a list that is shorter than its limit. */
@@ -10,7 +12,8 @@ const none = 0xffff_ffff
 
 /**
  * What the artifact holds, all in the eigenbasis of the items' Gramian: `users` (users × factors) and `items` (items ×
- * factors), float32; `spectrum` (factors), float64, the Gramian's diagonal, falling; off it the Gramian is 0.
+ * factors), float32; `spectrum` (factors), float64, the Gramian's diagonal, falling; off it the Gramian is 0; `index`
+ * (bytes), uint8, the top-k index of `items`.
  */
 export function alsTensors(artifact: Artifact) {
   const { factors } = alsOptions.parse(artifact.manifest.options)
@@ -20,29 +23,42 @@ export function alsTensors(artifact: Artifact) {
     users: artifact.tensor('users', Float32Array, [users, factors]),
     items: artifact.tensor('items', Float32Array, [items, factors]),
     spectrum: artifact.tensor('spectrum', Float64Array, [factors]),
+    index: artifact.tensor('index', Uint8Array, [topKIndexBytes({ rows: items, rank: factors })]),
   }
 }
 
-/** An index of the items' factors, for all threads. */
-export function prepareAls(artifact: Artifact): SharedTopKIndex {
-  const { items, factors } = alsTensors(artifact)
-  return TopKIndex.build(items, factors).shared
+/** The tensors of a model of these factors: what {@link alsTensors} reads. */
+export function alsTrainedTensors(
+  users: FactorMatrix,
+  items: FactorMatrix,
+  spectrum: Float64Array,
+): Readonly<Record<'users' | 'items' | 'spectrum' | 'index', TrainedTensor>> {
+  const tensorOf = (matrix: FactorMatrix): TrainedTensor => {
+    return { dtype: 'F32', shape: [matrix.rows, matrix.rank], pieces: () => unpaddedPieces(matrix) }
+  }
+  return {
+    users: tensorOf(users),
+    items: tensorOf(items),
+    spectrum: { data: spectrum, shape: [spectrum.length] },
+    index: { dtype: 'U8', shape: [topKIndexBytes(items)], pieces: () => topKIndexPieces(items) },
+  }
 }
 
-export function openAls(artifact: Artifact, prepared?: unknown): Model {
-  return new AlsModel(artifact, prepared as SharedTopKIndex | undefined)
+export function openAls(artifact: Artifact): Model {
+  return new AlsModel(artifact)
 }
 
 /** Ranks by the inner product of the items' factors with those of the user, folded in from the whole history. */
 class AlsModel implements Model {
   readonly #tensors: ReturnType<typeof alsTensors>
   readonly #objective: ReturnType<typeof alsObjective>
-  #index: TopKIndex | undefined
+  readonly #index: TopKIndex
 
-  constructor(artifact: Artifact, shared: SharedTopKIndex | undefined) {
+  constructor(artifact: Artifact) {
     this.#tensors = alsTensors(artifact)
     this.#objective = alsObjective(alsOptions.parse(artifact.manifest.options))
-    if (shared) this.#index = TopKIndex.from(shared)
+    const { index, items, factors } = this.#tensors
+    this.#index = TopKIndex.of({ buffer: index, factors: items, rank: factors })
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
@@ -60,7 +76,7 @@ class AlsModel implements Model {
         indptr: pointers(excluded.map(({ length }) => length)),
         indices: concat(Uint32Array, excluded),
       }
-      const found = this.#built.search(queries, { limit, exclude, only: requests[group[0]].only })
+      const found = this.#index.search(queries, { limit, exclude, only: requests[group[0]].only })
       group.forEach((row, at) => {
         lists[row] = listAt(found, at * limit, requests[row].limit)
       })
@@ -71,7 +87,7 @@ class AlsModel implements Model {
   /** By the cosine of the items' factors. */
   similar(requests: readonly SimilarRequest[]): ItemList[] {
     const limit = Math.max(...requests.map(request => request.limit))
-    const found = this.#built.similar(
+    const found = this.#index.similar(
       Uint32Array.from(requests, ({ item }) => item),
       { limit },
     )
@@ -101,11 +117,6 @@ class AlsModel implements Model {
 
   vectors(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number } {
     return { data: this.#tensors[side], factors: this.#tensors.factors }
-  }
-
-  get #built(): TopKIndex {
-    this.#index ??= TopKIndex.build(this.#tensors.items, this.#tensors.factors)
-    return this.#index
   }
 }
 

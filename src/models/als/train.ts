@@ -5,9 +5,9 @@ import { chunkCounter, jobs, type Pool } from '../../parallel/pool.ts'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { allocateFactors, type FactorMatrix, setUnpadded } from '../../storage/factors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
-import type { TrainContext, Trained, TrainedTensor } from '../algorithm.ts'
+import type { TrainContext, Trained } from '../algorithm.ts'
 import type { HalfStepArgs } from './jobs.ts'
-import { alsTensors } from './model.ts'
+import { alsTensors, alsTrainedTensors } from './model.ts'
 import { type AlsOptions, alsObjective } from './options.ts'
 
 const work = jobs('./jobs', import.meta.url)
@@ -50,7 +50,7 @@ export async function trainAls(dataset: Dataset, options: AlsOptions, context: T
     })
   }
   const trained = (): Trained => ({
-    tensors: { users: tensorOf(users), items: tensorOf(items), spectrum: spectrumTensor(trainer.spectrum) },
+    tensors: alsTrainedTensors(users, items, trainer.spectrum),
     epochs: epoch,
     complete: epoch >= options.epochs,
     loss: [...loss],
@@ -67,14 +67,6 @@ export async function trainAls(dataset: Dataset, options: AlsOptions, context: T
     clearInterval(ticking)
   }
   return trained()
-}
-
-function tensorOf({ data, rows, rank, stride }: FactorMatrix): TrainedTensor {
-  return { data, shape: [rows, rank], stride }
-}
-
-function spectrumTensor(data: Float64Array): TrainedTensor {
-  return { data, shape: [data.length] }
 }
 
 type Side = 'byUser' | 'byItem'

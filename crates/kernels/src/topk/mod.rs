@@ -44,6 +44,8 @@ pub enum TopKError {
     Length { of: &'static str, expected: usize, got: usize },
     /// The buffer holds no index of this version.
     NotAnIndex,
+    /// The buffer does not begin at a multiple of 64 bytes.
+    NotAligned,
     /// The row pointers of the excluded items do not rise from 0 to their number.
     Pointers,
     /// A list of items falls, or names an item that is not there.
@@ -61,6 +63,9 @@ impl fmt::Display for TopKError {
             }
             TopKError::Length { of, expected, got } => write!(f, "{of} must have {expected} values, got {got}"),
             TopKError::NotAnIndex => write!(f, "the buffer holds no top-k index of this version: build it again"),
+            TopKError::NotAligned => {
+                write!(f, "the buffer of a top-k index must begin at a multiple of 64 bytes: copy it to one")
+            }
             TopKError::Pointers => write!(f, "exclude.indptr must rise from 0 to the number of exclude.indices"),
             TopKError::Items { of, items, got } => {
                 write!(f, "{of} must hold item numbers below {items} that never fall, got {got} out of place")
@@ -75,10 +80,10 @@ fn check_length(of: &'static str, expected: usize, got: usize) -> Result<(), Top
     if expected == got { Ok(()) } else { Err(TopKError::Length { of, expected, got }) }
 }
 
-fn check_finite(of: &'static str, values: &[f32], rank: usize) -> Result<(), TopKError> {
+fn check_finite(of: &'static str, values: &[f32], row: usize) -> Result<(), TopKError> {
     match values.iter().position(|x| !x.is_finite()) {
         None => Ok(()),
-        Some(at) => Err(TopKError::NotFinite { of, row: at / rank, column: at % rank }),
+        Some(column) => Err(TopKError::NotFinite { of, row, column }),
     }
 }
 

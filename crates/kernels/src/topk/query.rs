@@ -1,6 +1,6 @@
 //! A query in the codes that tiles are scored with, and the bounds that follow from them.
 
-use super::index::{QUERY_ZERO, Tile};
+use super::index::{Bounds, QUERY_ZERO};
 use super::{Measure, exact};
 
 /// A byte of a query's code is [`QUERY_ZERO`] plus from -`QUERY_LEVELS` to `QUERY_LEVELS`. Seven bits, since without
@@ -42,7 +42,7 @@ impl Coded {
 
     /// Whether no item of this or any later tile can score `threshold` or more.
     #[inline(always)]
-    pub fn ends_at(&self, tile: &Tile, threshold: f32) -> bool {
+    pub fn ends_at(&self, tile: &Bounds, threshold: f32) -> bool {
         let needed = lowest(threshold);
         match self.measure {
             Measure::Product => self.norm * tile.norm * (1.0 + ROUNDING) < needed,
@@ -55,7 +55,7 @@ impl Coded {
     /// With query q = q̂ + e and item x = x̂ + f, where hats are codes times scales,
     /// q·x = q̂·x̂ + e·x̂ + q·f ≤ q̂·x̂ + ‖e‖‖x̂‖ + ‖q‖‖f‖.
     #[inline(always)]
-    pub fn cutoff(&self, tile: &Tile, threshold: f32) -> i32 {
+    pub fn cutoff(&self, tile: &Bounds, threshold: f32) -> i32 {
         let needed = match self.measure {
             Measure::Product => lowest(threshold),
             Measure::Cosine => {

@@ -1,9 +1,9 @@
 //! Exact search over an [`Index`], for one query or many.
 
-use super::index::Index;
+use super::index::{Index, Tile};
 use super::query::Coded;
 use super::{Measure, TILE, TopKError, best::Best, check_finite, check_items, check_length, exact};
-use crate::simd::{Kernel, Lanes, Simd, stride};
+use crate::simd::{Kernel, Lanes, Simd};
 
 /// Queries that pass over the tiles together: a tile comes from memory once for all of them, and their own codes still
 /// fit in the second-level cache. 64 made no measurable difference.
@@ -74,7 +74,9 @@ impl Search<'_> {
         check_length("queries", queries * rank, self.queries.len())?;
         check_length("items", queries * self.limit, items.len())?;
         check_length("scores", queries * self.limit, scores.len())?;
-        check_finite("queries", self.queries, rank)?;
+        for (row, query) in self.queries.chunks_exact(rank).enumerate() {
+            check_finite("queries", query, row)?;
+        }
         if let Some(only) = self.only {
             check_items("only", only, index.items())?;
         }
@@ -116,7 +118,7 @@ enum Allowed {
 impl Allowed {
     fn new(index: &Index<'_>, only: Option<&[u32]>) -> Allowed {
         let Some(only) = only else { return Allowed::All { items: index.items() } };
-        let mut tiles = vec![0; index.tiles().len()];
+        let mut tiles = vec![0; index.tiles()];
         for &item in only {
             let position = index.position(item);
             tiles[position / TILE] |= 1 << (position % TILE);
@@ -140,7 +142,7 @@ impl Allowed {
 struct QueryState<'a> {
     coded: Coded,
     codes: &'a [i32],
-    /// (stride), padded with zeros.
+    /// (rank).
     factors: &'a [f32],
     excluded: &'a [u32],
     best: Best<'a>,
@@ -166,17 +168,12 @@ impl Kernel for Pass<'_> {
         let words = rank.div_ceil(4);
         let count = items.len() / limit;
         let mut codes = vec![0; count * words];
-        let mut factors = vec![0.0; count * stride(rank)];
-        let queries = search.queries[first * rank..].chunks_exact(rank);
-        for (padded, query) in factors.chunks_exact_mut(stride(rank)).zip(queries) {
-            padded[..rank].copy_from_slice(query);
-        }
         let mut effort = Effort::default();
         let mut active = Vec::with_capacity(count);
         let outputs = items.chunks_exact_mut(limit).zip(scores.chunks_exact_mut(limit));
-        let inputs = factors.chunks_exact(stride(rank)).zip(codes.chunks_exact_mut(words));
+        let inputs = search.queries[first * rank..].chunks_exact(rank).zip(codes.chunks_exact_mut(words));
         for (number, ((items, scores), (factors, codes))) in (first..).zip(outputs.zip(inputs)) {
-            let coded = Coded::new(&factors[..rank], search.measure, codes);
+            let coded = Coded::new(factors, search.measure, codes);
             let excluded = search.exclude.map_or(&[][..], |exclude| exclude.of(number));
             let mut query = QueryState { coded, codes, factors, excluded, best: Best::new(items, scores) };
             if coded.norm == 0.0 {
@@ -185,12 +182,13 @@ impl Kernel for Pass<'_> {
                 active.push(query);
             }
         }
-        for (tile, about) in index.tiles().iter().enumerate() {
-            let allowed = allowed.of(tile);
+        for number in 0..index.tiles() {
+            let allowed = allowed.of(number);
             if allowed == 0 {
                 continue;
             }
-            active.retain(|query| !query.coded.ends_at(about, query.best.threshold()));
+            let tile = index.tile(number);
+            active.retain(|query| !query.coded.ends_at(tile.bounds, query.best.threshold()));
             if active.is_empty() {
                 break;
             }
@@ -198,9 +196,9 @@ impl Kernel for Pass<'_> {
             for query in &mut active {
                 let mut left = allowed;
                 while left != 0 {
-                    let cutoff = query.coded.cutoff(about, query.best.threshold());
-                    let found = above(l, index, tile, query.codes, cutoff) & left;
-                    left = query.score_some(index, tile, found, search.measure);
+                    let cutoff = query.coded.cutoff(tile.bounds, query.best.threshold());
+                    let found = above(l, tile, query.codes, cutoff) & left;
+                    left = query.score_some(index, number, found, search.measure);
                     effort.scored += u64::from((found ^ left).count_ones());
                 }
             }
@@ -219,8 +217,8 @@ impl QueryState<'_> {
             }
             let position = tile * TILE + left.trailing_zeros() as usize;
             left &= left - 1;
-            let score = exact::score(self.factors, self.coded.norm, index.row(position), measure);
             let item = index.item(position);
+            let score = exact::score(self.factors, self.coded.norm, index.row(item), measure);
             if self.best.admits(item, score) && self.excluded.binary_search(&item).is_err() {
                 self.best.offer(item, score);
             }
@@ -242,8 +240,8 @@ impl QueryState<'_> {
 
 /// One bit for each item of `tile` whose sum of code products is greater than `cutoff`.
 #[inline(always)]
-fn above<L: Lanes>(l: L, index: &Index<'_>, tile: usize, query: &[i32], cutoff: i32) -> u128 {
-    let (starts, codes) = index.tile_codes(tile);
+fn above<L: Lanes>(l: L, tile: Tile<'_>, query: &[i32], cutoff: i32) -> u128 {
+    let Tile { starts, codes, .. } = tile;
     assert_eq!(codes.len(), query.len() * TILE * 4);
     let cutoff = l.splat_int(cutoff);
     let mut found = 0u128;

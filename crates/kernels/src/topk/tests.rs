@@ -1,14 +1,30 @@
-use super::index::Index;
+use super::index::{self, Factors, Index};
 use super::search::{Effort, Excluded, Search};
-use super::{Measure, TopKError, exact};
+use super::{Measure, TILE, TopKError, exact};
 use crate::simd::Simd;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
+use std::ops::Range;
 
-fn built(factors: &[f32], rank: usize) -> Vec<u8> {
-    let mut buffer = vec![0; Index::bytes(factors.len() / rank, rank)];
-    Index::build(factors, rank, &mut buffer, Simd::detect()).unwrap();
-    buffer
+/// Calls `run` with an index of `factors` (items × rank), made of padded rows in pieces of a few tiles.
+fn with_index<T>(factors: &[f32], rank: usize, run: impl FnOnce(&Index<'_>) -> T) -> T {
+    let stride = rank + rank % 3;
+    let padded: Vec<f32> =
+        factors.chunks(rank).flat_map(|row| row.iter().copied().chain(vec![f32::NAN; stride - rank])).collect();
+    let factors = Factors::new(&padded, rank, stride).unwrap();
+    let order = factors.order().unwrap();
+    let mut pieces = vec![index::head(&order, rank)];
+    let tiles = order.len().div_ceil(TILE);
+    pieces.extend((0..tiles).step_by(2).map(|first| {
+        let piece = first..tiles.min(first + 2);
+        index::tiles(factors, &order, piece, Simd::detect())
+    }));
+    let index = pieces.concat();
+    assert_eq!(index.len(), index::bytes(order.len(), rank));
+    let mut memory = vec![0; index.len() + 64];
+    let begin = memory.as_ptr().align_offset(64);
+    memory[begin..][..index.len()].copy_from_slice(&index);
+    run(&Index::view(&memory[begin..][..index.len()], factors).unwrap())
 }
 
 fn run(search: &Search<'_>, index: &Index<'_>, simd: Simd) -> (Vec<u32>, Vec<f32>, Effort) {
@@ -66,8 +82,6 @@ proptest! {
     #[test]
     fn finds_the_same_bits_as_an_exhaustive_search(case in case()) {
         let Case { rank, factors, queries, limit, excluded, only } = case;
-        let buffer = built(&factors, rank);
-        let index = Index::view(&buffer).unwrap();
         let indices: Vec<u32> = excluded.iter().flatten().copied().collect();
         let mut indptr = vec![0];
         indptr.extend(excluded.iter().scan(0, |end, set| { *end += set.len() as u32; Some(*end) }));
@@ -85,7 +99,7 @@ proptest! {
                 only: only_list.as_deref(),
             };
             for simd in Simd::available() {
-                let (found, found_scores, _) = run(&search, &index, simd);
+                let (found, found_scores, _) = with_index(&factors, rank, |index| run(&search, index, simd));
                 prop_assert_eq!(&found, &items, "{}, {:?}", simd.name(), measure);
                 let bits = |scores: &[f32]| scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
                 prop_assert_eq!(bits(&found_scores), bits(&scores), "{}, {:?}", simd.name(), measure);
@@ -96,21 +110,17 @@ proptest! {
 
 #[test]
 fn equal_scores_go_to_the_lower_number() {
-    let buffer = built(&[1.0; 1000], 1);
-    let index = Index::view(&buffer).unwrap();
     let search = Search { queries: &[2.0], measure: Measure::Product, limit: 3, exclude: None, only: None };
-    let (items, scores, _) = run(&search, &index, Simd::detect());
+    let (items, scores, _) = with_index(&[1.0; 1000], 1, |index| run(&search, index, Simd::detect()));
     assert_eq!((items, scores), (vec![0, 1, 2], vec![2.0; 3]));
 }
 
 #[test]
 fn a_query_of_zeros_gets_the_lowest_numbers_without_scoring_any() {
     let factors: Vec<f32> = (0..4000).map(|i| i as f32).collect();
-    let buffer = built(&factors, 4);
-    let index = Index::view(&buffer).unwrap();
     let exclude = Some(Excluded { indptr: &[0, 2], indices: &[0, 2] });
     let search = Search { queries: &[0.0; 4], measure: Measure::Product, limit: 3, exclude, only: None };
-    let (items, scores, effort) = run(&search, &index, Simd::detect());
+    let (items, scores, effort) = with_index(&factors, 4, |index| run(&search, index, Simd::detect()));
     assert_eq!((items, scores, effort), (vec![1, 3, 4], vec![0.0; 3], Effort::default()));
 }
 
@@ -118,11 +128,9 @@ fn a_query_of_zeros_gets_the_lowest_numbers_without_scoring_any() {
 fn scores_at_the_ends_of_the_range_of_floats_are_found() {
     for size in [f32::MAX, f32::from_bits(1), 1e-30] {
         let factors: Vec<f32> = (0..600).map(|i| if i % 3 == 0 { size } else { size / 2.0 }).collect();
-        let buffer = built(&factors, 2);
-        let index = Index::view(&buffer).unwrap();
         let query = [size, size];
         let search = Search { queries: &query, measure: Measure::Product, limit: 250, exclude: None, only: None };
-        let (items, scores, _) = run(&search, &index, Simd::detect());
+        let (items, scores, _) = with_index(&factors, 2, |index| run(&search, index, Simd::detect()));
         let (mut expected, mut expected_scores) = (vec![0; 250], vec![0.0; 250]);
         exact::naive(&factors, &query, Measure::Product, |_| true, &mut expected, &mut expected_scores);
         assert_eq!((items, scores), (expected, expected_scores), "{size}");
@@ -134,29 +142,20 @@ fn most_items_of_a_long_tail_are_never_scored() {
     let (items, rank) = (20_000, 32);
     let spread = |i: usize| ((i * 7919 + 13) % 2003) as f32 / 2003.0 - 0.5;
     let factors: Vec<f32> = (0..items * rank).map(|i| spread(i) / (1.0 + (i / rank) as f32 / 500.0)).collect();
-    let buffer = built(&factors, rank);
-    let index = Index::view(&buffer).unwrap();
     let queries: Vec<f32> = (0..64 * rank).map(|i| spread(i * i + 5)).collect();
     let search = Search { queries: &queries, measure: Measure::Product, limit: 10, exclude: None, only: None };
-    let effort = run(&search, &index, Simd::detect()).2;
+    let effort = with_index(&factors, rank, |index| run(&search, index, Simd::detect())).2;
     assert!(effort.coded < (64 * items / 5) as u64, "{effort:?}");
     assert!(effort.scored < effort.coded / 2, "{effort:?}");
 }
 
 #[test]
 fn inconsistent_arguments_are_refused_with_the_expected_values() {
-    let mut factors = vec![1.0; 12];
-    let mut buffer = vec![0; Index::bytes(4, 3)];
-    assert_eq!(Index::view(&buffer).err(), Some(TopKError::NotAnIndex));
-    factors[7] = f32::NAN;
-    let error = Index::build(&factors, 3, &mut buffer, Simd::detect()).unwrap_err();
-    assert!(error.to_string().starts_with("item factors must be finite: row 2, column 1 is not"), "{error}");
-    factors[7] = 1.0;
-    Index::build(&factors, 3, &mut buffer, Simd::detect()).unwrap();
-    let index = Index::view(&buffer).unwrap();
     let search = Search { queries: &[1.0; 3], measure: Measure::Product, limit: 2, exclude: None, only: None };
-    let refused =
-        |search: Search<'_>| search.run(&index, &mut [0; 2], &mut [0.0; 2], Simd::detect()).unwrap_err().to_string();
+    let refused = |search: Search<'_>| {
+        let run = |index: &Index<'_>| search.run(index, &mut [0; 2], &mut [0.0; 2], Simd::detect());
+        with_index(&[1.0; 12], 3, run).unwrap_err().to_string()
+    };
     assert_eq!(refused(Search { limit: 3, ..search }), "items must have 3 values, got 2");
     assert_eq!(refused(Search { queries: &[1.0; 4], ..search }), "queries must have 3 values, got 4");
     let infinite = refused(Search { queries: &[1.0, f32::INFINITY, 1.0], ..search });
@@ -167,4 +166,34 @@ fn inconsistent_arguments_are_refused_with_the_expected_values() {
     assert!(refused(Search { exclude, ..search }).contains("below 4 that never fall, got 4"));
     let exclude = Some(Excluded { indptr: &[0, 2], indices: &[3] });
     assert!(refused(Search { exclude, ..search }).contains("must rise from 0"));
+}
+
+#[test]
+fn what_is_no_index_of_these_factors_is_refused() {
+    let mut values = vec![1.0; 12];
+    values[7] = f32::NAN;
+    let error = Factors::new(&values, 3, 3).unwrap().order().unwrap_err();
+    assert!(error.to_string().starts_with("item factors must be finite: row 2, column 1 is not"), "{error}");
+    values[7] = 1.0;
+    let error = Factors::new(&values, 5, 5).err().unwrap();
+    assert_eq!(error.to_string(), "item factors must have 10 values, got 12");
+
+    let factors = Factors::new(&values, 3, 3).unwrap();
+    let order = factors.order().unwrap();
+    let index = [index::head(&order, 3), index::tiles(factors, &order, 0..1, Simd::detect())].concat();
+    let mut memory = vec![0; index.len() + 128];
+    let begin = memory.as_ptr().align_offset(64);
+    assert_eq!(Index::view(&memory[begin..][..index.len()], factors).err(), Some(TopKError::NotAnIndex));
+    memory[begin..][..index.len()].copy_from_slice(&index);
+    let refused = |bytes: Range<usize>, factors| {
+        Index::view(&memory[begin..][bytes], factors).err().map(|error| error.to_string()).unwrap_or_default()
+    };
+    assert_eq!(refused(0..index.len(), factors), "");
+    assert!(refused(1..index.len(), factors).contains("must begin at a multiple of 64 bytes"));
+    let cut = format!("the buffer of the index must have {} values, got 128", index.len());
+    assert_eq!(refused(0..128, factors), cut);
+    let of_others = Factors::new(&values, 2, 2).unwrap();
+    assert_eq!(refused(0..index.len(), of_others), "an item's factors must have 3 values, got 2");
+    let of_fewer = Factors::new(&values[..9], 3, 3).unwrap();
+    assert_eq!(refused(0..index.len(), of_fewer), "the rows of item factors must have 4 values, got 3");
 }
