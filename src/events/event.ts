@@ -13,14 +13,6 @@ export interface UserEvent {
   readonly kind?: string | undefined
   /** Id of the list that showed the item. */
   readonly list?: string | undefined
-  /** Id of the event of the same user that this one takes back. */
+  /** Id of the event of the same user that this one takes back; if that is an undo, what it took back counts again. */
   readonly undo?: string | undefined
-}
-
-/** What a user did lately. */
-export interface UserEvents {
-  /** In order of arrival, oldest first. */
-  readonly events: readonly UserEvent[]
-  /** Whether older ones were left out, being too many. */
-  readonly isCut: boolean
 }

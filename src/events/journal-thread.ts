@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { lockDirectory } from '../storage/directory-lock.ts'
-import type { UserEvent, UserEvents } from './event.ts'
+import type { UserEvent } from './event.ts'
 import { EventStore } from './store.ts'
 
 /** Events to record in one transaction, then users whose events are read. */
@@ -20,7 +20,8 @@ export interface Group {
 export interface GroupDone {
   /** 1 where the event is new, 0 where it was there. */
   readonly isNew: Uint8Array
-  readonly reads: readonly (UserEvents | Error)[]
+  /** The newest events of each user, in order of arrival. */
+  readonly reads: readonly (readonly UserEvent[] | Error)[]
   /** Duration of the transaction, in ms. */
   readonly took: number
   readonly failure?: string

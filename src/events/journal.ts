@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { jobs } from '../parallel/pool.ts'
-import type { UserEvent, UserEvents } from './event.ts'
+import type { UserEvent } from './event.ts'
 import type { Group, GroupDone, Opened, ThreadData } from './journal-thread.ts'
 
 /** What became of an event: `stored` and `duplicate` mean that it is on disk, `failed` that it is not. */
@@ -13,14 +13,16 @@ export type Sequence = number
 export interface JournalOptions {
   /** Events that arrived before this (ms since 1970) are part of the model and are not read. Default: 0. */
   readonly since?: number | undefined
-  /** Events of one user that are read at most, the newest. Default: 5,000. */
+  /** Events of one user that count at most, the newest. Default: 5,000. */
   readonly historyLimit?: number | undefined
   /** Called after each commit: events, ms, and why it failed where it did. */
   readonly onCommit?: (events: number, took: number, failure?: string) => void
 }
 
 /** The events of a user, all up to `asOf` taken into account. */
-export interface ReadEvents extends UserEvents {
+export interface ReadEvents {
+  /** The newest, in order of arrival, oldest first. */
+  readonly events: readonly UserEvent[]
   readonly asOf: Sequence
 }
 
@@ -185,7 +187,7 @@ export class Journal {
     reads.forEach(({ resolve, reject }, at) => {
       const answer = answers[at]
       if (!answer || answer instanceof Error) reject(answer ?? new Error('the journal gave no answer'))
-      else resolve({ ...answer, asOf })
+      else resolve({ events: answer, asOf })
     })
     if (this.#sent.length === 0) for (const resolve of this.#whenFlushed.splice(0)) resolve()
   }

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { openDatabase, transact } from '../storage/sqlite.ts'
-import type { UserEvent, UserEvents } from './event.ts'
+import type { UserEvent } from './event.ts'
 
 const format = {
   applicationId: 'auro',
@@ -83,12 +83,13 @@ export class EventStore {
     return isNew
   }
 
-  /** The newest `limit` events of `user` among those that arrived at `since` (ms since 1970) or later. */
-  recent(user: string, since: number, limit: number): UserEvents {
-    const rows = this.#recent.all(user, limit + 1, since) as unknown as EventRow[]
-    const isCut = rows.length > limit
-    const events = rows.slice(0, limit).reverse()
-    return { events: events.map(row => eventOf(user, row)), isCut }
+  /**
+   * The newest `limit` events of `user`, less those that arrived before `since` (ms since 1970), in order of arrival,
+   * oldest first.
+   */
+  recent(user: string, since: number, limit: number): UserEvent[] {
+    const rows = this.#recent.all(user, limit, since) as unknown as EventRow[]
+    return rows.reverse().map(row => eventOf(user, row))
   }
 
   /** @throws Error when nothing can be written. */

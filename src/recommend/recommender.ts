@@ -325,7 +325,7 @@ export class Recommender {
     if (state.isLoading) return
     state.isLoading = true
     try {
-      state.load((await this.#journal?.recent(state.user)) ?? { events: [], isCut: false, asOf: 0 })
+      state.load((await this.#journal?.recent(state.user)) ?? { events: [], asOf: 0 })
     } catch (error) {
       for (const subscription of [...state.subscriptions]) subscription.fail(error as Error)
     } finally {

@@ -1,5 +1,6 @@
 import type { UserEvent } from '../events/event.ts'
 import type { ReadEvents, Sequence } from '../events/journal.ts'
+import { takenBack } from '../events/undo.ts'
 import { noEvents, type UserEvents } from '../models/algorithm.ts'
 import type { Generation } from './generation.ts'
 import type { UserSubscription } from './user-subscription.ts'
@@ -30,6 +31,8 @@ export class UserState {
   sequence: Sequence = 0
   /** Undefined until it is loaded. */
   #events: KnownEvent[] | undefined
+  /** Where in {@link #events} those begin that are not too many to count. */
+  #first = 0
   /** Events that arrived while the journal was being read. */
   #arrived: KnownEvent[] = []
   /** Of the generation that ranked last; and the user's row in it. */
@@ -60,6 +63,7 @@ export class UserState {
   load({ events, asOf }: ReadEvents): void {
     this.#events = events.map(event => ({ event, sequence: 0, row: -1 }))
     this.#events.push(...this.#arrived.filter(({ sequence }) => sequence > asOf))
+    this.#first = 0
     this.#arrived = []
     this.sequence = this.#events.at(-1)?.sequence || asOf
     this.#generation = undefined
@@ -85,17 +89,24 @@ export class UserState {
     const at = this.#events?.findLastIndex(known => known.sequence === sequence) ?? -1
     if (at < 0) return false
     this.#events!.splice(at, 1)
+    // An older one counts in its place.
+    this.#first = Math.max(0, this.#first - 1)
     this.#recent = undefined
     this.version++
     return true
   }
 
-  /** Keeps only the newest `limit` events. */
+  /**
+   * Lets only the newest `limit` events count, as after a restart. Older ones stay in memory until there are as many again:
+   * one by one, their removal would move all others with each event.
+   */
   trim(limit: number): void {
-    if (this.#events && this.#events.length > 2 * limit) {
-      this.#events.splice(0, this.#events.length - limit)
-      this.#recent = undefined
-    }
+    if (!this.#events || this.#events.length - this.#first <= limit) return
+    this.#first = this.#events.length - limit
+    this.#recent = undefined
+    if (this.#first <= limit) return
+    this.#events.splice(0, this.#first)
+    this.#first = 0
   }
 
   /** The user's row in `generation`, or -1. */
@@ -107,7 +118,7 @@ export class UserState {
   /** The events that count, in rows of `generation`, oldest first. Those whose item it lacks are left out. */
   recent(generation: Generation): UserEvents {
     this.#resolve(generation)
-    this.#recent ??= inRows(this.#events ?? [])
+    this.#recent ??= inRows(this.#events?.slice(this.#first) ?? [])
     return this.#recent
   }
 
@@ -126,7 +137,8 @@ export class UserState {
 
 function inRows(events: readonly KnownEvent[]): UserEvents {
   if (events.length === 0) return noEvents
-  const counting = inOrder(withoutUndone(events).filter(({ row }) => row >= 0))
+  const ignored = takenBack(events.map(({ event }) => event))
+  const counting = inOrder(events.filter(({ event, row }) => row >= 0 && !ignored.has(event.id)))
   const { length } = counting
   const rows = { items: new Uint32Array(length), weights: new Float32Array(length), times: new Float64Array(length) }
   counting.forEach(({ event, row }, at) => {
@@ -135,12 +147,6 @@ function inRows(events: readonly KnownEvent[]): UserEvents {
     rows.times[at] = event.time
   })
   return rows
-}
-
-function withoutUndone(events: readonly KnownEvent[]): readonly KnownEvent[] {
-  if (events.every(({ event }) => event.undo === undefined)) return events
-  const undone = new Set(events.map(({ event }) => event.undo))
-  return events.filter(({ event }) => !undone.has(event.id))
 }
 
 /** By time; equal times stay as they are. Most events come in order: only late ones need the sort. */

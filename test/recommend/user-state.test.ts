@@ -18,10 +18,12 @@ function event(id: string, item: string | undefined, given: Partial<UserEvent> =
 
 const plain = ({ items, weights, times }: UserEvents) => Array.from(items, (item, at) => [item, weights[at], times[at]])
 
+const times = (state: UserState) => Array.from(state.recent(letters).times)
+
 /** A state that has these events from the journal, of which the last is number `asOf`. */
 function stateOf(events: readonly UserEvent[], asOf = 0): UserState {
   const state = new UserState('ann')
-  state.load({ events, isCut: false, asOf })
+  state.load({ events, asOf })
   return state
 }
 
@@ -29,7 +31,7 @@ test('nothing is known before the journal was read', () => {
   const state = new UserState('ann')
   expect([state.isLoaded, state.hasEvents, state.newest]).toEqual([false, false, undefined])
   expect(plain(state.recent(letters))).toEqual([])
-  state.load({ events: [], isCut: false, asOf: 7 })
+  state.load({ events: [], asOf: 7 })
   expect([state.isLoaded, state.hasEvents, state.newest, state.sequence]).toEqual([true, false, undefined, 7])
 })
 
@@ -53,7 +55,7 @@ test('events that arrive while the journal is read count once', () => {
   state.add(event('6', 'b'), 6)
   state.add(event('7', 'c'), 7)
   // The journal had 5 and 6 by the time that it was read.
-  state.load({ events: [event('1', 'd'), event('5', 'a'), event('6', 'b')], isCut: false, asOf: 6 })
+  state.load({ events: [event('1', 'd'), event('5', 'a'), event('6', 'b')], asOf: 6 })
   expect(plain(state.recent(letters)).map(([item]) => item)).toEqual([3, 0, 1, 2])
   expect([state.newest, state.sequence]).toEqual(['7', 7])
 })
@@ -75,7 +77,7 @@ test('an event that fails while the journal is read never counts', () => {
   const state = new UserState('ann')
   state.add(event('5', 'a'), 5)
   expect(state.remove(5)).toBe(false)
-  state.load({ events: [], isCut: false, asOf: 4 })
+  state.load({ events: [], asOf: 4 })
   expect(plain(state.recent(letters))).toEqual([])
 })
 
@@ -90,6 +92,15 @@ test('an event that is undone is left out, whichever of the two comes first', ()
   expect(state.hasEvents).toBe(true)
 })
 
+test('an event counts again when its undo is undone', () => {
+  const state = stateOf([event('1', 'a'), event('2', undefined, { undo: '1' })], 2)
+  expect(plain(state.recent(letters))).toEqual([])
+  state.add(event('3', undefined, { undo: '2' }), 3)
+  expect(plain(state.recent(letters)).map(([item]) => item)).toEqual([0])
+  state.add(event('4', undefined, { undo: '3' }), 4)
+  expect(plain(state.recent(letters))).toEqual([])
+})
+
 test('items are found anew in each generation, and those that it lacks are left out', () => {
   const state = stateOf([event('1', 'a'), event('2', 'b')], 2)
   expect(plain(state.recent(letters)).map(([item]) => item)).toEqual([0, 1])
@@ -100,16 +111,22 @@ test('items are found anew in each generation, and those that it lacks are left 
   expect(plain(state.recent(letters)).map(([item]) => item)).toEqual([0, 1])
 })
 
-test('a long history is cut to its newest events once it is twice as long as it may be', () => {
+test('of a long history the newest events count, however many there were', () => {
   const state = stateOf([], 0)
-  const ids = () => plain(state.recent(letters)).map(([, , time]) => time)
-  for (let at = 1; at <= 6; at++) {
+  for (let at = 1; at <= 20; at++) {
+    state.add(event(`${at}`, 'a'), at)
+    state.trim(3)
+    expect(times(state)).toEqual([at - 2, at - 1, at].filter(time => time > 0))
+    expect(state.newest).toBe(`${at}`)
+  }
+})
+
+test('where an event of a long history turns out not to count, an older one counts in its place', () => {
+  const state = stateOf([], 0)
+  for (let at = 1; at <= 5; at++) {
     state.add(event(`${at}`, 'a'), at)
     state.trim(3)
   }
-  expect(ids()).toEqual([1, 2, 3, 4, 5, 6])
-  state.add(event('7', 'a'), 7)
-  state.trim(3)
-  expect(ids()).toEqual([5, 6, 7])
-  expect(state.newest).toBe('7')
+  state.remove(4)
+  expect(times(state)).toEqual([2, 3, 5])
 })
