@@ -15,12 +15,9 @@ export interface OpenModelPool extends Pick<OpenArtifact, 'verify'> {
   readonly pool?: Pool | undefined
   /** Number of own workers. Default: as many threads as the machine runs at once. */
   readonly threads?: number | undefined
-  /** Verify the model on a thread of low priority, while the workers of `pool` go on with their work. */
-  readonly inBackground?: boolean | undefined
+  /** Workers of low priority: they verify the model, and rank what nobody must wait for. Default: `pool`. */
+  readonly background?: Pool | undefined
 }
-
-/** Niceness of the thread that verifies a model in the background. */
-const backgroundNiceness = 10
 
 /** One model, open in every worker of a pool: what ranks on all cores, for evaluation and for serving. */
 export class ModelPool {
@@ -28,21 +25,23 @@ export class ModelPool {
   readonly capabilities: readonly Capability[]
   readonly #reference: ModelReference
   readonly #pool: Pool
+  readonly #background: Pool
   readonly #isOwnPool: boolean
 
   /** @throws Error naming the file that is missing or altered. */
   static async open(directory: string, options: OpenModelPool = {}): Promise<ModelPool> {
-    const { threads, verify = true, inBackground = false } = options
+    const { threads, verify = true } = options
     const pool = options.pool ?? new Pool(threads === undefined ? {} : { threads })
+    const background = options.background ?? pool
     const isOwnPool = options.pool === undefined
     try {
-      const checksum = verify ? await verified(directory, inBackground ? undefined : pool) : undefined
+      const checksum = verify ? await background.run<string>(work, 'verify', { directory }) : undefined
       const artifact = Artifact.open(directory, { verify: false, ...(checksum !== undefined && { checksum }) })
       const reference: ModelReference = { directory, checksum: artifact.checksum }
       const { capabilities } = new OpenModel(artifact)
       // A worker opens the model with its first job: better now than when a query waits, or when the files are replaced.
-      await pool.phase(work, 'warm', { model: reference })
-      return new ModelPool(artifact, capabilities, reference, pool, isOwnPool)
+      await Promise.all([...new Set([pool, background])].map(each => each.phase(work, 'warm', { model: reference })))
+      return new ModelPool(artifact, capabilities, reference, { pool, background, isOwnPool })
     } catch (error) {
       if (isOwnPool) await pool.close()
       throw error
@@ -53,13 +52,13 @@ export class ModelPool {
     artifact: Artifact,
     capabilities: readonly Capability[],
     reference: ModelReference,
-    pool: Pool,
-    isOwnPool: boolean,
+    { pool, background, isOwnPool }: { pool: Pool; background: Pool; isOwnPool: boolean },
   ) {
     this.artifact = artifact
     this.capabilities = capabilities
     this.#reference = reference
     this.#pool = pool
+    this.#background = background
     this.#isOwnPool = isOwnPool
   }
 
@@ -87,6 +86,11 @@ export class ModelPool {
     return unpackLists(await this.#run('rank', packRequests(requests), signal))
   }
 
+  /** {@link OpenModel.rank} on one worker of low priority. */
+  async rankInBackground(requests: readonly RankRequest[]): Promise<Ranking[]> {
+    return unpackLists(await this.#run('rank', packRequests(requests), undefined, this.#background))
+  }
+
   /**
    * {@link OpenModel.similar} on one worker.
    *
@@ -101,24 +105,25 @@ export class ModelPool {
   }
 
   /** Runs a job on one worker, which opens the model first if it has not: as one does that took the place of another. */
-  #run(name: 'rank' | 'similar', requests: unknown, signal: AbortSignal | undefined): Promise<PackedLists> {
-    return this.#pool.run<PackedLists>(work, name, { model: this.#reference, requests }, signal)
+  #run(
+    name: 'rank' | 'similar',
+    requests: unknown,
+    signal: AbortSignal | undefined,
+    pool = this.#pool,
+  ): Promise<PackedLists> {
+    return pool.run<PackedLists>(work, name, { model: this.#reference, requests }, signal)
   }
 
   /** Ends own workers once their last query is answered; others let go of the model. */
   async close(): Promise<void> {
-    if (this.#isOwnPool) await this.#pool.close()
-    else await this.#pool.phase(work, 'release', { checksum: this.artifact.checksum })
+    if (this.#isOwnPool) {
+      await this.#pool.close()
+    } else {
+      const { checksum } = this.artifact
+      await Promise.all(
+        [...new Set([this.#pool, this.#background])].map(each => each.phase(work, 'release', { checksum })),
+      )
+    }
     this.artifact.close()
-  }
-}
-
-/** Reads all of a model on a worker of `pool`, by default one of its own of low priority; gives the checksum. */
-async function verified(directory: string, pool: Pool | undefined): Promise<string> {
-  const verifying = pool ?? new Pool({ threads: 1, niceness: backgroundNiceness })
-  try {
-    return await verifying.run<string>(work, 'verify', { directory })
-  } finally {
-    if (!pool) await verifying.close()
   }
 }

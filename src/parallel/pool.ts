@@ -20,6 +20,8 @@ export interface PoolOptions {
   readonly threads?: number
   /** Scheduling priority of the threads, 0 (default) to 19, the lowest: for work that others must not wait for. */
   readonly niceness?: number
+  /** Start the threads with their first jobs rather than now. */
+  readonly isLazy?: boolean
 }
 
 /**
@@ -31,14 +33,14 @@ export class Pool {
   readonly threads: number
   readonly #piscina: Piscina
 
-  constructor({ threads = availableParallelism(), niceness = 0 }: PoolOptions = {}) {
+  constructor({ threads = availableParallelism(), niceness = 0, isLazy = false }: PoolOptions = {}) {
     if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
       throw new RangeError(`threads must be a whole number from 1 to 1024, got ${threads}`)
     }
     this.threads = threads
     this.#piscina = new Piscina({
       filename: jobs('./worker', import.meta.url),
-      minThreads: threads,
+      minThreads: isLazy ? 0 : threads,
       maxThreads: threads,
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,

@@ -14,7 +14,7 @@ export class Generation {
   #whenUnused: (() => void) | undefined
 
   /** @throws Error naming the file that is missing or altered. */
-  static async open(directory: string, options: { readonly pool: Pool; readonly inBackground: boolean }) {
+  static async open(directory: string, options: { readonly pool: Pool; readonly background?: Pool }) {
     return new Generation(await ModelPool.open(directory, options))
   }
 

@@ -1,4 +1,5 @@
 import type { Ranking, RankRequest } from '../models/algorithm.ts'
+import type { ModelPool } from '../models/model-pool.ts'
 import type { Generation } from './generation.ts'
 
 /** One list that is wanted. Exactly one of `answer` and `fail` follows each request that `resolve` gave. */
@@ -16,8 +17,8 @@ export interface MicroBatchOptions {
   readonly onBatch?: ((queries: number, took: number) => void) | undefined
 }
 
-/** Queries in one batch of those in the background. */
-const backgroundBatch = 8
+/** Queries in one batch of those in the background: few, since who of them has a new event waits for the batch. */
+const backgroundBatch = 4
 
 /**
  * Ranks in micro-batches: what came while all workers were busy is the next batch, so that no query waits for a timer, and
@@ -27,10 +28,8 @@ export class MicroBatches {
   readonly #current: () => Generation
   readonly #largest: number
   readonly #onBatch: NonNullable<MicroBatchOptions['onBatch']>
-  #queue: PendingQuery[] = []
-  #background: PendingQuery[] = []
-  #running = 0
-  #runningBackground = 0
+  readonly #normal = new Lane((models, requests) => models.rankOnOne(requests))
+  readonly #background = new Lane((models, requests) => models.rankInBackground(requests))
   #whenIdle: (() => void)[] = []
 
   /** `current` gives the generation of the next batch. */
@@ -42,41 +41,43 @@ export class MicroBatches {
 
   /** Queries that wait for a worker. */
   get waiting(): number {
-    return this.#queue.length + this.#background.length
+    return this.#normal.queue.length + this.#background.queue.length
   }
 
   push(query: PendingQuery): void {
-    this.#queue.push(query)
+    this.#normal.queue.push(query)
     this.#next()
   }
 
-  /** Ranks `query` when no other waits: few at a time, and never on all workers, so that those that come wait little. */
+  /** Ranks `query` on a worker of low priority. */
   pushInBackground(query: PendingQuery): void {
-    this.#background.push(query)
+    this.#background.queue.push(query)
     this.#next()
   }
 
   /** Waits until no query is left, those included that the answers to others lead to. */
   async drained(): Promise<void> {
-    while (this.#running > 0) await new Promise<void>(resolve => this.#whenIdle.push(resolve))
+    while (!this.#isIdle) await new Promise<void>(resolve => this.#whenIdle.push(resolve))
   }
 
   #next(): void {
     const generation = this.#current()
     const { threads } = generation.models
-    while (this.#running < threads && this.#queue.length > 0) {
-      const size = Math.min(this.#largest, Math.ceil(this.#queue.length / (threads - this.#running)))
-      void this.#run(generation, this.#queue.splice(0, size))
+    for (const lane = this.#normal; lane.running < threads && lane.queue.length > 0; ) {
+      const size = Math.min(this.#largest, Math.ceil(lane.queue.length / (threads - lane.running)))
+      void this.#run(generation, lane, lane.queue.splice(0, size))
     }
-    const most = Math.max(1, threads - 1)
-    while (this.#running < threads && this.#runningBackground < most && this.#background.length > 0) {
-      this.#runningBackground++
-      void this.#run(generation, this.#background.splice(0, backgroundBatch), () => this.#runningBackground--)
+    for (const lane = this.#background; lane.running < 1 && lane.queue.length > 0; ) {
+      void this.#run(generation, lane, lane.queue.splice(0, backgroundBatch))
     }
-    if (this.#running === 0) for (const resolve of this.#whenIdle.splice(0)) resolve()
+    if (this.#isIdle) for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
 
-  async #run(generation: Generation, pending: readonly PendingQuery[], onEnd = () => {}): Promise<void> {
+  get #isIdle(): boolean {
+    return this.#normal.running === 0 && this.#background.running === 0
+  }
+
+  async #run(generation: Generation, lane: Lane, pending: readonly PendingQuery[]): Promise<void> {
     const queries: PendingQuery[] = []
     const requests: RankRequest[] = []
     for (const query of pending) {
@@ -85,12 +86,11 @@ export class MicroBatches {
       queries.push(query)
       requests.push(request)
     }
-    if (queries.length === 0) return onEnd()
-    this.#running++
+    if (queries.length === 0) return
+    lane.running++
     const began = performance.now()
-    const outcomes = await generation.use(() => rankEach(generation, requests))
-    this.#running--
-    onEnd()
+    const outcomes = await generation.use(models => lane.rankEach(models, requests))
+    lane.running--
     this.#onBatch(queries.length, performance.now() - began)
     // The next batch leaves before this one's answers are processed.
     this.#next()
@@ -102,22 +102,26 @@ export class MicroBatches {
   }
 }
 
-/** Ranks a batch; if it fails, one by one, so that a query that makes it fail fails alone. */
-async function rankEach(
-  { models }: Generation,
-  requests: readonly RankRequest[],
-): Promise<readonly (Ranking | Error)[]> {
-  try {
-    return await models.rankOnOne(requests)
-  } catch (error) {
-    if (requests.length === 1) return [error as Error]
-    const alone = requests.map(async (request): Promise<Ranking | Error> => {
-      try {
-        return (await models.rankOnOne([request]))[0]
-      } catch (error) {
-        return error as Error
-      }
-    })
-    return Promise.all(alone)
+type Rank = (models: ModelPool, requests: readonly RankRequest[]) => Promise<readonly Ranking[]>
+
+/** Queries of one priority. */
+class Lane {
+  readonly queue: PendingQuery[] = []
+  /** Batches that workers rank now. */
+  running = 0
+  readonly #rank: Rank
+
+  constructor(rank: Rank) {
+    this.#rank = rank
+  }
+
+  /** Ranks a batch; if it fails, one by one, so that a query that makes it fail fails alone. */
+  async rankEach(models: ModelPool, requests: readonly RankRequest[]): Promise<readonly (Ranking | Error)[]> {
+    try {
+      return await this.#rank(models, requests)
+    } catch (error) {
+      if (requests.length === 1) return [error as Error]
+      return (await Promise.all(requests.map(request => this.rankEach(models, [request])))).flat()
+    }
   }
 }

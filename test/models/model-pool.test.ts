@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { Artifact } from '../../src/models/artifact.ts'
 import { ModelPool } from '../../src/models/model-pool.ts'
 import { OpenModel, UnsupportedError } from '../../src/models/open-model.ts'
@@ -122,7 +122,18 @@ test('the workers of the caller stay when a model is closed', async () => {
   const models = await ModelPool.open(await train(1), { pool })
   await models.close()
   expect(() => models.artifact.history).toThrow('is closed')
-  const again = await ModelPool.open(await train(1), { pool, inBackground: true })
+  const again = await ModelPool.open(await train(1), { pool })
   expect(await again.rank([requestOf(0)])).toHaveLength(1)
   await again.close()
+})
+
+test('what is ranked in the background is ranked by the workers for it', async () => {
+  const [others, background] = [new Pool({ threads: 1 }), new Pool({ threads: 1, niceness: 10, isLazy: true })]
+  onTestFinished(() => background.close())
+  const directory = await train(1)
+  const models = await ModelPool.open(directory, { pool: others, background })
+  await others.close()
+  const requests = [requestOf(3), requestOf(5)]
+  const expected = OpenModel.open(directory).rank(requests).map(plainList)
+  expect((await models.rankInBackground(requests)).map(plainList)).toEqual(expected)
 })

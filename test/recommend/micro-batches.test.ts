@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Ranking, RankRequest } from '../../src/models/algorithm.ts'
+import type { ModelPool } from '../../src/models/model-pool.ts'
 import type { Generation } from '../../src/recommend/generation.ts'
 import { MicroBatches, type PendingQuery } from '../../src/recommend/micro-batches.ts'
 import { requestOf } from '../models/requests.ts'
@@ -7,24 +8,27 @@ import { requestOf } from '../models/requests.ts'
 /** A generation whose workers wait to be told to go on; queries of user -2 make them fail. */
 class HeldGeneration {
   readonly batches: (readonly number[])[] = []
-  readonly models: { readonly threads: number; rankOnOne(requests: readonly RankRequest[]): Promise<Ranking[]> }
+  readonly background: (readonly number[])[] = []
+  readonly models: Pick<ModelPool, 'threads' | 'rankOnOne' | 'rankInBackground'>
   uses = 0
   readonly #waiting: (() => void)[] = []
 
   constructor(threads: number) {
-    const rankOnOne = async (requests: readonly RankRequest[]): Promise<Ranking[]> => {
-      const users = requests.map(({ user }) => user)
-      this.batches.push(users)
-      await new Promise<void>(resolve => this.#waiting.push(resolve))
-      if (users.includes(-2)) throw new Error('the weights of a user are infinite')
-      return users.map(user => ({ items: Uint32Array.of(user), scores: Float32Array.of(0), basis: 'model' }))
-    }
-    this.models = { threads, rankOnOne }
+    const rankIn =
+      (batches: (readonly number[])[]) =>
+      async (requests: readonly RankRequest[]): Promise<Ranking[]> => {
+        const users = requests.map(({ user }) => user)
+        batches.push(users)
+        await new Promise<void>(resolve => this.#waiting.push(resolve))
+        if (users.includes(-2)) throw new Error('the weights of a user are infinite')
+        return users.map(user => ({ items: Uint32Array.of(user), scores: Float32Array.of(0), basis: 'model' }))
+      }
+    this.models = { threads, rankOnOne: rankIn(this.batches), rankInBackground: rankIn(this.background) }
   }
 
-  async use<Result>(work: () => Promise<Result>): Promise<Result> {
+  async use<Result>(work: (models: ModelPool) => Promise<Result>): Promise<Result> {
     this.uses++
-    return work().finally(() => this.uses--)
+    return work(this.models as ModelPool).finally(() => this.uses--)
   }
 
   /** Lets the first batch that waits end. */
@@ -139,32 +143,30 @@ test('a query that makes its batch fail, fails alone', async () => {
   expect(outcomes.at(-1)).toBe('-2: the weights of a user are infinite')
 })
 
-test('queries in the background wait for all others, few at a time, and leave a worker free', async () => {
+test('queries in the background are ranked beside the others, few at a time', async () => {
   const generation = new HeldGeneration(2)
   const batches = new MicroBatches(() => generation.asGeneration)
-  for (let user = 0; user < 12; user++) batches.pushInBackground(queryOf(user, []))
+  for (let user = 0; user < 6; user++) batches.pushInBackground(queryOf(user, []))
   batches.push(queryOf(100, []))
   batches.push(queryOf(101, []))
-  // The other worker was free for what came later.
-  expect([generation.batches, batches.waiting]).toEqual([[[0], [100]], 12])
+  expect([generation.background, generation.batches, batches.waiting]).toEqual([[[0]], [[100], [101]], 5])
   await generation.finish()
-  expect(generation.batches.at(-1)).toEqual([101])
-  await generation.finish()
-  expect(generation.batches.at(-1)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
-  await generation.finish()
-  await generation.finish()
-  expect(generation.batches.at(-1)).toEqual([9, 10, 11])
+  expect(generation.background).toEqual([[0], [1, 2, 3, 4]])
+  const drained = batches.drained().then(() => generation.background.push([]))
+  for (let finished = 0; finished < 4; finished++) await generation.finish()
+  await drained
+  expect(generation.background).toEqual([[0], [1, 2, 3, 4], [5], []])
+  expect(generation.batches).toEqual([[100], [101]])
 })
 
-test('one worker does what waits in the background, too', async () => {
+test('a query in the background that makes its batch fail, fails alone', async () => {
   const generation = new HeldGeneration(1)
   const batches = new MicroBatches(() => generation.asGeneration)
   const outcomes: string[] = []
-  batches.pushInBackground(queryOf(0, outcomes))
-  batches.push(queryOf(1, outcomes))
-  await generation.finish()
-  await generation.finish()
-  expect(outcomes).toEqual(['list of 0', 'list of 1'])
+  for (const user of [0, -2, 1]) batches.pushInBackground(queryOf(user, outcomes))
+  for (let finished = 0; finished < 4; finished++) await generation.finish()
+  expect(generation.background).toEqual([[0], [-2, 1], [-2], [1]])
+  expect(outcomes).toEqual(['list of 0', '-2: the weights of a user are infinite', 'list of 1'])
 })
 
 test('drained waits until no query is left, those that an answer asks for included', async () => {

@@ -47,7 +47,7 @@ class NeighboursModel implements Model {
     }))
   }
 
-  /** The neighbours that were kept of the item. */
+  /** The neighbours that were kept of the item: at most as many as the option `neighbours` says, whatever the limit. */
   similar(requests: readonly SimilarRequest[]): ItemList[] {
     const { indptr, indices, similarities } = this.#tensors
     return requests.map(({ item, limit }) => {

@@ -5,6 +5,7 @@ import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained, TrainProgress } from '../algorithm.ts'
 import type { FindArgs, Plan, TrainingArgs } from './jobs.ts'
+import { checkMemory } from './memory.ts'
 import type { NeighboursOptions } from './options.ts'
 
 const work = jobs('./jobs', import.meta.url)
@@ -20,7 +21,7 @@ const perItem = 200
  *
  * Takes 8 bytes of memory for each neighbour kept.
  *
- * @throws the signal's reason when it is aborted.
+ * @throws RangeError when the neighbours cannot fit in memory; the signal's reason when it is aborted.
  */
 export async function trainNeighbours(
   dataset: Dataset,
@@ -45,6 +46,7 @@ export async function trainNeighbours(
   await pool.run(work, 'plan', { training, ...plan })
 
   const most = Number(plan.starts[items])
+  checkMemory({ items, neighbours: options.neighbours, most })
   const output = {
     starts: plan.starts,
     indices: sharedArray(Uint32Array, most),
