@@ -63,6 +63,8 @@ export class Recommender {
   readonly #options: RecommenderOptions
   /** The workers that rank, whatever generation. */
   readonly #pool: Pool
+  /** Verifies the next generation, and makes the lists anew that it changes. */
+  readonly #background = new Pool({ threads: 1, niceness: 10, isLazy: true })
   readonly #journal: Journal | undefined
   readonly #users = new UserCache()
   readonly #similar = new Set<SimilarSubscription>()
@@ -86,7 +88,7 @@ export class Recommender {
     const journal = state === undefined ? undefined : await Journal.open(state, options)
     const pool = new Pool(threads === undefined ? {} : { threads })
     try {
-      return new Recommender(options, await Generation.open(model, { pool, inBackground: false }), pool, journal)
+      return new Recommender(options, await Generation.open(model, { pool }), pool, journal)
     } catch (error) {
       await pool.close()
       await journal?.close()
@@ -262,7 +264,7 @@ export class Recommender {
    */
   swap(directory: string): Promise<Generation> {
     const swapped = this.#swapping.then(async () => {
-      const next = await Generation.open(directory, { pool: this.#pool, inBackground: true }).catch(error => {
+      const next = await Generation.open(directory, { pool: this.#pool, background: this.#background }).catch(error => {
         throw new RecommendError('bad_model', (error as Error).message, error)
       })
       const old = this.#generation
@@ -298,6 +300,7 @@ export class Recommender {
     await this.#journal?.close()
     await this.#generation.retire()
     await this.#pool.close()
+    await this.#background.close()
   }
 
   #subscribe(
