@@ -5,6 +5,7 @@ import type { Model, ResolvedRequest, TrainProgress } from '../../src/models/alg
 import { noEvents } from '../../src/models/algorithm.ts'
 import { Artifact, saveArtifact } from '../../src/models/artifact.ts'
 import { neighbours } from '../../src/models/neighbours/index.ts'
+import { checkMemory } from '../../src/models/neighbours/memory.ts'
 import { type NeighboursOptions, neighboursOptions } from '../../src/models/neighbours/options.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
@@ -209,6 +210,27 @@ test('progress ends at the whole, with a rate and no time left', async () => {
   await neighbours.train(dataset, neighboursOptions.parse({}), { pool, onProgress: progress => seen.push(progress) })
   expect(seen.at(-1)).toMatchObject({ done: 1, secondsLeft: 0 })
   expect(seen.at(-1)!.rowsPerSecond).toBeGreaterThan(0)
+})
+
+test('what cannot fit in memory is refused with what would', () => {
+  const counts = { items: 500_000, neighbours: 10_000, most: 4_500_000_000 }
+  expect(() => checkMemory(counts, 24e9)).toThrow(
+    new RangeError(
+      'neighbours must be at most 6000 for those of 500000 items to fit in 24.0 GB of memory, got 10000, ' +
+        'which take up to 36.0 GB: keep fewer, or train where there is more memory',
+    ),
+  )
+  expect(() => checkMemory({ ...counts, neighbours: 6000, most: 3_000_000_000 }, 24e9)).not.toThrow()
+  // The data cannot give more than this, whatever is asked for.
+  expect(() => checkMemory({ ...counts, most: 1_000_000 }, 24e9)).not.toThrow()
+  expect(() => checkMemory({ items: 2 ** 31, neighbours: 10_000, most: 2 ** 31 * 10_000 })).toThrow(
+    /^neighbours must be/,
+  )
+})
+
+test('more neighbours than there are items are not too many', async () => {
+  const dataset = await datasetOf(checkerboard(20))
+  expect(await train(dataset, { neighbours: 10_000 })).toEqual(await train(dataset, { neighbours: 19 }))
 })
 
 test('options that cannot be are refused by name', () => {
