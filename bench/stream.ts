@@ -11,10 +11,10 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Artifact } from '../src/models/artifact.ts'
 import { atMost, type Bar, type Bench } from './bar.ts'
-import { positiveInteger, positiveNumber } from './options.ts'
 import { printer } from './print.ts'
 import { runLoad } from './stream/load.ts'
 import { streamModel } from './stream/model.ts'
+import { loadOf, loadOptions } from './stream/options.ts'
 import { participants } from './stream/participants.ts'
 import type { Outcome, Plan } from './stream/plan.ts'
 import { type Program, startProgram, stopProgram } from './stream/program.ts'
@@ -26,7 +26,8 @@ const highestP99 = 50
 const attemptLength = { seconds: 3, warmup: 1 } as const
 
 export const run: Bench = async ({ json, data, rest }) => {
-  const { seconds, warmup, sockets, rate, search } = options(rest)
+  const { load, search } = options(rest)
+  const { seconds, warmup, sockets, rate } = load
   const print = printer(json)
   const folder = mkdtempSync(join(tmpdir(), 'aurochs-stream-'))
   const state = join(folder, 'state')
@@ -90,21 +91,9 @@ function bars({ latency, errors, sent, acknowledged, shown }: Outcome, lost: num
 function options(args: readonly string[]) {
   const { values } = parseArgs({
     args: [...args],
-    options: {
-      seconds: { type: 'string', default: '10' },
-      warmup: { type: 'string', default: '3' },
-      sockets: { type: 'string', default: '1000' },
-      rate: { type: 'string', default: '1000' },
-      'no-search': { type: 'boolean', default: false },
-    },
+    options: { ...loadOptions(10), 'no-search': { type: 'boolean', default: false } },
   })
-  return {
-    seconds: positiveNumber('seconds', values.seconds),
-    warmup: positiveNumber('warmup', values.warmup),
-    sockets: positiveInteger('sockets', values.sockets),
-    rate: positiveNumber('rate', values.rate),
-    search: !values['no-search'],
-  }
+  return { load: loadOf(values), search: !values['no-search'] }
 }
 
 /** Doubles the rate while the server keeps up, then halves the gap three times. */

@@ -18,10 +18,10 @@ import { parseArgs } from 'node:util'
 import { RpcClient } from '../src/client/rpc/index.ts'
 import { Artifact } from '../src/models/artifact.ts'
 import { atLeast, atMost, type Bar, type Bench } from './bar.ts'
-import { positiveInteger, positiveNumber } from './options.ts'
 import { printer } from './print.ts'
 import { runLoad } from './stream/load.ts'
 import { twoModels } from './stream/model.ts'
+import { loadOf, loadOptions } from './stream/options.ts'
 import { participants } from './stream/participants.ts'
 import type { Outcome, Plan } from './stream/plan.ts'
 import { type Program, startProgram, stopProgram } from './stream/program.ts'
@@ -33,7 +33,7 @@ import { memoryOf } from './swap/memory.ts'
 const interval = 2
 
 export const run: Bench = async ({ json, data, rest }) => {
-  const { other, ...load } = options(rest)
+  const { load, other } = options(rest)
   if ((data === undefined) !== (other === undefined)) throw new TypeError('--data and --other must be given together')
   const print = printer(json)
   const folder = mkdtempSync(join(tmpdir(), 'aurochs-swap-'))
@@ -172,21 +172,6 @@ function summary({ errors, ...outcome }: Outcome): object {
 }
 
 function options(args: readonly string[]) {
-  const { values } = parseArgs({
-    args: [...args],
-    options: {
-      seconds: { type: 'string', default: '30' },
-      warmup: { type: 'string', default: '3' },
-      sockets: { type: 'string', default: '1000' },
-      rate: { type: 'string', default: '1000' },
-      other: { type: 'string' },
-    },
-  })
-  return {
-    seconds: positiveNumber('seconds', values.seconds),
-    warmup: positiveNumber('warmup', values.warmup),
-    sockets: positiveInteger('sockets', values.sockets),
-    rate: positiveNumber('rate', values.rate),
-    other: values.other,
-  }
+  const { values } = parseArgs({ args: [...args], options: { ...loadOptions(30), other: { type: 'string' } } })
+  return { load: loadOf(values), other: values.other }
 }
