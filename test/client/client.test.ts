@@ -1,35 +1,25 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Packr } from 'msgpackr'
-import pino from 'pino'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { Client, type ClientOptions, type List, msgpack, ServerError } from '../../src/client/index.ts'
-import { Server } from '../../src/serve/server.ts'
+import type { Server } from '../../src/serve/server.ts'
 import { Program } from '../serve/program.ts'
-import { expectedList, expectedSimilar, writeSmallModel } from '../serve/small-model.ts'
+import { serveSmallModel } from '../serve/served-model.ts'
+import { expectedList, expectedSimilar } from '../serve/small-model.ts'
 
-let directory: string
 let model: string
 let server: Server
+let folder: string
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'aurochs-client-'))
-  model = await writeSmallModel(directory)
-  server = await Server.start({
-    model,
-    state: join(directory, 'state'),
-    port: 0,
-    threads: 1,
-    version: '0.0.0',
-    log: pino({ level: 'silent' }),
-  })
-})
-afterAll(async () => {
-  await server?.close()
-  rmSync(directory, { recursive: true })
+  const served = await serveSmallModel()
+  model = served.model
+  server = served.server
+  folder = served.folder
+  return served.close
 })
 
 const items = (list: Pick<List, 'items'>) => list.items.map(({ item }) => item)
@@ -174,7 +164,7 @@ test('a signal ends an iteration with its reason, and closing ends all of them',
 })
 
 test('a server that is killed and comes back has every event once, and the lists go on', async () => {
-  const state = join(directory, 'restarted')
+  const state = join(folder, 'restarted')
   const start = (port: number) => Program.start([model, '--port', `${port}`, '--state', state, '--threads', '1'])
   const first = await start(0)
   const losses: string[] = []

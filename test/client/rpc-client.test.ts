@@ -1,39 +1,28 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import pino from 'pino'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { ConnectionError, RpcClient, type RpcClientOptions, ServerError } from '../../src/client/rpc/index.ts'
 import { methods } from '../../src/protocol/methods.ts'
 import { RpcServer } from '../../src/serve/rpc/rpc-server.ts'
-import { Server } from '../../src/serve/server.ts'
+import type { Server } from '../../src/serve/server.ts'
 import { ScriptedService } from '../serve/scripted-service.ts'
-import { expectedList, writeSmallModel } from '../serve/small-model.ts'
+import { serveSmallModel } from '../serve/served-model.ts'
+import { expectedList } from '../serve/small-model.ts'
 import { freshFolder } from '../storage/folder.ts'
 
-let directory: string
 let model: string
 let server: Server
+let folder: string
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'aurochs-rpc-client-'))
-  model = await writeSmallModel(directory)
-  server = await Server.start({
-    model,
-    state: join(directory, 'state'),
-    port: 0,
-    rpc: `unix:${join(directory, 'rpc.sock')}`,
-    threads: 1,
-    version: '0.0.0',
-    log: pino({ level: 'silent' }),
-  })
-})
-afterAll(async () => {
-  await server?.close()
-  rmSync(directory, { recursive: true })
+  const served = await serveSmallModel({ rpc: 'unix' })
+  model = served.model
+  server = served.server
+  folder = served.folder
+  return served.close
 })
 
 async function connected(address = server.rpc!, options?: RpcClientOptions): Promise<RpcClient> {
@@ -172,7 +161,7 @@ test('a closed client makes no calls, and a client cannot connect to nobody or n
   const client = await connected()
   client.close()
   await expect(client.call('ping', {})).rejects.toThrow('the client was closed')
-  await expect(RpcClient.connect(`unix:${directory}/none.sock`)).rejects.toThrow('cannot connect to unix:')
+  await expect(RpcClient.connect(`unix:${folder}/none.sock`)).rejects.toThrow('cannot connect to unix:')
   await expect(RpcClient.connect('nowhere')).rejects.toThrow('expected an address')
 })
 

@@ -1,38 +1,23 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import fc from 'fast-check'
-import pino from 'pino'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { beforeAll, expect, test } from 'vitest'
 import { type ErrorCode, errorCodes } from '../../src/protocol/errors.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { type MethodName, methods, type ParamsInput } from '../../src/protocol/methods.ts'
 import { features } from '../../src/protocol/versions.ts'
-import { Server } from '../../src/serve/server.ts'
+import type { Server } from '../../src/serve/server.ts'
 import { longestEvents, longestFilter } from '../protocol/longest.ts'
 import { Peer } from './peer.ts'
-import { expectedList, expectedSimilar, writeSmallModel } from './small-model.ts'
+import { serveSmallModel } from './served-model.ts'
+import { expectedList, expectedSimilar } from './small-model.ts'
 
-let directory: string
 let model: string
 let server: Server
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'aurochs-http-'))
-  model = await writeSmallModel(directory)
-  server = await Server.start({
-    model,
-    state: join(directory, 'state'),
-    port: 0,
-    threads: 2,
-    version: '0.0.0',
-    log: pino({ level: 'silent' }),
-    cors: ['https://shop.example'],
-  })
-})
-afterAll(async () => {
-  await server?.close()
-  rmSync(directory, { recursive: true })
+  const served = await serveSmallModel({ threads: 2, cors: ['https://shop.example'] })
+  model = served.model
+  server = served.server
+  return served.close
 })
 
 async function get(path: string, init?: RequestInit) {

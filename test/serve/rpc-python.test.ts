@@ -4,11 +4,9 @@ import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import pino from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
-import { Server } from '../../src/serve/server.ts'
-import { freshFolder } from '../storage/folder.ts'
-import { expectedList, writeSmallModel } from './small-model.ts'
+import { serveSmallModel } from './served-model.ts'
+import { expectedList } from './small-model.ts'
 
 const run = promisify(execFile)
 const program = join(import.meta.dirname, 'rpc_peer.py')
@@ -30,23 +28,15 @@ async function install(): Promise<void> {
   }
 }
 
-test.for(['unix', 'tcp'])('a client of another make has its calls answered over %s', async (transport, { skip }) => {
+const transports = ['unix', 'tcp'] as const
+
+test.for(transports)('a client of another make has its calls answered over %s', async (transport, { skip }) => {
   await install().catch(error => {
     console.warn(`skipped: cannot install ${library}: ${error.message}`)
     skip()
   })
-  const folder = freshFolder()
-  const model = await writeSmallModel(folder)
-  const server = await Server.start({
-    model,
-    state: join(folder, 'state'),
-    port: 0,
-    rpc: transport === 'unix' ? `unix:${folder}/rpc.sock` : '127.0.0.1:0',
-    threads: 1,
-    version: '0.0.0',
-    log: pino({ level: 'silent' }),
-  })
-  onTestFinished(() => server.close())
+  const { server, model, close } = await serveSmallModel({ rpc: transport })
+  onTestFinished(close)
 
   const env = { ...process.env, PYTHONPATH: libraryFolder }
   const { stdout } = await run('python3', [program, server.rpc!], { env, timeout: 60_000 })

@@ -1,14 +1,11 @@
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import fc from 'fast-check'
 import { Packr } from 'msgpackr'
-import pino from 'pino'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { algorithmNamed } from '../../src/models/registry.ts'
 import { trainModel } from '../../src/models/train.ts'
 import { Pool } from '../../src/parallel/pool.ts'
@@ -16,36 +13,27 @@ import { type ErrorCode, errorCodes } from '../../src/protocol/errors.ts'
 import { limits } from '../../src/protocol/limits.ts'
 import { type MethodName, methods, type ParamsInput } from '../../src/protocol/methods.ts'
 import { features, subprotocols } from '../../src/protocol/versions.ts'
-import { Server } from '../../src/serve/server.ts'
+import type { Server } from '../../src/serve/server.ts'
 import { Dataset } from '../../src/storage/dataset.ts'
 import { longestEvents, longestFilter } from '../protocol/longest.ts'
 import { type Message, Peer } from './peer.ts'
-import { expectedList, expectedSimilar, writeSmallModel } from './small-model.ts'
+import { serveSmallModel } from './served-model.ts'
+import { expectedList, expectedSimilar } from './small-model.ts'
 
 const packr = new Packr({ useRecords: false, variableMapSize: true })
 
-let directory: string
 let model: string
 let server: Server
+let folder: string
 let count = 0
 const fresh = (name: string) => `${name}-${++count}`
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'aurochs-websocket-'))
-  model = await writeSmallModel(directory)
-  server = await Server.start({
-    model,
-    state: join(directory, 'state'),
-    port: 0,
-    threads: 2,
-    version: '0.0.0',
-    maxConnections: 40,
-    log: pino({ level: 'silent' }),
-  })
-})
-afterAll(async () => {
-  await server?.close()
-  rmSync(directory, { recursive: true })
+  const served = await serveSmallModel({ threads: 2, maxConnections: 40 })
+  model = served.model
+  server = served.server
+  folder = served.folder
+  return served.close
 })
 
 const itemsOf = (list: Message): string[] => list.items.map(({ item }: { item: string }) => item)
@@ -483,7 +471,7 @@ test('a list leaves once its events are on disk, however many newer ones still w
   await peer.ask(subscribe(1, fresh('steady')))
   await peer.next('list')
   // While this lock is held nothing can be committed, and no list may leave.
-  const holder = new DatabaseSync(join(directory, 'state', 'events.db'))
+  const holder = new DatabaseSync(join(folder, 'state', 'events.db'))
   holder.exec('BEGIN IMMEDIATE')
   for (let i = 0; i < 20; i++) {
     peer.send({ type: 'event', id: `${i}`, item: `i${i}` })
@@ -563,18 +551,12 @@ test('welcome names version, model, limits, features and methods, and must come 
 })
 
 test('when another model is served, its generation and new lists follow, from that model alone', async () => {
+  const { server: swapping, folder, close } = await serveSmallModel()
+  onTestFinished(close)
   const pool = new Pool({ threads: 1 })
-  const popular = join(directory, 'popular')
-  await trainModel(Dataset.open(join(directory, 'dataset')), popular, algorithmNamed('popular'), {}, { pool })
+  const popular = join(folder, 'popular')
+  await trainModel(Dataset.open(join(folder, 'dataset')), popular, algorithmNamed('popular'), {}, { pool })
   await pool.close()
-  const swapping = await Server.start({
-    model,
-    state: join(directory, 'swapping'),
-    port: 0,
-    threads: 1,
-    version: '0.0.0',
-    log: pino({ level: 'silent' }),
-  })
   const peer = await Peer.greeted(swapping.url)
   await peer.ask(subscribe(1, 3, { limit: 2 }))
   await peer.ask({ type: 'subscribe', subscription: 2, query: { kind: 'similar', item: 'i10' } })
@@ -589,7 +571,6 @@ test('when another model is served, its generation and new lists follow, from th
   expect(await peer.next('error')).toMatchObject({ code: 'unsupported', subscription: 2 })
   expect((await peer.ask({ type: 'call', method: 'info' })).result).toMatchObject({ generation })
   await peer.close()
-  await swapping.close()
 })
 
 test('a socket has only so many subscriptions', async () => {

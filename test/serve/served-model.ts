@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import pino from 'pino'
+import { type ServeOptions, Server } from '../../src/serve/server.ts'
+import { writeSmallModel } from './small-model.ts'
+
+export interface ServedModel {
+  readonly server: Server
+  /** Directory of the model that is served: the small one. */
+  readonly model: string
+  /** Holds the model, its dataset, the state of the server and the socket of its internal RPC. */
+  readonly folder: string
+  /** Ends the server and removes the folder. */
+  readonly close: () => Promise<void>
+}
+
+export interface ServedModelOptions extends Pick<ServeOptions, 'cors' | 'maxConnections'> {
+  /** Default: 1. */
+  readonly threads?: number
+  /** What the internal RPC listens at. Default: there is none. */
+  readonly rpc?: 'unix' | 'tcp'
+}
+
+/** Serves the model of {@link writeSmallModel} in this process, in a fresh folder, by a server that writes no log. */
+export async function serveSmallModel({ threads = 1, rpc, ...options }: ServedModelOptions = {}): Promise<ServedModel> {
+  const folder = mkdtempSync(join(tmpdir(), 'aurochs-served-'))
+  const addresses = { unix: `unix:${join(folder, 'rpc.sock')}`, tcp: '127.0.0.1:0' }
+  const model = await writeSmallModel(folder)
+  const server = await Server.start({
+    ...options,
+    model,
+    state: join(folder, 'state'),
+    port: 0,
+    rpc: rpc && addresses[rpc],
+    threads,
+    version: '0.0.0',
+    log: pino({ level: 'silent' }),
+  })
+  const close = async () => {
+    await server.close()
+    rmSync(folder, { recursive: true })
+  }
+  return { server, model, folder, close }
+}
