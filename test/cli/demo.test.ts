@@ -1,26 +1,18 @@
-import { spawnSync } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { algorithms, defaultAlgorithm } from '../../src/models/registry.ts'
 import { checkerboard } from '../models/interactions.ts'
 import { freshFolder } from '../storage/folder.ts'
+import { aurochs, aurochsInTurn } from './aurochs.ts'
 
-const cli = join(import.meta.dirname, '../../src/cli/main.ts')
-
-function demo(...args: string[]) {
-  return spawnSync(process.execPath, [cli, 'demo', ...args], { encoding: 'utf8' })
-}
-
-test("goes the whole way on a file of one's own, and ends with --exit", () => {
+test("goes the whole way on a file of one's own, and ends with --exit", async () => {
   const folder = freshFolder()
   const file = join(folder, 'likes.csv')
   writeFileSync(file, ['who,what', ...checkerboard(60).map(([user, item]) => `u${user},i${item}`)].join('\n'))
   const out = join(folder, 'kept')
-  const { status, stdout, stderr } = demo(
-    file,
-    ...['--user', 'who', '--item', 'what', '--factors', '8', '--out', out, '--exit'],
-  )
+  const columns = ['--user', 'who', '--item', 'what']
+  const { status, stdout, stderr } = await aurochs('demo', file, ...columns, '--factors', '8', '--out', out, '--exit')
   expect([status, stderr]).toEqual([0, ''])
   expect(stdout).toContain('imported 1,740 pairs of 60 users and 60 items')
   // Half of the items are of a user's parity: ALS must find out which, popularity cannot.
@@ -30,25 +22,30 @@ test("goes the whole way on a file of one's own, and ends with --exit", () => {
   expect(existsSync(join(out, 'model', 'manifest.json'))).toBe(true)
 })
 
-test('goes the whole way with any algorithm of the registry', () => {
+test('goes the whole way with any algorithm of the registry', async () => {
   const file = join(freshFolder(), 'likes.csv')
   writeFileSync(file, ['who,what', ...checkerboard(40).map(([user, item]) => `u${user},i${item}`)].join('\n'))
-  for (const { name } of algorithms.filter(algorithm => algorithm !== defaultAlgorithm)) {
-    const { status, stdout, stderr } = demo(file, '--user', 'who', '--item', 'what', '--model', name, '--exit')
+  const names = algorithms.filter(algorithm => algorithm !== defaultAlgorithm).map(({ name }) => name)
+  const asked = ['demo', file, '--user', 'who', '--item', 'what', '--exit']
+  const demos = await aurochsInTurn(...names.map(name => [...asked, '--model', name]))
+  for (const [at, { status, stdout, stderr }] of demos.entries()) {
+    const name = names[at]
     expect([name, status, stderr]).toEqual([name, 0, ''])
     expect(stdout).toContain(`trained ${name} on all of it`)
     expect(stdout).toMatch(/before +after i\d+ \([\d.]+ ms\) +after i\d+/)
   }
 })
 
-test('says what is missing or wrong', () => {
-  expect(demo('nowhere.csv', '--user', 'u', '--item', 'i')).toMatchObject({
-    status: 2,
-    stderr: 'aurochs: there is no file nowhere.csv\n',
-  })
-  expect(demo('--model', 'popular', '--factors', '8', '--exit')).toMatchObject({
+test('says what is missing or wrong', async () => {
+  const [file, option, columns] = await aurochsInTurn(
+    ['demo', 'nowhere.csv', '--user', 'u', '--item', 'i'],
+    ['demo', '--model', 'popular', '--factors', '8', '--exit'],
+    ['demo', 'x.csv'],
+  )
+  expect(file).toMatchObject({ status: 2, stderr: 'aurochs: there is no file nowhere.csv\n' })
+  expect(option).toMatchObject({
     status: 2,
     stderr: 'aurochs: --factors is an option of als, not of popular: leave it out, or train als\n',
   })
-  expect(demo('x.csv').stderr).toBe('aurochs: --user and --item must name the columns of ids in x.csv\n')
+  expect(columns!.stderr).toBe('aurochs: --user and --item must name the columns of ids in x.csv\n')
 })

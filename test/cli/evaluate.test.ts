@@ -5,7 +5,7 @@ import { Artifact } from '../../src/models/artifact.ts'
 import { algorithms } from '../../src/models/registry.ts'
 import { smallModel } from '../models/small-model.ts'
 import { freshFolder } from '../storage/folder.ts'
-import { aurochs } from './aurochs.ts'
+import { aurochs, aurochsInTurn, type Finished } from './aurochs.ts'
 
 const columns = ['--user', 'user', '--item', 'item']
 
@@ -52,19 +52,15 @@ test('als finds what popularity cannot, and a split is the same for the same see
   const models = ['--model', 'als', '--model', 'popular', '--factors', '4', '--epochs', '8', '--seed', '3']
   const run = (seed: string) => {
     const split = ['--split', 'random:0.2', '--split-seed', seed]
-    return aurochs(
-      'evaluate',
-      ...['--train', source, ...split, ...columns, ...models],
-      ...['--metrics', 'recall@4', '--json'],
-    )
+    return ['evaluate', '--train', source, ...split, ...columns, ...models, '--metrics', 'recall@4', '--json']
   }
-  const [one, again, other] = [await run('1'), await run('1'), await run('2')]
+  const [one, [again, other]] = await Promise.all([aurochs(...run('1')), aurochsInTurn(run('1'), run('2'))])
   expect(one.stderr).toBe('')
   const [als, popular] = one.json() as { metrics: { 'recall@4': number }; options: object; test: { pairs: number } }[]
   expect(als!.options).toMatchObject({ factors: 4, epochs: 8, seed: 3 })
   expect(als!.metrics['recall@4']).toBeGreaterThan(0.9)
   expect(popular!.metrics['recall@4']).toBeLessThan(0.7)
-  const measured = ({ json }: typeof one) => json().map(line => ({ ...(line as object), seconds: 0 }))
+  const measured = (run: Finished | undefined) => run!.json().map(line => ({ ...(line as object), seconds: 0 }))
   expect(measured(again)).toEqual(measured(one))
   expect(measured(other)).not.toEqual(measured(one))
 })
@@ -84,20 +80,19 @@ test('with --seen allow, what was seen may be listed and found again', async () 
   const folder = freshFolder()
   const train = fileOf(folder, 'train.csv', ['ada:p', 'bo:p', 'bo:q', 'cy:p', 'cy:q', 'cy:r'])
   const test = fileOf(folder, 'test.csv', ['ada:p', 'bo:q', 'bo:r'])
-  const measured = async (...args: string[]) => {
-    const asked = ['--train', train, '--test', test, ...columns, '--model', 'popular', '--metrics', 'recall@1']
-    const { json, stderr } = await aurochs('evaluate', ...asked, ...args, '--json')
-    expect(stderr).toBe('')
-    return json()[0]
-  }
+  const asked = ['--train', train, '--test', test, ...columns, '--model', 'popular', '--metrics', 'recall@1']
+  const seen = [['--seen', 'allow'], [], ['--seen', 'exclude']]
+  const runs = await aurochsInTurn(...seen.map(args => ['evaluate', ...asked, ...args, '--json']))
+  expect(runs.map(({ stderr }) => stderr)).toEqual(['', '', ''])
+  const [allowed, ...excluded] = runs.map(run => run.json()[0])
   // Everybody's list is p, q, r. Ada has p again; of bo's q and r neither comes first.
-  expect(await measured('--seen', 'allow')).toMatchObject({
+  expect(allowed).toMatchObject({
     test: { users: 2, pairs: 3, repeatedPairs: 2 },
     metrics: { 'recall@1': 1 / 2 },
   })
   // Without what was seen, there is only bo's r, whose list is r.
-  for (const args of [[], ['--seen', 'exclude']]) {
-    expect(await measured(...args)).toMatchObject({
+  for (const measured of excluded) {
+    expect(measured).toMatchObject({
       test: { users: 1, pairs: 1, repeatedPairs: 2 },
       metrics: { 'recall@1': 1 },
     })
@@ -106,30 +101,17 @@ test('with --seen allow, what was seen may be listed and found again', async () 
 
 test('last and time split by the time column', async () => {
   const source = fileOf(freshFolder(), 'reads.csv', ['ada:p', 'bo:q', 'cy:q', 'ada:q', 'bo:r', 'cy:r', 'dee:r'])
-  const judged = async (split: string) => {
-    const asked = [
-      'evaluate',
-      '--train',
-      source,
-      '--split',
-      split,
-      ...columns,
-      '--time',
-      'time',
-      '--model',
-      'popular',
-      '--json',
-    ]
-    const { json, stderr } = await aurochs(...asked)
-    expect(stderr).toBe('')
-    return json()[0]
-  }
-  expect(await judged('last:1')).toMatchObject({
+  const asked = ['--train', source, ...columns, '--time', 'time', '--model', 'popular', '--json']
+  const splits = ['last:1', 'time:2019-01-05']
+  const runs = await aurochsInTurn(...splits.map(split => ['evaluate', ...asked, '--split', split]))
+  expect(runs.map(({ stderr }) => stderr)).toEqual(['', ''])
+  const [last, time] = runs.map(run => run.json()[0])
+  expect(last).toMatchObject({
     train: { users: 4, items: 3, pairs: 4 },
     test: { users: 3, pairs: 3 },
   })
   // From the fifth day on: r by bo, cy and dee, which nobody had read before.
-  expect(await judged('time:2019-01-05')).toMatchObject({
+  expect(time).toMatchObject({
     train: { users: 3, items: 2, pairs: 4 },
     test: { users: 3, pairs: 3, unknownUsers: 1, unknownPairs: 3 },
     metrics: { 'recall@20': 0 },
@@ -182,10 +164,9 @@ test('contradictions are answered before anything is read', async () => {
     ],
     [['--model', 'als', ...files], '--user and --item must name the columns'],
   ]
-  await Promise.all(
-    contradictions.map(async ([args, answer]) => {
-      const { status, stdout, stderr } = await aurochs('evaluate', ...args)
-      expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: expect.stringContaining(answer) })
-    }),
-  )
+  const answers = await aurochsInTurn(...contradictions.map(([args]) => ['evaluate', ...args]))
+  for (const [at, { status, stdout, stderr }] of answers.entries()) {
+    const answer = expect.stringContaining(contradictions[at]![1])
+    expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: answer })
+  }
 })

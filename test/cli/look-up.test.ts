@@ -4,7 +4,7 @@ import { Pool } from '../../src/parallel/pool.ts'
 import { checkerboard, datasetOf } from '../models/interactions.ts'
 import { smallModel } from '../models/small-model.ts'
 import { trained } from '../models/trained.ts'
-import { aurochs } from './aurochs.ts'
+import { aurochs, aurochsInTurn } from './aurochs.ts'
 
 /** An item of a list; scores are those of 32-bit floats. */
 const scored = (item: number, score: number) => ({ item, score: expect.closeTo(score, 5) })
@@ -20,14 +20,16 @@ test('recommend lists what the user does not have yet', async () => {
 
 test('recommend answers for several users, and with --seen allow ranks everything', async () => {
   const { directory } = await smallModel()
-  const users = ['--user', 'ada', '--user', 'bo']
-  const { json } = await aurochs('recommend', directory, ...users, '--seen', 'allow', '--limit', '2', '--json')
-  expect(json()).toEqual([
+  const asked = ['recommend', directory, '--user', 'ada', '--user', 'bo', '--json']
+  const [allowed, excluded] = await aurochsInTurn(
+    [...asked, '--seen', 'allow', '--limit', '2'],
+    [...asked, '--seen', 'exclude', '--limit', '1'],
+  )
+  expect(allowed!.json()).toEqual([
     { user: 'ada', items: [scored(20, 18 / 22), scored(10, 16 / 22)] },
     { user: 'bo', items: [scored(30, 0.75), scored(10, 0.625)] },
   ])
-  const excluded = await aurochs('recommend', directory, ...users, '--seen', 'exclude', '--limit', '1', '--json')
-  expect(excluded.json()).toEqual([
+  expect(excluded!.json()).toEqual([
     { user: 'ada', items: [scored(40, -2 / 22)] },
     { user: 'bo', items: [scored(10, 0.625)] },
   ])
@@ -43,51 +45,59 @@ test('similar ranks by cosine and leaves the item itself out', async () => {
 
 test('people get a table', async () => {
   const { directory } = await smallModel()
-  const similar = await aurochs('similar', directory, '--item', '30', '--limit', '2')
-  expect(similar.stdout).toBe('Most similar to item 30:\n1  10  0.7071\n2  40  0.7071\n')
-  const best = await aurochs('recommend', directory, '--user', 'bo')
-  expect(best.stdout).toBe('For user bo, who has 2 items:\n1  10  0.6250\n2  40  0.1250\n')
+  const [similar, best] = await aurochsInTurn(
+    ['similar', directory, '--item', '30', '--limit', '2'],
+    ['recommend', directory, '--user', 'bo'],
+  )
+  expect(similar!.stdout).toBe('Most similar to item 30:\n1  10  0.7071\n2  40  0.7071\n')
+  expect(best!.stdout).toBe('For user bo, who has 2 items:\n1  10  0.6250\n2  40  0.1250\n')
 })
 
 test('a model of an algorithm that finds no similar items is refused in words', async () => {
   const pool = new Pool({ threads: 1 })
   const directory = await trained(baselineAlgorithm, await datasetOf(checkerboard(6)), { pool })
   await pool.close()
-  const { status, stdout, stderr } = await aurochs('similar', directory, '--item', '1')
-  expect({ status, stdout }).toEqual({ status: 1, stdout: '' })
-  expect(stderr).toBe(
+  const [similar, best] = await aurochsInTurn(
+    ['similar', directory, '--item', '1'],
+    ['recommend', directory, '--user', '1', '--limit', '1', '--json'],
+  )
+  expect(similar).toMatchObject({ status: 1, stdout: '' })
+  expect(similar!.stderr).toBe(
     `aurochs: a model of ${baselineAlgorithm.name} cannot find similar items: use another algorithm for that\n`,
   )
-  const { json } = await aurochs('recommend', directory, '--user', '1', '--limit', '1', '--json')
-  expect(json()).toEqual([{ user: 1, items: [{ item: 0, score: 2 }] }])
+  expect(best!.json()).toEqual([{ user: 1, items: [{ item: 0, score: 2 }] }])
 })
 
 test('an unknown id has its own exit code and says so', async () => {
   const { directory } = await smallModel()
-  const user = await aurochs('recommend', directory, '--user', 'ada', '--user', 'zoe', '--json')
+  const [user, item] = await aurochsInTurn(
+    ['recommend', directory, '--user', 'ada', '--user', 'zoe', '--json'],
+    ['similar', directory, '--item', '31'],
+  )
   expect(user).toMatchObject({
     status: 3,
     stdout: '',
     stderr: 'aurochs: the model knows no user "zoe": it learned 2 users, whose ids are strings like ada\n',
   })
-  const item = await aurochs('similar', directory, '--item', '31')
   expect(item).toMatchObject({ status: 3, stdout: '' })
-  expect(item.stderr).toContain('the model knows no item "31": it learned 4 items, whose ids are integers like 30')
+  expect(item!.stderr).toContain('the model knows no item "31": it learned 4 items, whose ids are integers like 30')
 })
 
 test('what is asked wrongly is answered with what was expected', async () => {
   const { folder, directory } = await smallModel()
-  const limit = await aurochs('recommend', directory, '--user', 'ada', '--limit', '0')
+  const [limit, seen, missing, dataset] = await aurochsInTurn(
+    ['recommend', directory, '--user', 'ada', '--limit', '0'],
+    ['recommend', directory, '--user', 'ada', '--seen', 'maybe'],
+    ['similar', directory],
+    ['similar', `${folder}/data`, '--item', '30'],
+  )
   expect(limit).toMatchObject({
     status: 2,
     stderr: 'aurochs: --limit must be a whole number from 1 to 10000, got 0\n',
   })
-  const seen = await aurochs('recommend', directory, '--user', 'ada', '--seen', 'maybe')
   expect(seen).toMatchObject({ status: 2, stderr: 'aurochs: --seen must be allow or exclude, got maybe\n' })
-  const missing = await aurochs('similar', directory)
-  expect(missing.status).toBe(2)
-  expect(missing.stderr).toContain("required option '--item <id>' not specified")
-  const dataset = await aurochs('similar', `${folder}/data`, '--item', '30')
-  expect(dataset.status).toBe(1)
-  expect(dataset.stderr).toContain('data must be a model, but is a dataset')
+  expect(missing!.status).toBe(2)
+  expect(missing!.stderr).toContain("required option '--item <id>' not specified")
+  expect(dataset!.status).toBe(1)
+  expect(dataset!.stderr).toContain('data must be a model, but is a dataset')
 })

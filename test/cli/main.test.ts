@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { algorithms } from '../../src/models/registry.ts'
-import { aurochs } from './aurochs.ts'
+import { aurochs, aurochsInTurn } from './aurochs.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 
@@ -19,7 +19,7 @@ test('what nobody knows is refused with exit code 2', async () => {
 })
 
 test('the help of commands that train lists the options of all algorithms, with defaults', async () => {
-  const helps = await Promise.all(['train', 'evaluate', 'demo'].map(command => aurochs(command, '--help')))
+  const helps = await aurochsInTurn(...['train', 'evaluate', 'demo'].map(command => [command, '--help']))
   for (const { status, stdout } of helps) {
     expect(status).toBe(0)
     // Lines are broken to fit a terminal.
@@ -44,11 +44,9 @@ test('each command explains itself', async () => {
   const { stdout } = await aurochs('--help')
   const commands = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name!)
   expect(commands).toEqual(expect.arrayContaining(['import', 'train', 'evaluate', 'recommend', 'similar', 'serve']))
-  await Promise.all(
-    commands.map(async command => {
-      const { status, stdout, stderr } = await aurochs(command, '--help')
-      expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-      expect(stdout).toContain(`Usage: aurochs ${command}`)
-    }),
-  )
+  const helps = await aurochsInTurn(...commands.map(command => [command, '--help']))
+  for (const [at, { status, stdout, stderr }] of helps.entries()) {
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
+    expect(stdout).toContain(`Usage: aurochs ${commands[at]}`)
+  }
 })

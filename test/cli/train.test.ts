@@ -7,7 +7,7 @@ import { Artifact } from '../../src/models/artifact.ts'
 import { algorithms, defaultAlgorithm } from '../../src/models/registry.ts'
 import { checkerboard, datasetOf } from '../models/interactions.ts'
 import { freshFolder } from '../storage/folder.ts'
-import { aurochs, main } from './aurochs.ts'
+import { aurochs, aurochsInTurn, main } from './aurochs.ts'
 
 const manifestOf = (directory: string) => Artifact.open(directory).manifest
 
@@ -27,13 +27,18 @@ test('trains, prints each epoch, and resumes bit for bit', async () => {
     loss: lines.slice(0, 4).map(({ loss }) => loss),
   })
 
-  const train = (...args: string[]) => aurochs('train', directory, '--out', parts, '--factors', '7', ...args)
-  await train('--epochs', '2')
-  expect((await train('--epochs', '4')).stderr).toBe(
+  const train = (...args: string[]) => ['train', directory, '--out', parts, '--factors', '7', ...args]
+  await aurochs(...train('--epochs', '2'))
+  const [taken, other, resumed] = await aurochsInTurn(
+    train('--epochs', '4'),
+    train('--alpha', '3', '--resume'),
+    train('--epochs', '4', '--resume'),
+  )
+  expect(taken!.stderr).toBe(
     `aurochs: ${parts} exists: choose another place, replace it (--replace) or go on from it (--resume)\n`,
   )
-  expect((await train('--alpha', '3', '--resume')).stderr).toContain('was trained with alpha 1, not 3')
-  expect((await train('--epochs', '4', '--resume')).status).toBe(0)
+  expect(other!.stderr).toContain('was trained with alpha 1, not 3')
+  expect(resumed!.status).toBe(0)
   expect(manifestOf(parts).files['tensors.safetensors']).toEqual(manifestOf(whole).files['tensors.safetensors'])
   expect(manifestOf(parts).loss).toEqual(manifestOf(whole).loss)
 })
@@ -41,15 +46,16 @@ test('trains, prints each epoch, and resumes bit for bit', async () => {
 test('every algorithm of the registry is trained by its name, the default one without', async () => {
   const { directory } = await datasetOf(checkerboard(20))
   const folder = freshFolder()
-  for (const { name } of algorithms) {
-    const out = join(folder, name)
-    const { status, stdout, stderr } = await aurochs('train', directory, '--out', out, '--model', name)
+  const out = (name: string) => join(folder, name)
+  const runs = algorithms.map(({ name }) => ['train', directory, '--out', out(name), '--model', name])
+  const trained = await aurochsInTurn(...runs, ['train', directory, '--out', out('default')])
+  for (const [at, { name }] of algorithms.entries()) {
+    const { status, stdout, stderr } = trained[at]!
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-    expect(stdout).toContain(`${out}: ${name}, 20 users × 20 items`)
-    expect(manifestOf(out)).toMatchObject({ algorithm: name, complete: true })
+    expect(stdout).toContain(`${out(name)}: ${name}, 20 users × 20 items`)
+    expect(manifestOf(out(name))).toMatchObject({ algorithm: name, complete: true })
   }
-  await aurochs('train', directory, '--out', join(folder, 'default'))
-  expect(manifestOf(join(folder, 'default')).algorithm).toBe(defaultAlgorithm.name)
+  expect(manifestOf(out('default')).algorithm).toBe(defaultAlgorithm.name)
 })
 
 test('Ctrl-C ends after the epoch, saves, and says how to go on', async () => {
@@ -90,12 +96,11 @@ test('what cannot be is refused in words', async () => {
     [['--threads', '0'], '--threads must be a whole number from 1 to 1024, got 0'],
     [['--rank', '8'], "unknown option '--rank'"],
   ]
-  await Promise.all(
-    refusals.map(async ([args, answer]) => {
-      const { status, stdout, stderr } = await aurochs('train', directory, '--out', out, ...args)
-      expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: expect.stringContaining(answer) })
-    }),
-  )
+  const refused = await aurochsInTurn(...refusals.map(([args]) => ['train', directory, '--out', out, ...args]))
+  for (const [at, { status, stdout, stderr }] of refused.entries()) {
+    const answer = expect.stringContaining(refusals[at]![1])
+    expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: answer })
+  }
   expect(existsSync(out)).toBe(false)
   const missing = join(folder, 'none')
   expect(await aurochs('train', missing, '--out', out)).toMatchObject({
@@ -110,8 +115,9 @@ test('what cannot be is refused in words', async () => {
 test('an algorithm that trains in one go has nothing to resume', async () => {
   const { directory } = await datasetOf(checkerboard(10))
   const out = join(freshFolder(), 'model')
-  await aurochs('train', directory, '--out', out, '--model', 'popular')
-  expect(await aurochs('train', directory, '--out', out, '--model', 'popular', '--resume')).toMatchObject({
+  const train = ['train', directory, '--out', out, '--model', 'popular']
+  const [, resumed] = await aurochsInTurn(train, [...train, '--resume'])
+  expect(resumed).toMatchObject({
     status: 1,
     stderr: 'aurochs: popular trains in one go and has nothing to resume: leave --resume out, or --replace\n',
   })
