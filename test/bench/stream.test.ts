@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { afterAll, expect, test } from 'vitest'
 import { compareLists } from '../../bench/swap/lists.ts'
 import { als } from '../../src/models/als/index.ts'
 import { Artifact } from '../../src/models/artifact.ts'
@@ -10,18 +10,15 @@ import { Pool } from '../../src/parallel/pool.ts'
 import type { List } from '../../src/protocol/messages.ts'
 import { randomInteractions, shuffledDatasetOf } from '../models/interactions.ts'
 
-/** Directories of two models of the same pairs, in which users and items have other rows. */
-async function models(): Promise<readonly [string, string]> {
-  const pool = new Pool({ threads: 1 })
-  const trained = async (seed: number) => {
-    const dataset = await shuffledDatasetOf(randomInteractions(60, 80, 1), seed)
-    const directory = join(dataset.directory, '../model')
-    await trainModel(dataset, directory, als, { factors: 8, epochs: 3, seed }, { pool })
-    return directory
-  }
-  const both = [await trained(1), await trained(2)] as const
-  await pool.close()
-  return both
+const pool = new Pool({ threads: 1 })
+afterAll(() => pool.close())
+
+/** Directory of a model of always the same pairs, in which users and items have other rows for another seed. */
+async function modelOf(seed: number): Promise<string> {
+  const dataset = await shuffledDatasetOf(randomInteractions(60, 80, 1), seed)
+  const directory = join(dataset.directory, '../model')
+  await trainModel(dataset, directory, als, { factors: 8, epochs: 3, seed }, { pool })
+  return directory
 }
 
 /** The bars of a bench, by name: whether each holds. */
@@ -39,11 +36,11 @@ function bench(...args: string[]): Promise<Record<string, boolean>> {
   })
 }
 
-const brief = ['--seconds', '2', '--warmup', '0.5', '--sockets', '10', '--rate', '50']
+const brief = ['--warmup', '0.5', '--sockets', '10', '--rate', '50']
 
 test('the stream bench sees every event acknowledged, listed and stored', async () => {
-  const [model] = await models()
-  expect(await bench('stream', '--data', model, '--no-search', ...brief)).toMatchObject({
+  const model = await modelOf(1)
+  expect(await bench('stream', '--data', model, '--no-search', '--seconds', '1', ...brief)).toMatchObject({
     errors: true,
     'events without an ack or a list': true,
     'events lost': true,
@@ -51,8 +48,9 @@ test('the stream bench sees every event acknowledged, listed and stored', async 
 })
 
 test('the swap bench sees every list come from the model that it names', async () => {
-  const [model, other] = await models()
-  expect(await bench('swap', '--data', model, '--other', other, ...brief)).toMatchObject({
+  const [model, other] = [await modelOf(1), await modelOf(2)]
+  // Long enough for one swap.
+  expect(await bench('swap', '--data', model, '--other', other, '--seconds', '2', ...brief)).toMatchObject({
     errors: true,
     'events without an ack or a list': true,
     'events lost': true,
@@ -63,7 +61,7 @@ test('the swap bench sees every list come from the model that it names', async (
 })
 
 test('a list is right only as the whole list of the model that it names', async () => {
-  const directories = await models()
+  const directories = [await modelOf(1), await modelOf(2)] as const
   const [first, second] = directories.map(directory => OpenModel.open(directory)) as [OpenModel, OpenModel]
   const item = String(first.artifact.items.at(3))
   const list = (model: OpenModel, user: string, items: readonly string[], after?: string): List => {

@@ -16,13 +16,19 @@ import { eventOf, itemsOf, Observed, queryOf, recorded } from './observed.ts'
 
 const failing = jobs('../models/failing-jobs', import.meta.url)
 
-/** Two models without a common item, a recommender that serves the first, and the names of both generations. */
-async function openedWithTwo() {
+/** Two models without a common item. */
+async function twoModels() {
   const folder = freshFolder()
   const [a, b] = [join(folder, 'a'), join(folder, 'b')]
   await writeNamedModel(a, { prefix: 'a', seed: 1, items: 300 })
   await writeNamedModel(b, { prefix: 'b', seed: 2, items: 250 })
-  const recommender = await Recommender.open({ model: a, state: join(folder, 'state'), threads: 2 })
+  return { folder, a, b }
+}
+
+/** The two models, and a recommender that serves the first. */
+async function openedWithTwo(threads = 1) {
+  const { folder, a, b } = await twoModels()
+  const recommender = await Recommender.open({ model: a, state: join(folder, 'state'), threads })
   onTestFinished(() => recommender.close())
   const prefixes = new Map([a, b].map(directory => [Artifact.open(directory).checksum, directory === a ? 'a' : 'b']))
   const ofOneModel = (list: RecommendedList) => {
@@ -50,7 +56,7 @@ const isClosed = ({ artifact }: Generation) => {
 }
 
 test('subscribers get a list of the new model, with the events that it knows the items of', async () => {
-  const { a, b, recommender } = await openedWithTwo()
+  const { a, b, recommender } = await openedWithTwo(2)
   const subscription = new Observed(recommender, queryOf('u3'))
   const similar: RecommendedList[] = []
   recommender.subscribeSimilar(
@@ -113,7 +119,7 @@ test('subscribers to similar items get those of the new model, or why there are 
 })
 
 test('under a stream of queries and events no query fails, no event is lost, and no list mixes two models', async () => {
-  const { a, b, recommender, ofOneModel } = await openedWithTwo()
+  const { a, b, recommender, ofOneModel } = await openedWithTwo(2)
   const random = randomNumbers(7)
   const subscriptions = Array.from(
     { length: 12 },
@@ -217,9 +223,9 @@ test('the old generation is closed when its last query has ended, and not before
 })
 
 test('retiring a generation that nobody uses closes it at once', async () => {
-  const { a } = await openedWithTwo()
+  const { a } = await twoModels()
   const pool = new Pool({ threads: 1 })
-  const generation = await Generation.open(a, { pool, inBackground: false })
+  const generation = await Generation.open(a, { pool })
   expect(generation.name).toBe(Artifact.open(a).checksum)
   await expect(generation.use(() => Promise.reject(new Error('a failing query')))).rejects.toThrow('a failing query')
   await generation.retire()
@@ -271,7 +277,7 @@ test('swaps are done one after the other, the last asked for is served, and a fa
 })
 
 test('closing waits for a swap that is under way', async () => {
-  const { folder, a, b } = await openedWithTwo()
+  const { folder, a, b } = await twoModels()
   const recommender = await Recommender.open({ model: a, state: join(folder, 'other'), threads: 1 })
   const swapped = recommender.swap(b)
   await recommender.close()
@@ -287,10 +293,10 @@ test('the served model may be deleted from disk: what is mapped stays', async ()
 })
 
 test('a worker that takes the place of one that ended serves the same generation, or fails in words', async () => {
-  const { a, b } = await openedWithTwo()
+  const { a, b } = await twoModels()
   const pool = new Pool({ threads: 2 })
   onTestFinished(() => pool.close())
-  const generation = await Generation.open(a, { pool, inBackground: false })
+  const generation = await Generation.open(a, { pool })
   const endWorkers = async () => {
     const ended = await Promise.allSettled([1, 2].map(() => pool.run(failing, 'exit', {})))
     expect(ended.map(({ status }) => status)).toEqual(['rejected', 'rejected'])
@@ -313,7 +319,7 @@ test('a worker that takes the place of one that ended serves the same generation
     `${a} must hold the model ${served}, but holds ${Artifact.open(a).checksum}: it was replaced`,
   )
   // The next generation is served by the same workers.
-  const next = await Generation.open(b, { pool, inBackground: true })
+  const next = await Generation.open(b, { pool })
   const lists = await next.use(models => models.rank([requestOf(1)]))
   expect(Array.from(lists[0]!.items, row => next.artifact.items.at(row))).toEqual(expectedItems(b, 'u1'))
   await next.retire()
