@@ -36,7 +36,7 @@ function bench(...args: string[]): Promise<Record<string, boolean>> {
   })
 }
 
-const brief = ['--warmup', '0.5', '--sockets', '10', '--rate', '50']
+const brief = ['--warmup', '0.2', '--sockets', '10', '--rate', '50']
 
 test('the stream bench sees every event acknowledged, listed and stored', async () => {
   const model = await modelOf(1)

@@ -26,7 +26,7 @@ test('goes the whole way with any algorithm of the registry', async () => {
   const file = join(freshFolder(), 'likes.csv')
   writeFileSync(file, ['who,what', ...checkerboard(40).map(([user, item]) => `u${user},i${item}`)].join('\n'))
   const names = algorithms.filter(algorithm => algorithm !== defaultAlgorithm).map(({ name }) => name)
-  const asked = ['demo', file, '--user', 'who', '--item', 'what', '--exit']
+  const asked = ['demo', file, '--user', 'who', '--item', 'what', '--threads', '1', '--exit']
   const demos = await aurochsInTurn(...names.map(name => [...asked, '--model', name]))
   for (const [at, { status, stdout, stderr }] of demos.entries()) {
     const name = names[at]

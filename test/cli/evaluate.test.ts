@@ -8,6 +8,8 @@ import { freshFolder } from '../storage/folder.ts'
 import { aurochs, aurochsInTurn, type Finished } from './aurochs.ts'
 
 const columns = ['--user', 'user', '--item', 'item']
+/** Enough for a few pairs: a worker takes longer to start than to rank them. */
+const oneThread = ['--threads', '1']
 
 /** Writes pairs like `ada:p` as a file with the columns user, item and time, a day after the other. */
 function fileOf(folder: string, name: string, pairs: readonly string[]): string {
@@ -25,7 +27,7 @@ test('a file is judged by another, users and items matched by id', async () => {
   const test = fileOf(folder, 'test.csv', ['ada:r', 'bo:r', 'bo:z', 'dee:p', 'cy:p'])
   const metrics = ['--metrics', 'recall@2,mrr@2,precision@2']
   const asked = ['evaluate', '--train', train, '--test', test, ...columns, '--model', 'popular', ...metrics, '--json']
-  const { status, stderr, json } = await aurochs(...asked)
+  const { status, stderr, json } = await aurochs(...asked, ...oneThread)
   expect(stderr).toBe('')
   expect(status).toBe(0)
   expect(json()).toEqual([
@@ -82,7 +84,7 @@ test('with --seen allow, what was seen may be listed and found again', async () 
   const test = fileOf(folder, 'test.csv', ['ada:p', 'bo:q', 'bo:r'])
   const asked = ['--train', train, '--test', test, ...columns, '--model', 'popular', '--metrics', 'recall@1']
   const seen = [['--seen', 'allow'], [], ['--seen', 'exclude']]
-  const runs = await aurochsInTurn(...seen.map(args => ['evaluate', ...asked, ...args, '--json']))
+  const runs = await aurochsInTurn(...seen.map(args => ['evaluate', ...asked, ...args, ...oneThread, '--json']))
   expect(runs.map(({ stderr }) => stderr)).toEqual(['', '', ''])
   const [allowed, ...excluded] = runs.map(run => run.json()[0])
   // Everybody's list is p, q, r. Ada has p again; of bo's q and r neither comes first.
@@ -103,7 +105,7 @@ test('last and time split by the time column', async () => {
   const source = fileOf(freshFolder(), 'reads.csv', ['ada:p', 'bo:q', 'cy:q', 'ada:q', 'bo:r', 'cy:r', 'dee:r'])
   const asked = ['--train', source, ...columns, '--time', 'time', '--model', 'popular', '--json']
   const splits = ['last:1', 'time:2019-01-05']
-  const runs = await aurochsInTurn(...splits.map(split => ['evaluate', ...asked, '--split', split]))
+  const runs = await aurochsInTurn(...splits.map(split => ['evaluate', ...asked, '--split', split, ...oneThread]))
   expect(runs.map(({ stderr }) => stderr)).toEqual(['', ''])
   const [last, time] = runs.map(run => run.json()[0])
   expect(last).toMatchObject({
@@ -123,7 +125,7 @@ test('a saved model is judged against a test, and people get a table', async () 
   // Bo's list is 10, 40; ada's 40.
   const test = fileOf(folder, 'test.csv', ['bo:10', 'ada:40', 'ada:41'])
   const asked = ['evaluate', '--model', directory, '--test', test, ...columns, '--metrics', 'recall@1,ndcg@2']
-  const { stdout, stderr } = await aurochs(...asked)
+  const { stdout, stderr } = await aurochs(...asked, ...oneThread)
   expect(stderr).toBe('')
   const ideal = 1 + 1 / Math.log2(3)
   expect(stdout).toContain('2 users, 4 items and 5 pairs to learn from; 2 users judged by 3 held-out pairs')
@@ -135,7 +137,7 @@ test('--record leaves the metrics in the model', async () => {
   const { folder, directory } = await smallModel()
   const test = fileOf(folder, 'test.csv', ['bo:10'])
   const asked = ['evaluate', '--model', directory, '--test', test, ...columns, '--metrics', 'hit@1', '--record']
-  expect(await aurochs(...asked)).toMatchObject({ status: 0, stderr: '' })
+  expect(await aurochs(...asked, ...oneThread)).toMatchObject({ status: 0, stderr: '' })
   expect(Artifact.open(directory).manifest.metrics).toEqual({ 'recall@20': 0.25, 'hit@1': 1 })
 })
 

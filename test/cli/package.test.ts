@@ -117,7 +117,7 @@ test('the packed package installs in an empty folder, and its command, its libra
   expect(printed.called).toEqual(printed.streamed)
 
   const asked = ['recommend', 'model', '--user', 'u3', '--limit', '2', '--json']
-  const { items } = JSON.parse(run('npx', ['aurochs', ...asked]))
+  const { items } = JSON.parse(run('node_modules/.bin/aurochs', asked))
   expect(items.map(({ item }: { item: string }) => item).sort()).toEqual(unread)
 })
 

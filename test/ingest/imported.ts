@@ -45,8 +45,9 @@ export function eventsOf({ events, users, items, manifest }: Dataset): NamedEven
   if (!events) throw new Error('the dataset has no events')
   return Array.from({ length: events.rows }, (_, row) => {
     const sequence = sequenceOf(events, row)
+    const user = users.at(row)
     return Array.from(sequence.items, (item, at) => ({
-      user: users.at(row),
+      user,
       item: items.at(item),
       time: Number(sequence.times[at]),
       weight: sequence.weights?.[at],

@@ -29,7 +29,7 @@ const newUser = () => `user-${++users}`
 
 /** A recommender on a fresh state that is closed when the test ends. */
 async function opened(options: Partial<RecommenderOptions> = {}): Promise<Recommender> {
-  const recommender = await Recommender.open({ model, state: join(freshFolder(), 'state'), threads: 2, ...options })
+  const recommender = await Recommender.open({ model, state: join(freshFolder(), 'state'), threads: 1, ...options })
   onTestFinished(() => recommender.close())
   return recommender
 }
@@ -299,7 +299,7 @@ test('a closed subscription gets no more lists', async () => {
 })
 
 test('a query that fails, fails alone', async () => {
-  const recommender = await opened({ threads: 1 })
+  const recommender = await opened()
   // Two weights that are finite have a sum that is not, in 32 bits.
   for (let at = 0; at < 2; at++) await recorded(recommender, eventOf('bad', 'i1', { weight: 3e38 }))
   const users = Array.from({ length: 40 }, (_, at) => (at % 8 === 3 ? 'bad' : `${at % 19}`))
@@ -333,7 +333,7 @@ test('events that the disk refuses do not count, and lists come all the same', a
 })
 
 test('drained waits for lists that an event made stale while they were ranked', async () => {
-  const recommender = await opened({ threads: 1 })
+  const recommender = await opened()
   const subscription = new Observed(recommender, queryOf('ann'))
   await subscription.next()
   const events = Array.from({ length: 30 }, (_, at) => eventOf('ann', `i${at}`))

@@ -171,17 +171,21 @@ test('an obstacle to the start is reported in one line', async () => {
   const blocker = createServer().listen(0, '127.0.0.1')
   await new Promise(resolve => blocker.once('listening', resolve))
   const { port } = blocker.address() as { port: number }
-  await expect(serve()).rejects.toThrow(
-    `ended with 1: aurochs: ${state} is in use by another server (process ${program.child.pid}): ` +
-      'stop it, or name another --state\n',
-  )
-  const elsewhere = ['--state', join(directory, 'other')]
-  const taken = `ended with 1: aurochs: cannot listen at 127.0.0.1:${port}: the port is taken`
-  await expect(serve('--port', `${port}`, ...elsewhere)).rejects.toThrow(taken)
-  await expect(serve('--port', `${program.port}`, ...elsewhere)).rejects.toThrow('the port is taken')
-  await expect(serve('--port', 'x', ...elsewhere)).rejects.toThrow('ended with 2: aurochs: --port must be')
   const missing = join(directory, 'missing')
-  await expect(Program.start([missing, '--port', '0', ...elsewhere])).rejects.toThrow(missing)
+  let others = 0
+  const elsewhere = () => ['--state', join(directory, `other-${++others}`)]
+  await Promise.all([
+    expect(serve()).rejects.toThrow(
+      `ended with 1: aurochs: ${state} is in use by another server (process ${program.child.pid}): ` +
+        'stop it, or name another --state\n',
+    ),
+    expect(serve('--port', `${port}`, ...elsewhere())).rejects.toThrow(
+      `ended with 1: aurochs: cannot listen at 127.0.0.1:${port}: the port is taken`,
+    ),
+    expect(serve('--port', `${program.port}`, ...elsewhere())).rejects.toThrow('the port is taken'),
+    expect(serve('--port', 'x', ...elsewhere())).rejects.toThrow('ended with 2: aurochs: --port must be'),
+    expect(Program.start([missing, '--port', '0', ...elsewhere()])).rejects.toThrow(missing),
+  ])
   blocker.close()
 }, 30_000)
 
