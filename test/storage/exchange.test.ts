@@ -12,7 +12,7 @@ const readers = jobs('./read-in-a-loop', import.meta.url)
 const pool = new Pool({ threads: 2 })
 afterAll(() => pool.close())
 
-const replacements = 200
+const replacements = 80
 
 /** A dataset that says in each of its parts of which version it is. */
 function partsOf(version: number): DatasetParts {
