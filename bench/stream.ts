@@ -34,7 +34,7 @@ export const run: Bench = async ({ json, data, rest }) => {
   let server: Program | undefined
   try {
     const model = await streamModel(data, folder)
-    server = await startProgram('src/cli/main.ts', ['serve', model, '--port', '0', '--state', state, '--json'])
+    server = await startProgram('dist/cli/main.js', ['serve', model, '--port', '0', '--state', state, '--json'])
     const { users, items } = participants(Artifact.open(model, { verify: false }), sockets)
     const plan: Plan = {
       host: '127.0.0.1',

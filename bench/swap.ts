@@ -131,7 +131,7 @@ function bars(measured: Measured, stored: number, { wrong }: Comparison): Bar[] 
 
 function serve(model: string, state: string, rpc: string): Promise<Program> {
   const args = ['serve', model, '--port', '0', '--state', state, '--rpc', rpc, '--json']
-  return startProgram('src/cli/main.ts', args)
+  return startProgram('dist/cli/main.js', args)
 }
 
 interface Swaps {

@@ -39,6 +39,7 @@ export { type TrainModel, trainModel } from './models/train.ts'
 export { Pool, type PoolOptions } from './parallel/pool.ts'
 export { RecommendError } from './recommend/errors.ts'
 export {
+  type BatchList,
   type RecommendedList,
   Recommender,
   type RecommenderOptions,

@@ -1,98 +1,136 @@
-/** Requests and lists as flat arrays, side by side: what a few large arrays hold crosses to a worker at little cost. */
-import { concat, pointers } from '../search/item-lists.ts'
+/**
+ * Requests and lists as they cross to a worker and back: all numbers of a batch in one buffer. A message of ten arrays
+ * costs more than the ranking of a few users.
+ */
+import { pointers } from '../search/item-lists.ts'
 import type { ItemList, Ranking, RankRequest } from './algorithm.ts'
 
 export interface PackedRequests {
-  readonly users: Int32Array
-  /** (requests + 1) Where each one's recent events begin. */
-  readonly recentIndptr: Uint32Array
-  readonly items: Uint32Array
-  readonly weights: Float32Array
-  readonly times: Float64Array
-  readonly limits: Uint32Array
-  /** 1 where items of the history may come again. */
-  readonly seen: Uint8Array
-  /** (requests + 1) */
-  readonly excludeIndptr: Uint32Array
-  readonly exclude: Uint32Array
-  readonly only: readonly (Uint32Array | undefined)[]
+  readonly count: number
+  /** Recent events of all together. */
+  readonly events: number
+  /** Excluded items of all together. */
+  readonly excluded: number
+  readonly buffer: ArrayBuffer
+  /** The only items of each; absent where every request is for any item. */
+  readonly only?: readonly (Uint32Array | undefined)[]
 }
 
 export function packRequests(requests: readonly RankRequest[]): PackedRequests {
-  const each = <Part>(part: (request: RankRequest) => Part) => requests.map(part)
-  return {
-    users: Int32Array.from(requests, ({ user }) => user),
-    recentIndptr: pointers(each(({ recent }) => recent.items.length)),
-    items: concat(
-      Uint32Array,
-      each(({ recent }) => recent.items),
-    ),
-    weights: concat(
-      Float32Array,
-      each(({ recent }) => recent.weights),
-    ),
-    times: concat(
-      Float64Array,
-      each(({ recent }) => recent.times),
-    ),
-    limits: Uint32Array.from(requests, ({ limit }) => limit),
-    seen: Uint8Array.from(requests, ({ seen }) => Number(seen === 'allow')),
-    excludeIndptr: pointers(each(({ exclude }) => exclude.length)),
-    exclude: concat(
-      Uint32Array,
-      each(({ exclude }) => exclude),
-    ),
-    only: each(({ only }) => only),
-  }
+  const recentIndptr = pointers(requests.map(({ recent }) => recent.items.length))
+  const excludeIndptr = pointers(requests.map(({ exclude }) => exclude.length))
+  const sizes = { count: requests.length, events: recentIndptr.at(-1)!, excluded: excludeIndptr.at(-1)! }
+  const { buffer, ...parts } = requestParts(sizes)
+  parts.recentIndptr.set(recentIndptr)
+  parts.excludeIndptr.set(excludeIndptr)
+  requests.forEach(({ user, recent, limit, seen, exclude }, at) => {
+    parts.users[at] = user
+    parts.limits[at] = limit
+    parts.seen[at] = Number(seen === 'allow')
+    parts.items.set(recent.items, recentIndptr[at])
+    parts.weights.set(recent.weights, recentIndptr[at])
+    parts.times.set(recent.times, recentIndptr[at])
+    parts.exclude.set(exclude, excludeIndptr[at])
+  })
+  const only = requests.map(request => request.only)
+  return { ...sizes, buffer, ...(only.some(items => items !== undefined) && { only }) }
 }
 
 export function unpackRequests(packed: PackedRequests): RankRequest[] {
-  const { users, recentIndptr, excludeIndptr, only } = packed
+  const { users, limits, seen, recentIndptr, items, weights, times, excludeIndptr, exclude } = requestParts(packed)
   return Array.from(users, (user, at) => {
     const [begin, end] = [recentIndptr[at], recentIndptr[at + 1]]
     return {
       user,
       recent: {
-        items: packed.items.subarray(begin, end),
-        weights: packed.weights.subarray(begin, end),
-        times: packed.times.subarray(begin, end),
+        items: items.subarray(begin, end),
+        weights: weights.subarray(begin, end),
+        times: times.subarray(begin, end),
       },
-      limit: packed.limits[at],
-      seen: packed.seen[at] ? 'allow' : 'exclude',
-      exclude: packed.exclude.subarray(excludeIndptr[at], excludeIndptr[at + 1]),
-      only: only[at],
+      limit: limits[at],
+      seen: seen[at] ? 'allow' : 'exclude',
+      exclude: exclude.subarray(excludeIndptr[at], excludeIndptr[at + 1]),
+      only: packed.only?.[at],
     }
   })
 }
 
-export interface PackedLists {
-  /** (lists + 1) */
-  readonly indptr: Uint32Array
-  readonly items: Uint32Array
-  readonly scores: Float32Array
-  /** (lists) 1 where the basis is the model; of rankings only. */
-  readonly byModel: Uint8Array
-}
-
-export function packLists(lists: readonly (ItemList & Partial<Ranking>)[]): PackedLists {
+/** Views of the parts of a buffer of requests: of a new one where there is none. */
+function requestParts({ count, events, excluded, buffer }: Omit<PackedRequests, 'buffer'> & { buffer?: ArrayBuffer }) {
+  const parts = new Parts(buffer ?? new ArrayBuffer(8 * events + 4 * (5 * count + 2 + 2 * events + excluded)))
   return {
-    indptr: pointers(lists.map(({ items }) => items.length)),
-    items: concat(
-      Uint32Array,
-      lists.map(({ items }) => items),
-    ),
-    scores: concat(
-      Float32Array,
-      lists.map(({ scores }) => scores),
-    ),
-    byModel: Uint8Array.from(lists, ({ basis }) => Number(basis !== 'popularity')),
+    buffer: parts.buffer,
+    // First, where it is aligned.
+    times: parts.next(Float64Array, events),
+    users: parts.next(Int32Array, count),
+    limits: parts.next(Uint32Array, count),
+    /** 1 where items of the history may come again. */
+    seen: parts.next(Uint32Array, count),
+    recentIndptr: parts.next(Uint32Array, count + 1),
+    excludeIndptr: parts.next(Uint32Array, count + 1),
+    items: parts.next(Uint32Array, events),
+    weights: parts.next(Float32Array, events),
+    exclude: parts.next(Uint32Array, excluded),
   }
 }
 
-export function unpackLists({ indptr, items, scores, byModel }: PackedLists): Ranking[] {
+export interface PackedLists {
+  readonly count: number
+  /** Items of all lists together. */
+  readonly total: number
+  readonly buffer: ArrayBuffer
+}
+
+export function packLists(lists: readonly (ItemList & Partial<Ranking>)[]): PackedLists {
+  const indptr = pointers(lists.map(({ items }) => items.length))
+  const sizes = { count: lists.length, total: indptr.at(-1)! }
+  const { buffer, ...parts } = listParts(sizes)
+  parts.indptr.set(indptr)
+  lists.forEach(({ items, scores, basis }, at) => {
+    parts.byModel[at] = Number(basis !== 'popularity')
+    parts.items.set(items, indptr[at])
+    parts.scores.set(scores, indptr[at])
+  })
+  return { ...sizes, buffer }
+}
+
+export function unpackLists(packed: PackedLists): Ranking[] {
+  const { indptr, byModel, items, scores } = listParts(packed)
   return Array.from(byModel, (isByModel, at) => ({
     items: items.subarray(indptr[at], indptr[at + 1]),
     scores: scores.subarray(indptr[at], indptr[at + 1]),
     basis: isByModel ? 'model' : 'popularity',
   }))
+}
+
+/** Views of the parts of a buffer of lists: of a new one where there is none. */
+function listParts({ count, total, buffer }: Omit<PackedLists, 'buffer'> & { buffer?: ArrayBuffer }) {
+  const parts = new Parts(buffer ?? new ArrayBuffer(4 * (2 * count + 1 + 2 * total)))
+  return {
+    buffer: parts.buffer,
+    indptr: parts.next(Uint32Array, count + 1),
+    /** 1 where the basis is the model; of rankings only. */
+    byModel: parts.next(Uint32Array, count),
+    items: parts.next(Uint32Array, total),
+    scores: parts.next(Float32Array, total),
+  }
+}
+
+/** Arrays that lie in one buffer, one after the other. */
+class Parts {
+  readonly buffer: ArrayBuffer
+  #at = 0
+
+  constructor(buffer: ArrayBuffer) {
+    this.buffer = buffer
+  }
+
+  next<A extends { readonly byteLength: number }>(
+    kind: new (buffer: ArrayBuffer, begin: number, length: number) => A,
+    length: number,
+  ): A {
+    const part = new kind(this.buffer, this.#at, length)
+    this.#at += part.byteLength
+    return part
+  }
 }

@@ -109,6 +109,17 @@ export interface Recommendations {
   readonly items: readonly Recommendation[]
 }
 
+/**
+ * What is recommended to one user of a batch: ids and scores side by side, best first. A map for each item would double
+ * what a batch costs its caller beyond the ranking.
+ */
+export interface BatchRecommendations extends Omit<Recommendations, 'items'> {
+  readonly user: string
+  readonly items: readonly Id[]
+  /** One for each of `items`. */
+  readonly scores: readonly number[]
+}
+
 /** The items most similar to one, most similar first. */
 export type SimilarItems = Pick<Recommendations, 'list' | 'generation' | 'items'>
 

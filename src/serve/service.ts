@@ -173,10 +173,9 @@ export class Service {
       }
       return { user, ...(await this.#recommender.recommend(query, signal)) }
     },
-    recommend_batch: async ({ users, ...filters }, signal) => {
-      const lists = await this.#recommender.recommendBatch(users, filters, signal)
-      return { lists: lists.map((list, at) => ({ user: users[at], ...list })) }
-    },
+    recommend_batch: async ({ users, ...filters }, signal) => ({
+      lists: await this.#recommender.recommendBatch(users, filters, signal),
+    }),
     similar: async (query, signal) => ({
       item: query.item,
       ...(await this.#recommender.similar(query, signal)),

@@ -93,7 +93,7 @@ test('calls reach the methods, and their answers come to those who asked', async
   expect(info.model).toMatchObject({ algorithm: 'als', users: 20, items: 40 })
   expect(items(list)).toEqual(expectedList(model, 3, [], 2))
   expect(recorded).toEqual({ id: 'called', status: 'stored' })
-  expect(batch.lists.map(items)).toEqual([3, 4].map(user => expectedList(model, user, [], 1)))
+  expect(batch.lists.map(({ items }) => items)).toEqual([3, 4].map(user => expectedList(model, user, [], 1)))
   await expect(client.call('swap', { model })).rejects.toMatchObject({ code: 'forbidden' })
 })
 

@@ -69,8 +69,10 @@ test('users of a batch get their lists in the order in which they were named', a
   const lists = await recommender.recommendBatch(users, queryOf(''))
   const expected = Array.from({ length: 19 }, (_, user) => expectedList(model, user, [], 10))
   lists.forEach((list, at) => {
-    expect(itemsOf(list)).toEqual(expected[at % 19])
+    expect([list.user, list.items]).toEqual([users[at], expected[at % 19]])
   })
+  const alone = await recommender.recommend(queryOf('3'))
+  expect(lists[3]!.scores).toEqual(alone.items.map(({ score }) => score))
 })
 
 test('an event changes the list, which comes after the event is on disk', async () => {

@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Artifact } from '../../src/models/artifact.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
 import { jobs, Pool } from '../../src/parallel/pool.ts'
@@ -25,13 +25,18 @@ async function twoModels() {
   return { folder, a, b }
 }
 
+/** What {@link RecommendedList} says of the model, and the items of it. */
+interface NamedItems extends Pick<RecommendedList, 'generation'> {
+  readonly items: readonly { readonly item: string | number }[]
+}
+
 /** The two models, and a recommender that serves the first. */
 async function openedWithTwo(threads = 1) {
   const { folder, a, b } = await twoModels()
   const recommender = await Recommender.open({ model: a, state: join(folder, 'state'), threads })
   onTestFinished(() => recommender.close())
   const prefixes = new Map([a, b].map(directory => [Artifact.open(directory).checksum, directory === a ? 'a' : 'b']))
-  const ofOneModel = (list: RecommendedList) => {
+  const ofOneModel = (list: NamedItems) => {
     const prefix = prefixes.get(list.generation)!
     return list.items.length > 0 && list.items.every(({ item }) => `${item}`.startsWith(prefix))
   }
@@ -125,8 +130,8 @@ test('under a stream of queries and events no query fails, no event is lost, and
     { length: 12 },
     (_, user) => new Observed(recommender, queryOf(`u${user}`, { seen: 'allow' })),
   )
-  const mixed: RecommendedList[] = []
-  const check = (list: RecommendedList) => ofOneModel(list) || mixed.push(list)
+  const mixed: NamedItems[] = []
+  const check = (list: NamedItems) => ofOneModel(list) || mixed.push(list)
   let [isRunning, queries, sent, stored] = [true, 0, 0, 0]
   const querying = async () => {
     while (isRunning) {
@@ -134,7 +139,8 @@ test('under a stream of queries and events no query fails, no event is lost, and
       const batch = recommender.recommendBatch([user, 'nobody', 'u1'], queryOf('', { limit: 5, seen: 'allow' }))
       const [prefix] = String(recommender.generation.artifact.items.at(0))
       const similar = recommender.similar({ item: `${prefix}${Math.floor(random() * 25)}`, limit: 4 })
-      for (const list of (await Promise.all([batch, similar])).flat()) check(list)
+      for (const { generation, items } of await batch) check({ generation, items: items.map(item => ({ item })) })
+      check(await similar)
       queries++
       await wait(2)
     }
@@ -217,8 +223,7 @@ test('the old generation is closed when its last query has ended, and not before
   expect(isClosed(old)).toBe(false)
   release()
   await held
-  await wait(0)
-  expect(isClosed(old)).toBe(true)
+  await vi.waitFor(() => expect(isClosed(old)).toBe(true))
   expect(isClosed(recommender.generation)).toBe(false)
 })
 
