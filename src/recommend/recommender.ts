@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises'
 import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome, type Sequence } from '../events/journal.ts'
 import type { ItemList } from '../models/algorithm.ts'
@@ -61,6 +62,8 @@ export interface BatchList extends Omit<UserList, 'items'> {
 
 /** Events that may wait for the disk. */
 const mostPending = 100_000
+/** Listeners that are told of a generation in one turn of the event loop. */
+const listenersInTurn = 16
 
 /**
  * From histories to lists, live: events in, lists out, under one published generation that can be swapped. An event goes
@@ -77,7 +80,7 @@ export class Recommender {
   readonly #users = new UserCache()
   readonly #similar = new Set<SimilarSubscription>()
   readonly #batches: MicroBatches
-  readonly #onGeneration = new Set<(generation: Generation) => void>()
+  readonly #onGeneration = new Set<() => void>()
   readonly #held = new Map<UserSubscription, HeldRankings>()
   readonly #listPrefix = Math.random().toString(36).slice(2, 8)
   #lists = 0
@@ -255,7 +258,7 @@ export class Recommender {
       })
       const old = this.#generation
       this.#generation = next
-      for (const listener of this.#onGeneration) listener(next)
+      void this.#announce()
       for (const state of this.#users) refresh(state, 'background')
       for (const subscription of this.#similar) subscription.refresh()
       this.#retired = old.retire()
@@ -268,8 +271,8 @@ export class Recommender {
     return swapped
   }
 
-  /** Calls `listener` with each generation that takes the place of another; gives what ends that. */
-  onGeneration(listener: (generation: Generation) => void): () => void {
+  /** Calls `listener` soon after another generation is served; gives what ends that. */
+  onGeneration(listener: () => void): () => void {
     this.#onGeneration.add(listener)
     return () => this.#onGeneration.delete(listener)
   }
@@ -287,6 +290,15 @@ export class Recommender {
     await this.#generation.retire()
     await this.#pool.close()
     await this.#background.close()
+  }
+
+  /** Calls few listeners in each turn of the event loop: a thousand clients told at once would keep all others waiting. */
+  async #announce(): Promise<void> {
+    let told = 0
+    for (const listener of [...this.#onGeneration]) {
+      if (this.#onGeneration.has(listener)) listener()
+      if (++told % listenersInTurn === 0) await setImmediate()
+    }
   }
 
   /** The list for each of `users`, once, made by `listOf` as soon as the user is ranked. */

@@ -133,8 +133,8 @@ export class Service {
   }
 
   /** Calls `listener` whenever another model is served; gives what ends that. */
-  onGeneration(listener: (generation: string, model: ModelInfo) => void): () => void {
-    return this.#recommender.onGeneration(generation => listener(generation.name, modelInfo(generation)))
+  onGeneration(listener: () => void): () => void {
+    return this.#recommender.onGeneration(listener)
   }
 
   /** Serves the model at `directory` from now on: see `Recommender.swap`. */

@@ -74,7 +74,7 @@ test('subscribers get a list of the new model, with the events that it knows the
   expect(itemsOf(before)).toEqual(expectedItems(a, 'u3', [['a7', 1]]))
 
   const generations: string[] = []
-  const end = recommender.onGeneration(({ name }) => generations.push(name))
+  const end = recommender.onGeneration(() => generations.push(recommender.generation.name))
   const next = await recommender.swap(b)
   expect(recommender.generation).toBe(next)
   expect(generations).toEqual([next.name])
@@ -242,7 +242,7 @@ test('a model that cannot be opened is refused, and the old one goes on', async 
   const { folder, a, b, recommender } = await openedWithTwo()
   const before = recommender.generation
   const generations: string[] = []
-  recommender.onGeneration(({ name }) => generations.push(name))
+  recommender.onGeneration(() => generations.push(recommender.generation.name))
   const subscription = new Observed(recommender, queryOf('u1'))
   await subscription.next()
   const refused = async (directory: string, why: string) => {
@@ -272,7 +272,7 @@ test('swaps are done one after the other, the last asked for is served, and a fa
   const { folder, a, b, recommender } = await openedWithTwo()
   const c = await writeNamedModel(join(folder, 'c'), { prefix: 'c', seed: 3 })
   const generations: string[] = []
-  recommender.onGeneration(({ name }) => generations.push(name))
+  recommender.onGeneration(() => generations.push(recommender.generation.name))
   const swaps = await Promise.allSettled([b, c, join(folder, 'nowhere'), a].map(each => recommender.swap(each)))
   expect(swaps.map(({ status }) => status)).toEqual(['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
   const names = [b, c, a].map(directory => Artifact.open(directory).checksum)

@@ -56,6 +56,8 @@ export class Session {
   #isGreeted = false
   #deadline: NodeJS.Timeout | undefined
   #stopGenerations: (() => void) | undefined
+  /** Name of the generation that the client was told of last. */
+  #announced = ''
 
   constructor(codec: Codec, context: SessionContext) {
     this.#codec = codec
@@ -158,12 +160,20 @@ export class Session {
       )
     }
     clearTimeout(this.#deadline)
-    this.#send({ type: 'welcome', protocol, ...this.#context.service.info }, { request })
+    const { info } = this.#context.service
+    this.#send({ type: 'welcome', protocol, ...info }, { request })
+    this.#announced = info.generation
     if (this.#isGreeted) return
     this.#isGreeted = true
-    this.#stopGenerations = this.#context.service.onGeneration((generation, model) => {
-      this.#outbox?.push({ type: 'generation', generation, model })
-    })
+    this.#stopGenerations = this.#context.service.onGeneration(() => this.#announce())
+  }
+
+  /** Tells the client of the generation that is served now, once. */
+  #announce(): void {
+    const { generation, model } = this.#context.service.info
+    if (generation === this.#announced) return
+    this.#announced = generation
+    this.#outbox?.push({ type: 'generation', generation, model })
   }
 
   #subscribe({ subscription, query, request }: MessageOf<'subscribe'>): void {
@@ -178,6 +188,7 @@ export class Session {
     const opened = this.#context.service.subscribe(
       query,
       list => {
+        if (list.generation !== this.#announced) this.#announce()
         sequence++
         const about = query.kind === 'user' ? { user: query.user } : { item: query.item }
         this.#outbox?.offerList(subscription, { type: 'list', subscription, sequence, ...about, ...list })
