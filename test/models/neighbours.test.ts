@@ -160,7 +160,7 @@ test('keeps the most similar items, and gives fewer where fewer are asked for', 
     [1, 1, 1],
     [2, 2, 1],
   ])
-  const model = await served(dataset)
+  const model = await served(dataset, { shrinkage: 0 })
   const [all, first] = model.similar!([
     { item: 0, limit: 10 },
     { item: 0, limit: 1 },
