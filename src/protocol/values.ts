@@ -63,7 +63,10 @@ const eventFields = {
   kind: z.string().min(1).max(limits.kindLength).optional(),
   /** Id of the list that showed the item. */
   list: z.string().min(1).max(limits.listIdLength).optional(),
-  /** Id of an event of the same user that this one takes back; then without an item. */
+  /**
+   * Id of an event of the same user that this one takes back, whichever came first; then without an item. Where that is
+   * an undo itself, what it took back counts again.
+   */
   undo: eventId.optional(),
 }
 

@@ -3,7 +3,7 @@ import { ModelPool } from '../models/model-pool.ts'
 import type { Pool } from '../parallel/pool.ts'
 
 /**
- * One published model: its files mapped, its index built, open in the workers. Each use of it is counted, and a retired
+ * One published model: its files mapped, open in the workers. Each use of it is counted, and a retired
  * generation is closed when its last use has ended.
  */
 export class Generation {

@@ -245,7 +245,7 @@ export class Recommender {
   }
 
   /**
-   * Opens the model at `directory` beside the one that is served, checks and prepares it on a thread of low priority,
+   * Opens the model at `directory` beside the one that is served, verifies it on a thread of low priority,
    * and replaces the old one in one step: later batches are ranked by the new one, subscribers get new lists when no
    * other query waits, and the old one is closed when its last query has ended. One swap at a time.
    *
