@@ -245,9 +245,9 @@ export class Recommender {
   }
 
   /**
-   * Opens the model at `directory` beside the one that is served, verifies it on a thread of low priority,
-   * and replaces the old one in one step: later batches are ranked by the new one, subscribers get new lists when no
-   * other query waits, and the old one is closed when its last query has ended. One swap at a time.
+   * Opens the model at `directory` beside the one that is served, verifies it on a thread of low priority, and replaces
+   * the old one in one step: later batches are ranked by the new one, subscribers get new lists, made on that thread, and
+   * the old one is closed when its last query has ended. One swap at a time.
    *
    * @throws {RecommendError} `bad_model` when it cannot be opened; the old one goes on being served.
    */
