@@ -6,7 +6,7 @@ export type TrainedTensor = Tensor | PiecewiseTensor
 export interface PiecewiseTensor {
   readonly dtype: Dtype
   readonly shape: readonly number[]
-  /** Its values in order, row-major. */
+  /** Its values in order, row-major. A piece holds its values until the next is taken. */
   pieces(): Iterable<TensorArray>
 }
 

@@ -48,7 +48,8 @@ export function topKIndexBytes({ rows, rank }: Pick<FactorMatrix, 'rows' | 'rank
 
 /**
  * The bytes of an index of `factors` in pieces, so that a file of it can be written without the whole in memory: about a
- * quarter of the factors' size, in about half a second for half a million items of rank 128. The factors may be in any basis.
+ * quarter of the factors' size, in about half a second for half a million items of rank 128. The factors may be in any
+ * basis. A piece holds its bytes until the next is taken.
  *
  * @throws Error naming the first factor that is NaN or infinite.
  */
@@ -56,8 +57,9 @@ export function* topKIndexPieces({ data, rank, stride, rows }: FactorMatrix): Ge
   const order = native.topKOrder(data, rank, stride)
   yield native.topKHead(order, rank)
   const tiles = Math.ceil(rows / tile)
+  const piece = new Uint8Array(native.topKBytes(tilesInPiece * tile, rank))
   for (let first = 0; first < tiles; first += tilesInPiece) {
-    yield native.topKTiles(data, rank, stride, order, first, tilesInPiece)
+    yield piece.subarray(0, native.topKTiles(data, rank, stride, order, first, tilesInPiece, piece))
   }
 }
 

@@ -26,7 +26,8 @@ pub fn top_k_head(order: &[u32], rank: u32) -> Uint8Array {
     index::head(order, rank as usize).into()
 }
 
-/// The bytes of the `count` tiles (of 128 items) from `first` on; fewer where the index ends.
+/// Writes the bytes of the `count` tiles (of 128 items) from `first` on, fewer where the index ends, to the begin of
+/// `piece`, and returns how many they are. New buffers would be garbage that nobody collects for a while.
 #[napi(catch_unwind)]
 pub fn top_k_tiles(
     factors: &[f32],
@@ -35,10 +36,18 @@ pub fn top_k_tiles(
     order: &[u32],
     first: u32,
     count: u32,
-) -> Result<Uint8Array> {
+    mut piece: Uint8Array,
+) -> Result<u32> {
     let end = (first as usize + count as usize).min(order.len().div_ceil(TILE));
-    let tiles = (first as usize).min(end)..end;
-    Ok(index::tiles(view(factors, rank, stride)?, order, tiles, Simd::detect()).into())
+    let tiles = index::tiles(view(factors, rank, stride)?, order, (first as usize).min(end)..end, Simd::detect());
+    // SAFETY: the caller made the buffer for this call.
+    let room = unsafe { piece.as_mut() };
+    let length = room.len();
+    let to = room.get_mut(..tiles.len()).ok_or_else(|| {
+        Error::new(Status::InvalidArg, format!("piece must have at least {} bytes, got {length}", tiles.len()))
+    })?;
+    to.copy_from_slice(&tiles);
+    Ok(tiles.len() as u32)
 }
 
 /// Refuses a buffer that is no index of `factors` (items × rank).
