@@ -40,7 +40,7 @@ export class ModelPool {
       const reference: ModelReference = { directory, checksum: artifact.checksum }
       const { capabilities } = new OpenModel(artifact)
       // A worker opens the model with its first job: better now than when a query waits, or when the files are replaced.
-      await Promise.all([...new Set([pool, background])].map(each => each.phase(work, 'warm', { model: reference })))
+      await inEach([pool, background], 'warm', { model: reference })
       return new ModelPool(artifact, capabilities, reference, { pool, background, isOwnPool })
     } catch (error) {
       if (isOwnPool) await pool.close()
@@ -119,11 +119,13 @@ export class ModelPool {
     if (this.#isOwnPool) {
       await this.#pool.close()
     } else {
-      const { checksum } = this.artifact
-      await Promise.all(
-        [...new Set([this.#pool, this.#background])].map(each => each.phase(work, 'release', { checksum })),
-      )
+      await inEach([this.#pool, this.#background], 'release', { checksum: this.artifact.checksum })
     }
     this.artifact.close()
   }
+}
+
+/** Runs a job on every worker of `pools`, which may be one twice. */
+async function inEach(pools: readonly Pool[], name: 'warm' | 'release', args: object): Promise<void> {
+  await Promise.all([...new Set(pools)].map(pool => pool.phase(work, name, args)))
 }

@@ -1,6 +1,6 @@
 /**
- * Requests and lists as they cross to a worker and back: all numbers of a batch in one buffer. A message of ten arrays
- * costs more than the ranking of a few users.
+ * Requests and lists as they cross to a worker and back: all numbers of a batch in one buffer, since each array of a
+ * message is a buffer of its own to make and to collect.
  */
 import { pointers } from '../search/item-lists.ts'
 import type { ItemList, Ranking, RankRequest } from './algorithm.ts'

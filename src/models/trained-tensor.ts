@@ -1,4 +1,4 @@
-import { type Dtype, dtypeOf, type Tensor, type TensorArray } from '../storage/safetensors.ts'
+import { type Dtype, dtypeOf, elements, type Tensor, type TensorArray } from '../storage/safetensors.ts'
 
 /** A tensor that a training made: whole, or piece by piece where it should never be whole in memory. */
 export type TrainedTensor = Tensor | PiecewiseTensor
@@ -22,7 +22,7 @@ export function valuesOf<A extends Float32Array | Float64Array | Uint32Array | U
   kind: new (length: number) => A,
 ): A {
   const { shape, pieces } = asPieces(tensor)
-  const values = new kind(shape.reduce((product, n) => product * n, 1))
+  const values = new kind(elements(shape))
   let at = 0
   for (const piece of pieces()) {
     if (!(piece instanceof kind))

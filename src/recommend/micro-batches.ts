@@ -28,8 +28,8 @@ export class MicroBatches {
   readonly #current: () => Generation
   readonly #largest: number
   readonly #onBatch: NonNullable<MicroBatchOptions['onBatch']>
-  readonly #normal = new Lane((models, requests) => models.rankOnOne(requests))
-  readonly #background = new Lane((models, requests) => models.rankInBackground(requests))
+  readonly #normal = new QueryQueue((models, requests) => models.rankOnOne(requests))
+  readonly #background = new QueryQueue((models, requests) => models.rankInBackground(requests))
   #whenIdle: (() => void)[] = []
 
   /** `current` gives the generation of the next batch. */
@@ -41,17 +41,17 @@ export class MicroBatches {
 
   /** Queries that wait for a worker. */
   get waiting(): number {
-    return this.#normal.queue.length + this.#background.queue.length
+    return this.#normal.waiting.length + this.#background.waiting.length
   }
 
   push(query: PendingQuery): void {
-    this.#normal.queue.push(query)
+    this.#normal.waiting.push(query)
     this.#next()
   }
 
   /** Ranks `query` on a worker of low priority. */
   pushInBackground(query: PendingQuery): void {
-    this.#background.queue.push(query)
+    this.#background.waiting.push(query)
     this.#next()
   }
 
@@ -63,12 +63,12 @@ export class MicroBatches {
   #next(): void {
     const generation = this.#current()
     const { threads } = generation.models
-    for (const lane = this.#normal; lane.running < threads && lane.queue.length > 0; ) {
-      const size = Math.min(this.#largest, Math.ceil(lane.queue.length / (threads - lane.running)))
-      void this.#run(generation, lane, lane.queue.splice(0, size))
+    for (const queue = this.#normal; queue.running < threads && queue.waiting.length > 0; ) {
+      const size = Math.min(this.#largest, Math.ceil(queue.waiting.length / (threads - queue.running)))
+      void this.#run(generation, queue, queue.waiting.splice(0, size))
     }
-    for (const lane = this.#background; lane.running < 1 && lane.queue.length > 0; ) {
-      void this.#run(generation, lane, lane.queue.splice(0, backgroundBatch))
+    for (const queue = this.#background; queue.running < 1 && queue.waiting.length > 0; ) {
+      void this.#run(generation, queue, queue.waiting.splice(0, backgroundBatch))
     }
     if (this.#isIdle) for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
@@ -77,7 +77,7 @@ export class MicroBatches {
     return this.#normal.running === 0 && this.#background.running === 0
   }
 
-  async #run(generation: Generation, lane: Lane, pending: readonly PendingQuery[]): Promise<void> {
+  async #run(generation: Generation, queue: QueryQueue, pending: readonly PendingQuery[]): Promise<void> {
     const queries: PendingQuery[] = []
     const requests: RankRequest[] = []
     for (const query of pending) {
@@ -87,10 +87,10 @@ export class MicroBatches {
       requests.push(request)
     }
     if (queries.length === 0) return
-    lane.running++
+    queue.running++
     const began = performance.now()
-    const outcomes = await generation.use(models => lane.rankEach(models, requests))
-    lane.running--
+    const outcomes = await generation.use(models => queue.rankEach(models, requests))
+    queue.running--
     this.#onBatch(queries.length, performance.now() - began)
     // The next batch leaves before this one's answers are processed.
     this.#next()
@@ -104,10 +104,9 @@ export class MicroBatches {
 
 type Rank = (models: ModelPool, requests: readonly RankRequest[]) => Promise<readonly Ranking[]>
 
-/** Queries of one priority. */
-class Lane {
-  readonly queue: PendingQuery[] = []
-  /** Batches that workers rank now. */
+/** Queries of one priority: those that wait, and how many batches of them are ranked. */
+class QueryQueue {
+  readonly waiting: PendingQuery[] = []
   running = 0
   readonly #rank: Rank
 

@@ -217,11 +217,11 @@ function place(
   metadata: Readonly<Record<string, string>>,
 ): { header: Uint8Array; placed: [string, Placed][] } {
   const width = (dtype: Dtype) => arrays[dtype].BYTES_PER_ELEMENT
-  const rank = ({ dtype, shape }: { readonly dtype: Dtype; readonly shape: readonly number[] }) =>
+  const sortKey = ({ dtype, shape }: { readonly dtype: Dtype; readonly shape: readonly number[] }) =>
     (elements(shape) * width(dtype)) % alignment === 0 ? 0 : 1 / width(dtype)
   let at = 0
   const placed = Object.entries(layout)
-    .sort(([, a], [, b]) => rank(a) - rank(b))
+    .sort(([, a], [, b]) => sortKey(a) - sortKey(b))
     .map(([name, { dtype, shape }]): [string, Placed] => {
       const begin = at
       at += elements(shape) * width(dtype)
@@ -265,6 +265,7 @@ function view(body: Uint8Array, name: string, tensor: Placed, broken: (why: stri
   return new array(bytes.buffer as ArrayBuffer, bytes.byteOffset, elements(shape))
 }
 
-function elements(shape: readonly number[]): number {
+/** How many values a tensor of `shape` has. */
+export function elements(shape: readonly number[]): number {
   return shape.reduce((product, n) => product * n, 1)
 }
