@@ -17,7 +17,7 @@ export interface MicroBatchOptions {
   readonly onBatch?: ((queries: number, took: number) => void) | undefined
 }
 
-/** Queries in one batch of those in the background: few, since who of them has a new event waits for the batch. */
+/** Queries in one batch of those in the background: few, since all others wait while their lists are sent. */
 const backgroundBatch = 4
 
 /**

@@ -259,6 +259,9 @@ export class Recommender {
       const old = this.#generation
       this.#generation = next
       void this.#announce()
+      // Of these the list that shows the newest events was made by the old one, and will not be given out.
+      for (const subscription of this.#held.keys()) subscription.refresh()
+      this.#held.clear()
       for (const state of this.#users) refresh(state, 'background')
       for (const subscription of this.#similar) subscription.refresh()
       this.#retired = old.retire()
@@ -340,9 +343,9 @@ export class Recommender {
     onError: (error: Error) => void,
   ): UserSubscription {
     const subscription = new UserSubscription(this.#users.get(user), filters, {
-      enqueue: (pending, priority) => {
-        if (priority === 'normal') this.#batches.push(pending)
-        else this.#batches.pushInBackground(pending)
+      enqueue: (query, priority) => {
+        if (priority === 'normal') this.#batches.push(query)
+        else this.#batches.pushInBackground(query)
       },
       onRanking: ranking => this.#deliver(subscription, ranking, onRanking),
       onError,

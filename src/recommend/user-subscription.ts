@@ -22,21 +22,30 @@ export interface UserRanking {
 export type Priority = 'normal' | 'background'
 
 export interface SubscriptionHandlers {
-  /** Puts it into the queue: {@link UserSubscription.resolve} follows. */
-  readonly enqueue: (subscription: UserSubscription, priority: Priority) => void
+  /** Puts a query into the queue of its priority. */
+  readonly enqueue: (query: PendingQuery, priority: Priority) => void
   readonly onRanking: (ranking: UserRanking) => void
   readonly onError: (error: Error) => void
 }
 
+/** What is known of a query that is in a queue or in a batch. */
+interface Enqueued {
+  readonly priority: Priority
+  /** When the oldest change came that its list will show. */
+  readonly changedAt: number
+  /** What is ranked, once its batch is formed. */
+  ranked: Pick<UserRanking, 'version' | 'sequence' | 'after'> | undefined
+  /** When the oldest change came after that. */
+  changedSince: number | undefined
+}
+
 /** A subscription to the list of one user: it is made anew whenever it may have changed. */
-export class UserSubscription implements PendingQuery {
+export class UserSubscription {
   readonly state: UserState
   readonly #filters: ResolvedFilters
   readonly #handlers: SubscriptionHandlers
-  /** Nothing to do; in one of the queues; or in a batch, and whether something changed since that was formed. */
-  #phase: 'idle' | 'background' | 'queued' | 'running' | 'stale' = 'idle'
-  #changedAt = 0
-  #ranked: Omit<UserRanking, 'ranking' | 'generation'> = { version: 0, sequence: 0, after: undefined, changedAt: 0 }
+  /** The query for the next list. Others that are still in a queue or in a batch are void. */
+  #query: Enqueued | undefined
   #isClosed = false
 
   constructor(state: UserState, filters: ResolvedFilters, handlers: SubscriptionHandlers) {
@@ -53,27 +62,48 @@ export class UserSubscription implements PendingQuery {
   /** The list may have changed: has it made once, however often this is called before it is there. */
   refresh(priority: Priority = 'normal'): void {
     if (this.#isClosed) return
-    if (this.#phase === 'running') {
-      this.#phase = 'stale'
-      this.#changedAt = performance.now()
-    }
-    // One that waits in the background moves forward; its place there is then void.
-    const isWaiting = this.#phase === 'background' && priority === 'normal'
-    if (this.#phase !== 'idle' && !isWaiting) return
-    this.#phase = priority === 'normal' ? 'queued' : 'background'
-    this.#changedAt = performance.now()
-    this.#handlers.enqueue(this, priority)
+    const now = performance.now()
+    const query = this.#query
+    // An event does not wait for a list that is made in the background, which would not show it.
+    const isOvertaken = query?.priority === 'background' && priority === 'normal'
+    if (!query || isOvertaken) this.#enqueue(priority, now)
+    else if (query.ranked) query.changedSince ??= now
   }
 
-  resolve(generation: Generation): RankRequest | undefined {
-    if (this.#phase === 'running' || this.#phase === 'stale') return undefined
+  close(): void {
+    this.#isClosed = true
+    this.state.subscriptions.delete(this)
+  }
+
+  /** The list cannot be made. */
+  fail(error: Error): void {
+    if (!this.#isClosed) this.#handlers.onError(error)
+  }
+
+  #enqueue(priority: Priority, changedAt: number): void {
+    const query: Enqueued = { priority, changedAt, ranked: undefined, changedSince: undefined }
+    this.#query = query
+    const pending: PendingQuery = {
+      resolve: generation => this.#resolve(query, generation),
+      answer: (ranking, generation) => {
+        if (!this.#settle(query)) return
+        this.#handlers.onRanking({ ...query.ranked!, changedAt, ranking, generation })
+      },
+      fail: error => {
+        if (this.#settle(query)) this.fail(error)
+      },
+    }
+    this.#handlers.enqueue(pending, priority)
+  }
+
+  #resolve(query: Enqueued, generation: Generation): RankRequest | undefined {
+    if (query !== this.#query) return undefined
     if (this.#isClosed || !this.state.isLoaded) {
-      this.#phase = 'idle'
+      this.#query = undefined
       return undefined
     }
-    this.#phase = 'running'
     const { version, sequence, newest } = this.state
-    this.#ranked = { version, sequence, after: newest, changedAt: this.#changedAt }
+    query.ranked = { version, sequence, after: newest }
     const { seen, limit } = this.#filters.filters
     const { exclude, only } = this.#filters.rowsIn(generation)
     return {
@@ -86,26 +116,11 @@ export class UserSubscription implements PendingQuery {
     }
   }
 
-  answer(ranking: Ranking, generation: Generation): void {
-    // Refreshing may form the next batch at once, and with it the next `#ranked`.
-    const ranked = this.#ranked
-    this.#settle()
-    if (!this.#isClosed) this.#handlers.onRanking({ ...ranked, ranking, generation })
-  }
-
-  fail(error: Error): void {
-    this.#settle()
-    if (!this.#isClosed) this.#handlers.onError(error)
-  }
-
-  close(): void {
-    this.#isClosed = true
-    this.state.subscriptions.delete(this)
-  }
-
-  #settle(): void {
-    const isStale = this.#phase === 'stale'
-    this.#phase = 'idle'
-    if (isStale) this.refresh()
+  /** Follows the query by the next, if one is wanted; gives whether its outcome is. */
+  #settle(query: Enqueued): boolean {
+    if (query !== this.#query) return false
+    this.#query = undefined
+    if (query.changedSince !== undefined && !this.#isClosed) this.#enqueue('normal', query.changedSince)
+    return !this.#isClosed
   }
 }

@@ -2,11 +2,13 @@ import { mkdirSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
+import { Journal } from '../../src/events/journal.ts'
 import { Artifact } from '../../src/models/artifact.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
 import { jobs, Pool } from '../../src/parallel/pool.ts'
 import { RecommendError } from '../../src/recommend/errors.ts'
 import { Generation } from '../../src/recommend/generation.ts'
+import { MicroBatches } from '../../src/recommend/micro-batches.ts'
 import { type RecommendedList, Recommender, type UserList } from '../../src/recommend/recommender.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { eventsOf, requestOf } from '../models/requests.ts'
@@ -121,6 +123,24 @@ test('subscribers to similar items get those of the new model, or why there are 
   await recommender.swap(a)
   await recommender.drained()
   expect([lists.length, errors.length]).toEqual([2, 1])
+})
+
+test('a list that waits for the disk at a swap is made anew at once: not behind those of all other users', async () => {
+  const { b, recommender } = await openedWithTwo()
+  const subscription = new Observed(recommender, queryOf('u3'))
+  await subscription.next()
+  const event = eventOf('u3', 'a7')
+  const settled = vi.spyOn(Journal.prototype, 'settled', 'get').mockReturnValue(0)
+  onTestFinished(() => void settled.mockRestore())
+  await recorded(recommender, event)
+  await recommender.drained()
+  const background = vi.spyOn(MicroBatches.prototype, 'pushInBackground')
+  onTestFinished(() => void background.mockRestore())
+  await recommender.swap(b)
+  settled.mockRestore()
+  expect(background).not.toHaveBeenCalled()
+  const list = await subscription.next()
+  expect([list.after, list.generation]).toEqual([event.id, recommender.generation.name])
 })
 
 test('under a stream of queries and events no query fails, no event is lost, and no list mixes two models', async () => {

@@ -1,0 +1,98 @@
+import { expect, test } from 'vitest'
+import type { Ranking } from '../../src/models/algorithm.ts'
+import type { Generation } from '../../src/recommend/generation.ts'
+import { ResolvedFilters } from '../../src/recommend/list-filters.ts'
+import type { PendingQuery } from '../../src/recommend/micro-batches.ts'
+import { UserState } from '../../src/recommend/user-state.ts'
+import { type Priority, type UserRanking, UserSubscription } from '../../src/recommend/user-subscription.ts'
+import { eventOf, queryOf } from './observed.ts'
+
+const ids = { indexOf: () => 0 }
+const generation = { artifact: { users: ids, items: ids } } as unknown as Generation
+const rankingOf = (item: number): Ranking => ({
+  items: Uint32Array.of(item),
+  scores: Float32Array.of(1),
+  basis: 'model',
+})
+
+/** A subscription of a user without events, and what it did. */
+function subscribed() {
+  const state = new UserState('ada')
+  state.load({ events: [], asOf: 0 })
+  const queries: { query: PendingQuery; priority: Priority }[] = []
+  const rankings: UserRanking[] = []
+  const errors: string[] = []
+  const subscription = new UserSubscription(state, new ResolvedFilters(queryOf('ada')), {
+    enqueue: (query, priority) => queries.push({ query, priority }),
+    onRanking: ranking => rankings.push(ranking),
+    onError: ({ message }) => errors.push(message),
+  })
+  const priorities = () => queries.map(({ priority }) => priority)
+  return { state, subscription, queries, priorities, rankings, errors }
+}
+
+test('a list is made once, however often it may have changed before its batch is formed', () => {
+  const { subscription, queries, priorities, rankings } = subscribed()
+  for (let times = 0; times < 3; times++) subscription.refresh()
+  subscription.refresh('background')
+  expect(priorities()).toEqual(['normal'])
+  expect(queries[0]!.query.resolve(generation)).toMatchObject({ user: 0, limit: 10 })
+  queries[0]!.query.answer(rankingOf(1), generation)
+  expect(rankings.map(({ ranking }) => ranking.items[0])).toEqual([1])
+  expect(queries).toHaveLength(1)
+})
+
+test('what changes while its batch is ranked is shown by one more list', () => {
+  const { state, subscription, queries, rankings } = subscribed()
+  subscription.refresh()
+  queries[0]!.query.resolve(generation)
+  const begun = performance.now()
+  state.add(eventOf('ada', 'a', { id: 'first' }), 1)
+  subscription.refresh()
+  const changed = performance.now()
+  state.add(eventOf('ada', 'b', { id: 'second' }), 2)
+  subscription.refresh()
+  queries[0]!.query.answer(rankingOf(1), generation)
+  expect(queries).toHaveLength(2)
+  queries[1]!.query.resolve(generation)
+  queries[1]!.query.answer(rankingOf(2), generation)
+  expect(rankings.map(({ sequence, after }) => [sequence, after])).toEqual([
+    [0, undefined],
+    [2, 'second'],
+  ])
+  // The oldest change that it answers.
+  expect(rankings[1]!.changedAt).toBeGreaterThanOrEqual(begun)
+  expect(rankings[1]!.changedAt).toBeLessThanOrEqual(changed)
+})
+
+test.each(['waits', 'is ranked'])('an event overtakes the list that %s in the background', phase => {
+  const { state, subscription, queries, priorities, rankings, errors } = subscribed()
+  subscription.refresh('background')
+  if (phase === 'is ranked') queries[0]!.query.resolve(generation)
+  state.add(eventOf('ada', 'a', { id: 'new' }), 1)
+  subscription.refresh()
+  expect(priorities()).toEqual(['background', 'normal'])
+  // Nothing comes of the first, whatever becomes of it.
+  if (phase === 'waits') expect(queries[0]!.query.resolve(generation)).toBeUndefined()
+  else queries[0]!.query.answer(rankingOf(1), generation)
+  expect([rankings, errors]).toEqual([[], []])
+  queries[1]!.query.resolve(generation)
+  queries[1]!.query.answer(rankingOf(2), generation)
+  expect(rankings.map(({ ranking, after }) => [ranking.items[0], after])).toEqual([[2, 'new']])
+  expect(queries).toHaveLength(2)
+})
+
+test('a query that fails says so, and one of a closed subscription says nothing', () => {
+  const { subscription, queries, rankings, errors } = subscribed()
+  subscription.refresh()
+  queries[0]!.query.resolve(generation)
+  queries[0]!.query.fail(new Error('no'))
+  expect(errors).toEqual(['no'])
+  subscription.refresh()
+  queries[1]!.query.resolve(generation)
+  subscription.refresh()
+  subscription.close()
+  queries[1]!.query.answer(rankingOf(1), generation)
+  subscription.refresh()
+  expect([queries.length, rankings, errors]).toEqual([2, [], ['no']])
+})
