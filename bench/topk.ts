@@ -55,7 +55,7 @@ export const run: Bench = async ({ json, data, rest }) => {
     const model = Artifact.open(data ?? (await brunchModel(pool)))
     const tensors = alsTensors(model)
     const begun = performance.now()
-    const index = TopKIndex.build(tensors.items, tensors.factors)
+    const index = TopKIndex.build(tensors.items.data, tensors.factors)
     const buildSeconds = (performance.now() - begun) / 1000
     const sample = spread(model.users.size, users)
     const batch = queriesOf(tensors, model.history, sample)
@@ -106,7 +106,7 @@ export const run: Bench = async ({ json, data, rest }) => {
     return [
       atLeast('times the queries a second of faiss flat, in batches', batchMedian / flatBatch, 15),
       atLeast('times the queries a second of faiss flat, one by one', oneMedian / flatOne, 100),
-      atMost(`of ${checked} lists, those unlike the naive answer`, unlikeNaive(tensors.items, index, batch), 0),
+      atMost(`of ${checked} lists, those unlike the naive answer`, unlikeNaive(tensors.items.data, index, batch), 0),
     ]
   } finally {
     await pool.close()
@@ -129,7 +129,7 @@ function queriesOf(model: ReturnType<typeof alsTensors>, history: Csr, users: re
   const { factors } = model
   const queries = sharedArray(Float32Array, users.length * factors)
   users.forEach((user, at) => {
-    queries.set(model.users.subarray(user * factors, (user + 1) * factors), at * factors)
+    queries.set(model.users.data.subarray(user * factors, (user + 1) * factors), at * factors)
   })
   return { queries, exclude: itemsOfUsers(history, users) }
 }

@@ -1,6 +1,6 @@
 /** From the tables with indices to the files of a dataset, row after row. */
 import { join } from 'node:path'
-import { openCsr } from '../storage/csr.ts'
+import { MappedCsr } from '../storage/csr.ts'
 import { datasetFiles } from '../storage/dataset.ts'
 import { type Id, writeIds } from '../storage/ids.ts'
 import { type Dtype, SafetensorsWriter } from '../storage/safetensors.ts'
@@ -31,7 +31,7 @@ export async function writeParts(
   }
   progress.begin('writing pairs', pairs * 2)
   await writeCsr(path('byUser'), userBounds, pairsByUser(db), progress)
-  const { csr } = openCsr(path('byUser'), items)
+  const csr = MappedCsr.open(path('byUser'), items)
   await writeCsr(path('byItem'), itemBounds, transposedParts(csr, itemBounds, transposedAtOnce), progress)
 }
 

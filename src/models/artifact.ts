@@ -6,7 +6,8 @@
 import { constants, copyFile, link } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type Csr, openCsr } from '../storage/csr.ts'
+import { native } from '../native.ts'
+import { type Csr, MappedCsr } from '../storage/csr.ts'
 import { type Dataset, datasetFiles } from '../storage/dataset.ts'
 import {
   checksumOf,
@@ -18,6 +19,9 @@ import {
 } from '../storage/directory.ts'
 import { IdMap } from '../storage/ids.ts'
 import {
+  closeSafetensors,
+  type MappedTensor,
+  mappedTensor,
   openSafetensors,
   type Safetensors,
   SafetensorsWriter,
@@ -25,7 +29,7 @@ import {
   tensorOf,
   writeSafetensors,
 } from '../storage/safetensors.ts'
-import { openSequences, type Sequences } from '../storage/sequences.ts'
+import { MappedSequences, type Sequences } from '../storage/sequences.ts'
 import type { Trained } from './algorithm.ts'
 import { type Popularity, popularityOf } from './popularity.ts'
 import { asPieces, type TrainedTensor } from './trained-tensor.ts'
@@ -89,15 +93,25 @@ export interface OpenArtifact {
   readonly checksum?: string
 }
 
-/** A model's files, open. Opening maps them: nothing is copied, and threads and processes share the pages. */
+interface OpenParts {
+  readonly tensors: Safetensors
+  readonly history: MappedCsr
+  readonly events: MappedSequences | undefined
+  readonly popularity: Safetensors
+}
+
+/**
+ * A model's files, open. Opening maps them: nothing is copied, and threads and processes share the pages. A part is viewed
+ * on this thread when it is first asked for.
+ */
 export class Artifact {
   readonly directory: string
   readonly manifest: ArtifactManifest
   /** One short name for the contents of all files: different models have different ones. */
   readonly checksum: string
-  readonly users: IdMap
-  readonly items: IdMap
-  #open: { tensors: Safetensors; history: Csr; events: Sequences | undefined; popularity: Popularity } | undefined
+  readonly #users: () => IdMap
+  readonly #items: () => IdMap
+  #open: OpenParts | undefined
 
   /**
    * @throws Error naming the file that is missing, cut short, altered, or of another format; or both checksums, when
@@ -131,22 +145,29 @@ export class Artifact {
     this.manifest = manifest
     this.checksum = checksum
     const path = (name: keyof typeof artifactFiles) => join(directory, artifactFiles[name])
-    const history = openCsr(path('history'), items, verify).csr
-    this.#expect(artifactFiles.history, 'rows and pairs', [users, pairs], [history.rows, history.indices.length])
-    const events = manifest.dataset.events === undefined ? undefined : openSequences(path('events'), items)
+    const history = MappedCsr.open(path('history'), items, { verify })
+    this.#expect(artifactFiles.history, 'rows and pairs', [users, pairs], [history.rows, history.pairs])
+    const events = manifest.dataset.events === undefined ? undefined : MappedSequences.open(path('events'), items)
     if (events) {
       const expected = [users, manifest.dataset.events!]
-      this.#expect(artifactFiles.events, 'rows and events', expected, [events.rows, events.items.length])
+      this.#expect(artifactFiles.events, 'rows and events', expected, [events.rows, events.events])
     }
     const popularity = openSafetensors(path('popularity'))
-    const counts = tensorOf(popularity, 'counts', Uint32Array)
-    const order = tensorOf(popularity, 'order', Uint32Array)
-    this.#expect(artifactFiles.popularity, 'counts and order', [items, items], [counts.length, order.length])
-    this.#open = { tensors: openSafetensors(path('tensors')), history, events, popularity: { counts, order } }
-    this.users = IdMap.open(path('users'))
-    this.items = IdMap.open(path('items'))
-    this.#expect(artifactFiles.users, 'ids', [users], [this.users.size])
-    this.#expect(artifactFiles.items, 'ids', [items], [this.items.size])
+    const shapes = ['counts', 'order'].flatMap(name => mappedTensor(popularity, name, Uint32Array).shape)
+    this.#expect(artifactFiles.popularity, 'counts and order', [items, items], shapes)
+    this.#users = this.#mapIds('users', users)
+    this.#items = this.#mapIds('items', items)
+    this.#open = { tensors: openSafetensors(path('tensors')), history, events, popularity }
+    if (verify) this.#users()
+    if (verify) this.#items()
+  }
+
+  get users(): IdMap {
+    return this.#users()
+  }
+
+  get items(): IdMap {
+    return this.#items()
   }
 
   /** (users × items) The pairs that the model was trained on. */
@@ -160,7 +181,8 @@ export class Artifact {
   }
 
   get popularity(): Popularity {
-    return this.#parts.popularity
+    const { popularity } = this.#parts
+    return { counts: tensorOf(popularity, 'counts', Uint32Array), order: tensorOf(popularity, 'order', Uint32Array) }
   }
 
   /**
@@ -168,16 +190,42 @@ export class Artifact {
    *
    * @throws Error naming file and tensor when it is not so.
    */
-  tensor<A extends TensorArray>(name: string, kind: new (length: number) => A, shape?: readonly number[]): A {
-    const { tensors } = this.#parts
-    const data = tensorOf(tensors, name, kind)
-    if (shape) this.#expect(artifactFiles.tensors, `${name} of shape`, shape, tensors.tensors[name].shape)
-    return data
+  tensor<A extends TensorArray>(
+    name: string,
+    kind: new (length: number) => A,
+    shape?: readonly number[],
+  ): MappedTensor<A> {
+    const tensor = mappedTensor(this.#parts.tensors, name, kind)
+    if (shape) this.#expect(artifactFiles.tensors, `${name} of shape`, shape, tensor.shape)
+    return tensor
   }
 
-  /** Releases the maps: they are unmapped when no view of them is left. */
+  /**
+   * Lets go of the maps: they are unmapped when no view of them is left. The ids stay: lists that the model made are still
+   * to be named by them.
+   */
   close(): void {
+    if (!this.#open) return
+    const { tensors, history, events, popularity } = this.#open
+    closeSafetensors(tensors)
+    closeSafetensors(popularity)
+    history.close()
+    events?.close()
     this.#open = undefined
+  }
+
+  /** Maps the ids; gives what views them, once. */
+  #mapIds(side: 'users' | 'items', expected: number): () => IdMap {
+    const name = artifactFiles[side]
+    const path = join(this.directory, name)
+    const file = native.mapFile(path)
+    let ids: IdMap | undefined
+    return () => {
+      if (ids) return ids
+      ids = IdMap.of(path, file)
+      this.#expect(name, 'ids', [expected], [ids.size])
+      return ids
+    }
   }
 
   get #parts() {

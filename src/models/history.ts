@@ -1,5 +1,5 @@
 import { addSums, type Row } from '../search/item-lists.ts'
-import type { Csr } from '../storage/csr.ts'
+import { type Csr, MappedCsr } from '../storage/csr.ts'
 import type { UserEvents } from './algorithm.ts'
 
 const nothing: Row = { indices: new Uint32Array(0), weights: new Float32Array(0) }
@@ -15,8 +15,10 @@ export function historyOf(trained: Csr, user: number, recent: UserEvents): Row {
   return recent.items.length === 0 ? row : addSums(row, sumByItem(recent))
 }
 
-/** The pairs of one row, as views. */
-export function rowOf({ indptr, indices, weights }: Csr, row: number): Row {
+/** The pairs of one row. */
+export function rowOf(matrix: Csr, row: number): Row {
+  if (matrix instanceof MappedCsr) return matrix.row(row)
+  const { indptr, indices, weights } = matrix
   const [begin, end] = [Number(indptr[row]), Number(indptr[row + 1])]
   return { indices: indices.subarray(begin, end), weights: weights.subarray(begin, end) }
 }

@@ -1,7 +1,7 @@
 /** What the workers of a `ModelPool` do. */
-import type { SimilarRequest } from './algorithm.ts'
+import { noEvents, type SimilarRequest } from './algorithm.ts'
 import { Artifact } from './artifact.ts'
-import { OpenModel } from './open-model.ts'
+import { type Capability, OpenModel } from './open-model.ts'
 import { type PackedLists, type PackedRequests, packLists, unpackRequests } from './packed.ts'
 
 /** Names a model for a thread to open: it opens that one or fails, even where another has taken its place on disk. */
@@ -35,9 +35,12 @@ export function verify({ directory }: Pick<ModelReference, 'directory'>): string
   return artifact.checksum
 }
 
-/** Opens the model on this thread. */
-export function warm({ model }: { readonly model: ModelReference }): void {
-  modelOf(model)
+/** Opens the model on this thread and ranks once, so that what every query reads is mapped; gives what else it can do. */
+export function warm({ model }: { readonly model: ModelReference }): readonly Capability[] {
+  const opened = modelOf(model)
+  const user = opened.artifact.manifest.dataset.users > 0 ? 0 : -1
+  opened.rank([{ user, recent: noEvents, seen: 'exclude', limit: 1, exclude: new Uint32Array(), only: undefined }])
+  return opened.capabilities
 }
 
 export function rank({ model, requests }: ModelJob<PackedRequests>): PackedLists {

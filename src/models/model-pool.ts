@@ -2,7 +2,7 @@ import { jobs, Pool } from '../parallel/pool.ts'
 import type { ItemList, Ranking, RankRequest, SimilarRequest } from './algorithm.ts'
 import { Artifact, type OpenArtifact } from './artifact.ts'
 import type { ModelReference } from './model-jobs.ts'
-import { type Capability, OpenModel, UnsupportedError } from './open-model.ts'
+import { type Capability, UnsupportedError } from './open-model.ts'
 import { type PackedLists, packRequests, unpackLists } from './packed.ts'
 
 const work = jobs('./model-jobs', import.meta.url)
@@ -38,10 +38,11 @@ export class ModelPool {
       const checksum = verify ? await background.run<string>(work, 'verify', { directory }) : undefined
       const artifact = Artifact.open(directory, { verify: false, ...(checksum !== undefined && { checksum }) })
       const reference: ModelReference = { directory, checksum: artifact.checksum }
-      const { capabilities } = new OpenModel(artifact)
-      // A worker opens the model with its first job: better now than when a query waits, or when the files are replaced.
-      await inEach([pool, background], 'warm', { model: reference })
-      return new ModelPool(artifact, capabilities, reference, { pool, background, isOwnPool })
+      // A worker opens the model with its first job: better now than when a query waits, or when the files are replaced. In
+      // the background first: what one thread has read is mapped for all.
+      const [capabilities] = await background.phase<readonly Capability[]>(work, 'warm', { model: reference })
+      if (background !== pool) await pool.phase(work, 'warm', { model: reference })
+      return new ModelPool(artifact, capabilities!, reference, { pool, background, isOwnPool })
     } catch (error) {
       if (isOwnPool) await pool.close()
       throw error
@@ -116,16 +117,11 @@ export class ModelPool {
 
   /** Ends own workers once their last query is answered; others let go of the model. */
   async close(): Promise<void> {
-    if (this.#isOwnPool) {
-      await this.#pool.close()
-    } else {
-      await inEach([this.#pool, this.#background], 'release', { checksum: this.artifact.checksum })
-    }
+    const reference = { checksum: this.artifact.checksum }
+    if (this.#background !== this.#pool) await this.#background.phase(work, 'release', reference)
     this.artifact.close()
+    // Last: who lets go of the files last unmaps them, which takes some ms, and holds up all threads when it has to wait.
+    if (this.#isOwnPool) await this.#pool.close()
+    else await this.#pool.phase(work, 'release', reference)
   }
-}
-
-/** Runs a job on every worker of `pools`, which may be one twice. */
-async function inEach(pools: readonly Pool[], name: 'warm' | 'release', args: object): Promise<void> {
-  await Promise.all([...new Set(pools)].map(pool => pool.phase(work, name, args)))
 }

@@ -1,3 +1,4 @@
+import type { Operand } from '../binding.d.ts'
 import { jobs, type Pool } from '../parallel/pool.ts'
 import type { SearchArgs } from './search-jobs.ts'
 import { emptyLists, type Found, type SearchOptions, type TopKIndex } from './topk.ts'
@@ -37,7 +38,9 @@ export async function search(
   return found
 }
 
-function shared<A extends Float32Array | Uint32Array | Uint8Array>(values: A): A {
+function shared<A extends Float32Array | Uint32Array | Uint8Array>(values: Operand<A>): A {
+  if (!ArrayBuffer.isView(values))
+    throw new TypeError('an index in a mapped file is not shared: let each worker open it')
   if (values.buffer instanceof SharedArrayBuffer) return values
   const Values = values.constructor as new (buffer: SharedArrayBuffer) => A
   const copy = new Values(new SharedArrayBuffer(values.byteLength))

@@ -1,3 +1,4 @@
+import type { Operand } from '../binding.d.ts'
 import { native } from '../native.ts'
 import { type FactorMatrix, MAX_RANK } from '../storage/factors.ts'
 import { alignedArray } from '../storage/shared-array.ts'
@@ -7,12 +8,15 @@ const none = 0xffff_ffff
 /** Items that the kernel scores in one step. */
 const tile = 128
 
-/** An index and what it is of, as threads pass them on: in shared memory they post to workers without a copy. */
+/**
+ * An index and what it is of, as threads pass them on: in shared memory they post to workers without a copy. Those of a
+ * mapped file do not post: each worker maps it.
+ */
 export interface TopKParts {
   /** What it holds is known to the kernel alone. */
-  readonly buffer: Uint8Array
+  readonly buffer: Operand<Uint8Array>
   /** (items × rank). */
-  readonly factors: Float32Array
+  readonly factors: Operand<Float32Array>
   readonly rank: number
 }
 
@@ -108,9 +112,8 @@ export class TopKIndex {
 
   private constructor(parts: TopKParts) {
     const { buffer, factors, rank } = parts
-    native.topKCheck(buffer, factors, rank)
     this.parts = parts
-    this.items = factors.length / rank
+    this.items = native.topKCheck(buffer, factors, rank)
     this.rank = rank
   }
 
@@ -129,18 +132,13 @@ export class TopKIndex {
   /** The items most similar to each of `items`, which is left out of its own list: their cosines, falling. */
   similar(items: Uint32Array, { limit, only }: Pick<SearchOptions, 'limit' | 'only'>): Found {
     const indptr = Uint32Array.from({ length: items.length + 1 }, (_, row) => row)
-    return this.search(this.#rows(items), { limit, only, measure: 'cosine', exclude: { indptr, indices: items } })
-  }
-
-  /** The factors of `items`, (items × rank). */
-  #rows(items: Uint32Array): Float32Array {
     const { factors, rank } = this.parts
-    const rows = new Float32Array(items.length * rank)
-    items.forEach((item, at) => {
-      if (item >= this.items) throw new RangeError(`items must be below ${this.items}, got ${item}`)
-      rows.set(factors.subarray(item * rank, (item + 1) * rank), at * rank)
+    return this.search(native.topKRows(factors, rank, items), {
+      limit,
+      only,
+      measure: 'cosine',
+      exclude: { indptr, indices: items },
     })
-    return rows
   }
 }
 
@@ -186,9 +184,9 @@ export function emptyLists(
 }
 
 /** `bytes` where they begin on a cache line, as the kernel needs them; else a copy that does. */
-function aligned(bytes: Uint8Array): Uint8Array {
+function aligned(bytes: Operand<Uint8Array>): Operand<Uint8Array> {
   if (native.misalignment(bytes) === 0) return bytes
   const copy = alignedArray(Uint8Array, bytes.length)
-  copy.set(bytes)
+  copy.set(ArrayBuffer.isView(bytes) ? bytes : bytes.view())
   return copy
 }

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs'
-import { type Csr, openCsr } from './csr.ts'
+import { type Csr, MappedCsr } from './csr.ts'
 
 /** A sparse matrix as jobs pass it on: each worker maps the file itself. */
 export interface CsrFile {
@@ -17,7 +17,7 @@ export function cachedCsr({ file, columns }: CsrFile): Csr {
   const { ino, mtimeMs } = statSync(file)
   // A file that took the place of another is not the same.
   const name = `${file} ${ino} ${mtimeMs}`
-  const csr = open.get(name) ?? openCsr(file, columns).csr
+  const csr = open.get(name) ?? MappedCsr.open(file, columns)
   open.delete(name)
   open.set(name, csr)
   if (open.size > most) open.delete(open.keys().next().value!)

@@ -1,5 +1,5 @@
 /** Sparse matrices, compressed by rows. */
-import { openSafetensors, type Safetensors, tensorOf } from './safetensors.ts'
+import { closeSafetensors, elements, mappedTensor, openSafetensors, type Safetensors, valuesIn } from './safetensors.ts'
 
 /**
  * A sparse matrix of `rows` × `columns`. Row `r` has the columns `indices[indptr[r] … indptr[r + 1]]`, ascending and
@@ -16,23 +16,77 @@ export interface Csr {
   readonly weights: Float32Array
 }
 
-/** Views the tensors `indptr`, `indices` and `weights` of a file as a matrix. `verify` also reads all of it. */
-export function openCsr(path: string, columns: number, verify = false): { csr: Csr; file: Safetensors } {
-  const file = openSafetensors(path)
-  const indptr = tensorOf(file, 'indptr', BigUint64Array)
-  const indices = tensorOf(file, 'indices', Uint32Array)
-  const weights = tensorOf(file, 'weights', Float32Array)
-  const pairs = BigInt(indices.length)
-  if (indptr.length === 0 || indptr[0] !== 0n || indptr.at(-1) !== pairs || weights.length !== indices.length) {
-    throw new Error(
-      `${path} holds no matrix: ${indptr.length} row bounds from ${indptr[0]} to ${indptr.at(-1)}, ` +
-        `${indices.length} indices and ${weights.length} weights do not fit together`,
+/** The matrix in the tensors `indptr`, `indices` and `weights` of a file. Each array is a view, made when it is first asked for. */
+export class MappedCsr implements Csr {
+  readonly rows: number
+  readonly columns: number
+  readonly pairs: number
+  readonly #file: Safetensors
+  readonly #tensors: ReturnType<typeof csrTensors>
+
+  /**
+   * `verify` reads all of it.
+   *
+   * @throws Error naming the file and what is wrong with it.
+   */
+  static open(path: string, columns: number, { verify = false } = {}): MappedCsr {
+    const csr = new MappedCsr(openSafetensors(path), columns)
+    const fault = csr.#boundsFault() ?? (verify ? faultOf(csr) : undefined)
+    if (fault) throw new Error(`${path} holds no matrix: ${fault}`)
+    return csr
+  }
+
+  private constructor(file: Safetensors, columns: number) {
+    this.#file = file
+    this.#tensors = csrTensors(file)
+    this.rows = elements(this.#tensors.indptr.shape) - 1
+    this.columns = columns
+    this.pairs = elements(this.#tensors.indices.shape)
+  }
+
+  get indptr(): BigUint64Array {
+    return this.#tensors.indptr.data
+  }
+
+  get indices(): Uint32Array {
+    return this.#tensors.indices.data
+  }
+
+  get weights(): Float32Array {
+    return this.#tensors.weights.data
+  }
+
+  /** The pairs of one row, copied: no array is viewed. */
+  row(row: number): Pick<Csr, 'indices' | 'weights'> {
+    const { indptr, indices, weights } = this.#tensors
+    const [begin, end] = Array.from(valuesIn(indptr, row, row + 2), Number) as [number, number]
+    return { indices: valuesIn(indices, begin, end), weights: valuesIn(weights, begin, end) }
+  }
+
+  /** Lets go of the map. */
+  close(): void {
+    closeSafetensors(this.#file)
+  }
+
+  #boundsFault(): string | undefined {
+    const { indptr, weights } = this.#tensors
+    const weighed = elements(weights.shape)
+    const [first] = valuesIn(indptr, 0, Math.min(1, this.rows + 1))
+    const [last] = valuesIn(indptr, Math.max(0, this.rows), this.rows + 1)
+    if (first === 0n && last === BigInt(this.pairs) && weighed === this.pairs) return undefined
+    return (
+      `${this.rows + 1} row bounds from ${first} to ${last}, ` +
+      `${this.pairs} indices and ${weighed} weights do not fit together`
     )
   }
-  const csr: Csr = { rows: indptr.length - 1, columns, indptr, indices, weights }
-  const fault = verify ? faultOf(csr) : undefined
-  if (fault) throw new Error(`${path} holds no matrix: ${fault}`)
-  return { csr, file }
+}
+
+function csrTensors(file: Safetensors) {
+  return {
+    indptr: mappedTensor(file, 'indptr', BigUint64Array),
+    indices: mappedTensor(file, 'indices', Uint32Array),
+    weights: mappedTensor(file, 'weights', Float32Array),
+  }
 }
 
 /** The same matrix by columns: (columns × rows). O(pairs). */

@@ -7,7 +7,7 @@
  */
 import { join } from 'node:path'
 import { z } from 'zod'
-import { type Csr, openCsr, transposed } from './csr.ts'
+import { type Csr, MappedCsr, transposed } from './csr.ts'
 import {
   identityOf,
   type Manifest,
@@ -18,7 +18,7 @@ import {
 } from './directory.ts'
 import { type Id, IdMap, writeIds } from './ids.ts'
 import { type Tensor, writeSafetensors } from './safetensors.ts'
-import { openSequences, type Sequences, sequenceTensors } from './sequences.ts'
+import { MappedSequences, type Sequences, sequenceTensors } from './sequences.ts'
 
 export const datasetFiles = {
   byUser: 'by-user.safetensors',
@@ -154,11 +154,11 @@ export class Dataset {
 
   #openCsr(name: string, rows: number, columns: number): Csr {
     const path = join(this.directory, name)
-    const { csr } = openCsr(path, columns, this.#verify)
-    if (csr.rows !== rows || csr.indices.length !== this.manifest.pairs) {
+    const csr = MappedCsr.open(path, columns, { verify: this.#verify })
+    if (csr.rows !== rows || csr.pairs !== this.manifest.pairs) {
       throw new Error(
         `${path} does not belong to its manifest: expected ${rows} rows and ${this.manifest.pairs} pairs, ` +
-          `got ${csr.rows} and ${csr.indices.length}`,
+          `got ${csr.rows} and ${csr.pairs}`,
       )
     }
     return csr
@@ -167,11 +167,11 @@ export class Dataset {
   #openEvents(count: number): Sequences {
     const path = join(this.directory, datasetFiles.events)
     const { users, items, kinds } = this.manifest
-    const events = openSequences(path, items, this.#verify)
-    if (events.rows !== users || events.items.length !== count) {
+    const events = MappedSequences.open(path, items, { verify: this.#verify })
+    if (events.rows !== users || events.events !== count) {
       throw new Error(
         `${path} does not belong to its manifest: expected ${users} rows and ${count} events, ` +
-          `got ${events.rows} and ${events.items.length}`,
+          `got ${events.rows} and ${events.events}`,
       )
     }
     const fault = kindsFault(events, kinds, this.#verify)

@@ -5,6 +5,7 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { type Data, Int64, makeData, makeVector, Table, tableFromIPC, tableToIPC, Utf8, Vector } from 'apache-arrow'
+import type { FileSlice } from '../binding.d.ts'
 import { native } from '../native.ts'
 
 /** An id as given: integers beyond ±2^53 are `bigint`s. */
@@ -21,7 +22,12 @@ export class IdMap {
 
   /** @throws Error naming the file when it cannot be read or holds no id map. */
   static open(path: string): IdMap {
-    const bytes = native.mapFile(path)
+    return IdMap.of(path, native.mapFile(path))
+  }
+
+  /** {@link open} of a file that was mapped before. */
+  static of(path: string, file: FileSlice): IdMap {
+    const bytes = file.view()
     const broken = (why: string, cause?: unknown) => new Error(`${path} holds no id map: ${why}`, { cause })
     let table: Table
     try {

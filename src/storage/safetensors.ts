@@ -3,6 +3,7 @@
  * length of a JSON header, the header, the tensors one after the other. NumPy, PyTorch and others read it.
  */
 import { type FileHandle, open } from 'node:fs/promises'
+import type { FileSlice, Operand } from '../binding.d.ts'
 import { native } from '../native.ts'
 
 const arrays = {
@@ -31,9 +32,20 @@ export interface Tensor {
   readonly shape: readonly number[]
 }
 
+/** A tensor of a mapped file. */
+export interface MappedTensor<A extends TensorArray = TensorArray> extends Tensor {
+  readonly dtype: Dtype
+  /** A view of the map, made when it is first asked for. */
+  readonly data: A
+  /** The same for kernels: without a view, which V8 would count as memory of this thread. */
+  readonly operand: Operand<A>
+  /** Lets go of the map. Views keep their share of it until they are garbage. */
+  close(): void
+}
+
 export interface Safetensors {
   readonly path: string
-  readonly tensors: Readonly<Record<string, Tensor>>
+  readonly tensors: Readonly<Record<string, MappedTensor>>
   readonly metadata: Readonly<Record<string, string>>
 }
 
@@ -57,34 +69,43 @@ const flushBytes = 1 << 20
  * @throws Error when the file cannot be read or is not well formed; the message names file and tensor.
  */
 export function openSafetensors(path: string): Safetensors {
-  const bytes = native.mapFile(path)
+  const file = native.mapFile(path)
   const broken = (why: string) => new Error(`${path} is not a whole safetensors file: ${why}`)
-  if (bytes.length < 8) throw broken(`it has ${bytes.length} bytes, fewer than its header needs`)
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true))
-  if (length > longestHeader || 8 + length > bytes.length) {
-    throw broken(`its header would be ${length} bytes long, but the file has ${bytes.length}`)
+  if (file.length < 8) throw broken(`it has ${file.length} bytes, fewer than its header needs`)
+  const length = Number(new DataView(bytesOf(file, 0, 8).buffer).getBigUint64(0, true))
+  const begin = 8 + length
+  if (length > longestHeader || begin > file.length) {
+    throw broken(`its header would be ${length} bytes long, but the file has ${file.length}`)
   }
-  const body = bytes.subarray(8 + length)
-  const { metadata, placed } = parseHeader(bytes.subarray(8, 8 + length), broken)
-  const tensors: Record<string, Tensor> = {}
-  for (const [name, tensor] of placed) tensors[name] = { data: view(body, name, tensor, broken), shape: tensor.shape }
+  const { metadata, placed } = parseHeader(bytesOf(file, 8, begin), broken)
+  const tensors: Record<string, MappedTensor> = {}
+  for (const [name, tensor] of placed) {
+    assertPlaced(name, tensor, file.length - begin, broken)
+    tensors[name] = new TensorOfFile(file, begin, tensor)
+  }
+  file.close()
   return { path, tensors, metadata }
 }
 
 /**
- * The data of tensor `name`, which must hold elements of `kind`, as in `tensorOf(file, 'weights', Float32Array)`.
+ * The tensor `name`, which must hold elements of `kind`, as in `mappedTensor(file, 'weights', Float32Array)`.
  *
  * @throws Error when the file has no such tensor or one of another type.
  */
-export function tensorOf<A extends TensorArray>(
+export function mappedTensor<A extends TensorArray>(
   { path, tensors }: Safetensors,
   name: string,
   kind: new (length: number) => A,
-): A {
-  const data = tensors[name]?.data
-  if (data instanceof kind) return data
-  const found = data ? `one of ${data.constructor.name}` : `only ${Object.keys(tensors).join(', ') || 'none'}`
+): MappedTensor<A> {
+  const tensor = Object.hasOwn(tensors, name) ? tensors[name] : undefined
+  if (tensor && arrays[tensor.dtype] === (kind as unknown)) return tensor as MappedTensor<A>
+  const found = tensor ? `one of ${arrays[tensor.dtype].name}` : `only ${Object.keys(tensors).join(', ') || 'none'}`
   throw new Error(`${path} must hold a tensor ${name} of ${kind.name}, but has ${found}`)
+}
+
+/** The data of a {@link mappedTensor}. */
+export function tensorOf<A extends TensorArray>(file: Safetensors, name: string, kind: new (length: number) => A): A {
+  return mappedTensor(file, name, kind).data
 }
 
 /** Writes `tensors` to a new file at `path` and waits until the disk has it. */
@@ -250,19 +271,69 @@ function parseHeader(
   return { metadata: metadata as Record<string, string>, placed: Object.entries(placed as Record<string, Placed>) }
 }
 
-function view(body: Uint8Array, name: string, tensor: Placed, broken: (why: string) => Error): TensorArray {
+/** A copy of bytes of a file: a view would keep all of it mapped. */
+function bytesOf(file: FileSlice, begin: number, end: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(end - begin)
+  file.read(begin, bytes)
+  return bytes
+}
+
+/** Closes all tensors of a file. */
+export function closeSafetensors({ tensors }: Safetensors): void {
+  for (const tensor of Object.values(tensors)) tensor.close()
+}
+
+function assertPlaced(name: string, tensor: Placed, room: number, broken: (why: string) => Error): void {
   const { dtype, shape, data_offsets } = tensor ?? {}
   const array = Object.hasOwn(arrays, dtype) && arrays[dtype]
   if (!array) throw broken(`tensor ${name} has type ${dtype}; known are ${Object.keys(arrays).join(', ')}`)
   const whole = (n: unknown): n is number => Number.isSafeInteger(n) && (n as number) >= 0
   if (!Array.isArray(shape) || !shape.every(whole)) throw broken(`tensor ${name} has the shape ${shape}`)
   const [begin, end] = Array.isArray(data_offsets) && data_offsets.every(whole) ? data_offsets : [1, 0]
-  if (begin > end || end > body.length || end - begin !== elements(shape) * array.BYTES_PER_ELEMENT) {
-    throw broken(`tensor ${name} of ${dtype}[${shape}] does not lie in bytes ${data_offsets} of ${body.length}`)
+  if (begin > end || end > room || end - begin !== elements(shape) * array.BYTES_PER_ELEMENT) {
+    throw broken(`tensor ${name} of ${dtype}[${shape}] does not lie in bytes ${data_offsets} of ${room}`)
   }
-  const aligned = (body.byteOffset + begin) % array.BYTES_PER_ELEMENT === 0
-  const bytes = aligned ? body.subarray(begin, end) : body.slice(begin, end)
-  return new array(bytes.buffer as ArrayBuffer, bytes.byteOffset, elements(shape))
+}
+
+/** A tensor whose offsets count from byte `start` of a file. */
+class TensorOfFile implements MappedTensor {
+  readonly dtype: Dtype
+  readonly shape: readonly number[]
+  readonly #bytes: FileSlice
+  readonly #isAligned: boolean
+  #data: TensorArray | undefined
+
+  constructor(file: FileSlice, start: number, { dtype, shape, data_offsets: [begin, end] }: Placed) {
+    this.dtype = dtype
+    this.shape = shape
+    this.#bytes = file.slice(start + begin, start + end)
+    this.#isAligned = (start + begin) % arrays[dtype].BYTES_PER_ELEMENT === 0
+  }
+
+  get data(): TensorArray {
+    if (!this.#data) {
+      const view = this.#bytes.view()
+      const { buffer, byteOffset } = this.#isAligned ? view : view.slice()
+      this.#data = new arrays[this.dtype](buffer as ArrayBuffer, byteOffset, elements(this.shape))
+    }
+    return this.#data
+  }
+
+  get operand(): Operand<TensorArray> {
+    return this.#isAligned ? this.#bytes : this.data
+  }
+
+  close(): void {
+    this.#bytes.close()
+  }
+}
+
+/** The values from `begin` to before `end` of a tensor: a copy of them where the tensor is not viewed. */
+export function valuesIn<A extends TensorArray>({ dtype, operand }: MappedTensor<A>, begin: number, end: number): A {
+  if (ArrayBuffer.isView(operand)) return operand.subarray(begin, end) as A
+  const values = new arrays[dtype](end - begin)
+  operand.read(begin * values.BYTES_PER_ELEMENT, new Uint8Array(values.buffer))
+  return values as TensorArray as A
 }
 
 /** How many values a tensor of `shape` has. */

@@ -1,5 +1,13 @@
 /** Events of many users in order of time, on disk: what pairs sum up, with nothing lost. */
-import { openSafetensors, type Tensor, tensorOf } from './safetensors.ts'
+import {
+  closeSafetensors,
+  elements,
+  mappedTensor,
+  openSafetensors,
+  type Safetensors,
+  type Tensor,
+  valuesIn,
+} from './safetensors.ts'
 
 /** The events of one user side by side, in order of time; equal times keep the order of the source. */
 export interface Sequence {
@@ -36,49 +44,122 @@ export function sequenceOf({ indptr, items, times, weights, kinds }: Sequences, 
 }
 
 /**
- * Views the tensors `indptr`, `items`, `times` and, where they are there, `weights` and `kinds` of a file as sequences.
- * `verify` also reads all of it.
- *
- * @throws Error naming the file and what is wrong with it.
+ * The sequences in the tensors `indptr`, `items`, `times` and, where they are there, `weights` and `kinds` of a file. Each
+ * array is a view, made when it is first asked for.
  */
-export function openSequences(path: string, columns: number, verify = false): Sequences {
-  const file = openSafetensors(path)
-  const indptr = tensorOf(file, 'indptr', BigUint64Array)
-  const sequences: Sequences = {
-    rows: indptr.length - 1,
-    columns,
-    indptr,
-    items: tensorOf(file, 'items', Uint32Array),
-    times: tensorOf(file, 'times', BigInt64Array),
-    weights: 'weights' in file.tensors ? tensorOf(file, 'weights', Float32Array) : undefined,
-    kinds: 'kinds' in file.tensors ? tensorOf(file, 'kinds', Uint8Array) : undefined,
+export class MappedSequences implements Sequences {
+  readonly rows: number
+  readonly columns: number
+  /** How many events there are. */
+  readonly events: number
+  readonly #file: Safetensors
+  readonly #tensors: ReturnType<typeof sequenceTensorsOf>
+
+  /**
+   * `verify` reads all of it.
+   *
+   * @throws Error naming the file and what is wrong with it.
+   */
+  static open(path: string, columns: number, { verify = false } = {}): MappedSequences {
+    const sequences = new MappedSequences(openSafetensors(path), columns)
+    const fault = sequences.#lengthFault() ?? (verify ? orderFault(sequences) : undefined)
+    if (fault) throw new Error(`${path} holds no sequences: ${fault}`)
+    return sequences
   }
-  const fault = lengthFault(sequences) ?? (verify ? orderFault(sequences) : undefined)
-  if (fault) throw new Error(`${path} holds no sequences: ${fault}`)
-  return sequences
+
+  private constructor(file: Safetensors, columns: number) {
+    this.#file = file
+    this.#tensors = sequenceTensorsOf(file)
+    this.rows = elements(this.#tensors.indptr.shape) - 1
+    this.columns = columns
+    this.events = elements(this.#tensors.items.shape)
+  }
+
+  get indptr(): BigUint64Array {
+    return this.#tensors.indptr.data
+  }
+
+  get items(): Uint32Array {
+    return this.#tensors.items.data
+  }
+
+  get times(): BigInt64Array {
+    return this.#tensors.times.data
+  }
+
+  get weights(): Float32Array | undefined {
+    return this.#tensors.weights?.data
+  }
+
+  get kinds(): Uint8Array | undefined {
+    return this.#tensors.kinds?.data
+  }
+
+  /** Lets go of the map. */
+  close(): void {
+    closeSafetensors(this.#file)
+  }
+
+  #lengthFault(): string | undefined {
+    const { indptr, ...columns } = this.#tensors
+    const lengths = Object.entries(columns).flatMap(([name, tensor]) =>
+      tensor ? [[name, elements(tensor.shape)]] : [],
+    )
+    const [first] = valuesIn(indptr, 0, Math.min(1, this.rows + 1))
+    const [last] = valuesIn(indptr, Math.max(0, this.rows), this.rows + 1)
+    return lengthFault(
+      { rows: this.rows, bounds: this.rows + 1, first, last },
+      this.events,
+      Object.fromEntries(lengths),
+    )
+  }
+}
+
+function sequenceTensorsOf(file: Safetensors) {
+  return {
+    indptr: mappedTensor(file, 'indptr', BigUint64Array),
+    items: mappedTensor(file, 'items', Uint32Array),
+    times: mappedTensor(file, 'times', BigInt64Array),
+    weights: 'weights' in file.tensors ? mappedTensor(file, 'weights', Float32Array) : undefined,
+    kinds: 'kinds' in file.tensors ? mappedTensor(file, 'kinds', Uint8Array) : undefined,
+  }
 }
 
 /**
- * The tensors from which {@link openSequences} makes the same sequences. O(events).
+ * The tensors from which {@link MappedSequences} makes the same sequences. O(events).
  *
  * @throws RangeError when `sequences` break a rule of {@link Sequences}.
  */
 export function sequenceTensors(sequences: Sequences): Record<string, Tensor> {
-  const fault = lengthFault(sequences) ?? orderFault(sequences)
+  const { rows, indptr, items, times, weights, kinds } = sequences
+  const columns = { items, times, weights, kinds }
+  const lengths = Object.entries(columns).flatMap(([name, array]) => (array ? [[name, array.length]] : []))
+  const bounds = { rows, bounds: indptr.length, first: indptr[0], last: indptr.at(-1) }
+  const fault = lengthFault(bounds, items.length, Object.fromEntries(lengths)) ?? orderFault(sequences)
   if (fault) throw new RangeError(`the events are no sequences: ${fault}`)
-  const { indptr, items, times, weights, kinds } = sequences
-  const arrays = Object.entries({ indptr, items, times, weights, kinds })
+  const arrays = Object.entries({ indptr, ...columns })
   return Object.fromEntries(arrays.flatMap(([name, data]) => (data ? [[name, { data, shape: [data.length] }]] : [])))
 }
 
+interface RowBounds {
+  readonly rows: number
+  /** How many bounds there are. */
+  readonly bounds: number
+  readonly first: bigint | undefined
+  readonly last: bigint | undefined
+}
+
 /** Which lengths do not fit together, or nothing. O(1). */
-function lengthFault({ rows, indptr, items, times, weights, kinds }: Sequences): string | undefined {
-  const count = items.length
-  if (indptr.length !== rows + 1 || indptr[0] !== 0n || indptr.at(-1) !== BigInt(count)) {
-    return `${indptr.length} row bounds from ${indptr[0]} to ${indptr.at(-1)} do not fit ${count} items`
+function lengthFault(
+  { rows, bounds, first, last }: RowBounds,
+  events: number,
+  lengths: Readonly<Record<string, number>>,
+): string | undefined {
+  if (bounds !== rows + 1 || first !== 0n || last !== BigInt(events)) {
+    return `${bounds} row bounds from ${first} to ${last} do not fit ${events} items`
   }
-  for (const [name, array] of Object.entries({ times, weights, kinds })) {
-    if (array && array.length !== count) return `${count} items need as many ${name}, got ${array.length}`
+  for (const [name, length] of Object.entries(lengths)) {
+    if (length !== events) return `${events} items need as many ${name}, got ${length}`
   }
   return undefined
 }

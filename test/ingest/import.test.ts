@@ -24,7 +24,7 @@ test('rows become pairs, laid out by popularity and then by id', async () => {
     ['ada', 'y', 1],
     ['bo', 'x', 2],
   ])
-  expect(dataset.byItem).toEqual(transposed(dataset.byUser))
+  expect(dataset.byItem).toMatchObject(transposed(dataset.byUser))
   expect(dataset.manifest).toMatchObject({
     users: 2,
     items: 2,

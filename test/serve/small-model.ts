@@ -92,7 +92,7 @@ export function expectedList(directory: string, user: number, events: [string, n
     const index = model.items.indexOf(item)
     weights.set(index, (weights.get(index) ?? 0) + weight)
   }
-  const factors = (item: number) => [...tensors.items.subarray(item * rank, (item + 1) * rank)]
+  const factors = (item: number) => [...tensors.items.data.subarray(item * rank, (item + 1) * rank)]
   const system = Array.from({ length: rank }, (_, row) =>
     Array.from({ length: rank + 1 }, (_, column) =>
       row === column ? unobservedWeight * tensors.spectrum[row] + regularization : 0,
@@ -120,7 +120,7 @@ export function expectedList(directory: string, user: number, events: [string, n
 export function expectedSimilar(directory: string, item: number, limit: number): { item: string; cosine: number }[] {
   const model = Artifact.open(directory)
   const tensors = alsTensors(model)
-  const factors = (at: number) => [...tensors.items.subarray(at * rank, (at + 1) * rank)]
+  const factors = (at: number) => [...tensors.items.data.subarray(at * rank, (at + 1) * rank)]
   const product = (a: number[], b: number[]) => a.reduce((sum, value, k) => sum + value * b[k], 0)
   const cosine = (a: number[], b: number[]) => product(a, b) / Math.sqrt(product(a, a) * product(b, b))
   const list = [...Array(itemCount).keys()]

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { openCsr, transposed } from '../../src/storage/csr.ts'
+import { MappedCsr, transposed } from '../../src/storage/csr.ts'
 import { writeSafetensors } from '../../src/storage/safetensors.ts'
 import { csrOf } from './csr-of.ts'
 import { freshFolder } from './folder.ts'
@@ -29,7 +29,7 @@ test('a matrix comes back from its file', async () => {
     [3, 0, 0],
   ])
   await write(path, matrix)
-  expect(openCsr(path, 3, true).csr).toEqual(matrix)
+  expect(MappedCsr.open(path, 3, { verify: true })).toMatchObject(matrix)
 })
 
 test('what is no matrix is refused, the cheap signs always, the rest when verifying', async () => {
@@ -43,7 +43,7 @@ test('what is no matrix is refused, the cheap signs always, the rest when verify
   const opened = async (change: Partial<typeof good>, verify: boolean) => {
     const path = join(folder, `${files++}`)
     await write(path, { ...good, ...change })
-    return () => openCsr(path, 2, verify)
+    return () => MappedCsr.open(path, 2, { verify })
   }
   expect(await opened({}, true)).not.toThrow()
   expect(await opened({ indptr: BigUint64Array.of(0n, 1n, 4n) }, false)).toThrow('do not fit together')

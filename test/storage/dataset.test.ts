@@ -37,9 +37,9 @@ test('a dataset comes back as written', async () => {
     kinds: ['like', 'play'],
     source: { files: ['x.csv'] },
   })
-  expect(dataset.byUser).toEqual(byUser)
-  expect(dataset.byItem).toEqual(transposed(byUser))
-  expect(dataset.events).toEqual(events)
+  expect(dataset.byUser).toMatchObject(byUser)
+  expect(dataset.byItem).toMatchObject(transposed(byUser))
+  expect(dataset.events).toMatchObject(events)
   expect([dataset.users.indexOf('bo'), dataset.items.at(1), dataset.items.indexOf(20)]).toEqual([1, 10, 2])
 })
 

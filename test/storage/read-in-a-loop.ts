@@ -26,7 +26,7 @@ export function readModels({ directory, stop }: Reading): Read {
     // Of the dataset it was made of: every third has the same.
     const data = version % 3
     const mixed =
-      model.tensor('version', Uint32Array)[0] !== version ||
+      model.tensor('version', Uint32Array).data[0] !== version ||
       model.history.weights[0] !== 1 + data ||
       model.items.at(0) !== data * 10
     model.close()

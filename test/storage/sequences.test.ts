@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { writeSafetensors } from '../../src/storage/safetensors.ts'
-import { openSequences, type Sequences, sequenceOf, sequenceTensors } from '../../src/storage/sequences.ts'
+import { MappedSequences, type Sequences, sequenceOf, sequenceTensors } from '../../src/storage/sequences.ts'
 import { freshFolder } from './folder.ts'
 
 const good: Sequences = {
@@ -55,8 +55,8 @@ test('sequences come back from their file', async () => {
         kinds: Uint8Array.from(all, ({ kind }) => kind),
       }
       await writeSafetensors(path, sequenceTensors(sequences))
-      expect(openSequences(path, 10, true)).toEqual(sequences)
-      expect(listed(openSequences(path, 10))).toEqual(rows)
+      expect(MappedSequences.open(path, 10, { verify: true })).toMatchObject(sequences)
+      expect(listed(MappedSequences.open(path, 10))).toEqual(rows)
     }),
     { numRuns: 30 },
   )
@@ -66,8 +66,8 @@ test('weights and kinds may be absent', async () => {
   const path = join(freshFolder(), 'sequences')
   const { weights: _weights, kinds: _kinds, ...plain } = good
   await writeSafetensors(path, sequenceTensors(plain))
-  const opened = openSequences(path, 2, true)
-  expect(opened).toEqual(plain)
+  const opened = MappedSequences.open(path, 2, { verify: true })
+  expect(opened).toMatchObject(plain)
   expect(sequenceOf(opened, 0)).toEqual({
     items: Uint32Array.of(1, 0, 1),
     times: BigInt64Array.of(-5n, 7n, 7n),
@@ -93,7 +93,7 @@ test('what are no sequences is refused, the cheap signs always, the rest when ve
       { data, shape: [data!.length] },
     ])
     await writeSafetensors(path, Object.fromEntries(tensors))
-    return () => openSequences(path, 2, verify)
+    return () => MappedSequences.open(path, 2, { verify })
   }
   const cheap: [Partial<Sequences>, string][] = [
     [{ indptr: BigUint64Array.of(0n, 3n, 3n, 5n) }, '4 row bounds from 0 to 5 do not fit 4 items'],

@@ -1,5 +1,6 @@
 //! The phases of alternating least squares. Each call takes chunks of rows from the shared counter until there is none.
 
+use crate::file::{Operand, values};
 use crate::views::{Chunks, OwnedRows, finite_option};
 use aurochs_kernels::als::{HalfStep, Objective, Scratch, Solver};
 use aurochs_kernels::csr::Csr;
@@ -102,12 +103,12 @@ pub struct AlsObjective {
 
 /// Entries of a sparse matrix, the fixed side that they point into, and what is minimised.
 #[napi(object, object_to_js = false)]
-pub struct AlsHalfStep {
+pub struct AlsHalfStep<'a> {
     pub indptr: BigUint64Array,
     pub indices: Uint32Array,
     pub weights: Float32Array,
     /// (columns × `fixedStride`), in the eigenbasis of its Gramian.
-    pub fixed: Float32Array,
+    pub fixed: Operand<'a, Float32Array>,
     pub fixed_stride: u32,
     /// Eigenvalues of the Gramian of `fixed`: `rank` of them.
     pub spectrum: Float64Array,
@@ -117,12 +118,12 @@ pub struct AlsHalfStep {
     pub simd: Option<String>,
 }
 
-impl AlsHalfStep {
+impl AlsHalfStep<'_> {
     fn kernel(&self) -> Result<HalfStep<'_>> {
         let o = &self.objective;
         Ok(HalfStep {
             entries: Csr { indptr: &self.indptr, indices: &self.indices, weights: &self.weights },
-            fixed: &self.fixed,
+            fixed: values(&self.fixed)?,
             fixed_stride: self.fixed_stride as usize,
             spectrum: &self.spectrum,
             objective: Objective {

@@ -5,23 +5,142 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::collections::BTreeMap;
 use std::fs::{File, Metadata};
+use std::ops::{Deref, Range};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
-/// Maps the whole file at `path` into memory and returns its bytes. Threads and processes that map the same file share
-/// its pages, and threads of one process the map itself. Writing to the bytes changes only this process's copy, never
-/// the file. An empty file gives no bytes.
+/// Bytes of a file, in memory by a map: what a kernel reads where it lies, without an array over it. V8 counts the bytes of
+/// such an array, though not those of a map, as allocated, and collects garbage the sooner: a hundred megabytes, on each
+/// thread that opens a model, cost a server under load some 100 ms of its cores.
 #[napi]
-pub fn map_file(env: &Env, path: String) -> Result<Uint8ArraySlice<'_>> {
+pub struct FileSlice {
+    /// None where there are no bytes: an empty file cannot be mapped.
+    map: Option<Arc<MmapMut>>,
+    range: Range<usize>,
+}
+
+/// Maps the whole file at `path`: what is read is the file that is there now, even when another takes its place. Threads and
+/// processes that map the same file share its pages, and threads of one process the map itself.
+#[napi]
+pub fn map_file(path: String) -> Result<FileSlice> {
     let failed = |e: std::io::Error| Error::from_reason(format!("cannot map {path}: {e}"));
     let file = File::open(&path).map_err(failed)?;
     if file.metadata().map_err(failed)?.len() == 0 {
-        return Uint8ArraySlice::from_data(env, Vec::new());
+        return Ok(FileSlice { map: None, range: 0..0 });
     }
     let map = shared_map(&file).map_err(failed)?;
-    let (data, length) = (map.as_ptr().cast_mut(), map.len());
-    // SAFETY: the bytes live until the finalizer drops this share of the map.
-    unsafe { Uint8ArraySlice::from_external(env, data, length, map, |_env, map| drop(map)) }
+    let range = 0..map.len();
+    Ok(FileSlice { map: Some(map), range })
+}
+
+#[napi]
+impl FileSlice {
+    /// In bytes.
+    #[napi(getter)]
+    pub fn length(&self) -> f64 {
+        self.range.len() as f64
+    }
+
+    /// The bytes from `begin` to before `end` of these.
+    #[napi]
+    pub fn slice(&self, begin: f64, end: f64) -> Result<FileSlice> {
+        Ok(FileSlice { map: self.map.clone(), range: self.part(begin, end)? })
+    }
+
+    /// An array over the bytes; nothing is copied. Writing to it changes only this process's copy, never the file.
+    #[napi]
+    pub fn view(&self, env: &Env) -> Result<Uint8ArraySlice<'_>> {
+        match &self.map {
+            Some(map) if !self.range.is_empty() => {
+                let (data, length) = (self.bytes().as_ptr().cast_mut(), self.range.len());
+                let share = (map.clone(), length);
+                // SAFETY: the bytes live until the finalizer drops this share of the map.
+                let view = unsafe {
+                    Uint8ArraySlice::from_external(env, data, length, share, |env, (map, length)| {
+                        drop(map);
+                        let _ = uncount(&env, length, 1);
+                    })
+                }?;
+                uncount(env, length, -1)?;
+                Ok(view)
+            }
+            _ => Uint8ArraySlice::from_data(env, Vec::new()),
+        }
+    }
+
+    /// Copies the bytes from `begin` on to `into`, which they fill.
+    #[napi]
+    pub fn read(&self, begin: f64, mut into: Uint8Array) -> Result<()> {
+        let part = self.part(begin, begin + into.len() as f64)?;
+        let Some(map) = &self.map else { return Ok(()) };
+        // SAFETY: the caller made the array for this call.
+        unsafe { into.as_mut() }.copy_from_slice(&map[part]);
+        Ok(())
+    }
+
+    /// Lets go of the bytes: the slice has none from now on. A map that nobody has a share of is unmapped, so that the space
+    /// of a file that was deleted is free; without this call, when garbage is collected.
+    #[napi]
+    pub fn close(&mut self) {
+        *self = FileSlice { map: None, range: 0..0 };
+    }
+
+    fn part(&self, begin: f64, end: f64) -> Result<Range<usize>> {
+        if !(0.0 <= begin && begin <= end && end <= self.length()) {
+            let length = self.range.len();
+            return Err(Error::from_reason(format!("bytes {begin} to {end} do not lie in a slice of {length} bytes")));
+        }
+        Ok(self.range.start + begin as usize..self.range.start + end as usize)
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.map.as_ref().map_or(&[], |map| &map[self.range.clone()])
+    }
+}
+
+/// Takes `length` bytes of a view out of what V8 counts as allocated, or puts them back (`sign` 1) when it no longer counts
+/// the view. Not those of a large one: V8 has begun to collect garbage before they can be taken out.
+fn uncount(env: &Env, length: usize, sign: i64) -> Result<()> {
+    if length <= LARGE_VIEW { env.adjust_external_memory(sign * length as i64).map(drop) } else { Ok(()) }
+}
+
+/// In bytes: V8 collects garbage when 64 MiB were allocated since it last did.
+const LARGE_VIEW: usize = 32 << 20;
+
+/// What a kernel reads: the values of an array, or bytes of a file that are such values.
+#[napi]
+pub type Operand<'a, A> = Either<A, ClassInstance<'a, FileSlice>>;
+
+/// Numbers that any bytes of their size are.
+///
+/// # Safety
+/// A type without padding of which every pattern of bits is a value.
+pub unsafe trait Number {}
+// SAFETY: such a type.
+unsafe impl Number for u8 {}
+// SAFETY: such a type.
+unsafe impl Number for u32 {}
+// SAFETY: such a type.
+unsafe impl Number for u64 {}
+// SAFETY: such a type.
+unsafe impl Number for f32 {}
+
+/// The values of an operand.
+pub fn values<'a, T: Number, A: Deref<Target = [T]>>(operand: &'a Operand<'_, A>) -> Result<&'a [T]> {
+    let slice = match operand {
+        Either::A(array) => return Ok(array),
+        Either::B(slice) => slice,
+    };
+    // SAFETY: the bytes of a number may be any.
+    let (before, values, after) = unsafe { slice.bytes().align_to::<T>() };
+    if before.is_empty() && after.is_empty() {
+        return Ok(values);
+    }
+    let (length, size) = (slice.range.len(), size_of::<T>());
+    Err(Error::from_reason(format!(
+        "a slice of {length} bytes at {} is no array of {size}-byte numbers",
+        slice.range.start
+    )))
 }
 
 /// Identifies a file, as opposed to another or to a later one at its path: device, inode, bytes, time of last change.

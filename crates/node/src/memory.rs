@@ -1,11 +1,13 @@
 //! Shared buffers: where they start, and which pages they get.
 
+use crate::file::{Operand, values};
+use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
 /// Bytes from the last cache line's start to that of `bytes`: 0 when rows of whole cache lines will not straddle any.
 #[napi]
-pub fn misalignment(bytes: &[u8]) -> u32 {
-    (bytes.as_ptr() as usize % 64) as u32
+pub fn misalignment(bytes: Operand<Uint8Array>) -> Result<u32> {
+    Ok((values(&bytes)?.as_ptr() as usize % 64) as u32)
 }
 
 /// Asks for huge pages under `bytes`, which speed up random reads of large matrices. The system may ignore it.

@@ -1,5 +1,6 @@
 //! Item-item neighbours: training in chunks of items from the shared counter, and lists for batches of requests.
 
+use crate::file::{Operand, values};
 use crate::views::{Chunks, OwnedRows};
 use aurochs_kernels::csr::Csr;
 use aurochs_kernels::neighbours::rank::{self, Request};
@@ -10,26 +11,26 @@ use std::cell::Cell;
 
 /// A sparse matrix: the entries of row r are `indices[indptr[r]..indptr[r + 1]]`, and their `weights`.
 #[napi(object, object_to_js = false)]
-pub struct SparseMatrix {
+pub struct SparseMatrix<'a> {
     /// (rows + 1)
-    pub indptr: BigUint64Array,
-    pub indices: Uint32Array,
-    pub weights: Float32Array,
+    pub indptr: Operand<'a, BigUint64Array>,
+    pub indices: Operand<'a, Uint32Array>,
+    pub weights: Operand<'a, Float32Array>,
 }
 
-impl SparseMatrix {
-    fn view(&self) -> Csr<'_> {
-        Csr { indptr: &self.indptr, indices: &self.indices, weights: &self.weights }
+impl SparseMatrix<'_> {
+    fn view(&self) -> Result<Csr<'_>> {
+        Ok(Csr { indptr: values(&self.indptr)?, indices: values(&self.indices)?, weights: values(&self.weights)? })
     }
 }
 
 /// The interactions, both ways, and what is made of them; see `aurochs_kernels::neighbours::Cosine`.
 #[napi(object, object_to_js = false)]
-pub struct NeighbourTraining {
+pub struct NeighbourTraining<'a> {
     /// (items × users)
-    pub by_item: SparseMatrix,
+    pub by_item: SparseMatrix<'a>,
     /// (users × items)
-    pub by_user: SparseMatrix,
+    pub by_user: SparseMatrix<'a>,
     /// Pairs count their weights rather than 1.
     pub weighted: bool,
     /// Not negative.
@@ -38,10 +39,10 @@ pub struct NeighbourTraining {
     pub limit: u32,
 }
 
-impl NeighbourTraining {
+impl NeighbourTraining<'_> {
     fn kernel(&self) -> Result<Cosine<'_>> {
         let weighting = if self.weighted { Weighting::Weight } else { Weighting::None };
-        Cosine::new(self.by_item.view(), self.by_user.view(), weighting, self.shrinkage, self.limit as usize)
+        Cosine::new(self.by_item.view()?, self.by_user.view()?, weighting, self.shrinkage, self.limit as usize)
             .map_err(refused)
     }
 }
@@ -151,7 +152,7 @@ thread_local! {
 /// `neighbours` is (items × items), similarities as weights.
 #[napi(catch_unwind)]
 pub fn rank_by_neighbours(neighbours: SparseMatrix, requests: Vec<NeighbourRequest>) -> Result<NeighbourLists> {
-    let neighbours = neighbours.view();
+    let neighbours = neighbours.view()?;
     let mut scratch = RANKING.take();
     let (mut indptr, mut items, mut scores) = (vec![0], Vec::new(), Vec::new());
     for request in &requests {

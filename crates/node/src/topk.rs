@@ -1,6 +1,7 @@
 //! Top-k search. An index is one buffer, which threads may share; only the kernel knows its layout.
 
 use crate::als::instructions;
+use crate::file::{Operand, values};
 use aurochs_kernels::simd::Simd;
 use aurochs_kernels::topk::index::{self, Factors, Index};
 use aurochs_kernels::topk::search::{Excluded, Search};
@@ -50,10 +51,26 @@ pub fn top_k_tiles(
     Ok(tiles.len() as u32)
 }
 
-/// Refuses a buffer that is no index of `factors` (items × rank).
+/// Refuses a buffer that is no index of `factors` (items × rank); gives the number of items.
 #[napi(catch_unwind)]
-pub fn top_k_check(index: &[u8], factors: &[f32], rank: u32) -> Result<()> {
-    Index::view(index, view(factors, rank, rank)?).map_err(refused).map(drop)
+pub fn top_k_check(index: Operand<Uint8Array>, factors: Operand<Float32Array>, rank: u32) -> Result<u32> {
+    let factors = values(&factors)?;
+    Index::view(values(&index)?, view(factors, rank, rank)?).map_err(refused)?;
+    Ok((factors.len() / rank as usize) as u32)
+}
+
+/// The factors of `items`, (items × rank), of those of all.
+#[napi(catch_unwind)]
+pub fn top_k_rows(factors: Operand<Float32Array>, rank: u32, items: &[u32]) -> Result<Float32Array> {
+    let (all, rank) = (values(&factors)?, rank as usize);
+    let mut rows = Vec::with_capacity(items.len() * rank);
+    for &item in items {
+        let row = all.get(item as usize * rank..(item as usize + 1) * rank).ok_or_else(|| {
+            Error::new(Status::InvalidArg, format!("items must be below {}, got {item}", all.len() / rank))
+        })?;
+        rows.extend_from_slice(row);
+    }
+    Ok(rows.into())
 }
 
 /// Options of the queries of one call; see `aurochs_kernels::topk::search::Search`.
@@ -83,15 +100,15 @@ pub struct TopKEffort {
 /// Writes the best items of each of `queries` (queries × rank), by the index of `factors` (items × rank), to `items` and `scores` (queries × limit).
 #[napi(catch_unwind)]
 pub fn top_k_search(
-    index: &[u8],
-    factors: &[f32],
+    index: Operand<Uint8Array>,
+    factors: Operand<Float32Array>,
     rank: u32,
     queries: &[f32],
     search: TopKSearch,
     mut items: Uint32Array,
     mut scores: Float32Array,
 ) -> Result<TopKEffort> {
-    let index = Index::view(index, view(factors, rank, rank)?).map_err(refused)?;
+    let index = Index::view(values(&index)?, view(values(&factors)?, rank, rank)?).map_err(refused)?;
     let simd = instructions(&search.simd)?;
     let exclude = match (&search.exclude_indptr, &search.exclude_indices) {
         (Some(indptr), Some(indices)) => Some(Excluded { indptr, indices }),

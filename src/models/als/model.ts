@@ -2,6 +2,7 @@ import { native } from '../../native.ts'
 import { concat, pointers, type Row } from '../../search/item-lists.ts'
 import { TopKIndex, topKIndexBytes, topKIndexPieces } from '../../search/topk.ts'
 import { type FactorMatrix, unpaddedPieces } from '../../storage/factors.ts'
+import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import type { TrainedTensor } from '../trained-tensor.ts'
@@ -22,7 +23,8 @@ export function alsTensors(artifact: Artifact) {
     factors,
     users: artifact.tensor('users', Float32Array, [users, factors]),
     items: artifact.tensor('items', Float32Array, [items, factors]),
-    spectrum: artifact.tensor('spectrum', Float64Array, [factors]),
+    // Copied: a view would keep the map of all tensors alive.
+    spectrum: valuesIn(artifact.tensor('spectrum', Float64Array, [factors]), 0, factors),
     index: artifact.tensor('index', Uint8Array, [topKIndexBytes({ rows: items, rank: factors })]),
   }
 }
@@ -58,7 +60,7 @@ class AlsModel implements Model {
     this.#tensors = alsTensors(artifact)
     this.#objective = alsObjective(alsOptions.parse(artifact.manifest.options))
     const { index, items, factors } = this.#tensors
-    this.#index = TopKIndex.of({ buffer: index, factors: items, rank: factors })
+    this.#index = TopKIndex.of({ buffer: index.operand, factors: items.operand, rank: factors })
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
@@ -108,7 +110,7 @@ class AlsModel implements Model {
         Float32Array,
         histories.map(({ weights }) => weights),
       ),
-      fixed: items,
+      fixed: items.operand,
       fixedStride: factors,
       spectrum,
       objective: this.#objective,
@@ -116,7 +118,7 @@ class AlsModel implements Model {
   }
 
   vectors(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number } {
-    return { data: this.#tensors[side], factors: this.#tensors.factors }
+    return { data: this.#tensors[side].data, factors: this.#tensors.factors }
   }
 }
 

@@ -29,8 +29,8 @@ export async function trainAls(dataset: Dataset, options: AlsOptions, context: T
   let epoch = before
   if (from) {
     const tensors = alsTensors(from)
-    setUnpadded(users, tensors.users)
-    setUnpadded(items, tensors.items)
+    setUnpadded(users, tensors.users.data)
+    setUnpadded(items, tensors.items.data)
     trainer.spectrum = tensors.spectrum.slice()
   } else {
     await trainer.initialise()

@@ -1,4 +1,5 @@
 import { native } from '../../native.ts'
+import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 
@@ -8,8 +9,9 @@ import type { Artifact } from '../artifact.ts'
  * `indptr` is (items + 1), uint64; `indices` uint32 and `similarities` float32 are as long as its last value says.
  */
 export function neighbourTensors(artifact: Artifact) {
-  const indptr = artifact.tensor('indptr', BigUint64Array, [artifact.items.size + 1])
-  const shape = [Number(indptr.at(-1))]
+  const { items } = artifact.manifest.dataset
+  const indptr = artifact.tensor('indptr', BigUint64Array, [items + 1])
+  const shape = Array.from(valuesIn(indptr, items, items + 1), Number)
   return {
     indptr,
     indices: artifact.tensor('indices', Uint32Array, shape),
@@ -32,7 +34,7 @@ class NeighboursModel implements Model {
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const { indptr: neighboursIndptr, indices, similarities } = this.#tensors
     const { indptr, items, scores } = native.rankByNeighbours(
-      { indptr: neighboursIndptr, indices, weights: similarities },
+      { indptr: neighboursIndptr.operand, indices: indices.operand, weights: similarities.operand },
       requests.map(({ history, limit, exclude, only }) => ({
         items: history.indices,
         weights: history.weights,
@@ -51,9 +53,9 @@ class NeighboursModel implements Model {
   similar(requests: readonly SimilarRequest[]): ItemList[] {
     const { indptr, indices, similarities } = this.#tensors
     return requests.map(({ item, limit }) => {
-      const begin = Number(indptr[item])
-      const end = Math.min(begin + limit, Number(indptr[item + 1]))
-      return { items: indices.subarray(begin, end), scores: similarities.subarray(begin, end) }
+      const [begin, next] = Array.from(valuesIn(indptr, item, item + 2), Number) as [number, number]
+      const end = Math.min(begin + limit, next)
+      return { items: valuesIn(indices, begin, end), scores: valuesIn(similarities, begin, end) }
     })
   }
 }

@@ -23,8 +23,8 @@ async function train(dataset: Dataset, _options: unknown, { signal }: TrainConte
 
 function open(artifact: Artifact): Model {
   const shape = [artifact.items.size]
-  const counts = artifact.tensor('counts', Uint32Array, shape)
-  const order = artifact.tensor('order', Uint32Array, shape)
+  const counts = artifact.tensor('counts', Uint32Array, shape).data
+  const order = artifact.tensor('order', Uint32Array, shape).data
   const list = ({ limit, exclude, only }: ResolvedRequest): ItemList => {
     const { items } = popularItems({ counts, order }, limit, exclude, only)
     return { items, scores: Float32Array.from(items, item => counts[item]) }
