@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import { native } from '../native.ts'
 import type { Pool } from '../parallel/pool.ts'
 import type { Dataset } from '../storage/dataset.ts'
 import { checksumOf } from '../storage/directory.ts'
@@ -44,6 +45,8 @@ export async function trainModel(
   const from = resume ? openCheckpoint(directory, dataset, algorithm, checked) : undefined
   let [savedAt, isOurs] = [performance.now(), false]
   const save = async (trained: Trained) => {
+    // Else what the epochs freed counts beside what saving takes: 20 MiB of 510 on the brunch reads at 64 factors.
+    native.trimMemory()
     const parts = { algorithm: algorithm.name, options: checked, dataset, trained }
     const manifest = await saveArtifact(directory, parts, { replace: replace || resume || isOurs })
     isOurs = true

@@ -26,3 +26,13 @@ pub fn prefer_huge_pages(bytes: &[u8]) {
     #[cfg(not(target_os = "linux"))]
     let _ = bytes;
 }
+
+/// Gives freed memory that the allocator keeps for later back to the system, where that is known how.
+#[napi]
+pub fn trim_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: it has no conditions.
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
