@@ -1,4 +1,5 @@
 /** Sparse matrices, compressed by rows. */
+import { native } from '../native.ts'
 import { closeSafetensors, elements, mappedTensor, openSafetensors, type Safetensors, valuesIn } from './safetensors.ts'
 
 /**
@@ -31,7 +32,7 @@ export class MappedCsr implements Csr {
    */
   static open(path: string, columns: number, { verify = false } = {}): MappedCsr {
     const csr = new MappedCsr(openSafetensors(path), columns)
-    const fault = csr.#boundsFault() ?? (verify ? faultOf(csr) : undefined)
+    const fault = csr.#boundsFault() ?? (verify ? csr.#fault() : undefined)
     if (fault) throw new Error(`${path} holds no matrix: ${fault}`)
     return csr
   }
@@ -66,6 +67,12 @@ export class MappedCsr implements Csr {
   /** Lets go of the map. */
   close(): void {
     closeSafetensors(this.#file)
+  }
+
+  #fault(): string | undefined {
+    const { indptr, indices, weights } = this.#tensors
+    const matrix = { indptr: indptr.operand, indices: indices.operand, weights: weights.operand }
+    return native.interactionsFault(matrix, this.columns) ?? undefined
   }
 
   #boundsFault(): string | undefined {
@@ -104,20 +111,4 @@ export function transposed({ rows, columns, indptr, indices, weights }: Csr): Cs
     }
   }
   return { rows: columns, columns: rows, indptr: bounds, ...columnwise }
-}
-
-/** What is wrong with a matrix, in words, or nothing. */
-function faultOf({ rows, columns, indptr, indices, weights }: Csr): string | undefined {
-  for (let row = 0, at = 0; row < rows; row++) {
-    const end = Number(indptr[row + 1])
-    if (end < at || end > indices.length) return `row ${row} ends at ${end}, before it begins or after all pairs`
-    for (let previous = -1; at < end; at++) {
-      const column = indices[at]
-      if (column <= previous) return `the columns of row ${row} do not ascend`
-      if (column >= columns) return `row ${row} names column ${column} of ${columns}`
-      if (!(weights[at] > 0 && weights[at] < Infinity)) return `row ${row} has the weight ${weights[at]}`
-      previous = column
-    }
-  }
-  return undefined
 }

@@ -50,11 +50,55 @@ test('what is no matrix is refused, the cheap signs always, the rest when verify
   expect(await opened({ indptr: BigUint64Array.of(1n, 1n, 3n) }, false)).toThrow('do not fit together')
   expect(await opened({ indptr: new BigUint64Array(0) }, false)).toThrow('do not fit together')
   expect(await opened({ weights: Float32Array.of(1) }, false)).toThrow('do not fit together')
-  expect(await opened({ indptr: BigUint64Array.of(0n, 4n, 3n) }, true)).toThrow('row 0 ends at 4')
-  expect(await opened({ indices: Uint32Array.of(0, 1, 0) }, true)).toThrow('the columns of row 1 do not ascend')
-  expect(await opened({ indices: Uint32Array.of(0, 1, 1) }, true)).toThrow('the columns of row 1 do not ascend')
-  expect(await opened({ indices: Uint32Array.of(0, 0, 2) }, true)).toThrow('row 1 names column 2 of 2')
-  expect(await opened({ weights: Float32Array.of(1, 1, Number.NaN) }, true)).toThrow('row 1 has the weight NaN')
+  expect(await opened({ indptr: BigUint64Array.of(0n, 4n, 3n) }, true)).toThrow('row 0 must lie within')
+  expect(await opened({ indices: Uint32Array.of(0, 1, 0) }, true)).toThrow('the columns of row 1 must rise')
+  expect(await opened({ indices: Uint32Array.of(0, 1, 1) }, true)).toThrow('the columns of row 1 must rise')
+  expect(await opened({ indices: Uint32Array.of(0, 0, 2) }, true)).toThrow(
+    'row 1 has an entry in column 2, expected less than 2',
+  )
+  expect(await opened({ weights: Float32Array.of(1, 1, Number.NaN) }, true)).toThrow(
+    'weights must be finite and above 0, but row 1 has NaN',
+  )
+})
+
+test('a file is refused when verifying if and only if it holds no matrix', async () => {
+  const folder = freshFolder()
+  const damaged = fc.record({
+    ends: fc.array(fc.nat(5), { minLength: 1, maxLength: 4 }),
+    indices: fc.array(fc.nat(5), { minLength: 5, maxLength: 5 }),
+    weights: fc.array(fc.constantFrom(1, 0.5, 2, 0, -1, Infinity, Number.NaN), { minLength: 5, maxLength: 5 }),
+  })
+  const sound = fc.record({
+    ends: fc.array(fc.nat(5), { minLength: 1, maxLength: 4 }).map(ends => ends.sort()),
+    indices: fc.constant([0, 1, 2, 3, 4]),
+    weights: fc.constant([1, 2, 0.5, 3, 1]),
+  })
+  let [files, refused] = [0, 0]
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(damaged, sound), async ({ ends, indices, weights }) => {
+      const path = join(folder, `${files++}`)
+      const bounds = [0, ...ends.slice(0, -1), 5]
+      const rows = bounds.slice(1).map((end, row) => ({ begin: bounds[row]!, end }))
+      const isMatrix = rows.every(
+        ({ begin, end }) =>
+          begin <= end &&
+          indices.slice(begin, end).every((column, at, all) => column < 5 && (at === 0 || column > all[at - 1]!)) &&
+          weights.slice(begin, end).every(weight => weight > 0 && weight < Infinity),
+      )
+      await write(path, {
+        indptr: BigUint64Array.from(bounds, BigInt),
+        indices: Uint32Array.from(indices),
+        weights: Float32Array.from(weights),
+      })
+      const open = () => MappedCsr.open(path, 5, { verify: true })
+      if (isMatrix) expect(open).not.toThrow()
+      else expect(open).toThrow(`${path} holds no matrix`)
+      refused += isMatrix ? 0 : 1
+    }),
+    { numRuns: 200 },
+  )
+  expect(refused).toBeGreaterThan(20)
+  expect(files - refused).toBeGreaterThan(5)
 })
 
 type Arrays = { indptr: BigUint64Array; indices: Uint32Array; weights: Float32Array }

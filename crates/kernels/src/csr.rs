@@ -15,7 +15,7 @@ pub struct Csr<'a> {
 
 /// Why a matrix is refused. Rows are counted from 0.
 #[allow(missing_docs)]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum CsrError {
     /// There is no such row.
     Row { row: usize, rows: usize },
@@ -23,6 +23,10 @@ pub enum CsrError {
     Pointers { row: usize },
     /// An entry's column is out of range.
     Column { row: usize, column: u32, columns: usize },
+    /// The columns of a row do not rise.
+    Order { row: usize },
+    /// A weight is not finite, or not above 0.
+    Weight { row: usize, weight: f32 },
 }
 
 impl fmt::Display for CsrError {
@@ -37,6 +41,10 @@ impl fmt::Display for CsrError {
             }
             CsrError::Column { row, column, columns } => {
                 write!(f, "row {row} has an entry in column {column}, expected less than {columns}")
+            }
+            CsrError::Order { row } => write!(f, "the columns of row {row} must rise, but do not"),
+            CsrError::Weight { row, weight } => {
+                write!(f, "weights must be finite and above 0, but row {row} has {weight}")
             }
         }
     }
@@ -82,6 +90,23 @@ impl<'a> Csr<'a> {
     pub fn check(&self, columns: usize) -> Result<(), CsrError> {
         (0..self.rows()).try_for_each(|row| self.checked_row(row, columns).map(|_| ()))
     }
+
+    /// [`Csr::check`] of interactions: also, columns rise within a row, and weights are finite and above 0.
+    ///
+    /// # Errors
+    /// Names the first row that is damaged.
+    pub fn check_interactions(&self, columns: usize) -> Result<(), CsrError> {
+        (0..self.rows()).try_for_each(|row| {
+            let (indices, weights) = self.checked_row(row, columns)?;
+            if !indices.is_sorted_by(|a, b| a < b) {
+                return Err(CsrError::Order { row });
+            }
+            match weights.iter().find(|&&weight| !(weight > 0.0 && weight < f32::INFINITY)) {
+                Some(&weight) => Err(CsrError::Weight { row, weight }),
+                None => Ok(()),
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -100,5 +125,22 @@ mod tests {
         assert_eq!(beyond.check(3), Err(CsrError::Pointers { row: 2 }));
         let unweighted = Csr { weights: &[1.0; 2], ..whole };
         assert_eq!(unweighted.check(3), Err(CsrError::Pointers { row: 2 }));
+    }
+
+    #[test]
+    fn interactions_rise_and_weigh() {
+        let whole = Csr { indptr: &[0, 1, 1, 3], indices: &[2, 0, 1], weights: &[1.0; 3] };
+        assert_eq!(whole.check_interactions(3), Ok(()));
+        assert_eq!(whole.check_interactions(2), Err(CsrError::Column { row: 0, column: 2, columns: 2 }));
+        for indices in [[2, 1, 0], [2, 1, 1]] {
+            let unsorted = Csr { indices: &indices, ..whole };
+            assert_eq!(unsorted.check_interactions(3), Err(CsrError::Order { row: 2 }));
+        }
+        for weight in [0.0, -1.0, f32::INFINITY] {
+            let light = Csr { weights: &[1.0, 1.0, weight], ..whole };
+            assert_eq!(light.check_interactions(3), Err(CsrError::Weight { row: 2, weight }));
+        }
+        let unknown = Csr { weights: &[f32::NAN; 3], ..whole };
+        assert!(matches!(unknown.check_interactions(3), Err(CsrError::Weight { row: 0, weight }) if weight.is_nan()));
     }
 }

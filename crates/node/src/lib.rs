@@ -10,5 +10,6 @@ mod file;
 mod memory;
 mod neighbours;
 mod paths;
+mod sparse;
 mod topk;
 mod views;

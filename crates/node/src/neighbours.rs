@@ -1,28 +1,12 @@
 //! Item-item neighbours: training in chunks of items from the shared counter, and lists for batches of requests.
 
-use crate::file::{Operand, values};
+use crate::sparse::SparseMatrix;
 use crate::views::{Chunks, OwnedRows};
-use aurochs_kernels::csr::Csr;
 use aurochs_kernels::neighbours::rank::{self, Request};
 use aurochs_kernels::neighbours::{Cosine, Output, Scratch, Weighting};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::cell::Cell;
-
-/// A sparse matrix: the entries of row r are `indices[indptr[r]..indptr[r + 1]]`, and their `weights`.
-#[napi(object, object_to_js = false)]
-pub struct SparseMatrix<'a> {
-    /// (rows + 1)
-    pub indptr: Operand<'a, BigUint64Array>,
-    pub indices: Operand<'a, Uint32Array>,
-    pub weights: Operand<'a, Float32Array>,
-}
-
-impl SparseMatrix<'_> {
-    fn view(&self) -> Result<Csr<'_>> {
-        Ok(Csr { indptr: values(&self.indptr)?, indices: values(&self.indices)?, weights: values(&self.weights)? })
-    }
-}
 
 /// The interactions, both ways, and what is made of them; see `aurochs_kernels::neighbours::Cosine`.
 #[napi(object, object_to_js = false)]

@@ -30,7 +30,7 @@ pub struct Scratch {
 
 /// A request that is refused. `of` is the name of the list.
 #[allow(missing_docs)]
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum RankError {
     /// There is no such item.
     Item { of: &'static str, items: usize, got: u32 },
