@@ -201,7 +201,7 @@ export class Artifact {
   }
 
   /**
-   * Lets go of the maps: they are unmapped when no view of them is left. The ids stay: lists that the model made are still
+   * Closes the files: they are unmapped when no view of them is left. The ids stay: lists that the model made are still
    * to be named by them.
    */
   close(): void {

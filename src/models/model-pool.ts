@@ -115,12 +115,12 @@ export class ModelPool {
     return pool.run<PackedLists>(work, name, { model: this.#reference, requests }, signal)
   }
 
-  /** Ends own workers once their last query is answered; others let go of the model. */
+  /** Ends own workers once their last query is answered; others close the model. */
   async close(): Promise<void> {
     const reference = { checksum: this.artifact.checksum }
     if (this.#background !== this.#pool) await this.#background.phase(work, 'release', reference)
     this.artifact.close()
-    // Last: who lets go of the files last unmaps them, which takes some ms, and holds up all threads when it has to wait.
+    // Last: who closes the files last unmaps them, which takes some ms, and holds up all threads when it has to wait.
     if (this.#isOwnPool) await this.#pool.close()
     else await this.#pool.phase(work, 'release', reference)
   }

@@ -187,6 +187,7 @@ export function emptyLists(
 function aligned(bytes: Operand<Uint8Array>): Operand<Uint8Array> {
   if (native.misalignment(bytes) === 0) return bytes
   const copy = alignedArray(Uint8Array, bytes.length)
-  copy.set(ArrayBuffer.isView(bytes) ? bytes : bytes.view())
+  if (ArrayBuffer.isView(bytes)) copy.set(bytes)
+  else bytes.read(0, copy)
   return copy
 }

@@ -1,5 +1,6 @@
 /** Sparse matrices, compressed by rows. */
 import { native } from '../native.ts'
+import { RowPointers } from './row-pointers.ts'
 import { closeSafetensors, elements, mappedTensor, openSafetensors, type Safetensors, valuesIn } from './safetensors.ts'
 
 /**
@@ -40,7 +41,7 @@ export class MappedCsr implements Csr {
   private constructor(file: Safetensors, columns: number) {
     this.#file = file
     this.#tensors = csrTensors(file)
-    this.rows = elements(this.#tensors.indptr.shape) - 1
+    this.rows = this.#tensors.indptr.rows
     this.columns = columns
     this.pairs = elements(this.#tensors.indices.shape)
   }
@@ -60,11 +61,11 @@ export class MappedCsr implements Csr {
   /** The pairs of one row, copied: no array is viewed. */
   row(row: number): Pick<Csr, 'indices' | 'weights'> {
     const { indptr, indices, weights } = this.#tensors
-    const [begin, end] = Array.from(valuesIn(indptr, row, row + 2), Number) as [number, number]
+    const [begin, end] = indptr.of(row)
     return { indices: valuesIn(indices, begin, end), weights: valuesIn(weights, begin, end) }
   }
 
-  /** Lets go of the map. */
+  /** Closes the file: it is unmapped when no view of it is left. */
   close(): void {
     closeSafetensors(this.#file)
   }
@@ -76,21 +77,19 @@ export class MappedCsr implements Csr {
   }
 
   #boundsFault(): string | undefined {
-    const { indptr, weights } = this.#tensors
-    const weighed = elements(weights.shape)
-    const [first] = valuesIn(indptr, 0, Math.min(1, this.rows + 1))
-    const [last] = valuesIn(indptr, Math.max(0, this.rows), this.rows + 1)
-    if (first === 0n && last === BigInt(this.pairs) && weighed === this.pairs) return undefined
+    const { first, last } = this.#tensors.indptr
+    const weights = elements(this.#tensors.weights.shape)
+    if (first === 0n && last === BigInt(this.pairs) && weights === this.pairs) return undefined
     return (
       `${this.rows + 1} row bounds from ${first} to ${last}, ` +
-      `${this.pairs} indices and ${weighed} weights do not fit together`
+      `${this.pairs} indices and ${weights} weights do not fit together`
     )
   }
 }
 
 function csrTensors(file: Safetensors) {
   return {
-    indptr: mappedTensor(file, 'indptr', BigUint64Array),
+    indptr: new RowPointers(mappedTensor(file, 'indptr', BigUint64Array)),
     indices: mappedTensor(file, 'indices', Uint32Array),
     weights: mappedTensor(file, 'weights', Float32Array),
   }

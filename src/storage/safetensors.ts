@@ -39,7 +39,7 @@ export interface MappedTensor<A extends TensorArray = TensorArray> extends Tenso
   readonly data: A
   /** The same for kernels: without a view, which V8 would count as memory of this thread. */
   readonly operand: Operand<A>
-  /** Lets go of the map. Views keep their share of it until they are garbage. */
+  /** Closes its part of the file, which is unmapped when no view of it is left. */
   close(): void
 }
 
@@ -106,6 +106,18 @@ export function mappedTensor<A extends TensorArray>(
 /** The data of a {@link mappedTensor}. */
 export function tensorOf<A extends TensorArray>(file: Safetensors, name: string, kind: new (length: number) => A): A {
   return mappedTensor(file, name, kind).data
+}
+
+/** The values from `begin` to before `end` of a tensor: a copy of them unless all had to be copied. */
+export function valuesIn<A extends TensorArray>({ dtype, operand }: MappedTensor<A>, begin: number, end: number): A {
+  if (ArrayBuffer.isView(operand)) return operand.subarray(begin, end) as A
+  const width = arrays[dtype].BYTES_PER_ELEMENT
+  return new arrays[dtype](bytesOf(operand, begin * width, end * width).buffer) as TensorArray as A
+}
+
+/** Closes all tensors of a file. */
+export function closeSafetensors({ tensors }: Safetensors): void {
+  for (const tensor of Object.values(tensors)) tensor.close()
 }
 
 /** Writes `tensors` to a new file at `path` and waits until the disk has it. */
@@ -278,11 +290,6 @@ function bytesOf(file: FileSlice, begin: number, end: number): Uint8Array<ArrayB
   return bytes
 }
 
-/** Closes all tensors of a file. */
-export function closeSafetensors({ tensors }: Safetensors): void {
-  for (const tensor of Object.values(tensors)) tensor.close()
-}
-
 function assertPlaced(name: string, tensor: Placed, room: number, broken: (why: string) => Error): void {
   const { dtype, shape, data_offsets } = tensor ?? {}
   const array = Object.hasOwn(arrays, dtype) && arrays[dtype]
@@ -326,14 +333,6 @@ class TensorOfFile implements MappedTensor {
   close(): void {
     this.#bytes.close()
   }
-}
-
-/** The values from `begin` to before `end` of a tensor: a copy of them where the tensor is not viewed. */
-export function valuesIn<A extends TensorArray>({ dtype, operand }: MappedTensor<A>, begin: number, end: number): A {
-  if (ArrayBuffer.isView(operand)) return operand.subarray(begin, end) as A
-  const values = new arrays[dtype](end - begin)
-  operand.read(begin * values.BYTES_PER_ELEMENT, new Uint8Array(values.buffer))
-  return values as TensorArray as A
 }
 
 /** How many values a tensor of `shape` has. */

@@ -1,4 +1,5 @@
 /** Events of many users in order of time, on disk: what pairs sum up, with nothing lost. */
+import { RowPointers } from './row-pointers.ts'
 import {
   closeSafetensors,
   elements,
@@ -6,7 +7,6 @@ import {
   openSafetensors,
   type Safetensors,
   type Tensor,
-  valuesIn,
 } from './safetensors.ts'
 
 /** The events of one user side by side, in order of time; equal times keep the order of the source. */
@@ -70,7 +70,7 @@ export class MappedSequences implements Sequences {
   private constructor(file: Safetensors, columns: number) {
     this.#file = file
     this.#tensors = sequenceTensorsOf(file)
-    this.rows = elements(this.#tensors.indptr.shape) - 1
+    this.rows = this.#tensors.indptr.rows
     this.columns = columns
     this.events = elements(this.#tensors.items.shape)
   }
@@ -95,29 +95,26 @@ export class MappedSequences implements Sequences {
     return this.#tensors.kinds?.data
   }
 
-  /** Lets go of the map. */
+  /** Closes the file: it is unmapped when no view of it is left. */
   close(): void {
     closeSafetensors(this.#file)
   }
 
   #lengthFault(): string | undefined {
-    const { indptr, ...columns } = this.#tensors
-    const lengths = Object.entries(columns).flatMap(([name, tensor]) =>
-      tensor ? [[name, elements(tensor.shape)]] : [],
-    )
-    const [first] = valuesIn(indptr, 0, Math.min(1, this.rows + 1))
-    const [last] = valuesIn(indptr, Math.max(0, this.rows), this.rows + 1)
-    return lengthFault(
-      { rows: this.rows, bounds: this.rows + 1, first, last },
-      this.events,
-      Object.fromEntries(lengths),
-    )
+    const { indptr, times, weights, kinds } = this.#tensors
+    const { first, last } = indptr
+    const lengths = {
+      times: elements(times.shape),
+      weights: weights && elements(weights.shape),
+      kinds: kinds && elements(kinds.shape),
+    }
+    return lengthFault({ rows: this.rows, bounds: this.rows + 1, first, last }, this.events, lengths)
   }
 }
 
 function sequenceTensorsOf(file: Safetensors) {
   return {
-    indptr: mappedTensor(file, 'indptr', BigUint64Array),
+    indptr: new RowPointers(mappedTensor(file, 'indptr', BigUint64Array)),
     items: mappedTensor(file, 'items', Uint32Array),
     times: mappedTensor(file, 'times', BigInt64Array),
     weights: 'weights' in file.tensors ? mappedTensor(file, 'weights', Float32Array) : undefined,
@@ -132,12 +129,11 @@ function sequenceTensorsOf(file: Safetensors) {
  */
 export function sequenceTensors(sequences: Sequences): Record<string, Tensor> {
   const { rows, indptr, items, times, weights, kinds } = sequences
-  const columns = { items, times, weights, kinds }
-  const lengths = Object.entries(columns).flatMap(([name, array]) => (array ? [[name, array.length]] : []))
   const bounds = { rows, bounds: indptr.length, first: indptr[0], last: indptr.at(-1) }
-  const fault = lengthFault(bounds, items.length, Object.fromEntries(lengths)) ?? orderFault(sequences)
+  const lengths = { times: times.length, weights: weights?.length, kinds: kinds?.length }
+  const fault = lengthFault(bounds, items.length, lengths) ?? orderFault(sequences)
   if (fault) throw new RangeError(`the events are no sequences: ${fault}`)
-  const arrays = Object.entries({ indptr, ...columns })
+  const arrays = Object.entries({ indptr, items, times, weights, kinds })
   return Object.fromEntries(arrays.flatMap(([name, data]) => (data ? [[name, { data, shape: [data.length] }]] : [])))
 }
 
@@ -153,13 +149,13 @@ interface RowBounds {
 function lengthFault(
   { rows, bounds, first, last }: RowBounds,
   events: number,
-  lengths: Readonly<Record<string, number>>,
+  lengths: Readonly<Record<string, number | undefined>>,
 ): string | undefined {
   if (bounds !== rows + 1 || first !== 0n || last !== BigInt(events)) {
     return `${bounds} row bounds from ${first} to ${last} do not fit ${events} items`
   }
   for (const [name, length] of Object.entries(lengths)) {
-    if (length !== events) return `${events} items need as many ${name}, got ${length}`
+    if (length !== undefined && length !== events) return `${events} items need as many ${name}, got ${length}`
   }
   return undefined
 }

@@ -1,9 +1,9 @@
 //! The phases of alternating least squares. Each call takes chunks of rows from the shared counter until there is none.
 
 use crate::file::{Operand, values};
+use crate::sparse::SparseMatrix;
 use crate::views::{Chunks, OwnedRows, finite_option};
 use aurochs_kernels::als::{HalfStep, Objective, Scratch, Solver};
-use aurochs_kernels::csr::Csr;
 use aurochs_kernels::scratch::Floats;
 use aurochs_kernels::simd::{Simd, stride};
 use aurochs_kernels::{basis, initialise, matmul};
@@ -104,9 +104,7 @@ pub struct AlsObjective {
 /// Entries of a sparse matrix, the fixed side that they point into, and what is minimised.
 #[napi(object, object_to_js = false)]
 pub struct AlsHalfStep<'a> {
-    pub indptr: BigUint64Array,
-    pub indices: Uint32Array,
-    pub weights: Float32Array,
+    pub entries: SparseMatrix<'a>,
     /// (columns × `fixedStride`), in the eigenbasis of its Gramian.
     pub fixed: Operand<'a, Float32Array>,
     pub fixed_stride: u32,
@@ -122,7 +120,7 @@ impl AlsHalfStep<'_> {
     fn kernel(&self) -> Result<HalfStep<'_>> {
         let o = &self.objective;
         Ok(HalfStep {
-            entries: Csr { indptr: &self.indptr, indices: &self.indices, weights: &self.weights },
+            entries: self.entries.view()?,
             fixed: values(&self.fixed)?,
             fixed_stride: self.fixed_stride as usize,
             spectrum: &self.spectrum,

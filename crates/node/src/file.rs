@@ -58,10 +58,10 @@ impl FileSlice {
                 let view = unsafe {
                     Uint8ArraySlice::from_external(env, data, length, share, |env, (map, length)| {
                         drop(map);
-                        let _ = uncount(&env, length, 1);
+                        let _ = adjust_external_memory(&env, length, 1);
                     })
                 }?;
-                uncount(env, length, -1)?;
+                adjust_external_memory(env, length, -1)?;
                 Ok(view)
             }
             _ => Uint8ArraySlice::from_data(env, Vec::new()),
@@ -73,13 +73,13 @@ impl FileSlice {
     pub fn read(&self, begin: f64, mut into: Uint8Array) -> Result<()> {
         let part = self.part(begin, begin + into.len() as f64)?;
         let Some(map) = &self.map else { return Ok(()) };
-        // SAFETY: the caller made the array for this call.
+        // SAFETY: the caller made the array for this call: it is no view of the map.
         unsafe { into.as_mut() }.copy_from_slice(&map[part]);
         Ok(())
     }
 
-    /// Lets go of the bytes: the slice has none from now on. A map that nobody has a share of is unmapped, so that the space
-    /// of a file that was deleted is free; without this call, when garbage is collected.
+    /// Closes the slice: it has no bytes from now on. A map of which no slice and no view is left is unmapped, so that the
+    /// space of a file that was deleted is free; without this call, when garbage is collected.
     #[napi]
     pub fn close(&mut self) {
         *self = FileSlice { map: None, range: 0..0 };
@@ -100,7 +100,7 @@ impl FileSlice {
 
 /// Takes `length` bytes of a view out of what V8 counts as allocated, or puts them back (`sign` 1) when it no longer counts
 /// the view. Not those of a large one: V8 has begun to collect garbage before they can be taken out.
-fn uncount(env: &Env, length: usize, sign: i64) -> Result<()> {
+fn adjust_external_memory(env: &Env, length: usize, sign: i64) -> Result<()> {
     if length <= LARGE_VIEW { env.adjust_external_memory(sign * length as i64).map(drop) } else { Ok(()) }
 }
 
@@ -116,13 +116,13 @@ pub type Operand<'a, A> = Either<A, ClassInstance<'a, FileSlice>>;
 /// # Safety
 /// A type without padding of which every pattern of bits is a value.
 pub unsafe trait Number {}
-// SAFETY: such a type.
+// SAFETY: any 8 bits are one.
 unsafe impl Number for u8 {}
-// SAFETY: such a type.
+// SAFETY: any 32 bits are one.
 unsafe impl Number for u32 {}
-// SAFETY: such a type.
+// SAFETY: any 64 bits are one.
 unsafe impl Number for u64 {}
-// SAFETY: such a type.
+// SAFETY: any 32 bits are one, if only a NaN.
 unsafe impl Number for f32 {}
 
 /// The values of an operand.

@@ -43,11 +43,11 @@ export interface HalfStepArgs {
 }
 
 export function halfStep(args: HalfStepArgs & { readonly next: Int32Array }): void {
-  const { indptr, indices, weights } = cachedCsr(args.entries)
+  const entries = cachedCsr(args.entries)
   const { fixed, solved, spectrum, objective, steps, instructions } = args
   native.alsHalfStep(
     {
-      ...{ indptr, indices, weights, fixed: fixed.data, fixedStride: fixed.stride, spectrum, objective },
+      ...{ entries, fixed: fixed.data, fixedStride: fixed.stride, spectrum, objective },
       ...(steps !== undefined && { steps }),
       ...(instructions && { simd: instructions }),
     },

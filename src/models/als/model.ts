@@ -101,15 +101,17 @@ class AlsModel implements Model {
     const { items, factors, spectrum } = this.#tensors
     const lengths = histories.map(({ indices }) => indices.length)
     return native.alsFoldIn({
-      indptr: BigUint64Array.from(pointers(lengths), BigInt),
-      indices: concat(
-        Uint32Array,
-        histories.map(({ indices }) => indices),
-      ),
-      weights: concat(
-        Float32Array,
-        histories.map(({ weights }) => weights),
-      ),
+      entries: {
+        indptr: BigUint64Array.from(pointers(lengths), BigInt),
+        indices: concat(
+          Uint32Array,
+          histories.map(({ indices }) => indices),
+        ),
+        weights: concat(
+          Float32Array,
+          histories.map(({ weights }) => weights),
+        ),
+      },
       fixed: items.operand,
       fixedStride: factors,
       spectrum,

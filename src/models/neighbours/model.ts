@@ -1,4 +1,5 @@
 import { native } from '../../native.ts'
+import { RowPointers } from '../../storage/row-pointers.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
@@ -10,8 +11,8 @@ import type { Artifact } from '../artifact.ts'
  */
 export function neighbourTensors(artifact: Artifact) {
   const { items } = artifact.manifest.dataset
-  const indptr = artifact.tensor('indptr', BigUint64Array, [items + 1])
-  const shape = Array.from(valuesIn(indptr, items, items + 1), Number)
+  const indptr = new RowPointers(artifact.tensor('indptr', BigUint64Array, [items + 1]))
+  const shape = [Number(indptr.last)]
   return {
     indptr,
     indices: artifact.tensor('indices', Uint32Array, shape),
@@ -53,7 +54,7 @@ class NeighboursModel implements Model {
   similar(requests: readonly SimilarRequest[]): ItemList[] {
     const { indptr, indices, similarities } = this.#tensors
     return requests.map(({ item, limit }) => {
-      const [begin, next] = Array.from(valuesIn(indptr, item, item + 2), Number) as [number, number]
+      const [begin, next] = indptr.of(item)
       const end = Math.min(begin + limit, next)
       return { items: valuesIn(indices, begin, end), scores: valuesIn(similarities, begin, end) }
     })

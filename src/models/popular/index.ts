@@ -22,7 +22,7 @@ async function train(dataset: Dataset, _options: unknown, { signal }: TrainConte
 }
 
 function open(artifact: Artifact): Model {
-  const shape = [artifact.items.size]
+  const shape = [artifact.manifest.dataset.items]
   const counts = artifact.tensor('counts', Uint32Array, shape).data
   const order = artifact.tensor('order', Uint32Array, shape).data
   const list = ({ limit, exclude, only }: ResolvedRequest): ItemList => {
