@@ -95,7 +95,7 @@ export const register: Register = program => {
             const result = await measure(name, context)
             measured.push(result)
             bar.stop()
-            if (options.record) await recordMetrics(Artifact.open(name), result.metrics)
+            if (options.record) await saveMetrics(name, result.metrics)
             if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`)
           }
           if (!options.json) process.stdout.write(forPeople(measured, metrics))
@@ -106,6 +106,15 @@ export const register: Register = program => {
       await pool.close()
     }
   })
+}
+
+async function saveMetrics(directory: string, metrics: Evaluation['metrics']): Promise<void> {
+  const artifact = Artifact.open(directory)
+  try {
+    await recordMetrics(artifact, metrics)
+  } finally {
+    artifact.close()
+  }
 }
 
 const names = algorithms.map(({ name }) => name).join(', ')

@@ -32,7 +32,11 @@ export async function writeParts(
   progress.begin('writing pairs', pairs * 2)
   await writeCsr(path('byUser'), userBounds, pairsByUser(db), progress)
   const csr = MappedCsr.open(path('byUser'), items)
-  await writeCsr(path('byItem'), itemBounds, transposedParts(csr, itemBounds, transposedAtOnce), progress)
+  try {
+    await writeCsr(path('byItem'), itemBounds, transposedParts(csr, itemBounds, transposedAtOnce), progress)
+  } finally {
+    csr.close()
+  }
 }
 
 async function* pairsByUser(db: Database): AsyncGenerator<CsrPart> {

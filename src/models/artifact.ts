@@ -6,7 +6,9 @@
 import { constants, copyFile, link } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import type { FileSlice } from '../binding.d.ts'
 import { native } from '../native.ts'
+import { closedOnError } from '../storage/closing.ts'
 import { type Csr, MappedCsr } from '../storage/csr.ts'
 import { type Dataset, datasetFiles } from '../storage/dataset.ts'
 import {
@@ -19,19 +21,18 @@ import {
 } from '../storage/directory.ts'
 import { IdMap } from '../storage/ids.ts'
 import {
-  closeSafetensors,
+  bytesOf,
   type MappedTensor,
   mappedTensor,
   openSafetensors,
   type Safetensors,
   SafetensorsWriter,
   type TensorArray,
-  tensorOf,
   writeSafetensors,
 } from '../storage/safetensors.ts'
 import { MappedSequences, type Sequences } from '../storage/sequences.ts'
 import type { Trained } from './algorithm.ts'
-import { type Popularity, popularityOf } from './popularity.ts'
+import { MappedPopularity, type Popularity, popularityOf } from './popularity.ts'
 import { asPieces, type TrainedTensor } from './trained-tensor.ts'
 
 export const artifactFiles = {
@@ -94,10 +95,12 @@ export interface OpenArtifact {
 }
 
 interface OpenParts {
-  readonly tensors: Safetensors
-  readonly history: MappedCsr
-  readonly events: MappedSequences | undefined
-  readonly popularity: Safetensors
+  tensors: Safetensors
+  history: MappedCsr
+  events: MappedSequences | undefined
+  popularity: MappedPopularity
+  users: MappedIds
+  items: MappedIds
 }
 
 /**
@@ -109,9 +112,8 @@ export class Artifact {
   readonly manifest: ArtifactManifest
   /** One short name for the contents of all files: different models have different ones. */
   readonly checksum: string
-  readonly #users: () => IdMap
-  readonly #items: () => IdMap
-  #open: OpenParts | undefined
+  /** Undefined once it is closed. */
+  #open: Partial<OpenParts> | undefined
 
   /**
    * @throws Error naming the file that is missing, cut short, altered, or of another format; or both checksums, when
@@ -133,56 +135,41 @@ export class Artifact {
           throw new Error(`${directory} must hold the model ${checksum}, but holds ${found}: it was replaced`)
         }
         if (verify) verifyDirectory(directory, manifest)
-        return new Artifact(directory, manifest as ArtifactManifest, found, verify)
+        return closedOnError(new Artifact(directory, manifest as ArtifactManifest, found), artifact => {
+          artifact.#openParts(verify)
+          return artifact
+        })
       },
       artifact => artifact.close(),
     )
   }
 
-  private constructor(directory: string, manifest: ArtifactManifest, checksum: string, verify: boolean) {
-    const { users, items, pairs } = manifest.dataset
+  private constructor(directory: string, manifest: ArtifactManifest, checksum: string) {
     this.directory = directory
     this.manifest = manifest
     this.checksum = checksum
-    const path = (name: keyof typeof artifactFiles) => join(directory, artifactFiles[name])
-    const history = MappedCsr.open(path('history'), items, { verify })
-    this.#expect(artifactFiles.history, 'rows and pairs', [users, pairs], [history.rows, history.pairs])
-    const events = manifest.dataset.events === undefined ? undefined : MappedSequences.open(path('events'), items)
-    if (events) {
-      const expected = [users, manifest.dataset.events!]
-      this.#expect(artifactFiles.events, 'rows and events', expected, [events.rows, events.events])
-    }
-    const popularity = openSafetensors(path('popularity'))
-    const shapes = ['counts', 'order'].flatMap(name => mappedTensor(popularity, name, Uint32Array).shape)
-    this.#expect(artifactFiles.popularity, 'counts and order', [items, items], shapes)
-    this.#users = this.#mapIds('users', users)
-    this.#items = this.#mapIds('items', items)
-    this.#open = { tensors: openSafetensors(path('tensors')), history, events, popularity }
-    if (verify) this.#users()
-    if (verify) this.#items()
   }
 
   get users(): IdMap {
-    return this.#users()
+    return this.#part('users').ids
   }
 
   get items(): IdMap {
-    return this.#items()
+    return this.#part('items').ids
   }
 
   /** (users × items) The pairs that the model was trained on. */
   get history(): Csr {
-    return this.#parts.history
+    return this.#part('history')
   }
 
   /** (users × items) What each user did before the training, in order, where the dataset knows. */
   get events(): Sequences | undefined {
-    return this.#parts.events
+    return this.#part('events')
   }
 
   get popularity(): Popularity {
-    const { popularity } = this.#parts
-    return { counts: tensorOf(popularity, 'counts', Uint32Array), order: tensorOf(popularity, 'order', Uint32Array) }
+    return this.#part('popularity')
   }
 
   /**
@@ -195,50 +182,94 @@ export class Artifact {
     kind: new (length: number) => A,
     shape?: readonly number[],
   ): MappedTensor<A> {
-    const tensor = mappedTensor(this.#parts.tensors, name, kind)
-    if (shape) this.#expect(artifactFiles.tensors, `${name} of shape`, shape, tensor.shape)
+    const tensor = mappedTensor(this.#part('tensors'), name, kind)
+    if (shape) this.#expect('tensors', `${name} of shape`, shape, tensor.shape)
     return tensor
   }
 
   /**
-   * Closes the files: they are unmapped when no view of them is left. The ids stay: lists that the model made are still
-   * to be named by them.
+   * Closes the files: they are unmapped when no view of them is left. None of what it has may be used any more: to name a
+   * list needs the ids.
    */
   close(): void {
-    if (!this.#open) return
-    const { tensors, history, events, popularity } = this.#open
-    closeSafetensors(tensors)
-    closeSafetensors(popularity)
-    history.close()
-    events?.close()
+    const { tensors, history, events, popularity, users, items } = this.#open ?? {}
+    for (const part of [tensors, history, events, popularity, users, items]) part?.close()
     this.#open = undefined
   }
 
-  /** Maps the ids; gives what views them, once. */
-  #mapIds(side: 'users' | 'items', expected: number): () => IdMap {
-    const name = artifactFiles[side]
-    const path = join(this.directory, name)
-    const file = native.mapFile(path)
-    let ids: IdMap | undefined
-    return () => {
-      if (ids) return ids
-      ids = IdMap.of(path, file)
-      this.#expect(name, 'ids', [expected], [ids.size])
-      return ids
+  #openParts(verify: boolean): void {
+    const { users, items, pairs, events: expectedEvents } = this.manifest.dataset
+    const path = (name: keyof typeof artifactFiles) => join(this.directory, artifactFiles[name])
+    const open: Partial<OpenParts> = {}
+    this.#open = open
+    open.tensors = openSafetensors(path('tensors'))
+    open.history = MappedCsr.open(path('history'), items, { verify })
+    this.#expect('history', 'rows and pairs', [users, pairs], [open.history.rows, open.history.pairs])
+    if (expectedEvents !== undefined) {
+      open.events = MappedSequences.open(path('events'), items, { verify })
+      this.#expect('events', 'rows and events', [users, expectedEvents], [open.events.rows, open.events.events])
     }
+    open.popularity = MappedPopularity.open(path('popularity'), { verify })
+    const { counts, order } = open.popularity
+    this.#expect('popularity', 'counts and order', [items, items], [...counts.shape, ...order.shape])
+    const count = (side: 'users' | 'items', expected: number) => (size: number) =>
+      this.#expect(side, 'ids', [expected], [size])
+    open.users = new MappedIds(path('users'), count('users', users))
+    open.items = new MappedIds(path('items'), count('items', items))
+    if (verify) open.users.verify()
+    if (verify) open.items.verify()
   }
 
-  get #parts() {
+  #part<Name extends keyof OpenParts>(name: Name): OpenParts[Name] {
     if (!this.#open) throw new Error(`the model ${this.directory} is closed`)
-    return this.#open
+    return this.#open[name] as OpenParts[Name]
   }
 
-  #expect(file: string, what: string, expected: readonly number[], found: readonly number[]): void {
+  #expect(file: keyof typeof artifactFiles, what: string, expected: readonly number[], found: readonly number[]): void {
     if (expected.length === found.length && expected.every((n, index) => n === found[index])) return
     throw new Error(
-      `${join(this.directory, file)} does not belong to its manifest: expected ${what} ${expected.join(' × ')}, ` +
+      `${join(this.directory, artifactFiles[file])} does not belong to its manifest: expected ${what} ${expected.join(' × ')}, ` +
         `got ${found.join(' × ')}`,
     )
+  }
+}
+
+/** A file of ids, mapped; it is viewed when the ids are first asked for. */
+class MappedIds {
+  readonly #path: string
+  readonly #check: (size: number) => void
+  readonly #file: FileSlice
+  #ids: IdMap | undefined
+
+  /** `check` throws when the file has another number of ids than it should. */
+  constructor(path: string, check: (size: number) => void) {
+    this.#path = path
+    this.#check = check
+    this.#file = native.mapFile(path)
+  }
+
+  get ids(): IdMap {
+    if (!this.#ids) {
+      this.#ids = IdMap.of(this.#path, this.#file.view())
+      this.#check(this.#ids.size)
+    }
+    return this.#ids
+  }
+
+  /**
+   * Reads all of them: a copy, since a thread that waits for its next job without turning its event loop, as workers do,
+   * would keep a view.
+   */
+  verify(): void {
+    const ids = IdMap.of(this.#path, bytesOf(this.#file, 0, this.#file.length))
+    this.#check(ids.size)
+    const fault = ids.orderFault()
+    if (fault) throw new Error(`${this.#path} holds no id map: ${fault}`)
+  }
+
+  close(): void {
+    this.#ids?.close()
+    this.#file.close()
   }
 }
 
@@ -266,11 +297,7 @@ export function saveArtifact(
 ): Promise<ArtifactManifest> {
   const fill = async (draft: string): Promise<Omit<ArtifactManifest, 'files'>> => {
     await writeTensors(join(draft, artifactFiles.tensors), trained.tensors)
-    const { counts, order } = popularityOf(dataset.byItem)
-    await writeSafetensors(join(draft, artifactFiles.popularity), {
-      counts: { data: counts, shape: [counts.length] },
-      order: { data: order, shape: [order.length] },
-    })
+    await writeSafetensors(join(draft, artifactFiles.popularity), { ...popularityOf(dataset.byItem) })
     await linkOrCopy(join(dataset.directory, datasetFiles.byUser), join(draft, artifactFiles.history))
     await linkOrCopy(join(dataset.directory, datasetFiles.users), join(draft, artifactFiles.users))
     await linkOrCopy(join(dataset.directory, datasetFiles.items), join(draft, artifactFiles.items))

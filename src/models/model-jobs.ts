@@ -6,26 +6,25 @@ import { type PackedLists, type PackedRequests, packLists, unpackRequests } from
 
 /** Names a model for a thread to open: it opens that one or fails, even where another has taken its place on disk. */
 export interface ModelReference {
+  /** Of one `ModelPool`: two may have the same model open, and each closes its own. */
+  readonly pool: number
   readonly directory: string
   readonly checksum: string
 }
 
-/** The models that this thread used last, by checksum: while one takes the place of another, requests for both come. */
-const open = new Map<string, OpenModel>()
-const most = 2
+/** What this thread has open, by `ModelReference.pool`: while one model takes the place of another, requests for both come. */
+const open = new Map<number, OpenModel>()
 
-function modelOf({ directory, checksum }: ModelReference): OpenModel {
-  const model = open.get(checksum) ?? OpenModel.open(directory, { verify: false, checksum })
-  open.delete(checksum)
-  open.set(checksum, model)
-  if (open.size > most) release({ checksum: open.keys().next().value! })
+function modelOf({ pool, directory, checksum }: ModelReference): OpenModel {
+  const model = open.get(pool) ?? OpenModel.open(directory, { verify: false, checksum })
+  open.set(pool, model)
   return model
 }
 
 /** Closes the model where this thread has it open. */
-export function release({ checksum }: Pick<ModelReference, 'checksum'>): void {
-  open.get(checksum)?.close()
-  open.delete(checksum)
+export function release({ pool }: Pick<ModelReference, 'pool'>): void {
+  open.get(pool)?.close()
+  open.delete(pool)
 }
 
 /** Reads all of the model at `directory`; gives its checksum. @throws Error naming the file that is missing or altered. */

@@ -7,6 +7,9 @@ import { type PackedLists, packRequests, unpackLists } from './packed.ts'
 
 const work = jobs('./model-jobs', import.meta.url)
 
+/** How many were opened in this process. */
+let pools = 0
+
 /** Requests that a worker takes at a time, where there are many: about what the search looks for in one pass. */
 const largestChunk = 256
 
@@ -22,7 +25,7 @@ export interface OpenModelPool extends Pick<OpenArtifact, 'verify'> {
 /** One model, open in every worker of a pool: what ranks on all cores, for evaluation and for serving. */
 export class ModelPool {
   readonly artifact: Artifact
-  readonly capabilities: readonly Capability[]
+  #capabilities: readonly Capability[] = []
   readonly #reference: ModelReference
   readonly #pool: Pool
   readonly #background: Pool
@@ -34,38 +37,39 @@ export class ModelPool {
     const pool = options.pool ?? new Pool(threads === undefined ? {} : { threads })
     const background = options.background ?? pool
     const isOwnPool = options.pool === undefined
+    let models: ModelPool | undefined
     try {
       const checksum = verify ? await background.run<string>(work, 'verify', { directory }) : undefined
       const artifact = Artifact.open(directory, { verify: false, ...(checksum !== undefined && { checksum }) })
-      const reference: ModelReference = { directory, checksum: artifact.checksum }
-      // A worker opens the model with its first job: better now than when a query waits, or when the files are replaced. In
-      // the background first: what one thread has read is mapped for all.
-      const [capabilities] = await background.phase<readonly Capability[]>(work, 'warm', { model: reference })
-      if (background !== pool) await pool.phase(work, 'warm', { model: reference })
-      return new ModelPool(artifact, capabilities!, reference, { pool, background, isOwnPool })
+      models = new ModelPool(artifact, { pool, background, isOwnPool })
+      await models.#warm()
+      return models
     } catch (error) {
-      if (isOwnPool) await pool.close()
+      if (models) await models.close().catch(() => {})
+      else if (isOwnPool) await pool.close()
       throw error
     }
   }
 
   private constructor(
     artifact: Artifact,
-    capabilities: readonly Capability[],
-    reference: ModelReference,
     { pool, background, isOwnPool }: { pool: Pool; background: Pool; isOwnPool: boolean },
   ) {
     this.artifact = artifact
-    this.capabilities = capabilities
-    this.#reference = reference
+    this.#reference = { pool: pools++, directory: artifact.directory, checksum: artifact.checksum }
     this.#pool = pool
     this.#background = background
     this.#isOwnPool = isOwnPool
   }
 
+  /** What the model can do beside ranking. */
+  get capabilities(): readonly Capability[] {
+    return this.#capabilities
+  }
+
   /** Number of items that it chooses from. */
   get items(): number {
-    return this.artifact.items.size
+    return this.artifact.manifest.dataset.items
   }
 
   get threads(): number {
@@ -115,13 +119,30 @@ export class ModelPool {
     return pool.run<PackedLists>(work, name, { model: this.#reference, requests }, signal)
   }
 
-  /** Ends own workers once their last query is answered; others close the model. */
+  /**
+   * Ends own workers once their last query is answered; others close the model.
+   *
+   * @throws Error when a worker ended before it could; what it had open is closed with it.
+   */
   async close(): Promise<void> {
-    const reference = { checksum: this.artifact.checksum }
-    if (this.#background !== this.#pool) await this.#background.phase(work, 'release', reference)
-    this.artifact.close()
-    // Last: who closes the files last unmaps them, which takes some ms, and holds up all threads when it has to wait.
-    if (this.#isOwnPool) await this.#pool.close()
-    else await this.#pool.phase(work, 'release', reference)
+    try {
+      if (this.#background !== this.#pool) await this.#background.onEachWorker(work, 'release', this.#reference)
+    } finally {
+      this.artifact.close()
+      // Last: who closes the files last unmaps them, which takes some ms, and holds up all threads when it has to wait.
+      if (this.#isOwnPool) await this.#pool.close()
+      else await this.#pool.onEachWorker(work, 'release', this.#reference)
+    }
+  }
+
+  /**
+   * Has every worker open the model, as each would with its first job: better now than when a query waits, or when the files
+   * are replaced. In the background first: what one thread has read is mapped for all.
+   */
+  async #warm(): Promise<void> {
+    const model = { model: this.#reference }
+    const [capabilities] = await this.#background.onEachWorker<readonly Capability[]>(work, 'warm', model)
+    if (this.#background !== this.#pool) await this.#pool.onEachWorker(work, 'warm', model)
+    this.#capabilities = capabilities!
   }
 }

@@ -1,4 +1,5 @@
 import { concat, union } from '../search/item-lists.ts'
+import { closedOnError } from '../storage/closing.ts'
 import type { ItemList, Model, Ranking, RankRequest, ResolvedRequest, SimilarRequest } from './algorithm.ts'
 import { Artifact, type OpenArtifact } from './artifact.ts'
 import { historyOf } from './history.ts'
@@ -15,7 +16,7 @@ export class OpenModel {
 
   /** @throws Error when the files are missing or damaged, or no algorithm of that name is known. */
   static open(directory: string, options?: OpenArtifact): OpenModel {
-    return new OpenModel(Artifact.open(directory, options))
+    return closedOnError(Artifact.open(directory, options), artifact => new OpenModel(artifact))
   }
 
   constructor(artifact: Artifact) {

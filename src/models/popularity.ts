@@ -1,13 +1,69 @@
 import { firstAllowed } from '../search/item-lists.ts'
+import { closedOnError } from '../storage/closing.ts'
 import type { Csr } from '../storage/csr.ts'
+import {
+  elements,
+  type MappedTensor,
+  mappedTensor,
+  openSafetensors,
+  type Safetensors,
+  type Tensor,
+  valuesIn,
+  vector,
+} from '../storage/safetensors.ts'
 import type { ItemList } from './algorithm.ts'
 
-/** How many users have a pair with each item, and the order that follows from it. */
+/** How many users have a pair with each item, and the order that follows from it: in memory, or in a mapped file. */
 export interface Popularity {
   /** (items) */
-  readonly counts: Uint32Array
+  readonly counts: Tensor<Uint32Array>
   /** (items) All items, most users first; of equal counts the lower row first. */
-  readonly order: Uint32Array
+  readonly order: Tensor<Uint32Array>
+}
+
+/** The popularity in the tensors `counts` and `order` of a file. */
+export class MappedPopularity implements Popularity {
+  readonly counts: MappedTensor<Uint32Array>
+  readonly order: MappedTensor<Uint32Array>
+  readonly #file: Safetensors
+
+  /**
+   * `verify` reads all of it.
+   *
+   * @throws Error naming the file and what is wrong with it.
+   */
+  static open(path: string, { verify = false } = {}): MappedPopularity {
+    return closedOnError(openSafetensors(path), file => {
+      const popularity = new MappedPopularity(file)
+      const fault = verify ? popularity.#orderFault() : undefined
+      if (fault) throw new Error(`${path} holds no popularity: ${fault}`)
+      return popularity
+    })
+  }
+
+  private constructor(file: Safetensors) {
+    this.#file = file
+    this.counts = mappedTensor(file, 'counts', Uint32Array)
+    this.order = mappedTensor(file, 'order', Uint32Array)
+  }
+
+  /** Closes the file: it is unmapped when no view of it is left. */
+  close(): void {
+    this.#file.close()
+  }
+
+  #orderFault(): string | undefined {
+    const [counts, order] = [allOf(this.counts), allOf(this.order)]
+    // Items that all differ by the order are different ones: none is missing.
+    for (let place = 0; place < order.length; place++) {
+      const [before, item] = [order[place - 1], order[place]]
+      if (item >= counts.length) return `place ${place} of the order names item ${item} of ${counts.length}`
+      if (place > 0 && byCount(counts[before], counts[item], before, item) >= 0) {
+        return `the counts do not fall by the order at place ${place}`
+      }
+    }
+    return undefined
+  }
 }
 
 /** Counts the users of each item. O(items · log items). */
@@ -16,17 +72,39 @@ export function popularityOf({ rows, indptr }: Pick<Csr, 'rows' | 'indptr'>): Po
   // One number an item, by which fewest users come last and of equal ones the higher row: numbers sort without a
   // comparison in JavaScript.
   const keys = Float64Array.from(counts, (count, item) => (0xffff_ffff - count) * rows + item)
-  return { counts, order: Uint32Array.from(keys.sort(), key => key % rows) }
+  return { counts: vector(counts), order: vector(Uint32Array.from(keys.sort(), key => key % rows)) }
 }
 
 /** The most popular items that may come, all with a score of 0, which is below that of any item that a model scores. */
 export function popularItems(
-  { counts, order }: Popularity,
+  popularity: Popularity,
   limit: number,
   exclude: Uint32Array,
   only?: Uint32Array,
 ): ItemList {
-  const candidates = only ? only.slice().sort((a, b) => counts[b] - counts[a] || a - b) : order
+  const { order } = popularity
+  // More are not needed: no item is excluded twice.
+  const enough = Math.min(elements(order.shape), limit + exclude.length)
+  const candidates = only ? mostPopularFirst(popularity, only) : valuesIn(order, 0, enough)
   const items = firstAllowed(candidates, limit, exclude)
   return { items, scores: new Float32Array(items.length) }
+}
+
+/** How many users have a pair with `item`. */
+export function countOf({ counts }: Popularity, item: number): number {
+  return valuesIn(counts, item, item + 1)[0]
+}
+
+function mostPopularFirst(popularity: Popularity, items: Uint32Array): Uint32Array {
+  const counts = new Map(Array.from(items, item => [item, countOf(popularity, item)]))
+  return items.slice().sort((a, b) => byCount(counts.get(a)!, counts.get(b)!, a, b))
+}
+
+/** Whether item `a` comes before `b` (below 0) by how many users have them. */
+function byCount(countOfA: number, countOfB: number, a: number, b: number): number {
+  return countOfB - countOfA || a - b
+}
+
+function allOf(tensor: Tensor<Uint32Array>): Uint32Array {
+  return valuesIn(tensor, 0, elements(tensor.shape))
 }

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { native } from '../native.ts'
 import type { Pool } from '../parallel/pool.ts'
+import { closedOnError } from '../storage/closing.ts'
 import type { Dataset } from '../storage/dataset.ts'
 import { checksumOf } from '../storage/directory.ts'
 import type { Algorithm, Trained, TrainProgress } from './algorithm.ts'
@@ -53,16 +54,20 @@ export async function trainModel(
     savedAt = performance.now()
     return manifest
   }
-  const trained = await algorithm.train(dataset, checked, {
-    pool,
-    from,
-    signal,
-    onProgress,
-    onCheckpoint: async soFar => {
-      if (performance.now() - savedAt >= checkpointSeconds * 1000) await save(soFar)
-    },
-  })
-  return save(trained)
+  try {
+    const trained = await algorithm.train(dataset, checked, {
+      pool,
+      from,
+      signal,
+      onProgress,
+      onCheckpoint: async soFar => {
+        if (performance.now() - savedAt >= checkpointSeconds * 1000) await save(soFar)
+      },
+    })
+    return await save(trained)
+  } finally {
+    from?.close()
+  }
 }
 
 /** Opens what training goes on from: a model of the same algorithm, data and options, but perhaps fewer epochs. */
@@ -75,8 +80,18 @@ function openCheckpoint(
   if (!algorithm.resumable) {
     throw new Error(`${algorithm.name} trains in one go and has nothing to resume: leave --resume out, or --replace`)
   }
-  const artifact = Artifact.open(directory)
-  const { manifest } = artifact
+  return closedOnError(Artifact.open(directory), artifact => {
+    assertContinues(artifact, dataset, algorithm, options)
+    return artifact
+  })
+}
+
+function assertContinues(
+  { directory, manifest }: Artifact,
+  dataset: Dataset,
+  algorithm: Algorithm,
+  options: Readonly<Record<string, unknown>>,
+): void {
   if (manifest.algorithm !== algorithm.name) {
     throw new Error(`${directory} is a model of ${manifest.algorithm}, not of ${algorithm.name}: resume it as such`)
   }
@@ -93,5 +108,4 @@ function openCheckpoint(
       )
     }
   }
-  return artifact
 }

@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
+import { arrive, type Rendezvous } from './rendezvous.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
 /** A call for a worker: the export `name` of `module` with `args`. */
@@ -8,6 +9,8 @@ export interface Job {
   readonly module: string
   readonly name: string
   readonly args: unknown
+  /** Where the job is one of as many as there are workers, one for each. */
+  readonly rendezvous?: Rendezvous
 }
 
 /** What each worker thread is given at its start. */
@@ -32,6 +35,8 @@ export interface PoolOptions {
 export class Pool {
   readonly threads: number
   readonly #piscina: Piscina
+  /** Settled when the last of {@link onEachWorker} is: of two at once each could hold a worker that the other waits for. */
+  #met: Promise<unknown> = Promise.resolve()
 
   constructor({ threads = availableParallelism(), niceness = 0, isLazy = false }: PoolOptions = {}) {
     if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
@@ -44,6 +49,8 @@ export class Pool {
       maxThreads: threads,
       concurrentTasksPerWorker: 1,
       idleTimeout: Number.POSITIVE_INFINITY,
+      // Else whenever a worker takes a job the next one is put behind all others.
+      stricterFIFO: true,
       // A worker that blocks between tasks cannot pass on messages of its own, and none of ours sends any.
       atomics: 'sync',
       // Workers make little garbage: what is large lives outside their heaps. A small nursery saves some 10 MiB each.
@@ -65,29 +72,59 @@ export class Pool {
   }
 
   /**
-   * Runs the same job on every worker at once, each with the same `args` and `next`, a shared counter that starts at
-   * 0: a kernel takes its next chunk of rows from it until there is none. What a phase writes must not be read before
-   * the promise is fulfilled; if one worker fails, the phase still waits for the others and then fails.
+   * Runs as many jobs as there are workers, each with the same `args` and `next`, a shared counter that starts at 0: a
+   * kernel takes its next chunk of rows from it until there is none. Which worker runs how many is left open. What a phase
+   * writes must not be read before the promise is fulfilled; if one job fails, the phase still waits for the others and
+   * then fails.
    *
    * @param next a counter of the caller's, to watch how far the phase has come
    */
-  async phase<Result>(module: string, name: string, args: object, next = chunkCounter()): Promise<Result[]> {
-    const calls = Array.from({ length: this.threads }, () => this.run<Result>(module, name, { ...args, next }))
-    const settled = await Promise.allSettled(calls)
-    return settled.map(result => {
-      if (result.status === 'rejected') throw result.reason
-      return result.value
-    })
+  phase<Result>(module: string, name: string, args: object, next = sharedCounter()): Promise<Result[]> {
+    return allOf(Array.from({ length: this.threads }, () => this.run<Result>(module, name, { ...args, next })))
+  }
+
+  /**
+   * Runs the same job on every worker, exactly once on each, as soon as all have ended what came before: for what a worker
+   * keeps. If one job fails, the others run all the same.
+   */
+  onEachWorker<Result>(module: string, name: string, args: unknown): Promise<Result[]> {
+    const results = this.#met.then(() => this.#runOnEach<Result>(module, name, args))
+    this.#met = results.catch(() => {})
+    return results
   }
 
   close(): Promise<void> {
     return this.#piscina.close()
   }
+
+  #runOnEach<Result>(module: string, name: string, args: unknown): Promise<Result[]> {
+    const rendezvous: Rendezvous = { arrived: sharedCounter(), expected: this.threads }
+    const job: Job = { module, name, args, rendezvous }
+    const calls = Array.from({ length: this.threads }, async () => {
+      try {
+        return (await this.#piscina.run(job)) as Result
+      } catch (error) {
+        // A worker that died before it came would keep the others waiting.
+        arrive(rendezvous)
+        throw error
+      }
+    })
+    return allOf(calls)
+  }
 }
 
-/** A shared counter at 0, from which the workers of a phase take their chunks. */
-export function chunkCounter(): Int32Array {
+/** A counter at 0 that threads share, as for the chunks of a phase. */
+export function sharedCounter(): Int32Array {
   return new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+}
+
+/** What all promise, once all are settled. @throws the reason of the first one that was rejected. */
+async function allOf<Result>(promises: readonly Promise<Result>[]): Promise<Result[]> {
+  const settled = await Promise.allSettled(promises)
+  return settled.map(result => {
+    if (result.status === 'rejected') throw result.reason
+    return result.value
+  })
 }
 
 /** URL of the module `path` beside the caller's, whether it runs as source or compiled. */

@@ -2,6 +2,7 @@
 import { setPriority } from 'node:os'
 import { workerData } from 'node:worker_threads'
 import type { Job, WorkerData } from './pool.ts'
+import { meet } from './rendezvous.ts'
 
 type Exports = Readonly<Record<string, unknown>>
 
@@ -12,7 +13,8 @@ if (niceness > 0 && process.platform === 'linux') setPriority(niceness)
 /** Asking the loader for a module that it has costs more than a small job does. */
 const modules = new Map<string, Exports>()
 
-export default async function work({ module, name, args }: Job): Promise<unknown> {
+export default async function work({ module, name, args, rendezvous }: Job): Promise<unknown> {
+  if (rendezvous) meet(rendezvous)
   const job = (modules.get(module) ?? (await load(module)))[name]
   if (typeof job !== 'function') throw new TypeError(`${module} exports no function ${name}`)
   return job(args)

@@ -2,10 +2,14 @@ import type { Ranking, RankRequest } from '../models/algorithm.ts'
 import type { ModelPool } from '../models/model-pool.ts'
 import type { Generation } from './generation.ts'
 
-/** One list that is wanted. Exactly one of `answer` and `fail` follows each request that `resolve` gave. */
+/** One list that is wanted. Exactly one of `answer` and `fail` follows, unless `resolve` gave nothing. */
 export interface PendingQuery {
-  /** The request in rows of `generation`, made when the batch is formed, as late as can be. Undefined: not wanted now. */
+  /**
+   * The request in rows of `generation`, made when the batch is formed, as late as can be. Undefined: not wanted now. What it
+   * throws, it fails with.
+   */
   resolve(generation: Generation): RankRequest | undefined
+  /** Never throws: all queries of the batch are answered. */
   answer(ranking: Ranking, generation: Generation): void
   fail(error: Error): void
 }
@@ -81,23 +85,30 @@ export class MicroBatches {
     const queries: PendingQuery[] = []
     const requests: RankRequest[] = []
     for (const query of pending) {
-      const request = query.resolve(generation)
-      if (!request) continue
-      queries.push(query)
-      requests.push(request)
+      try {
+        const request = query.resolve(generation)
+        if (!request) continue
+        requests.push(request)
+        queries.push(query)
+      } catch (error) {
+        query.fail(error as Error)
+      }
     }
     if (queries.length === 0) return
     queue.running++
-    const began = performance.now()
-    const outcomes = await generation.use(models => queue.rankEach(models, requests))
-    queue.running--
-    this.#onBatch(queries.length, performance.now() - began)
-    // The next batch leaves before this one's answers are processed.
-    this.#next()
-    queries.forEach((query, at) => {
-      const outcome = outcomes[at]
-      if (outcome instanceof Error) query.fail(outcome)
-      else query.answer(outcome, generation)
+    // Used until all are answered: the lists are named by its ids.
+    await generation.use(async models => {
+      const began = performance.now()
+      const outcomes = await queue.rankEach(models, requests)
+      queue.running--
+      this.#onBatch(queries.length, performance.now() - began)
+      // The next batch leaves before this one's answers are processed.
+      this.#next()
+      queries.forEach((query, at) => {
+        const outcome = outcomes[at]
+        if (outcome instanceof Error) query.fail(outcome)
+        else query.answer(outcome, generation)
+      })
     })
   }
 }

@@ -264,7 +264,8 @@ export class Recommender {
       this.#held.clear()
       for (const state of this.#users) refresh(state, 'background')
       for (const subscription of this.#similar) subscription.refresh()
-      this.#retired = old.retire()
+      // It fails only where a worker ended meanwhile, and has nothing open any more.
+      this.#retired = old.retire().catch(() => {})
       return next
     })
     this.#swapping = swapped.then(
@@ -321,8 +322,8 @@ export class Recommender {
             user,
             resolved,
             ranking => {
-              subscription.close()
               resolve(listOf(ranking, user))
+              subscription.close()
             },
             reject,
           )
@@ -382,7 +383,11 @@ export class Recommender {
       else this.#held.set(subscription, { oldest: ranking, newest: undefined, onRanking })
       return
     }
-    onRanking(ranking)
+    try {
+      onRanking(ranking)
+    } catch (error) {
+      subscription.fail(error as Error)
+    }
   }
 
   /** Delivers what is held, as far as its events are on disk. */

@@ -5,12 +5,13 @@ import { noEvents, type UserEvents } from '../models/algorithm.ts'
 import type { Generation } from './generation.ts'
 import type { UserSubscription } from './user-subscription.ts'
 
-/** An event, and the row of its item in the generation that it was last ranked by; -1 where that lacks the item. */
+/** An event, and the row of its item in the generation that the user was last ranked by. */
 interface KnownEvent {
   readonly event: UserEvent
   /** 0 for those that were read from the journal. */
   readonly sequence: Sequence
-  row: number
+  /** -1 where the generation lacks the item; undefined until it is looked up. */
+  row: number | undefined
 }
 
 /**
@@ -61,7 +62,7 @@ export class UserState {
 
   /** Takes what the journal knows. */
   load({ events, asOf }: ReadEvents): void {
-    this.#events = events.map(event => ({ event, sequence: 0, row: -1 }))
+    this.#events = events.map(event => ({ event, sequence: 0, row: undefined }))
     this.#events.push(...this.#arrived.filter(({ sequence }) => sequence > asOf))
     this.#first = 0
     this.#arrived = []
@@ -72,8 +73,7 @@ export class UserState {
 
   /** Counts an event that arrived just now. */
   add(event: UserEvent, sequence: Sequence): void {
-    const row = event.item === undefined ? -1 : (this.#generation?.artifact.items.indexOf(event.item) ?? -1)
-    const known: KnownEvent = { event, sequence, row }
+    const known: KnownEvent = { event, sequence, row: undefined }
     if (!this.#events) {
       this.#arrived.push(known)
       return
@@ -118,31 +118,32 @@ export class UserState {
   /** The events that count, in rows of `generation`, oldest first. Those whose item it lacks are left out. */
   recent(generation: Generation): UserEvents {
     this.#resolve(generation)
-    this.#recent ??= inRows(this.#events?.slice(this.#first) ?? [])
+    this.#recent ??= inRows(this.#events?.slice(this.#first) ?? [], generation)
     return this.#recent
   }
 
-  /** Looks all ids up in `generation`, unless that was done. */
+  /** Forgets the rows of another generation; that of the user is looked up now, those of items when they count. */
   #resolve(generation: Generation): void {
     if (this.#generation === generation) return
-    const { users, items } = generation.artifact
-    this.#row = users.indexOf(this.user)
-    for (const known of this.#events ?? []) {
-      known.row = known.event.item === undefined ? -1 : items.indexOf(known.event.item)
-    }
+    this.#row = generation.artifact.users.indexOf(this.user)
+    for (const known of this.#events ?? []) known.row = undefined
     this.#generation = generation
     this.#recent = undefined
   }
 }
 
-function inRows(events: readonly KnownEvent[]): UserEvents {
+function inRows(events: readonly KnownEvent[], { artifact }: Generation): UserEvents {
   if (events.length === 0) return noEvents
+  for (const known of events) {
+    const { item } = known.event
+    known.row ??= item === undefined ? -1 : artifact.items.indexOf(item)
+  }
   const ignored = takenBack(events.map(({ event }) => event))
-  const counting = inOrder(events.filter(({ event, row }) => row >= 0 && !ignored.has(event.id)))
+  const counting = inOrder(events.filter(({ event, row }) => row! >= 0 && !ignored.has(event.id)))
   const { length } = counting
   const rows = { items: new Uint32Array(length), weights: new Float32Array(length), times: new Float64Array(length) }
   counting.forEach(({ event, row }, at) => {
-    rows.items[at] = row
+    rows.items[at] = row!
     rows.weights[at] = event.weight
     rows.times[at] = event.time
   })

@@ -30,13 +30,18 @@ export interface SubscriptionHandlers {
 
 /** What is known of a query that is in a queue or in a batch. */
 interface Enqueued {
-  readonly priority: Priority
-  /** When the oldest change came that its list will show. */
-  readonly changedAt: number
+  readonly change: Change
   /** What is ranked, once its batch is formed. */
   ranked: Pick<UserRanking, 'version' | 'sequence' | 'after'> | undefined
-  /** When the oldest change came after that. */
-  changedSince: number | undefined
+  /** A change that came after that: the query to follow. */
+  next: Change | undefined
+}
+
+/** The oldest change that a list will show, and how soon the list is wanted. */
+interface Change {
+  readonly priority: Priority
+  /** On the clock of `performance.now()`. */
+  readonly at: number
 }
 
 /** A subscription to the list of one user: it is made anew whenever it may have changed. */
@@ -62,12 +67,12 @@ export class UserSubscription {
   /** The list may have changed: has it made once, however often this is called before it is there. */
   refresh(priority: Priority = 'normal'): void {
     if (this.#isClosed) return
-    const now = performance.now()
+    const change: Change = { priority, at: performance.now() }
     const query = this.#query
-    // An event does not wait for a list that is made in the background, which would not show it.
-    const isOvertaken = query?.priority === 'background' && priority === 'normal'
-    if (!query || isOvertaken) this.#enqueue(priority, now)
-    else if (query.ranked) query.changedSince ??= now
+    if (!query) this.#enqueue(change)
+    // An event does not wait for a list that is made in the background.
+    else if (isSooner(change, query.change)) this.#enqueue(both(query.change, change))
+    else if (query.ranked) query.next = query.next ? both(query.next, change) : change
   }
 
   close(): void {
@@ -80,20 +85,20 @@ export class UserSubscription {
     if (!this.#isClosed) this.#handlers.onError(error)
   }
 
-  #enqueue(priority: Priority, changedAt: number): void {
-    const query: Enqueued = { priority, changedAt, ranked: undefined, changedSince: undefined }
+  #enqueue(change: Change): void {
+    const query: Enqueued = { change, ranked: undefined, next: undefined }
     this.#query = query
     const pending: PendingQuery = {
       resolve: generation => this.#resolve(query, generation),
       answer: (ranking, generation) => {
         if (!this.#settle(query)) return
-        this.#handlers.onRanking({ ...query.ranked!, changedAt, ranking, generation })
+        this.#handlers.onRanking({ ...query.ranked!, changedAt: change.at, ranking, generation })
       },
       fail: error => {
         if (this.#settle(query)) this.fail(error)
       },
     }
-    this.#handlers.enqueue(pending, priority)
+    this.#handlers.enqueue(pending, change.priority)
   }
 
   #resolve(query: Enqueued, generation: Generation): RankRequest | undefined {
@@ -120,7 +125,16 @@ export class UserSubscription {
   #settle(query: Enqueued): boolean {
     if (query !== this.#query) return false
     this.#query = undefined
-    if (query.changedSince !== undefined && !this.#isClosed) this.#enqueue('normal', query.changedSince)
+    if (query.next && !this.#isClosed) this.#enqueue(query.next)
     return !this.#isClosed
   }
+}
+
+function isSooner(a: Change, b: Change): boolean {
+  return a.priority === 'normal' && b.priority === 'background'
+}
+
+/** What a list must be like that shows both. */
+function both(older: Change, newer: Change): Change {
+  return { priority: isSooner(newer, older) ? newer.priority : older.priority, at: older.at }
 }

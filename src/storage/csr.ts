@@ -1,7 +1,8 @@
 /** Sparse matrices, compressed by rows. */
 import { native } from '../native.ts'
+import { closedOnError } from './closing.ts'
 import { RowPointers } from './row-pointers.ts'
-import { closeSafetensors, elements, mappedTensor, openSafetensors, type Safetensors, valuesIn } from './safetensors.ts'
+import { elements, mappedTensor, openSafetensors, type Safetensors, valuesIn } from './safetensors.ts'
 
 /**
  * A sparse matrix of `rows` × `columns`. Row `r` has the columns `indices[indptr[r] … indptr[r + 1]]`, ascending and
@@ -32,10 +33,12 @@ export class MappedCsr implements Csr {
    * @throws Error naming the file and what is wrong with it.
    */
   static open(path: string, columns: number, { verify = false } = {}): MappedCsr {
-    const csr = new MappedCsr(openSafetensors(path), columns)
-    const fault = csr.#boundsFault() ?? (verify ? csr.#fault() : undefined)
-    if (fault) throw new Error(`${path} holds no matrix: ${fault}`)
-    return csr
+    return closedOnError(openSafetensors(path), file => {
+      const csr = new MappedCsr(file, columns)
+      const fault = csr.#boundsFault() ?? (verify ? csr.#fault() : undefined)
+      if (fault) throw new Error(`${path} holds no matrix: ${fault}`)
+      return csr
+    })
   }
 
   private constructor(file: Safetensors, columns: number) {
@@ -67,7 +70,7 @@ export class MappedCsr implements Csr {
 
   /** Closes the file: it is unmapped when no view of it is left. */
   close(): void {
-    closeSafetensors(this.#file)
+    this.#file.close()
   }
 
   #fault(): string | undefined {

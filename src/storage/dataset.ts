@@ -7,6 +7,7 @@
  */
 import { join } from 'node:path'
 import { z } from 'zod'
+import { type Closable, closedOnError } from './closing.ts'
 import { type Csr, MappedCsr, transposed } from './csr.ts'
 import {
   identityOf,
@@ -17,7 +18,7 @@ import {
   writeDirectory,
 } from './directory.ts'
 import { type Id, IdMap, writeIds } from './ids.ts'
-import { type Tensor, writeSafetensors } from './safetensors.ts'
+import { type Tensor, vector, writeSafetensors } from './safetensors.ts'
 import { MappedSequences, type Sequences, sequenceTensors } from './sequences.ts'
 
 export const datasetFiles = {
@@ -65,7 +66,7 @@ export class Dataset {
   readonly manifest: DatasetManifest
   readonly #verify: boolean
   readonly #identity: string
-  #opened: { byUser?: Csr; byItem?: Csr; events?: Sequences; users?: IdMap; items?: IdMap } = {}
+  #opened: { byUser?: MappedCsr; byItem?: MappedCsr; events?: MappedSequences; users?: IdMap; items?: IdMap } = {}
 
   /**
    * @param options.verify also reads all files and compares their checksums. Default: false.
@@ -94,17 +95,13 @@ export class Dataset {
 
   /** (users × items) */
   get byUser(): Csr {
-    this.#opened.byUser ??= this.#open(() =>
-      this.#openCsr(datasetFiles.byUser, this.manifest.users, this.manifest.items),
-    )
+    this.#opened.byUser ??= this.#openCsr(datasetFiles.byUser, this.manifest.users, this.manifest.items)
     return this.#opened.byUser
   }
 
   /** (items × users) */
   get byItem(): Csr {
-    this.#opened.byItem ??= this.#open(() =>
-      this.#openCsr(datasetFiles.byItem, this.manifest.items, this.manifest.users),
-    )
+    this.#opened.byItem ??= this.#openCsr(datasetFiles.byItem, this.manifest.items, this.manifest.users)
     return this.#opened.byItem
   }
 
@@ -112,22 +109,23 @@ export class Dataset {
   get events(): Sequences | undefined {
     const count = this.manifest.events
     if (count === undefined) return undefined
-    this.#opened.events ??= this.#open(() => this.#openEvents(count))
+    this.#opened.events ??= this.#openEvents(count)
     return this.#opened.events
   }
 
   get users(): IdMap {
-    this.#opened.users ??= this.#open(() => this.#openIds(datasetFiles.users, this.manifest.users))
+    this.#opened.users ??= this.#openIds(datasetFiles.users, this.manifest.users)
     return this.#opened.users
   }
 
   get items(): IdMap {
-    this.#opened.items ??= this.#open(() => this.#openIds(datasetFiles.items, this.manifest.items))
+    this.#opened.items ??= this.#openIds(datasetFiles.items, this.manifest.items)
     return this.#opened.items
   }
 
-  /** Releases the maps: they are unmapped once no view of them is left. */
+  /** Closes the parts that are open. What was read from them stays readable, but for the ids. */
   close(): void {
+    for (const part of Object.values(this.#opened)) part.close()
     this.#opened = {}
   }
 
@@ -140,51 +138,59 @@ export class Dataset {
     throw new Error(`${this.directory} was replaced by another dataset while it was used: open it again`)
   }
 
-  /** What `open` gives, unless its files may be those of another dataset. */
-  #open<Part>(open: () => Part): Part {
+  /** What `open` gives, unless `check` throws, or its files may be those of another dataset. */
+  #open<Part extends Closable>(open: () => Part, check: (part: Part) => void): Part {
     try {
-      const part = open()
-      this.assertInPlace()
-      return part
+      return closedOnError(open(), part => {
+        check(part)
+        this.assertInPlace()
+        return part
+      })
     } catch (error) {
       this.assertInPlace()
       throw error
     }
   }
 
-  #openCsr(name: string, rows: number, columns: number): Csr {
+  #openCsr(name: string, rows: number, columns: number): MappedCsr {
     const path = join(this.directory, name)
-    const csr = MappedCsr.open(path, columns, { verify: this.#verify })
-    if (csr.rows !== rows || csr.pairs !== this.manifest.pairs) {
+    const open = () => MappedCsr.open(path, columns, { verify: this.#verify })
+    return this.#open(open, csr => {
+      if (csr.rows === rows && csr.pairs === this.manifest.pairs) return
       throw new Error(
         `${path} does not belong to its manifest: expected ${rows} rows and ${this.manifest.pairs} pairs, ` +
           `got ${csr.rows} and ${csr.pairs}`,
       )
-    }
-    return csr
+    })
   }
 
-  #openEvents(count: number): Sequences {
+  #openEvents(count: number): MappedSequences {
     const path = join(this.directory, datasetFiles.events)
     const { users, items, kinds } = this.manifest
-    const events = MappedSequences.open(path, items, { verify: this.#verify })
-    if (events.rows !== users || events.events !== count) {
-      throw new Error(
-        `${path} does not belong to its manifest: expected ${users} rows and ${count} events, ` +
-          `got ${events.rows} and ${events.events}`,
-      )
-    }
-    const fault = kindsFault(events, kinds, this.#verify)
-    if (fault) throw new Error(`${path} does not belong to its manifest: ${fault}`)
-    return events
+    const open = () => MappedSequences.open(path, items, { verify: this.#verify })
+    return this.#open(open, events => {
+      if (events.rows !== users || events.events !== count) {
+        throw new Error(
+          `${path} does not belong to its manifest: expected ${users} rows and ${count} events, ` +
+            `got ${events.rows} and ${events.events}`,
+        )
+      }
+      const fault = kindsFault(events, kinds, this.#verify)
+      if (fault) throw new Error(`${path} does not belong to its manifest: ${fault}`)
+    })
   }
 
   #openIds(name: string, size: number): IdMap {
     const path = join(this.directory, name)
-    const ids = IdMap.open(path)
-    if (ids.size !== size)
-      throw new Error(`${path} does not belong to its manifest: expected ${size} ids, got ${ids.size}`)
-    return ids
+    return this.#open(
+      () => IdMap.open(path),
+      ids => {
+        const fault = ids.size === size ? undefined : `expected ${size} ids, got ${ids.size}`
+        if (fault) throw new Error(`${path} does not belong to its manifest: ${fault}`)
+        const disorder = this.#verify ? ids.orderFault() : undefined
+        if (disorder) throw new Error(`${path} holds no id map: ${disorder}`)
+      },
+    )
   }
 }
 
@@ -261,8 +267,4 @@ export function manifestOf(
 
 function tensorsOf({ indptr, indices, weights }: Csr): Record<string, Tensor> {
   return { indptr: vector(indptr), indices: vector(indices), weights: vector(weights) }
-}
-
-function vector(data: Tensor['data']): Tensor {
-  return { data, shape: [data.length] }
 }

@@ -105,10 +105,11 @@ export function openDirectory(directory: string, format: Format): Manifest {
   }
   for (const [name, { bytes }] of Object.entries(manifest.files)) {
     const file = join(directory, name)
-    const found = statSync(file, { throwIfNoEntry: false })?.size
-    if (found === undefined) throw new Error(`${file} is missing: make the ${title[format]} anew`)
-    if (found !== bytes) {
-      throw new Error(`${file} is damaged: expected ${bytes} bytes, got ${found}; make the ${title[format]} anew`)
+    const found = statSync(file, { throwIfNoEntry: false })
+    if (!found) throw new Error(`${file} is missing: make the ${title[format]} anew`)
+    if (!found.isFile()) throw new Error(`${file} is damaged: it must be a file; make the ${title[format]} anew`)
+    if (found.size !== bytes) {
+      throw new Error(`${file} is damaged: expected ${bytes} bytes, got ${found.size}; make the ${title[format]} anew`)
     }
   }
   return manifest
@@ -201,6 +202,8 @@ function sealed(manifest: object): string {
 
 function readManifest(directory: string): Manifest | undefined {
   try {
+    // Reading a pipe would wait for whoever writes to it.
+    if (!statSync(join(directory, manifestName)).isFile()) return undefined
     const { crc32: _seal, ...manifest } = JSON.parse(readFileSync(join(directory, manifestName), 'utf8'))
     return manifestSchema.parse(manifest)
   } catch {

@@ -5,8 +5,8 @@
  */
 import { writeFile } from 'node:fs/promises'
 import { type Data, Int64, makeData, makeVector, Table, tableFromIPC, tableToIPC, Utf8, Vector } from 'apache-arrow'
-import type { FileSlice } from '../binding.d.ts'
 import { native } from '../native.ts'
+import { closedOnError } from './closing.ts'
 
 /** An id as given: integers beyond ±2^53 are `bigint`s. */
 export type Id = string | number | bigint
@@ -19,39 +19,37 @@ export class IdMap {
   readonly size: number
   readonly #ids: Strings | BigInt64Array
   readonly #order: Uint32Array
+  /** All bytes of the file. */
+  readonly #buffer: ArrayBuffer
+  #isClosed = false
 
   /** @throws Error naming the file when it cannot be read or holds no id map. */
   static open(path: string): IdMap {
-    return IdMap.of(path, native.mapFile(path))
-  }
-
-  /** {@link open} of a file that was mapped before. */
-  static of(path: string, file: FileSlice): IdMap {
-    const bytes = file.view()
-    const broken = (why: string, cause?: unknown) => new Error(`${path} holds no id map: ${why}`, { cause })
-    let table: Table
+    const file = native.mapFile(path)
     try {
-      table = tableFromIPC(bytes)
-    } catch (cause) {
-      throw broken('it is no whole Arrow file', cause)
+      return IdMap.of(path, file.view())
+    } finally {
+      file.close()
     }
-    const [id, order] = ['id', 'order'].map(name => table.getChild(name)?.data)
-    if (!id || !order || id.length > 1 || order.length !== id.length)
-      throw broken('id and order must be two columns in one batch')
-    if (table.numRows === 0) return new IdMap(new BigInt64Array(0), new Uint32Array(0))
-    // Arrow pads its buffers: they are longer than the columns.
-    const [{ type, valueOffsets, values, length }] = id as [Data]
-    const places = order[0].values
-    if (!(places instanceof Uint32Array)) throw broken('order must be uint32')
-    if (type instanceof Utf8) return new IdMap(new Strings(valueOffsets, values), places.subarray(0, length))
-    if (values instanceof BigInt64Array) return new IdMap(values.subarray(0, length), places.subarray(0, length))
-    throw broken(`ids must be utf8 or int64, got ${type}`)
   }
 
-  private constructor(ids: Strings | BigInt64Array, order: Uint32Array) {
+  /** {@link open} of all bytes of a file, which are the map's from now on. */
+  static of(path: string, bytes: Uint8Array): IdMap {
+    const buffer = bytes.buffer as ArrayBuffer
+    return closedOnError({ close: () => unmap(buffer) }, () => new IdMap(buffer, columnsOf(path, bytes)))
+  }
+
+  private constructor(buffer: ArrayBuffer, { ids, order }: Columns) {
+    this.#buffer = buffer
     this.#ids = ids
     this.#order = order
     this.size = order.length
+  }
+
+  /** Closes the file. Nothing but `size` and `kind` may be used any more. */
+  close(): void {
+    if (!this.#isClosed) unmap(this.#buffer)
+    this.#isClosed = true
   }
 
   get kind(): 'string' | 'integer' {
@@ -60,11 +58,13 @@ export class IdMap {
 
   /** All indices, sorted by id: integers by value, strings by their UTF-8 bytes. */
   get sorted(): Uint32Array {
+    this.#assertOpen()
     return this.#order
   }
 
   /** @throws RangeError when there is no such index. */
   at(index: number): Id {
+    this.#assertOpen()
     if (!(index >= 0 && index < this.size))
       throw new RangeError(`index must be from 0 to ${this.size - 1}, got ${index}`)
     if (this.#ids instanceof Strings) return this.#ids.at(index)
@@ -72,8 +72,22 @@ export class IdMap {
     return Number.isSafeInteger(Number(id)) ? Number(id) : id
   }
 
+  /** The first place of {@link sorted} that breaks its order, in words, or nothing. O(size). */
+  orderFault(): string | undefined {
+    const [ids, order] = [this.#ids, this.sorted]
+    const ascend = ids instanceof Strings ? ids.ascend.bind(ids) : (a: number, b: number) => ids[a] < ids[b]
+    for (let place = 0; place < this.size; place++) {
+      const [before, index] = [order[place - 1], order[place]]
+      if (index >= this.size) return `place ${place} of the order names index ${index} of ${this.size}`
+      if (ids instanceof Strings && !ids.has(index)) return `the string at index ${index} does not lie in its buffer`
+      if (place > 0 && !ascend(before, index)) return `the ids do not ascend by their order at place ${place}`
+    }
+    return undefined
+  }
+
   /** The index of `id`, or -1. Digits in a string find an integer, an integer finds its digits. O(log size). */
   indexOf(id: Id): number {
+    this.#assertOpen()
     const compare = this.#ids instanceof Strings ? this.#ids.comparison(String(id)) : comparison(this.#ids, id)
     if (!compare) return -1
     for (let low = 0, high = this.size - 1; low <= high; ) {
@@ -86,6 +100,42 @@ export class IdMap {
     }
     return -1
   }
+
+  #assertOpen(): void {
+    if (this.#isClosed) throw new Error('the ids are closed')
+  }
+}
+
+interface Columns {
+  readonly ids: Strings | BigInt64Array
+  readonly order: Uint32Array
+}
+
+/** Views the columns of the file `path`, whose bytes these are. @throws Error naming the file when it has not these columns. */
+function columnsOf(path: string, bytes: Uint8Array): Columns {
+  const broken = (why: string, cause?: unknown) => new Error(`${path} holds no id map: ${why}`, { cause })
+  let table: Table
+  try {
+    table = tableFromIPC(bytes)
+  } catch (cause) {
+    throw broken('it is no whole Arrow file', cause)
+  }
+  const [id, order] = ['id', 'order'].map(name => table.getChild(name)?.data)
+  if (!id || !order || id.length > 1 || order.length !== id.length)
+    throw broken('id and order must be two columns in one batch')
+  if (table.numRows === 0) return { ids: new BigInt64Array(0), order: new Uint32Array(0) }
+  // Arrow pads its buffers: they are longer than the columns.
+  const [{ type, valueOffsets, values, length }] = id as [Data]
+  const places = order[0].values
+  if (!(places instanceof Uint32Array)) throw broken('order must be uint32')
+  if (type instanceof Utf8) return { ids: new Strings(valueOffsets, values), order: places.subarray(0, length) }
+  if (values instanceof BigInt64Array) return { ids: values.subarray(0, length), order: places.subarray(0, length) }
+  throw broken(`ids must be utf8 or int64, got ${type}`)
+}
+
+/** Ends the views over a buffer, which releases the file below it now rather than when garbage is collected. */
+function unmap(buffer: ArrayBuffer): void {
+  buffer.transfer(0)
 }
 
 /**
@@ -110,6 +160,18 @@ class Strings {
 
   at(index: number): string {
     return this.#bytes.toString('utf8', this.#offsets[index], this.#offsets[index + 1])
+  }
+
+  /** Whether the bytes of the string at an index are there. */
+  has(index: number): boolean {
+    const [begin, end] = [this.#offsets[index], this.#offsets[index + 1]]
+    return 0 <= begin && begin <= end && end <= this.#bytes.length
+  }
+
+  /** Whether the string at `a` comes before that at `b`. */
+  ascend(a: number, b: number): boolean {
+    const [bytes, offsets] = [this.#bytes, this.#offsets]
+    return bytes.compare(bytes, offsets[b], offsets[b + 1], offsets[a], offsets[a + 1]) < 0
   }
 
   /** How the string at an index compares with `wanted`. None if `wanted` is not Unicode: no id is equal to it. */

@@ -26,18 +26,18 @@ export type TensorArray =
   | Uint32Array
   | Uint8Array
 
-export interface Tensor {
-  readonly data: TensorArray
+export interface Tensor<A extends TensorArray = TensorArray> {
+  readonly data: A
   /** Row-major; the product is `data.length`. */
   readonly shape: readonly number[]
 }
 
 /** A tensor of a mapped file. */
-export interface MappedTensor<A extends TensorArray = TensorArray> extends Tensor {
+export interface MappedTensor<A extends TensorArray = TensorArray> extends Tensor<A> {
   readonly dtype: Dtype
-  /** A view of the map, made when it is first asked for. */
+  /** A view of the map, made when it is first asked for. @throws Error once it is closed. */
   readonly data: A
-  /** The same for kernels: without a view, which V8 would count as memory of this thread. */
+  /** The same for kernels: without a view, which V8 would count as memory of this thread. @throws Error once it is closed. */
   readonly operand: Operand<A>
   /** Closes its part of the file, which is unmapped when no view of it is left. */
   close(): void
@@ -47,6 +47,8 @@ export interface Safetensors {
   readonly path: string
   readonly tensors: Readonly<Record<string, MappedTensor>>
   readonly metadata: Readonly<Record<string, string>>
+  /** Closes all tensors. */
+  close(): void
 }
 
 interface Placed {
@@ -70,6 +72,14 @@ const flushBytes = 1 << 20
  */
 export function openSafetensors(path: string): Safetensors {
   const file = native.mapFile(path)
+  try {
+    return openMapped(path, file)
+  } finally {
+    file.close()
+  }
+}
+
+function openMapped(path: string, file: FileSlice): Safetensors {
   const broken = (why: string) => new Error(`${path} is not a whole safetensors file: ${why}`)
   if (file.length < 8) throw broken(`it has ${file.length} bytes, fewer than its header needs`)
   const length = Number(new DataView(bytesOf(file, 0, 8).buffer).getBigUint64(0, true))
@@ -78,13 +88,14 @@ export function openSafetensors(path: string): Safetensors {
     throw broken(`its header would be ${length} bytes long, but the file has ${file.length}`)
   }
   const { metadata, placed } = parseHeader(bytesOf(file, 8, begin), broken)
-  const tensors: Record<string, MappedTensor> = {}
-  for (const [name, tensor] of placed) {
-    assertPlaced(name, tensor, file.length - begin, broken)
-    tensors[name] = new TensorOfFile(file, begin, tensor)
+  for (const [name, tensor] of placed) assertPlaced(name, tensor, file.length - begin, broken)
+  const tensors = placed.map(
+    ([name, tensor]) => [name, new TensorOfFile(`${name} of ${path}`, file, begin, tensor)] as const,
+  )
+  const close = () => {
+    for (const [, tensor] of tensors) tensor.close()
   }
-  file.close()
-  return { path, tensors, metadata }
+  return { path, tensors: Object.fromEntries(tensors), metadata, close }
 }
 
 /**
@@ -103,21 +114,16 @@ export function mappedTensor<A extends TensorArray>(
   throw new Error(`${path} must hold a tensor ${name} of ${kind.name}, but has ${found}`)
 }
 
-/** The data of a {@link mappedTensor}. */
-export function tensorOf<A extends TensorArray>(file: Safetensors, name: string, kind: new (length: number) => A): A {
-  return mappedTensor(file, name, kind).data
+/** The values from `begin` to before `end` of a tensor: of a mapped one a copy, so that all of it needs no view. */
+export function valuesIn<A extends TensorArray>(tensor: Tensor<A>, begin: number, end: number): A {
+  return tensor instanceof TensorOfFile
+    ? (tensor.values(begin, end) as A)
+    : (tensor.data.subarray(begin, end) as TensorArray as A)
 }
 
-/** The values from `begin` to before `end` of a tensor: a copy of them unless all had to be copied. */
-export function valuesIn<A extends TensorArray>({ dtype, operand }: MappedTensor<A>, begin: number, end: number): A {
-  if (ArrayBuffer.isView(operand)) return operand.subarray(begin, end) as A
-  const width = arrays[dtype].BYTES_PER_ELEMENT
-  return new arrays[dtype](bytesOf(operand, begin * width, end * width).buffer) as TensorArray as A
-}
-
-/** Closes all tensors of a file. */
-export function closeSafetensors({ tensors }: Safetensors): void {
-  for (const tensor of Object.values(tensors)) tensor.close()
+/** A tensor of one dimension. */
+export function vector<A extends TensorArray>(data: A): Tensor<A> {
+  return { data, shape: [data.length] }
 }
 
 /** Writes `tensors` to a new file at `path` and waits until the disk has it. */
@@ -284,7 +290,7 @@ function parseHeader(
 }
 
 /** A copy of bytes of a file: a view would keep all of it mapped. */
-function bytesOf(file: FileSlice, begin: number, end: number): Uint8Array<ArrayBuffer> {
+export function bytesOf(file: FileSlice, begin: number, end: number): Uint8Array<ArrayBuffer> {
   const bytes = new Uint8Array(end - begin)
   file.read(begin, bytes)
   return bytes
@@ -306,32 +312,49 @@ function assertPlaced(name: string, tensor: Placed, room: number, broken: (why: 
 class TensorOfFile implements MappedTensor {
   readonly dtype: Dtype
   readonly shape: readonly number[]
-  readonly #bytes: FileSlice
+  readonly #title: string
   readonly #isAligned: boolean
+  /** Undefined once it is closed. */
+  #bytes: FileSlice | undefined
   #data: TensorArray | undefined
 
-  constructor(file: FileSlice, start: number, { dtype, shape, data_offsets: [begin, end] }: Placed) {
+  constructor(title: string, file: FileSlice, start: number, { dtype, shape, data_offsets: [begin, end] }: Placed) {
     this.dtype = dtype
     this.shape = shape
-    this.#bytes = file.slice(start + begin, start + end)
+    this.#title = title
     this.#isAligned = (start + begin) % arrays[dtype].BYTES_PER_ELEMENT === 0
+    this.#bytes = file.slice(start + begin, start + end)
   }
 
   get data(): TensorArray {
     if (!this.#data) {
-      const view = this.#bytes.view()
-      const { buffer, byteOffset } = this.#isAligned ? view : view.slice()
+      const { buffer, byteOffset } = this.#isAligned ? this.#open.view() : bytesOf(this.#open, 0, this.#open.length)
       this.#data = new arrays[this.dtype](buffer as ArrayBuffer, byteOffset, elements(this.shape))
     }
     return this.#data
   }
 
   get operand(): Operand<TensorArray> {
-    return this.#isAligned ? this.#bytes : this.data
+    return this.#isAligned ? this.#open : this.data
+  }
+
+  /** {@link valuesIn} */
+  values(begin: number, end: number): TensorArray {
+    if (!this.#isAligned) return this.data.subarray(begin, end)
+    const array = arrays[this.dtype]
+    const width = array.BYTES_PER_ELEMENT
+    return new array(bytesOf(this.#open, begin * width, end * width).buffer)
   }
 
   close(): void {
-    this.#bytes.close()
+    this.#bytes?.close()
+    this.#bytes = undefined
+    this.#data = undefined
+  }
+
+  get #open(): FileSlice {
+    if (!this.#bytes) throw new Error(`the tensor ${this.#title} is closed`)
+    return this.#bytes
   }
 }
 

@@ -1,13 +1,8 @@
 /** Events of many users in order of time, on disk: what pairs sum up, with nothing lost. */
+import { native } from '../native.ts'
+import { closedOnError } from './closing.ts'
 import { RowPointers } from './row-pointers.ts'
-import {
-  closeSafetensors,
-  elements,
-  mappedTensor,
-  openSafetensors,
-  type Safetensors,
-  type Tensor,
-} from './safetensors.ts'
+import { elements, mappedTensor, openSafetensors, type Safetensors, type Tensor, vector } from './safetensors.ts'
 
 /** The events of one user side by side, in order of time; equal times keep the order of the source. */
 export interface Sequence {
@@ -61,10 +56,12 @@ export class MappedSequences implements Sequences {
    * @throws Error naming the file and what is wrong with it.
    */
   static open(path: string, columns: number, { verify = false } = {}): MappedSequences {
-    const sequences = new MappedSequences(openSafetensors(path), columns)
-    const fault = sequences.#lengthFault() ?? (verify ? orderFault(sequences) : undefined)
-    if (fault) throw new Error(`${path} holds no sequences: ${fault}`)
-    return sequences
+    return closedOnError(openSafetensors(path), file => {
+      const sequences = new MappedSequences(file, columns)
+      const fault = sequences.#lengthFault() ?? (verify ? sequences.#orderFault() : undefined)
+      if (fault) throw new Error(`${path} holds no sequences: ${fault}`)
+      return sequences
+    })
   }
 
   private constructor(file: Safetensors, columns: number) {
@@ -97,7 +94,7 @@ export class MappedSequences implements Sequences {
 
   /** Closes the file: it is unmapped when no view of it is left. */
   close(): void {
-    closeSafetensors(this.#file)
+    this.#file.close()
   }
 
   #lengthFault(): string | undefined {
@@ -109,6 +106,14 @@ export class MappedSequences implements Sequences {
       kinds: kinds && elements(kinds.shape),
     }
     return lengthFault({ rows: this.rows, bounds: this.rows + 1, first, last }, this.events, lengths)
+  }
+
+  #orderFault(): string | undefined {
+    const { indptr, items, times, weights } = this.#tensors
+    const sequences = { indptr: indptr.operand, items: items.operand, times: times.operand }
+    return (
+      native.sequencesFault({ ...sequences, ...(weights && { weights: weights.operand }) }, this.columns) ?? undefined
+    )
   }
 }
 
@@ -128,13 +133,15 @@ function sequenceTensorsOf(file: Safetensors) {
  * @throws RangeError when `sequences` break a rule of {@link Sequences}.
  */
 export function sequenceTensors(sequences: Sequences): Record<string, Tensor> {
-  const { rows, indptr, items, times, weights, kinds } = sequences
+  const { rows, columns, indptr, items, times, weights, kinds } = sequences
   const bounds = { rows, bounds: indptr.length, first: indptr[0], last: indptr.at(-1) }
   const lengths = { times: times.length, weights: weights?.length, kinds: kinds?.length }
-  const fault = lengthFault(bounds, items.length, lengths) ?? orderFault(sequences)
+  const fault =
+    lengthFault(bounds, items.length, lengths) ??
+    native.sequencesFault({ indptr, items, times, ...(weights && { weights }) }, columns)
   if (fault) throw new RangeError(`the events are no sequences: ${fault}`)
   const arrays = Object.entries({ indptr, items, times, weights, kinds })
-  return Object.fromEntries(arrays.flatMap(([name, data]) => (data ? [[name, { data, shape: [data.length] }]] : [])))
+  return Object.fromEntries(arrays.flatMap(([name, data]) => (data ? [[name, vector(data)]] : [])))
 }
 
 interface RowBounds {
@@ -156,21 +163,6 @@ function lengthFault(
   }
   for (const [name, length] of Object.entries(lengths)) {
     if (length !== undefined && length !== events) return `${events} items need as many ${name}, got ${length}`
-  }
-  return undefined
-}
-
-/** The first event that breaks a rule, in words, or nothing. O(events). */
-function orderFault({ rows, columns, indptr, items, times, weights }: Sequences): string | undefined {
-  for (let row = 0, at = 0; row < rows; row++) {
-    const begin = at
-    const end = Number(indptr[row + 1])
-    if (end < begin || end > items.length) return `row ${row} ends at ${end}, before it begins or after all events`
-    for (; at < end; at++) {
-      if (items[at] >= columns) return `row ${row} names column ${items[at]} of ${columns}`
-      if (at > begin && times[at] < times[at - 1]) return `the times of row ${row} do not ascend`
-      if (weights && !Number.isFinite(weights[at])) return `row ${row} has the weight ${weights[at]}`
-    }
   }
   return undefined
 }

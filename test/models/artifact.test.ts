@@ -7,11 +7,14 @@ import { OpenModel } from '../../src/models/open-model.ts'
 import { algorithms } from '../../src/models/registry.ts'
 import { asPieces, valuesOf } from '../../src/models/trained-tensor.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
-import { checksumOf } from '../../src/storage/directory.ts'
+import { checksumOf, openDirectory, writeDirectory } from '../../src/storage/directory.ts'
+import { writeIds } from '../../src/storage/ids.ts'
 import { valuesIn } from '../../src/storage/safetensors.ts'
 import { sequenceOf } from '../../src/storage/sequences.ts'
 import { freshFolder } from '../storage/folder.ts'
+import { mappedFiles } from '../storage/mapped-files.ts'
 import { sequencesOf } from '../storage/sequences-of.ts'
+import { forgedModel, withData } from './forged.ts'
 import { byUser, smallModel } from './small-model.ts'
 
 test('a model comes back as saved, with the ids and pairs that it was trained on', async () => {
@@ -23,7 +26,8 @@ test('a model comes back as saved, with the ids and pairs that it was trained on
   expect(model.history).toMatchObject(byUser)
   expect(model.events).toBeUndefined()
   // 20 is more popular than 10, whose row comes before.
-  expect(model.popularity).toEqual({ counts: Uint32Array.of(2, 1, 2, 0), order: Uint32Array.of(0, 2, 1, 3) })
+  const { counts, order } = model.popularity
+  expect([counts.data, order.data]).toEqual([Uint32Array.of(2, 1, 2, 0), Uint32Array.of(0, 2, 1, 3)])
   expect([model.users.indexOf('bo'), model.items.at(2), model.items.indexOf('10')]).toEqual([1, 20, 1])
   expect(model.manifest).toMatchObject({
     format: 'aurochs-model',
@@ -108,23 +112,83 @@ test('a model of a dataset that was replaced meanwhile is not saved', async () =
   expect(readdirSync(folder).sort()).toEqual(['data', 'model'])
 })
 
-test.runIf(process.platform === 'linux')('what is closed lets go of its files, but for the ids', async () => {
+test.runIf(process.platform === 'linux')(
+  'the files of a closed model are unmapped at once, as soon as nobody else has it open',
+  async () => {
+    const { folder, directory: original } = await smallModel()
+    // Files that nobody else has open.
+    const directory = join(folder, 'copy')
+    cpSync(original, directory, { recursive: true })
+    const mapped = () => mappedFiles().filter(file => file.startsWith(directory))
+    const model = Artifact.open(directory)
+    expect(model.users.at(1)).toBe('bo')
+    const items = model.tensor('items', Float32Array)
+    expect([...valuesIn(items, 2, 4)]).toEqual([1, 1])
+    const other = Artifact.open(directory, { verify: false })
+    model.close()
+    expect(new Set(mapped())).toEqual(
+      new Set(
+        ['tensors.safetensors', 'history.safetensors', 'popularity.safetensors', 'users.arrow', 'items.arrow'].map(
+          name => join(directory, name),
+        ),
+      ),
+    )
+    other.close()
+    await new Promise(resolve => setImmediate(resolve))
+    expect(mapped()).toEqual([])
+    expect(() => valuesIn(items, 2, 4)).toThrow(
+      `the tensor items of ${join(directory, 'tensors.safetensors')} is closed`,
+    )
+  },
+)
+
+test.runIf(process.platform === 'linux')('a model that is refused is not kept mapped', async () => {
   const { folder, directory: original } = await smallModel()
-  // Files that nobody else has open.
-  const directory = join(folder, 'copy')
-  cpSync(original, directory, { recursive: true })
-  const maps = () => readFileSync('/proc/self/maps', 'utf8')
-  const isMapped = (file: string) => maps().includes(join(directory, file))
-  const model = Artifact.open(directory)
-  const items = model.tensor('items', Float32Array)
-  expect([...valuesIn(items, 2, 4)]).toEqual([1, 1])
-  const other = Artifact.open(directory, { verify: false })
-  model.close()
-  expect(isMapped('tensors.safetensors')).toBe(true)
-  other.close()
-  expect(isMapped('tensors.safetensors')).toBe(false)
-  expect([model.items.at(2), other.users.at(1)]).toEqual([20, 'bo'])
-  expect(() => valuesIn(items, 2, 4)).toThrow('do not lie in a slice of 0 bytes')
+  const copy = join(folder, 'copy')
+  cpSync(original, copy, { recursive: true })
+  const path = join(copy, 'manifest.json')
+  const manifest = JSON.parse(readFileSync(path, 'utf8'))
+  const { dataset, options } = manifest
+  for (const change of [
+    { dataset: { ...dataset, users: 3 } },
+    { dataset: { ...dataset, items: 5 } },
+    { options: { ...options, factors: 3 } },
+    { algorithm: 'none' },
+  ]) {
+    writeFileSync(path, JSON.stringify({ ...manifest, ...change }))
+    expect(() => OpenModel.open(copy, { verify: false })).toThrow()
+    expect(mappedFiles().filter(file => file.startsWith(copy))).toEqual([])
+  }
+})
+
+test('ids, popularity and events that contradict themselves are refused, though all checksums fit', async () => {
+  const { folder, directory: original } = await smallModel()
+  const order = await forgedModel(original, 'popularity.safetensors', tensors =>
+    withData<{ order: Uint32Array }>(tensors, ({ order }) => order.fill(77, 1, 2)),
+  )
+  expect(() => Artifact.open(order)).toThrow(
+    `${join(order, 'popularity.safetensors')} holds no popularity: place 1 of the order names item 77 of 4`,
+  )
+  const counts = await forgedModel(original, 'popularity.safetensors', tensors =>
+    withData<{ counts: Uint32Array }>(tensors, ({ counts }) => counts.fill(9, 3, 4)),
+  )
+  expect(() => Artifact.open(counts)).toThrow('the counts do not fall by the order at place 3')
+  const spectrum = await forgedModel(original, 'tensors.safetensors', tensors => ({
+    ...tensors,
+    spectrum: { data: Float64Array.of(1, Number.NaN), shape: [2] },
+  }))
+  expect(() => OpenModel.open(spectrum)).toThrow('spectrum must be finite and not below 0, but has NaN')
+  const ids = join(folder, 'ids')
+  const { files, ...fields } = openDirectory(original, 'aurochs-model')
+  await writeDirectory(ids, async draft => {
+    for (const name of Object.keys(files)) cpSync(join(original, name), join(draft, name))
+    rmSync(join(draft, 'users.arrow'))
+    await writeIds(join(draft, 'users.arrow'), ['ada', 'bo'], Uint32Array.of(1, 0))
+    return fields
+  })
+  expect(() => Artifact.open(ids)).toThrow(
+    `${join(ids, 'users.arrow')} holds no id map: the ids do not ascend by their order at place 1`,
+  )
 })
 
 test('a later epoch takes the place of a checkpoint, and only if asked to', async () => {

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { Artifact } from '../../src/models/artifact.ts'
@@ -6,6 +6,7 @@ import { ModelPool } from '../../src/models/model-pool.ts'
 import { OpenModel, UnsupportedError } from '../../src/models/open-model.ts'
 import { baselineAlgorithm, defaultAlgorithm } from '../../src/models/registry.ts'
 import { jobs, Pool } from '../../src/parallel/pool.ts'
+import { mappedFiles } from '../storage/mapped-files.ts'
 import { checkerboard, datasetOf, randomInteractions } from './interactions.ts'
 import { plainList, randomRequests, requestOf } from './requests.ts'
 import { smallOptions, trained } from './trained.ts'
@@ -125,6 +126,55 @@ test('the workers of the caller stay when a model is closed', async () => {
   const again = await ModelPool.open(await train(1), { pool })
   expect(await again.rank([requestOf(0)])).toHaveLength(1)
   await again.close()
+})
+
+test.runIf(process.platform === 'linux')('a closed or refused model is kept mapped by no thread', async () => {
+  const background = new Pool({ threads: 1 })
+  onTestFinished(() => background.close())
+  const directory = await train(1)
+  const mapped = () => mappedFiles().filter(file => file.startsWith(directory))
+  const models = await ModelPool.open(directory, { pool, background })
+  await models.rank(randomRequests(models.artifact, 20))
+  await models.rankInBackground([requestOf(-1), requestOf(-1, { only: Uint32Array.of(1, 2) })])
+  await models.similar([{ item: 0, limit: 1 }])
+  expect([models.artifact.users.size, models.artifact.items.size]).toEqual([40, 25])
+  await models.close()
+  await new Promise(resolve => setImmediate(resolve))
+  expect(mapped()).toEqual([])
+  const path = join(directory, 'manifest.json')
+  writeFileSync(path, readFileSync(path, 'utf8').replace('"algorithm": "als"', '"algorithm": "none"'))
+  await expect(ModelPool.open(directory, { pool, background, verify: false })).rejects.toThrow('none')
+  expect(mapped()).toEqual([])
+})
+
+test('the same model is opened twice on the same workers, and closed twice', async () => {
+  const directory = await train(1)
+  const [first, second] = [await ModelPool.open(directory, { pool }), await ModelPool.open(directory, { pool })]
+  const expected = (await first.rank([requestOf(3)])).map(plainList)
+  await first.close()
+  rmSync(directory, { recursive: true })
+  for (let round = 0; round < 4; round++) {
+    expect((await second.rank([requestOf(3), requestOf(3)])).map(plainList)).toEqual([...expected, ...expected])
+  }
+  await second.close()
+})
+
+test('every worker has the model once it is open, however busy they are: its directory may go', async () => {
+  const other = await ModelPool.open(await train(1), { pool })
+  let isRunning = true
+  const load = Array.from({ length: 4 }, async () => {
+    while (isRunning) await other.rank([requestOf(0), requestOf(1)])
+  })
+  for (let round = 0; round < 10; round++) {
+    const directory = await train(2 + round)
+    const models = await ModelPool.open(directory, { pool })
+    rmSync(directory, { recursive: true })
+    await Promise.all(Array.from({ length: 8 }, (_, user) => models.rank([requestOf(user)])))
+    await models.close()
+  }
+  isRunning = false
+  await Promise.all(load)
+  await other.close()
 })
 
 test('what is ranked in the background is ranked by the workers for it', async () => {

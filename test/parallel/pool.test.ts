@@ -1,4 +1,4 @@
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
 import { jobs, Pool } from '../../src/parallel/pool.ts'
 
 const pool = new Pool({ threads: 3 })
@@ -19,9 +19,32 @@ test('a failing job rejects with its own error after all workers have stopped', 
   expect(Atomics.load(running, 0)).toBe(0)
 })
 
+test('a job for each worker runs exactly once on each, however busy they are', async () => {
+  const idle = await pool.onEachWorker<number>(chunks, 'threadOf', {})
+  expect(new Set(idle).size).toBe(3)
+  for (let round = 0; round < 30; round++) {
+    const other = Array.from({ length: 5 }, () => pool.run(chunks, 'threadOf', {}))
+    const [first, second] = await Promise.all([
+      pool.onEachWorker<number>(chunks, 'threadOf', {}),
+      pool.onEachWorker<number>(chunks, 'threadOf', {}),
+    ])
+    expect([first.sort(), second.sort()]).toEqual([idle.sort(), idle.sort()])
+    await Promise.all(other)
+  }
+})
+
+test('a job for each worker waits for the one that takes the place of a worker that died', async () => {
+  const two = new Pool({ threads: 2 })
+  onTestFinished(() => two.close())
+  const dying = two.run(chunks, 'exit', {})
+  const threads = two.onEachWorker<number>(chunks, 'threadOf', {})
+  await expect(dying).rejects.toThrow('exit')
+  expect(new Set(await threads).size).toBe(2)
+})
+
 test('an aborted job rejects with the reason at once, and its worker goes on', async () => {
   const one = new Pool({ threads: 1 })
-  const [thread] = await one.phase<number>(chunks, 'threadOf', {})
+  const [thread] = await one.onEachWorker<number>(chunks, 'threadOf', {})
   const reason = new Error('too late')
   const running = new Int32Array(new SharedArrayBuffer(4))
   const controller = new AbortController()
@@ -33,7 +56,7 @@ test('an aborted job rejects with the reason at once, and its worker goes on', a
   await expect(waiting).rejects.toBe(reason)
   expect(Atomics.load(running, 0)).toBe(1)
   await expect(one.run(chunks, 'threadOf', {}, controller.signal)).rejects.toBe(reason)
-  expect(await one.phase(chunks, 'threadOf', {})).toEqual([thread])
+  expect(await one.onEachWorker(chunks, 'threadOf', {})).toEqual([thread])
   await one.close()
 })
 
@@ -43,7 +66,7 @@ test('a number of threads that cannot be is refused', () => {
 
 test.skipIf(process.platform !== 'linux')('threads of low priority leave that of others as it is', async () => {
   const low = new Pool({ threads: 2, niceness: 7 })
-  expect(await low.phase<number>(chunks, 'niceness', {})).toEqual([7, 7])
-  expect(await pool.phase<number>(chunks, 'niceness', {})).toEqual([0, 0, 0])
+  expect(await low.onEachWorker<number>(chunks, 'niceness', {})).toEqual([7, 7])
+  expect(await pool.onEachWorker<number>(chunks, 'niceness', {})).toEqual([0, 0, 0])
   await low.close()
 })

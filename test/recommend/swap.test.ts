@@ -4,6 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Journal } from '../../src/events/journal.ts'
 import { Artifact } from '../../src/models/artifact.ts'
+import { ModelPool } from '../../src/models/model-pool.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
 import { jobs, Pool } from '../../src/parallel/pool.ts'
 import { RecommendError } from '../../src/recommend/errors.ts'
@@ -299,6 +300,52 @@ test('swaps are done one after the other, the last asked for is served, and a fa
   expect(generations).toEqual(names)
   expect(recommender.generation.name).toBe(names[2])
   expect(itemsOf(await recommender.recommend(queryOf('u1')))).toEqual(expectedItems(a, 'u1'))
+})
+
+test('after a swap to the model that is served, its directory may be replaced', async () => {
+  const { a, b, recommender } = await openedWithTwo(2)
+  const expected = expectedItems(a, 'u1')
+  const { name } = recommender.generation
+  expect((await recommender.swap(a)).name).toBe(name)
+  rmSync(a, { recursive: true })
+  await writeNamedModel(a, { prefix: 'a', seed: 5 })
+  for (let round = 0; round < 8; round++) {
+    const lists = await Promise.all(['u1', 'u1'].map(user => recommender.recommend(queryOf(user))))
+    expect(lists.map(itemsOf)).toEqual([expected, expected])
+  }
+  await recommender.swap(b)
+  expect(itemsOf(await recommender.recommend(queryOf('u1')))).toEqual(expectedItems(b, 'u1'))
+})
+
+test('a model that cannot be closed keeps no later swap, and no end', async () => {
+  const { a, b, recommender, folder } = await openedWithTwo()
+  const closing = vi.spyOn(ModelPool.prototype, 'close').mockRejectedValueOnce(new Error('a worker died'))
+  onTestFinished(() => void closing.mockRestore())
+  await recommender.swap(b)
+  await recommender.swap(a)
+  expect(closing).toHaveBeenCalledTimes(2)
+  expect(itemsOf(await recommender.recommend(queryOf('u1')))).toEqual(expectedItems(a, 'u1'))
+  const other = await Recommender.open({ model: a, state: join(folder, 'other'), threads: 1 })
+  closing.mockRejectedValueOnce(new Error('a worker died'))
+  await other.swap(b)
+  await other.close()
+})
+
+test('a list that cannot be given out fails alone', async () => {
+  const { recommender } = await openedWithTwo()
+  const { items } = recommender.generation.artifact
+  const at = vi.spyOn(items, 'at').mockImplementationOnce(() => {
+    throw new RangeError('no such item')
+  })
+  onTestFinished(() => void at.mockRestore())
+  await expect(recommender.recommend(queryOf('u1'))).rejects.toThrow('no such item')
+  expect((await recommender.recommend(queryOf('u1'))).items).not.toEqual([])
+  const rows = vi.spyOn(recommender.generation.artifact.users, 'indexOf').mockImplementationOnce(() => {
+    throw new RangeError('no such user')
+  })
+  onTestFinished(() => void rows.mockRestore())
+  await expect(recommender.recommend(queryOf('u5'))).rejects.toThrow('no such user')
+  expect((await recommender.recommend(queryOf('u5'))).items).not.toEqual([])
 })
 
 test('closing waits for a swap that is under way', async () => {

@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type Id, IdMap, writeIds } from '../../src/storage/ids.ts'
 import { freshFolder } from './folder.ts'
+import { mappedFiles } from './mapped-files.ts'
 
 const text = fc.string({ unit: 'binary' }).filter(id => id.isWellFormed())
 
@@ -95,3 +96,36 @@ test('a file that is cut, or no id map, is refused by name', async () => {
 function asGiven(id: bigint): Id {
   return Number.isSafeInteger(Number(id)) ? Number(id) : id
 }
+
+test('closing unmaps the file at once, and what is asked for later fails in words', async () => {
+  const path = join(freshFolder(), 'ids')
+  await writeIds(path, ['b', 'a'])
+  const map = IdMap.open(path)
+  if (process.platform === 'linux') expect(mappedFiles()).toContain(path)
+  map.close()
+  map.close()
+  await new Promise(resolve => setImmediate(resolve))
+  expect(mappedFiles()).not.toContain(path)
+  for (const use of [() => map.at(0), () => map.indexOf('a'), () => map.sorted])
+    expect(use).toThrow('the ids are closed')
+})
+
+test('an order that does not sort the ids, or names others than these, is found', async () => {
+  const folder = freshFolder()
+  let files = 0
+  const fault = async (ids: Id[], order: number[]) => {
+    const path = join(folder, `${files++}`)
+    await writeIds(path, ids, Uint32Array.from(order))
+    return IdMap.open(path).orderFault()
+  }
+  for (const ids of [
+    ['c', 'a', 'b'],
+    [30, -10, 20],
+  ]) {
+    expect(await fault(ids, [1, 2, 0])).toBeUndefined()
+    expect(await fault(ids, [1, 0, 2])).toBe('the ids do not ascend by their order at place 2')
+    expect(await fault(ids, [1, 1, 0])).toBe('the ids do not ascend by their order at place 1')
+    expect(await fault(ids, [1, 2, 3])).toBe('place 2 of the order names index 3 of 3')
+  }
+  expect(await fault(['a', 'a'], [0, 1])).toBe('the ids do not ascend by their order at place 1')
+})

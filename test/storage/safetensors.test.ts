@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
+  mappedTensor,
   openSafetensors,
   SafetensorsWriter,
   type TensorArray,
-  tensorOf,
   writeSafetensors,
 } from '../../src/storage/safetensors.ts'
 import { freshFolder } from './folder.ts'
@@ -49,7 +49,9 @@ test('tensors in shared memory can be written, and larger ones than a piece', as
   const path = join(freshFolder(), 'big')
   const data = new Float32Array(new SharedArrayBuffer(4 * 700_001)).map((_, index) => index)
   await writeSafetensors(path, { data: { data, shape: [data.length] }, one: { data: Uint8Array.of(7), shape: [] } })
-  expect(Buffer.compare(Buffer.from(tensorOf(openSafetensors(path), 'data', Float32Array)), Buffer.from(data))).toBe(0)
+  expect(
+    Buffer.compare(Buffer.from(mappedTensor(openSafetensors(path), 'data', Float32Array).data), Buffer.from(data)),
+  ).toBe(0)
   expect(openSafetensors(path).tensors.one).toMatchObject({ data: Uint8Array.of(7), shape: [] })
 })
 
@@ -120,9 +122,9 @@ test('asking for a tensor that is not there says what is', async () => {
   const path = join(freshFolder(), 'file')
   await writeSafetensors(path, { a: { data: Float32Array.of(1), shape: [1] } })
   const file = openSafetensors(path)
-  expect(tensorOf(file, 'a', Float32Array)).toEqual(Float32Array.of(1))
-  expect(() => tensorOf(file, 'b', Float32Array)).toThrow(
+  expect(mappedTensor(file, 'a', Float32Array).data).toEqual(Float32Array.of(1))
+  expect(() => mappedTensor(file, 'b', Float32Array)).toThrow(
     `${path} must hold a tensor b of Float32Array, but has only a`,
   )
-  expect(() => tensorOf(file, 'a', Uint32Array)).toThrow('but has one of Float32Array')
+  expect(() => mappedTensor(file, 'a', Uint32Array)).toThrow('but has one of Float32Array')
 })

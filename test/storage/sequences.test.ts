@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { writeSafetensors } from '../../src/storage/safetensors.ts'
+import { vector, writeSafetensors } from '../../src/storage/safetensors.ts'
 import { MappedSequences, type Sequences, sequenceOf, sequenceTensors } from '../../src/storage/sequences.ts'
 import { freshFolder } from './folder.ts'
 
@@ -109,7 +109,7 @@ test('what are no sequences is refused, the cheap signs always, the rest when ve
     [{ items: Uint32Array.of(1, 0, 2, 1) }, 'row 0 names column 2 of 2'],
     [{ times: BigInt64Array.of(-5n, 7n, 6n, 6n) }, 'the times of row 0 do not ascend'],
     [{ weights: Float32Array.of(1, 1, 1, Number.NaN) }, 'row 2 has the weight NaN'],
-    [{ weights: Float32Array.of(1, Infinity, 1, 1) }, 'row 0 has the weight Infinity'],
+    [{ weights: Float32Array.of(1, Infinity, 1, 1) }, 'row 0 has the weight inf'],
   ]
   expect(await opened({}, true)).not.toThrow()
   for (const [change, message] of cheap) {
@@ -121,4 +121,50 @@ test('what are no sequences is refused, the cheap signs always, the rest when ve
     expect(await opened(change, true)).toThrow(message)
     expect(() => sequenceTensors({ ...good, ...change })).toThrow(message)
   }
+})
+
+test('a file is refused when verifying if and only if it holds no sequences', async () => {
+  const folder = freshFolder()
+  const five = <T>(value: fc.Arbitrary<T>) => fc.array(value, { minLength: 5, maxLength: 5 })
+  const damaged = fc.record({
+    ends: fc.array(fc.nat(5), { minLength: 1, maxLength: 4 }),
+    items: five(fc.nat(5)),
+    times: five(fc.nat(3)),
+    weights: five(fc.constantFrom(1, 0, -2.5, Infinity, Number.NaN)),
+  })
+  const sound = fc.record({
+    ends: fc.array(fc.nat(5), { minLength: 1, maxLength: 4 }).map(ends => ends.sort()),
+    items: five(fc.nat(4)),
+    times: five(fc.integer({ min: -9, max: 9 })).map(times => times.sort((a, b) => a - b)),
+    weights: five(fc.constantFrom(1, 0, -2.5)),
+  })
+  let [files, refused] = [0, 0]
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(damaged, sound), fc.boolean(), async ({ ends, items, times, weights }, hasWeights) => {
+      const path = join(folder, `${files++}`)
+      const bounds = [0, ...ends.slice(0, -1), 5]
+      const areSequences = bounds.slice(1).every((end, row) => {
+        const begin = bounds[row]!
+        return (
+          begin <= end &&
+          items.slice(begin, end).every(column => column < 5) &&
+          times.slice(begin, end).every((time, at, all) => at === 0 || time >= all[at - 1]!) &&
+          (!hasWeights || weights.slice(begin, end).every(weight => Number.isFinite(weight)))
+        )
+      })
+      await writeSafetensors(path, {
+        indptr: vector(BigUint64Array.from(bounds, BigInt)),
+        items: vector(Uint32Array.from(items)),
+        times: vector(BigInt64Array.from(times, BigInt)),
+        ...(hasWeights && { weights: vector(Float32Array.from(weights)) }),
+      })
+      const open = () => MappedSequences.open(path, 5, { verify: true })
+      if (areSequences) expect(open).not.toThrow()
+      else expect(open).toThrow(`${path} holds no sequences`)
+      refused += areSequences ? 0 : 1
+    }),
+    { numRuns: 200 },
+  )
+  expect(refused).toBeGreaterThan(20)
+  expect(files - refused).toBeGreaterThan(20)
 })

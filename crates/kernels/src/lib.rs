@@ -10,5 +10,6 @@ pub mod initialise;
 pub mod matmul;
 pub mod neighbours;
 pub mod scratch;
+pub mod sequences;
 pub mod simd;
 pub mod topk;

@@ -10,8 +10,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::SystemTime;
 
 /// Bytes of a file, in memory by a map: what a kernel reads where it lies, without an array over it. V8 counts the bytes of
-/// such an array, though not those of a map, as allocated, and collects garbage the sooner: a hundred megabytes, on each
-/// thread that opens a model, cost a server under load some 100 ms of its cores.
+/// such an array, though not those of a map, as allocated, and collects garbage the sooner (64 MiB after it last did): a
+/// hundred megabytes, on each thread that opens a model, cost a server under load some 100 ms of its cores.
 #[napi]
 pub struct FileSlice {
     /// None where there are no bytes: an empty file cannot be mapped.
@@ -24,6 +24,11 @@ pub struct FileSlice {
 #[napi]
 pub fn map_file(path: String) -> Result<FileSlice> {
     let failed = |e: std::io::Error| Error::from_reason(format!("cannot map {path}: {e}"));
+    // Asked before it is opened, which waits where it is a pipe.
+    let about = std::fs::metadata(&path).map_err(failed)?;
+    if !about.is_file() {
+        return Err(Error::from_reason(format!("cannot map {path}: it must be a file")));
+    }
     let file = File::open(&path).map_err(failed)?;
     if file.metadata().map_err(failed)?.len() == 0 {
         return Ok(FileSlice { map: None, range: 0..0 });
@@ -53,16 +58,9 @@ impl FileSlice {
         match &self.map {
             Some(map) if !self.range.is_empty() => {
                 let (data, length) = (self.bytes().as_ptr().cast_mut(), self.range.len());
-                let share = (map.clone(), length);
-                // SAFETY: the bytes live until the finalizer drops this share of the map.
-                let view = unsafe {
-                    Uint8ArraySlice::from_external(env, data, length, share, |env, (map, length)| {
-                        drop(map);
-                        let _ = adjust_external_memory(&env, length, 1);
-                    })
-                }?;
-                adjust_external_memory(env, length, -1)?;
-                Ok(view)
+                // SAFETY: the bytes live until the finalizer drops this share of the map, which is private to the process.
+                // As with any typed array a kernel must not read what JavaScript writes to at the same time.
+                unsafe { Uint8ArraySlice::from_external(env, data, length, map.clone(), |_, map| drop(map)) }
             }
             _ => Uint8ArraySlice::from_data(env, Vec::new()),
         }
@@ -98,15 +96,6 @@ impl FileSlice {
     }
 }
 
-/// Takes `length` bytes of a view out of what V8 counts as allocated, or puts them back (`sign` 1) when it no longer counts
-/// the view. Not those of a large one: V8 has begun to collect garbage before they can be taken out.
-fn adjust_external_memory(env: &Env, length: usize, sign: i64) -> Result<()> {
-    if length <= LARGE_VIEW { env.adjust_external_memory(sign * length as i64).map(drop) } else { Ok(()) }
-}
-
-/// In bytes: V8 collects garbage when 64 MiB were allocated since it last did.
-const LARGE_VIEW: usize = 32 << 20;
-
 /// What a kernel reads: the values of an array, or bytes of a file that are such values.
 #[napi]
 pub type Operand<'a, A> = Either<A, ClassInstance<'a, FileSlice>>;
@@ -122,6 +111,8 @@ unsafe impl Number for u8 {}
 unsafe impl Number for u32 {}
 // SAFETY: any 64 bits are one.
 unsafe impl Number for u64 {}
+// SAFETY: any 64 bits are one.
+unsafe impl Number for i64 {}
 // SAFETY: any 32 bits are one, if only a NaN.
 unsafe impl Number for f32 {}
 

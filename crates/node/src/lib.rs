@@ -10,6 +10,7 @@ mod file;
 mod memory;
 mod neighbours;
 mod paths;
+mod sequences;
 mod sparse;
 mod topk;
 mod views;

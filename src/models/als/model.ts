@@ -1,10 +1,11 @@
+import { join } from 'node:path'
 import { native } from '../../native.ts'
 import { concat, pointers, type Row } from '../../search/item-lists.ts'
 import { TopKIndex, topKIndexBytes, topKIndexPieces } from '../../search/topk.ts'
 import { type FactorMatrix, unpaddedPieces } from '../../storage/factors.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
-import type { Artifact } from '../artifact.ts'
+import { type Artifact, artifactFiles } from '../artifact.ts'
 import type { TrainedTensor } from '../trained-tensor.ts'
 import { alsObjective, alsOptions } from './options.ts'
 
@@ -23,10 +24,18 @@ export function alsTensors(artifact: Artifact) {
     factors,
     users: artifact.tensor('users', Float32Array, [users, factors]),
     items: artifact.tensor('items', Float32Array, [items, factors]),
-    // Copied: a view would keep the map of all tensors alive.
-    spectrum: valuesIn(artifact.tensor('spectrum', Float64Array, [factors]), 0, factors),
+    spectrum: spectrumOf(artifact, factors),
     index: artifact.tensor('index', Uint8Array, [topKIndexBytes({ rows: items, rank: factors })]),
   }
+}
+
+function spectrumOf(artifact: Artifact, factors: number): Float64Array {
+  // Copied: a view would keep the map of all tensors alive.
+  const spectrum = valuesIn(artifact.tensor('spectrum', Float64Array, [factors]), 0, factors)
+  const fault = spectrum.find(value => !(value >= 0 && value < Number.POSITIVE_INFINITY))
+  if (fault === undefined) return spectrum
+  const file = join(artifact.directory, artifactFiles.tensors)
+  throw new Error(`${file} is damaged: spectrum must be finite and not below 0, but has ${fault}; train the model anew`)
 }
 
 /** The tensors of a model of these factors: what {@link alsTensors} reads. */

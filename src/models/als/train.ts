@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { native } from '../../native.ts'
 import { splitByCost } from '../../parallel/chunks.ts'
-import { chunkCounter, jobs, type Pool } from '../../parallel/pool.ts'
+import { jobs, type Pool, sharedCounter } from '../../parallel/pool.ts'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { allocateFactors, type FactorMatrix, setUnpadded } from '../../storage/factors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
@@ -132,7 +132,7 @@ class Trainer {
   async #solve(side: Side, solved: FactorMatrix, fixed: FactorMatrix, steps = this.#options.steps) {
     const bounds = this.#bounds[side]
     const lossTerms = sharedArray(Float64Array, 2 * Math.max(1, bounds.length - 1))
-    const next = chunkCounter()
+    const next = sharedCounter()
     this.#running = { next, bounds, side }
     if (solved.rows > 0) {
       const args: HalfStepArgs = {

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { splitByCost } from '../../parallel/chunks.ts'
-import { chunkCounter, jobs } from '../../parallel/pool.ts'
+import { jobs, sharedCounter } from '../../parallel/pool.ts'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained, TrainProgress } from '../algorithm.ts'
@@ -54,7 +54,7 @@ export async function trainNeighbours(
     counts: sharedArray(Uint32Array, items),
   }
   const bounds = splitByCost(plan.costs, chunks, perItem)
-  const next = chunkCounter()
+  const next = sharedCounter()
   const begun = performance.now()
   const report = () => onProgress?.(progress(bounds, Atomics.load(next, 0), performance.now() - begun))
   const ticking = onProgress && setInterval(report, 200)

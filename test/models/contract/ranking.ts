@@ -128,7 +128,7 @@ export function testRanking({ algorithm, isPersonal, train }: Contract): void {
     const [list, few] = model.rank([requestOf(-1, { limit: 100 }), requestOf(-1, { limit: 3 })])
     expect(plainList(list!)).toEqual({ basis: 'popularity', items: byPopularity, scores: byPopularity.map(() => 0) })
     expect([...few!.items]).toEqual(byPopularity.slice(0, 3))
-    const counts = [...model.artifact.popularity.counts]
+    const counts = [...model.artifact.popularity.counts.data]
     expect(counts).toEqual(counts.map((_, row) => count(row)))
   })
 
