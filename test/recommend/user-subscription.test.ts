@@ -82,6 +82,31 @@ test.each(['waits', 'is ranked'])('an event overtakes the list that %s in the ba
   expect(queries).toHaveLength(2)
 })
 
+test('a list that overtakes one in the background answers the older change, too', () => {
+  const { subscription, queries, rankings } = subscribed()
+  subscription.refresh('background')
+  const between = performance.now()
+  subscription.refresh()
+  queries[1]!.query.resolve(generation)
+  queries[1]!.query.answer(rankingOf(1), generation)
+  expect(rankings[0]!.changedAt).toBeLessThanOrEqual(between)
+})
+
+test('what follows a list that is ranked is as urgent as the changes since', () => {
+  const changes: [Priority[], Priority][] = [
+    [['background'], 'background'],
+    [['background', 'normal', 'background'], 'normal'],
+  ]
+  for (const [since, urgency] of changes) {
+    const { subscription, queries, priorities } = subscribed()
+    subscription.refresh()
+    queries[0]!.query.resolve(generation)
+    for (const priority of since) subscription.refresh(priority)
+    queries[0]!.query.answer(rankingOf(1), generation)
+    expect(priorities()).toEqual(['normal', urgency])
+  }
+})
+
 test('a query that fails says so, and one of a closed subscription says nothing', () => {
   const { subscription, queries, rankings, errors } = subscribed()
   subscription.refresh()

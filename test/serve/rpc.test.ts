@@ -71,11 +71,18 @@ test('params are none, a map, or a map and options; anything else is answered wi
     const [, , error] = await peer.call('echo', ...params)
     expect(error).toEqual({ code: 'bad_message', message: expect.stringMatching('timeout') })
   }
-  peer.send([0, 1, 'echo', { user: 'ann' }], [0, 2, 'echo'], [0, 3], [0, 4, 5, []], [0, 5, Buffer.from('echo'), []])
-  for (const [number, answer] of await peer.nextOf(5)) {
+  peer.send(
+    [0, 1, 'echo', { user: 'ann' }],
+    [0, 2, 'echo'],
+    [0, 3],
+    [0, 4, 5, []],
+    [0, 5, Buffer.from('echo'), []],
+    [0, 6, 'echo', [], 0],
+  )
+  for (const [number, answer] of await peer.nextOf(6)) {
     expect(answer).toEqual([1, number, { code: 'bad_message', message: expect.stringContaining('expected') }, null])
   }
-  expect(errors).toEqual(Array.from({ length: wrong.length + 5 }, () => 'bad_message'))
+  expect(errors).toEqual(Array.from({ length: wrong.length + 6 }, () => 'bad_message'))
 })
 
 test('errors are maps with a code, a message, and where it is so when to come back', async () => {

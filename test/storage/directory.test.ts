@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -172,6 +173,22 @@ test('a manifest vouches for itself: changes that still parse are refused too', 
   }
   writeFileSync(manifest, text)
   open()
+})
+
+test.skipIf(process.platform === 'win32')('a pipe in the place of a file is refused, and not waited for', async () => {
+  const target = join(freshFolder(), 'data')
+  await writeDirectory(target, filled({ a: 'hello' }))
+  for (const name of ['a', 'manifest.json']) {
+    rmSync(join(target, name))
+    execFileSync('mkfifo', [join(target, name)])
+    expect(() => openDirectory(target, 'aurochs-dataset')).toThrow(
+      name === 'a' ? `${join(target, 'a')} is damaged: it must be a file` : 'has no valid manifest.json',
+    )
+    expect(() => native.mapFile(join(target, name))).toThrow(`cannot map ${join(target, name)}: it must be a file`)
+  }
+  await expect(writeDirectory(target, filled({ a: 'new' }), { replace: true })).rejects.toThrow(
+    'not written by Aurochs',
+  )
 })
 
 test('a manifest that cannot be is refused', async () => {

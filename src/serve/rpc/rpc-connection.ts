@@ -8,6 +8,8 @@ import { RefusedMessage, RpcReader } from '../../protocol/rpc-reader.ts'
 import type { Service } from '../service.ts'
 import { PendingCall } from './pending-call.ts'
 
+const expectedMessage = 'expected [0, number, method, params], the number whole and in 32 bits, or [2, method, params]'
+
 export interface RpcConnectionOptions {
   readonly log: Logger
   /** Called with the code of each error that a call or a notification met. */
@@ -118,24 +120,24 @@ export class RpcConnection {
     }
     const parts: readonly unknown[] = Array.isArray(message) ? message : []
     if (parts[0] === messageType.notification) {
-      this.#call(undefined, parts[1], parts[2])
+      this.#call(undefined, parts.slice(1))
       return
     }
     const number = parts[0] === messageType.request ? requestNumber(parts[1]) : undefined
     if (number !== undefined) {
-      this.#call(number, parts[2], parts[3])
+      this.#call(number, parts.slice(2))
       return
     }
-    const expected = 'expected [0, number, method, params], the number whole and in 32 bits, or [2, method, params]'
-    this.#sendError(null, new ServiceError('bad_message', expected))
+    this.#sendError(null, new ServiceError('bad_message', expectedMessage))
     this.#stopReading()
   }
 
   /** `number` is undefined for a notification, here and below. */
-  #call(number: number | undefined, method: unknown, params: unknown): void {
+  #call(number: number | undefined, [method, params, ...more]: readonly unknown[]): void {
     try {
       if (this.#isClosing) throw new ServiceError('shutting_down', 'the server is about to end: call again later')
       if (typeof method !== 'string') throw new ServiceError('bad_message', 'expected the name of a method, a string')
+      if (more.length > 0) throw new ServiceError('bad_message', expectedMessage)
       const { parameters, timeout } = callArguments(params)
       const call = new PendingCall(number, method)
       const result = this.#service.call(method, parameters, { trusted: true, signal: call.signal })
