@@ -11,7 +11,7 @@ import { type ListFilters, ResolvedFilters } from './list-filters.ts'
 import { MicroBatches } from './micro-batches.ts'
 import { UserCache } from './user-cache.ts'
 import type { UserState } from './user-state.ts'
-import { type Priority, type UserRanking, UserSubscription } from './user-subscription.ts'
+import { type UserRanking, UserSubscription } from './user-subscription.ts'
 
 export interface RecommenderOptions extends JournalOptions {
   /** Directory of the model. */
@@ -262,7 +262,7 @@ export class Recommender {
       // Of these the list that shows the newest events was made by the old one, and will not be given out.
       for (const subscription of this.#held.keys()) subscription.refresh()
       this.#held.clear()
-      for (const state of this.#users) refresh(state, 'background')
+      for (const state of this.#users) renew(state)
       for (const subscription of this.#similar) subscription.refresh()
       // It fails only where a worker ended meanwhile, and has nothing open any more.
       this.#retired = old.retire().catch(() => {})
@@ -453,9 +453,14 @@ interface SimilarSubscription {
   close(): void
 }
 
-function refresh(state: UserState, priority?: Priority): void {
+function refresh(state: UserState): void {
   if (!state.isLoaded) return
-  for (const subscription of state.subscriptions) subscription.refresh(priority)
+  for (const subscription of state.subscriptions) subscription.refresh()
+}
+
+function renew(state: UserState): void {
+  if (!state.isLoaded) return
+  for (const subscription of state.subscriptions) subscription.renew()
 }
 
 /** An id as anything can carry it: whole numbers that not every reader could hold exactly become strings. */

@@ -64,15 +64,25 @@ export class UserSubscription {
     return this.#isClosed
   }
 
-  /** The list may have changed: has it made once, however often this is called before it is there. */
-  refresh(priority: Priority = 'normal'): void {
-    if (this.#isClosed) return
-    const change: Change = { priority, at: performance.now() }
+  /** The user did something: has the list made once, however often this is called before it is there. */
+  refresh(): void {
+    const change: Change = { priority: 'normal', at: performance.now() }
     const query = this.#query
     if (!query) this.#enqueue(change)
     // An event does not wait for a list that is made in the background.
-    else if (isSooner(change, query.change)) this.#enqueue(both(query.change, change))
-    else if (query.ranked) query.next = query.next ? both(query.next, change) : change
+    else if (query.change.priority === 'background') this.#enqueue(both(query.change, change))
+    else if (query.ranked) query.next = both(query.next, change)
+  }
+
+  /**
+   * Another model is served: has the list made anew by it, in the background. One that is being made will not be given out;
+   * the next answers what it would have, as soon.
+   */
+  renew(): void {
+    const change: Change = { priority: 'background', at: performance.now() }
+    const query = this.#query
+    if (!query) this.#enqueue(change)
+    else if (query.ranked) query.next = both(both(query.change, query.next), change)
   }
 
   close(): void {
@@ -86,6 +96,7 @@ export class UserSubscription {
   }
 
   #enqueue(change: Change): void {
+    if (this.#isClosed) return
     const query: Enqueued = { change, ranked: undefined, next: undefined }
     this.#query = query
     const pending: PendingQuery = {
@@ -125,16 +136,15 @@ export class UserSubscription {
   #settle(query: Enqueued): boolean {
     if (query !== this.#query) return false
     this.#query = undefined
-    if (query.next && !this.#isClosed) this.#enqueue(query.next)
+    if (query.next) this.#enqueue(query.next)
     return !this.#isClosed
   }
 }
 
-function isSooner(a: Change, b: Change): boolean {
-  return a.priority === 'normal' && b.priority === 'background'
-}
-
-/** What a list must be like that shows both. */
-function both(older: Change, newer: Change): Change {
-  return { priority: isSooner(newer, older) ? newer.priority : older.priority, at: older.at }
+/** What a list must be like that shows both: `newer` came after `older`. */
+function both(older: Change | undefined, newer: Change): Change
+function both(older: Change, newer: Change | undefined): Change
+function both(older: Change | undefined, newer: Change | undefined): Change | undefined {
+  if (!older || !newer) return older ?? newer
+  return { priority: newer.priority === 'normal' ? 'normal' : older.priority, at: older.at }
 }

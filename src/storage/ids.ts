@@ -72,17 +72,12 @@ export class IdMap {
     return Number.isSafeInteger(Number(id)) ? Number(id) : id
   }
 
-  /** The first place of {@link sorted} that breaks its order, in words, or nothing. O(size). */
+  /** What is wrong with the order of {@link sorted}, or with the ids, in words, or nothing. Reads all of them. */
   orderFault(): string | undefined {
-    const [ids, order] = [this.#ids, this.sorted]
-    const ascend = ids instanceof Strings ? ids.ascend.bind(ids) : (a: number, b: number) => ids[a] < ids[b]
-    for (let place = 0; place < this.size; place++) {
-      const [before, index] = [order[place - 1], order[place]]
-      if (index >= this.size) return `place ${place} of the order names index ${index} of ${this.size}`
-      if (ids instanceof Strings && !ids.has(index)) return `the string at index ${index} does not lie in its buffer`
-      if (place > 0 && !ascend(before, index)) return `the ids do not ascend by their order at place ${place}`
-    }
-    return undefined
+    const ids = this.#ids
+    const order = this.sorted
+    const fault = ids instanceof Strings ? ids.orderFault(order) : native.integersFault(ids, order)
+    return fault ?? undefined
   }
 
   /** The index of `id`, or -1. Digits in a string find an integer, an integer finds its digits. O(log size). */
@@ -128,7 +123,8 @@ function columnsOf(path: string, bytes: Uint8Array): Columns {
   const [{ type, valueOffsets, values, length }] = id as [Data]
   const places = order[0].values
   if (!(places instanceof Uint32Array)) throw broken('order must be uint32')
-  if (type instanceof Utf8) return { ids: new Strings(valueOffsets, values), order: places.subarray(0, length) }
+  if (type instanceof Utf8)
+    return { ids: new Strings(valueOffsets.subarray(0, length + 1), values), order: places.subarray(0, length) }
   if (values instanceof BigInt64Array) return { ids: values.subarray(0, length), order: places.subarray(0, length) }
   throw broken(`ids must be utf8 or int64, got ${type}`)
 }
@@ -162,16 +158,8 @@ class Strings {
     return this.#bytes.toString('utf8', this.#offsets[index], this.#offsets[index + 1])
   }
 
-  /** Whether the bytes of the string at an index are there. */
-  has(index: number): boolean {
-    const [begin, end] = [this.#offsets[index], this.#offsets[index + 1]]
-    return 0 <= begin && begin <= end && end <= this.#bytes.length
-  }
-
-  /** Whether the string at `a` comes before that at `b`. */
-  ascend(a: number, b: number): boolean {
-    const [bytes, offsets] = [this.#bytes, this.#offsets]
-    return bytes.compare(bytes, offsets[b], offsets[b + 1], offsets[a], offsets[a + 1]) < 0
+  orderFault(order: Uint32Array): string | null {
+    return native.stringsFault(this.#offsets, this.#bytes, order)
   }
 
   /** How the string at an index compares with `wanted`. None if `wanted` is not Unicode: no id is equal to it. */

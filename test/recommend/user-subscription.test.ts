@@ -34,7 +34,7 @@ function subscribed() {
 test('a list is made once, however often it may have changed before its batch is formed', () => {
   const { subscription, queries, priorities, rankings } = subscribed()
   for (let times = 0; times < 3; times++) subscription.refresh()
-  subscription.refresh('background')
+  subscription.renew()
   expect(priorities()).toEqual(['normal'])
   expect(queries[0]!.query.resolve(generation)).toMatchObject({ user: 0, limit: 10 })
   queries[0]!.query.answer(rankingOf(1), generation)
@@ -67,7 +67,7 @@ test('what changes while its batch is ranked is shown by one more list', () => {
 
 test.each(['waits', 'is ranked'])('an event overtakes the list that %s in the background', phase => {
   const { state, subscription, queries, priorities, rankings, errors } = subscribed()
-  subscription.refresh('background')
+  subscription.renew()
   if (phase === 'is ranked') queries[0]!.query.resolve(generation)
   state.add(eventOf('ada', 'a', { id: 'new' }), 1)
   subscription.refresh()
@@ -84,7 +84,7 @@ test.each(['waits', 'is ranked'])('an event overtakes the list that %s in the ba
 
 test('a list that overtakes one in the background answers the older change, too', () => {
   const { subscription, queries, rankings } = subscribed()
-  subscription.refresh('background')
+  subscription.renew()
   const between = performance.now()
   subscription.refresh()
   queries[1]!.query.resolve(generation)
@@ -92,18 +92,24 @@ test('a list that overtakes one in the background answers the older change, too'
   expect(rankings[0]!.changedAt).toBeLessThanOrEqual(between)
 })
 
-test('what follows a list that is ranked is as urgent as the changes since', () => {
-  const changes: [Priority[], Priority][] = [
-    [['background'], 'background'],
-    [['background', 'normal', 'background'], 'normal'],
-  ]
-  for (const [since, urgency] of changes) {
-    const { subscription, queries, priorities } = subscribed()
-    subscription.refresh()
+test('what follows a list that is ranked when the model is replaced is as urgent, and answers the same change', () => {
+  for (const isUrgent of [true, false]) {
+    const { subscription, queries, priorities, rankings } = subscribed()
+    const begun = performance.now()
+    if (isUrgent) subscription.refresh()
+    else subscription.renew()
     queries[0]!.query.resolve(generation)
-    for (const priority of since) subscription.refresh(priority)
+    const ranked = performance.now()
+    // Twice: two swaps.
+    subscription.renew()
+    subscription.renew()
     queries[0]!.query.answer(rankingOf(1), generation)
-    expect(priorities()).toEqual(['normal', urgency])
+    const priority = isUrgent ? 'normal' : 'background'
+    expect(priorities()).toEqual([priority, priority])
+    queries[1]!.query.resolve(generation)
+    queries[1]!.query.answer(rankingOf(2), generation)
+    expect(rankings[1]!.changedAt).toBeGreaterThanOrEqual(begun)
+    expect(rankings[1]!.changedAt).toBeLessThanOrEqual(ranked)
   }
 })
 

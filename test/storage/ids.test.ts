@@ -129,3 +129,39 @@ test('an order that does not sort the ids, or names others than these, is found'
   }
   expect(await fault(['a', 'a'], [0, 1])).toBe('the ids do not ascend by their order at place 1')
 })
+
+test('an order is faulty if and only if sorting gives another one', async () => {
+  const folder = freshFolder()
+  let [files, faulty] = [0, 0]
+  const integer = fc.oneof(fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n), fc.bigInt(-3n, 3n)).map(asGiven)
+  const anyIds = (id: fc.Arbitrary<Id>) => fc.array(id, { minLength: 1, maxLength: 4 })
+  const cases = fc
+    .oneof(anyIds(integer), anyIds(text))
+    .chain(ids =>
+      fc.tuple(
+        fc.constant(ids),
+        fc.oneof(
+          fc.shuffledSubarray([...ids.keys()], { minLength: ids.length }),
+          fc.array(fc.nat(ids.length), { minLength: ids.length, maxLength: ids.length }),
+        ),
+      ),
+    )
+  await fc.assert(
+    fc.asyncProperty(cases, async ([ids, order]) => {
+      const path = join(folder, `${files++}`)
+      await writeIds(path, ids, Uint32Array.from(order))
+      const compare = (a: Id, b: Id) =>
+        typeof a === 'string'
+          ? Buffer.compare(Buffer.from(a), Buffer.from(b as string))
+          : Number(a > (b as bigint)) - Number(a < (b as bigint))
+      const sorts =
+        order.every(index => index < ids.length) &&
+        order.every((index, place) => place === 0 || compare(ids[order[place - 1]!]!, ids[index]!) < 0)
+      expect(IdMap.open(path).orderFault() === undefined).toBe(sorts)
+      faulty += sorts ? 0 : 1
+    }),
+    { numRuns: 200 },
+  )
+  expect(faulty).toBeGreaterThan(20)
+  expect(files - faulty).toBeGreaterThan(20)
+})

@@ -7,6 +7,7 @@
 
 mod als;
 mod file;
+mod ids;
 mod memory;
 mod neighbours;
 mod paths;
