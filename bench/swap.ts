@@ -1,7 +1,8 @@
 /**
  * Another model every 2 s, while `aurochs serve` is under the load of the stream bench: first that load alone, then with
  * swaps by the internal RPC between two models of the brunch reads. The second is trained without a tenth of the items, so
- * that nearly every user and item has another row in it.
+ * that nearly every user and item has another row in it. Each swap is to a directory of its own, with the files of one of the
+ * two, which is removed as soon as the swap is answered, as when the next training takes its place.
  *
  * Every list that came is compared with what the generation that it names gives to its user, with the events up to the
  * one that it names: items and scores, computed anew after the run. A list that mixes two models, of whatever rows, ids,
@@ -10,7 +11,8 @@
  * `--data MODEL --other MODEL` name the directories of the models. `--seconds N` of each run (30) after
  * `--warmup N` (3), `--sockets N` (1000), `--rate N` (1000).
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import { linkSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -27,7 +29,7 @@ import type { Outcome, Plan } from './stream/plan.ts'
 import { type Program, startProgram, stopProgram } from './stream/program.ts'
 import { countEvents, eventsByUser } from './stream/stored-events.ts'
 import { type Comparison, compareLists, readLists } from './swap/lists.ts'
-import { memoryOf } from './swap/memory.ts'
+import { memoryOf, removedDirectories } from './swap/memory.ts'
 
 /** Seconds from one swap to the next. */
 const interval = 2
@@ -59,7 +61,12 @@ export const run: Bench = async ({ json, data, rest }) => {
       run,
       listFile: listFile(run),
     })
-    const measured = await measure(server, models, plan, print)
+    const directories = Array.from({ length: Math.floor(load.seconds / interval) }, (_, swap) => {
+      const directory = join(folder, `swap-${swap}`)
+      linkFiles(models[(swap + 1) % 2]!, directory)
+      return directory
+    })
+    const measured = await measure(server, directories, plan, print)
     await stopProgram(server)
 
     const lists = [...readLists(listFile('quiet')), ...readLists(listFile('swapping'))]
@@ -82,12 +89,14 @@ interface Measured {
   /** Swaps that there should have been. */
   readonly expected: number
   readonly sockets: number
+  /** Models whose files were removed, and are mapped after the last swap. */
+  readonly removedModels: number
 }
 
-/** The load without swaps, then with them. */
+/** The load without swaps, then with a swap to each of `models`. */
 async function measure(
   server: Program,
-  models: readonly [string, string],
+  models: readonly string[],
   plan: (run: string) => Plan,
   print: (line: object) => void,
 ): Promise<Measured> {
@@ -97,20 +106,21 @@ async function measure(
   print({ run: 'quiet', ...summary(quiet) })
   print({ before: 'the first swap', ...memoryOf(pid) })
 
-  const { seconds, warmup, users } = plan('swapping')
-  const expected = Math.floor(seconds / interval)
+  const { warmup, users } = plan('swapping')
+  const expected = models.length
   let swapped: Promise<Swaps> | undefined
   const swapping = await runLoad({ ...plan('swapping'), announcements: expected }, () => {
-    swapped = swapBetween([models[1], models[0]], { warmup, count: expected }, server, print)
+    swapped = swapTo(models, warmup, server, print)
   })
   const swaps = await swapped!
   print({ run: 'swapping', ...summary(swapping) })
   print({ after: 'the last swap', ...memoryOf(pid) })
-  return { quiet, swapping, swaps, expected, sockets: users.length }
+  const removedModels = removedDirectories(pid)
+  return { quiet, swapping, swaps, expected, sockets: users.length, removedModels }
 }
 
 function bars(measured: Measured, stored: number, { wrong }: Comparison): Bar[] {
-  const { quiet, swapping, swaps, expected, sockets } = measured
+  const { quiet, swapping, swaps, expected, sockets, removedModels } = measured
   const unanswered = ({ sent, acknowledged, shown }: Outcome) => sent - Math.min(acknowledged, shown)
   return [
     atMost(
@@ -126,6 +136,7 @@ function bars(measured: Measured, stored: number, { wrong }: Comparison): Bar[] 
     atMost('swaps that failed', swaps.failures.length, 0),
     atMost('announcements of a model that did not reach a socket', swaps.done * sockets - swapping.announced, 0),
     atMost('sockets left with the list of a former model', swapping.outdated, 0),
+    atMost('removed models still mapped, that which is served included', removedModels, 1),
   ]
 }
 
@@ -139,32 +150,39 @@ interface Swaps {
   readonly failures: readonly string[]
 }
 
-/** Serves `models` by turns, `count` times, the first time after the warm-up; a swap that is late delays the next. */
-async function swapBetween(
-  models: readonly [string, string],
-  { warmup, count }: { readonly warmup: number; readonly count: number },
+/** Serves each of `models`, the first after the warm-up, and removes it from disk; a swap that is late delays the next. */
+async function swapTo(
+  models: readonly string[],
+  warmup: number,
   server: Program,
   print: (line: object) => void,
 ): Promise<Swaps> {
   const client = await RpcClient.connect(server.rpc!)
   const begun = performance.now() + warmup * 1000
-  const end = begun + count * interval * 1000
+  const end = begun + models.length * interval * 1000
   const failures: string[] = []
   let done = 0
-  for (let swap = 0; swap < count && performance.now() < end; swap++) {
+  for (let swap = 0; swap < models.length && performance.now() < end; swap++) {
     await setTimeout(Math.max(0, begun + swap * interval * 1000 - performance.now()))
     const asked = performance.now()
     try {
-      const { generation } = await client.call('swap', { model: models[swap % 2]! })
+      const { generation } = await client.call('swap', { model: models[swap]! })
       done++
       print({ swap: done, generation, ms: performance.now() - asked, ...memoryOf(server.child.pid!) })
     } catch (error) {
       failures.push((error as Error).message)
       print({ failedSwap: (error as Error).message })
     }
+    await rm(models[swap]!, { recursive: true })
   }
   client.close()
   return { done, failures }
+}
+
+/** The same files under another directory: copies of some gigabytes would still be written to disk during the load. */
+function linkFiles(from: string, to: string): void {
+  mkdirSync(to)
+  for (const name of readdirSync(from)) linkSync(join(from, name), join(to, name))
 }
 
 function summary({ errors, ...outcome }: Outcome): object {

@@ -15,3 +15,11 @@ export function memoryOf(pid: number): Partial<Memory> {
     Math.round(Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024)
   return { rssMiB: mebibytes('VmRSS'), anonymousMiB: mebibytes('RssAnon') }
 }
+
+/** How many directories are gone of which a process has files mapped. On other systems than Linux: 0. */
+export function removedDirectories(pid: number): number {
+  if (process.platform !== 'linux') return 0
+  const removed = / (\/.*)\/[^/]* \(deleted\)$/gm
+  const maps = readFileSync(`/proc/${pid}/maps`, 'utf8')
+  return new Set(Array.from(maps.matchAll(removed), ([, directory]) => directory)).size
+}
