@@ -9,7 +9,7 @@ const Options = z.object({
   host: z.string().min(1),
   state: z.string().min(1),
   rpc: z.string().min(1).optional(),
-  cors: z.array(z.string()),
+  cors: z.array(z.string()).default([]),
   threads: wholeNumber(1, 1024).optional(),
   since: z.iso
     .datetime({ offset: true })
@@ -32,12 +32,7 @@ export const register: Register = program => {
     .option('--host <host>', 'address to listen at; 0.0.0.0 for all of this machine', '127.0.0.1')
     .requiredOption('--state <dir>', 'directory that keeps the events; made if there is none')
     .option('--rpc <address>', 'internal RPC, as unix:/run/aurochs.sock or 127.0.0.1:9000: it may do everything')
-    .option(
-      '--cors <origin>',
-      "whose web pages may use the server besides its own, or '*'; may be repeated",
-      several,
-      [],
-    )
+    .option('--cors <origin>', "whose web pages may use the server besides its own, or '*'; may be repeated", several)
     .option('--threads <n>', 'threads that fold in and rank (default: all of the machine)')
     .option('--since <date>', 'events before it are in the model already, and are not folded in again')
     .option('--max-connections <n>', 'sockets open at once', '10000')

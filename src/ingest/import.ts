@@ -33,7 +33,7 @@ const optionsSchema = z.strictObject({
   timeUnit: z.enum(timeUnits).default('auto'),
   memory: z
     .string()
-    .regex(/^\d+(\.\d+)? *[KMGT]i?B$/i, 'must be a size such as 2GiB')
+    .regex(/^\d+(\.\d+)? *[KMGT]i?B$/i, { error: ({ input }) => `expected a size such as 2GiB, got ${input}` })
     .optional(),
   threads: positive.max(1024).default(availableParallelism()),
   replace: z.boolean().default(false),
@@ -103,14 +103,19 @@ export interface ImportOptions {
  */
 export async function importDataset(options: ImportOptions): Promise<DatasetManifest> {
   const parsed = optionsSchema.safeParse(options)
-  if (!parsed.success) throw new TypeError(`the options of the import are not valid: ${z.prettifyError(parsed.error)}`)
+  if (!parsed.success) throw new TypeError(`the options of the import are not valid: ${faults(parsed.error)}`)
   const { sources, query, time, kind, out, replace } = parsed.data
   if (kind !== undefined && time === undefined) {
-    throw new TypeError(`kinds belong to events in order of time: name a column of times beside kind ${kind}`)
+    throw new TypeError(`kinds belong to events in order of time: name a column of times (--time) beside kind ${kind}`)
   }
   if (sources.length === 0 && query === undefined)
     throw new TypeError('the import needs a source or a query, got neither')
   return writeDirectory(out, draft => fill(draft, parsed.data), { replace })
+}
+
+/** Each option that is not valid, and why. */
+function faults({ issues }: z.ZodError): string {
+  return issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
 }
 
 /** Writes the files of the dataset to `draft`. */

@@ -212,7 +212,7 @@ export function listed(columns: readonly Column[]): string {
 
 async function glob(db: Database, source: string): Promise<string[]> {
   const found = await db.rows<{ file: string }>(`select file from glob(${literal(source)}) order by file`)
-  if (found.length === 0) throw new RangeError(`there is no file ${source}`)
+  if (found.length === 0) throw new RangeError(`there is no file ${source}: check the path, and quote globs`)
   return found.map(({ file }) => file)
 }
 

@@ -34,10 +34,7 @@ const title: Record<Format, string> = { 'aurochs-dataset': 'dataset', 'aurochs-m
 
 /** The only version of each format that is read and written, and the command that makes one. */
 const currentVersion: Record<Format, number> = { 'aurochs-dataset': 2, 'aurochs-model': 2 }
-const command: Record<Format, string> = {
-  'aurochs-dataset': '`aurochs import` with --replace',
-  'aurochs-model': '`aurochs train` with --replace',
-}
+const command: Record<Format, string> = { 'aurochs-dataset': '`aurochs import`', 'aurochs-model': '`aurochs train`' }
 
 export interface WriteOptions {
   /** Take the place of what is at the target, if that is of the same format. Default: refuse. */
@@ -90,15 +87,25 @@ export async function writeDirectory<Fields extends Pick<Manifest, 'format' | 'v
  * @throws Error saying which file is missing, of another size or of another format or version.
  */
 export function openDirectory(directory: string, format: Format): Manifest {
-  if (!existsSync(directory)) throw new Error(`there is no ${title[format]} at ${directory}`)
+  const found = statSync(directory, { throwIfNoEntry: false })
+  if (!found) throw new Error(`there is no ${title[format]} at ${directory}: ${command[format]} makes one`)
+  if (!found.isDirectory()) {
+    throw new Error(`${directory} is a file: a ${title[format]} is a directory, which ${command[format]} makes`)
+  }
   const manifest = readManifest(directory)
-  if (!manifest) throw new Error(`${directory} is no ${title[format]} of Aurochs: it has no valid ${manifestName}`)
+  if (!manifest) {
+    throw new Error(
+      `${directory} is no ${title[format]} of Aurochs: it has no valid ${manifestName}; ${command[format]} makes one`,
+    )
+  }
   if (manifest.format !== format) {
-    throw new Error(`${directory} must be a ${title[format]}, but is a ${title[manifest.format]}`)
+    throw new Error(
+      `${directory} must be a ${title[format]}, which ${command[format]} makes, but is a ${title[manifest.format]}`,
+    )
   }
   const current = currentVersion[format]
   if (manifest.version !== current) {
-    const remedy = manifest.version > current ? 'update Aurochs' : `make it anew by ${command[format]}`
+    const remedy = manifest.version > current ? 'update Aurochs' : `make it anew by ${command[format]} with --replace`
     throw new Error(
       `${directory} is a ${title[format]} of version ${manifest.version}, and this Aurochs reads version ${current}: ${remedy}`,
     )

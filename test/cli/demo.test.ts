@@ -42,7 +42,10 @@ test('says what is missing or wrong', async () => {
     ['demo', '--model', 'popular', '--factors', '8', '--exit'],
     ['demo', 'x.csv'],
   )
-  expect(file).toMatchObject({ status: 2, stderr: 'aurochs: there is no file nowhere.csv\n' })
+  expect(file).toMatchObject({
+    status: 2,
+    stderr: 'aurochs: there is no file nowhere.csv\n',
+  })
   expect(option).toMatchObject({
     status: 2,
     stderr: 'aurochs: --factors is an option of als, not of popular: leave it out, or train als\n',

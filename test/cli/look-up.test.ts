@@ -99,5 +99,5 @@ test('what is asked wrongly is answered with what was expected', async () => {
   expect(missing!.status).toBe(2)
   expect(missing!.stderr).toContain("required option '--item <id>' not specified")
   expect(dataset!.status).toBe(1)
-  expect(dataset!.stderr).toContain('data must be a model, but is a dataset')
+  expect(dataset!.stderr).toContain('data must be a model, which `aurochs train` makes, but is a dataset')
 })

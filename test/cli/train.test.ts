@@ -105,7 +105,7 @@ test('what cannot be is refused in words', async () => {
   const missing = join(folder, 'none')
   expect(await aurochs('train', missing, '--out', out)).toMatchObject({
     status: 1,
-    stderr: `aurochs: there is no dataset at ${missing}\n`,
+    stderr: `aurochs: there is no dataset at ${missing}: \`aurochs import\` makes one\n`,
   })
   writeFileSync(out, 'mine')
   expect((await aurochs('train', directory, '--out', out, '--replace', '--epochs', '1')).status).toBe(1)

@@ -162,7 +162,9 @@ test('a closed client makes no calls, and a client cannot connect to nobody or n
   const client = await connected()
   client.close()
   await expect(client.call('ping', {})).rejects.toThrow('the client was closed')
-  await expect(RpcClient.connect(`unix:${folder}/none.sock`)).rejects.toThrow('cannot connect to unix:')
+  await expect(RpcClient.connect(`unix:${folder}/none.sock`)).rejects.toThrow(
+    `cannot connect to unix:${folder}/none.sock: no server listens there; \`aurochs serve\` does with --rpc`,
+  )
   await expect(RpcClient.connect('nowhere')).rejects.toThrow('expected an address')
 })
 

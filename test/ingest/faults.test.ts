@@ -124,7 +124,7 @@ test('kinds that are missing, too many, of no fitting type, or without times', a
     'RangeError: the query, column "k": expected text, integers or truth values as kinds, got INTEGER[]; make them so by --query',
   )
   expect(await failure(kinds(['play']), { kind: 'k' })).toBe(
-    'TypeError: kinds belong to events in order of time: name a column of times beside kind k',
+    'TypeError: kinds belong to events in order of time: name a column of times (--time) beside kind k',
   )
 })
 
@@ -132,7 +132,9 @@ test('sources that are not there, empty, or no files', async () => {
   const folder = freshFolder()
   expect(await failure('')).toBe('Error: FILE is empty')
   expect(await failure('user,item\n')).toBe('Error: there is not one row in FILE')
-  expect(await failureOf({ sources: [join(folder, 'x*')] })).toBe(`RangeError: there is no file ${join(folder, 'x*')}`)
+  expect(await failureOf({ sources: [join(folder, 'x*')] })).toBe(
+    `RangeError: there is no file ${join(folder, 'x*')}: check the path, and quote globs`,
+  )
   expect(await failureOf({ sources: [folder] })).toContain(
     `${folder} is a directory: name its files, as in '${folder}/*.parquet'`,
   )

@@ -277,7 +277,7 @@ test('a model that cannot be opened is refused, and the old one goes on', async 
   await refused(join(folder, 'nowhere'), 'there is no model at')
   mkdirSync(join(folder, 'empty'))
   await refused(join(folder, 'empty'), 'is no model of Aurochs')
-  await refused(`${b}-data`, 'must be a model, but is a dataset')
+  await refused(`${b}-data`, 'must be a model, which `aurochs train` makes, but is a dataset')
   truncateSync(join(b, 'tensors.safetensors'), 100)
   await refused(b, 'tensors.safetensors is damaged')
   expect([recommender.generation, generations]).toEqual([before, []])

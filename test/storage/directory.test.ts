@@ -204,7 +204,9 @@ test('a manifest that cannot be is refused', async () => {
   expect(saying({ ...dataset, files: { '../../etc/passwd': { bytes: 1, crc32: '00000000' } } })).toThrow(
     'is no dataset',
   )
-  expect(saying({ ...dataset, format: 'aurochs-model', files: {} })).toThrow('must be a dataset, but is a model')
+  expect(saying({ ...dataset, format: 'aurochs-model', files: {} })).toThrow(
+    'must be a dataset, which `aurochs import` makes, but is a model',
+  )
 })
 
 test('another version is refused with the command that makes it anew, or with that to update', () => {

@@ -193,7 +193,7 @@ export class RpcClient {
     } catch (error) {
       if (signal.aborted) throw signal.reason
       this.#backOff()
-      throw new ConnectionError(`cannot connect to ${this.#text}: ${(error as Error).message}`, error)
+      throw new ConnectionError(`cannot connect to ${this.#text}: ${reasonOf(error as NodeJS.ErrnoException)}`, error)
     }
   }
 
@@ -238,4 +238,10 @@ export class RpcClient {
     call?.end()
     return call
   }
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  return code === 'ENOENT' || code === 'ECONNREFUSED'
+    ? 'no server listens there; `aurochs serve` does with --rpc and this address'
+    : message
 }

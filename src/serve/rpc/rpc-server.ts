@@ -36,6 +36,12 @@ export class RpcServer {
     server.on('drop', () => log.warn({ maxConnections }, 'an RPC client was turned away: there are too many'))
     if ('path' in parsed) await listenAtPath(server, parsed.path)
     else await listenAtPort(server, parsed.host, parsed.port)
+    if (!('path' in parsed) && !isLoopback(parsed.host)) {
+      log.warn(
+        { host: parsed.host },
+        'the RPC server can be reached from other machines, and whoever does may do everything',
+      )
+    }
     server.removeAllListeners('error')
     server.on('error', error => log.error(error, 'the RPC server could not accept a connection'))
     return new RpcServer(server, connections, parsed)
@@ -87,4 +93,8 @@ function listenAtPort(server: Server, host: string, port: number): Promise<void>
     })
     server.listen({ host, port, exclusive: true }, resolve)
   })
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host)
 }
