@@ -36,6 +36,6 @@ export class ResolvedFilters {
 
 function rowsOf({ exclude, only }: ListFilters, { artifact }: Generation): FilterRows {
   const rows = (ids: readonly string[]): Uint32Array =>
-    Uint32Array.from(new Set(ids.map(id => artifact.items.indexOf(id)).filter(row => row >= 0))).sort()
+    Uint32Array.from(new Set(artifact.items.indicesOf(ids).filter(row => row >= 0))).sort()
   return { exclude: rows(exclude), only: only && rows(only) }
 }

@@ -2,6 +2,7 @@ import type { UserEvent } from '../events/event.ts'
 import type { ReadEvents, Sequence } from '../events/journal.ts'
 import { takenBack } from '../events/undo.ts'
 import { noEvents, type UserEvents } from '../models/algorithm.ts'
+import type { Artifact } from '../models/artifact.ts'
 import type { Generation } from './generation.ts'
 import type { UserSubscription } from './user-subscription.ts'
 
@@ -134,10 +135,10 @@ export class UserState {
 
 function inRows(events: readonly KnownEvent[], { artifact }: Generation): UserEvents {
   if (events.length === 0) return noEvents
-  for (const known of events) {
-    const { item } = known.event
-    known.row ??= item === undefined ? -1 : artifact.items.indexOf(item)
-  }
+  lookUp(
+    events.filter(({ row }) => row === undefined),
+    artifact,
+  )
   const ignored = takenBack(events.map(({ event }) => event))
   const counting = inOrder(events.filter(({ event, row }) => row! >= 0 && !ignored.has(event.id)))
   const { length } = counting
@@ -148,6 +149,14 @@ function inRows(events: readonly KnownEvent[], { artifact }: Generation): UserEv
     rows.times[at] = event.time
   })
   return rows
+}
+
+/** Finds the rows of the events' items, in one go: after a swap there are many. */
+function lookUp(events: readonly KnownEvent[], { items }: Artifact): void {
+  const rows = items.indicesOf(events.map(({ event }) => event.item ?? ''))
+  events.forEach((known, at) => {
+    known.row = known.event.item === undefined ? -1 : rows[at]
+  })
 }
 
 /** By time; equal times stay as they are. Most events come in order: only late ones need the sort. */

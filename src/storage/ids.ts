@@ -82,18 +82,15 @@ export class IdMap {
 
   /** The index of `id`, or -1. Digits in a string find an integer, an integer finds its digits. O(log size). */
   indexOf(id: Id): number {
+    return this.indicesOf([id])[0]
+  }
+
+  /** {@link indexOf} of each of `ids`. */
+  indicesOf(ids: readonly Id[]): Int32Array {
     this.#assertOpen()
-    const compare = this.#ids instanceof Strings ? this.#ids.comparison(String(id)) : comparison(this.#ids, id)
-    if (!compare) return -1
-    for (let low = 0, high = this.size - 1; low <= high; ) {
-      const middle = (low + high) >>> 1
-      const index = this.#order[middle]
-      const sign = compare(index)
-      if (sign === 0) return index
-      if (sign < 0) low = middle + 1
-      else high = middle - 1
-    }
-    return -1
+    return this.#ids instanceof Strings
+      ? this.#ids.find(ids.map(String), this.#order)
+      : findIntegers(this.#ids, this.#order, ids)
   }
 
   #assertOpen(): void {
@@ -162,21 +159,31 @@ class Strings {
     return native.stringsFault(this.#offsets, this.#bytes, order)
   }
 
-  /** How the string at an index compares with `wanted`. None if `wanted` is not Unicode: no id is equal to it. */
-  comparison(wanted: string): ((index: number) => number) | undefined {
-    if (!wanted.isWellFormed()) return undefined
-    const bytes = Buffer.from(wanted)
-    return index => this.#bytes.compare(bytes, 0, bytes.length, this.#offsets[index], this.#offsets[index + 1])
+  /** The index of each of `wanted`, or -1. What is not Unicode is equal to no id. */
+  find(wanted: readonly string[], order: Uint32Array): Int32Array {
+    const found = native.findStrings(this.#offsets, this.#bytes, order, wanted as string[])
+    return wanted.every(id => id.isWellFormed())
+      ? found
+      : found.map((index, at) => (wanted[at].isWellFormed() ? index : -1))
   }
 }
 
-/** How the integer at an index compares with `wanted`. None if that is no 64-bit integer. */
-function comparison(ids: BigInt64Array, wanted: Id): ((index: number) => number) | undefined {
-  if (typeof wanted === 'number' && !Number.isSafeInteger(wanted)) return undefined
-  if (typeof wanted === 'string' && !/^(0|-?[1-9]\d{0,18})$/.test(wanted)) return undefined
-  const value = BigInt(wanted)
-  if (value < lowest || value > highest) return undefined
-  return index => (ids[index] < value ? -1 : ids[index] > value ? 1 : 0)
+/** The index of each of `wanted`, or -1, as of all that are no 64-bit integers. */
+function findIntegers(ids: BigInt64Array, order: Uint32Array, wanted: readonly Id[]): Int32Array {
+  const integers = wanted.map(asInteger)
+  const found = native.findIntegers(
+    ids,
+    order,
+    BigInt64Array.from(integers, integer => integer ?? 0n),
+  )
+  return found.map((index, at) => (integers[at] === undefined ? -1 : index))
+}
+
+function asInteger(id: Id): bigint | undefined {
+  if (typeof id === 'number' && !Number.isSafeInteger(id)) return undefined
+  if (typeof id === 'string' && !/^(0|-?[1-9]\d{0,18})$/.test(id)) return undefined
+  const value = BigInt(id)
+  return value < lowest || value > highest ? undefined : value
 }
 
 function integers(ids: readonly Id[] | BigInt64Array): { vector: Vector<Int64>; sorted: () => Uint32Array } {

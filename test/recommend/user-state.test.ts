@@ -7,7 +7,9 @@ import { UserState } from '../../src/recommend/user-state.ts'
 /** A generation with these items, in these rows. */
 function generationOf(...items: string[]): Generation {
   const users = { indexOf: () => -1 }
-  return { artifact: { users, items: { indexOf: (id: string) => items.indexOf(id) } } } as unknown as Generation
+  return {
+    artifact: { users, items: { indicesOf: (ids: string[]) => Int32Array.from(ids, id => items.indexOf(id)) } },
+  } as unknown as Generation
 }
 
 const letters = generationOf('a', 'b', 'c', 'd')

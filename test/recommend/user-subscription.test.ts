@@ -7,7 +7,7 @@ import { UserState } from '../../src/recommend/user-state.ts'
 import { type Priority, type UserRanking, UserSubscription } from '../../src/recommend/user-subscription.ts'
 import { eventOf, queryOf } from './observed.ts'
 
-const ids = { indexOf: () => 0 }
+const ids = { indexOf: () => 0, indicesOf: (wanted: string[]) => new Int32Array(wanted.length) }
 const generation = { artifact: { users: ids, items: ids } } as unknown as Generation
 const rankingOf = (item: number): Ranking => ({
   items: Uint32Array.of(item),

@@ -1,5 +1,6 @@
 //! Ids by index, and the order that sorts them.
 
+use std::cmp::Ordering;
 use std::fmt;
 
 /// Why ids or their order are refused. Places count in the order, indices in the ids, both from 0.
@@ -31,6 +32,37 @@ impl fmt::Display for OrderError {
 
 impl std::error::Error for OrderError {}
 
+/// The index of `wanted` among `ids`, which `order` sorts. O(log ids).
+pub fn find_integer(ids: &[i64], order: &[u32], wanted: i64) -> Option<u32> {
+    find(order, |index| ids.get(index).map(|id| id.cmp(&wanted)))
+}
+
+/// The index of `wanted` among strings, which `order` sorts by their bytes. String `i` is
+/// `bytes[offsets[i]..offsets[i + 1]]`. O(log strings).
+pub fn find_string(offsets: &[i32], bytes: &[u8], order: &[u32], wanted: &[u8]) -> Option<u32> {
+    find(order, |index| string_at(offsets, bytes, index).map(|id| id.cmp(wanted)))
+}
+
+/// `compare` says how the id at an index compares with what is wanted; nothing where there is none, and then none is found.
+fn find(order: &[u32], compare: impl Fn(usize) -> Option<Ordering>) -> Option<u32> {
+    let (mut low, mut high) = (0, order.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match compare(order[middle] as usize)? {
+            Ordering::Less => low = middle + 1,
+            Ordering::Greater => high = middle,
+            Ordering::Equal => return Some(order[middle]),
+        }
+    }
+    None
+}
+
+fn string_at<'a>(offsets: &[i32], bytes: &'a [u8], index: usize) -> Option<&'a [u8]> {
+    let begin = usize::try_from(*offsets.get(index)?).ok()?;
+    let end = usize::try_from(*offsets.get(index + 1)?).ok()?;
+    bytes.get(begin..end)
+}
+
 /// Checks that `order` sorts `ids`, all of them distinct.
 ///
 /// # Errors
@@ -45,11 +77,7 @@ pub fn check_integers(ids: &[i64], order: &[u32]) -> Result<(), OrderError> {
 /// # Errors
 /// Names the first place that breaks the order.
 pub fn check_strings(offsets: &[i32], bytes: &[u8], order: &[u32]) -> Result<(), OrderError> {
-    check(offsets.len().saturating_sub(1), order, |index| {
-        let begin = usize::try_from(offsets[index]).ok()?;
-        let end = usize::try_from(offsets[index + 1]).ok()?;
-        bytes.get(begin..end)
-    })
+    check(offsets.len().saturating_sub(1), order, |index| string_at(offsets, bytes, index))
 }
 
 /// Ids that all ascend are distinct, and so are their indices: as many as there are ids, none is missing. `id_at` gives
@@ -98,5 +126,25 @@ mod tests {
         for offsets in [[0, 1, 9], [0, 2, 1], [0, -1, 1]] {
             assert!(matches!(check_strings(&offsets, b"ab", &[0, 1]), Err(OrderError::Offsets { .. })), "{offsets:?}");
         }
+    }
+
+    #[test]
+    fn what_is_found_is_what_a_look_at_all_finds() {
+        let ids = [30, -10, 20, i64::MAX, i64::MIN];
+        let order = [4, 1, 2, 0, 3];
+        for wanted in [30, -10, 20, i64::MAX, i64::MIN, 0, 31, -11] {
+            let expected = ids.iter().position(|&id| id == wanted).map(|index| index as u32);
+            assert_eq!(find_integer(&ids, &order, wanted), expected);
+        }
+        let (offsets, bytes, order) = ([0, 1, 1, 3, 5], b"bab\xffa", [1, 2, 0, 3]); // "b", "", "ab", "\xffa"
+        let strings: [&[u8]; 4] = [b"b", b"", b"ab", b"\xffa"];
+        for wanted in strings.into_iter().chain([b"a".as_slice(), b"abc", b"\xff", b"\xffb"]) {
+            let expected = strings.iter().position(|&id| id == wanted).map(|index| index as u32);
+            assert_eq!(find_string(&offsets, bytes, &order, wanted), expected);
+        }
+        assert_eq!(find_string(&[], b"", &[], b"a"), None);
+        // Damaged: nothing is found, and nothing is read outside.
+        assert_eq!(find_string(&[0, 9], b"a", &[0], b"a"), None);
+        assert_eq!(find_integer(&[1], &[7], 1), None);
     }
 }
