@@ -1,4 +1,4 @@
-import { setImmediate } from 'node:timers/promises'
+import { setTimeout } from 'node:timers/promises'
 import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome, type Sequence } from '../events/journal.ts'
 import type { ItemList } from '../models/algorithm.ts'
@@ -62,8 +62,10 @@ export interface BatchList extends Omit<UserList, 'items'> {
 
 /** Events that may wait for the disk. */
 const mostPending = 100_000
-/** Listeners that are told of a generation in one turn of the event loop. */
-const listenersInTurn = 16
+/** Listeners that are told of a generation at once; the others follow in at most so many turns, so many ms apart. */
+const toldAtOnce = 16
+const turns = 100
+const turnMs = 20
 
 /**
  * From histories to lists, live: events in, lists out, under one published generation that can be swapped. An event goes
@@ -296,12 +298,19 @@ export class Recommender {
     await this.#background.close()
   }
 
-  /** Calls few listeners in each turn of the event loop: a thousand clients told at once would keep all others waiting. */
+  /**
+   * Calls few listeners at a time: a thousand clients told at once would keep all others waiting. Most have their list of the
+   * new generation before their turn comes, and are told with it.
+   */
   async #announce(): Promise<void> {
-    let told = 0
-    for (const listener of [...this.#onGeneration]) {
-      if (this.#onGeneration.has(listener)) listener()
-      if (++told % listenersInTurn === 0) await setImmediate()
+    const generation = this.#generation
+    const listeners = [...this.#onGeneration]
+    const size = Math.max(toldAtOnce, Math.ceil(listeners.length / turns))
+    for (let first = 0; first < listeners.length; first += size) {
+      if (first > 0) await setTimeout(turnMs, undefined, { ref: false })
+      // All are told of the one that took its place meanwhile.
+      if (this.#generation !== generation) return
+      for (const listener of listeners.slice(first, first + size)) if (this.#onGeneration.has(listener)) listener()
     }
   }
 

@@ -218,7 +218,7 @@ export function modelInfo({ artifact, models }: Generation): ModelInfo {
   return {
     algorithm: artifact.manifest.algorithm,
     capabilities: models.capabilities,
-    users: artifact.users.size,
-    items: artifact.items.size,
+    users: artifact.manifest.dataset.users,
+    items: artifact.manifest.dataset.items,
   }
 }
