@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
-import { arrive, type Rendezvous } from './rendezvous.ts'
+import { arriveAt, type Barrier } from './barrier.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
 /** A call for a worker: the export `name` of `module` with `args`. */
@@ -10,7 +10,7 @@ export interface Job {
   readonly name: string
   readonly args: unknown
   /** Where the job is one of as many as there are workers, one for each. */
-  readonly rendezvous?: Rendezvous
+  readonly barrier?: Barrier
 }
 
 /** What each worker thread is given at its start. */
@@ -36,7 +36,7 @@ export class Pool {
   readonly threads: number
   readonly #piscina: Piscina
   /** Settled when the last of {@link onEachWorker} is: of two at once each could hold a worker that the other waits for. */
-  #met: Promise<unknown> = Promise.resolve()
+  #lastOnEach: Promise<unknown> = Promise.resolve()
 
   constructor({ threads = availableParallelism(), niceness = 0, isLazy = false }: PoolOptions = {}) {
     if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
@@ -80,7 +80,7 @@ export class Pool {
    * @param next a counter of the caller's, to watch how far the phase has come
    */
   phase<Result>(module: string, name: string, args: object, next = sharedCounter()): Promise<Result[]> {
-    return allOf(Array.from({ length: this.threads }, () => this.run<Result>(module, name, { ...args, next })))
+    return settledAll(Array.from({ length: this.threads }, () => this.run<Result>(module, name, { ...args, next })))
   }
 
   /**
@@ -88,8 +88,8 @@ export class Pool {
    * keeps. If one job fails, the others run all the same.
    */
   onEachWorker<Result>(module: string, name: string, args: unknown): Promise<Result[]> {
-    const results = this.#met.then(() => this.#runOnEach<Result>(module, name, args))
-    this.#met = results.catch(() => {})
+    const results = this.#lastOnEach.then(() => this.#runOnEach<Result>(module, name, args))
+    this.#lastOnEach = results.catch(() => {})
     return results
   }
 
@@ -98,18 +98,18 @@ export class Pool {
   }
 
   #runOnEach<Result>(module: string, name: string, args: unknown): Promise<Result[]> {
-    const rendezvous: Rendezvous = { arrived: sharedCounter(), expected: this.threads }
-    const job: Job = { module, name, args, rendezvous }
+    const barrier: Barrier = { arrived: sharedCounter(), expected: this.threads }
+    const job: Job = { module, name, args, barrier }
     const calls = Array.from({ length: this.threads }, async () => {
       try {
         return (await this.#piscina.run(job)) as Result
       } catch (error) {
         // A worker that died before it came would keep the others waiting.
-        arrive(rendezvous)
+        arriveAt(barrier)
         throw error
       }
     })
-    return allOf(calls)
+    return settledAll(calls)
   }
 }
 
@@ -119,7 +119,7 @@ export function sharedCounter(): Int32Array {
 }
 
 /** What all promise, once all are settled. @throws the reason of the first one that was rejected. */
-async function allOf<Result>(promises: readonly Promise<Result>[]): Promise<Result[]> {
+async function settledAll<Result>(promises: readonly Promise<Result>[]): Promise<Result[]> {
   const settled = await Promise.allSettled(promises)
   return settled.map(result => {
     if (result.status === 'rejected') throw result.reason

@@ -1,8 +1,8 @@
 /** Where every worker thread begins. */
 import { setPriority } from 'node:os'
 import { workerData } from 'node:worker_threads'
+import { waitAt } from './barrier.ts'
 import type { Job, WorkerData } from './pool.ts'
-import { meet } from './rendezvous.ts'
 
 type Exports = Readonly<Record<string, unknown>>
 
@@ -13,8 +13,8 @@ if (niceness > 0 && process.platform === 'linux') setPriority(niceness)
 /** Asking the loader for a module that it has costs more than a small job does. */
 const modules = new Map<string, Exports>()
 
-export default async function work({ module, name, args, rendezvous }: Job): Promise<unknown> {
-  if (rendezvous) meet(rendezvous)
+export default async function work({ module, name, args, barrier }: Job): Promise<unknown> {
+  if (barrier) waitAt(barrier)
   const job = (modules.get(module) ?? (await load(module)))[name]
   if (typeof job !== 'function') throw new TypeError(`${module} exports no function ${name}`)
   return job(args)

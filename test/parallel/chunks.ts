@@ -34,8 +34,3 @@ export function wait(running: Int32Array): void {
 export function threadOf(): number {
   return threadId
 }
-
-/** Ends this thread. */
-export function exit(): void {
-  process.exit(7)
-}

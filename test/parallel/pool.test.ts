@@ -4,6 +4,7 @@ import { jobs, Pool } from '../../src/parallel/pool.ts'
 const pool = new Pool({ threads: 3 })
 afterAll(() => pool.close())
 const chunks = jobs('./chunks', import.meta.url)
+const failing = jobs('../models/failing-jobs', import.meta.url)
 
 test('a phase hands each chunk to exactly one worker', async () => {
   const owners = new Int32Array(new SharedArrayBuffer(400))
@@ -36,7 +37,7 @@ test('a job for each worker runs exactly once on each, however busy they are', a
 test('a job for each worker waits for the one that takes the place of a worker that died', async () => {
   const two = new Pool({ threads: 2 })
   onTestFinished(() => two.close())
-  const dying = two.run(chunks, 'exit', {})
+  const dying = two.run(failing, 'exit', {})
   const threads = two.onEachWorker<number>(chunks, 'threadOf', {})
   await expect(dying).rejects.toThrow('exit')
   expect(new Set(await threads).size).toBe(2)
