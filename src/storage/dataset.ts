@@ -185,10 +185,9 @@ export class Dataset {
     return this.#open(
       () => IdMap.open(path),
       ids => {
-        const fault = ids.size === size ? undefined : `expected ${size} ids, got ${ids.size}`
-        if (fault) throw new Error(`${path} does not belong to its manifest: ${fault}`)
-        const disorder = this.#verify ? ids.orderFault() : undefined
-        if (disorder) throw new Error(`${path} holds no id map: ${disorder}`)
+        if (ids.size !== size)
+          throw new Error(`${path} does not belong to its manifest: expected ${size} ids, got ${ids.size}`)
+        if (this.#verify) ids.assertOrder(path)
       },
     )
   }

@@ -80,6 +80,12 @@ export class IdMap {
     return fault ?? undefined
   }
 
+  /** @throws Error naming the file `path` where there is an {@link orderFault}. */
+  assertOrder(path: string): void {
+    const fault = this.orderFault()
+    if (fault) throw new Error(`${path} holds no id map: ${fault}`)
+  }
+
   /** The index of `id`, or -1. Digits in a string find an integer, an integer finds its digits. O(log size). */
   indexOf(id: Id): number {
     return this.indicesOf([id])[0]
@@ -162,9 +168,7 @@ class Strings {
   /** The index of each of `wanted`, or -1. What is not Unicode is equal to no id. */
   find(wanted: readonly string[], order: Uint32Array): Int32Array {
     const found = native.findStrings(this.#offsets, this.#bytes, order, wanted as string[])
-    return wanted.every(id => id.isWellFormed())
-      ? found
-      : found.map((index, at) => (wanted[at].isWellFormed() ? index : -1))
+    return found.map((index, at) => (wanted[at].isWellFormed() ? index : -1))
   }
 }
 

@@ -178,17 +178,26 @@ test('ids, popularity and events that contradict themselves are refused, though 
     spectrum: { data: Float64Array.of(1, Number.NaN), shape: [2] },
   }))
   expect(() => OpenModel.open(spectrum)).toThrow('spectrum must be finite and not below 0, but has NaN')
-  const ids = join(folder, 'ids')
   const { files, ...fields } = openDirectory(original, 'aurochs-model')
-  await writeDirectory(ids, async draft => {
-    for (const name of Object.keys(files)) cpSync(join(original, name), join(draft, name))
-    rmSync(join(draft, 'users.arrow'))
-    await writeIds(join(draft, 'users.arrow'), ['ada', 'bo'], Uint32Array.of(1, 0))
-    return fields
-  })
-  expect(() => Artifact.open(ids)).toThrow(
-    `${join(ids, 'users.arrow')} holds no id map: the ids do not ascend by their order at place 1`,
+  const withUsers = async (name: string, ids: string[], order: number[]) => {
+    const forged = join(folder, name)
+    await writeDirectory(forged, async draft => {
+      for (const name of Object.keys(files)) cpSync(join(original, name), join(draft, name))
+      rmSync(join(draft, 'users.arrow'))
+      await writeIds(join(draft, 'users.arrow'), ids, Uint32Array.from(order))
+      return fields
+    })
+    return forged
+  }
+  const disordered = await withUsers('disordered', ['ada', 'bo'], [1, 0])
+  expect(() => Artifact.open(disordered)).toThrow(
+    `${join(disordered, 'users.arrow')} holds no id map: the ids do not ascend by their order at place 1`,
   )
+  const tooMany = await withUsers('too-many', ['ada', 'bo', 'cy'], [0, 1, 2])
+  const wrong = `${join(tooMany, 'users.arrow')} does not belong to its manifest: expected ids 2, got 3`
+  expect(() => Artifact.open(tooMany)).toThrow(wrong)
+  const unverified = Artifact.open(tooMany, { verify: false })
+  for (let access = 0; access < 2; access++) expect(() => unverified.users).toThrow(wrong)
 })
 
 test('a later epoch takes the place of a checkpoint, and only if asked to', async () => {
