@@ -6,25 +6,25 @@ import { type PackedLists, type PackedRequests, packLists, unpackRequests } from
 
 /** Names a model for a thread to open: it opens that one or fails, even where another has taken its place on disk. */
 export interface ModelReference {
-  /** Of one `ModelPool`: two may have the same model open, and each closes its own. */
-  readonly pool: number
+  /** Unique to a `ModelPool`: two may have the same model open, and each closes its own. */
+  readonly id: number
   readonly directory: string
   readonly checksum: string
 }
 
-/** What this thread has open, by `ModelReference.pool`: while one model takes the place of another, requests for both come. */
+/** What this thread has open, by `ModelReference.id`: while one model takes the place of another, requests for both come. */
 const open = new Map<number, OpenModel>()
 
-function modelOf({ pool, directory, checksum }: ModelReference): OpenModel {
-  const model = open.get(pool) ?? OpenModel.open(directory, { verify: false, checksum })
-  open.set(pool, model)
+function modelOf({ id, directory, checksum }: ModelReference): OpenModel {
+  const model = open.get(id) ?? OpenModel.open(directory, { verify: false, checksum })
+  open.set(id, model)
   return model
 }
 
 /** Closes the model where this thread has it open. */
-export function release({ pool }: Pick<ModelReference, 'pool'>): void {
-  open.get(pool)?.close()
-  open.delete(pool)
+export function release({ id }: Pick<ModelReference, 'id'>): void {
+  open.get(id)?.close()
+  open.delete(id)
 }
 
 /** Reads all of the model at `directory`; gives its checksum. @throws Error naming the file that is missing or altered. */

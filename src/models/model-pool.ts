@@ -7,8 +7,8 @@ import { type PackedLists, packRequests, unpackLists } from './packed.ts'
 
 const work = jobs('./model-jobs', import.meta.url)
 
-/** How many were opened in this process. */
-let pools = 0
+/** The last `ModelReference.id` of this process. */
+let lastId = 0
 
 /** Requests that a worker takes at a time, where there are many: about what the search looks for in one pass. */
 const largestChunk = 256
@@ -56,7 +56,7 @@ export class ModelPool {
     { pool, background, isOwnPool }: { pool: Pool; background: Pool; isOwnPool: boolean },
   ) {
     this.artifact = artifact
-    this.#reference = { pool: pools++, directory: artifact.directory, checksum: artifact.checksum }
+    this.#reference = { id: ++lastId, directory: artifact.directory, checksum: artifact.checksum }
     this.#pool = pool
     this.#background = background
     this.#isOwnPool = isOwnPool

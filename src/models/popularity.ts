@@ -53,11 +53,12 @@ export class MappedPopularity implements Popularity {
   }
 
   #orderFault(): string | undefined {
-    const [counts, order] = [allOf(this.counts), allOf(this.order)]
+    const size = elements(this.counts.shape)
+    const [counts, order] = [valuesIn(this.counts, 0, size), valuesIn(this.order, 0, elements(this.order.shape))]
     // Items that all differ by the order are different ones: none is missing.
     for (let place = 0; place < order.length; place++) {
       const [before, item] = [order[place - 1], order[place]]
-      if (item >= counts.length) return `place ${place} of the order names item ${item} of ${counts.length}`
+      if (item >= size) return `place ${place} of the order names item ${item} of ${size}`
       if (place > 0 && byCount(counts[before], counts[item], before, item) >= 0) {
         return `the counts do not fall by the order at place ${place}`
       }
@@ -83,7 +84,7 @@ export function popularItems(
   only?: Uint32Array,
 ): ItemList {
   const { order } = popularity
-  // More are not needed: no item is excluded twice.
+  // More are not needed: each of `exclude` leaves out one at most.
   const enough = Math.min(elements(order.shape), limit + exclude.length)
   const candidates = only ? mostPopularFirst(popularity, only) : valuesIn(order, 0, enough)
   const items = firstAllowed(candidates, limit, exclude)
@@ -103,8 +104,4 @@ function mostPopularFirst(popularity: Popularity, items: Uint32Array): Uint32Arr
 /** Whether item `a` comes before `b` (below 0) by how many users have them. */
 function byCount(countOfA: number, countOfB: number, a: number, b: number): number {
   return countOfB - countOfA || a - b
-}
-
-function allOf(tensor: Tensor<Uint32Array>): Uint32Array {
-  return valuesIn(tensor, 0, elements(tensor.shape))
 }

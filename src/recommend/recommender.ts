@@ -62,10 +62,11 @@ export interface BatchList extends Omit<UserList, 'items'> {
 
 /** Events that may wait for the disk. */
 const mostPending = 100_000
-/** Listeners that are told of a generation at once; the others follow in at most so many turns, so many ms apart. */
-const toldAtOnce = 16
-const turns = 100
-const turnMs = 20
+/** A generation is announced to this many listeners at once, or to more if these make too many batches. */
+const announcedAtOnce = 16
+const mostAnnouncements = 100
+/** In ms: from one batch of listeners to the next. */
+const announcementInterval = 20
 
 /**
  * From histories to lists, live: events in, lists out, under one published generation that can be swapped. An event goes
@@ -264,9 +265,11 @@ export class Recommender {
       // Of these the list that shows the newest events was made by the old one, and will not be given out.
       for (const subscription of this.#held.keys()) subscription.refresh()
       this.#held.clear()
-      for (const state of this.#users) renew(state)
+      for (const state of this.#users) {
+        if (state.isLoaded) for (const subscription of state.subscriptions) subscription.renew()
+      }
       for (const subscription of this.#similar) subscription.refresh()
-      // It fails only where a worker ended meanwhile, and has nothing open any more.
+      // Where it fails, as when a worker ended, the next swap must be possible all the same.
       this.#retired = old.retire().catch(() => {})
       return next
     })
@@ -299,16 +302,16 @@ export class Recommender {
   }
 
   /**
-   * Calls few listeners at a time: a thousand clients told at once would keep all others waiting. Most have their list of the
-   * new generation before their turn comes, and are told with it.
+   * Calls few listeners at a time: to send to a thousand clients at once would keep all others waiting. Most clients get
+   * their list of the new generation before, and the announcement with it.
    */
   async #announce(): Promise<void> {
     const generation = this.#generation
     const listeners = [...this.#onGeneration]
-    const size = Math.max(toldAtOnce, Math.ceil(listeners.length / turns))
+    const size = Math.max(announcedAtOnce, Math.ceil(listeners.length / mostAnnouncements))
     for (let first = 0; first < listeners.length; first += size) {
-      if (first > 0) await setTimeout(turnMs, undefined, { ref: false })
-      // All are told of the one that took its place meanwhile.
+      if (first > 0) await setTimeout(announcementInterval, undefined, { ref: false })
+      // The one that took its place is announced to all.
       if (this.#generation !== generation) return
       for (const listener of listeners.slice(first, first + size)) if (this.#onGeneration.has(listener)) listener()
     }
@@ -465,11 +468,6 @@ interface SimilarSubscription {
 function refresh(state: UserState): void {
   if (!state.isLoaded) return
   for (const subscription of state.subscriptions) subscription.refresh()
-}
-
-function renew(state: UserState): void {
-  if (!state.isLoaded) return
-  for (const subscription of state.subscriptions) subscription.renew()
 }
 
 /** An id as anything can carry it: whole numbers that not every reader could hold exactly become strings. */

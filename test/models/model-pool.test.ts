@@ -165,16 +165,19 @@ test('every worker has the model once it is open, however busy they are: its dir
   const load = Array.from({ length: 4 }, async () => {
     while (isRunning) await other.rank([requestOf(0), requestOf(1)])
   })
-  for (let round = 0; round < 10; round++) {
-    const directory = await train(2 + round)
-    const models = await ModelPool.open(directory, { pool })
-    rmSync(directory, { recursive: true })
-    await Promise.all(Array.from({ length: 8 }, (_, user) => models.rank([requestOf(user)])))
-    await models.close()
+  try {
+    for (let round = 0; round < 10; round++) {
+      const directory = await train(2 + round)
+      const models = await ModelPool.open(directory, { pool })
+      rmSync(directory, { recursive: true })
+      await Promise.all(Array.from({ length: 8 }, (_, user) => models.rank([requestOf(user)])))
+      await models.close()
+    }
+  } finally {
+    isRunning = false
+    await Promise.all(load)
+    await other.close()
   }
-  isRunning = false
-  await Promise.all(load)
-  await other.close()
 })
 
 test('what is ranked in the background is ranked by the workers for it', async () => {
