@@ -30,6 +30,8 @@ export class ModelPool {
   readonly #pool: Pool
   readonly #background: Pool
   readonly #isOwnPool: boolean
+  /** Those whose workers have it open. */
+  readonly #holders = new Set<Pool>()
 
   /** @throws Error naming the file that is missing or altered. */
   static async open(directory: string, options: OpenModelPool = {}): Promise<ModelPool> {
@@ -120,19 +122,19 @@ export class ModelPool {
   }
 
   /**
-   * Ends own workers once their last query is answered; others close the model.
+   * Has the workers close the model once their last query is answered, and ends own ones.
    *
    * @throws Error when a worker ended before it could; what it had open is closed with it.
    */
   async close(): Promise<void> {
-    try {
-      if (this.#background !== this.#pool) await this.#background.onEachWorker(work, 'release', this.#reference)
-    } finally {
-      this.artifact.close()
-      // Last: who closes the files last unmaps them, which takes some ms, and holds up all threads when it has to wait.
-      if (this.#isOwnPool) await this.#pool.close()
-      else await this.#pool.onEachWorker(work, 'release', this.#reference)
+    this.artifact.close()
+    const failures: unknown[] = []
+    // The background first: who closes the files last unmaps them, and holds up all threads when it has to wait.
+    for (const pool of this.#holders) {
+      await pool.onEachWorker(work, 'release', this.#reference).catch(error => failures.push(error))
     }
+    if (this.#isOwnPool) await this.#pool.close()
+    if (failures.length > 0) throw failures[0]
   }
 
   /**
@@ -140,9 +142,11 @@ export class ModelPool {
    * are replaced. In the background first: what one thread has read is mapped for all.
    */
   async #warm(): Promise<void> {
-    const model = { model: this.#reference }
-    const [capabilities] = await this.#background.onEachWorker<readonly Capability[]>(work, 'warm', model)
-    if (this.#background !== this.#pool) await this.#pool.onEachWorker(work, 'warm', model)
-    this.#capabilities = capabilities!
+    for (const pool of [this.#background, this.#pool]) {
+      if (this.#holders.has(pool)) continue
+      this.#holders.add(pool)
+      const [capabilities] = await pool.onEachWorker<readonly Capability[]>(work, 'warm', { model: this.#reference })
+      this.#capabilities = capabilities!
+    }
   }
 }

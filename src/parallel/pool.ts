@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
-import { arriveAt, type Barrier } from './barrier.ts'
+import { arriveAt, type Barrier, barriersOf } from './barrier.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
 /** A call for a worker: the export `name` of `module` with `args`. */
@@ -23,7 +23,7 @@ export interface PoolOptions {
   readonly threads?: number
   /** Scheduling priority of the threads, 0 (default) to 19, the lowest: for work that others must not wait for. */
   readonly niceness?: number
-  /** Start the threads with their first jobs rather than now. */
+  /** Start the threads with the first job rather than now. */
   readonly isLazy?: boolean
 }
 
@@ -34,7 +34,8 @@ export interface PoolOptions {
  */
 export class Pool {
   readonly threads: number
-  readonly #piscina: Piscina
+  readonly #start: () => Piscina
+  #started: Piscina | undefined
   /** Settled when the last of {@link onEachWorker} is: of two at once each could hold a worker that the other waits for. */
   #lastOnEach: Promise<unknown> = Promise.resolve()
 
@@ -43,20 +44,23 @@ export class Pool {
       throw new RangeError(`threads must be a whole number from 1 to 1024, got ${threads}`)
     }
     this.threads = threads
-    this.#piscina = new Piscina({
-      filename: jobs('./worker', import.meta.url),
-      minThreads: isLazy ? 0 : threads,
-      maxThreads: threads,
-      concurrentTasksPerWorker: 1,
-      idleTimeout: Number.POSITIVE_INFINITY,
-      // Else whenever a worker takes a job the next one is put behind all others.
-      stricterFIFO: true,
-      // A worker that blocks between tasks cannot pass on messages of its own, and none of ours sends any.
-      atomics: 'sync',
-      // Workers make little garbage: what is large lives outside their heaps. A small nursery saves some 10 MiB each.
-      resourceLimits: { maxYoungGenerationSizeMb: 4 },
-      workerData: { niceness } satisfies WorkerData,
-    })
+    this.#start = () =>
+      new Piscina({
+        filename: jobs('./worker', import.meta.url),
+        // Not fewer where they are lazy: Piscina replaces only those below the minimum when they end.
+        minThreads: threads,
+        maxThreads: threads,
+        concurrentTasksPerWorker: 1,
+        idleTimeout: Number.POSITIVE_INFINITY,
+        // Else whenever a worker takes a job the next one is put behind all others.
+        stricterFIFO: true,
+        // A worker that blocks between tasks cannot pass on messages of its own, and none of ours sends any.
+        atomics: 'sync',
+        // Workers make little garbage: what is large lives outside their heaps. A small nursery saves some 10 MiB each.
+        resourceLimits: { maxYoungGenerationSizeMb: 4 },
+        workerData: { niceness } satisfies WorkerData,
+      })
+    if (!isLazy) this.#started = this.#start()
   }
 
   /**
@@ -86,6 +90,8 @@ export class Pool {
   /**
    * Runs the same job on every worker, exactly once on each, as soon as all have ended what came before: for what a worker
    * keeps. If one job fails, the others run all the same.
+   *
+   * @throws Error when a worker cannot start.
    */
   onEachWorker<Result>(module: string, name: string, args: unknown): Promise<Result[]> {
     const results = this.#lastOnEach.then(() => this.#runOnEach<Result>(module, name, args))
@@ -93,18 +99,23 @@ export class Pool {
     return results
   }
 
-  close(): Promise<void> {
-    return this.#piscina.close()
+  /** Ends the workers once what they have to do is done. */
+  async close(): Promise<void> {
+    await this.#started?.close()
+  }
+
+  get #piscina(): Piscina {
+    this.#started ??= this.#start()
+    return this.#started
   }
 
   #runOnEach<Result>(module: string, name: string, args: unknown): Promise<Result[]> {
-    const barrier: Barrier = { arrived: sharedCounter(), expected: this.threads }
-    const job: Job = { module, name, args, barrier }
-    const calls = Array.from({ length: this.threads }, async () => {
+    const calls = barriersOf(this.threads).map(async barrier => {
+      const job: Job = { module, name, args, barrier }
       try {
         return (await this.#piscina.run(job)) as Result
       } catch (error) {
-        // A worker that died before it came would keep the others waiting.
+        // A worker that ended before it came would keep the others waiting.
         arriveAt(barrier)
         throw error
       }

@@ -263,7 +263,7 @@ export class Recommender {
       this.#generation = next
       void this.#announce()
       // Of these the list that shows the newest events was made by the old one, and will not be given out.
-      for (const subscription of this.#held.keys()) subscription.refresh()
+      for (const [subscription, { oldest }] of this.#held) subscription.refresh(oldest.changedAt)
       this.#held.clear()
       for (const state of this.#users) {
         if (state.isLoaded) for (const subscription of state.subscriptions) subscription.renew()
@@ -295,10 +295,13 @@ export class Recommender {
   /** Makes durable what was recorded, and releases model and state. */
   async close(): Promise<void> {
     await this.#swapping
-    await this.#journal?.close()
-    await this.#generation.retire()
-    await this.#pool.close()
-    await this.#background.close()
+    try {
+      await this.#journal?.close()
+    } finally {
+      // Where it fails, as when a worker ended, what is left goes with the workers.
+      await this.#generation.retire().catch(() => {})
+      await Promise.all([this.#pool.close(), this.#background.close()])
+    }
   }
 
   /**

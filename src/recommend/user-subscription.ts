@@ -64,9 +64,9 @@ export class UserSubscription {
     return this.#isClosed
   }
 
-  /** The user did something: has the list made once, however often this is called before it is there. */
-  refresh(): void {
-    const change: Change = { priority: 'normal', at: performance.now() }
+  /** The user did something at `at`: has the list made once, however often this is called before it is there. */
+  refresh(at = performance.now()): void {
+    const change: Change = { priority: 'normal', at }
     const query = this.#query
     if (!query) this.#enqueue(change)
     // An event does not wait for a list that is made in the background.
@@ -141,10 +141,11 @@ export class UserSubscription {
   }
 }
 
-/** What a list must be like that shows both: `newer` came after `older`. */
-function both(older: Change | undefined, newer: Change): Change
-function both(older: Change, newer: Change | undefined): Change
-function both(older: Change | undefined, newer: Change | undefined): Change | undefined {
-  if (!older || !newer) return older ?? newer
-  return { priority: newer.priority === 'normal' ? 'normal' : older.priority, at: older.at }
+/** What a list must be like that shows both. */
+function both(one: Change | undefined, other: Change): Change
+function both(one: Change, other: Change | undefined): Change
+function both(one: Change | undefined, other: Change | undefined): Change | undefined {
+  if (!one || !other) return one ?? other
+  const priority = one.priority === 'normal' ? 'normal' : other.priority
+  return { priority, at: Math.min(one.at, other.at) }
 }

@@ -1,4 +1,5 @@
 import { afterAll, expect, onTestFinished, test } from 'vitest'
+import { arriveAt, barriersOf, waitAt } from '../../src/parallel/barrier.ts'
 import { jobs, Pool } from '../../src/parallel/pool.ts'
 
 const pool = new Pool({ threads: 3 })
@@ -41,6 +42,29 @@ test('a job for each worker waits for the one that takes the place of a worker t
   const threads = two.onEachWorker<number>(chunks, 'threadOf', {})
   await expect(dying).rejects.toThrow('exit')
   expect(new Set(await threads).size).toBe(2)
+})
+
+test('a worker that ends while it waits for the others is counted once', () => {
+  const barriers = barriersOf(3)
+  expect(() => waitAt(barriers[0]!, 20)).toThrow(
+    '3 workers must be ready, but 1 are after 0.02 s: ask for fewer threads',
+  )
+  arriveAt(barriers[0]!)
+  expect(() => waitAt(barriers[1]!, 20)).toThrow('but 2 are')
+  waitAt(barriers[2]!, 0)
+  waitAt(barriers[1]!, 0)
+})
+
+test('lazy workers start with the first job, and one that ends is replaced for the jobs that wait', async () => {
+  const unused = new Pool({ threads: 1, isLazy: true })
+  await unused.close()
+  const lazy = new Pool({ threads: 1, isLazy: true })
+  onTestFinished(() => lazy.close())
+  const dying = lazy.run(failing, 'exit', {})
+  const waiting = [lazy.run(chunks, 'threadOf', {}), lazy.onEachWorker(chunks, 'threadOf', {})]
+  await expect(dying).rejects.toThrow('exit')
+  const [thread, threads] = await Promise.all(waiting)
+  expect([thread]).toEqual(threads)
 })
 
 test('an aborted job rejects with the reason at once, and its worker goes on', async () => {

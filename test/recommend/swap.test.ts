@@ -259,6 +259,25 @@ test('retiring a generation that nobody uses closes it at once', async () => {
   await pool.close()
 })
 
+test('a recommender ends its workers even where the model or the journal cannot be closed', async () => {
+  const { folder, a } = await twoModels()
+  const ended = vi.spyOn(Pool.prototype, 'close')
+  onTestFinished(() => void ended.mockRestore())
+  for (const [owner, closing] of [
+    ['the model', vi.spyOn(ModelPool.prototype, 'close')],
+    ['the journal', vi.spyOn(Journal.prototype, 'close')],
+  ] as const) {
+    const recommender = await Recommender.open({ model: a, state: join(folder, owner), threads: 1 })
+    ended.mockClear()
+    closing.mockImplementationOnce(() => Promise.reject(new Error('a worker ended')))
+    const closed = recommender.close()
+    if (owner === 'the journal') await expect(closed).rejects.toThrow('a worker ended')
+    else await closed
+    expect(ended).toHaveBeenCalledTimes(2)
+    closing.mockRestore()
+  }
+})
+
 test('a model that cannot be opened is refused, and the old one goes on', async () => {
   const { folder, a, b, recommender } = await openedWithTwo()
   const before = recommender.generation

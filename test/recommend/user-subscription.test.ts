@@ -113,6 +113,18 @@ test('what follows a list that is ranked when the model is replaced is as urgent
   }
 })
 
+test('a list that is wanted again for an earlier change answers that', () => {
+  const { subscription, queries, rankings } = subscribed()
+  subscription.refresh(3)
+  queries[0]!.query.resolve(generation)
+  subscription.refresh(2)
+  subscription.refresh(1)
+  queries[0]!.query.answer(rankingOf(1), generation)
+  queries[1]!.query.resolve(generation)
+  queries[1]!.query.answer(rankingOf(2), generation)
+  expect(rankings.map(({ changedAt }) => changedAt)).toEqual([3, 1])
+})
+
 test('a query that fails says so, and one of a closed subscription says nothing', () => {
   const { subscription, queries, rankings, errors } = subscribed()
   subscription.refresh()
