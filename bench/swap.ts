@@ -33,6 +33,8 @@ import { memoryOf, removedDirectories } from './swap/memory.ts'
 
 /** Seconds from one swap to the next. */
 const interval = 2
+/** Seconds in which a model is announced to all sockets: where another takes its place before, only that one is to the rest. */
+const announcing = 1.5
 
 export const run: Bench = async ({ json, data, rest }) => {
   const { load, other } = options(rest)
@@ -162,8 +164,9 @@ async function swapTo(
   const end = begun + models.length * interval * 1000
   const failures: string[] = []
   let done = 0
+  let earliest = begun
   for (let swap = 0; swap < models.length && performance.now() < end; swap++) {
-    await setTimeout(Math.max(0, begun + swap * interval * 1000 - performance.now()))
+    await setTimeout(Math.max(0, Math.max(begun + swap * interval * 1000, earliest) - performance.now()))
     const asked = performance.now()
     try {
       const { generation } = await client.call('swap', { model: models[swap]! })
@@ -173,6 +176,7 @@ async function swapTo(
       failures.push((error as Error).message)
       print({ failedSwap: (error as Error).message })
     }
+    earliest = performance.now() + announcing * 1000
     await rm(models[swap]!, { recursive: true })
   }
   client.close()

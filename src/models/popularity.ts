@@ -8,6 +8,7 @@ import {
   openSafetensors,
   type Safetensors,
   type Tensor,
+  valuesAt,
   valuesIn,
   vector,
 } from '../storage/safetensors.ts'
@@ -91,14 +92,10 @@ export function popularItems(
   return { items, scores: new Float32Array(items.length) }
 }
 
-/** How many users have a pair with `item`. */
-export function countOf({ counts }: Popularity, item: number): number {
-  return valuesIn(counts, item, item + 1)[0]
-}
-
-function mostPopularFirst(popularity: Popularity, items: Uint32Array): Uint32Array {
-  const counts = new Map(Array.from(items, item => [item, countOf(popularity, item)]))
-  return items.slice().sort((a, b) => byCount(counts.get(a)!, counts.get(b)!, a, b))
+function mostPopularFirst({ counts }: Popularity, items: Uint32Array): Uint32Array {
+  const found = valuesAt(counts, items)
+  const places = Uint32Array.from(items.keys())
+  return places.sort((a, b) => byCount(found[a]!, found[b]!, items[a]!, items[b]!)).map(place => items[place]!)
 }
 
 /** Whether item `a` comes before `b` (below 0) by how many users have them. */

@@ -121,6 +121,18 @@ export function valuesIn<A extends TensorArray>(tensor: Tensor<A>, begin: number
     : (tensor.data.subarray(begin, end) as TensorArray as A)
 }
 
+/** The values at `indices` of a tensor of one dimension. @throws Error when there is none at one of them. */
+export function valuesAt<A extends TensorArray>(tensor: Tensor<A>, indices: Uint32Array): A {
+  if (tensor instanceof TensorOfFile) return tensor.gather(indices) as A
+  const { data } = tensor
+  const values = new arrays[dtypeOf(data)](indices.length)
+  indices.forEach((index, at) => {
+    if (index >= data.length) throw new Error(`index ${index} must be below ${data.length}`)
+    values[at] = data[index]!
+  })
+  return values as TensorArray as A
+}
+
 /** A tensor of one dimension. */
 export function vector<A extends TensorArray>(data: A): Tensor<A> {
   return { data, shape: [data.length] }
@@ -344,6 +356,14 @@ class TensorOfFile implements MappedTensor {
     const array = arrays[this.dtype]
     const width = array.BYTES_PER_ELEMENT
     return new array(bytesOf(this.#open, begin * width, end * width).buffer)
+  }
+
+  /** {@link valuesAt} */
+  gather(indices: Uint32Array): TensorArray {
+    const array = arrays[this.dtype]
+    const values = new array(indices.length)
+    this.#open.gather(indices, new Uint8Array(values.buffer))
+    return values
   }
 
   close(): void {

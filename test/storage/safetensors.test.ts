@@ -7,6 +7,9 @@ import {
   openSafetensors,
   SafetensorsWriter,
   type TensorArray,
+  valuesAt,
+  valuesIn,
+  vector,
   writeSafetensors,
 } from '../../src/storage/safetensors.ts'
 import { freshFolder } from './folder.ts'
@@ -116,6 +119,23 @@ test('a tensor that another program misaligned is read all the same', () => {
   writeFileSync(path, Buffer.concat([length, json, body]))
   const odd = openSafetensors(path).tensors.a!
   expect([odd.data, odd.operand, odd.shape]).toEqual([Float32Array.of(1.5), Float32Array.of(1.5), [1]])
+})
+
+test('values are copied one by one or in a row, from memory or from a file', async () => {
+  const path = join(freshFolder(), 'values.safetensors')
+  const inMemory = { counts: vector(Uint32Array.of(9, 8, 7, 6)), wide: vector(BigUint64Array.of(1n, 2n ** 60n)) }
+  await writeSafetensors(path, inMemory)
+  const file = openSafetensors(path)
+  const mapped = { counts: mappedTensor(file, 'counts', Uint32Array), wide: mappedTensor(file, 'wide', BigUint64Array) }
+  for (const { counts, wide } of [inMemory, mapped]) {
+    expect(valuesIn(counts, 1, 3)).toEqual(Uint32Array.of(8, 7))
+    expect(valuesAt(counts, Uint32Array.of(3, 0, 3))).toEqual(Uint32Array.of(6, 9, 6))
+    expect(valuesAt(counts, new Uint32Array())).toEqual(new Uint32Array())
+    expect(valuesAt(wide, Uint32Array.of(1))).toEqual(BigUint64Array.of(2n ** 60n))
+    expect(() => valuesAt(counts, Uint32Array.of(0, 4))).toThrow('index 4 must be below 4')
+  }
+  file.close()
+  expect(() => valuesAt(mapped.counts, Uint32Array.of(0))).toThrow('counts')
 })
 
 test('asking for a tensor that is not there says what is', async () => {

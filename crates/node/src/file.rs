@@ -76,6 +76,25 @@ impl FileSlice {
         Ok(())
     }
 
+    /// Copies the values at `indices` to `into`, which they fill: each has as many bytes as there are for one.
+    #[napi]
+    pub fn gather(&self, indices: Uint32Array, mut into: Uint8Array) -> Result<()> {
+        if indices.is_empty() {
+            return Ok(());
+        }
+        let width = into.len() / indices.len();
+        let bytes = self.bytes();
+        // SAFETY: the caller made the array for this call: it is no view of the map.
+        for (value, &index) in unsafe { into.as_mut() }.chunks_exact_mut(width).zip(indices.iter()) {
+            let begin = index as usize * width;
+            let found = bytes
+                .get(begin..begin + width)
+                .ok_or_else(|| Error::from_reason(format!("index {index} must be below {}", bytes.len() / width)))?;
+            value.copy_from_slice(found);
+        }
+        Ok(())
+    }
+
     /// Closes the slice: it has no bytes from now on. A map of which no slice and no view is left is unmapped, so that the
     /// space of a file that was deleted is free; without this call, when garbage is collected.
     #[napi]

@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { Dataset } from '../../storage/dataset.ts'
+import { valuesAt } from '../../storage/safetensors.ts'
 import type { Algorithm, ItemList, Model, ResolvedRequest, TrainContext, Trained } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
-import { countOf, popularItems, popularityOf } from '../popularity.ts'
+import { popularItems, popularityOf } from '../popularity.ts'
 
 /** Everybody gets the items that most users have. */
 export const popular: Algorithm = {
@@ -25,7 +26,7 @@ function open(artifact: Artifact): Model {
   const popularity = { counts, order: artifact.tensor('order', Uint32Array, shape) }
   const list = ({ limit, exclude, only }: ResolvedRequest): ItemList => {
     const { items } = popularItems(popularity, limit, exclude, only)
-    return { items, scores: Float32Array.from(items, item => countOf(popularity, item)) }
+    return { items, scores: Float32Array.from(valuesAt(counts, items)) }
   }
   return { rank: requests => requests.map(list) }
 }
