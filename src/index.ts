@@ -40,6 +40,7 @@ export { Pool, type PoolOptions } from './parallel/pool.ts'
 export { RecommendError } from './recommend/errors.ts'
 export {
   type BatchList,
+  type RecommendedBatch,
   type RecommendedList,
   Recommender,
   type RecommenderOptions,

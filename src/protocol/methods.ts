@@ -46,7 +46,7 @@ export const methods = {
     params: z.object({ user: IdSchema, ...listFields, unknown }),
   },
   recommend_batch: {
-    summary: 'the best items for each of several users; in each list ids and scores side by side',
+    summary: 'the best items for each of several users, by one model; in each list ids and scores side by side',
     reads: true,
     params: z
       .object({ users: z.array(IdSchema).min(1).max(limits.batchUsers), ...listFields })
@@ -87,7 +87,7 @@ export interface Results {
   readonly ready: { readonly status: 'ready'; readonly generation: string }
   readonly metrics: { readonly text: string }
   readonly recommend: Recommendations & { readonly user: string }
-  readonly recommend_batch: { readonly lists: readonly BatchRecommendations[] }
+  readonly recommend_batch: BatchRecommendations
   readonly similar: SimilarItems & { readonly item: string }
   readonly record: Recorded
   readonly record_batch: { readonly results: readonly RecordResult[] }

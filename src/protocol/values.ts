@@ -112,11 +112,17 @@ export interface Recommendations {
   readonly items: readonly Recommendation[]
 }
 
+/** What is recommended to the users of a batch, by one model: named once, since a name in each list costs a third of its reading. */
+export interface BatchRecommendations extends Pick<Recommendations, 'generation'> {
+  /** One for each user, in their order. */
+  readonly lists: readonly BatchList[]
+}
+
 /**
  * What is recommended to one user of a batch: ids and scores side by side, best first. A map for each item would double
  * what a batch costs its caller beyond the ranking.
  */
-export interface BatchRecommendations extends Omit<Recommendations, 'items'> {
+export interface BatchList extends Omit<Recommendations, 'generation' | 'items'> {
   readonly user: string
   readonly items: readonly Id[]
   /** One for each of `items`. */

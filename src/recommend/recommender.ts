@@ -52,8 +52,16 @@ export interface UserList extends RecommendedList {
   readonly after?: string
 }
 
+/** Lists for several users, all made by one model. */
+export interface RecommendedBatch {
+  /** Name of the model. */
+  readonly generation: string
+  /** One for each user, in their order. */
+  readonly lists: readonly BatchList[]
+}
+
 /** The list for one user of a batch: ids and scores side by side, which costs less than an object for each item. */
-export interface BatchList extends Omit<UserList, 'items'> {
+export interface BatchList extends Omit<UserList, 'generation' | 'items'> {
   readonly user: string
   readonly items: readonly (string | number)[]
   /** One for each of `items`. */
@@ -216,12 +224,25 @@ export class Recommender {
   }
 
   /**
-   * The list for each of `users`, once; they are ranked together.
+   * The list for each of `users`, once; they are ranked together, and once more where another model takes over meanwhile.
    *
    * @throws as {@link recommend}.
    */
-  recommendBatch(users: readonly string[], filters: ListFilters, signal?: AbortSignal): Promise<BatchList[]> {
-    return this.#listsOf(users, filters, (ranking, user) => this.#batchListOf(ranking, user), signal)
+  async recommendBatch(
+    users: readonly string[],
+    filters: ListFilters,
+    signal?: AbortSignal,
+  ): Promise<RecommendedBatch> {
+    for (;;) {
+      const { name } = this.#generation
+      let isOfOne = true
+      const listOf = (ranking: UserRanking, user: string) => {
+        if (ranking.generation.name !== name) isOfOne = false
+        return this.#batchListOf(ranking, user)
+      }
+      const lists = await this.#listsOf(users, filters, listOf, signal)
+      if (isOfOne) return { generation: name, lists }
+    }
   }
 
   /**
@@ -435,7 +456,7 @@ export class Recommender {
 
   #batchListOf({ ranking, generation, after }: UserRanking, user: string): BatchList {
     const { basis } = ranking
-    const names = { user, list: this.#newName(), generation: generation.name, basis }
+    const names = { user, list: this.#newName(), basis }
     // Pushed one by one: `Array.from` takes ten times as long, and a batch has thousands.
     const items: (string | number)[] = []
     const scores: number[] = []

@@ -173,9 +173,7 @@ export class Service {
       }
       return { user, ...(await this.#recommender.recommend(query, signal)) }
     },
-    recommend_batch: async ({ users, ...filters }, signal) => ({
-      lists: await this.#recommender.recommendBatch(users, filters, signal),
-    }),
+    recommend_batch: ({ users, ...filters }, signal) => this.#recommender.recommendBatch(users, filters, signal),
     similar: async (query, signal) => ({
       item: query.item,
       ...(await this.#recommender.similar(query, signal)),

@@ -60,19 +60,20 @@ test('a user of whom nothing is known gets the most popular items', async () => 
 })
 
 test('each list has a name of its own', async () => {
-  const lists = await recommender.recommendBatch(['1', '2', '1', 'nobody'], queryOf(''))
+  const { lists } = await recommender.recommendBatch(['1', '2', '1', 'nobody'], queryOf(''))
   expect(new Set(lists.map(({ list }) => list)).size).toBe(4)
 })
 
 test('users of a batch get their lists in the order in which they were named', async () => {
   const users = Array.from({ length: 300 }, (_, at) => `${at % 19}`)
-  const lists = await recommender.recommendBatch(users, queryOf(''))
+  const { lists, generation } = await recommender.recommendBatch(users, queryOf(''))
   const expected = Array.from({ length: 19 }, (_, user) => expectedList(model, user, [], 10))
   lists.forEach((list, at) => {
     expect([list.user, list.items]).toEqual([users[at], expected[at % 19]])
   })
   const alone = await recommender.recommend(queryOf('3'))
   expect(lists[3]!.scores).toEqual(alone.items.map(({ score }) => score))
+  expect(generation).toBe(alone.generation)
 })
 
 test('an event changes the list, which comes after the event is on disk', async () => {

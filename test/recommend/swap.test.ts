@@ -160,7 +160,8 @@ test('under a stream of queries and events no query fails, no event is lost, and
       const batch = recommender.recommendBatch([user, 'nobody', 'u1'], queryOf('', { limit: 5, seen: 'allow' }))
       const [prefix] = String(recommender.generation.artifact.items.at(0))
       const similar = recommender.similar({ item: `${prefix}${Math.floor(random() * 25)}`, limit: 4 })
-      for (const { generation, items } of await batch) check({ generation, items: items.map(item => ({ item })) })
+      const { generation, lists } = await batch
+      for (const { items } of lists) check({ generation, items: items.map(item => ({ item })) })
       check(await similar)
       queries++
       await wait(2)
@@ -195,6 +196,30 @@ test('under a stream of queries and events no query fails, no event is lost, and
   expect(stored).toBe(sent)
   expect(queries).toBeGreaterThan(swaps)
   expect(sent).toBeGreaterThan(100)
+})
+
+test('a batch during which the model is swapped is of the new model alone', async () => {
+  const { b, recommender, ofOneModel } = await openedWithTwo()
+  const users = Array.from({ length: 200 }, (_, user) => `u${user % 30}`)
+  const { rankOnOne } = ModelPool.prototype
+  let [calls, goOn] = [0, () => {}]
+  const swapped = new Promise<void>(resolve => {
+    goOn = resolve
+  })
+  const ranked = vi.spyOn(ModelPool.prototype, 'rankOnOne').mockImplementation(async function (this: ModelPool, ...of) {
+    if (++calls > 1) await swapped
+    return rankOnOne.apply(this, of)
+  })
+  onTestFinished(() => void ranked.mockRestore())
+  const batch = recommender.recommendBatch(users, queryOf('', { limit: 5, seen: 'allow' }))
+  // The first 64 are answered once the next are to be ranked.
+  await vi.waitUntil(() => calls > 1)
+  const next = await recommender.swap(b)
+  goOn()
+  const { generation, lists } = await batch
+  expect(generation).toBe(next.name)
+  const wrong = lists.filter(({ items }) => !ofOneModel({ generation, items: items.map(item => ({ item })) }))
+  expect([lists.length, wrong]).toEqual([200, []])
 })
 
 test('a model that takes the place of the served one on disk is swapped in under load, too', async () => {

@@ -171,7 +171,10 @@ test('every method is there by POST, and by GET if it only reads', async () => {
       { user: '3', limit: 1 },
       { user: '3', basis: 'model' },
     ],
-    recommend_batch: [{ users: ['3', '4'], limit: 1 }, { lists: [{ user: '3' }, { user: '4' }] }],
+    recommend_batch: [
+      { users: ['3', '4'], limit: 1 },
+      { generation: server.service.info.generation, lists: [{ user: '3' }, { user: '4' }] },
+    ],
     similar: [{ item: 'i10' }, { item: 'i10' }],
     record: [event, { id: 'all', status: 'stored' }],
     record_batch: [{ events: [event] }, { results: [{ id: 'all', status: 'duplicate' }] }],
