@@ -46,7 +46,8 @@ export const methods = {
     params: z.object({ user: IdSchema, ...listFields, unknown }),
   },
   recommend_batch: {
-    summary: 'the best items for each of several users, by one model; in each list ids and scores side by side',
+    summary:
+      'the best items for each of several users, in their order and by one model; in each list ids and scores side by side',
     reads: true,
     params: z
       .object({ users: z.array(IdSchema).min(1).max(limits.batchUsers), ...listFields })

@@ -112,8 +112,8 @@ export interface Recommendations {
   readonly items: readonly Recommendation[]
 }
 
-/** What is recommended to the users of a batch, by one model: named once, since a name in each list costs a third of its reading. */
-export interface BatchRecommendations extends Pick<Recommendations, 'generation'> {
+/** What is recommended to the users of a batch, by one model. What they have in common is said once. */
+export interface BatchRecommendations extends Pick<Recommendations, 'list' | 'generation'> {
   /** One for each user, in their order. */
   readonly lists: readonly BatchList[]
 }
@@ -122,8 +122,7 @@ export interface BatchRecommendations extends Pick<Recommendations, 'generation'
  * What is recommended to one user of a batch: ids and scores side by side, best first. A map for each item would double
  * what a batch costs its caller beyond the ranking.
  */
-export interface BatchList extends Omit<Recommendations, 'generation' | 'items'> {
-  readonly user: string
+export interface BatchList extends Pick<Recommendations, 'basis' | 'after'> {
   readonly items: readonly Id[]
   /** One for each of `items`. */
   readonly scores: readonly number[]

@@ -52,17 +52,14 @@ export interface UserList extends RecommendedList {
   readonly after?: string
 }
 
-/** Lists for several users, all made by one model. */
-export interface RecommendedBatch {
-  /** Name of the model. */
-  readonly generation: string
+/** Lists for several users, all made by one model. What they have in common is said once. */
+export interface RecommendedBatch extends Pick<RecommendedList, 'list' | 'generation'> {
   /** One for each user, in their order. */
   readonly lists: readonly BatchList[]
 }
 
 /** The list for one user of a batch: ids and scores side by side, which costs less than an object for each item. */
-export interface BatchList extends Omit<UserList, 'generation' | 'items'> {
-  readonly user: string
+export interface BatchList extends Pick<UserList, 'basis' | 'after'> {
   readonly items: readonly (string | number)[]
   /** One for each of `items`. */
   readonly scores: readonly number[]
@@ -236,12 +233,12 @@ export class Recommender {
     for (;;) {
       const { name } = this.#generation
       let isOfOne = true
-      const listOf = (ranking: UserRanking, user: string) => {
+      const listOf = (ranking: UserRanking) => {
         if (ranking.generation.name !== name) isOfOne = false
-        return this.#batchListOf(ranking, user)
+        return batchListOf(ranking)
       }
       const lists = await this.#listsOf(users, filters, listOf, signal)
-      if (isOfOne) return { generation: name, lists }
+      if (isOfOne) return { list: this.#newName(), generation: name, lists }
     }
   }
 
@@ -345,7 +342,7 @@ export class Recommender {
   async #listsOf<List>(
     users: readonly string[],
     filters: ListFilters,
-    listOf: (ranking: UserRanking, user: string) => List,
+    listOf: (ranking: UserRanking) => List,
     signal: AbortSignal | undefined,
   ): Promise<List[]> {
     signal?.throwIfAborted()
@@ -358,7 +355,7 @@ export class Recommender {
             user,
             resolved,
             ranking => {
-              resolve(listOf(ranking, user))
+              resolve(listOf(ranking))
               subscription.close()
             },
             reject,
@@ -454,19 +451,6 @@ export class Recommender {
     return after === undefined ? { ...names, basis, items } : { ...names, basis, after, items }
   }
 
-  #batchListOf({ ranking, generation, after }: UserRanking, user: string): BatchList {
-    const { basis } = ranking
-    const names = { user, list: this.#newName(), basis }
-    // Pushed one by one: `Array.from` takes ten times as long, and a batch has thousands.
-    const items: (string | number)[] = []
-    const scores: number[] = []
-    for (let at = 0; at < ranking.items.length; at++) {
-      items.push(plainId(generation.artifact.items.at(ranking.items[at]!)))
-      scores.push(ranking.scores[at]!)
-    }
-    return after === undefined ? { ...names, items, scores } : { ...names, after, items, scores }
-  }
-
   #newName(): string {
     return `${this.#listPrefix}-${(++this.#lists).toString(36)}`
   }
@@ -492,6 +476,18 @@ interface SimilarSubscription {
 function refresh(state: UserState): void {
   if (!state.isLoaded) return
   for (const subscription of state.subscriptions) subscription.refresh()
+}
+
+function batchListOf({ ranking, generation, after }: UserRanking): BatchList {
+  const { basis } = ranking
+  // Pushed one by one: `Array.from` takes ten times as long, and a batch has thousands.
+  const items: (string | number)[] = []
+  const scores: number[] = []
+  for (let at = 0; at < ranking.items.length; at++) {
+    items.push(plainId(generation.artifact.items.at(ranking.items[at]!)))
+    scores.push(ranking.scores[at]!)
+  }
+  return after === undefined ? { basis, items, scores } : { basis, after, items, scores }
 }
 
 /** An id as anything can carry it: whole numbers that not every reader could hold exactly become strings. */

@@ -59,18 +59,22 @@ test('a user of whom nothing is known gets the most popular items', async () => 
   }
 })
 
-test('each list has a name of its own', async () => {
-  const { lists } = await recommender.recommendBatch(['1', '2', '1', 'nobody'], queryOf(''))
-  expect(new Set(lists.map(({ list }) => list)).size).toBe(4)
+test('each list has a name of its own, and so has a batch', async () => {
+  const named = await Promise.all([
+    recommender.recommend(queryOf('1')),
+    recommender.recommend(queryOf('1')),
+    recommender.similar({ item: 'i1', limit: 1 }),
+    recommender.recommendBatch(['1', '2', '1', 'nobody'], queryOf('')),
+    recommender.recommendBatch(['1'], queryOf('')),
+  ])
+  expect(new Set(named.map(({ list }) => list)).size).toBe(5)
 })
 
 test('users of a batch get their lists in the order in which they were named', async () => {
   const users = Array.from({ length: 300 }, (_, at) => `${at % 19}`)
   const { lists, generation } = await recommender.recommendBatch(users, queryOf(''))
   const expected = Array.from({ length: 19 }, (_, user) => expectedList(model, user, [], 10))
-  lists.forEach((list, at) => {
-    expect([list.user, list.items]).toEqual([users[at], expected[at % 19]])
-  })
+  expect(lists.map(({ items }) => items)).toEqual(users.map(user => expected[Number(user)]))
   const alone = await recommender.recommend(queryOf('3'))
   expect(lists[3]!.scores).toEqual(alone.items.map(({ score }) => score))
   expect(generation).toBe(alone.generation)

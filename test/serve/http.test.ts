@@ -139,7 +139,7 @@ test('as many and as long events and filters as the limits allow fit into a POST
   const users = longestFilter('u')
   const batch = await post('/v1/recommend_batch', { users, limit: 1, ...filters })
   expect(batch.status).toBe(200)
-  expect(batch.body.lists.map(({ user }: { user: string }) => user)).toEqual(users)
+  expect(batch.body.lists.map((list: { items: string[] }) => list.items)).toEqual(users.map(() => ['i21']))
 })
 
 test('items like an item come by the cosine of their factors, without the item itself', async () => {
@@ -173,7 +173,7 @@ test('every method is there by POST, and by GET if it only reads', async () => {
     ],
     recommend_batch: [
       { users: ['3', '4'], limit: 1 },
-      { generation: server.service.info.generation, lists: [{ user: '3' }, { user: '4' }] },
+      { generation: server.service.info.generation, lists: [{ basis: 'model' }, { basis: 'model' }] },
     ],
     similar: [{ item: 'i10' }, { item: 'i10' }],
     record: [event, { id: 'all', status: 'stored' }],

@@ -283,8 +283,8 @@ describe.each(subprotocols)('over %s', subprotocol => {
         { users: [user, 3], limit: 1 },
         {
           lists: [
-            { user, basis: 'popularity', items: ['i2'], scores: [expect.any(Number)] },
-            { user: '3', basis: 'model' },
+            { basis: 'popularity', items: ['i2'], scores: [expect.any(Number)] },
+            { basis: 'model', items: [expect.any(String)] },
           ],
         },
       ],
