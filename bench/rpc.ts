@@ -3,7 +3,7 @@
  * turns with the same calls on the library in process: `x4` where four batches are in flight, otherwise one after the
  * other. Over a Unix socket, or with `--tcp` over TCP.
  *
- * `--data MODEL` names the model's directory. `--seconds N` of each measurement (3), `--rounds N` (3).
+ * `--data MODEL` names the model's directory. `--seconds N` of each measurement (1), `--rounds N` (9): short ones, since the pace of a machine that others share changes.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -73,8 +73,8 @@ function options(args: readonly string[]): { seconds: number; rounds: number; tc
   const { values } = parseArgs({
     args: [...args],
     options: {
-      seconds: { type: 'string', default: '3' },
-      rounds: { type: 'string', default: '3' },
+      seconds: { type: 'string', default: '1' },
+      rounds: { type: 'string', default: '9' },
       tcp: { type: 'boolean', default: false },
     },
   })
