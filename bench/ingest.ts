@@ -10,7 +10,7 @@ import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Database, literal } from '../src/ingest/database.ts'
 import type { ImportOptions } from '../src/ingest/import.ts'
-import { jobs, Pool } from '../src/parallel/pool.ts'
+import { Pool, workerModuleUrl } from '../src/parallel/pool.ts'
 import { Dataset } from '../src/storage/dataset.ts'
 import { atMost, type Bar, type BenchOptions } from './bar.ts'
 
@@ -106,7 +106,7 @@ function timeToOpen(directory: string): number {
 async function pagesOfWorkers(directory: string) {
   const pool = new Pool({ threads: 4 })
   const until = new Int32Array(new SharedArrayBuffer(4))
-  const touched = pool.phase<number>(jobs('./ingest/touch', import.meta.url), 'touch', { directory, until })
+  const touched = pool.phase<number>(workerModuleUrl('./ingest/touch', import.meta.url), 'touch', { directory, until })
   try {
     while (Atomics.load(until, 0) < pool.threads) await Promise.race([setTimeout(5), touched])
     const maps = readFileSync('/proc/self/smaps', 'utf8').split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)

@@ -33,7 +33,7 @@ import { memoryOf, removedDirectories } from './swap/memory.ts'
 
 /** Seconds from one swap to the next. */
 const interval = 2
-/** Seconds in which a model is announced to all sockets: where another takes its place before, only that one is to the rest. */
+/** Seconds that announcing a model to 1,000 sockets may take: a swap before that ends it, and announces the next. */
 const announcing = 1.5
 
 export const run: Bench = async ({ json, data, rest }) => {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
-import { jobs } from '../parallel/pool.ts'
+import { workerModuleUrl } from '../parallel/pool.ts'
 import type { UserEvent } from './event.ts'
 import type { Group, GroupDone, Opened, ThreadData } from './journal-thread.ts'
 
@@ -86,7 +86,7 @@ export class Journal {
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
     const { since = 0, historyLimit = 5000 } = options
     const data: ThreadData = { directory, since, historyLimit }
-    const thread = new Worker(new URL(jobs('./journal-thread', import.meta.url)), {
+    const thread = new Worker(new URL(workerModuleUrl('./journal-thread', import.meta.url)), {
       workerData: data,
       // node:sqlite warns that it is experimental: that was our decision, and is no news for an operator.
       execArgv: ['--disable-warning=ExperimentalWarning'],

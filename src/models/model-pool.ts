@@ -1,11 +1,11 @@
-import { jobs, Pool } from '../parallel/pool.ts'
+import { Pool, workerModuleUrl } from '../parallel/pool.ts'
 import type { ItemList, Ranking, RankRequest, SimilarRequest } from './algorithm.ts'
 import { Artifact, type OpenArtifact } from './artifact.ts'
 import type { ModelReference } from './model-jobs.ts'
 import { type Capability, UnsupportedError } from './open-model.ts'
 import { type PackedLists, packRequests, unpackLists } from './packed.ts'
 
-const work = jobs('./model-jobs', import.meta.url)
+const work = workerModuleUrl('./model-jobs', import.meta.url)
 
 /** The last `ModelReference.id` of this process. */
 let lastId = 0
@@ -30,7 +30,7 @@ export class ModelPool {
   readonly #pool: Pool
   readonly #background: Pool
   readonly #isOwnPool: boolean
-  /** Those whose workers have it open. */
+  /** Those whose workers may have it open. */
   readonly #holders = new Set<Pool>()
 
   /** @throws Error naming the file that is missing or altered. */
@@ -129,8 +129,10 @@ export class ModelPool {
   async close(): Promise<void> {
     this.artifact.close()
     const failures: unknown[] = []
+    const holders = [...this.#holders]
+    this.#holders.clear()
     // The background first: who closes the files last unmaps them, and holds up all threads when it has to wait.
-    for (const pool of this.#holders) {
+    for (const pool of holders) {
       await pool.onEachWorker(work, 'release', this.#reference).catch(error => failures.push(error))
     }
     if (this.#isOwnPool) await this.#pool.close()

@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
-import { arriveAt, type Barrier, barriersOf } from './barrier.ts'
+import { arriveAt, type Barrier, barrierFor } from './barrier.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
 /** A call for a worker: the export `name` of `module` with `args`. */
 export interface Job {
-  /** URL of the module, made with {@link jobs}. */
+  /** URL of the module, made with {@link workerModuleUrl}. */
   readonly module: string
   readonly name: string
   readonly args: unknown
@@ -36,6 +36,8 @@ export class Pool {
   readonly threads: number
   readonly #start: () => Piscina
   #started: Piscina | undefined
+  #closed: Promise<void> | undefined
+  readonly #running = new Set<Promise<unknown>>()
   /** Settled when the last of {@link onEachWorker} is: of two at once each could hold a worker that the other waits for. */
   #lastOnEach: Promise<unknown> = Promise.resolve()
 
@@ -46,7 +48,7 @@ export class Pool {
     this.threads = threads
     this.#start = () =>
       new Piscina({
-        filename: jobs('./worker', import.meta.url),
+        filename: workerModuleUrl('./worker', import.meta.url),
         // Not fewer where they are lazy: Piscina replaces only those below the minimum when they end.
         minThreads: threads,
         maxThreads: threads,
@@ -71,8 +73,9 @@ export class Pool {
    */
   async run<Result>(module: string, name: string, args: unknown, signal?: AbortSignal): Promise<Result> {
     signal?.throwIfAborted()
+    this.#assertOpen()
     const job: Job = { module, name, args }
-    return unlessAborted<Result>(this.#piscina.run(job), signal)
+    return unlessAborted<Result>(this.#run<Result>(job), signal)
   }
 
   /**
@@ -91,29 +94,47 @@ export class Pool {
    * Runs the same job on every worker, exactly once on each, as soon as all have ended what came before: for what a worker
    * keeps. If one job fails, the others run all the same.
    *
-   * @throws Error when a worker cannot start.
+   * @throws Error when they are not all ready within five minutes.
    */
-  onEachWorker<Result>(module: string, name: string, args: unknown): Promise<Result[]> {
+  async onEachWorker<Result>(module: string, name: string, args: unknown): Promise<Result[]> {
+    this.#assertOpen()
     const results = this.#lastOnEach.then(() => this.#runOnEach<Result>(module, name, args))
     this.#lastOnEach = results.catch(() => {})
     return results
   }
 
-  /** Ends the workers once what they have to do is done. */
-  async close(): Promise<void> {
+  /** Ends the workers once all jobs are done; further ones are refused. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new Error('the pool is closed: make another')
+  }
+
+  async #close(): Promise<void> {
+    await this.#lastOnEach
+    // Piscina would end workers in the midst of a job when others are done, or after 30 s.
+    while (this.#running.size > 0) await Promise.allSettled(this.#running)
     await this.#started?.close()
   }
 
-  get #piscina(): Piscina {
+  async #run<Result>(job: Job): Promise<Result> {
     this.#started ??= this.#start()
-    return this.#started
+    const result: Promise<Result> = this.#started.run(job)
+    this.#running.add(result)
+    try {
+      return await result
+    } finally {
+      this.#running.delete(result)
+    }
   }
 
   #runOnEach<Result>(module: string, name: string, args: unknown): Promise<Result[]> {
-    const calls = barriersOf(this.threads).map(async barrier => {
-      const job: Job = { module, name, args, barrier }
+    const calls = barrierFor(this.threads).map(async barrier => {
       try {
-        return (await this.#piscina.run(job)) as Result
+        return await this.#run<Result>({ module, name, args, barrier })
       } catch (error) {
         // A worker that ended before it came would keep the others waiting.
         arriveAt(barrier)
@@ -139,6 +160,6 @@ async function settledAll<Result>(promises: readonly Promise<Result>[]): Promise
 }
 
 /** URL of the module `path` beside the caller's, whether it runs as source or compiled. */
-export function jobs(path: string, callerUrl: string): string {
+export function workerModuleUrl(path: string, callerUrl: string): string {
   return new URL(path + (callerUrl.endsWith('.ts') ? '.ts' : '.js'), callerUrl).href
 }

@@ -112,8 +112,10 @@ export interface Recommendations {
   readonly items: readonly Recommendation[]
 }
 
-/** What is recommended to the users of a batch, by one model. What they have in common is said once. */
-export interface BatchRecommendations extends Pick<Recommendations, 'list' | 'generation'> {
+/** What is recommended to the users of a batch, by one model. */
+export interface BatchRecommendations extends Pick<Recommendations, 'generation'> {
+  /** Names the batch: events that follow from any of its lists can say so. */
+  readonly list: string
   /** One for each user, in their order. */
   readonly lists: readonly BatchList[]
 }

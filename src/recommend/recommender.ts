@@ -52,8 +52,10 @@ export interface UserList extends RecommendedList {
   readonly after?: string
 }
 
-/** Lists for several users, all made by one model. What they have in common is said once. */
-export interface RecommendedBatch extends Pick<RecommendedList, 'list' | 'generation'> {
+/** Lists for several users, all made by one model. */
+export interface RecommendedBatch extends Pick<RecommendedList, 'generation'> {
+  /** Names the batch: events that follow from any of its lists can say so. */
+  readonly list: string
   /** One for each user, in their order. */
   readonly lists: readonly BatchList[]
 }
@@ -104,13 +106,13 @@ export class Recommender {
    */
   static async open(options: RecommenderOptions): Promise<Recommender> {
     const { model, state, threads } = options
-    const journal = state === undefined ? undefined : await Journal.open(state, options)
     const pool = new Pool(threads === undefined ? {} : { threads })
+    let journal: Journal | undefined
     try {
+      journal = state === undefined ? undefined : await Journal.open(state, options)
       return new Recommender(options, await Generation.open(model, { pool }), pool, journal)
     } catch (error) {
-      await pool.close()
-      await journal?.close()
+      await Promise.allSettled([pool.close(), journal?.close()])
       throw error
     }
   }
@@ -231,14 +233,14 @@ export class Recommender {
     signal?: AbortSignal,
   ): Promise<RecommendedBatch> {
     for (;;) {
-      const { name } = this.#generation
-      let isOfOne = true
+      const generations = new Set<string>()
       const listOf = (ranking: UserRanking) => {
-        if (ranking.generation.name !== name) isOfOne = false
+        generations.add(ranking.generation.name)
         return batchListOf(ranking)
       }
       const lists = await this.#listsOf(users, filters, listOf, signal)
-      if (isOfOne) return { list: this.#newName(), generation: name, lists }
+      const [generation = this.#generation.name, ...others] = generations
+      if (others.length === 0) return { list: this.#newName(), generation, lists }
     }
   }
 
@@ -280,7 +282,7 @@ export class Recommender {
       const old = this.#generation
       this.#generation = next
       void this.#announce()
-      // Of these the list that shows the newest events was made by the old one, and will not be given out.
+      // What is held was ranked by the old model, and is dropped: ranked again, as of the oldest change that it answers.
       for (const [subscription, { oldest }] of this.#held) subscription.refresh(oldest.changedAt)
       this.#held.clear()
       for (const state of this.#users) {
@@ -316,7 +318,7 @@ export class Recommender {
     try {
       await this.#journal?.close()
     } finally {
-      // Where it fails, as when a worker ended, what is left goes with the workers.
+      // Where it fails, as when a worker ended, the end of the workers closes what they still have open.
       await this.#generation.retire().catch(() => {})
       await Promise.all([this.#pool.close(), this.#background.close()])
     }

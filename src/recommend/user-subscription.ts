@@ -30,7 +30,7 @@ export interface SubscriptionHandlers {
 
 /** What is known of a query that is in a queue or in a batch. */
 interface Enqueued {
-  readonly change: Change
+  change: Change
   /** What is ranked, once its batch is formed. */
   ranked: Pick<UserRanking, 'version' | 'sequence' | 'after'> | undefined
   /** A change that came after that: the query to follow. */
@@ -64,7 +64,7 @@ export class UserSubscription {
     return this.#isClosed
   }
 
-  /** The user did something at `at`: has the list made once, however often this is called before it is there. */
+  /** Has the list made, for a change at `at`: once, however often this is called before it is there. */
   refresh(at = performance.now()): void {
     const change: Change = { priority: 'normal', at }
     const query = this.#query
@@ -72,6 +72,7 @@ export class UserSubscription {
     // An event does not wait for a list that is made in the background.
     else if (query.change.priority === 'background') this.#enqueue(both(query.change, change))
     else if (query.ranked) query.next = both(query.next, change)
+    else query.change = both(query.change, change)
   }
 
   /**
@@ -103,7 +104,7 @@ export class UserSubscription {
       resolve: generation => this.#resolve(query, generation),
       answer: (ranking, generation) => {
         if (!this.#settle(query)) return
-        this.#handlers.onRanking({ ...query.ranked!, changedAt: change.at, ranking, generation })
+        this.#handlers.onRanking({ ...query.ranked!, changedAt: query.change.at, ranking, generation })
       },
       fail: error => {
         if (this.#settle(query)) this.fail(error)

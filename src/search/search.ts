@@ -1,5 +1,5 @@
 import type { Operand } from '../binding.d.ts'
-import { jobs, type Pool } from '../parallel/pool.ts'
+import { type Pool, workerModuleUrl } from '../parallel/pool.ts'
 import type { SearchArgs } from './search-jobs.ts'
 import { emptyLists, type Found, type SearchOptions, type TopKIndex } from './topk.ts'
 
@@ -34,7 +34,7 @@ export async function search(
     // Small batches are cut so that every worker has some.
     chunk: Math.max(1, Math.min(chunk, Math.ceil(count / pool.threads))),
   }
-  await pool.phase(jobs('./search-jobs', import.meta.url), 'searchChunks', args)
+  await pool.phase(workerModuleUrl('./search-jobs', import.meta.url), 'searchChunks', args)
   return found
 }
 

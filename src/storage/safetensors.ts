@@ -127,7 +127,7 @@ export function valuesAt<A extends TensorArray>(tensor: Tensor<A>, indices: Uint
   const { data } = tensor
   const values = new arrays[dtypeOf(data)](indices.length)
   indices.forEach((index, at) => {
-    if (index >= data.length) throw new Error(`index ${index} must be below ${data.length}`)
+    if (index >= data.length) throw new RangeError(`expected an index below ${data.length}, got ${index}`)
     values[at] = data[index]!
   })
   return values as TensorArray as A
@@ -362,7 +362,12 @@ class TensorOfFile implements MappedTensor {
   gather(indices: Uint32Array): TensorArray {
     const array = arrays[this.dtype]
     const values = new array(indices.length)
-    this.#open.gather(indices, new Uint8Array(values.buffer))
+    const bytes = this.#open
+    try {
+      bytes.gather(indices, new Uint8Array(values.buffer))
+    } catch (error) {
+      throw new RangeError(`the tensor ${this.#title}: ${(error as Error).message}`)
+    }
     return values
   }
 

@@ -44,7 +44,7 @@ test.each([
   "export type { Server } from '../serve/server.ts'",
   "const { Server } = await import('../serve/server.ts')",
   "let server: import('../serve/server.ts').Server",
-  "const module = jobs('../serve/server', import.meta.url)",
+  "const module = workerModuleUrl('../serve/server', import.meta.url)",
   "const module = workerModuleUrl(\n  '../serve/server',\n  import.meta.url,\n)",
   "const module = new URL('../serve/server.ts', import.meta.url)",
 ])('a folder may not import from one below it: %s', statement => {

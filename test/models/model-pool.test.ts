@@ -1,17 +1,17 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { Artifact } from '../../src/models/artifact.ts'
 import { ModelPool } from '../../src/models/model-pool.ts'
 import { OpenModel, UnsupportedError } from '../../src/models/open-model.ts'
 import { baselineAlgorithm, defaultAlgorithm } from '../../src/models/registry.ts'
-import { jobs, Pool } from '../../src/parallel/pool.ts'
+import { Pool, workerModuleUrl } from '../../src/parallel/pool.ts'
 import { mappedFiles } from '../storage/mapped-files.ts'
 import { checkerboard, datasetOf, randomInteractions } from './interactions.ts'
 import { plainList, randomRequests, requestOf } from './requests.ts'
 import { smallOptions, trained } from './trained.ts'
 
-const failing = jobs('./failing-jobs', import.meta.url)
+const failing = workerModuleUrl('./failing-jobs', import.meta.url)
 let pool: Pool
 beforeAll(() => {
   pool = new Pool({ threads: 2 })
@@ -117,6 +117,20 @@ test('a capability that the algorithm lacks is refused on workers as on one thre
   await expect(similar).rejects.toThrow('cannot find similar items')
   await expect(similar).rejects.toBeInstanceOf(UnsupportedError)
   await models.close()
+})
+
+test('where one pool cannot close a model, the other does, and the first error comes out', async () => {
+  const background = new Pool({ threads: 1 })
+  onTestFinished(() => background.close())
+  const directory = await train(1)
+  const models = await ModelPool.open(directory, { pool, background })
+  vi.spyOn(background, 'onEachWorker').mockRejectedValueOnce(new Error('a worker ended'))
+  const released = vi.spyOn(pool, 'onEachWorker')
+  onTestFinished(() => void released.mockRestore())
+  await expect(models.close()).rejects.toThrow('a worker ended')
+  expect(released.mock.calls.map(([, name]) => name)).toEqual(['release'])
+  await models.close()
+  expect(released).toHaveBeenCalledTimes(1)
 })
 
 test('the workers of the caller stay when a model is closed', async () => {

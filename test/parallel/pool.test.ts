@@ -1,11 +1,11 @@
 import { afterAll, expect, onTestFinished, test } from 'vitest'
-import { arriveAt, barriersOf, waitAt } from '../../src/parallel/barrier.ts'
-import { jobs, Pool } from '../../src/parallel/pool.ts'
+import { arriveAt, barrierFor, waitAt } from '../../src/parallel/barrier.ts'
+import { Pool, workerModuleUrl } from '../../src/parallel/pool.ts'
 
 const pool = new Pool({ threads: 3 })
 afterAll(() => pool.close())
-const chunks = jobs('./chunks', import.meta.url)
-const failing = jobs('../models/failing-jobs', import.meta.url)
+const chunks = workerModuleUrl('./chunks', import.meta.url)
+const failing = workerModuleUrl('../models/failing-jobs', import.meta.url)
 
 test('a phase hands each chunk to exactly one worker', async () => {
   const owners = new Int32Array(new SharedArrayBuffer(400))
@@ -44,15 +44,33 @@ test('a job for each worker waits for the one that takes the place of a worker t
   expect(new Set(await threads).size).toBe(2)
 })
 
-test('a worker that ends while it waits for the others is counted once', () => {
-  const barriers = barriersOf(3)
-  expect(() => waitAt(barriers[0]!, 20)).toThrow(
-    '3 workers must be ready, but 1 are after 0.02 s: ask for fewer threads',
-  )
-  arriveAt(barriers[0]!)
-  expect(() => waitAt(barriers[1]!, 20)).toThrow('but 2 are')
-  waitAt(barriers[2]!, 0)
-  waitAt(barriers[1]!, 0)
+test('a participant is counted once at a barrier, however often it arrives', () => {
+  const [first, second] = barrierFor(2)
+  arriveAt(first!)
+  arriveAt(first!)
+  expect(() => waitAt(first!, 20)).toThrow('2 workers must be ready, but 1 are after 0.02 s')
+  // It is broken for all.
+  expect(() => waitAt(second!)).toThrow('2 workers must be ready at once, but were not in time')
+})
+
+test('a barrier lets all go on when the last arrives', () => {
+  const [first, second] = barrierFor(2)
+  arriveAt(first!)
+  waitAt(second!, 0)
+  waitAt(first!, 0)
+})
+
+test('closing a pool waits for its jobs, and further ones are refused', async () => {
+  const two = new Pool({ threads: 2 })
+  const running = new Int32Array(new SharedArrayBuffer(4))
+  const jobs = [two.run(chunks, 'wait', running), two.run(chunks, 'threadOf', {})]
+  const onEach = two.onEachWorker(chunks, 'threadOf', {})
+  const closed = two.close()
+  await expect(two.run(chunks, 'threadOf', {})).rejects.toThrow('the pool is closed')
+  await expect(two.onEachWorker(chunks, 'threadOf', {})).rejects.toThrow('the pool is closed')
+  await closed
+  expect([...(await Promise.all(jobs)), ...(await onEach)]).toHaveLength(4)
+  expect(two.close()).toBe(closed)
 })
 
 test('lazy workers start with the first job, and one that ends is replaced for the jobs that wait', async () => {

@@ -352,6 +352,7 @@ test('drained waits for lists that an event made stale while they were ranked', 
 test('a model that is missing or a state in use ends the opening, and leaves nothing open', async () => {
   const state = join(freshFolder(), 'state')
   await expect(Recommender.open({ model: join(folder, 'nowhere'), state })).rejects.toThrow('there is no model at')
+  await expect(Recommender.open({ model, state, threads: 0 })).rejects.toThrow('threads must be')
   const recommender = await opened({ state })
   await expect(Recommender.open({ model, state })).rejects.toThrow('is in use by another server')
   expect(await recorded(recommender, eventOf('ann', 'i1'))).toBe('stored')

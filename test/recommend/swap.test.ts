@@ -6,7 +6,7 @@ import { Journal } from '../../src/events/journal.ts'
 import { Artifact } from '../../src/models/artifact.ts'
 import { ModelPool } from '../../src/models/model-pool.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
-import { jobs, Pool } from '../../src/parallel/pool.ts'
+import { Pool, workerModuleUrl } from '../../src/parallel/pool.ts'
 import { RecommendError } from '../../src/recommend/errors.ts'
 import { Generation } from '../../src/recommend/generation.ts'
 import { MicroBatches } from '../../src/recommend/micro-batches.ts'
@@ -17,7 +17,7 @@ import { freshFolder } from '../storage/folder.ts'
 import { writeNamedModel } from './models.ts'
 import { eventOf, itemsOf, Observed, queryOf, recorded } from './observed.ts'
 
-const failing = jobs('../models/failing-jobs', import.meta.url)
+const failing = workerModuleUrl('../models/failing-jobs', import.meta.url)
 
 /** Two models without a common item. */
 async function twoModels() {

@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { jobs, Pool } from '../../src/parallel/pool.ts'
+import { Pool, workerModuleUrl } from '../../src/parallel/pool.ts'
 import { transposed } from '../../src/storage/csr.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import type { Sequences } from '../../src/storage/sequences.ts'
@@ -54,7 +54,7 @@ test('events are there only if given', async () => {
 test('workers read the same dataset at the same time', async () => {
   const directory = join(freshFolder(), 'data')
   await writeDataset(directory, parts)
-  const read = () => pool.run(jobs('./read-dataset', import.meta.url), 'readDataset', directory)
+  const read = () => pool.run(workerModuleUrl('./read-dataset', import.meta.url), 'readDataset', directory)
   const seen = await Promise.all([read(), read(), read(), read()])
   expect(seen).toEqual(Array(4).fill({ indices: [0, 1, 2, 0, 2], events: [2, 0, 1, 0, 2, 0], last: 20 }))
 })

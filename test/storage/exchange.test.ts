@@ -2,13 +2,13 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { saveArtifact } from '../../src/models/artifact.ts'
-import { jobs, Pool } from '../../src/parallel/pool.ts'
+import { Pool, workerModuleUrl } from '../../src/parallel/pool.ts'
 import { Dataset, type DatasetParts, writeDataset } from '../../src/storage/dataset.ts'
 import { csrOf } from './csr-of.ts'
 import { freshFolder } from './folder.ts'
 import type { Read } from './read-in-a-loop.ts'
 
-const readers = jobs('./read-in-a-loop', import.meta.url)
+const readers = workerModuleUrl('./read-in-a-loop', import.meta.url)
 const pool = new Pool({ threads: 2 })
 afterAll(() => pool.close())
 

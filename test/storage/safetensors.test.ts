@@ -132,7 +132,7 @@ test('values are copied one by one or in a row, from memory or from a file', asy
     expect(valuesAt(counts, Uint32Array.of(3, 0, 3))).toEqual(Uint32Array.of(6, 9, 6))
     expect(valuesAt(counts, new Uint32Array())).toEqual(new Uint32Array())
     expect(valuesAt(wide, Uint32Array.of(1))).toEqual(BigUint64Array.of(2n ** 60n))
-    expect(() => valuesAt(counts, Uint32Array.of(0, 4))).toThrow('index 4 must be below 4')
+    expect(() => valuesAt(counts, Uint32Array.of(0, 4))).toThrow('expected an index below 4, got 4')
   }
   file.close()
   expect(() => valuesAt(mapped.counts, Uint32Array.of(0))).toThrow('counts')

@@ -76,20 +76,24 @@ impl FileSlice {
         Ok(())
     }
 
-    /// Copies the values at `indices` to `into`, which they fill: each has as many bytes as there are for one.
+    /// Copies the values at `indices` to `into`, which they fill: a value is `into.len() / indices.len()` bytes wide.
     #[napi]
     pub fn gather(&self, indices: Uint32Array, mut into: Uint8Array) -> Result<()> {
         if indices.is_empty() {
             return Ok(());
         }
         let width = into.len() / indices.len();
+        if width == 0 || into.len() % indices.len() != 0 {
+            let (room, count) = (into.len(), indices.len());
+            return Err(Error::from_reason(format!("{room} bytes are no place for {count} values of one width")));
+        }
         let bytes = self.bytes();
         // SAFETY: the caller made the array for this call: it is no view of the map.
         for (value, &index) in unsafe { into.as_mut() }.chunks_exact_mut(width).zip(indices.iter()) {
             let begin = index as usize * width;
-            let found = bytes
-                .get(begin..begin + width)
-                .ok_or_else(|| Error::from_reason(format!("index {index} must be below {}", bytes.len() / width)))?;
+            let found = bytes.get(begin..begin + width).ok_or_else(|| {
+                Error::from_reason(format!("expected an index below {}, got {index}", bytes.len() / width))
+            })?;
             value.copy_from_slice(found);
         }
         Ok(())

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { native } from '../../native.ts'
 import { splitByCost } from '../../parallel/chunks.ts'
-import { jobs, type Pool, sharedCounter } from '../../parallel/pool.ts'
+import { type Pool, sharedCounter, workerModuleUrl } from '../../parallel/pool.ts'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { allocateFactors, type FactorMatrix, setUnpadded } from '../../storage/factors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
@@ -10,7 +10,7 @@ import type { HalfStepArgs } from './jobs.ts'
 import { alsTensors, alsTrainedTensors } from './model.ts'
 import { type AlsOptions, alsObjective } from './options.ts'
 
-const work = jobs('./jobs', import.meta.url)
+const work = workerModuleUrl('./jobs', import.meta.url)
 
 /**
  * Factorizes a dataset by alternating least squares (Hu, Koren & Volinsky 2008; solver and basis in

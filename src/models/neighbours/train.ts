@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { splitByCost } from '../../parallel/chunks.ts'
-import { jobs, sharedCounter } from '../../parallel/pool.ts'
+import { sharedCounter, workerModuleUrl } from '../../parallel/pool.ts'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained, TrainProgress } from '../algorithm.ts'
@@ -8,7 +8,7 @@ import type { FindArgs, Plan, TrainingArgs } from './jobs.ts'
 import { checkMemory } from './memory.ts'
 import type { NeighboursOptions } from './options.ts'
 
-const work = jobs('./jobs', import.meta.url)
+const work = workerModuleUrl('./jobs', import.meta.url)
 
 /** Chunks of items of about equal cost. On brunch reads a chunk is 8M additions, and the most expensive item 4M. */
 const chunks = 1024

@@ -26,7 +26,7 @@ function open(artifact: Artifact): Model {
   const popularity = { counts, order: artifact.tensor('order', Uint32Array, shape) }
   const list = ({ limit, exclude, only }: ResolvedRequest): ItemList => {
     const { items } = popularItems(popularity, limit, exclude, only)
-    return { items, scores: Float32Array.from(valuesAt(counts, items)) }
+    return { items, scores: new Float32Array(valuesAt(counts, items)) }
   }
   return { rank: requests => requests.map(list) }
 }
