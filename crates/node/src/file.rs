@@ -83,7 +83,7 @@ impl FileSlice {
             return Ok(());
         }
         let width = into.len() / indices.len();
-        if width == 0 || into.len() % indices.len() != 0 {
+        if width == 0 || !into.len().is_multiple_of(indices.len()) {
             let (room, count) = (into.len(), indices.len());
             return Err(Error::from_reason(format!("{room} bytes are no place for {count} values of one width")));
         }
