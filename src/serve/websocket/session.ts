@@ -56,7 +56,7 @@ export class Session {
   #isGreeted = false
   #deadline: NodeJS.Timeout | undefined
   #stopGenerations: (() => void) | undefined
-  /** Name of the generation that the client was told of last. */
+  /** Name of the generation that was announced to the client last. */
   #announced = ''
 
   constructor(codec: Codec, context: SessionContext) {
