@@ -19,7 +19,9 @@ const { version, engines } = JSON.parse(readFileSync(new URL('../../package.json
 const [, major = 0, minor = 0, end = 0] = /^>=(\d+)\.(\d+) <(\d+)$/.exec(engines.node)?.map(Number) ?? []
 const [ours = 0, oursMinor = 0] = process.versions.node.split('.').map(Number)
 if (ours < major || (ours === major && oursMinor < minor) || ours >= end) {
-  process.stderr.write(`aurochs: Node ${engines.node} is needed; this is ${process.version}\n`)
+  process.stderr.write(
+    `aurochs: Node ${engines.node} is needed; this is ${process.version}: write npx -y -p node@22 node in place of node\n`,
+  )
   process.exit(1)
 }
 

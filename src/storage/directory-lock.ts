@@ -1,14 +1,16 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
+import { manifestName } from './directory.ts'
 
 /**
  * Locks `directory`, which is made if need be, until the lock is closed or the process ends, however it ends: the lock
  * is the operating system's, held through an open SQLite transaction, so none is ever left behind.
  *
- * @throws Error naming the process that has it.
+ * @throws Error naming the process that has it, or saying why it must not hold a state.
  */
 export function lockDirectory(directory: string): { close(): void } {
+  assertForState(directory)
   mkdirSync(directory, { recursive: true })
   const owner = join(directory, 'server.pid')
   const db = new DatabaseSync(join(directory, 'lock.db'))
@@ -23,6 +25,15 @@ export function lockDirectory(directory: string): { close(): void } {
   }
   writeFileSync(owner, `${process.pid}\n`)
   return db
+}
+
+function assertForState(directory: string): void {
+  const found = statSync(directory, { throwIfNoEntry: false })
+  if (found && !found.isDirectory()) throw new Error(`${directory} must be a directory: name another --state`)
+  if (!existsSync(join(directory, manifestName))) return
+  throw new Error(
+    `${directory} holds a dataset or a model: whatever replaces that would take the events with it; name another --state`,
+  )
 }
 
 function readOwner(file: string): string {

@@ -9,7 +9,8 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { native } from '../native.ts'
 
-const manifestName = 'manifest.json'
+/** Of a dataset or a model, in its directory. */
+export const manifestName = 'manifest.json'
 
 export type Format = 'aurochs-dataset' | 'aurochs-model'
 

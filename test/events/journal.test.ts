@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -189,6 +189,15 @@ test('a directory has one journal at a time', async () => {
   )
   await first.close()
   await (await Journal.open(directory)).close()
+})
+
+test('a directory that holds something else is refused: what replaces that would take the events with it', async () => {
+  const model = join(directory, 'model')
+  mkdirSync(model)
+  writeFileSync(join(model, 'manifest.json'), '{}')
+  await expect(Journal.open(model)).rejects.toThrow(`${model} holds a dataset or a model`)
+  expect(readdirSync(model)).toEqual(['manifest.json'])
+  await expect(Journal.open(join(model, 'manifest.json'))).rejects.toThrow('must be a directory: name another --state')
 })
 
 test('a file that is not ours is refused and left as it is', async () => {

@@ -1,5 +1,6 @@
 /** What every algorithm of the registry must do, whatever it is. */
-import { afterAll, beforeAll, describe } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as aurochs from '../../src/index.ts'
 import { algorithms, baselineAlgorithm } from '../../src/models/registry.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { testCapabilities } from './contract/capabilities.ts'
@@ -22,6 +23,7 @@ describe.each(algorithms.map(algorithm => [algorithm.name, algorithm] as const))
     pools: () => pools,
     train: (dataset, options) => trained(algorithm, dataset, { pool: pools[1]!, ...options }),
   }
+  test('is exported by the package', () => expect(Object.values(aurochs)).toContain(algorithm))
   describe('ranks', () => testRanking(contract))
   describe('trains', () => testTraining(contract))
   describe('when damaged', () => testDamage(contract))
