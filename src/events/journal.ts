@@ -66,7 +66,9 @@ export class Journal {
   #last: Sequence = 0
   #settled: Sequence = 0
   #failure: string | undefined
+  /** Nothing can be recorded or read any more. */
   #isDead = false
+  #closed: Promise<void> | undefined
   #probe: NodeJS.Timeout | undefined
   #whenFlushed: (() => void)[] = []
   #onSettled: (() => void)[] = []
@@ -143,11 +145,18 @@ export class Journal {
     if (this.#sent.length > 0) await new Promise<void>(resolve => this.#whenFlushed.push(resolve))
   }
 
-  /** Waits until every event has its outcome, and releases the directory. */
-  async close(): Promise<void> {
+  /** Waits until every event has its outcome, and releases the directory. What is asked for afterwards fails. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    while (this.#sent.length > 0) await this.flushed()
     clearTimeout(this.#probe)
-    await this.flushed()
     if (this.#isDead) return
+    this.#isDead = true
+    this.#failure = 'the journal is closed'
     const ended = once(this.#thread, 'exit')
     this.#thread.postMessage('close')
     await ended

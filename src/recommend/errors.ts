@@ -1,5 +1,5 @@
 /** Why something cannot be done now or at all; the service has a code of the same name for each. */
-export type RecommendErrorReason = 'unknown_item' | 'overloaded' | 'storage_failed' | 'bad_model'
+export type RecommendErrorReason = 'unknown_item' | 'overloaded' | 'storage_failed' | 'bad_model' | 'shutting_down'
 
 export class RecommendError extends Error {
   readonly reason: RecommendErrorReason

@@ -45,17 +45,17 @@ export class MicroBatches {
 
   /** Queries that wait for a worker. */
   get waiting(): number {
-    return this.#normal.waiting.length + this.#background.waiting.length
+    return this.#normal.waiting + this.#background.waiting
   }
 
   push(query: PendingQuery): void {
-    this.#normal.waiting.push(query)
+    this.#normal.push(query)
     this.#next()
   }
 
   /** Ranks `query` on a worker of low priority. */
   pushInBackground(query: PendingQuery): void {
-    this.#background.waiting.push(query)
+    this.#background.push(query)
     this.#next()
   }
 
@@ -67,12 +67,12 @@ export class MicroBatches {
   #next(): void {
     const generation = this.#current()
     const { threads } = generation.models
-    for (const queue = this.#normal; queue.running < threads && queue.waiting.length > 0; ) {
-      const size = Math.min(this.#largest, Math.ceil(queue.waiting.length / (threads - queue.running)))
-      void this.#run(generation, queue, queue.waiting.splice(0, size))
+    for (const queue = this.#normal; queue.running < threads && queue.waiting > 0; ) {
+      const size = Math.min(this.#largest, Math.ceil(queue.waiting / (threads - queue.running)))
+      void this.#run(generation, queue, queue.take(size))
     }
-    for (const queue = this.#background; queue.running < 1 && queue.waiting.length > 0; ) {
-      void this.#run(generation, queue, queue.waiting.splice(0, backgroundBatch))
+    for (const queue = this.#background; queue.running < 1 && queue.waiting > 0; ) {
+      void this.#run(generation, queue, queue.take(backgroundBatch))
     }
     if (this.#isIdle) for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
@@ -117,12 +117,34 @@ type Rank = (models: ModelPool, requests: readonly RankRequest[]) => Promise<rea
 
 /** Queries of one priority: those that wait, and how many batches of them are ranked. */
 class QueryQueue {
-  readonly waiting: PendingQuery[] = []
   running = 0
+  #queries: PendingQuery[] = []
+  /** Those before it were taken. */
+  #first = 0
   readonly #rank: Rank
 
   constructor(rank: Rank) {
     this.#rank = rank
+  }
+
+  get waiting(): number {
+    return this.#queries.length - this.#first
+  }
+
+  push(query: PendingQuery): void {
+    this.#queries.push(query)
+  }
+
+  /** The oldest `count`, or as many as there are. */
+  take(count: number): PendingQuery[] {
+    const taken = this.#queries.slice(this.#first, this.#first + count)
+    this.#first += taken.length
+    // Not each time: of a million that wait, all that are left would be moved for each batch.
+    if (2 * this.#first >= this.#queries.length) {
+      this.#queries = this.#queries.slice(this.#first)
+      this.#first = 0
+    }
+    return taken
   }
 
   /** Ranks a batch; if it fails, one by one, so that a query that makes it fail fails alone. */

@@ -69,6 +69,8 @@ export interface BatchList extends Pick<UserList, 'basis' | 'after'> {
 
 /** Events that may wait for the disk. */
 const mostPending = 100_000
+/** Lists that may be asked for once and not answered yet. */
+const mostAsked = 100_000
 /** A generation is announced to this many listeners at once, or to more if these make too many batches. */
 const announcedAtOnce = 16
 const mostAnnouncements = 100
@@ -94,7 +96,10 @@ export class Recommender {
   readonly #held = new Map<UserSubscription, HeldRankings>()
   readonly #listPrefix = Math.random().toString(36).slice(2, 8)
   #lists = 0
+  /** Lists that {@link recommend} and {@link recommendBatch} have not given yet. */
+  #asked = 0
   #generation: Generation
+  #closed: Promise<void> | undefined
   #swapping: Promise<unknown> = Promise.resolve()
   /** Of the last generation that was replaced: fulfilled when it is closed. */
   #retired: Promise<void> = Promise.resolve()
@@ -216,6 +221,7 @@ export class Recommender {
    * The list for a user, once.
    *
    * @throws the signal's reason when it is aborted before; the query is then not ranked any more.
+   * @throws {RecommendError} `overloaded` while 100,000 lists are asked for.
    */
   async recommend(query: UserQuery, signal?: AbortSignal): Promise<UserList> {
     const [list] = await this.#listsOf([query.user], query, ranking => this.#userListOf(ranking), signal)
@@ -272,10 +278,13 @@ export class Recommender {
    * the old one in one step: later batches are ranked by the new one, subscribers get new lists, made on that thread, and
    * the old one is closed when its last query has ended. One swap at a time.
    *
-   * @throws {RecommendError} `bad_model` when it cannot be opened; the old one goes on being served.
+   * @throws {RecommendError} `bad_model` when it cannot be opened: the old one goes on being served; `shutting_down` where it
+   *   had not begun when {@link close} was called. The signal's reason where it was aborted before it began.
    */
-  swap(directory: string): Promise<Generation> {
+  swap(directory: string, signal?: AbortSignal): Promise<Generation> {
     const swapped = this.#swapping.then(async () => {
+      signal?.throwIfAborted()
+      if (this.#closed) throw new RecommendError('shutting_down', 'no other model is served any more')
       const next = await Generation.open(directory, { pool: this.#pool, background: this.#background }).catch(error => {
         throw new RecommendError('bad_model', (error as Error).message, error)
       })
@@ -312,8 +321,13 @@ export class Recommender {
     await this.#batches.drained()
   }
 
-  /** Makes durable what was recorded, and releases model and state. */
-  async close(): Promise<void> {
+  /** Makes durable what was recorded, and releases model and state. What is asked for afterwards fails. */
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     await this.#swapping
     try {
       await this.#journal?.close()
@@ -348,6 +362,9 @@ export class Recommender {
     signal: AbortSignal | undefined,
   ): Promise<List[]> {
     signal?.throwIfAborted()
+    if (this.#asked > 0 && this.#asked + users.length > mostAsked) {
+      throw new RecommendError('overloaded', `${this.#asked} lists are asked for already: ask again later`)
+    }
     const resolved = new ResolvedFilters(filters)
     const subscriptions: UserSubscription[] = []
     const lists = users.map(
@@ -365,10 +382,12 @@ export class Recommender {
           subscriptions.push(subscription)
         }),
     )
+    this.#asked += users.length
     try {
       return await unlessAborted(Promise.all(lists), signal)
     } finally {
       for (const subscription of subscriptions) subscription.close()
+      this.#asked -= users.length
     }
   }
 

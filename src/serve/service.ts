@@ -138,9 +138,9 @@ export class Service {
   }
 
   /** Serves the model at `directory` from now on: see `Recommender.swap`. */
-  async swap(directory: string): Promise<Results['swap']> {
+  async swap(directory: string, signal?: AbortSignal): Promise<Results['swap']> {
     try {
-      const generation = await this.#recommender.swap(directory)
+      const generation = await this.#recommender.swap(directory, signal)
       return { generation: generation.name, model: modelInfo(generation) }
     } catch (error) {
       throw asServiceError(error)
@@ -187,7 +187,7 @@ export class Service {
       })
     },
     record_batch: async ({ events }) => ({ results: await Promise.all(events.map(event => this.#recordOne(event))) }),
-    swap: ({ model }) => this.swap(model),
+    swap: ({ model }, signal) => this.swap(model, signal),
   }
 
   #recordOne(event: Event): Promise<RecordResult> {

@@ -159,6 +159,17 @@ test('closing waits for what was appended, and all is there when it is opened ag
   await second.close()
 })
 
+test('a closed journal may be closed again, and what is asked of it fails', async () => {
+  const journal = await Journal.open(directory)
+  const stored = append(journal, event('ann', '1'))
+  await Promise.all([journal.close(), journal.close()])
+  await journal.close()
+  expect(await stored).toBe('stored')
+  expect(await append(journal, event('ann', '2'))).toBe('failed')
+  await expect(journal.recent('ann')).rejects.toThrow('the journal is closed')
+  expect(rows('id')).toEqual([{ id: '1' }])
+})
+
 test('while the disk fails, events fail and reads go on; a probe finds out when it takes writes again', async () => {
   const commits: (string | undefined)[] = []
   const journal = await Journal.open(directory, { onCommit: (_events, _took, failure) => commits.push(failure) })

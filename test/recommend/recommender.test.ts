@@ -80,6 +80,14 @@ test('users of a batch get their lists in the order in which they were named', a
   expect(generation).toBe(alone.generation)
 })
 
+test('no more than 100,000 lists are asked for at a time', async () => {
+  const users = Array.from({ length: 50_001 }, () => '3')
+  const asked = [1, 2].map(() => recommender.recommendBatch(users, queryOf('', { limit: 1 })))
+  await expect(asked[1]).rejects.toMatchObject({ reason: 'overloaded' })
+  expect((await asked[0]!).lists).toHaveLength(50_001)
+  expect((await recommender.recommend(queryOf('3'))).items).toHaveLength(10)
+})
+
 test('an event changes the list, which comes after the event is on disk', async () => {
   const user = newUser()
   const subscription = new Observed(recommender, queryOf(user))

@@ -1,6 +1,6 @@
 import { mkdirSync, rmSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as wait } from 'node:timers/promises'
+import { setImmediate, setTimeout as wait } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { Journal } from '../../src/events/journal.ts'
 import { Artifact } from '../../src/models/artifact.ts'
@@ -303,6 +303,35 @@ test('a recommender ends its workers even where the model or the journal cannot 
   }
 })
 
+test('a closed recommender refuses what comes, and swaps that have not begun', async () => {
+  const { folder, a, b } = await twoModels()
+  for (const state of [undefined, join(folder, 'state')]) {
+    const recommender = await Recommender.open({ model: a, state, threads: 1 })
+    const begun = recommender.swap(b)
+    const asked = recommender.recommend(queryOf('u1'))
+    await setImmediate()
+    const waiting = recommender.swap(a)
+    const closed = recommender.close()
+    await expect(waiting).rejects.toMatchObject({ reason: 'shutting_down' })
+    await begun
+    await asked
+    await Promise.all([closed, recommender.close()])
+    await expect(recommender.recommend(queryOf('u2'))).rejects.toThrow('closed')
+    await expect(recommender.recommendBatch(['u3', 'u1'], queryOf(''))).rejects.toThrow('closed')
+    await expect(recommender.swap(a)).rejects.toMatchObject({ reason: 'shutting_down' })
+  }
+})
+
+test('a swap that nobody waits for any more is not begun', async () => {
+  const { a, b, recommender } = await openedWithTwo()
+  const controller = new AbortController()
+  const swaps = [recommender.swap(b), recommender.swap(a, controller.signal)]
+  const reason = new Error('too late')
+  controller.abort(reason)
+  await expect(swaps[1]).rejects.toBe(reason)
+  expect(recommender.generation).toBe(await swaps[0])
+})
+
 test('a model that cannot be opened is refused, and the old one goes on', async () => {
   const { folder, a, b, recommender } = await openedWithTwo()
   const before = recommender.generation
@@ -396,6 +425,7 @@ test('closing waits for a swap that is under way', async () => {
   const { folder, a, b } = await twoModels()
   const recommender = await Recommender.open({ model: a, state: join(folder, 'other'), threads: 1 })
   const swapped = recommender.swap(b)
+  await setImmediate()
   await recommender.close()
   const generation = await swapped
   expect(isClosed(generation)).toBe(true)
