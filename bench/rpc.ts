@@ -3,7 +3,8 @@
  * turns with the same calls on the library in process: `x4` where four batches are in flight, otherwise one after the
  * other. Over a Unix socket, or with `--tcp` over TCP.
  *
- * `--data MODEL` names the model's directory. `--seconds N` of each measurement (1), `--rounds N` (9): short ones, since the pace of a machine that others share changes.
+ * `--data MODEL` names the model's directory. `--seconds N` of each measurement (1), `--rounds N` (9): short ones, since
+ * the pace of a machine that others share changes.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'

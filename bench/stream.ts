@@ -99,11 +99,11 @@ function options(args: readonly string[]) {
 
 /** Doubles the rate while the server keeps up, in one of two tries at least, then halves the gap three times. */
 async function highestRate(from: number, attempt: (rate: number) => Promise<Outcome>): Promise<number> {
-  const keepsUp = async (rate: number) => (await isKeptUp(rate)) || isKeptUp(rate)
-  const isKeptUp = async (rate: number) => {
+  const keepsUpOnce = async (rate: number) => {
     const { errors, latency, sent, shown } = await attempt(rate)
     return errors.length === 0 && shown === sent && latency.p99 < highestP99
   }
+  const keepsUp = async (rate: number) => (await keepsUpOnce(rate)) || keepsUpOnce(rate)
   let low = 0
   let high = from
   while (await keepsUp(high)) {

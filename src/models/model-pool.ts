@@ -131,7 +131,7 @@ export class ModelPool {
     const failures: unknown[] = []
     const holders = [...this.#holders]
     this.#holders.clear()
-    // The background first: who closes the files last unmaps them, and holds up all threads when it has to wait.
+    // In the order of opening, the background first: who closes the files last unmaps them, and holds up all threads when it has to wait.
     for (const pool of holders) {
       await pool.onEachWorker(work, 'release', this.#reference).catch(error => failures.push(error))
     }

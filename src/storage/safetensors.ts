@@ -121,7 +121,7 @@ export function valuesIn<A extends TensorArray>(tensor: Tensor<A>, begin: number
     : (tensor.data.subarray(begin, end) as TensorArray as A)
 }
 
-/** The values at `indices` of a tensor of one dimension. @throws Error when there is none at one of them. */
+/** The values at `indices` of a tensor of one dimension. @throws RangeError when there is none at one of them. */
 export function valuesAt<A extends TensorArray>(tensor: Tensor<A>, indices: Uint32Array): A {
   if (tensor instanceof TensorOfFile) return tensor.gather(indices) as A
   const { data } = tensor
