@@ -1,8 +1,9 @@
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
 import { workerModuleUrl } from '../parallel/pool.ts'
-import type { UserEvent } from './event.ts'
-import type { Group, GroupDone, Opened, ThreadData } from './journal-thread.ts'
+import { FileIdentity } from '../storage/file-identity.ts'
+import { AnsweringThread } from './answering-thread.ts'
+import { assertRecordable, type UserEvent } from './event.ts'
+import type { Read, ReadDone, ReaderData } from './reader-thread.ts'
+import type { Group, GroupDone, WriterData, WriterFound } from './writer-thread.ts'
 
 /** What became of an event: `stored` and `duplicate` mean that it is on disk, `failed` that it is not. */
 export type Outcome = 'stored' | 'duplicate' | 'failed'
@@ -11,7 +12,10 @@ export type Outcome = 'stored' | 'duplicate' | 'failed'
 export type Sequence = number
 
 export interface JournalOptions {
-  /** Events that arrived before this (ms since 1970) are part of the model and are not read. Default: 0. */
+  /**
+   * Events that arrived before this (ms since 1970) are part of the model and are not read. What arrives after a journal was
+   * first opened with it counts, even where the clock was set back. Default: 0.
+   */
   readonly since?: number | undefined
   /** Events of one user that count at most, the newest. Default: 5,000. */
   readonly historyLimit?: number | undefined
@@ -19,7 +23,7 @@ export interface JournalOptions {
   readonly onCommit?: (events: number, took: number, failure?: string) => void
 }
 
-/** The events of a user, all up to `asOf` taken into account. */
+/** The events of a user, all up to `asOf` taken into account, and perhaps some that came later. */
 export interface ReadEvents {
   /** The newest, in order of arrival, oldest first. */
   readonly events: readonly UserEvent[]
@@ -32,53 +36,43 @@ interface Append {
   readonly settle: (outcome: Outcome) => void
 }
 
-interface Read {
-  readonly user: string
-  readonly resolve: (events: ReadEvents) => void
-  readonly reject: (error: Error) => void
+/** A read that waits for the outcome of its user's events that came before it. */
+interface WaitingRead {
+  readonly after: Sequence
+  readonly begin: () => void
 }
 
-/** A group that the thread works on. */
-interface SentGroup {
-  readonly appends: readonly Append[]
-  readonly reads: readonly Read[]
-  readonly asOf: Sequence
-  readonly probe?: true
-}
+type Writer = AnsweringThread<Group, GroupDone, WriterFound>
+type Reader = AnsweringThread<Read, ReadDone>
 
-/** Groups that the thread has at once: while the outcome of one is processed, the next is being committed. */
+/** Groups that the writer has at once: while the outcome of one is processed, the next is being committed. */
 const mostSent = 2
 
-/** How often a failed disk is tried again, in ms. */
+/** In ms: how often a failed disk is tried again, and how often it is looked whether the state is still there. */
 const probeInterval = 1000
 
 /**
- * Makes events durable. Commits come in groups: what was appended while the disk was busy is the next one, so that the
- * number of transactions does not grow with the number of events.
+ * Makes events durable, and reads them back. Commits come in groups: what was appended while the disk was busy is the next
+ * one, so that the number of transactions does not grow with the number of events. Reads have a thread of their own.
  */
 export class Journal {
-  readonly #thread: Worker
+  readonly #writer: Writer
+  readonly #reader: Reader
   readonly #onCommit: NonNullable<JournalOptions['onCommit']>
   #appends: Append[] = []
-  #reads: Read[] = []
-  /** Oldest first. */
-  readonly #sent: SentGroup[] = []
+  /** The last of each user's events whose outcome is not known. */
+  readonly #pendingOf = new Map<string, Sequence>()
+  #waitingReads: WaitingRead[] = []
+  /** Groups that the writer has. */
+  #sent = 0
   #last: Sequence = 0
   #settled: Sequence = 0
   #failure: string | undefined
-  /** Nothing can be recorded or read any more. */
-  #isDead = false
   #closed: Promise<void> | undefined
-  #probe: NodeJS.Timeout | undefined
+  readonly #watch: NodeJS.Timeout
+  #isProbing = false
   #whenFlushed: (() => void)[] = []
   #onSettled: (() => void)[] = []
-
-  private constructor(thread: Worker, { onCommit = () => {} }: JournalOptions) {
-    this.#thread = thread
-    this.#onCommit = onCommit
-    thread.on('message', (done: GroupDone) => this.#finish(done))
-    thread.on('error', error => this.#failAll(error))
-  }
 
   /**
    * Opens the journal in `directory`, which it makes if need be and locks.
@@ -87,15 +81,38 @@ export class Journal {
    */
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
     const { since = 0, historyLimit = 5000 } = options
-    const data: ThreadData = { directory, since, historyLimit }
-    const thread = new Worker(new URL(workerModuleUrl('./journal-thread', import.meta.url)), {
-      workerData: data,
-      // node:sqlite warns that it is experimental: that was our decision, and is no news for an operator.
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+    let journal: Journal | undefined
+    const { thread: writer, found } = await AnsweringThread.start<Group, GroupDone, WriterFound>({
+      module: workerModuleUrl('./writer-thread', import.meta.url),
+      data: { directory, since } satisfies WriterData,
+      onEnd: failure => {
+        if (journal) journal.#noteDisk(failure)
+      },
+      onRestart: () => {
+        if (journal) journal.#probe()
+      },
     })
-    const [{ failure }] = (await once(thread, 'message')) as [Opened]
-    if (failure !== undefined) throw new Error(failure)
-    return new Journal(thread, options)
+    try {
+      const { thread: reader } = await AnsweringThread.start<Read, ReadDone, void>({
+        module: workerModuleUrl('./reader-thread', import.meta.url),
+        data: { ...found, historyLimit } satisfies ReaderData,
+      })
+      journal = new Journal(writer, reader, new FileIdentity([found.file]), options)
+      return journal
+    } catch (error) {
+      await writer.close('the journal could not be opened')
+      throw error
+    }
+  }
+
+  private constructor(writer: Writer, reader: Reader, identity: FileIdentity, { onCommit = () => {} }: JournalOptions) {
+    this.#writer = writer
+    this.#reader = reader
+    this.#onCommit = onCommit
+    this.#watch = setInterval(() => {
+      if (this.#failure !== undefined || identity.changed() !== undefined) this.#probe()
+    }, probeInterval)
+    this.#watch.unref()
   }
 
   /** Why events cannot be made durable now, if they cannot. */
@@ -113,26 +130,32 @@ export class Journal {
     return this.#last - this.#settled
   }
 
-  /** Calls `settle` once it is known what became of `event`; on disk means after an fsync. */
+  /**
+   * Calls `settle` once it is known what became of `event`; on disk means after an fsync.
+   *
+   * @throws TypeError where it cannot be recorded as it is.
+   */
   append(event: UserEvent, settle: (outcome: Outcome) => void): Sequence {
+    assertRecordable(event)
     this.#last++
-    if (this.#isDead) {
-      this.#settled++
-      queueMicrotask(() => settle('failed'))
-    } else {
-      this.#appends.push({ event, arrived: Date.now(), settle })
-      this.#sendNext()
-    }
+    this.#pendingOf.set(event.user, this.#last)
+    this.#appends.push({ event, arrived: Date.now(), settle })
+    this.#sendNext()
     return this.#last
   }
 
-  /** The newest events of `user` since the model was trained. */
-  recent(user: string): Promise<ReadEvents> {
-    if (this.#isDead) return Promise.reject(new Error(this.#failure))
-    return new Promise((resolve, reject) => {
-      this.#reads.push({ user, resolve, reject })
-      this.#sendNext()
-    })
+  /** The newest events of `user` that count. Of those appended before, the outcome is known by then. */
+  async recent(user: string): Promise<ReadEvents> {
+    const { asOf, done } = await this.#read({ what: 'events', user })
+    if ('events' in done) return { events: done.events, asOf }
+    throw new Error('failure' in done ? done.failure : 'the journal gave another answer')
+  }
+
+  /** Whether `user` has events that count. */
+  async knows(user: string): Promise<boolean> {
+    const { done } = await this.#read({ what: 'existence', user })
+    if ('exists' in done) return done.exists
+    throw new Error('failure' in done ? done.failure : 'the journal gave another answer')
   }
 
   /** Calls `listener` after the events of each group have settled. */
@@ -142,7 +165,7 @@ export class Journal {
 
   /** Waits until every event has its outcome. */
   async flushed(): Promise<void> {
-    if (this.#sent.length > 0) await new Promise<void>(resolve => this.#whenFlushed.push(resolve))
+    if (this.#sent > 0) await new Promise<void>(resolve => this.#whenFlushed.push(resolve))
   }
 
   /** Waits until every event has its outcome, and releases the directory. What is asked for afterwards fails. */
@@ -152,79 +175,80 @@ export class Journal {
   }
 
   async #close(): Promise<void> {
-    while (this.#sent.length > 0) await this.flushed()
-    clearTimeout(this.#probe)
-    if (this.#isDead) return
-    this.#isDead = true
-    this.#failure = 'the journal is closed'
-    const ended = once(this.#thread, 'exit')
-    this.#thread.postMessage('close')
-    await ended
+    clearInterval(this.#watch)
+    while (this.#sent > 0) await this.flushed()
+    const reason = 'the journal is closed'
+    this.#failure = reason
+    // The last connection to end folds the write-ahead log in: that which may write.
+    await this.#reader.close(reason)
+    await this.#writer.close(reason)
   }
 
-  /** Sends what waits, unless the thread has enough to do: then it goes later, as one group. */
+  /** Sends what waits, unless the writer has enough to do: then it goes later, as one group. */
   #sendNext(): void {
-    if (this.#sent.length >= mostSent || (this.#appends.length === 0 && this.#reads.length === 0)) return
-    const [appends, reads] = [this.#appends, this.#reads]
+    if (this.#sent >= mostSent || this.#appends.length === 0) return
+    const appends = this.#appends
     this.#appends = []
-    this.#reads = []
-    this.#send({ appends, reads, asOf: this.#last })
+    this.#send(appends, done => this.#finish(appends, done))
   }
 
-  #send(sent: SentGroup): void {
-    this.#sent.push(sent)
-    const group: Group = {
-      events: sent.appends.map(({ event }) => event),
-      arrived: sent.appends.map(({ arrived }) => arrived),
-      reads: sent.reads.map(({ user }) => user),
-      probe: sent.probe ?? false,
-    }
-    this.#thread.postMessage(group)
+  #send(appends: readonly Append[], finish: (done: GroupDone) => void): void {
+    this.#sent++
+    const group: Group = { events: appends.map(({ event }) => event), arrived: appends.map(({ arrived }) => arrived) }
+    this.#writer.ask(group, done => {
+      this.#sent--
+      finish(done instanceof Error ? { isNew: new Uint8Array(), took: 0, failure: done.message } : done)
+      if (this.#sent === 0) for (const resolve of this.#whenFlushed.splice(0)) resolve()
+    })
   }
 
-  #finish({ isNew, reads: answers, took, failure }: GroupDone): void {
-    const { appends, reads, asOf, probe } = this.#sent.shift()!
-    if (appends.length > 0) this.#onCommit(appends.length, took, failure)
-    if (appends.length > 0 || probe) this.#noteDisk(failure)
+  #finish(appends: readonly Append[], { isNew, took, failure }: GroupDone): void {
+    this.#onCommit(appends.length, took, failure)
+    this.#noteDisk(failure)
     // The next group goes to the disk before this one's outcomes are processed.
     this.#sendNext()
     appends.forEach(({ settle }, at) => {
       settle(failure !== undefined ? 'failed' : isNew[at] ? 'stored' : 'duplicate')
     })
-    this.#settled += appends.length
-    if (appends.length > 0) for (const listener of this.#onSettled) listener()
-    reads.forEach(({ resolve, reject }, at) => {
-      const answer = answers[at]
-      if (!answer || answer instanceof Error) reject(answer ?? new Error('the journal gave no answer'))
-      else resolve({ events: answer, asOf })
-    })
-    if (this.#sent.length === 0) for (const resolve of this.#whenFlushed.splice(0)) resolve()
-  }
-
-  /** Notes whether the disk took the last write; while it does not, a probe each second finds out when it does again. */
-  #noteDisk(failure: string | undefined): void {
-    this.#failure = failure
-    clearTimeout(this.#probe)
-    if (failure !== undefined) this.#probe = setTimeout(() => this.#sendProbe(), probeInterval)
-  }
-
-  #sendProbe(): void {
-    if (!this.#isDead) this.#send({ appends: [], reads: [], asOf: this.#last, probe: true })
-  }
-
-  /** The thread has ended: nothing can become durable any more. */
-  #failAll(error: Error): void {
-    this.#isDead = true
-    this.#failure = error.message
-    const sent = this.#sent.splice(0)
-    const appends = [...sent.flatMap(group => group.appends), ...this.#appends]
-    const reads = [...sent.flatMap(group => group.reads), ...this.#reads]
-    this.#appends = []
-    this.#reads = []
-    for (const { settle } of appends) settle('failed')
-    this.#settled += appends.length
+    for (const { event } of appends) {
+      this.#settled++
+      if (this.#pendingOf.get(event.user) === this.#settled) this.#pendingOf.delete(event.user)
+    }
     for (const listener of this.#onSettled) listener()
-    for (const { reject } of reads) reject(error)
-    for (const resolve of this.#whenFlushed.splice(0)) resolve()
+    this.#beginReads()
+  }
+
+  /** Reads once all events of the user that came before have their outcome: what is on disk is then all that there is. */
+  #read(read: Read): Promise<{ readonly asOf: Sequence; readonly done: ReadDone }> {
+    return new Promise((resolve, reject) => {
+      const begin = () => {
+        const asOf = this.#settled
+        this.#reader.ask(read, done => (done instanceof Error ? reject(done) : resolve({ asOf, done })))
+      }
+      const after = this.#pendingOf.get(read.user)
+      if (after === undefined) begin()
+      else this.#waitingReads.push({ after, begin })
+    })
+  }
+
+  #beginReads(): void {
+    if (this.#waitingReads.length === 0) return
+    const waiting = this.#waitingReads
+    this.#waitingReads = waiting.filter(({ after }) => after > this.#settled)
+    for (const { after, begin } of waiting) if (after <= this.#settled) begin()
+  }
+
+  #noteDisk(failure: string | undefined): void {
+    if (this.#closed === undefined || failure !== undefined) this.#failure = failure
+  }
+
+  /** Finds out whether the disk takes writes, and whether the state is where it was. */
+  #probe(): void {
+    if (this.#isProbing || this.#closed) return
+    this.#isProbing = true
+    this.#send([], ({ failure }) => {
+      this.#isProbing = false
+      this.#noteDisk(failure)
+    })
   }
 }

@@ -1,5 +1,5 @@
-import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { openDatabase, transact } from '../storage/sqlite.ts'
+import { DatabaseSync, type StatementSync } from 'node:sqlite'
+import { busyTimeout, openDatabase, transact } from '../storage/sqlite.ts'
 import type { UserEvent } from './event.ts'
 
 const format = {
@@ -46,7 +46,6 @@ interface EventRow {
 export class EventStore {
   readonly #database: DatabaseSync
   readonly #insert: StatementSync
-  readonly #recent: StatementSync
   readonly #probe: StatementSync
 
   /** @throws Error when `file` is not a file of events, or of another version. */
@@ -55,12 +54,6 @@ export class EventStore {
     this.#insert = this.#database.prepare(
       `INSERT INTO events (user, id, item, weight, time, arrived, kind, list, undo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (user, id) DO NOTHING`,
-    )
-    this.#recent = this.#database.prepare(
-      // The index of ids holds the positions too: an index of its own for these would cost each commit a quarter more.
-      `SELECT id, item, weight, time, kind, list, undo FROM events
-       WHERE position IN (SELECT position FROM events WHERE user = ? ORDER BY position DESC LIMIT ?) AND arrived >= ?
-       ORDER BY position DESC`,
     )
     this.#probe = this.#database.prepare("UPDATE state SET value = value + 1 WHERE name = 'probes'")
   }
@@ -84,17 +77,74 @@ export class EventStore {
   }
 
   /**
-   * The newest `limit` events of `user`, less those that arrived before `since` (ms since 1970), in order of arrival,
-   * oldest first.
+   * Where in the order of arrival `since` (ms since 1970) lies: the position of the last event before it. Decided when it
+   * is first asked for, and kept: all that arrives later comes after it, whatever the clock says by then.
    */
-  recent(user: string, since: number, limit: number): UserEvent[] {
-    const rows = this.#recent.all(user, limit, since) as unknown as EventRow[]
-    return rows.reverse().map(row => eventOf(user, row))
+  positionBefore(since: number): number {
+    if (since <= 0) return 0
+    const name = `since ${since}`
+    transact(this.#database, () => {
+      this.#database
+        .prepare(
+          `INSERT INTO state SELECT ?, coalesce((SELECT min(position) - 1 FROM events WHERE arrived >= ?),
+             (SELECT max(position) FROM events), 0) WHERE true ON CONFLICT DO NOTHING`,
+        )
+        .run(name, since)
+    })
+    const { value } = this.#database.prepare('SELECT value FROM state WHERE name = ?').get(name) as { value: number }
+    return value
   }
 
   /** @throws Error when nothing can be written. */
   probe(): void {
     transact(this.#database, () => this.#probe.run())
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+}
+
+/** Which events of a user count. */
+export interface ReadRange {
+  /** Those after this position. */
+  readonly after: number
+  /** The newest of them, so many at most. */
+  readonly historyLimit: number
+}
+
+/** Reads the file of events while another thread writes it. */
+export class EventReader {
+  readonly #database: DatabaseSync
+  readonly #range: ReadRange
+  readonly #recent: StatementSync
+  readonly #exists: StatementSync
+
+  /** `file` must have been opened as an {@link EventStore} before. */
+  constructor(file: string, range: ReadRange) {
+    this.#database = new DatabaseSync(file, { readOnly: true, timeout: busyTimeout })
+    this.#range = range
+    this.#recent = this.#database.prepare(
+      // The index of ids holds the positions too: an index of its own for these would cost each commit a quarter more.
+      `SELECT id, item, weight, time, kind, list, undo FROM events WHERE position IN
+         (SELECT position FROM events WHERE user = ? AND position > ? ORDER BY position DESC LIMIT ?)
+       ORDER BY position DESC`,
+    )
+    this.#exists = this.#database.prepare(
+      'SELECT EXISTS (SELECT 1 FROM events WHERE user = ? AND position > ?) AS found',
+    )
+  }
+
+  /** The newest events of `user` that count, in order of arrival, oldest first. */
+  recent(user: string): UserEvent[] {
+    const { after, historyLimit } = this.#range
+    const rows = this.#recent.all(user, after, historyLimit) as unknown as EventRow[]
+    return rows.reverse().map(row => eventOf(user, row))
+  }
+
+  /** Whether `user` has events that count. */
+  has(user: string): boolean {
+    return (this.#exists.get(user, this.#range.after) as { found: number }).found === 1
   }
 
   close(): void {

@@ -268,9 +268,8 @@ export class Recommender {
   /** Whether the model or the journal knows `user`. */
   async knows(user: string): Promise<boolean> {
     if (this.#generation.artifact.users.indexOf(user) >= 0) return true
-    const state = this.#users.get(user)
-    if (!state.isLoaded) await this.#load(state)
-    return state.hasEvents
+    if (this.#users.find(user)?.hasEvents) return true
+    return (await this.#journal?.knows(user)) ?? false
   }
 
   /**

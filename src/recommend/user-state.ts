@@ -64,7 +64,9 @@ export class UserState {
   /** Takes what the journal knows. */
   load({ events, asOf }: ReadEvents): void {
     this.#events = events.map(event => ({ event, sequence: 0, row: undefined }))
-    this.#events.push(...this.#arrived.filter(({ sequence }) => sequence > asOf))
+    // What came later may have been read, too.
+    const read = new Set(events.map(({ id }) => id))
+    this.#events.push(...this.#arrived.filter(({ sequence, event }) => sequence > asOf && !read.has(event.id)))
     this.#first = 0
     this.#arrived = []
     this.sequence = this.#events.at(-1)?.sequence || asOf

@@ -1,7 +1,14 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { manifestName } from './directory.ts'
+
+/** A directory that this process has locked. */
+export interface DirectoryLock {
+  /** The file that holds the lock. */
+  readonly file: string
+  close(): void
+}
 
 /**
  * Locks `directory`, which is made if need be, until the lock is closed or the process ends, however it ends: the lock
@@ -9,11 +16,12 @@ import { manifestName } from './directory.ts'
  *
  * @throws Error naming the process that has it, or saying why it must not hold a state.
  */
-export function lockDirectory(directory: string): { close(): void } {
+export function lockDirectory(directory: string): DirectoryLock {
   assertForState(directory)
-  mkdirSync(directory, { recursive: true })
+  makeDirectory(resolve(directory))
   const owner = join(directory, 'server.pid')
-  const db = new DatabaseSync(join(directory, 'lock.db'))
+  const file = join(directory, 'lock.db')
+  const db = new DatabaseSync(file)
   try {
     db.exec('PRAGMA busy_timeout = 0; BEGIN IMMEDIATE')
   } catch (error) {
@@ -24,7 +32,7 @@ export function lockDirectory(directory: string): { close(): void } {
     )
   }
   writeFileSync(owner, `${process.pid}\n`)
-  return db
+  return { file, close: () => db.close() }
 }
 
 function assertForState(directory: string): void {
@@ -34,6 +42,19 @@ function assertForState(directory: string): void {
   throw new Error(
     `${directory} holds a dataset or a model: whatever replaces that would take the events with it; name another --state`,
   )
+}
+
+/** Not by the option `recursive` of mkdir, which never ends where nothing can be made, as in /proc. */
+function makeDirectory(path: string): void {
+  if (existsSync(path)) return
+  makeDirectory(dirname(path))
+  try {
+    mkdirSync(path)
+  } catch (error) {
+    // Another server may make it at the same time.
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return
+    throw new Error(`the directory ${path} cannot be made: ${(error as Error).message}; name another --state`)
+  }
 }
 
 function readOwner(file: string): string {

@@ -13,6 +13,9 @@ export interface DatabaseFormat {
   readonly remedy: string
 }
 
+/** In ms: how long a connection waits for another that has the database locked. */
+export const busyTimeout = 5000
+
 /**
  * Opens the database `file`, or makes it. What is committed is on disk: WAL, synced at each commit.
  *
@@ -21,7 +24,7 @@ export interface DatabaseFormat {
 export function openDatabase(file: string, format: DatabaseFormat): DatabaseSync {
   const database = new DatabaseSync(file)
   try {
-    database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000')
+    database.exec(`PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`)
     prepareSchema(database, file, format)
     return database
   } catch (error) {

@@ -1,9 +1,10 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
-import { afterEach, beforeEach, expect, test } from 'vitest'
+import { Worker } from 'node:worker_threads'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { UserEvent } from '../../src/events/event.ts'
 import { Journal, type Outcome } from '../../src/events/journal.ts'
 
@@ -11,7 +12,10 @@ let directory: string
 beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'aurochs-journal-'))
 })
-afterEach(() => rmSync(directory, { recursive: true }))
+afterEach(() => {
+  vi.restoreAllMocks()
+  rmSync(directory, { recursive: true, force: true })
+})
 
 function event(user: string, id: string, given: Partial<UserEvent> = {}): UserEvent {
   return { user, id, item: 'a', weight: 1, time: 1000, ...given }
@@ -85,6 +89,7 @@ test('recent events come whole, in order of arrival, with the number of the newe
   const absent = { item: undefined, kind: undefined, list: undefined, undo: undefined }
   expect(found).toEqual(events.map(each => ({ ...absent, ...each })))
   expect(asOf).toBe(5)
+  await journal.flushed()
   expect(await journal.recent('cy')).toEqual({ asOf: 5, events: [] })
   await journal.close()
 })
@@ -103,15 +108,58 @@ test('a read has all events up to the number that comes with it, and their outco
   await journal.close()
 })
 
-test('an event names an item or another event, never both and never none', async () => {
+test('an event that cannot be kept as it is, is refused by its field, and those beside it are stored', async () => {
   const journal = await Journal.open(directory)
-  expect(await append(journal, event('ann', '1', { undo: '0' }))).toBe('failed')
-  expect(await append(journal, { id: '2', user: 'ann', weight: 1, time: 0 })).toBe('failed')
-  expect(journal.failure).toContain('CHECK constraint failed')
-  // The disk is as good as before.
-  expect(await append(journal, event('ann', '3'))).toBe('stored')
-  expect(journal.failure).toBeUndefined()
+  const beside = append(journal, event('ann', 'beside'))
+  const text = (field: string) => `the event's ${field} must be text without NUL and half surrogates`
+  const refused: readonly (readonly [Partial<UserEvent>, string])[] = [
+    [{ undo: '0' }, 'an item, or undo'],
+    [{ item: undefined }, 'an item, or undo'],
+    [{ weight: 1e-46 }, "the event's weight must be a number in single precision and not 0, got 1e-46"],
+    [{ weight: 1e39 }, "the event's weight"],
+    [{ weight: Number.NaN }, "the event's weight"],
+    [{ time: 0.5 }, "the event's time must be whole ms"],
+    [{ user: '' }, text('user')],
+    [{ user: 'a\0b' }, text('user')],
+    [{ id: '\ud800' }, text('id')],
+    [{ item: '\udc00x' }, text('item')],
+    [{ kind: 'a\0' }, text('kind')],
+    [{ item: undefined, undo: '\ud800' }, text('undo')],
+  ]
+  for (const [given, message] of refused) {
+    expect(() => journal.append(event('ann', '1', given), () => {})).toThrow(message)
+  }
+  expect(await beside).toBe('stored')
+  expect(rows('id')).toEqual([{ id: 'beside' }])
   await journal.close()
+})
+
+test('a read does not wait for the events of others, however long the disk takes', async () => {
+  const journal = await Journal.open(directory)
+  await append(journal, event('ann', '1'))
+  const holder = new DatabaseSync(join(directory, 'events.db'))
+  holder.exec('BEGIN IMMEDIATE')
+  const late = append(journal, event('bob', '1'))
+  const own = journal.recent('bob')
+  expect((await journal.recent('ann')).events.map(({ id }) => id)).toEqual(['1'])
+  expect(await journal.knows('ann')).toBe(true)
+  expect(journal.settled).toBe(1)
+  holder.exec('COMMIT')
+  holder.close()
+  expect((await own).events.map(({ id }) => id)).toEqual(['1'])
+  expect(await late).toBe('stored')
+  await journal.close()
+})
+
+test('a user is known by an event that counts, once its outcome is known', async () => {
+  const journal = await Journal.open(directory)
+  expect(await journal.knows('ann')).toBe(false)
+  journal.append(event('ann', '1'), () => {})
+  expect(await journal.knows('ann')).toBe(true)
+  await journal.close()
+  const later = await Journal.open(directory, { since: Date.now() + 1000 })
+  expect(await later.knows('ann')).toBe(false)
+  await later.close()
 })
 
 test('of a long history the newest events are read', async () => {
@@ -135,6 +183,26 @@ test('events that arrived before the given time are left to the model, whenever 
   expect(await append(after, event('ann', 'late', { time: 5 }))).toBe('stored')
   expect((await after.recent('ann')).events.map(({ id }) => id)).toEqual(['late'])
   await after.close()
+})
+
+test('what arrives after the first opening with a time counts, though the clock was set back, also after a restart', async () => {
+  const since = Date.now() + 3_600_000
+  const clock = vi.spyOn(Date, 'now').mockReturnValue(since - 1000)
+  const before = await Journal.open(directory)
+  await append(before, event('ann', 'in the model'))
+  await before.close()
+  const first = await Journal.open(directory, { since })
+  clock.mockReturnValue(since - 7_200_000)
+  await append(first, event('ann', 'set back'))
+  expect((await first.recent('ann')).events.map(({ id }) => id)).toEqual(['set back'])
+  await first.close()
+  const second = await Journal.open(directory, { since })
+  expect((await second.recent('ann')).events.map(({ id }) => id)).toEqual(['set back'])
+  await second.close()
+  // A model that was trained since then has them all.
+  const third = await Journal.open(directory, { since: since + 1 })
+  expect(await third.recent('ann')).toMatchObject({ events: [] })
+  await third.close()
 })
 
 test('arrival is noted beside the time of the event', async () => {
@@ -190,6 +258,60 @@ test('while the disk fails, events fail and reads go on; a probe finds out when 
   expect(await append(journal, event('ann', '2'))).toBe('stored')
   expect(commits).toEqual([undefined, expect.stringContaining('full'), expect.stringContaining('full'), undefined])
   holder.close()
+  await journal.close()
+})
+
+test('where a thread of the journal ends, what it had fails, and it is started again', async () => {
+  const threads: Worker[] = []
+  const postMessage = Worker.prototype.postMessage
+  vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker, ...given) {
+    threads.push(this)
+    return postMessage.apply(this, given)
+  })
+  const commits: (string | undefined)[] = []
+  const journal = await Journal.open(directory, { onCommit: (_, __, failure) => commits.push(failure) })
+  await append(journal, event('ann', '1'))
+  await journal.recent('ann')
+  const [writer, reader] = [threads[0]!, threads.at(-1)!]
+
+  const outcomes = Promise.all(['2', '3', '4'].map(id => append(journal, event('ann', id))))
+  await writer.terminate()
+  for (const outcome of await outcomes) expect(['stored', 'failed']).toContain(outcome)
+  expect(await append(journal, event('ann', '5'))).toBe('failed')
+  expect(commits.at(-1)).toBe('a thread of the journal ended: it ended by itself')
+  expect(journal.failure).toBe(commits.at(-1))
+  expect((await journal.recent('ann')).events.map(({ id }) => id)).not.toContain('5')
+  while (journal.failure !== undefined) await wait(20)
+  expect(await append(journal, event('ann', '5'))).toBe('stored')
+  await expect(Journal.open(directory)).rejects.toThrow('is in use')
+
+  await reader.terminate()
+  await expect(journal.recent('ann')).rejects.toThrow('a thread of the journal ended')
+  expect(await append(journal, event('ann', '6'))).toBe('stored')
+  const read = async () => (await journal.recent('ann').catch(() => undefined))?.events.at(-1)?.id
+  while ((await read()) !== '6') await wait(20)
+  await journal.close()
+})
+
+test('where the state is removed or replaced, nothing is acknowledged any more until it is put back', async () => {
+  const journal = await Journal.open(directory)
+  expect(await append(journal, event('ann', '1'))).toBe('stored')
+  renameSync(directory, `${directory}-moved`)
+  expect(await append(journal, event('ann', '2'))).toBe('failed')
+  const gone = `${join(directory, 'events.db')} was removed or replaced while it was in use`
+  expect(journal.failure).toContain(gone)
+  const other = await Journal.open(directory)
+  expect(await append(journal, event('ann', '3'))).toBe('failed')
+  await other.close()
+  rmSync(directory, { recursive: true })
+  renameSync(`${directory}-moved`, directory)
+  while (journal.failure !== undefined) await wait(20)
+  expect(await append(journal, event('ann', '4'))).toBe('stored')
+  expect(rows('id')).toEqual([{ id: '1' }, { id: '4' }])
+  // It is noticed without an event, too.
+  rmSync(join(directory, 'events.db'))
+  while (journal.failure === undefined) await wait(20)
+  expect(journal.failure).toContain(gone)
   await journal.close()
 })
 
