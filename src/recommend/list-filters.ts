@@ -2,11 +2,12 @@ import type { Generation } from './generation.ts'
 
 /** What a list for a user may hold, by id. Ids that the model does not know filter nothing. */
 export interface ListFilters {
-  readonly limit: number
-  /** Whether items that the user already has may come again. */
-  readonly seen: 'allow' | 'exclude'
-  /** Never these. */
-  readonly exclude: readonly string[]
+  /** Items in the list at most. Default: 10. */
+  readonly limit?: number | undefined
+  /** Whether items that the user already has may come again. Default: `exclude`. */
+  readonly seen?: 'allow' | 'exclude' | undefined
+  /** Never these. Default: none. */
+  readonly exclude?: readonly string[] | undefined
   /** None but these. */
   readonly only?: readonly string[] | undefined
 }
@@ -19,22 +20,30 @@ export interface FilterRows {
 
 /** Filters that look their ids up once for each generation, however many lists share them. */
 export class ResolvedFilters {
-  readonly filters: ListFilters
+  readonly limit: number
+  readonly seen: 'allow' | 'exclude'
+  readonly #ids: Pick<ListFilters, 'exclude' | 'only'>
   #resolved: { readonly generation: Generation; readonly rows: FilterRows } | undefined
 
-  constructor(filters: ListFilters) {
-    this.filters = filters
+  /** @throws RangeError where `limit` is no number of items. */
+  constructor({ limit = 10, seen = 'exclude', ...ids }: ListFilters) {
+    if (!Number.isInteger(limit) || limit < 1) {
+      throw new RangeError(`limit must be a whole number from 1 on, got ${limit}`)
+    }
+    this.limit = limit
+    this.seen = seen
+    this.#ids = ids
   }
 
   rowsIn(generation: Generation): FilterRows {
     if (this.#resolved?.generation !== generation) {
-      this.#resolved = { generation, rows: rowsOf(this.filters, generation) }
+      this.#resolved = { generation, rows: rowsOf(this.#ids, generation) }
     }
     return this.#resolved.rows
   }
 }
 
-function rowsOf({ exclude, only }: ListFilters, { artifact }: Generation): FilterRows {
+function rowsOf({ exclude = [], only }: Pick<ListFilters, 'exclude' | 'only'>, { artifact }: Generation): FilterRows {
   const rows = (ids: readonly string[]): Uint32Array =>
     Uint32Array.from(new Set(artifact.items.indicesOf(ids).filter(row => row >= 0))).sort()
   return { exclude: rows(exclude), only: only && rows(only) }

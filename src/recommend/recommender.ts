@@ -24,6 +24,8 @@ export interface RecommenderOptions extends JournalOptions {
   readonly onBatch?: (queries: number, took: number) => void
   /** Called with ms from a change to the list of a subscription that shows it. */
   readonly onList?: (took: number) => void
+  /** Called with errors that no call can fail with, as those of listeners. Default: they are warnings of the process. */
+  readonly onFault?: (error: unknown) => void
 }
 
 /** What a list is wanted for. */
@@ -160,6 +162,7 @@ export class Recommender {
    * Records `event`: calls `settle` once it is known what became of it, `stored` after an fsync.
    *
    * @throws {RecommendError} `unknown_item`, `overloaded`, `storage_failed` where there is no state; then it is not recorded.
+   * @throws TypeError where the event cannot be recorded as it is.
    */
   record(event: UserEvent, settle: (outcome: Outcome) => void): void {
     const journal = this.#journal
@@ -175,7 +178,7 @@ export class Recommender {
         const state = this.#users.find(event.user)
         if (state?.remove(sequence)) refresh(state)
       }
-      settle(outcome)
+      this.#guard(() => settle(outcome))
     })
     const state = this.#users.find(event.user)
     if (!state) return
@@ -203,10 +206,11 @@ export class Recommender {
       refresh: () => {
         this.similar(query).then(
           list => {
-            if (this.#similar.has(subscription) && list.generation === this.#generation.name) onList(list)
+            const isWanted = this.#similar.has(subscription) && list.generation === this.#generation.name
+            if (isWanted) this.#guard(() => onList(list))
           },
           error => {
-            if (this.#similar.has(subscription)) onError(error)
+            if (this.#similar.has(subscription)) this.#guard(() => onError(error))
           },
         )
       },
@@ -349,7 +353,9 @@ export class Recommender {
       if (first > 0) await setTimeout(announcementInterval, undefined, { ref: false })
       // The one that took its place is announced to all.
       if (this.#generation !== generation) return
-      for (const listener of listeners.slice(first, first + size)) if (this.#onGeneration.has(listener)) listener()
+      for (const listener of listeners.slice(first, first + size)) {
+        if (this.#onGeneration.has(listener)) this.#guard(listener)
+      }
     }
   }
 
@@ -402,7 +408,7 @@ export class Recommender {
         else this.#batches.pushInBackground(query)
       },
       onRanking: ranking => this.#deliver(subscription, ranking, onRanking),
-      onError,
+      onError: error => this.#guard(() => onError(error)),
     })
     // Only this one: what the user's other subscriptions show has not changed.
     if (subscription.state.isLoaded) subscription.refresh()
@@ -453,6 +459,16 @@ export class Recommender {
     }
   }
 
+  /** Calls a listener of the caller's: what it throws is reported, and ends nothing else. */
+  #guard(listener: () => void): void {
+    try {
+      listener()
+    } catch (error) {
+      const { onFault = warn } = this.#options
+      onFault(error)
+    }
+  }
+
   #isSettled(sequence: Sequence): boolean {
     return sequence <= (this.#journal?.settled ?? 0)
   }
@@ -484,6 +500,10 @@ interface HeldRankings {
   readonly oldest: UserRanking
   newest: UserRanking | undefined
   readonly onRanking: OnUserRanking
+}
+
+function warn(error: unknown): void {
+  process.emitWarning(error instanceof Error ? error : String(error))
 }
 
 type OnUserRanking = (ranking: UserRanking) => void

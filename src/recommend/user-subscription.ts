@@ -121,7 +121,7 @@ export class UserSubscription {
     }
     const { version, sequence, newest } = this.state
     query.ranked = { version, sequence, after: newest }
-    const { seen, limit } = this.#filters.filters
+    const { seen, limit } = this.#filters
     const { exclude, only } = this.#filters.rowsIn(generation)
     return {
       user: this.state.rowIn(generation),

@@ -326,6 +326,38 @@ test('a query that fails, fails alone', async () => {
   })
 })
 
+test('a listener that throws is reported, and whatever else was to be done is done', async () => {
+  const faults: string[] = []
+  const recommender = await opened({ onFault: error => faults.push((error as Error).message) })
+  const fail = (message: string) => () => {
+    throw new Error(message)
+  }
+  recommender.subscribe(queryOf('1'), fail('list'), fail('error'))
+  recommender.subscribe(queryOf('2', { only: ['i1'] }), fail('list'), () => {})
+  recommender.subscribeSimilar({ item: 'i1', limit: 2 }, fail('similar'), () => {})
+  recommender.subscribeSimilar({ item: 'none', limit: 2 }, () => {}, fail('similar error'))
+  recommender.onGeneration(fail('generation'))
+  let announced = 0
+  recommender.onGeneration(() => announced++)
+  recommender.record(eventOf('1', 'i1'), fail('settle'))
+  expect(await recorded(recommender, eventOf('1', 'i2'))).toBe('stored')
+  await recommender.swap(model)
+  await recommender.drained()
+  await recommender.recommend(queryOf('3'))
+  expect(announced).toBe(1)
+  expect(new Set(faults)).toEqual(new Set(['error', 'similar', 'similar error', 'generation', 'settle']))
+})
+
+test('a query that names only its user has the defaults, and a limit that is none is refused', async () => {
+  const recommender = await opened()
+  expect(itemsOf(await recommender.recommend({ user: '5' }))).toEqual(expectedList(model, 5, [], 10))
+  const [list] = (await recommender.recommendBatch(['5'], {})).lists
+  expect(list?.items).toEqual(expectedList(model, 5, [], 10))
+  for (const limit of [0, -1, 1.5, Number.NaN]) {
+    await expect(recommender.recommend({ user: '5', limit })).rejects.toThrow('limit must be a whole number from 1 on')
+  }
+})
+
 test('events that the disk refuses do not count, and lists come all the same', async () => {
   const state = join(freshFolder(), 'state')
   const recommender = await opened({ state })
