@@ -1,5 +1,6 @@
 import type { z } from 'zod'
 import { ServiceError } from './errors.ts'
+import { expectation, placeOf } from './expectation.ts'
 import { decodeJson } from './json.ts'
 import type { ServerMessage } from './messages.ts'
 import { decodeMsgpack, encodeMsgpack } from './msgpack.ts'
@@ -45,10 +46,10 @@ export function negotiate(offered: string): Codec | undefined {
  * @throws {ServiceError} `bad_message`, which names the fields that are wrong: the first three.
  */
 export function check<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> {
-  const result = schema.safeParse(value)
+  const result = schema.safeParse(value, { error: expectation })
   if (result.success) return result.data
   const messages = result.error.issues.slice(0, 3).map(({ path, message }) => {
-    return path.length > 0 ? `${path.join('.')}: ${message}` : message
+    return path.length > 0 ? `${placeOf(path)}: ${message}` : message
   })
   throw new ServiceError('bad_message', messages.join('; '))
 }

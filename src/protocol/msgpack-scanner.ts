@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { ServiceError } from './errors.ts'
 
 /** What a value from an untrusted sender may cost. */
@@ -56,7 +57,8 @@ define(0xdf, map, 4, 0)
 
 /**
  * Finds the end of a MessagePack value, whose bytes may come in parts, and whether it may be unpacked: plain types only
- * (no extensions), only strings as keys, within bounds. Nothing is made of the bytes, and each is looked at once.
+ * (no extensions), only strings as keys, all of them UTF-8, within bounds. Nothing is made of the bytes, and each is looked
+ * at once.
  *
  * A value that must not be unpacked is scanned to its end all the same, in constant memory.
  */
@@ -103,8 +105,8 @@ export class MsgpackScanner {
   }
 
   /**
-   * Goes on with `source` from `start`; gives whether the value ends before `end`. Up to four bytes before `end` may be
-   * left for the next scan: see {@link position}.
+   * Goes on with `source` from `start`; gives whether the value ends before `end`. A length or a string that is not whole
+   * yet is left for the next scan: see {@link position}.
    *
    * @throws {ServiceError} where no end can be found: `bad_msgpack`, `too_large`.
    */
@@ -133,6 +135,10 @@ export class MsgpackScanner {
       const kind = kinds[first]
       const isContainer = kind === array || kind === map
       const payload = isContainer ? 0 : length
+      if (kind === string && at + payload > end && at + payload <= messageEnd && !this.#refusal) {
+        at -= 1 + lengthSize
+        break
+      }
       const isBadKey = kind !== string && isMap[level] === 1 && remaining % 2 === 0
       remaining--
       values++
@@ -141,7 +147,8 @@ export class MsgpackScanner {
         kind >= extension ||
         values > mostValues ||
         at + payload > messageEnd ||
-        (isContainer && level === depth)
+        (isContainer && level === depth) ||
+        (kind === string && !this.#refusal && !isText(source, at, at + payload))
       ) {
         const bytes = this.#bytes + at + payload - start
         if (kind === neverUsed || bytes > this.#bounds.frameBytes) throw this.#endless(kind)
@@ -188,9 +195,22 @@ export class MsgpackScanner {
     if (kinds[first] === extension) {
       return new ServiceError('bad_msgpack', `expected plain types, got the type byte 0x${first.toString(16)}`)
     }
+    if (kinds[first] === string && values <= mostValues && bytes <= messageBytes) {
+      return new ServiceError('bad_msgpack', 'expected strings in UTF-8')
+    }
     if (values > mostValues) return new ServiceError('too_large', `expected at most ${mostValues} values in a message`)
     if (bytes > messageBytes)
       return new ServiceError('too_large', `expected at most ${messageBytes} bytes in a message`)
     return new ServiceError('too_deep', `expected at most ${depth} levels`)
   }
+}
+
+/** Whether the bytes are UTF-8. Most strings are short and of ASCII: for those a look at each byte costs less than a call. */
+function isText(source: Uint8Array, begin: number, end: number): boolean {
+  let bits = 0x80
+  if (end - begin <= 64) {
+    bits = 0
+    for (let at = begin; at < end; at++) bits |= source[at]!
+  }
+  return bits < 0x80 || isUtf8(source.subarray(begin, end))
 }

@@ -7,7 +7,9 @@ import { ServiceError } from './errors.ts'
 import { limits } from './limits.ts'
 import { MsgpackScanner } from './msgpack-scanner.ts'
 
-const unpackr = new Unpackr({ useRecords: false, mapsAsObjects: true, int64AsType: 'bigint' })
+/** Integers of 64 bits become numbers where these hold them exactly. The types of msgpackr lack `auto`; its README has it. */
+const unpackOptions: object = { useRecords: false, mapsAsObjects: true, int64AsType: 'auto' }
+const unpackr = new Unpackr(unpackOptions)
 const packr = new Packr({ useRecords: false, variableMapSize: true })
 /** The types of msgpackr do not have `skipValues`; its README does. It makes packing a fourth slower. */
 const skipUndefined = { useRecords: false, variableMapSize: true, skipValues: [undefined] }

@@ -1,6 +1,8 @@
 /** The values that messages and methods are made of, with their schemas. */
 import { z } from 'zod'
+import { isStorable } from '../events/event.ts'
 import type { WireError } from './errors.ts'
+import { shown } from './expectation.ts'
 import { limits } from './limits.ts'
 
 /**
@@ -9,13 +11,20 @@ import { limits } from './limits.ts'
  */
 export type Id = string | number
 
+const textExpected = 'expected text without NUL and half surrogates'
+
 /** One check rather than a union of schemas: messages hold thousands of ids. */
 export const IdSchema = z
-  .custom<Id | bigint>(isId, `expected a string of 1 to ${limits.idLength} characters or a whole number`)
+  .custom<Id | bigint>(isId, {
+    error: ({ input }) =>
+      typeof input === 'string' && input.length >= 1 && input.length <= limits.idLength
+        ? textExpected
+        : `expected text of 1 to ${limits.idLength} characters or a whole number, got ${shown(input)}`,
+  })
   .transform(String)
 
 function isId(value: unknown): boolean {
-  if (typeof value === 'string') return value.length >= 1 && value.length <= limits.idLength
+  if (typeof value === 'string') return value.length >= 1 && value.length <= limits.idLength && isStorable(value)
   return typeof value === 'bigint' || Number.isSafeInteger(value)
 }
 
@@ -38,7 +47,9 @@ export const listFields = {
   only: FilterIds.optional(),
 }
 
-const eventId = z.string().min(1).max(limits.idLength)
+const text = (most: number) => z.string().min(1).max(most).refine(isStorable, textExpected)
+
+const eventId = text(limits.idLength)
 
 /** ms since 1970 (UTC), or ISO 8601 with a zone. */
 const Time = z.union([z.int().min(-8.64e15).max(8.64e15), z.iso.datetime({ offset: true }).transform(Date.parse)], {
@@ -60,9 +71,9 @@ const eventFields = {
   /** When it happened. Default: when it arrives. */
   time: Time.optional(),
   /** What the user did: `play`, `buy` and so on. */
-  kind: z.string().min(1).max(limits.kindLength).optional(),
+  kind: text(limits.kindLength).optional(),
   /** Id of the list that showed the item. */
-  list: z.string().min(1).max(limits.listIdLength).optional(),
+  list: text(limits.listIdLength).optional(),
   /**
    * Id of an event of the same user that this one takes back, whichever came first; then without an item. Where that is
    * an undo itself, what it took back counts again.
@@ -85,10 +96,14 @@ export type EventInput = z.input<typeof EventSchema>
 export type Event = z.output<typeof EventSchema>
 
 /** What a list is wanted for. It is named by `kind`, so that others can be added. */
-export const QuerySchema = z.discriminatedUnion('kind', [
-  z.object({ kind: z.literal('user'), user: IdSchema, ...listFields }),
-  z.object({ kind: z.literal('similar'), item: IdSchema, limit: LimitSchema }),
-])
+export const QuerySchema = z.discriminatedUnion(
+  'kind',
+  [
+    z.object({ kind: z.literal('user'), user: IdSchema, ...listFields }),
+    z.object({ kind: z.literal('similar'), item: IdSchema, limit: LimitSchema }),
+  ],
+  { error: ({ code }) => (code === 'invalid_union' ? 'expected "user" or "similar"' : undefined) },
+)
 
 export type QueryInput = z.input<typeof QuerySchema>
 export type Query = z.output<typeof QuerySchema>

@@ -67,6 +67,19 @@ test('a MessagePack value that is cut short or followed by more is refused', () 
   )
 })
 
+test('strings that are no UTF-8 are refused, as keys and as values, short and long', () => {
+  const malformed = [[0xff], [0xc3], [0x80], [0xed, 0xa0, 0x80], [0xc0, 0x80], [0xf5, 0x80, 0x80, 0x80]]
+  for (const bytes of malformed) {
+    for (const length of [0, 5, 100]) {
+      const text = [...Array<number>(length).fill(0x61), ...bytes, ...Array<number>(length).fill(0x62)]
+      const value = [0xd9, text.length, ...text]
+      expect(codeOf(() => decodeMsgpack(Uint8Array.from(value)))).toBe('bad_msgpack')
+      expect(codeOf(() => decodeMsgpack(Uint8Array.from([0x81, ...value, 0x01])))).toBe('bad_msgpack')
+      expect(codeOf(() => decodeJson(Uint8Array.from([0x22, ...text, 0x22])))).toBe('bad_json')
+    }
+  }
+})
+
 test('nesting beyond the limit is refused before anything is built', () => {
   const deep = 60_000
   expect(codeOf(() => decodeMsgpack(new Uint8Array(deep).fill(0x91)))).toBe('too_deep')

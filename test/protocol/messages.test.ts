@@ -33,8 +33,67 @@ test('a refusal says which field was wrong', () => {
     /^query\.kind: /,
   )
   expect(() => check(methods.record_batch.params, { events: [event, { ...event, id: '' }] })).toThrow(
-    /^events\.1\.id: /,
+    /^events\[1\]\.id: expected at least 1 character, got 0$/,
   )
+})
+
+test.each([
+  ['a field that is missing', { id: 'e' }, 'user: expected text of 1 to 256 characters or a whole number, got nothing'],
+  [
+    'two that are wrong',
+    { ...event, weight: 'x', kind: 5 },
+    'weight: expected a number, got "x"; kind: expected text, got 5',
+  ],
+  ['a weight that is too large', { ...event, weight: 1e9 }, 'weight: expected at most 1000000, got 1000000000'],
+  ['neither item nor undo', { id: 'e', user: 'u' }, 'expected an item, or undo with the id of the event to take back'],
+  ['what is no object', [event], 'expected an object, got [{"id":"e","user":"ann","item":"i1"}]'],
+])('a refusal says what was expected and what came: %s', (_, value, message) => {
+  expect(() => check(EventSchema, value)).toThrow(message)
+})
+
+test('text that would be kept or compared as another one is refused', () => {
+  const message = 'expected text without NUL and half surrogates'
+  for (const odd of ['\ud800', 'a\udfffb', '\0', 'a\0b']) {
+    for (const field of ['id', 'user', 'item', 'kind', 'list']) {
+      expect(() => check(EventSchema, { ...event, [field]: odd })).toThrow(`${field}: ${message}`)
+    }
+    expect(() => check(EventSchema, { id: 'e', user: 'u', undo: odd })).toThrow(`undo: ${message}`)
+    expect(() => check(methods.recommend.params, { user: 'u', only: ['a', odd] })).toThrow(`only[1]: ${message}`)
+  }
+  for (const good of ['\ufffd', '🎵', 'é', '\u0001']) check(EventSchema, { ...event, id: good, user: good, item: good })
+})
+
+test('an integer of 64 bits is taken wherever a number is', () => {
+  const eight = (sign: number, value: bigint) => {
+    const bytes = new Uint8Array(9)
+    bytes[0] = sign
+    new DataView(bytes.buffer).setBigInt64(1, value)
+    return bytes
+  }
+  // {"id": "e", "user": …, "item": …, "time": …, "weight": …}
+  const message = (number: Uint8Array, time: Uint8Array) =>
+    Buffer.concat([
+      Buffer.of(0x85, 0xa2, ...bytesOf('id'), 0xa1, ...bytesOf('e'), 0xa4, ...bytesOf('user')),
+      number,
+      Buffer.of(0xa4, ...bytesOf('item')),
+      number,
+      Buffer.of(0xa4, ...bytesOf('time')),
+      time,
+      Buffer.of(0xa6, ...bytesOf('weight')),
+      time,
+    ])
+  expect(check(EventSchema, decodeMsgpack(message(eight(0xcf, 7n), eight(0xcf, 5n))))).toEqual({
+    id: 'e',
+    user: '7',
+    item: '7',
+    time: 5,
+    weight: 5,
+  })
+  expect(check(EventSchema, decodeMsgpack(message(eight(0xcf, -1n), eight(0xd3, -5n))))).toMatchObject({
+    user: `${2n ** 64n - 1n}`,
+    time: -5,
+    weight: -5,
+  })
 })
 
 test('unknown fields are ignored, wherever they stand', () => {
