@@ -16,6 +16,7 @@ const Options = z.object({
     .or(z.iso.date())
     .transform(text => Date.parse(text))
     .optional(),
+  historyLimit: wholeNumber(1, 1_000_000),
   maxConnections: wholeNumber(1, 1_000_000),
   idleTimeout: wholeNumber(8, 960),
   logLevel: z.enum(['silent', 'error', 'warn', 'info', 'debug']),
@@ -35,6 +36,7 @@ export const register: Register = program => {
     .option('--cors <origin>', "whose web pages may use the server besides its own, or '*'; may be repeated", several)
     .option('--threads <n>', 'threads that fold in and rank (default: all of the machine)')
     .option('--since <date>', 'events before it are in the model already, and are not folded in again')
+    .option('--history-limit <n>', 'events of one user that count at most, the newest', '5000')
     .option('--max-connections <n>', 'sockets open at once', '10000')
     .option('--idle-timeout <seconds>', 'a socket that answers no ping for so long is closed', '60')
     .option('--log-level <level>', 'silent, error, warn, info or debug; the log goes to stderr as JSON lines', 'info')

@@ -11,7 +11,7 @@
  * `params` is an array of the method's parameters, a map, and of options, a map: `[]`, `[parameters]` or
  * `[parameters, {timeout: ms}]`. Counted from when the server reads the call, a call that is not answered after `timeout`
  * is answered by `deadline_exceeded`; what of it still waits is not done. Strings are of the type `str`; `bin` is none.
- * What is no UTF-8 in them is read as U+FFFD.
+ * They must be UTF-8.
  *
  * A message that is whole but not within limits.ts is answered by an error, and the connection goes on. Where bytes are
  * no MessagePack-RPC, or a message has more than `limits.frameBytes`, nothing can be told of what follows: an error with

@@ -168,7 +168,7 @@ export class Recommender {
     const journal = this.#journal
     if (!journal) throw new RecommendError('storage_failed', 'there is no state to record events in: open it with one')
     if (event.item !== undefined && this.#generation.artifact.items.indexOf(event.item) < 0) {
-      throw new RecommendError('unknown_item', `the model has no item ${JSON.stringify(event.item)}`)
+      throw unknownItem(event.item, this.#generation)
     }
     if (journal.pending >= mostPending) {
       throw new RecommendError('overloaded', `${mostPending} events wait for the disk: send it again later`)
@@ -263,7 +263,7 @@ export class Recommender {
     const generation = this.#generation
     return generation.use(async models => {
       const row = models.artifact.items.indexOf(item)
-      if (row < 0) throw new RecommendError('unknown_item', `the model has no item ${JSON.stringify(item)}`)
+      if (row < 0) throw unknownItem(item, generation)
       const [list] = await models.similar([{ item: row, limit }], signal)
       return this.#listOf(list!, generation)
     })
@@ -500,6 +500,12 @@ interface HeldRankings {
   readonly oldest: UserRanking
   newest: UserRanking | undefined
   readonly onRanking: OnUserRanking
+}
+
+function unknownItem(item: string, { artifact }: Generation): RecommendError {
+  const { size } = artifact.items
+  const like = size > 0 ? `: its ${size} items have ids like ${JSON.stringify(plainId(artifact.items.at(0)))}` : ''
+  return new RecommendError('unknown_item', `the model has no item ${JSON.stringify(item)}${like}`)
 }
 
 function warn(error: unknown): void {

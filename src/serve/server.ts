@@ -2,11 +2,14 @@ import uws, { type us_listen_socket } from 'uWebSockets.js'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
-import { serveHttp } from './http/http-front.ts'
+import { FaultLog } from './fault-log.ts'
+import { socketsLeft } from './file-limit.ts'
+import { HttpFront } from './http/http-front.ts'
 import { Origins } from './http/origins.ts'
 import { Metrics } from './metrics.ts'
-import { RpcServer } from './rpc/rpc-server.ts'
+import { RpcServer, type RpcServerOptions } from './rpc/rpc-server.ts'
 import { Service } from './service.ts'
+import { SocketCount } from './socket-count.ts'
 import { WebSocketFront } from './websocket/websocket-front.ts'
 
 export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'threads' | 'since' | 'historyLimit'> {
@@ -31,17 +34,19 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
 
 /** In ms: how long a shutdown waits for work that has begun. */
 const drainTimeout = 10_000
-/** In ms: what the network has to take the closing frames before the sockets are torn down. */
-const closingTimeout = 50
+/** In ms: what the network has to take the closing frames, and clients that keep connections alive to send a last request. */
+const closingTimeout = 100
 
 /** A running server: this thread serves the connections, the journal's writes events, the generation's workers rank. */
 export class Server {
   readonly service: Service
   readonly #recommender: Recommender
   readonly #app = uws.App()
+  readonly #http: HttpFront
   readonly #sockets: WebSocketFront
   readonly #log: Logger
   readonly #host: string
+  readonly #rpcOptions: RpcServerOptions
   #rpc: RpcServer | undefined
   #listening: us_listen_socket | undefined
   #isClosing = false
@@ -54,6 +59,7 @@ export class Server {
   static async start(options: ServeOptions): Promise<Server> {
     const { port, rpc, log } = options
     const metrics = new Metrics()
+    const faults = new FaultLog(log)
     const recommender = await Recommender.open({
       model: options.model,
       state: options.state,
@@ -64,13 +70,13 @@ export class Server {
       onList: took => metrics.list(took),
       onCommit: (events, took, failure) => {
         metrics.commit(events, took)
-        if (failure !== undefined) log.error({ events, failure }, 'events could not be made durable')
+        if (failure !== undefined) faults.report(failure, 'events could not be made durable')
       },
+      onFault: error => faults.report(error),
     })
     try {
-      const server = new Server(recommender, metrics, options)
-      if (rpc !== undefined)
-        server.#rpc = await RpcServer.open(server.service, rpc, { log, onError: metrics.error.bind(metrics) })
+      const server = new Server(recommender, metrics, faults, options)
+      if (rpc !== undefined) server.#rpc = await RpcServer.open(server.service, rpc, server.#rpcOptions)
       try {
         server.#listening = await listen(server.#app, server.#host, port)
       } catch (error) {
@@ -84,8 +90,9 @@ export class Server {
     }
   }
 
-  private constructor(recommender: Recommender, metrics: Metrics, options: ServeOptions) {
-    const { host = '127.0.0.1', cors = [], maxConnections = 10_000, idleTimeout = 60, version, log } = options
+  private constructor(recommender: Recommender, metrics: Metrics, faults: FaultLog, options: ServeOptions) {
+    const { host = '127.0.0.1', cors = [], idleTimeout = 60, version, log } = options
+    const { http: most, webSockets: maxConnections, rpc: maxRpcConnections } = socketLimits(options)
     this.#host = host
     this.#log = log
     this.#recommender = recommender
@@ -96,15 +103,19 @@ export class Server {
       origins,
       onError: metrics.error.bind(metrics),
       onSkippedList: metrics.skippedList.bind(metrics),
-      onFault: (error: unknown) => log.error(error, 'a fault of the server'),
+      onFault: (error: unknown) => faults.report(error),
+      isClosing: () => this.#isClosing,
     }
+    const { onError, onFault } = context
+    this.#rpcOptions = { log, onError, onFault, maxConnections: maxRpcConnections }
     this.#sockets = new WebSocketFront(this.#app, context, {
       maxConnections,
       idleTimeout,
       allows: (origin, at) => origins.allows(origin, at),
       isClosing: () => this.#isClosing,
+      sockets: new SocketCount(this.#app, most),
     })
-    serveHttp(this.#app, context)
+    this.#http = new HttpFront(this.#app, context)
     metrics.watch({
       connections: () => this.#sockets.connections,
       subscriptions: () => this.#sockets.subscriptions,
@@ -128,22 +139,46 @@ export class Server {
   }
 
   /**
-   * Takes no more connections and events, lets what has begun end, writes the last acks and lists, closes the sockets
-   * (1001), and releases model and state.
+   * Takes no more connections and events, lets what has begun end, writes the last acks, lists and answers, closes the
+   * sockets (1001), and releases model and state.
    */
   async close(): Promise<void> {
     if (this.#isClosing) return
     this.#isClosing = true
     if (this.#listening) uws.us_listen_socket_close(this.#listening)
-    const drained = this.service.drain()
+    const drained = Promise.all([this.service.drain(), this.#http.answered()])
     const late = wait(drainTimeout, 'late', { ref: false })
     if ((await Promise.race([drained, late])) === 'late') this.#log.warn('some work did not end in time')
     await this.#rpc?.close()
     this.#sockets.end()
     await wait(closingTimeout)
+    // What came meanwhile on a connection that was kept alive.
+    await Promise.race([this.#http.answered(), late])
     this.#app.close()
     await this.#recommender.close()
   }
+}
+
+/**
+ * How many sockets each front may have at once: as wanted, but no more than there may be open files.
+ *
+ * @throws RangeError where not even a few fit.
+ */
+function socketLimits({ maxConnections = 10_000, rpc, log }: ServeOptions) {
+  const wanted = { webSockets: maxConnections, rpc: rpc === undefined ? 0 : 1024 }
+  // A few more than there may be WebSockets: probes and other requests go on when these are at their limit.
+  const all = maxConnections + 1000 + wanted.rpc
+  const left = socketsLeft() ?? all
+  if (left >= all) return { ...wanted, http: maxConnections + 1000 }
+  if (left < 16) throw new RangeError('too few files may be open: raise the limit, as by ulimit -n 65536')
+  const share = left / all
+  const limits = {
+    http: Math.floor((maxConnections + 1000) * share),
+    webSockets: Math.floor(maxConnections * share),
+    rpc: Math.floor(wanted.rpc * share),
+  }
+  log.warn(limits, 'connections are limited further by the open files that are allowed: raise ulimit -n')
+  return limits
 }
 
 function listen(app: uws.TemplatedApp, host: string, port: number): Promise<us_listen_socket> {

@@ -74,7 +74,7 @@ export class Service {
       throw new ServiceError('unknown_method', `expected one of ${Object.keys(methods).join(', ')}, got ${name}`)
     }
     if ('trusted' in methods[name] && !trusted)
-      throw new ServiceError('forbidden', `${name} is for the internal RPC only`)
+      throw new ServiceError('forbidden', `${name} is for the internal RPC only: serve with --rpc, and call it there`)
     signal?.throwIfAborted()
     const handler = this.#handlers[name] as (params: unknown, signal?: AbortSignal) => unknown
     const result = handler(check(methods[name].params, params), signal)

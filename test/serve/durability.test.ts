@@ -1,5 +1,7 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs'
-import { createServer } from 'node:net'
+import { once } from 'node:events'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -185,8 +187,69 @@ test('an obstacle to the start is reported in one line', async () => {
     expect(serve('--port', `${program.port}`, ...elsewhere())).rejects.toThrow('the port is taken'),
     expect(serve('--port', 'x', ...elsewhere())).rejects.toThrow('ended with 2: aurochs: --port must be'),
     expect(Program.start([missing, '--port', '0', ...elsewhere()])).rejects.toThrow(missing),
+    expect(serve('--state', '/proc/nope/state')).rejects.toThrow('the directory /proc/nope cannot be made'),
   ])
   blocker.close()
+}, 30_000)
+
+test('requests on connections that are kept alive are answered to the last, which says that it is the last', async () => {
+  const program = await serve()
+  const ends = Array.from({ length: 6 }, async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    for (let answered = 0; ; answered++) {
+      const asked = request(`${program.url}/v1/recommend/3`, { agent }).end()
+      const [response] = (await once(asked, 'response')) as [IncomingMessage]
+      response.resume()
+      await once(response, 'end')
+      if (response.statusCode !== 200) return response.statusCode
+      if (response.headers.connection === 'close') return answered
+    }
+  })
+  await wait(300)
+  expect(await program.stop('SIGTERM')).toBe(0)
+  for (const answered of await Promise.all(ends)) expect(answered).toBeGreaterThan(5)
+}, 30_000)
+
+test('with few open files allowed, connections beyond what fits are closed, and the others are served', async () => {
+  const program = await Program.start(
+    [model, '--port', '0', '--state', state, '--threads', '1', '--log-level', 'warn'],
+    'ulimit -n 400',
+  )
+  running.push(program)
+  expect(program.output).toContain('raise ulimit -n')
+  const peer = await Peer.greeted(program.url)
+  const sockets = await Promise.all(
+    Array.from({ length: 500 }, async () => {
+      const socket = connect(program.port, '127.0.0.1')
+      socket.on('error', () => {})
+      await Promise.race([once(socket, 'connect'), once(socket, 'close')])
+      return socket
+    }),
+  )
+  while (sockets.filter(socket => !socket.closed).length > 300) await wait(5)
+  expect((await peer.ask({ type: 'event', id: '1', user: 'ann', item: 'i1' })).type).toBe('ack')
+  // A loop that tries in vain to take a connection would use all of a core.
+  const spent = () => Number(readFileSync(`/proc/${program.child.pid}/stat`, 'utf8').split(' ')[13])
+  const before = spent()
+  await wait(1000)
+  expect(spent() - before).toBeLessThan(50)
+  for (const socket of sockets) socket.destroy()
+  await wait(50)
+  expect((await fetch(`${program.url}/healthz`)).status).toBe(200)
+}, 30_000)
+
+test('a server whose state was removed says so, and acknowledges nothing', async () => {
+  const program = await serve()
+  const peer = await Peer.greeted(program.url)
+  expect((await peer.ask({ type: 'event', id: '1', user: 'ann', item: 'i1' })).type).toBe('ack')
+  rmSync(state, { recursive: true })
+  expect(await peer.ask({ type: 'event', id: '2', user: 'ann', item: 'i1' })).toMatchObject({ code: 'storage_failed' })
+  const ready = await fetch(`${program.url}/readyz`)
+  expect([ready.status, (await ready.json()).error.message]).toEqual([503, expect.stringContaining('was removed')])
+  const second = await serve()
+  expect(await peer.ask({ type: 'event', id: '3', user: 'ann', item: 'i1' })).toMatchObject({ code: 'storage_failed' })
+  await second.stop('SIGTERM')
+  expect(recorded()).toEqual([])
 }, 30_000)
 
 /** What an error by HTTP says. */

@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setImmediate } from 'node:timers/promises'
 import fc from 'fast-check'
 import { beforeAll, expect, test } from 'vitest'
 import { type ErrorCode, errorCodes } from '../../src/protocol/errors.ts'
@@ -203,7 +206,6 @@ test('the paths of probes and of Prometheus give what the methods give', async (
 test('bad requests get a code and its status, and the server lives on', async () => {
   const posted = (body: string): RequestInit => ({ method: 'POST', body })
   const cases: [string, number, ErrorCode, RequestInit?][] = [
-    ['/', 404, 'not_found'],
     ['/v1', 404, 'not_found'],
     ['/v1/nothing', 404, 'not_found'],
     ['/v1/nothing', 404, 'not_found', posted('{}')],
@@ -216,6 +218,7 @@ test('bad requests get a code and its status, and the server lives on', async ()
     ['/v1/recommend/7?seen=maybe', 400, 'bad_message'],
     ['/v1/recommend/%ff', 400, 'bad_message'],
     ['/v1/recommend', 400, 'bad_message'],
+    ['/v1/stream', 405, 'method_not_allowed'],
     ['/v1/recommend/7', 405, 'method_not_allowed', posted('{}')],
     ['/v1/recommend', 405, 'method_not_allowed', { method: 'DELETE' }],
     ['/v1/record', 405, 'method_not_allowed'],
@@ -248,10 +251,62 @@ test('bad requests get a code and its status, and the server lives on', async ()
   expect(await get('/healthz')).toMatchObject({ status: 200, body: { status: 'alive' } })
 })
 
-test('a body beyond all limits ends its own connection and no other', async () => {
-  const body = ' '.repeat(4 * limits.frameBytes)
-  await expect(fetch(`${server.url}/v1/record`, { method: 'POST', body })).rejects.toThrow('fetch failed')
+test('a body beyond the limit is refused as soon as that is known, however it comes', async () => {
+  const refused = { status: 413, body: { error: { code: 'too_large' } } }
+  expect(await post('/v1/record', ' '.repeat(4 * limits.frameBytes))).toMatchObject(refused)
+  const socket = connect(server.port, '127.0.0.1')
+  socket.write(`POST /v1/record HTTP/1.1\r\nhost: x\r\ncontent-length: ${limits.messageBytes + 1}\r\n\r\n`)
+  // Nothing of it was sent.
+  const [declared] = await once(socket, 'data')
+  expect(String(declared)).toMatch(/^HTTP\/1\.1 413 .*Connection: close/s)
+  await once(socket, 'close')
+  const endless = connect(server.port, '127.0.0.1')
+  let answer = ''
+  endless.on('data', data => {
+    answer += data
+  })
+  endless.on('error', () => {})
+  endless.write('POST /v1/record HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n')
+  while (!endless.closed) {
+    endless.write('1000\r\n' + `${' '.repeat(4096)}\r\n`)
+    await setImmediate()
+  }
+  expect(answer).toMatch(/^HTTP\/1\.1 413 /)
   expect((await get('/healthz')).status).toBe(200)
+})
+
+test('a body in chunks of one byte is taken as any other', async () => {
+  const body = JSON.stringify({ events: longestEvents(300, 'i1') })
+  const socket = connect(server.port, '127.0.0.1')
+  socket.write('POST /v1/record_batch HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n')
+  socket.end(
+    `${Array.from(Buffer.from(body, 'latin1').toString('latin1'), byte => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`,
+  )
+  let answer = ''
+  for await (const data of socket) answer += data
+  expect(answer).toMatch(/^HTTP\/1\.1 200 /)
+  const { results } = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')))
+  expect(results).toHaveLength(300)
+})
+
+test('who opens the address sees what is there', async () => {
+  const page = await fetch(server.url)
+  const text = await page.text()
+  expect([page.status, page.headers.get('content-type')]).toEqual([200, 'text/plain; charset=utf-8'])
+  for (const name of Object.keys(methods)) expect(text).toContain(`/v1/${name}`)
+  expect(text).toContain('/v1/recommend/USER')
+  expect(await get('/nope')).toMatchObject({ body: { error: { message: expect.stringContaining('/v1/METHOD') } } })
+})
+
+test('each event of a batch has its own result, and a batch of a wrong one says which', async () => {
+  const good = { id: 'g', user: 'batch', item: 'i1' }
+  const { status, body } = await post('/v1/record_batch', { events: [good, { ...good, id: 'w', weight: 1e-46 }] })
+  expect([status, body.error.message]).toEqual([400, 'events[1].weight: expected at least 0.000001 either way'])
+  const mixed = await post('/v1/record_batch', { events: [good, { ...good, id: 'n', item: 'none' }] })
+  expect(mixed).toMatchObject({
+    status: 200,
+    body: { results: [{ status: 'stored' }, { error: { code: 'unknown_item' } }] },
+  })
 })
 
 test('unknown parameters are ignored', async () => {

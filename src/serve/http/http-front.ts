@@ -13,6 +13,8 @@ export interface HttpContext {
   readonly onError: (code: ErrorCode) => void
   /** Called with errors that are not a client's. */
   readonly onFault: (error: unknown) => void
+  /** Whether the server is about to end: then each answer is the last of its connection. */
+  readonly isClosing: () => boolean
 }
 
 /** Gives the parameters of a call. What it needs of `request` it reads at once: it is gone when the handler first waits. */
@@ -32,25 +34,103 @@ interface Route {
  * GET with a query string, and with their subject in the path, as in `/v1/recommend/ann?limit=5`. Errors have the status
  * of their code and the body `{"error": {code, message, retryAfter?}}`.
  */
-export function serveHttp(app: TemplatedApp, context: HttpContext): void {
-  for (const route of routes()) {
-    const offered = Object.keys(route.read).map(method => method.toUpperCase())
-    for (const method of ['get', 'post'] as const) {
-      const read = route.read[method]
-      if (read) app[method](route.path, (response, request) => answer(context, route, read, response, request))
+export class HttpFront {
+  readonly #context: HttpContext
+  #unanswered = 0
+  #whenAnswered: (() => void)[] = []
+
+  constructor(app: TemplatedApp, context: HttpContext) {
+    this.#context = context
+    for (const route of routes()) {
+      const offered = Object.keys(route.read).map(method => method.toUpperCase())
+      for (const method of ['get', 'post'] as const) {
+        const read = route.read[method]
+        if (read) app[method](route.path, (response, request) => this.#answer(route, read, response, request))
+      }
+      app.options(route.path, (response, request) => {
+        const headers = context.origins.preflight(request.getHeader('origin'))
+        new Reply(response, { headers }).send(204, 'text/plain', '')
+      })
+      app.any(route.path, (response, request) => {
+        const message = `${pathOf(request)} expects ${offered.join(' or ')}`
+        this.#refuse(response, request, new ServiceError('method_not_allowed', message))
+      })
     }
-    app.options(route.path, (response, request) => {
-      new Reply(response, context.origins.preflight(request.getHeader('origin'))).send(204, 'text/plain', '')
+    app.get('/', (response, request) => this.#admit(response, request)?.send(200, plainText, overview(context.service)))
+    app.any('/v1/stream', (response, request) => {
+      const message = '/v1/stream expects a WebSocket: connect to it by ws://, as described in protocol/messages.ts'
+      this.#refuse(response, request, new ServiceError('method_not_allowed', message))
     })
-    app.any(route.path, (response, request) => {
-      const message = `${request.getUrl().slice(0, 200)} expects ${offered.join(' or ')}`
-      refuse(context, response, request, new ServiceError('method_not_allowed', message))
+    app.any('/*', (response, request) => {
+      const message = `there is no ${pathOf(request)}: the methods are at /v1/METHOD, with ${Object.keys(methods).join(', ')}`
+      this.#refuse(response, request, new ServiceError('not_found', message))
     })
   }
-  app.any('/*', (response, request) => {
-    const message = `there is no ${request.getUrl().slice(0, 200)}`
-    refuse(context, response, request, new ServiceError('not_found', message))
+
+  /** Waits until every request that has come is answered. */
+  async answered(): Promise<void> {
+    if (this.#unanswered > 0) await new Promise<void>(resolve => this.#whenAnswered.push(resolve))
+  }
+
+  #answer(route: Route, read: ReadParams, response: HttpResponse, request: HttpRequest): void {
+    const { name, write = (reply, result) => reply.json(200, result) } = route
+    const reply = this.#admit(response, request)
+    if (!reply) return
+    const call = async () => {
+      const params = await read(request, reply)
+      write(reply, await this.#context.service.call(name, params, { trusted: false, signal: reply.signal }))
+    }
+    call().catch(error => this.#fail(reply, error))
+  }
+
+  #refuse(response: HttpResponse, request: HttpRequest, error: ServiceError): void {
+    const reply = this.#admit(response, request)
+    if (reply) this.#fail(reply, error)
+  }
+
+  /** The reply to a client that may use the server; one that may not has been refused. */
+  #admit(response: HttpResponse, request: HttpRequest): Reply | undefined {
+    const { origins, isClosing } = this.#context
+    const origin = request.getHeader('origin')
+    this.#unanswered++
+    const onOver = () => {
+      if (--this.#unanswered === 0) for (const resolve of this.#whenAnswered.splice(0)) resolve()
+    }
+    const reply = new Reply(response, { headers: origins.headers(origin), isLast: isClosing, onOver })
+    if (origins.allows(origin, request.getHeader('host'))) return reply
+    this.#fail(reply, new ServiceError('forbidden_origin', `pages of ${origin} may not use the server`))
+    return undefined
+  }
+
+  #fail(reply: Reply, error: unknown): void {
+    if (reply.isOver) return
+    const { onError, onFault } = this.#context
+    if (!(error instanceof ServiceError)) onFault(error)
+    onError(wireError(error).code)
+    reply.refuse(error)
+  }
+}
+
+const plainText = 'text/plain; charset=utf-8'
+
+/** What a person sees who opens the server's address. */
+function overview({ info }: Pick<Service, 'info'>): string {
+  const { version, generation, model } = info
+  const lines = (Object.keys(methods) as MethodName[]).map(name => {
+    const { summary, reads, subject }: { summary: string; reads: boolean; subject?: string } = methods[name]
+    const path = subject === undefined ? `/v1/${name}` : `/v1/${name}/${subject.toUpperCase()}`
+    return `  ${reads ? 'GET ' : 'POST'} ${path.padEnd(22)} ${summary}`
   })
+  return (
+    `Aurochs ${version} serves the model ${generation}: ${model.algorithm}, ${model.users} users, ${model.items} items\n\n` +
+    `  GET  /v1/stream             a WebSocket: lists that change with each event\n${lines.join('\n')}\n` +
+    '  GET  /healthz, /readyz      whether it is alive, and can do its work\n' +
+    "  GET  /metrics               figures in Prometheus' text format\n"
+  )
+}
+
+function pathOf(request: HttpRequest): string {
+  return request.getUrl().slice(0, 200)
 }
 
 function routes(): Route[] {
@@ -63,7 +143,8 @@ function routes(): Route[] {
     }: { reads: boolean; params: (typeof methods)[MethodName]['params']; subject?: string } = methods[name]
     const fromQuery = queryReader(params)
     const get: ReadParams = request => fromQuery(request.getQuery())
-    const post: ReadParams = (_, reply) => reply.body().then(decodeJson)
+    const post: ReadParams = (request, reply) =>
+      reply.body(Number(request.getHeader('content-length'))).then(decodeJson)
     list.push({ path: `/v1/${name}`, name, read: reads ? { get, post } : { post } })
     if (subject === undefined) continue
     const fromPath: ReadParams = request => ({
@@ -81,43 +162,6 @@ function routes(): Route[] {
 }
 
 const prometheusText = 'text/plain; version=0.0.4; charset=utf-8'
-
-function answer(
-  context: HttpContext,
-  { name, write = (reply, result) => reply.json(200, result) }: Route,
-  read: ReadParams,
-  response: HttpResponse,
-  request: HttpRequest,
-): void {
-  const reply = admitted(context, response, request)
-  if (!reply) return
-  const call = async () => {
-    const params = await read(request, reply)
-    write(reply, await context.service.call(name, params, { trusted: false, signal: reply.signal }))
-  }
-  call().catch(error => fail(context, reply, error))
-}
-
-function refuse(context: HttpContext, response: HttpResponse, request: HttpRequest, error: ServiceError): void {
-  const reply = admitted(context, response, request)
-  if (reply) fail(context, reply, error)
-}
-
-/** The reply to a client that may use the server; one that may not has been refused. */
-function admitted(context: HttpContext, response: HttpResponse, request: HttpRequest): Reply | undefined {
-  const origin = request.getHeader('origin')
-  const reply = new Reply(response, context.origins.headers(origin))
-  if (context.origins.allows(origin, request.getHeader('host'))) return reply
-  fail(context, reply, new ServiceError('forbidden_origin', `pages of ${origin} may not use the server`))
-  return undefined
-}
-
-function fail({ onError, onFault }: HttpContext, reply: Reply, error: unknown): void {
-  if (reply.isOver) return
-  if (!(error instanceof ServiceError)) onFault(error)
-  onError(wireError(error).code)
-  reply.refuse(error)
-}
 
 /** A part of a path as it was before it was put into a URL. */
 function decodePath(part: string): string {

@@ -8,19 +8,30 @@ export function refuse(response: HttpResponse, error: unknown): void {
   new Reply(response).refuse(error)
 }
 
+export interface ReplyOptions {
+  /** Headers that come with every answer. Default: none. */
+  readonly headers?: readonly (readonly [string, string])[]
+  /** Whether the answer is the last of its connection, asked when it is written. Default: it is not. */
+  readonly isLast?: () => boolean
+  /** Called once, when it was answered or the client has gone. */
+  readonly onOver?: () => void
+}
+
 /** One HTTP answer, written whole and at most once, now or later; nothing is written to a client that has gone. */
 export class Reply {
   readonly #response: HttpResponse
-  readonly #headers: readonly (readonly [string, string])[]
+  readonly #options: ReplyOptions
   readonly #abort = new AbortController()
   #isOver = false
+  /** Whether the request's body is not read to its end. */
+  #isReading = false
 
-  /** Must be made within the request's handler. `headers` come with every answer. */
-  constructor(response: HttpResponse, headers: readonly (readonly [string, string])[] = []) {
+  /** Must be made within the request's handler. */
+  constructor(response: HttpResponse, options: ReplyOptions = {}) {
     this.#response = response
-    this.#headers = headers
+    this.#options = options
     response.onAborted(() => {
-      this.#isOver = true
+      this.#end()
       this.#abort.abort(new ServiceError('shutting_down', 'the connection is gone'))
     })
   }
@@ -50,35 +61,68 @@ export class Reply {
 
   send(status: number, type: string, body: string, headers: readonly (readonly [string, string])[] = []): void {
     if (this.#isOver) return
-    this.#isOver = true
+    const { headers: always = [], isLast = () => false } = this.#options
     this.#response.cork(() => {
       this.#response.writeStatus(`${status} ${STATUS_CODES[status]}`)
-      for (const [name, value] of [...this.#headers, ...headers]) this.#response.writeHeader(name, value)
-      this.#response.writeHeader('content-type', type).end(body)
+      for (const [name, value] of [...always, ...headers]) this.#response.writeHeader(name, value)
+      // What is left of a body that is not read would be taken for another request.
+      this.#response.writeHeader('content-type', type).end(body, this.#isReading || isLast())
     })
+    this.#end()
+  }
+
+  #end(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#options.onOver?.()
   }
 
   /**
-   * The request's body. One of more than `limits.frameBytes` closes the connection instead.
+   * The request's body, of which `declared` bytes are to come where the client said so. No more of it is read than is
+   * allowed: the answer to a longer one closes the connection.
    *
    * @throws {ServiceError} `too_large` when it has more than `limits.messageBytes`.
    */
-  body(): Promise<Uint8Array> {
-    const { messageBytes, frameBytes } = limits
+  body(declared: number): Promise<Uint8Array> {
     return new Promise((resolve, reject) => {
-      const chunks: Buffer[] = []
-      let length = 0
+      const buffer = new BodyBuffer(declared)
+      const refuse = () =>
+        reject(new ServiceError('too_large', `expected at most ${limits.messageBytes} bytes in a body`))
+      this.#isReading = true
+      if (declared > limits.messageBytes) return refuse()
       this.#response.onData((chunk, isLast) => {
         if (this.#isOver) return
-        length += chunk.byteLength
-        // The chunk's memory is gone when this returns: it is copied.
-        if (length <= messageBytes) chunks.push(Buffer.from(chunk.slice(0)))
-        if (length > frameBytes) this.#response.close()
-        if (!isLast && length <= frameBytes) return
-        if (length > messageBytes)
-          reject(new ServiceError('too_large', `expected at most ${messageBytes} bytes in a body`))
-        else resolve(Buffer.concat(chunks))
+        if (buffer.length + chunk.byteLength > limits.messageBytes) return refuse()
+        buffer.append(new Uint8Array(chunk))
+        if (!isLast) return
+        this.#isReading = false
+        resolve(buffer.bytes)
       })
     })
+  }
+}
+
+/** The begin of a body, in one buffer that doubles when it is full: a body may come in as many chunks as it has bytes. */
+class BodyBuffer {
+  #bytes: Uint8Array
+  length = 0
+
+  constructor(declared: number) {
+    this.#bytes = new Uint8Array(Math.min(declared || 4096, limits.messageBytes))
+  }
+
+  get bytes(): Uint8Array {
+    return this.#bytes.subarray(0, this.length)
+  }
+
+  append(chunk: Uint8Array): void {
+    const length = this.length + chunk.length
+    if (length > this.#bytes.length) {
+      const roomy = new Uint8Array(Math.max(length, 2 * this.#bytes.length))
+      roomy.set(this.bytes)
+      this.#bytes = roomy
+    }
+    this.#bytes.set(chunk, this.length)
+    this.length = length
   }
 }

@@ -14,6 +14,8 @@ export interface RpcConnectionOptions {
   readonly log: Logger
   /** Called with the code of each error that a call or a notification met. */
   readonly onError?: ((code: ErrorCode) => void) | undefined
+  /** Called with errors that are not a caller's. Default: they are logged. */
+  readonly onFault?: ((error: unknown) => void) | undefined
 }
 
 /** In bytes: while more than this of the answers is unsent, since the client does not read them, none of its calls is read. */
@@ -196,7 +198,8 @@ export class RpcConnection {
   }
 
   #wireError(error: unknown) {
-    if (!(error instanceof ServiceError)) this.#options.log.error(error, 'a fault of the server')
+    const { log, onFault = fault => log.error(fault, 'a fault of the server') } = this.#options
+    if (!(error instanceof ServiceError)) onFault(error)
     const refusal = wireError(error)
     this.#options.onError?.(refusal.code)
     return refusal

@@ -5,6 +5,7 @@ import { ServiceError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import { subprotocols } from '../../protocol/versions.ts'
 import { refuse } from '../http/reply.ts'
+import type { SocketCount } from '../socket-count.ts'
 import { Session, type SessionContext } from './session.ts'
 
 export interface WebSocketOptions {
@@ -16,6 +17,8 @@ export interface WebSocketOptions {
   readonly allows: (origin: string, host: string) => boolean
   /** Whether the server is about to end. */
   readonly isClosing: () => boolean
+  /** Told when a socket becomes a WebSocket, and when that has gone. */
+  readonly sockets: Pick<SocketCount, 'upgraded' | 'webSocketClosed'>
 }
 
 /** What a socket carries: uWebSockets.js copies its fields, so it cannot be the session itself. */
@@ -28,7 +31,7 @@ export class WebSocketFront {
   readonly #sessions = new Set<Session>()
 
   constructor(app: TemplatedApp, context: SessionContext, options: WebSocketOptions) {
-    const { maxConnections, idleTimeout, allows, isClosing } = options
+    const { maxConnections, idleTimeout, allows, isClosing, sockets } = options
     app.ws<SocketData>('/v1/stream', {
       maxPayloadLength: limits.frameBytes,
       // Without a bound: what is pushed must arrive. Sessions watch how much is unread and close those who never read.
@@ -51,6 +54,7 @@ export class WebSocketFront {
       },
       open: socket => {
         const { session } = socket.getUserData()
+        sockets.upgraded()
         this.#sessions.add(session)
         session.open(socket)
       },
@@ -58,6 +62,7 @@ export class WebSocketFront {
       drain: socket => socket.getUserData().session.drain(),
       close: socket => {
         const { session } = socket.getUserData()
+        sockets.webSocketClosed()
         this.#sessions.delete(session)
         session.closed()
       },
