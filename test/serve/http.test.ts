@@ -268,7 +268,7 @@ test('a body beyond the limit is refused as soon as that is known, however it co
   endless.on('error', () => {})
   endless.write('POST /v1/record HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n')
   while (!endless.closed) {
-    endless.write('1000\r\n' + `${' '.repeat(4096)}\r\n`)
+    endless.write(`1000\r\n${' '.repeat(4096)}\r\n`)
     await setImmediate()
   }
   expect(answer).toMatch(/^HTTP\/1\.1 413 /)
@@ -279,7 +279,7 @@ test('a body in chunks of one byte is taken as any other', async () => {
   const body = JSON.stringify({ events: longestEvents(300, 'i1') })
   const socket = connect(server.port, '127.0.0.1')
   socket.write('POST /v1/record_batch HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n')
-  socket.end(
+  socket.write(
     `${Array.from(Buffer.from(body, 'latin1').toString('latin1'), byte => `1\r\n${byte}\r\n`).join('')}0\r\n\r\n`,
   )
   let answer = ''
