@@ -21,15 +21,21 @@ export function reconnectWait(
   return whole * (0.5 + random() / 2)
 }
 
+/** In ms: a request that is refused again and again is not sent less often than this. */
+const longestRetryWait = 30_000
+
 /**
  * After how many ms a request that was refused is worth sending again; undefined where it would fail again. The number that
- * the server gave goes before that of the table. Up to half of it is added, so that not all clients come back at once.
+ * the server gave goes before that of the table. It doubles with each of the `refusals` in a row before this one, and up to
+ * half of it is added, so that not all clients come back at once.
  */
 export function retryWait(
   { code, retryAfter }: Pick<WireError, 'code' | 'retryAfter'>,
+  refusals = 0,
   random: () => number = Math.random,
 ): number | undefined {
   // The code of a newer server may not be in the table.
   const wait = retryAfter ?? errorCodes[code]?.retryAfter ?? undefined
-  return wait === undefined ? undefined : wait * (1 + random() / 2)
+  if (wait === undefined) return undefined
+  return Math.max(wait, Math.min(longestRetryWait, wait * 2 ** Math.min(refusals, 30))) * (1 + random() / 2)
 }

@@ -12,7 +12,10 @@ export interface ClientOptions extends ConnectionOptions {
   readonly signal?: AbortSignal
   /** Events and calls without an answer, at most; further ones fail. Default: 10,000. */
   readonly maxPending?: number
-  /** Called when the connection was lost; the client connects again in `wait` ms. */
+  /**
+   * Called when the connection was lost, or could not be made; the client connects again in `wait` ms. Default: the first of
+   * several failures in a row is a warning of the console.
+   */
   readonly onDisconnect?: (reason: string, wait: number) => void
   /** Called when another model is served than before; new lists of all subscriptions follow. */
   readonly onGeneration?: (generation: string, model: ModelInfo) => void
@@ -97,7 +100,7 @@ export class Client {
         },
         onMessage: message => this.#receive(message),
         onRefused: failure => this.#end(failure),
-        onDisconnect: (reason, wait) => options.onDisconnect?.(reason, wait),
+        onDisconnect: options.onDisconnect ?? warnOnce(url),
       },
       options,
     )
@@ -240,6 +243,18 @@ function streamUrl(url: string | URL): string {
   stream.protocol = stream.protocol.replace(/^http/, 'ws')
   if (stream.pathname === '/') stream.pathname = '/v1/stream'
   return stream.href
+}
+
+/** Warns of the first of several failures in a row: a client that waits for a server that is not there would be silent. */
+function warnOnce(url: string | URL): (reason: string, wait: number) => void {
+  let warned = Number.NEGATIVE_INFINITY
+  return (reason, wait) => {
+    const now = performance.now()
+    // Failures in a row are less than the longest wait and its connection apart.
+    if (now - warned > 60_000)
+      console.warn(`aurochs: no connection to ${url}: ${reason}; trying again until there is one`)
+    warned = now + wait
+  }
 }
 
 /** So that no two clients give events the same ids. Not `crypto.randomUUID`: pages have that over https only. */

@@ -15,6 +15,8 @@ export interface RequestOptions {
 interface PendingRequest {
   readonly frame: Frame
   readonly retries: boolean
+  /** How often it was refused. */
+  refusals: number
   readonly resolve: (answer: unknown) => void
   readonly reject: (error: unknown) => void
 }
@@ -59,7 +61,7 @@ export class Requests {
       }
       signal?.addEventListener('abort', onAbort)
       this.#last = number
-      this.#pending.set(number, { frame, retries, resolve: settle(resolve), reject: settle(reject) })
+      this.#pending.set(number, { frame, retries, refusals: 0, resolve: settle(resolve), reject: settle(reject) })
       this.#connection.send(frame)
     })
   }
@@ -79,7 +81,7 @@ export class Requests {
     const { request: number } = failure
     const request = number === undefined ? undefined : this.#pending.get(number)
     if (number === undefined || !request) return
-    const wait = request.retries ? retryWait(failure) : undefined
+    const wait = request.retries ? retryWait(failure, request.refusals++) : undefined
     if (wait === undefined) this.#take(number)?.reject(new ServerError(failure))
     else this.#connection.sendLater(request.frame, wait, () => this.#pending.get(number) === request)
   }

@@ -12,6 +12,8 @@ interface Subscription {
   readonly lists: Newest<List>
   /** Whether the server has confirmed it. */
   isConfirmed: boolean
+  /** How often it was refused since its last list. */
+  refusals: number
 }
 
 /** Subscriptions by number. They are made anew on each connection, until nobody iterates over their lists any more. */
@@ -39,7 +41,7 @@ export class Subscriptions {
       const frame = this.#connection.encode({ type: 'subscribe', subscription: number, query })
       signal?.addEventListener('abort', onAbort)
       this.#last = number
-      this.#subscriptions.set(number, { frame, lists, isConfirmed: false })
+      this.#subscriptions.set(number, { frame, lists, isConfirmed: false, refusals: 0 })
       this.#connection.send(frame)
     } catch (error) {
       lists.fail(error)
@@ -61,14 +63,17 @@ export class Subscriptions {
   }
 
   receive(list: List): void {
-    this.#subscriptions.get(list.subscription)?.lists.put(list)
+    const subscription = this.#subscriptions.get(list.subscription)
+    if (!subscription) return
+    subscription.refusals = 0
+    subscription.lists.put(list)
   }
 
   /** Subscribes again later, or ends the iteration, as `failure` of subscription `number` has it. */
   refuse(number: number, failure: Failure): void {
     const subscription = this.#subscriptions.get(number)
     if (!subscription) return
-    const wait = retryWait(failure)
+    const wait = retryWait(failure, subscription.refusals++)
     if (wait !== undefined) {
       this.#connection.sendLater(subscription.frame, wait, () => this.#subscriptions.get(number) === subscription)
       return

@@ -1,5 +1,5 @@
 import { Packr } from 'msgpackr'
-import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import { afterEach, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { reconnectWait, retryWait } from '../../src/client/backoff.ts'
 import { Client, type ClientOptions, msgpack, ServerError } from '../../src/client/index.ts'
 import { type ErrorCode, errorCodes } from '../../src/protocol/errors.ts'
@@ -18,7 +18,11 @@ afterEach(() => {
 
 function connected(options: ClientOptions = {}) {
   const server = new ScriptedServer()
-  const client = new Client('http://server.example', { ...options, WebSocket: server.WebSocket })
+  const client = new Client('http://server.example', {
+    onDisconnect: () => {},
+    ...options,
+    WebSocket: server.WebSocket,
+  })
   const socket = server.welcome()
   const [hello] = socket.take()
   return { server, client, socket, hello }
@@ -74,11 +78,51 @@ test.each<[string, ErrorCode, number | undefined, number]>([
 test('an error is worth a retry exactly where the table or the server has a wait, and the wait has a jitter', () => {
   for (const code of Object.keys(errorCodes) as ErrorCode[]) {
     const { retryAfter } = errorCodes[code]
-    expect(retryWait({ code }, () => 0)).toBe(retryAfter ?? undefined)
-    expect(retryWait({ code, retryAfter: 40 }, () => 0.5)).toBe(50)
+    expect(retryWait({ code }, 0, () => 0)).toBe(retryAfter ?? undefined)
+    expect(retryWait({ code, retryAfter: 40 }, 0, () => 0.5)).toBe(50)
   }
-  expect(retryWait({ code: 'internal' }, () => 1)).toBe(1.5 * errorCodes.internal.retryAfter)
+  expect(retryWait({ code: 'internal' }, 0, () => 1)).toBe(1.5 * errorCodes.internal.retryAfter)
   expect(retryWait({ code: 'a_code_of_tomorrow' as ErrorCode })).toBeUndefined()
+})
+
+test('waits of a request that is refused again and again double up to half a minute', () => {
+  const waits = [0, 1, 2, 3, 4, 5, 60].map(refusals => retryWait({ code: 'internal' }, refusals, () => 0))
+  expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_000])
+  expect(retryWait({ code: 'internal', retryAfter: 40_000 }, 3, () => 0)).toBe(40_000)
+})
+
+test('a refused event is sent again after longer waits each time, however often it is refused', async () => {
+  const { client, socket } = connected()
+  const ack = client.send({ user: 'ann', item: 'i' })
+  const [sent] = socket.take()
+  for (const wait of [1000, 2000, 4000]) {
+    socket.say({ type: 'error', code: 'storage_failed', message: 'no', request: sent!.request })
+    await vi.advanceTimersByTimeAsync(wait - 1)
+    expect(socket.take()).toEqual([])
+    await vi.advanceTimersByTimeAsync(1)
+    expect(socket.take()).toEqual([sent])
+  }
+  socket.say({ type: 'ack', id: sent!.id, user: 'ann', request: sent!.request })
+  expect(await ack).toMatchObject({ id: sent!.id })
+})
+
+test('a server that is not there is told of once, unless the caller listens', async () => {
+  const warned = vi.spyOn(console, 'warn').mockReturnValue()
+  onTestFinished(() => void warned.mockRestore())
+  const server = new ScriptedServer()
+  const client = new Client('http://server.example', { WebSocket: server.WebSocket })
+  for (let failure = 0; failure < 5; failure++) {
+    server.socket.onerror?.()
+    await vi.advanceTimersByTimeAsync(10_000)
+  }
+  expect(warned.mock.calls).toEqual([
+    ['aurochs: no connection to http://server.example: the connection failed; trying again until there is one'],
+  ])
+  client.close()
+  const listened = new Client('http://server.example', { WebSocket: server.WebSocket, onDisconnect: () => {} })
+  server.socket.onerror?.()
+  expect(warned).toHaveBeenCalledTimes(1)
+  listened.close()
 })
 
 test('a subscription that fails for now is made again after its wait, and the iteration goes on', async () => {
@@ -89,10 +133,10 @@ test('a subscription that fails for now is made again after its wait, and the it
   const { subscription } = subscribe!
   // Refused at once; later, when its list could not be made; and twice at once.
   const failure = { type: 'error', code: 'internal', message: 'no', subscription }
-  for (const confirmed of [false, true]) {
+  for (const [refusals, confirmed] of [false, true].entries()) {
     if (confirmed) socket.say({ type: 'subscribed', subscription })
     socket.say(failure)
-    await vi.advanceTimersByTimeAsync(errorCodes.internal.retryAfter)
+    await vi.advanceTimersByTimeAsync(errorCodes.internal.retryAfter * 2 ** refusals)
     expect(socket.take()).toEqual([subscribe])
   }
   socket.say(list(subscription))
