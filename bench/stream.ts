@@ -1,9 +1,10 @@
 /**
  * How long from an event to the list that shows it: 1,000 sockets and 1,000 events a second against `aurochs serve`, the
- * load on the same machine; then the highest rate that keeps p99 under 50 ms, beside a bare echo server's.
+ * load on the same machine; then the highest rate that keeps p99 under 50 ms, beside a bare echo server's; then the server's
+ * memory after 1, 2 and 4 minutes of the same load.
  *
  * `--data MODEL` names the model's directory. `--seconds N` (10) after `--warmup N` (3), `--sockets N` (1000), `--rate N`
- * (1000); `--no-search` leaves out the highest rate.
+ * (1000); `--no-search` leaves out the highest rate, `--no-soak` the minutes.
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,15 +19,18 @@ import { loadOf, loadOptions } from './stream/options.ts'
 import { participants } from './stream/participants.ts'
 import type { Outcome, Plan } from './stream/plan.ts'
 import { type Program, startProgram, stopProgram } from './stream/program.ts'
+import { type Soak, soak } from './stream/soak.ts'
 import { countEvents } from './stream/stored-events.ts'
 
 /** In ms: the most that p99 may be at the highest rate. */
 const highestP99 = 50
 /** Each try of the search for that rate. */
 const attemptLength = { seconds: 3, warmup: 1 } as const
+/** After which memory is looked at. */
+const minutes = [1, 2, 4] as const
 
 export const run: Bench = async ({ json, data, rest }) => {
-  const { load, search } = options(rest)
+  const { load, search, soaks } = options(rest)
   const { seconds, warmup, sockets, rate } = load
   const print = printer(json)
   const folder = mkdtempSync(join(tmpdir(), 'aurochs-stream-'))
@@ -71,7 +75,10 @@ export const run: Bench = async ({ json, data, rest }) => {
     }
     const lost = sent - countEvents(state)
     print({ sent, lost })
-    return bars(outcome, lost)
+    if (!soaks) return bars(outcome, lost)
+    const soaked = await soak(model, join(folder, 'soak'), { ...plan, run: 'soak' }, minutes)
+    for (const mark of soaked.marks) print(mark)
+    return [...bars(outcome, lost), ...soakBars(soaked)]
   } finally {
     // Where something failed before it was stopped.
     server?.child.kill()
@@ -89,12 +96,25 @@ function bars({ latency, errors, sent, acknowledged, shown }: Outcome, lost: num
   ]
 }
 
+function soakBars({ marks, outcome: { errors, sent, shown } }: Soak): Bar[] {
+  const [, early, late] = marks as readonly [unknown, (typeof marks)[number], (typeof marks)[number]]
+  const growth = ((late.anonymousMiB ?? 0) - (early.anonymousMiB ?? 0)) / (late.minute - early.minute)
+  return [
+    atMost('MiB a minute that the server grows from the second minute on', growth, 5),
+    atMost('errors in the minutes', errors.length + sent - shown, 0),
+  ]
+}
+
 function options(args: readonly string[]) {
   const { values } = parseArgs({
     args: [...args],
-    options: { ...loadOptions(10), 'no-search': { type: 'boolean', default: false } },
+    options: {
+      ...loadOptions(10),
+      'no-search': { type: 'boolean', default: false },
+      'no-soak': { type: 'boolean', default: false },
+    },
   })
-  return { load: loadOf(values), search: !values['no-search'] }
+  return { load: loadOf(values), search: !values['no-search'], soaks: !values['no-soak'] }
 }
 
 /** Doubles the rate while the server keeps up, in one of two tries at least, then halves the gap three times. */

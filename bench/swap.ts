@@ -22,6 +22,7 @@ import { Artifact } from '../src/models/artifact.ts'
 import { atLeast, atMost, type Bar, type Bench } from './bar.ts'
 import { printer } from './print.ts'
 import { runLoad } from './stream/load.ts'
+import { memoryOf, removedDirectories } from './stream/memory.ts'
 import { twoModels } from './stream/model.ts'
 import { loadOf, loadOptions } from './stream/options.ts'
 import { participants } from './stream/participants.ts'
@@ -29,7 +30,6 @@ import type { Outcome, Plan } from './stream/plan.ts'
 import { type Program, startProgram, stopProgram } from './stream/program.ts'
 import { countEvents, eventsByUser } from './stream/stored-events.ts'
 import { type Comparison, compareLists, readLists } from './swap/lists.ts'
-import { memoryOf, removedDirectories } from './swap/memory.ts'
 
 /** Seconds from one swap to the next. */
 const interval = 2

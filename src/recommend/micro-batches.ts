@@ -1,5 +1,6 @@
 import type { Ranking, RankRequest } from '../models/algorithm.ts'
 import type { ModelPool } from '../models/model-pool.ts'
+import { DistinctRequests } from './distinct-requests.ts'
 import type { Generation } from './generation.ts'
 
 /** One list that is wanted. Exactly one of `answer` and `fail` follows, unless `resolve` gave nothing. */
@@ -83,12 +84,14 @@ export class MicroBatches {
 
   async #run(generation: Generation, queue: QueryQueue, pending: readonly PendingQuery[]): Promise<void> {
     const queries: PendingQuery[] = []
-    const requests: RankRequest[] = []
+    const distinct = new DistinctRequests()
+    /** Of each query: the place of its request. */
+    const places: number[] = []
     for (const query of pending) {
       try {
         const request = query.resolve(generation)
         if (!request) continue
-        requests.push(request)
+        places.push(distinct.add(request))
         queries.push(query)
       } catch (error) {
         query.fail(error as Error)
@@ -99,13 +102,13 @@ export class MicroBatches {
     // Used until all are answered: the lists are named by its ids.
     await generation.use(async models => {
       const began = performance.now()
-      const outcomes = await queue.rankEach(models, requests)
+      const outcomes = await queue.rankEach(models, distinct.requests)
       queue.running--
       this.#onBatch(queries.length, performance.now() - began)
       // The next batch leaves before this one's answers are processed.
       this.#next()
       queries.forEach((query, at) => {
-        const outcome = outcomes[at]
+        const outcome = outcomes[places[at]!]!
         if (outcome instanceof Error) query.fail(outcome)
         else query.answer(outcome, generation)
       })

@@ -129,6 +129,31 @@ test('a query that is not wanted any more takes no place in a batch', async () =
   await batches.drained()
 })
 
+test('what many ask for of one user is ranked once, and answered to each', async () => {
+  const generation = new HeldGeneration(1)
+  const batches = new MicroBatches(() => generation.asGeneration)
+  const outcomes: string[] = []
+  batches.push(queryOf(0, outcomes))
+  const other = requestOf(7)
+  const requests = [
+    requestOf(7),
+    requestOf(8),
+    { ...other, limit: other.limit + 1 },
+    { ...other, seen: 'allow' as const },
+    { ...other, exclude: Uint32Array.of(1) },
+    { ...other, only: Uint32Array.of(1) },
+    { ...other, recent: { items: Uint32Array.of(2), weights: Float32Array.of(1), times: Float64Array.of(0) } },
+  ]
+  // Each twice; those with filters of items are ranked each time.
+  for (const request of [...requests, ...requests]) {
+    batches.push({ ...queryOf(0, outcomes), resolve: () => request })
+  }
+  await generation.finish()
+  await generation.finish()
+  expect(generation.batches[1]).toEqual([7, 8, 7, 7, 7, 7, 7, 7, 7])
+  expect(outcomes.slice(1)).toEqual([7, 8, 7, 7, 7, 7, 7, 7, 8, 7, 7, 7, 7, 7].map(user => `list of ${user}`))
+})
+
 test('a query that makes its batch fail, fails alone', async () => {
   const generation = new HeldGeneration(1)
   const batches = new MicroBatches(() => generation.asGeneration)

@@ -1,0 +1,116 @@
+/**
+ * What others notice of hostile clients: the load of the stream bench on `aurochs serve`, alone and then beside clients that
+ * send weights that are none in single precision, text that is none, bodies in chunks of one byte, frames of garbage, and that
+ * ask on fifty connections for the lists of a user of 100,000 events.
+ *
+ * `--data MODEL` names the model's directory. `--seconds N` (20) after `--warmup N` (3), `--sockets N` (200), `--rate N`
+ * (300) of the load.
+ */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { Artifact } from '../src/models/artifact.ts'
+import { atLeast, atMost, type Bar, type Bench } from './bar.ts'
+import type { HostileOutcome, HostilePlan } from './hostile/clients.ts'
+import { printer } from './print.ts'
+import { runLoad } from './stream/load.ts'
+import { streamModel } from './stream/model.ts'
+import { loadOf, loadOptions } from './stream/options.ts'
+import { participants } from './stream/participants.ts'
+import type { Outcome, Plan } from './stream/plan.ts'
+import { type Program, startProgram, stopProgram } from './stream/program.ts'
+import { eventsByUser } from './stream/stored-events.ts'
+
+/** The user of a long history, and its events. */
+const [hotUser, hotEvents] = ['hot', 100_000]
+
+export const run: Bench = async ({ json, data, rest }) => {
+  const options = { ...loadOptions(20), sockets: { type: 'string', default: '200' } } as const
+  const { values } = parseArgs({ args: [...rest], options: { ...options, rate: { type: 'string', default: '300' } } })
+  const load = loadOf(values)
+  const print = printer(json)
+  const folder = mkdtempSync(join(tmpdir(), 'aurochs-hostile-'))
+  const state = join(folder, 'state')
+  let server: Program | undefined
+  try {
+    const model = await streamModel(data, folder)
+    server = await startProgram('dist/cli/main.js', ['serve', model, '--port', '0', '--state', state, '--json'])
+    const { users, items } = participants(Artifact.open(model, { verify: false }), load.sockets)
+    await recordHistory(server.port, items)
+    const { port } = server
+    const plan = (run: string): Plan => {
+      return { host: '127.0.0.1', port, path: '/v1/stream', protocol: 'aurochs', users, items, seed: 1, run, ...load }
+    }
+    const alone = await runLoad(plan('alone'))
+    print({ run: 'alone', ...summary(alone) })
+    const hostile = hostileClients({ port, user: hotUser, item: items[0]! })
+    const beside = await runLoad(plan('beside'))
+    const outcome = await hostile.end()
+    print({ run: 'beside hostile clients', ...summary(beside) })
+    for (const [client, answers] of Object.entries(outcome)) print({ client, ...answers })
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`)
+    await stopProgram(server)
+    const stored = eventsByUser(state)
+    const kept = users.reduce<number>((sum, user) => sum + (stored.get(String(user))?.length ?? 0), 0)
+    return bars({ alone, beside, outcome, isReady: ready.ok, lost: alone.sent + beside.sent - kept })
+  } finally {
+    // Where something failed before it was stopped.
+    server?.child.kill()
+    rmSync(folder, { recursive: true })
+  }
+}
+
+interface Measured {
+  readonly alone: Outcome
+  readonly beside: Outcome
+  readonly outcome: HostileOutcome
+  readonly isReady: boolean
+  readonly lost: number
+}
+
+function bars({ alone, beside, outcome, isReady, lost }: Measured): Bar[] {
+  const unanswered = ({ sent, acknowledged, shown }: Outcome) => sent - Math.min(acknowledged, shown)
+  const answers = Object.values(outcome)
+  const faults = answers.reduce((sum, { internal = 0 }) => sum + internal, 0)
+  return [
+    atMost('ms from an event to its list beside hostile clients, p99', beside.latency.p99, 100),
+    atMost('errors of the load', alone.errors.length + beside.errors.length, 0),
+    atMost('events of the load without an ack or a list', unanswered(alone) + unanswered(beside), 0),
+    atMost('events of the load lost', lost, 0),
+    atLeast('hostile clients that were answered', answers.filter(codes => Object.keys(codes).length > 0).length, 5),
+    atMost('hostile requests that met a fault of the server', faults, 0),
+    atLeast('ready in the end', Number(isReady), 1),
+  ]
+}
+
+async function recordHistory(port: number, items: readonly (string | number)[]): Promise<void> {
+  const size = 1000
+  for (let first = 0; first < hotEvents; first += size) {
+    const events = Array.from({ length: size }, (_, at) => {
+      return { id: `${first + at}`, user: hotUser, item: items[(first + at) % items.length] }
+    })
+    const body = JSON.stringify({ events })
+    const { ok, status } = await fetch(`http://127.0.0.1:${port}/v1/record_batch`, { method: 'POST', body })
+    if (!ok) throw new Error(`the history could not be recorded: status ${status}`)
+  }
+}
+
+/** Starts the hostile clients, in a process of their own; they go on until `end` is called. */
+function hostileClients(plan: HostilePlan): { end(): Promise<HostileOutcome> } {
+  const child = fork(join(import.meta.dirname, 'hostile/clients.ts'))
+  child.send(plan)
+  return {
+    end: async () => {
+      const outcome = once(child, 'message')
+      child.send('end')
+      return (await outcome)[0] as HostileOutcome
+    },
+  }
+}
+
+function summary({ latency, ack, lateness, errors, sent, rate }: Outcome): object {
+  return { sent, rate, latency, ack, lateness, errors: errors.length, firstErrors: errors.slice(0, 3) }
+}
