@@ -3,6 +3,7 @@
  * (crates/node), doc comments included.
  */
 import { createRequire } from 'node:module'
+import { fileURLToPath } from 'node:url'
 import type * as Binding from './binding.d.ts'
 
 const platform = `${process.platform}-${process.arch}${process.platform === 'linux' ? '-gnu' : process.platform === 'win32' ? '-msvc' : ''}`
@@ -14,10 +15,10 @@ export const native: typeof Binding = load()
 
 function load(): typeof Binding {
   try {
-    return createRequire(import.meta.url)(file.pathname)
+    return createRequire(import.meta.url)(fileURLToPath(file))
   } catch (cause) {
     throw new Error(
-      `the native core of Aurochs for ${platform} could not be loaded from ${file.pathname}: ` +
+      `the native core of Aurochs for ${platform} could not be loaded from ${fileURLToPath(file)}: ` +
         `in a clone, run \`npm run build\` (it needs cargo); from npm, reinstall on this platform`,
       { cause },
     )

@@ -6,7 +6,8 @@
     als.py loss     DATASET FACTORS 0      REGULARIZATION ALPHA IN    the loss of factors that are in a file
     als.py gemm                                                      this machine's f32 GEMM rate on two threads
 
-Each epoch prints {"epoch", "seconds"}, with --loss also its loss, in double precision from the definition:
+Each epoch prints {"epoch", "seconds", "total"}, where total is that since the training was called for, with --loss also its
+loss, which is not counted in the time, in double precision from the definition:
   sum over observed pairs of c (1 - s)^2 + over all others of s^2 + regularization (|X|^2 + |Y|^2),   c = alpha * weight.
 OUT and IN are safetensors files with the matrices "users" and "items".
 """
@@ -95,9 +96,17 @@ def main():
             factors=factors, regularization=regularization, alpha=alpha, iterations=epochs, num_threads=2, random_state=7
         )
 
+        not_counted = 0.0
+
         def after(epoch, elapsed, *_):
+            nonlocal not_counted
+            now = time.perf_counter()
             loss = "--loss" in sys.argv and loss_of(pairs, alpha, regularization, model.user_factors, model.item_factors)
-            print_line(epoch=epoch + 1, seconds=elapsed, **({"loss": loss} if loss else {}))
+            total = now - begun - not_counted
+            print_line(epoch=epoch + 1, seconds=elapsed, total=total, **({"loss": loss} if loss else {}))
+            not_counted += time.perf_counter() - now
+
+        begun = time.perf_counter()
 
         model.fit(pairs, show_progress=False, callback=after)
         if len(sys.argv) > 7 and not sys.argv[7].startswith("--"):

@@ -60,6 +60,27 @@ test('the swap bench sees every list come from the model that it names', async (
   })
 })
 
+test('the kill bench finds every acknowledged event after each end', async () => {
+  const model = await modelOf(1)
+  expect(await bench('kill', '--data', model, '--rounds', '2', '--sockets', '3')).toMatchObject({
+    'acknowledged events that were lost': true,
+    'events that are there twice': true,
+    errors: true,
+  })
+})
+
+test('the hostile bench sees every hostile client refused, and the others served', async () => {
+  const model = await modelOf(1)
+  expect(await bench('hostile', '--data', model, '--seconds', '4', ...brief)).toMatchObject({
+    'errors of the load': true,
+    'events of the load without an ack or a list': true,
+    'events of the load lost': true,
+    'hostile clients that were answered': true,
+    'hostile requests that met a fault of the server': true,
+    'ready in the end': true,
+  })
+})
+
 test('a list is right only as the whole list of the model that it names', async () => {
   const directories = [await modelOf(1), await modelOf(2)] as const
   const [first, second] = directories.map(directory => OpenModel.open(directory)) as [OpenModel, OpenModel]
