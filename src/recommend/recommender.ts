@@ -1,12 +1,13 @@
-import { setTimeout } from 'node:timers/promises'
 import type { UserEvent } from '../events/event.ts'
-import { Journal, type JournalOptions, type Outcome, type Sequence } from '../events/journal.ts'
+import { Journal, type JournalOptions, type Outcome } from '../events/journal.ts'
 import type { ItemList } from '../models/algorithm.ts'
 import { Pool } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
 import type { Id } from '../storage/ids.ts'
+import { Announcements } from './announcements.ts'
 import { RecommendError } from './errors.ts'
 import { Generation } from './generation.ts'
+import { HeldRankings } from './held-rankings.ts'
 import { type ListFilters, ResolvedFilters } from './list-filters.ts'
 import { MicroBatches } from './micro-batches.ts'
 import { UserCache } from './user-cache.ts'
@@ -73,12 +74,6 @@ export interface BatchList extends Pick<UserList, 'basis' | 'after'> {
 const mostPending = 100_000
 /** Lists that may be asked for once and not answered yet. */
 const mostAsked = 100_000
-/** A generation is announced to this many listeners at once, or to more if these make too many batches. */
-const announcedAtOnce = 16
-const mostAnnouncements = 100
-/** In ms: from one batch of listeners to the next. */
-const announcementInterval = 20
-
 /**
  * From histories to lists, live: events in, lists out, under one published generation that can be swapped. An event goes
  * to the journal and, at the same time, into the lists of its user's subscriptions; a list is given out only when the
@@ -94,8 +89,8 @@ export class Recommender {
   readonly #users = new UserCache()
   readonly #similar = new Set<SimilarSubscription>()
   readonly #batches: MicroBatches
-  readonly #onGeneration = new Set<() => void>()
-  readonly #held = new Map<UserSubscription, HeldRankings>()
+  readonly #announcements = new Announcements()
+  readonly #held = new HeldRankings()
   readonly #listPrefix = Math.random().toString(36).slice(2, 8)
   #lists = 0
   /** Lists that {@link recommend} and {@link recommendBatch} have not given yet. */
@@ -130,7 +125,7 @@ export class Recommender {
     this.#generation = generation
     this.#journal = journal
     this.#batches = new MicroBatches(() => this.#generation, { onBatch: options.onBatch })
-    journal?.onSettled(() => this.#release())
+    journal?.onSettled(() => this.#held.release(journal.settled))
   }
 
   /** What is served now. */
@@ -293,10 +288,8 @@ export class Recommender {
       })
       const old = this.#generation
       this.#generation = next
-      void this.#announce()
-      // What is held was ranked by the old model, and is dropped: ranked again, as of the oldest change that it answers.
-      for (const [subscription, { oldest }] of this.#held) subscription.refresh(oldest.changedAt)
-      this.#held.clear()
+      void this.#announcements.announce()
+      this.#held.renew()
       for (const state of this.#users) {
         if (state.isLoaded) for (const subscription of state.subscriptions) subscription.renew()
       }
@@ -314,8 +307,7 @@ export class Recommender {
 
   /** Calls `listener` soon after another generation is served; gives what ends that. */
   onGeneration(listener: () => void): () => void {
-    this.#onGeneration.add(listener)
-    return () => this.#onGeneration.delete(listener)
+    return this.#announcements.add(() => this.#guard(listener))
   }
 
   /** Waits until all events have their outcome and no query is left. */
@@ -338,24 +330,6 @@ export class Recommender {
       // Where it fails, as when a worker ended, the end of the workers closes what they still have open.
       await this.#generation.retire().catch(() => {})
       await Promise.all([this.#pool.close(), this.#background.close()])
-    }
-  }
-
-  /**
-   * Calls few listeners at a time: to send to a thousand clients at once would keep all others waiting. Most clients get
-   * their list of the new generation before, and the announcement with it.
-   */
-  async #announce(): Promise<void> {
-    const generation = this.#generation
-    const listeners = [...this.#onGeneration]
-    const size = Math.max(announcedAtOnce, Math.ceil(listeners.length / mostAnnouncements))
-    for (let first = 0; first < listeners.length; first += size) {
-      if (first > 0) await setTimeout(announcementInterval, undefined, { ref: false })
-      // The one that took its place is announced to all.
-      if (this.#generation !== generation) return
-      for (const listener of listeners.slice(first, first + size)) {
-        if (this.#onGeneration.has(listener)) this.#guard(listener)
-      }
     }
   }
 
@@ -436,26 +410,14 @@ export class Recommender {
     // A list that rests on an event that does not count, or on a model that is not served any more: another follows.
     const isOutdated = version !== subscription.state.version || generation !== this.#generation
     if (isOutdated || subscription.isClosed) return
-    if (!this.#isSettled(sequence)) {
-      const held = this.#held.get(subscription)
-      if (held) held.newest = ranking
-      else this.#held.set(subscription, { oldest: ranking, newest: undefined, onRanking })
+    if (sequence > (this.#journal?.settled ?? 0)) {
+      this.#held.hold(subscription, ranking, held => this.#deliver(subscription, held, onRanking))
       return
     }
     try {
       onRanking(ranking)
     } catch (error) {
       subscription.fail(error as Error)
-    }
-  }
-
-  /** Delivers what is held, as far as its events are on disk. */
-  #release(): void {
-    for (const [subscription, { oldest, newest, onRanking }] of [...this.#held]) {
-      if (!this.#isSettled(oldest.sequence)) continue
-      this.#held.delete(subscription)
-      if (!newest || !this.#isSettled(newest.sequence)) this.#deliver(subscription, oldest, onRanking)
-      if (newest) this.#deliver(subscription, newest, onRanking)
     }
   }
 
@@ -467,10 +429,6 @@ export class Recommender {
       const { onFault = warn } = this.#options
       onFault(error)
     }
-  }
-
-  #isSettled(sequence: Sequence): boolean {
-    return sequence <= (this.#journal?.settled ?? 0)
   }
 
   #listOf({ items, scores }: ItemList, { name, artifact }: Generation): RecommendedList {
@@ -490,16 +448,6 @@ export class Recommender {
   #newName(): string {
     return `${this.#listPrefix}-${(++this.#lists).toString(36)}`
   }
-}
-
-/**
- * Rankings of a subscription whose events are not on disk yet. The oldest is not replaced by newer ones: under a steady
- * flow of events no list would ever leave.
- */
-interface HeldRankings {
-  readonly oldest: UserRanking
-  newest: UserRanking | undefined
-  readonly onRanking: OnUserRanking
 }
 
 function unknownItem(item: string, { artifact }: Generation): RecommendError {
