@@ -246,7 +246,10 @@ test('an item that the model lacks is refused, and nothing is recorded', async (
   const refused = () => recommender.record(eventOf(user, 'nothing'), () => expect.unreachable())
   expect(refused).toThrow(RecommendError)
   expect(refused).toThrow(
-    expect.objectContaining({ reason: 'unknown_item', message: 'the model has no item "nothing"' }),
+    expect.objectContaining({
+      reason: 'unknown_item',
+      message: 'the model has no item "nothing": its 40 items have ids like "i0"',
+    }),
   )
   expect(await recommender.knows(user)).toBe(false)
   expect(recommender.pendingEvents).toBe(0)
