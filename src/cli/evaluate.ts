@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { type Evaluation, evaluate } from '../evaluation/evaluate.ts'
 import { heldOut, type Pairs } from '../evaluation/held-out.ts'
-import { type Metric, metricNames, parseMetrics } from '../evaluation/metrics.ts'
+import { type Metric, metricNames, metricNotes, parseMetrics } from '../evaluation/metrics.ts'
 import { parseSplit, splitDataset } from '../evaluation/split.ts'
 import { importDataset } from '../ingest/import.ts'
 import type { Algorithm } from '../models/algorithm.ts'
@@ -65,7 +65,7 @@ export const register: Register = program => {
     .option('--record', 'write the metrics to the manifest of a saved model, too')
     .option('--threads <n>', 'threads that train and rank (default: all of the machine)')
     .option('--json', 'print one JSON object a model')
-  command.addHelpText('after', algorithmNotes)
+  command.addHelpText('after', () => `${algorithmNotes()}\n${metricNotes}\n`)
   addAlgorithmOptions(command)
   command.action(async (given: Record<string, unknown>) => {
     const options = parseOptions(Options, given)

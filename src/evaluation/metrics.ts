@@ -1,19 +1,22 @@
 /**
- * Measures of one user's list. T is the set of the user's held-out items, r = 1, 2, … the places of the list, hit(r)
- * whether the item at place r is in T, and only places r ≤ k count. What is reported is the mean over all judged users.
- *
- * | metric | of one user |
- * | --- | --- |
- * | `recall@k` | Σ hit(r) / min(k, \|T\|) |
- * | `precision@k` | Σ hit(r) / k |
- * | `ndcg@k` | Σ hit(r) / log₂(r + 1), divided by the same sum of an ideal list: Σ_{r ≤ min(k, \|T\|)} 1 / log₂(r + 1) |
- * | `hit@k` | 1 if there is a hit, else 0 |
- * | `mrr@k` | 1 / r of the first hit, 0 without one |
- * | `map@k` | Σ hit(r) · precision@r / min(k, \|T\|) |
- * | `coverage@k` | no mean: the share of all items that are in at least one user's list |
+ * What is measured, for people. The reported value is the mean over all judged users; |T| counts the held-out items that no
+ * list can have, too.
  */
+export const metricNotes = `Metrics, each @ a cut k. T is the set of a user's held-out items, r = 1, 2, … k are the places of the list, and hit(r) is 1
+where the item at place r is in T, else 0. What is printed is the mean over the users who are judged:
+  recall         Σ hit(r) / |T|
+  capped_recall  Σ hit(r) / min(k, |T|): 1 can be reached where k < |T| (Thakur et al. 2021, "BEIR")
+  precision      Σ hit(r) / k
+  ndcg           Σ hit(r) / log₂(r + 1), divided by the same sum of an ideal list: Σ 1 / log₂(r + 1) for r ≤ min(k, |T|)
+  hit            1 where there is a hit, else 0
+  mrr            1 / r of the first hit, 0 without one
+  map            Σ hit(r) · precision@r / min(k, |T|)
+  coverage       no mean: the share of all items that are in at least one user's list`
+
+/** {@link metricNotes} as functions of one user's list. */
 const measures = {
-  recall: (hits, held, cut) => hits.length / Math.min(cut, held),
+  recall: (hits, held) => hits.length / held,
+  capped_recall: (hits, held, cut) => hits.length / Math.min(cut, held),
   precision: (hits, _held, cut) => hits.length / cut,
   ndcg: (hits, held, cut) => gain(hits) / gain(Array(Math.min(cut, held)).keys()),
   hit: hits => (hits.length > 0 ? 1 : 0),
@@ -44,7 +47,7 @@ export interface Metric {
 export function parseMetrics(text: string): Metric[] {
   return text.split(',').map(part => {
     const name = part.trim()
-    const [, kind = '', digits = ''] = /^([a-z]+)@([1-9]\d{0,3})$/.exec(name) ?? []
+    const [, kind = '', digits = ''] = /^([a-z_]+)@([1-9]\d{0,3})$/.exec(name) ?? []
     if (!metricNames.includes(kind)) {
       throw new RangeError(
         `metrics must be like recall@20,ndcg@10, of ${metricNames.join(', ')} at 1 to 9999, got ${name || 'nothing'}`,

@@ -57,7 +57,7 @@ function popularRanker(history: Csr): Ranker {
   }
 }
 
-const names = ['recall', 'precision', 'ndcg', 'hit', 'mrr', 'map', 'coverage']
+const names = ['recall', 'capped_recall', 'precision', 'ndcg', 'hit', 'mrr', 'map', 'coverage']
 const metricsAt = (...cuts: number[]) => parseMetrics(cuts.flatMap(cut => names.map(name => `${name}@${cut}`)).join())
 
 test.each(['exclude', 'allow'] as const)(
@@ -188,7 +188,7 @@ test('many users are ranked in batches, and an aborted signal ends between them'
   const shares: number[] = []
   const held = heldOut(test, training)
   const result = await evaluate(ranker, held, parseMetrics('recall@1'), { onProgress: share => shares.push(share) })
-  expect(result).toMatchObject({ users: count, metrics: { 'recall@1': 1 } })
+  expect(result).toMatchObject({ users: count, metrics: { 'recall@1': 3 / 4 } })
   expect(sizes.reduce((a, b) => a + b)).toBe(count)
   expect(shares).toEqual(shares.toSorted((a, b) => a - b))
   expect([shares.length, shares.at(-1)]).toEqual([sizes.length, 1])
@@ -220,7 +220,7 @@ test.each(['exclude', 'allow'] as const)(
       if (held.length === 0) continue
       const [list] = model.rank([requestOf(user, { limit: 4, seen })])
       judged++
-      recall += [...list!.items].filter(item => held.includes(items.at(item))).length / Math.min(4, held.length)
+      recall += [...list!.items].filter(item => held.includes(items.at(item))).length / held.length
     }
     expect(found.unknownUsers).toBeGreaterThan(0)
     expect(found.repeatedPairs).toBeGreaterThan(0)
@@ -231,6 +231,24 @@ test.each(['exclude', 'allow'] as const)(
   },
 )
 
+test('recall is the share of what was held out; capped recall, of what a list of that length can hold', async () => {
+  const training = pairs([[1, 0, 0, 0, 0]])
+  const held = heldOut(pairs([[0, 1, 1, 0, 1]]), training)
+  const { metrics } = await evaluate(
+    popularRanker(training.byUser),
+    held,
+    parseMetrics('recall@2,capped_recall@2,recall@3,capped_recall@3,capped_recall@4'),
+  )
+  // The list is 1, 2, 3, 4.
+  expect(metrics).toEqual({
+    'recall@2': 2 / 3,
+    'capped_recall@2': 1,
+    'recall@3': 2 / 3,
+    'capped_recall@3': 2 / 3,
+    'capped_recall@4': 1,
+  })
+})
+
 test('a metric that is none is refused with those that are', () => {
   expect(parseMetrics('recall@20, ndcg@5').map(({ name, cut }) => [name, cut])).toEqual([
     ['recall@20', 20],
@@ -238,7 +256,7 @@ test('a metric that is none is refused with those that are', () => {
   ])
   for (const text of ['recall', 'recall@0', 'auc@20', '', 'recall@20,']) {
     expect(() => parseMetrics(text)).toThrow(
-      'metrics must be like recall@20,ndcg@10, of recall, precision, ndcg, hit, mrr, map, coverage at 1 to 9999',
+      'metrics must be like recall@20,ndcg@10, of recall, capped_recall, precision, ndcg, hit, mrr, map, coverage at 1 to 9999',
     )
   }
 })

@@ -27,7 +27,8 @@ export function naiveMetrics(users: readonly NaiveUser[], k: number): Record<str
     return total
   }
   return {
-    [`recall@${k}`]: mean((hit, size) => sum(k, hit) / Math.min(k, size)),
+    [`recall@${k}`]: mean((hit, size) => sum(k, hit) / size),
+    [`capped_recall@${k}`]: mean((hit, size) => sum(k, hit) / Math.min(k, size)),
     [`precision@${k}`]: mean(hit => sum(k, hit) / k),
     [`ndcg@${k}`]: mean(
       (hit, size) => sum(k, r => hit(r) / Math.log2(r + 1)) / sum(Math.min(k, size), r => 1 / Math.log2(r + 1)),

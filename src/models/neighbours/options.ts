@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 /**
  * Measured on validation parts, split from the training parts alone (means over three random splits): a fifth of the pairs
- * of MovieLens 100K, and a tenth of those of a tenth of the brunch users (17,695). Recall@20 and NDCG@20:
+ * of MovieLens 100K, and a tenth of those of a tenth of the brunch users (17,695). Capped Recall@20 and NDCG@20:
  *
  * | neighbours | shrinkage | MovieLens | brunch |
  * | ---: | ---: | --- | --- |
