@@ -37,6 +37,12 @@ export function wholeNumber(least: number, most: number): z.ZodType<number, stri
   })
 }
 
+/** An option's text as one of `values`. */
+export function choice<const Value extends string>(...values: readonly Value[]) {
+  const listed = values.length === 2 ? values.join(' or ') : `one of ${values.join(', ')}`
+  return z.enum(values, { error: ({ input }) => `must be ${listed}, got ${input}` })
+}
+
 /** Gathers the values of an option that may be given several times. */
 export function several(value: string, before: readonly string[] = []): string[] {
   return [...before, value]

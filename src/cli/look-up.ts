@@ -1,3 +1,4 @@
+import { Option } from 'commander'
 import type { ItemList } from '../models/algorithm.ts'
 import type { Id, IdMap } from '../storage/ids.ts'
 import { UsageError } from './command.ts'
@@ -11,21 +12,25 @@ export interface ListedItem {
 }
 
 /**
- * The row of each id.
+ * Says which of `ids` the model does not know.
  *
- * @throws UsageError with exit code 3 naming those that are unknown.
+ * @throws UsageError with exit code 3 naming them.
  */
-export function knownRows(map: IdMap, kind: 'user' | 'item', ids: readonly string[]): number[] {
-  const rows = ids.map(id => map.indexOf(id))
-  const unknown = ids.filter((_, at) => rows[at] < 0)
-  if (unknown.length > 0) {
-    const names = unknown.map(id => JSON.stringify(id)).join(', ')
-    throw new UsageError(
-      `the model knows no ${kind} ${names}: it learned ${map.size} ${kind}s, whose ids are ${map.kind}s like ${printable(map.at(0))}`,
-      3,
-    )
-  }
-  return rows
+export function refuseUnknown(map: IdMap, kind: 'user' | 'item', ids: readonly string[]): void {
+  const unknown = ids.filter(id => map.indexOf(id) < 0)
+  if (unknown.length === 0) return
+  const names = unknown.map(id => JSON.stringify(id)).join(', ')
+  throw new UsageError(
+    `the model knows no ${kind} ${names}: it learned ${map.size} ${kind}s, whose ids are ${map.kind}s like ${printable(map.at(0))}`,
+    3,
+  )
+}
+
+/** An option that arguments have taken the place of: using it says how to write it now. */
+export function nowPositional(flags: string, usage: string): Option {
+  return new Option(flags).hideHelp().argParser(() => {
+    throw new UsageError(`${flags.split(' ', 1)[0]} is not an option: give ids as arguments, as in ${usage}`)
+  })
 }
 
 /** A list with ids. */
@@ -33,10 +38,16 @@ export function listed({ items, scores }: ItemList, ids: IdMap): ListedItem[] {
   return Array.from(items, (row, at) => ({ item: printable(ids.at(row)), score: scores[at] }))
 }
 
-/** Prints one list: a JSON object on a line of its own, or a table for people. */
-export function print(kind: 'user' | 'item', id: Id, items: readonly ListedItem[], title: string, json: boolean): void {
+/** Prints one list: a JSON object on a line of its own, with the fields of `about` first, or a table for people. */
+export function print(
+  about: Readonly<Record<string, Id>>,
+  items: readonly ListedItem[],
+  title: string,
+  json: boolean,
+): void {
   if (json) {
-    process.stdout.write(`${JSON.stringify({ [kind]: printable(id), items })}\n`)
+    const fields = Object.entries(about).map(([name, value]) => [name, printable(value)])
+    process.stdout.write(`${JSON.stringify({ ...Object.fromEntries(fields), items })}\n`)
     return
   }
   const rows = items.map(({ item, score }, at) => [at + 1, `${item}`, Number(score).toFixed(4)])

@@ -2,13 +2,13 @@ import { z } from 'zod'
 import { noEvents } from '../models/algorithm.ts'
 import { rowOf } from '../models/history.ts'
 import { OpenModel } from '../models/open-model.ts'
-import { parseOptions, type Register, several, wholeNumber } from './command.ts'
-import { knownRows, listed, print } from './look-up.ts'
+import { choice, parseOptions, type Register, wholeNumber } from './command.ts'
+import { listed, nowPositional, print, refuseUnknown } from './look-up.ts'
 
 const Options = z.object({
-  user: z.array(z.string()),
   limit: wholeNumber(1, 10_000),
-  seen: z.enum(['allow', 'exclude'], { error: ({ input }) => `must be allow or exclude, got ${input}` }),
+  seen: choice('allow', 'exclude'),
+  unknown: choice('popularity', 'error'),
   json: z.boolean().default(false),
 })
 
@@ -16,23 +16,39 @@ const Options = z.object({
 export const register: Register = program => {
   program
     .command('recommend')
-    .description('print the best items for a user, without those that the user has already')
+    .description('print the best items for users, without those that they have already')
     .argument('<model>', 'directory of a trained model')
-    .requiredOption('--user <id>', 'whom to recommend to; may be given several times', several)
+    .argument('<user...>', 'ids; those that begin with a dash after --')
     .option('--limit <n>', 'items a list', '10')
     .option('--seen <how>', 'items that the user has already: allow or exclude', 'exclude')
-    .option('--json', 'print one JSON object a line: {"user", "items": [{"item", "score"}]}')
-    .action((directory: string, given: unknown) => {
-      const { user: ids, limit, seen, json } = parseOptions(Options, given)
+    .option(
+      '--unknown <what>',
+      'for users whom the model does not know: popularity lists what most users have, error ends with exit code 3',
+      'popularity',
+    )
+    .option('--json', 'print one JSON object a line: {"user", "basis", "items": [{"item", "score"}]}')
+    .addOption(nowPositional('--user <id>', 'aurochs recommend MODEL USER...'))
+    .action((directory: string, ids: readonly string[], given: unknown) => {
+      const { limit, seen, unknown, json } = parseOptions(Options, given)
       const model = OpenModel.open(directory)
-      const { users, items, history } = model.artifact
-      const rows = knownRows(users, 'user', ids)
-      const exclude = new Uint32Array(0)
-      const lists = model.rank(rows.map(user => ({ user, recent: noEvents, seen, limit, exclude })))
-      rows.forEach((row, at) => {
-        const title = `For user ${ids[at]}, who has ${rowOf(history, row).indices.length} items:`
-        print('user', users.at(row), listed(lists[at], items), title, json)
-      })
-      model.close()
+      try {
+        const { users, items, history } = model.artifact
+        const wanted = ids
+          .map(id => ({ id, user: users.indexOf(id) }))
+          .filter(({ user }) => user >= 0 || unknown === 'popularity')
+        const exclude = new Uint32Array(0)
+        const lists = model.rank(wanted.map(({ user }) => ({ user, recent: noEvents, seen, limit, exclude })))
+        wanted.forEach(({ id, user }, at) => {
+          const { basis } = lists[at]
+          const known = user >= 0
+          const title = known
+            ? `For user ${id}, who has ${rowOf(history, user).indices.length} items:`
+            : `For user ${id}, whom the model does not know, what most users have:`
+          print({ user: known ? users.at(user) : id, basis }, listed(lists[at], items), title, json)
+        })
+        if (unknown === 'error') refuseUnknown(users, 'user', ids)
+      } finally {
+        model.close()
+      }
     })
 }

@@ -1,10 +1,9 @@
 import { z } from 'zod'
 import { OpenModel } from '../models/open-model.ts'
-import { parseOptions, type Register, several, wholeNumber } from './command.ts'
-import { knownRows, listed, print } from './look-up.ts'
+import { parseOptions, type Register, wholeNumber } from './command.ts'
+import { listed, nowPositional, print, refuseUnknown } from './look-up.ts'
 
 const Options = z.object({
-  item: z.array(z.string()),
   limit: wholeNumber(1, 10_000),
   json: z.boolean().default(false),
 })
@@ -13,20 +12,26 @@ const Options = z.object({
 export const register: Register = program => {
   program
     .command('similar')
-    .description('print the items most similar to an item')
+    .description('print the items most similar to others')
     .argument('<model>', 'directory of a trained model')
-    .requiredOption('--item <id>', 'what to look for; may be given several times', several)
+    .argument('<item...>', 'ids; those that begin with a dash after --')
     .option('--limit <n>', 'items a list', '10')
     .option('--json', 'print one JSON object a line: {"item", "items": [{"item", "score"}]}')
-    .action((directory: string, given: unknown) => {
-      const { item: ids, limit, json } = parseOptions(Options, given)
+    .addOption(nowPositional('--item <id>', 'aurochs similar MODEL ITEM...'))
+    .action((directory: string, ids: readonly string[], given: unknown) => {
+      const { limit, json } = parseOptions(Options, given)
       const model = OpenModel.open(directory)
-      const { items } = model.artifact
-      const rows = knownRows(items, 'item', ids)
-      const lists = model.similar(rows.map(item => ({ item, limit })))
-      rows.forEach((row, at) => {
-        print('item', items.at(row), listed(lists[at], items), `Most similar to item ${ids[at]}:`, json)
-      })
-      model.close()
+      try {
+        const { items } = model.artifact
+        const rows = ids.map(id => items.indexOf(id)).filter(row => row >= 0)
+        const lists = rows.length > 0 ? model.similar(rows.map(item => ({ item, limit }))) : []
+        rows.forEach((row, at) => {
+          const item = items.at(row)
+          print({ item }, listed(lists[at], items), `Most similar to item ${item}:`, json)
+        })
+        refuseUnknown(items, 'item', ids)
+      } finally {
+        model.close()
+      }
     })
 }

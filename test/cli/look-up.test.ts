@@ -11,33 +11,33 @@ const scored = (item: number, score: number) => ({ item, score: expect.closeTo(s
 
 test('recommend lists what the user does not have yet', async () => {
   const { directory } = await smallModel()
-  const { status, json, stderr } = await aurochs('recommend', directory, '--user', 'bo', '--limit', '5', '--json')
+  const { status, json, stderr } = await aurochs('recommend', directory, 'bo', '--limit', '5', '--json')
   expect(stderr).toBe('')
   expect(status).toBe(0)
   // Bo, (0.375, 0.25), has 30 and 20; 10 is (1, 1) and 40 is (1, -1).
-  expect(json()).toEqual([{ user: 'bo', items: [scored(10, 0.625), scored(40, 0.125)] }])
+  expect(json()).toEqual([{ user: 'bo', basis: 'model', items: [scored(10, 0.625), scored(40, 0.125)] }])
 })
 
 test('recommend answers for several users, and with --seen allow ranks everything', async () => {
   const { directory } = await smallModel()
-  const asked = ['recommend', directory, '--user', 'ada', '--user', 'bo', '--json']
+  const asked = ['recommend', directory, 'ada', 'bo', '--json']
   const [allowed, excluded] = await aurochsInTurn(
     [...asked, '--seen', 'allow', '--limit', '2'],
     [...asked, '--seen', 'exclude', '--limit', '1'],
   )
   expect(allowed!.json()).toEqual([
-    { user: 'ada', items: [scored(20, 18 / 22), scored(10, 16 / 22)] },
-    { user: 'bo', items: [scored(30, 0.75), scored(10, 0.625)] },
+    { user: 'ada', basis: 'model', items: [scored(20, 18 / 22), scored(10, 16 / 22)] },
+    { user: 'bo', basis: 'model', items: [scored(30, 0.75), scored(10, 0.625)] },
   ])
   expect(excluded!.json()).toEqual([
-    { user: 'ada', items: [scored(40, -2 / 22)] },
-    { user: 'bo', items: [scored(10, 0.625)] },
+    { user: 'ada', basis: 'model', items: [scored(40, -2 / 22)] },
+    { user: 'bo', basis: 'model', items: [scored(10, 0.625)] },
   ])
 })
 
 test('similar ranks by cosine and leaves the item itself out', async () => {
   const { directory } = await smallModel()
-  const { status, json } = await aurochs('similar', directory, '--item', '30', '--json')
+  const { status, json } = await aurochs('similar', directory, '30', '--json')
   expect(status).toBe(0)
   const cosine = Math.fround(Math.SQRT1_2)
   expect(json()).toEqual([{ item: 30, items: [scored(10, cosine), scored(40, cosine), scored(20, 0)] }])
@@ -46,8 +46,8 @@ test('similar ranks by cosine and leaves the item itself out', async () => {
 test('people get a table', async () => {
   const { directory } = await smallModel()
   const [similar, best] = await aurochsInTurn(
-    ['similar', directory, '--item', '30', '--limit', '2'],
-    ['recommend', directory, '--user', 'bo'],
+    ['similar', directory, '30', '--limit', '2'],
+    ['recommend', directory, 'bo'],
   )
   expect(similar!.stdout).toBe('Most similar to item 30:\n1  10  0.7071\n2  40  0.7071\n')
   expect(best!.stdout).toBe('For user bo, who has 2 items:\n1  10  0.6250\n2  40  0.1250\n')
@@ -58,38 +58,82 @@ test('a model of an algorithm that finds no similar items is refused in words', 
   const directory = await trained(baselineAlgorithm, await datasetOf(checkerboard(6)), { pool })
   await pool.close()
   const [similar, best] = await aurochsInTurn(
-    ['similar', directory, '--item', '1'],
-    ['recommend', directory, '--user', '1', '--limit', '1', '--json'],
+    ['similar', directory, '1'],
+    ['recommend', directory, '1', '--limit', '1', '--json'],
   )
   expect(similar).toMatchObject({ status: 1, stdout: '' })
   expect(similar!.stderr).toBe(
     `aurochs: a model of ${baselineAlgorithm.name} cannot find similar items: use another algorithm for that\n`,
   )
-  expect(best!.json()).toEqual([{ user: 1, items: [{ item: 0, score: 2 }] }])
+  expect(best!.json()).toEqual([{ user: 1, basis: 'model', items: [{ item: 0, score: 2 }] }])
 })
 
-test('an unknown id has its own exit code and says so', async () => {
+test('an unknown user gets what is popular, as from the server, unless that is to be an error', async () => {
   const { directory } = await smallModel()
-  const [user, item] = await aurochsInTurn(
-    ['recommend', directory, '--user', 'ada', '--user', 'zoe', '--json'],
-    ['similar', directory, '--item', '31'],
+  const asked = ['recommend', directory, 'zoe', 'ada', '--limit', '1']
+  const [popular, table, refused, wrong] = await aurochsInTurn(
+    [...asked, '--json'],
+    asked,
+    [...asked, '--json', '--unknown', 'error'],
+    [...asked, '--unknown', 'nothing'],
   )
-  expect(user).toMatchObject({
+  const ada = { user: 'ada', basis: 'model', items: [scored(40, -2 / 22)] }
+  expect(popular).toMatchObject({ status: 0, stderr: '' })
+  expect(popular!.json()).toEqual([{ user: 'zoe', basis: 'popularity', items: [{ item: 30, score: 0 }] }, ada])
+  expect(table!.stdout).toMatch(
+    /^For user zoe, whom the model does not know, what most users have:\n1 {2}30 {2}0\.0000\nFor/,
+  )
+  // The others' lists are printed all the same.
+  expect(refused!.json()).toEqual([ada])
+  expect(refused).toMatchObject({
     status: 3,
-    stdout: '',
     stderr: 'aurochs: the model knows no user "zoe": it learned 2 users, whose ids are strings like ada\n',
   })
-  expect(item).toMatchObject({ status: 3, stdout: '' })
-  expect(item!.stderr).toContain('the model knows no item "31": it learned 4 items, whose ids are integers like 30')
+  expect(wrong).toMatchObject({
+    status: 2,
+    stderr: 'aurochs: --unknown must be popularity or error, got nothing\n',
+  })
+})
+
+test('an unknown item is named after the lists of the others, by an exit code of its own', async () => {
+  const { directory } = await smallModel()
+  const [some, none] = await aurochsInTurn(
+    ['similar', directory, '31', '30', '32', '--limit', '1', '--json'],
+    ['similar', directory, '31'],
+  )
+  expect(some!.json()).toEqual([{ item: 30, items: [scored(10, Math.SQRT1_2)] }])
+  expect(some!.status).toBe(3)
+  expect(some!.stderr).toContain(
+    'the model knows no item "31", "32": it learned 4 items, whose ids are integers like 30',
+  )
+  expect(none).toMatchObject({ status: 3, stdout: '' })
+})
+
+test('ids that begin with a dash stand after --, and the options of old say how ids are given now', async () => {
+  const { directory } = await smallModel()
+  const [dash, user, item] = await aurochsInTurn(
+    ['recommend', directory, '--limit', '1', '--json', '--', '--user', 'ada'],
+    ['recommend', directory, '--user', 'ada'],
+    ['similar', directory, '--item', '30'],
+  )
+  expect(dash!.json()).toMatchObject([{ user: '--user', basis: 'popularity' }, { user: 'ada' }])
+  expect(user).toMatchObject({
+    status: 2,
+    stderr: 'aurochs: --user is not an option: give ids as arguments, as in aurochs recommend MODEL USER...\n',
+  })
+  expect(item).toMatchObject({
+    status: 2,
+    stderr: 'aurochs: --item is not an option: give ids as arguments, as in aurochs similar MODEL ITEM...\n',
+  })
 })
 
 test('what is asked wrongly is answered with what was expected', async () => {
   const { folder, directory } = await smallModel()
   const [limit, seen, missing, dataset] = await aurochsInTurn(
-    ['recommend', directory, '--user', 'ada', '--limit', '0'],
-    ['recommend', directory, '--user', 'ada', '--seen', 'maybe'],
+    ['recommend', directory, 'ada', '--limit', '0'],
+    ['recommend', directory, 'ada', '--seen', 'maybe'],
     ['similar', directory],
-    ['similar', `${folder}/data`, '--item', '30'],
+    ['similar', `${folder}/data`, '30'],
   )
   expect(limit).toMatchObject({
     status: 2,
@@ -97,7 +141,7 @@ test('what is asked wrongly is answered with what was expected', async () => {
   })
   expect(seen).toMatchObject({ status: 2, stderr: 'aurochs: --seen must be allow or exclude, got maybe\n' })
   expect(missing!.status).toBe(2)
-  expect(missing!.stderr).toContain("required option '--item <id>' not specified")
+  expect(missing!.stderr).toContain("missing required argument 'item'")
   expect(dataset!.status).toBe(1)
   expect(dataset!.stderr).toContain('data must be a model, which `aurochs train` makes, but is a dataset')
 })

@@ -116,7 +116,7 @@ test('the packed package installs in an empty folder, and its command, its libra
   expect(printed.streamed.filter((item: string) => !item.startsWith('odd-'))).toEqual([])
   expect(printed.called).toEqual(printed.streamed)
 
-  const asked = ['recommend', 'model', '--user', 'u3', '--limit', '2', '--json']
+  const asked = ['recommend', 'model', 'u3', '--limit', '2', '--json']
   const { items } = JSON.parse(run('node_modules/.bin/aurochs', asked))
   expect(items.map(({ item }: { item: string }) => item).sort()).toEqual(unread)
 })
