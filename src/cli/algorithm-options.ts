@@ -1,9 +1,9 @@
 /** Flags of algorithms, made from the schemas of their options. */
 import type { Command } from 'commander'
-import { z } from 'zod'
 import type { Algorithm } from '../models/algorithm.ts'
 import { algorithms } from '../models/registry.ts'
-import { UsageError } from './command.ts'
+import { expectationOf, type JsonSchema, jsonSchemaOf } from '../storage/expectation.ts'
+import { shown, UsageError } from './command.ts'
 
 interface Flag {
   /** Key of the option. */
@@ -12,7 +12,7 @@ interface Flag {
   /** The values it may have, where they are few. */
   readonly choices: readonly string[]
   /** What is accepted, for people: `a whole number from 1 to 1024`. */
-  readonly expected: string
+  readonly expected: string | undefined
   readonly standard: unknown
   readonly isBoolean: boolean
 }
@@ -62,7 +62,7 @@ function parse({ options }: Algorithm, given: Readonly<Record<string, unknown>>)
   if (data) return data
   const key = String(error.issues[0]?.path[0])
   const flag = flagsOf(options).find(flag => flag.key === key)
-  throw new UsageError(`--${kebab(key)} must be ${flag?.expected}, got ${given[key]}`)
+  throw new UsageError(`--${kebab(key)} must be ${flag?.expected}, got ${shown(given[key])}`)
 }
 
 /** A flag of an algorithm that is not trained would have no effect. */
@@ -78,25 +78,19 @@ function refuseForeign(chosen: readonly Algorithm[], given: Readonly<Record<stri
 
 function flagsOf(options: Algorithm['options']): Flag[] {
   const defaults = options.parse({}) as Readonly<Record<string, unknown>>
-  const { properties = {} } = z.toJSONSchema(options, { io: 'input', unrepresentable: 'any' })
+  const { properties = {} } = jsonSchemaOf(options)
   return Object.entries(properties).map(([key, property]) => {
-    const schema = property as z.core.JSONSchema.JSONSchema
+    const schema = property as JsonSchema
     const { description = '', enum: choices = [], type } = schema
     return {
       key,
       meaning: description,
       choices: choices.map(String),
-      expected: expectation(schema),
+      expected: expectationOf(schema),
       standard: defaults[key],
       isBoolean: type === 'boolean',
     }
   })
-}
-
-function expectation({ enum: choices, type, ...range }: z.core.JSONSchema.JSONSchema): string {
-  if (choices) return `one of ${choices.join(', ')}`
-  const least = range.exclusiveMinimum === undefined ? `from ${range.minimum}` : `above ${range.exclusiveMinimum}`
-  return `a ${type === 'integer' ? 'whole number' : 'number'} ${least} to ${range.maximum}`
 }
 
 function syntax({ key, choices, isBoolean }: Flag): string {

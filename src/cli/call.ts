@@ -2,7 +2,8 @@ import { z } from 'zod'
 import { RpcClient } from '../client/rpc/rpc-client.ts'
 import { ServerError } from '../client/server-error.ts'
 import { isMethodName, type MethodName, methods, type ParamsInput } from '../protocol/methods.ts'
-import { parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
+import { parseRpcAddress } from '../protocol/rpc-address.ts'
+import { parseOptions, type Register, shown, UsageError, wholeNumber } from './command.ts'
 
 const Options = z.object({ timeout: wholeNumber(1, 3_600_000) })
 
@@ -29,8 +30,9 @@ export const register: Register = program => {
     .addHelpText('after', examples)
     .action(async (address: string, method: string, params: string, given: unknown) => {
       const { timeout } = parseOptions(Options, given)
+      assertAddress(address)
       if (!isMethodName(method)) {
-        throw new UsageError(`the method must be one of ${Object.keys(methods).join(', ')}, got ${method}`)
+        throw new UsageError(`the method must be one of ${Object.keys(methods).join(', ')}, got ${shown(method)}`)
       }
       const client = await RpcClient.connect(address)
       try {
@@ -45,12 +47,20 @@ export const register: Register = program => {
     })
 }
 
+function assertAddress(text: string): void {
+  try {
+    parseRpcAddress(text)
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
 function parseObject(text: string): object {
   let value: unknown
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new UsageError(`the parameters must be a JSON object, got ${text}: ${(error as Error).message}`)
+    throw new UsageError(`the parameters must be a JSON object, got ${shown(text)}: ${(error as Error).message}`)
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
   throw new UsageError(`the parameters must be a JSON object, got ${text}`)

@@ -32,7 +32,7 @@ export function wholeNumber(least: number, most: number): z.ZodType<number, stri
   return z.string().transform((text, context) => {
     const number = Number(text)
     if (/^-?\d+$/.test(text) && number >= least && number <= most) return number
-    context.addIssue(`must be a whole number from ${least} to ${most}, got ${text}`)
+    context.addIssue(`must be a whole number from ${least} to ${most}, got ${shown(text)}`)
     return z.NEVER
   })
 }
@@ -40,12 +40,36 @@ export function wholeNumber(least: number, most: number): z.ZodType<number, stri
 /** An option's text as one of `values`. */
 export function choice<const Value extends string>(...values: readonly Value[]) {
   const listed = values.length === 2 ? values.join(' or ') : `one of ${values.join(', ')}`
-  return z.enum(values, { error: ({ input }) => `must be ${listed}, got ${input}` })
+  return z.enum(values, { error: ({ input }) => `must be ${listed}, got ${shown(input)}` })
+}
+
+/** An option's text that may not be empty; `what` says what it is: `the name of a column`. */
+export function text(what: string) {
+  return z.string().min(1, { error: `must be ${what}, got nothing` })
+}
+
+/** What was given, for a message. */
+export function shown(given: unknown): string {
+  return given === '' ? 'nothing' : `${given}`
 }
 
 /** Gathers the values of an option that may be given several times. */
 export function several(value: string, before: readonly string[] = []): string[] {
   return [...before, value]
+}
+
+/**
+ * Parses the text of an option by `parse`, whose errors begin with the option's name: `split must be …`.
+ *
+ * @throws UsageError naming the option.
+ */
+export function asOption<T>(parse: () => T): T {
+  try {
+    return parse()
+  } catch (error) {
+    if (error instanceof RangeError || error instanceof TypeError) throw new UsageError(`--${error.message}`)
+    throw error
+  }
 }
 
 /** Turns a `RangeError`, which functions throw for a caller's mistakes, into one for the terminal. */

@@ -10,13 +10,13 @@ import { importDataset } from '../ingest/import.ts'
 import { writeSample } from '../ingest/sample.ts'
 import type { Algorithm, TrainProgress } from '../models/algorithm.ts'
 import { ModelPool } from '../models/model-pool.ts'
-import { algorithmNamed, baselineAlgorithm, defaultAlgorithm } from '../models/registry.ts'
+import { algorithmNamed, algorithms, baselineAlgorithm, defaultAlgorithm } from '../models/registry.ts'
 import { trainModel } from '../models/train.ts'
 import { Pool } from '../parallel/pool.ts'
 import { serve } from '../serve/serve.ts'
 import { Dataset, writeDataset } from '../storage/dataset.ts'
 import { addAlgorithmOptions, parseAlgorithmOptions } from './algorithm-options.ts'
-import { asUsage, parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
+import { choice, parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
 import { visit } from './demo-visit.ts'
 import { interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
@@ -24,12 +24,12 @@ import { table } from './terminal/table.ts'
 import { inWorkspace } from './terminal/workspace.ts'
 
 const Options = z.looseObject({
-  user: z.string().optional(),
-  item: z.string().optional(),
-  weight: z.string().optional(),
-  time: z.string().optional(),
-  model: z.string(),
-  out: z.string().optional(),
+  user: text('the name of a column').optional(),
+  item: text('the name of a column').optional(),
+  weight: text('the name of a column').optional(),
+  time: text('the name of a column').optional(),
+  model: choice(...algorithms.map(({ name }) => name)),
+  out: text('a directory').optional(),
   port: wholeNumber(0, 65535),
   threads: wholeNumber(1, 1024).optional(),
   exit: z.boolean().default(false),
@@ -59,7 +59,7 @@ export const register: Register = program => {
       throw new UsageError(`--user and --item must name the columns of ids in ${file}`)
     }
     if (file !== undefined && !existsSync(file)) throw new UsageError(`there is no file ${file}`)
-    const algorithm = asUsage(() => algorithmNamed(options.model))
+    const algorithm = algorithmNamed(options.model)
     const chosen = { algorithm, options: parseAlgorithmOptions([algorithm], given).get(algorithm)! }
     const show = (folder: string) => demonstrate(folder, file, options, chosen)
     if (options.out === undefined) return inWorkspace(show)

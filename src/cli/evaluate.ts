@@ -14,23 +14,34 @@ import { trainModel } from '../models/train.ts'
 import { Pool } from '../parallel/pool.ts'
 import { Dataset, writeDataset } from '../storage/dataset.ts'
 import { addAlgorithmOptions, algorithmNotes, parseAlgorithmOptions } from './algorithm-options.ts'
-import { asUsage, parseOptions, type Register, several, UsageError, wholeNumber } from './command.ts'
+import {
+  asOption,
+  asUsage,
+  choice,
+  parseOptions,
+  type Register,
+  several,
+  shown,
+  text,
+  UsageError,
+  wholeNumber,
+} from './command.ts'
 import { interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
 import { table } from './terminal/table.ts'
 import { inWorkspace } from './terminal/workspace.ts'
 
 const Options = z.object({
-  train: z.string().optional(),
-  test: z.string().optional(),
+  train: text('a dataset, file or glob').optional(),
+  test: text('a dataset, file or glob').optional(),
   split: z.string().optional(),
-  user: z.string().optional(),
-  item: z.string().optional(),
-  weight: z.string().optional(),
-  time: z.string().optional(),
+  user: text('the name of a column').optional(),
+  item: text('the name of a column').optional(),
+  weight: text('the name of a column').optional(),
+  time: text('the name of a column').optional(),
   model: z.array(z.string()),
   metrics: z.string(),
-  seen: z.enum(['allow', 'exclude'], { error: ({ input }) => `must be allow or exclude, got ${input}` }),
+  seen: choice('allow', 'exclude'),
   splitSeed: wholeNumber(0, 0xffff_ffff),
   record: z.boolean().default(false),
   threads: wholeNumber(1, 1024).optional(),
@@ -69,7 +80,7 @@ export const register: Register = program => {
   addAlgorithmOptions(command)
   command.action(async (given: Record<string, unknown>) => {
     const options = parseOptions(Options, given)
-    const metrics = asUsage(() => parseMetrics(options.metrics))
+    const metrics = asOption(() => parseMetrics(options.metrics))
     check(options)
     const trained = options.model.flatMap(name => algorithms.find(algorithm => algorithm.name === name) ?? [])
     const algorithmOptions = parseAlgorithmOptions(trained, given)
@@ -124,11 +135,11 @@ function check({ train, test, split, splitSeed, model, record }: Options): void 
   const saved = model.filter(name => algorithms.every(algorithm => algorithm.name !== name))
   for (const name of saved) {
     if (!existsSync(name)) {
-      throw new UsageError(`--model must be ${names} or the directory of a model, and there is no ${name}`)
+      throw new UsageError(`--model must be ${names} or the directory of a model, got ${shown(name)}: nothing is there`)
     }
   }
   if (split !== undefined) {
-    asUsage(() => parseSplit(split, splitSeed))
+    asOption(() => parseSplit(split, splitSeed))
     if (test !== undefined) throw new UsageError('--split takes the test from --train: leave --test out, or --split')
     if (train === undefined) throw new UsageError('--split cuts what --train names: add --train')
     if (saved.length > 0) {

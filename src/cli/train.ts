@@ -1,18 +1,18 @@
 import { z } from 'zod'
 import type { TrainProgress } from '../models/algorithm.ts'
 import type { ArtifactManifest } from '../models/artifact.ts'
-import { algorithmNamed, defaultAlgorithm } from '../models/registry.ts'
+import { algorithmNamed, algorithms, defaultAlgorithm } from '../models/registry.ts'
 import { trainModel } from '../models/train.ts'
 import { Pool } from '../parallel/pool.ts'
 import { Dataset } from '../storage/dataset.ts'
 import { addAlgorithmOptions, algorithmNotes, parseAlgorithmOptions } from './algorithm-options.ts'
-import { asUsage, parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
+import { choice, parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
 import { interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
 
 const flags = z.looseObject({
-  model: z.string(),
-  out: z.string(),
+  model: choice(...algorithms.map(({ name }) => name)),
+  out: text('a directory'),
   threads: wholeNumber(1, 1024).optional(),
   checkpointSeconds: wholeNumber(0, 1e9),
   resume: z.boolean().optional(),
@@ -44,7 +44,7 @@ export const register: Register = program => {
 
 async function run(directory: string, given: Record<string, unknown>): Promise<void> {
   const { model, out, threads, checkpointSeconds, resume, replace, json } = parseOptions(flags, given)
-  const algorithm = asUsage(() => algorithmNamed(model))
+  const algorithm = algorithmNamed(model)
   const options = parseAlgorithmOptions([algorithm], given).get(algorithm)!
   const dataset = Dataset.open(directory, { verify: true })
   const pool = new Pool(threads === undefined ? {} : { threads })

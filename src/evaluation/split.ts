@@ -31,7 +31,7 @@ export function parseSplit(text: string, seed = 0): Split {
   const from = kind === 'time' ? momentOf(value) : Number.NaN
   if (!Number.isNaN(from)) return { kind: 'time', from }
   throw new RangeError(
-    `a split must be random:SHARE with a share between 0 and 1, last:PAIRS or time:DATE with a date like 2019-02-01, got ${text}`,
+    `split must be random:SHARE with a share between 0 and 1, last:PAIRS or time:DATE with a date like 2019-02-01, got ${text || 'nothing'}`,
   )
 }
 
@@ -64,7 +64,9 @@ function heldPairs(byUser: Csr, events: Sequences | undefined, split: Split): Ui
     return held.map(() => (random() < split.share ? 1 : 0))
   }
   if (!events) {
-    throw new RangeError(`the split ${split.kind} needs times: import the source with --time, or split random`)
+    throw new RangeError(
+      `the split ${split.kind} needs times: import the source with times (time, --time), or split random`,
+    )
   }
   const last = lastEvents(byUser, events)
   if (split.kind === 'time') {

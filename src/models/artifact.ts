@@ -14,11 +14,13 @@ import { type Dataset, datasetFiles } from '../storage/dataset.ts'
 import {
   checksumOf,
   type Manifest,
+  manifestName,
   openConsistent,
   verifyDirectory,
   type WriteOptions,
   writeDirectory,
 } from '../storage/directory.ts'
+import { faultIn } from '../storage/expectation.ts'
 import { IdMap } from '../storage/ids.ts'
 import {
   bytesOf,
@@ -31,7 +33,7 @@ import {
   writeSafetensors,
 } from '../storage/safetensors.ts'
 import { MappedSequences, type Sequences } from '../storage/sequences.ts'
-import type { Trained } from './algorithm.ts'
+import type { Algorithm, Trained } from './algorithm.ts'
 import { MappedPopularity, type Popularity, popularityOf } from './popularity.ts'
 import { asPieces, type TrainedTensor } from './trained-tensor.ts'
 
@@ -124,11 +126,11 @@ export class Artifact {
       directory,
       'aurochs-model',
       manifest => {
-        const { error } = manifestSchema.safeParse(manifest)
-        if (error) throw new Error(`${join(directory, 'manifest.json')} is damaged: ${z.prettifyError(error)}`)
+        const fault = faultIn(manifestSchema, manifest)
+        if (fault) throw damagedManifest(directory, fault)
         for (const name of Object.values(artifactFiles)) {
           if (!manifest.files[name] && name !== artifactFiles.events)
-            throw new Error(`${join(directory, 'manifest.json')} is damaged: it lists no ${name}`)
+            throw damagedManifest(directory, `it lists no ${name}`)
         }
         const found = checksumOf(manifest)
         if (checksum !== undefined && found !== checksum) {
@@ -232,6 +234,25 @@ export class Artifact {
         `got ${found.join(' × ')}`,
     )
   }
+}
+
+/**
+ * The options that a model of `algorithm` was trained with; what its manifest leaves out has its default.
+ *
+ * @throws Error naming the manifest and the option that the algorithm does not have or take.
+ */
+export function checkedOptions<Options>(
+  { directory, manifest }: Pick<Artifact, 'directory' | 'manifest'>,
+  { options }: Pick<Algorithm<Options>, 'options'>,
+): Options {
+  const fault = faultIn(options, manifest.options)
+  if (fault) throw damagedManifest(directory, `of its options, ${fault}`)
+  return options.parse(manifest.options)
+}
+
+/** @param fault what is wrong with the manifest of the model at `directory`. */
+export function damagedManifest(directory: string, fault: string): Error {
+  return new Error(`${join(directory, manifestName)} is damaged: ${fault}; train the model anew`)
 }
 
 /** A file of ids, mapped; it is viewed when the ids are first asked for. */

@@ -1,10 +1,10 @@
 import { concat, union } from '../search/item-lists.ts'
 import { closedOnError } from '../storage/closing.ts'
 import type { ItemList, Model, Ranking, RankRequest, ResolvedRequest, SimilarRequest } from './algorithm.ts'
-import { Artifact, type OpenArtifact } from './artifact.ts'
+import { Artifact, checkedOptions, damagedManifest, type OpenArtifact } from './artifact.ts'
 import { historyOf } from './history.ts'
 import { popularItems } from './popularity.ts'
-import { algorithmNamed } from './registry.ts'
+import { algorithms } from './registry.ts'
 
 /**
  * A trained model open on this thread, whatever its algorithm. Evaluation, look-ups and serving all call it: what is
@@ -21,7 +21,14 @@ export class OpenModel {
 
   constructor(artifact: Artifact) {
     this.artifact = artifact
-    this.#model = algorithmNamed(artifact.manifest.algorithm).open(artifact)
+    const { algorithm: name } = artifact.manifest
+    const algorithm = algorithms.find(algorithm => algorithm.name === name)
+    if (!algorithm) {
+      const names = algorithms.map(({ name }) => name).join(', ')
+      throw damagedManifest(artifact.directory, `algorithm must be one of ${names}, got ${JSON.stringify(name)}`)
+    }
+    checkedOptions(artifact, algorithm)
+    this.#model = algorithm.open(artifact)
   }
 
   /**

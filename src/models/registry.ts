@@ -17,6 +17,6 @@ export function algorithmNamed(name: string): Algorithm {
   const found = algorithms.find(algorithm => algorithm.name === name)
   if (found) return found
   throw new RangeError(
-    `there is no algorithm ${name}: expected one of ${algorithms.map(({ name }) => name).join(', ')}`,
+    `algorithm must be one of ${algorithms.map(({ name }) => name).join(', ')}, got ${name || 'nothing'}`,
   )
 }

@@ -4,8 +4,9 @@ import type { Pool } from '../parallel/pool.ts'
 import { closedOnError } from '../storage/closing.ts'
 import type { Dataset } from '../storage/dataset.ts'
 import { checksumOf } from '../storage/directory.ts'
+import { faultIn } from '../storage/expectation.ts'
 import type { Algorithm, Trained, TrainProgress } from './algorithm.ts'
-import { Artifact, type ArtifactManifest, saveArtifact } from './artifact.ts'
+import { Artifact, type ArtifactManifest, checkedOptions, saveArtifact } from './artifact.ts'
 
 export interface TrainModel {
   readonly pool: Pool
@@ -26,7 +27,7 @@ export interface TrainModel {
  *
  * @param options of the algorithm; those left out have their defaults.
  * @returns the manifest, whose `complete` tells whether it came to its end.
- * @throws TypeError when the options are not the algorithm's; Error when a model is there and neither `replace` nor
+ * @throws TypeError naming the option that the algorithm does not have or take, what it expects and what came; Error when a model is there and neither `replace` nor
  *   `resume` is given, or when it cannot be resumed; the signal's reason when a training that cannot be resumed
  *   is aborted.
  */
@@ -38,10 +39,14 @@ export async function trainModel(
   train: TrainModel,
 ): Promise<ArtifactManifest> {
   const { pool, replace = false, resume = false, checkpointSeconds = 300, signal, onProgress } = train
+  const fault = faultIn(algorithm.options, options)
+  if (fault) throw new TypeError(`options of ${algorithm.name}: ${fault}`)
   const checked = algorithm.options.parse(options)
   // Found before hours of work, not after.
   if (existsSync(directory) && !replace && !resume) {
-    throw new Error(`${directory} exists: choose another place, replace it (--replace) or go on from it (--resume)`)
+    throw new Error(
+      `${directory} exists: choose another place, replace it (replace, --replace) or go on from it (resume, --resume)`,
+    )
   }
   const from = resume ? openCheckpoint(directory, dataset, algorithm, checked) : undefined
   let [savedAt, isOurs] = [performance.now(), false]
@@ -78,7 +83,9 @@ function openCheckpoint(
   options: Readonly<Record<string, unknown>>,
 ): Artifact {
   if (!algorithm.resumable) {
-    throw new Error(`${algorithm.name} trains in one go and has nothing to resume: leave --resume out, or --replace`)
+    throw new Error(
+      `${algorithm.name} trains in one go and has nothing to resume: replace the model in place of resuming it (replace, --replace)`,
+    )
   }
   return closedOnError(Artifact.open(directory), artifact => {
     assertContinues(artifact, dataset, algorithm, options)
@@ -100,7 +107,7 @@ function assertContinues(
       `${directory} was trained on another dataset than ${dataset.directory}: train it anew, or name its own`,
     )
   }
-  const before = algorithm.options.parse(manifest.options)
+  const before = checkedOptions({ directory, manifest }, algorithm)
   for (const name of new Set([...Object.keys(before), ...Object.keys(options)])) {
     if (name !== 'epochs' && before[name] !== options[name]) {
       throw new Error(

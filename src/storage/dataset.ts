@@ -12,11 +12,13 @@ import { type Csr, MappedCsr, transposed } from './csr.ts'
 import {
   identityOf,
   type Manifest,
+  manifestName,
   openConsistent,
   verifyDirectory,
   type WriteOptions,
   writeDirectory,
 } from './directory.ts'
+import { faultIn } from './expectation.ts'
 import { type Id, IdMap, writeIds } from './ids.ts'
 import { type Tensor, vector, writeSafetensors } from './safetensors.ts'
 import { MappedSequences, type Sequences, sequenceTensors } from './sequences.ts'
@@ -78,8 +80,10 @@ export class Dataset {
       'aurochs-dataset',
       manifest => {
         if (verify) verifyDirectory(directory, manifest)
-        const { error } = contentsSchema.safeParse(manifest)
-        if (error) throw new Error(`${join(directory, 'manifest.json')} is damaged: ${z.prettifyError(error)}`)
+        const fault = faultIn(contentsSchema, manifest)
+        if (fault) {
+          throw new Error(`${join(directory, manifestName)} is damaged: ${fault}; make the dataset anew`)
+        }
         return new Dataset(directory, manifest as DatasetManifest, verify)
       },
       dataset => dataset.close(),

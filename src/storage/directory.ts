@@ -223,7 +223,7 @@ function readManifest(directory: string): Manifest | undefined {
 function refuseToLose(place: string, replace: boolean, format?: Format): void {
   const found = statSync(place, { throwIfNoEntry: false })
   if (!found || (found.isDirectory() && isEmpty(place))) return
-  if (!replace) throw new Error(`${place} exists: remove it, choose another place, or replace it (--replace)`)
+  if (!replace) throw new Error(`${place} exists: remove it, choose another place, or replace it (replace, --replace)`)
   const old = found.isDirectory() ? readManifest(place)?.format : undefined
   if (!old) throw new Error(`${place} was not written by Aurochs, so it is not replaced: choose another place`)
   if (format && old !== format) {

@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { metricNames } from '../../src/evaluation/metrics.ts'
 import { Artifact } from '../../src/models/artifact.ts'
 import { algorithms } from '../../src/models/registry.ts'
 import { smallModel } from '../models/small-model.ts'
@@ -120,6 +121,11 @@ test('last and time split by the time column', async () => {
   })
 })
 
+test('the help defines every metric', async () => {
+  const { stdout } = await aurochs('evaluate', '--help')
+  for (const name of metricNames) expect(stdout).toMatch(new RegExp(`^ {2}${name} {2,}\\S.+$`, 'm'))
+})
+
 test('a saved model is judged against a test, and people get a table', async () => {
   const { folder, directory } = await smallModel()
   // Bo's list is 10, 40; ada's 40.
@@ -146,14 +152,14 @@ test('contradictions are answered before anything is read', async () => {
   const files = ['--train', 'x.csv', '--test', 'y.csv']
   const names = algorithms.map(({ name }) => name).join(', ')
   const contradictions: [args: string[], answer: string][] = [
-    [['--model', 'no', ...files], `--model must be ${names} or the directory of a model, and there is no no`],
+    [['--model', 'no', ...files], `--model must be ${names} or the directory of a model, got no: nothing is there`],
     [['--model', 'als', ...files, '--record'], '--record needs saved models only'],
     [['--model', 'als', '--train', 'x'], 'what is held out must be named: by --test, or by --split'],
     [['--model', 'als', '--test', 'x'], `${names} learn from --train: add it, or give the directory of a model`],
     [['--model', 'als', ...files, '--split', 'last:1'], 'leave --test out'],
     [['--model', directory, '--train', 'x', '--split', 'last:1'], 'pairs that it may have learned from'],
-    [['--model', 'als', '--train', 'x', '--split', 'half'], 'a split must be random:SHARE'],
-    [['--model', 'als', ...files, '--metrics', 'auc'], 'metrics must be like recall@20'],
+    [['--model', 'als', '--train', 'x', '--split', 'half'], '--split must be random:SHARE'],
+    [['--model', 'als', ...files, '--metrics', 'auc'], '--metrics must be like recall@20'],
     [['--model', 'als', ...files, '--factors', '0'], '--factors must be a whole number from 1 to 1024, got 0'],
     [['--model', 'als', ...files, '--seen', 'maybe'], '--seen must be allow or exclude, got maybe'],
     [

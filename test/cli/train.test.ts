@@ -35,7 +35,7 @@ test('trains, prints each epoch, and resumes bit for bit', async () => {
     train('--epochs', '4', '--resume'),
   )
   expect(taken!.stderr).toBe(
-    `aurochs: ${parts} exists: choose another place, replace it (--replace) or go on from it (--resume)\n`,
+    `aurochs: ${parts} exists: choose another place, replace it (replace, --replace) or go on from it (resume, --resume)\n`,
   )
   expect(other!.stderr).toContain('was trained with alpha 1, not 3')
   expect(resumed!.status).toBe(0)
@@ -84,7 +84,7 @@ test('what cannot be is refused in words', async () => {
   const out = join(folder, 'model')
   const names = algorithms.map(({ name }) => name).join(', ')
   const refusals: [args: string[], answer: string][] = [
-    [['--model', 'svd'], `there is no algorithm svd: expected one of ${names}`],
+    [['--model', 'svd'], `--model must be one of ${names}, got svd`],
     [['--factors', '0'], '--factors must be a whole number from 1 to 1024, got 0'],
     [['--factors', 'many'], '--factors must be a whole number from 1 to 1024, got many'],
     [['--alpha', '0'], '--alpha must be a number above 0 to 1000000000, got 0'],
@@ -119,6 +119,7 @@ test('an algorithm that trains in one go has nothing to resume', async () => {
   const [, resumed] = await aurochsInTurn(train, [...train, '--resume'])
   expect(resumed).toMatchObject({
     status: 1,
-    stderr: 'aurochs: popular trains in one go and has nothing to resume: leave --resume out, or --replace\n',
+    stderr:
+      'aurochs: popular trains in one go and has nothing to resume: replace the model in place of resuming it (replace, --replace)\n',
   })
 })

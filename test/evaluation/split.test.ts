@@ -201,12 +201,12 @@ test('a split that cannot be is refused', async () => {
     'time:2019-13-01',
     'first:1',
   ]) {
-    expect(() => parseSplit(text)).toThrow(`a split must be random:SHARE`)
+    expect(() => parseSplit(text)).toThrow(`split must be random:SHARE`)
   }
   const { byUser, users, items } = small
   const dataset = await datasetOf({ byUser, users, items })
   expect(() => splitDataset(dataset, parseSplit('last:1'))).toThrow(
-    'the split last needs times: import the source with --time, or split random',
+    'the split last needs times: import the source with times (time, --time), or split random',
   )
   const timed = await datasetOf(small)
   expect(() => splitDataset(timed, parseSplit('time:2019-01-01'))).toThrow('the split puts 0 of 8 pairs in the test')

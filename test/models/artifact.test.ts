@@ -252,7 +252,7 @@ test('a model of an algorithm that this Aurochs lacks is refused with those that
   const { folder, parts } = await smallModel()
   await saveArtifact(join(folder, 'other'), { ...parts, algorithm: 'svd' })
   expect(() => OpenModel.open(join(folder, 'other'))).toThrow(
-    `there is no algorithm svd: expected one of ${algorithms.map(({ name }) => name).join(', ')}`,
+    `${join(folder, 'other', 'manifest.json')} is damaged: algorithm must be one of ${algorithms.map(({ name }) => name).join(', ')}, got "svd"; train the model anew`,
   )
 })
 
@@ -266,7 +266,15 @@ test('a manifest that lacks what every model has is refused', async () => {
   }
   const { 'tensors.safetensors': _, ...files } = manifest.files
   expect(saying({ files })).toThrow(`${path} is damaged: it lists no tensors.safetensors`)
-  expect(saying({ algorithm: undefined })).toThrow(`${path} is damaged`)
+  expect(saying({ algorithm: undefined })).toThrow(
+    `${path} is damaged: algorithm must be a text, got nothing; train the model anew`,
+  )
+  expect(saying({ epochs: -1 })).toThrow(`${path} is damaged: epochs must be a whole number from 0 on, got -1`)
+  expect(saying({ dataset: { ...manifest.dataset, pairs: '5' } })).toThrow(
+    `${path} is damaged: dataset.pairs must be a whole number from 0 on, got "5"`,
+  )
+  expect(saying({ loss: [1, null] })).toThrow(`${path} is damaged: loss.1 must be a number, got null`)
+  expect(saying({ complete: 'yes' })).toThrow(`${path} is damaged: complete must be true or false, got "yes"`)
   expect(saying({ dataset: { ...manifest.dataset, users: 3 } })).toThrow(
     'history.safetensors does not belong to its manifest: expected rows and pairs 3 × 5, got 2 × 5',
   )

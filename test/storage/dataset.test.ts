@@ -76,7 +76,9 @@ test('files of another dataset are refused, be they whole in themselves', async 
   )
   expect(() => saying({ kinds: undefined }).events).toThrow('expected codes and their names, got no names')
   expect(() => saying({ users: 3 }).users).toThrow('users.arrow does not belong to its manifest: expected 3 ids, got 2')
-  expect(() => saying({ users: 'many' })).toThrow('manifest.json is damaged')
+  expect(() => saying({ users: 'many' })).toThrow(
+    'manifest.json is damaged: users must be a whole number above 0, got "many"; make the dataset anew',
+  )
 })
 
 test('every byte counts: an altered or cut file is named', async () => {

@@ -1,6 +1,7 @@
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { ModelPool } from '../../../src/models/model-pool.ts'
 import { OpenModel } from '../../../src/models/open-model.ts'
 import { Dataset } from '../../../src/storage/dataset.ts'
 import { openSafetensors } from '../../../src/storage/safetensors.ts'
@@ -22,7 +23,7 @@ const matrixDamages: Readonly<Record<string, MatrixDamage>> = {
 }
 
 /** That damage is refused with the name of the file, and never ends the process. */
-export function testDamage({ train }: Contract): void {
+export function testDamage({ algorithm, pools, train }: Contract): void {
   test('a file that is cut short, altered or missing is refused by name', async () => {
     const directory = await train(await datasetOf(checkerboard(20)))
     const files = readdirSync(directory)
@@ -45,6 +46,26 @@ export function testDamage({ train }: Contract): void {
           `byte ${place}`,
         ).toThrow(file)
       }
+    }
+  })
+
+  test('a manifest with options that the algorithm does not have or take is refused by name and field', async () => {
+    const directory = await train(await datasetOf(checkerboard(20)))
+    const path = join(directory, 'manifest.json')
+    const manifest = JSON.parse(readFileSync(path, 'utf8'))
+    const saying = async (options: object) => {
+      writeFileSync(path, JSON.stringify({ ...manifest, options: { ...manifest.options, ...options } }))
+      expect(() => OpenModel.open(directory)).toThrow(path)
+      const unchecked = errorOf(() => OpenModel.open(directory, { verify: false })) as Error
+      // The same in the words of a worker.
+      const opening = ModelPool.open(directory, { pool: pools()[0]!, verify: false })
+      await expect(opening).rejects.toThrow(unchecked.message)
+      return unchecked.message
+    }
+    expect(await saying({ strange: 1 })).toContain(`${path} is damaged: of its options, there is no strange: `)
+    for (const name of Object.keys(algorithm.options.shape)) {
+      expect(await saying({ [name]: { no: 'option' } })).toMatch(/of its options, [^ ]+ must be [^\n]+, got an object;/)
+      expect(await saying({ [name]: 'x' })).toContain(`${path} is damaged: of its options, ${name} must be `)
     }
   })
 

@@ -85,7 +85,7 @@ export function testTraining({ algorithm, pools, train }: Contract): void {
     const directory = await train(dataset)
     const before = Artifact.open(directory).manifest
     await expect(train(dataset, { directory })).rejects.toThrow(
-      `${directory} exists: choose another place, replace it (--replace) or go on from it (--resume)`,
+      `${directory} exists: choose another place, replace it (replace, --replace) or go on from it (resume, --resume)`,
     )
     expect(Artifact.open(directory).manifest).toEqual(before)
     await train(await datasetOf(checkerboard(22)), { directory, replace: true })
@@ -118,17 +118,25 @@ export function testTraining({ algorithm, pools, train }: Contract): void {
     const dataset = await datasetOf(checkerboard(20))
     const directory = await train(dataset)
     await expect(train(dataset, { directory, resume: true })).rejects.toThrow(
-      `${algorithm.name} trains in one go and has nothing to resume: leave --resume out, or --replace`,
+      `${algorithm.name} trains in one go and has nothing to resume: replace the model in place of resuming it (replace, --replace)`,
     )
   })
 
-  test('options that it does not have are refused before anything is written', async () => {
+  test('options that it does not have or take are refused in words before anything is written', async () => {
     const folder = freshFolder()
-    const training = train(await datasetOf(checkerboard(10)), {
-      directory: join(folder, 'model'),
-      options: { 'no such option': 1 },
-    })
-    await expect(training).rejects.toThrow('no such option')
+    const dataset = await datasetOf(checkerboard(10))
+    const names = Object.keys(algorithm.options.shape)
+    const refused = (options: Readonly<Record<string, unknown>>) =>
+      train(dataset, { directory: join(folder, 'model'), options }).catch(error => error)
+    const foreign = await refused({ 'no such option': 1 })
+    expect(foreign).toBeInstanceOf(TypeError)
+    const expected = names.length > 0 ? `expected one of ${names.join(', ')}` : 'none is expected'
+    expect(foreign.message).toBe(`options of ${algorithm.name}: there is no no such option: ${expected}`)
+    for (const name of names) {
+      const wrong = await refused({ [name]: ['wrong'] })
+      expect(wrong).toBeInstanceOf(TypeError)
+      expect(wrong.message).toMatch(new RegExp(`^options of ${algorithm.name}: ${name} must be .+, got an array$`))
+    }
     expect(readdirSync(folder)).toEqual([])
   })
 

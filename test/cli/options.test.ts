@@ -1,0 +1,140 @@
+import { Command } from 'commander'
+import { expect, test } from 'vitest'
+import type { Register } from '../../src/cli/command.ts'
+import { algorithms } from '../../src/models/registry.ts'
+import { aurochsInTurn } from './aurochs.ts'
+
+const names = algorithms.map(({ name }) => name)
+const whole = (least: number, most: number) => `a whole number from ${least} to ${most}`
+const column = { '': 'the name of a column' }
+const threads = { x: whole(1, 1024), 0: whole(1, 1024), 1.5: whole(1, 1024), '': whole(1, 1024) }
+const training = {
+  factors: { 0: whole(1, 1024), many: whole(1, 1024), '': whole(1, 1024) },
+  epochs: { '-1': whole(0, 100_000) },
+  regularization: { '-1': 'a number from 0 to 1000000000' },
+  'frequency-exponent': { 2: 'a number from 0 to 1' },
+  'unobserved-weight': { x: 'a number from 0 to 1000000000' },
+  alpha: { 0: 'a number above 0 to 1000000000', Infinity: 'a number above 0 to 1000000000' },
+  confidence: { high: 'one of ials, implicit, hu' },
+  solver: { fast: 'one of auto, exact' },
+  steps: { 0: whole(1, 1000) },
+  'initial-deviation': { 0: 'a number above 0 to 100' },
+  seed: { '-1': whole(0, 0xffff_ffff) },
+  instructions: { sse: 'one of avx512vnni, avx512, avx2, neon, plain' },
+  neighbours: { 0: whole(1, 10_000) },
+  weighting: { x: 'one of none, weight' },
+  shrinkage: { '-1': 'a number from 0 to 1000000000' },
+}
+
+/** Of each command: what comes before the option, and for each option wrong values with what is expected instead. */
+const commands: Readonly<
+  Record<string, { before: readonly string[]; options: Readonly<Record<string, Readonly<Record<string, string>>>> }>
+> = {
+  train: {
+    before: ['no-dataset', '--out', 'no-model'],
+    options: {
+      out: { '': 'a directory' },
+      model: { svd: `one of ${names.join(', ')}`, '': `one of ${names.join(', ')}` },
+      threads,
+      'checkpoint-seconds': { soon: whole(0, 1_000_000_000) },
+      ...training,
+    },
+  },
+  evaluate: {
+    before: [...names.flatMap(name => ['--model', name]), '--train', 'no.csv', '--test', 'no.csv'],
+    options: {
+      train: { '': 'a dataset, file or glob' },
+      test: { '': 'a dataset, file or glob' },
+      split: {
+        half: 'random:SHARE with a share',
+        'last:0': 'random:SHARE with a share',
+        '': 'random:SHARE with a share',
+      },
+      user: column,
+      item: column,
+      weight: column,
+      time: column,
+      model: { svd: `${names.join(', ')} or the directory of a model`, '': `${names.join(', ')} or the directory` },
+      metrics: { 'auc@3': 'like recall@20,ndcg@10, of recall,', 'recall@0': 'like recall@20', '': 'like recall@20' },
+      seen: { maybe: 'allow or exclude' },
+      'split-seed': { x: whole(0, 0xffff_ffff) },
+      threads,
+      ...training,
+    },
+  },
+  demo: {
+    before: [],
+    options: {
+      user: column,
+      item: column,
+      weight: column,
+      time: column,
+      model: { svd: `one of ${names.join(', ')}` },
+      out: { '': 'a directory' },
+      port: { http: whole(0, 65_535), 65536: whole(0, 65_535) },
+      threads,
+      ...training,
+    },
+  },
+  recommend: {
+    before: ['no-model', 'ada'],
+    options: {
+      limit: { 0: whole(1, 10_000), 10001: whole(1, 10_000) },
+      seen: { maybe: 'allow or exclude' },
+      unknown: { x: 'popularity or error' },
+    },
+  },
+  similar: { before: ['no-model', '1'], options: { limit: { x: whole(1, 10_000) } } },
+  serve: {
+    before: ['no-model', '--state', 'no-state'],
+    options: {
+      port: { x: whole(0, 65_535) },
+      host: { '': 'a name or an address of this machine' },
+      state: { '': 'a directory' },
+      rpc: { x: 'an address such as unix:/run/aurochs.sock or 127.0.0.1:9000', '': 'an address such as unix:' },
+      cors: { 'example.org': 'an origin such as https://example.org, or *', '': 'an origin such as' },
+      threads,
+      since: {
+        yesterday: 'a date or a time such as 2024-05-31T18:30:00Z',
+        '2024-02-30': 'a date or a time',
+        '': 'a date',
+      },
+      'max-connections': { 0: whole(1, 1_000_000) },
+      'idle-timeout': { 7: whole(8, 960), x: whole(8, 960) },
+      'log-level': { loud: 'one of silent, error, warn, info, debug' },
+    },
+  },
+  call: { before: ['127.0.0.1:1', 'ping'], options: { timeout: { 0: whole(1, 3_600_000) } } },
+}
+
+test.each(Object.entries(commands))('every option of `%s` says what it must be', async (name, { before, options }) => {
+  const { register } = (await import(`../../src/cli/${name}.ts`)) as { register: Register }
+  const program = new Command()
+  register(program)
+  const taken = program.commands[0]!.options.filter(option => option.required && !option.hidden)
+  expect(taken.map(option => option.long!.slice(2)).sort()).toEqual(Object.keys(options).sort())
+
+  const wrong = Object.entries(options).flatMap(([option, values]) =>
+    Object.entries(values).map(([value, expected]) => ({ option, value, expected })),
+  )
+  const runs = await aurochsInTurn(
+    // What is given later counts, and where there may be several, the first that is wrong.
+    ...wrong.map(({ option, value }) => [name, ...given(name, before, option), `--${option}=${value}`]),
+  )
+  for (const [at, { status, stdout, stderr }] of runs.entries()) {
+    const { option, value, expected } = wrong[at]!
+    const got = value === '' ? 'nothing' : value
+    expect({ status, stdout }, stderr).toEqual({ status: 2, stdout: '' })
+    expect(stderr.slice(0, -1)).toSatisfy((line: string) => !line.includes('\n'), 'is one line')
+    expect(stderr).toContain(`aurochs: --${option} must be ${expected}`)
+    expect(stderr).toContain(`, got ${got}`)
+  }
+})
+
+/** `before`, as `option` needs it. */
+function given(command: string, before: readonly string[], option: string): readonly string[] {
+  // A part that is split off and a test are one too many.
+  if (option === 'split') return before.slice(0, before.indexOf('--test'))
+  const owner = algorithms.find(({ options }) => option in options.shape)
+  return owner && command !== 'evaluate' ? [...before, '--model', owner.name] : before
+}
