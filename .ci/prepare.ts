@@ -2,11 +2,12 @@
  * Installs and builds what is missing or out of date, and nothing else. Imports only what Node brings, since on a fresh
  * clone there is nothing else.
  */
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { stripVTControlCharacters } from 'node:util'
 
 interface Step {
   readonly title: string
@@ -22,13 +23,13 @@ interface Step {
 process.chdir(dirname(dirname(fileURLToPath(import.meta.url))))
 
 // Not `npm ci`: it refuses a lock file made where other platforms' optional binaries cannot be seen. Versions are exact.
-bringUpToDate({
+await bringUpToDate({
   title: 'installing packages',
   sources: ['package-lock.json', 'package.json'],
   product: 'node_modules',
   command: 'npm install --no-save --no-audit --no-fund --loglevel=error',
 })
-bringUpToDate({
+await bringUpToDate({
   title: 'building the Rust core (the first time this takes minutes)',
   sources: ['Cargo.toml', 'Cargo.lock', 'crates/**/*.{rs,toml}'],
   product: 'dist/native',
@@ -36,7 +37,7 @@ bringUpToDate({
     'npx napi build --release --platform --no-js --manifest-path crates/node/Cargo.toml ' +
     '--output-dir dist/native --dts ../../src/binding.d.ts',
 })
-bringUpToDate({
+await bringUpToDate({
   title: 'compiling TypeScript',
   sources: ['tsconfig.json', 'src/**/*'],
   product: 'dist/cli',
@@ -48,17 +49,38 @@ bringUpToDate({
 })
 cpSync('src/binding.d.ts', 'dist/binding.d.ts')
 
-/** Runs the step's command unless its product was made from these very sources before. */
-function bringUpToDate({ title, sources, product, command, clear }: Step): void {
+/**
+ * Runs the step's command unless its product was made from these very sources before. What the command prints is shown
+ * when it fails; on a terminal its last line stands meanwhile behind the title.
+ */
+async function bringUpToDate({ title, sources, product, command, clear }: Step): Promise<void> {
   const stamp = `${product}/.made-from`
   const sum = fingerprint(sources)
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === sum) return
-  process.stderr.write(`${title} …\n`)
+  const { isTTY, columns = 80 } = process.stderr
+  process.stderr.write(`${title} …${isTTY ? '' : '\n'}`)
   clear?.()
   const [program = '', ...args] = command.split(' ')
-  const { status } = spawnSync(program, args, { stdio: ['ignore', 2, 2] })
+  const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let printed = ''
+  const show = (chunk: string) => {
+    printed += chunk
+    const line = stripVTControlCharacters(
+      printed
+        .trimEnd()
+        .split(/[\r\n]/)
+        .at(-1) ?? '',
+    ).trim()
+    if (isTTY) process.stderr.write(`\r\x1b[K${`${title} … ${line}`.slice(0, columns - 1)}`)
+  }
+  for (const stream of [child.stdout, child.stderr]) stream.setEncoding('utf8').on('data', show)
+  const status = await new Promise<number | string>(resolve => {
+    child.on('error', error => resolve(error.message))
+    child.on('close', (code, signal) => resolve(code ?? signal ?? ''))
+  })
+  if (isTTY) process.stderr.write(`\r\x1b[K${title} …\n`)
   if (status !== 0) {
-    process.stderr.write(`${title} failed: ${command}\n`)
+    process.stderr.write(`${printed}${title} failed (${status}): ${command}\n`)
     process.exit(1)
   }
   mkdirSync(product, { recursive: true })
