@@ -18,7 +18,8 @@ import { Dataset, writeDataset } from '../storage/dataset.ts'
 import { addAlgorithmOptions, parseAlgorithmOptions } from './algorithm-options.ts'
 import { choice, parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
 import { visit } from './demo-visit.ts'
-import { interruptible } from './terminal/interrupt.ts'
+import { endSignals, interruptible } from './terminal/interrupt.ts'
+import { openLog } from './terminal/log.ts'
 import { ProgressBar } from './terminal/progress.ts'
 import { table } from './terminal/table.ts'
 import { inWorkspace } from './terminal/workspace.ts'
@@ -97,15 +98,17 @@ async function demonstrate(folder: string, file: string | undefined, options: Op
     }
   })
 
-  const server = await serve({ model, state: join(folder, 'state'), port, threads })
+  const signals = endSignals()
+  const server = await serve({ model, state: join(folder, 'state'), port, threads, log: openLog('warn') })
   try {
     say(`serving at ${server.url}\n`)
     await visit(server.url, say)
+    if (signals.exitCode !== undefined) throw new UsageError('interrupted', signals.exitCode)
     if (options.exit) return
     say(`\nStill serving, until Ctrl-C:`)
     say(`  stream      ${server.url.replace('http', 'ws')}/v1/stream`)
     for (const path of ['/v1/recommend/visitor', '/v1/info', '/metrics']) say(`              ${server.url}${path}`)
-    await new Promise<void>(resolve => process.once('SIGINT', resolve).once('SIGTERM', resolve))
+    await signals.first
     say('\nshutting down')
   } finally {
     await server.close()

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { type Register, UsageError } from './command.ts'
+import './terminal/output.ts'
 
 /** Each loads its command: what one command needs, the others need not wait for. */
 const commands = new Map<string, () => Promise<{ readonly register: Register }>>([
@@ -41,10 +42,11 @@ try {
 } catch (error) {
   if (error instanceof CommanderError) {
     // It has printed the mistake, or the help or version, which are no mistake.
-    process.exit(error.exitCode === 0 ? 0 : 2)
+    process.exitCode = error.exitCode === 0 ? 0 : 2
+  } else {
+    // Only the message: a stack is of no use at a terminal. AUROCHS_TRACE=1 shows it to developers.
+    process.stderr.write(`aurochs: ${error instanceof Error ? error.message : error}\n`)
+    if (process.env.AUROCHS_TRACE && error instanceof Error) process.stderr.write(`${error.stack}\n`)
+    process.exitCode = error instanceof UsageError ? error.exitCode : 1
   }
-  // Only the message: a stack is of no use at a terminal. AUROCHS_TRACE=1 shows it to developers.
-  process.stderr.write(`aurochs: ${error instanceof Error ? error.message : error}\n`)
-  if (process.env.AUROCHS_TRACE && error instanceof Error) process.stderr.write(`${error.stack}\n`)
-  process.exitCode = error instanceof UsageError ? error.exitCode : 1
 }

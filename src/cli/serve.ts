@@ -1,9 +1,10 @@
-import pino from 'pino'
 import { z } from 'zod'
 import { parseRpcAddress } from '../protocol/rpc-address.ts'
 import { serve } from '../serve/serve.ts'
 import type { Server } from '../serve/server.ts'
 import { choice, parseOptions, type Register, several, shown, text, wholeNumber } from './command.ts'
+import { endSignals } from './terminal/interrupt.ts'
+import { openLog } from './terminal/log.ts'
 
 const rpcAddress = 'an address such as unix:/run/aurochs.sock or 127.0.0.1:9000'
 
@@ -18,7 +19,7 @@ function isRpcAddress(text: string): boolean {
 
 /** As browsers send it: a scheme and a host, without a path. */
 function isOrigin(text: string): boolean {
-  return text === '*' || URL.parse(text)?.origin === text
+  return text === '*' || (URL.canParse(text) && new URL(text).origin === text)
 }
 
 const corsRefusal = {
@@ -70,14 +71,19 @@ export const register: Register = program => {
     .option('--history-limit <n>', 'events of one user that count at most, the newest', '5000')
     .option('--max-connections <n>', 'sockets open at once', '10000')
     .option('--idle-timeout <seconds>', 'a socket that answers no ping for so long is closed', '60')
-    .option('--log-level <level>', 'silent, error, warn, info or debug; the log goes to stderr as JSON lines', 'info')
+    .option(
+      '--log-level <level>',
+      'silent, error, warn, info or debug; the log goes to stderr, as JSON lines where that is no terminal',
+      'info',
+    )
     .option('--json', 'print the address as one JSON object')
     .action(async (model: string, given: unknown) => {
       const options = parseOptions(Options, given)
-      const log = pino({ level: options.logLevel }, pino.destination({ fd: 2, sync: true }))
+      const log = openLog(options.logLevel)
+      const signals = endSignals()
       const server = await serve({ ...options, model, log })
-      announce(server, options.host, options.json)
-      await signalled()
+      if (signals.exitCode === undefined) announce(server, options.host, options.json)
+      await signals.first
       log.info('shutting down; a second signal ends at once')
       await server.close()
       process.exit(0)
@@ -91,25 +97,4 @@ function announce({ url, port, rpc }: Server, host: string, asJson: boolean): vo
     const internal = rpc === undefined ? '' : `  rpc      ${rpc}\n`
     process.stdout.write(`serving at ${url}\n  stream   ${stream}\n  metrics  ${url}/metrics\n${internal}`)
   }
-}
-
-/**
- * Waits for the first signal to end. The next has its usual effect: it ends the process even where a thread is stuck,
- * which `process.exit` would wait for.
- */
-function signalled(): Promise<void> {
-  const signals = ['SIGTERM', 'SIGINT'] as const
-  let first = true
-  return new Promise(resolve => {
-    for (const signal of signals) {
-      process.on(signal, () => {
-        if (!first) {
-          for (const each of signals) process.removeAllListeners(each)
-          process.kill(process.pid, signal)
-        }
-        first = false
-        resolve()
-      })
-    }
-  })
 }

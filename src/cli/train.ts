@@ -7,7 +7,7 @@ import { Pool } from '../parallel/pool.ts'
 import { Dataset } from '../storage/dataset.ts'
 import { addAlgorithmOptions, algorithmNotes, parseAlgorithmOptions } from './algorithm-options.ts'
 import { choice, parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
-import { interruptible } from './terminal/interrupt.ts'
+import { exitCodeOf, interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
 
 const flags = z.looseObject({
@@ -50,16 +50,16 @@ async function run(directory: string, given: Record<string, unknown>): Promise<v
   const pool = new Pool(threads === undefined ? {} : { threads })
   const report = json ? jsonLines() : progressBar(algorithm.resumable)
   try {
-    const manifest = await interruptible(async signal => {
+    await interruptible(async signal => {
       signal.addEventListener('abort', report.stopping)
       const train = { pool, resume, replace, checkpointSeconds, signal, onProgress: report.show }
-      return trainModel(dataset, out, algorithm, options, train)
+      const manifest = await trainModel(dataset, out, algorithm, options, train)
+      report.stop()
+      process.stdout.write(`${json ? JSON.stringify(manifest) : summary(out, manifest)}\n`)
+      if (manifest.complete) return
+      const message = `interrupted after epoch ${manifest.epochs}; --resume goes on from there`
+      throw new UsageError(message, exitCodeOf(signal))
     })
-    report.stop()
-    process.stdout.write(`${json ? JSON.stringify(manifest) : summary(out, manifest)}\n`)
-    if (!manifest.complete) {
-      throw new UsageError(`interrupted after epoch ${manifest.epochs}; --resume goes on from there`, 130)
-    }
   } finally {
     report.stop()
     await pool.close()
