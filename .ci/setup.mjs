@@ -24,9 +24,9 @@ await run('.ci/prepare.ts')
 const [program, ...args] = process.argv.slice(2)
 if (program !== undefined) await run(program, ...args)
 
-/** The path of a Node in the range that package.json states. */
+/** The path of a Node in the range that package.json states for development: what is packed runs on more of them. */
 function nodeInRange() {
-  const range = JSON.parse(readFileSync('package.json', 'utf8')).engines.node
+  const range = JSON.parse(readFileSync('package.json', 'utf8')).devEngines.runtime.version
   const [, major, minor, end] = /^>=(\d+)\.(\d+) <(\d+)$/.exec(range).map(Number)
   const inRange = version => {
     const [ours, oursMinor] = version.slice(1).split('.').map(Number)

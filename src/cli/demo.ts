@@ -13,7 +13,7 @@ import { ModelPool } from '../models/model-pool.ts'
 import { algorithmNamed, algorithms, baselineAlgorithm, defaultAlgorithm } from '../models/registry.ts'
 import { trainModel } from '../models/train.ts'
 import { Pool } from '../parallel/pool.ts'
-import { serve } from '../serve/serve.ts'
+import { loadServer, serve } from '../serve/serve.ts'
 import { Dataset, writeDataset } from '../storage/dataset.ts'
 import { addAlgorithmOptions, parseAlgorithmOptions } from './algorithm-options.ts'
 import { choice, parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
@@ -62,6 +62,8 @@ export const register: Register = program => {
     if (file !== undefined && !existsSync(file)) throw new UsageError(`there is no file ${file}`)
     const algorithm = algorithmNamed(options.model)
     const chosen = { algorithm, options: parseAlgorithmOptions([algorithm], given).get(algorithm)! }
+    // Found before the training, not after.
+    await loadServer()
     const show = (folder: string) => demonstrate(folder, file, options, chosen)
     if (options.out === undefined) return inWorkspace(show)
     if (existsSync(options.out)) throw new UsageError(`${options.out} exists: choose another place for --out`)

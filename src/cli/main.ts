@@ -17,9 +17,8 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
 ])
 
 const { version, engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
-const [, major = 0, minor = 0, end = 0] = /^>=(\d+)\.(\d+) <(\d+)$/.exec(engines.node)?.map(Number) ?? []
-const [ours = 0, oursMinor = 0] = process.versions.node.split('.').map(Number)
-if (ours < major || (ours === major && oursMinor < minor) || ours >= end) {
+const [least, ours] = [/\d+(\.\d+)+/.exec(engines.node)?.[0], process.versions.node]
+if (least !== undefined && ours.localeCompare(least, 'en', { numeric: true }) < 0) {
   process.stderr.write(
     `aurochs: Node ${engines.node} is needed; this is ${process.version}: write npx -y -p node@22 node in place of node\n`,
   )

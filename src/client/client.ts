@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { WireError } from '../protocol/errors.ts'
 import type { Ack, List, ServerMessage } from '../protocol/messages.ts'
 import type { MethodName, ParamsInput, Results } from '../protocol/methods.ts'

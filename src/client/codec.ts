@@ -2,8 +2,11 @@ import { limits } from '../protocol/limits.ts'
 import type { ClientMessageInput } from '../protocol/messages.ts'
 import type { Subprotocol } from '../protocol/versions.ts'
 
-/** What a socket sends: text or bytes, as the encoding wants it. */
-export type Frame = string | Uint8Array<ArrayBuffer>
+/**
+ * What a socket sends: text or bytes, as the encoding wants it. Not `Uint8Array<ArrayBuffer>`, which TypeScript before 5.7
+ * cannot read.
+ */
+export type Frame = string | (Uint8Array & { readonly buffer: ArrayBuffer })
 
 /** How messages become frames. */
 export interface ClientCodec {

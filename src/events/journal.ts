@@ -1,3 +1,4 @@
+import { isBuiltin } from 'node:module'
 import { workerModuleUrl } from '../parallel/pool.ts'
 import { FileIdentity } from '../storage/file-identity.ts'
 import { AnsweringThread } from './answering-thread.ts'
@@ -28,6 +29,15 @@ export interface ReadEvents {
   /** The newest, in order of arrival, oldest first. */
   readonly events: readonly UserEvent[]
   readonly asOf: Sequence
+}
+
+/** @throws Error when this Node has no `node:sqlite`, in which events are kept. */
+export function assertCanKeepEvents(): void {
+  if (isBuiltin('node:sqlite')) return
+  throw new Error(
+    `events are kept by node:sqlite, which Node has from 22.13 on, and this is ${process.version}: ` +
+      'run it under Node 22, as npx -y -p node@22 node does, or recommend without a state',
+  )
 }
 
 interface Append {
@@ -77,9 +87,10 @@ export class Journal {
   /**
    * Opens the journal in `directory`, which it makes if need be and locks.
    *
-   * @throws Error when another process uses it, or it cannot be read.
+   * @throws Error when another process uses it, or it cannot be read, or this Node has no `node:sqlite`.
    */
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
+    assertCanKeepEvents()
     const { since = 0, historyLimit = 5000 } = options
     let journal: Journal | undefined
     const { thread: writer, found } = await AnsweringThread.start<Group, GroupDone, WriterFound>({

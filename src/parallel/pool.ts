@@ -86,7 +86,7 @@ export class Pool {
    *
    * @param next a counter of the caller's, to watch how far the phase has come
    */
-  phase<Result>(module: string, name: string, args: object, next = sharedCounter()): Promise<Result[]> {
+  phase<Result>(module: string, name: string, args: object, next: Int32Array = sharedCounter()): Promise<Result[]> {
     return settledAll(Array.from({ length: this.threads }, () => this.run<Result>(module, name, { ...args, next })))
   }
 

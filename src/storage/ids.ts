@@ -132,9 +132,12 @@ function columnsOf(path: string, bytes: Uint8Array): Columns {
   throw broken(`ids must be utf8 or int64, got ${type}`)
 }
 
-/** Ends the views over a buffer, which releases the file below it now rather than when garbage is collected. */
+/**
+ * Ends the views over a buffer, which releases the file below it now rather than when garbage is collected. Node 20 cannot:
+ * there the garbage collection does.
+ */
 function unmap(buffer: ArrayBuffer): void {
-  buffer.transfer(0)
+  buffer.transfer?.(0)
 }
 
 /**

@@ -302,7 +302,7 @@ function parseHeader(
 }
 
 /** A copy of bytes of a file: a view would keep all of it mapped. */
-export function bytesOf(file: FileSlice, begin: number, end: number): Uint8Array<ArrayBuffer> {
+export function bytesOf(file: FileSlice, begin: number, end: number): Uint8Array & { readonly buffer: ArrayBuffer } {
   const bytes = new Uint8Array(end - begin)
   file.read(begin, bytes)
   return bytes

@@ -14,7 +14,10 @@ function packageWith(range: string, commands: Readonly<Record<string, string>>, 
   const folder = freshFolder()
   for (const name of ['.ci', 'bin', 'brought']) mkdirSync(join(folder, name))
   copyFileSync(join(import.meta.dirname, '../../.ci/setup.mjs'), join(folder, '.ci/setup.mjs'))
-  writeFileSync(join(folder, 'package.json'), JSON.stringify({ type: 'module', engines: { node: range } }))
+  writeFileSync(
+    join(folder, 'package.json'),
+    JSON.stringify({ type: 'module', devEngines: { runtime: { name: 'node', version: range } } }),
+  )
   writeFileSync(join(folder, '.ci/prepare.ts'), "console.log('prepared')")
   writeFileSync(join(folder, 'program.ts'), text)
   script(join(folder, 'brought/node'), `BROUGHT=1 exec '${process.execPath}' "$@"`)

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { UsageError } from '../command.ts'
 
 const exitCodes = { SIGINT: 130, SIGTERM: 143 } as const
@@ -11,6 +12,8 @@ type EndSignal = keyof typeof exitCodes
  */
 export async function interruptible<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
   const controller = new AbortController()
+  // Each of the jobs at once listens; Node 20 warns of more than ten.
+  setMaxListeners(0, controller.signal)
   const interrupt = (name: EndSignal) => {
     if (controller.signal.aborted) process.exit(exitCodes[name])
     controller.abort(new UsageError('interrupted: nothing was written', exitCodes[name]))

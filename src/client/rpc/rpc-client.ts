@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import { setTimeout as wait } from 'node:timers/promises'
 import type { WireError } from '../../protocol/errors.ts'
 import type { MethodName, ParamsInput, Results } from '../../protocol/methods.ts'
