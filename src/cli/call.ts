@@ -51,7 +51,7 @@ function assertAddress(text: string): void {
   try {
     parseRpcAddress(text)
   } catch (error) {
-    throw new UsageError((error as Error).message)
+    throw new UsageError(`the address must be that of serve --rpc: ${(error as Error).message}`)
   }
 }
 

@@ -56,10 +56,12 @@ export const register: Register = program => {
   addAlgorithmOptions(command)
   command.action(async (file: string | undefined, given: Record<string, unknown>) => {
     const options = parseOptions(Options, given)
-    if (file !== undefined && (options.user === undefined || options.item === undefined)) {
-      throw new UsageError(`--user and --item must name the columns of ids in ${file}`)
-    }
     if (file !== undefined && !existsSync(file)) throw new UsageError(`there is no file ${file}`)
+    if (file !== undefined && (options.user === undefined || options.item === undefined)) {
+      throw new UsageError(
+        `--user and --item must name the columns of ids in ${file}: add --user COLUMN --item COLUMN, or leave the file out for a sample`,
+      )
+    }
     const algorithm = algorithmNamed(options.model)
     const chosen = { algorithm, options: parseAlgorithmOptions([algorithm], given).get(algorithm)! }
     // Found before the training, not after.

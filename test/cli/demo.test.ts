@@ -37,10 +37,12 @@ test('goes the whole way with any algorithm of the registry', async () => {
 })
 
 test('says what is missing or wrong', async () => {
+  const likes = join(freshFolder(), 'likes.csv')
+  writeFileSync(likes, 'who,what\n')
   const [file, option, columns] = await aurochsInTurn(
     ['demo', 'nowhere.csv', '--user', 'u', '--item', 'i'],
     ['demo', '--model', 'popular', '--factors', '8', '--exit'],
-    ['demo', 'x.csv'],
+    ['demo', likes, '--user', 'who'],
   )
   expect(file).toMatchObject({
     status: 2,
@@ -50,5 +52,8 @@ test('says what is missing or wrong', async () => {
     status: 2,
     stderr: 'aurochs: --factors is an option of als, not of popular: leave it out, or train als\n',
   })
-  expect(columns!.stderr).toBe('aurochs: --user and --item must name the columns of ids in x.csv\n')
+  expect(columns).toMatchObject({
+    status: 2,
+    stderr: `aurochs: --user and --item must name the columns of ids in ${likes}: add --user COLUMN --item COLUMN, or leave the file out for a sample\n`,
+  })
 })

@@ -8,6 +8,8 @@ export interface RpcSocketListeners {
   readonly onEnd: (reason: string) => void
 }
 
+/** What the answers of a web server begin with: no answer of MessagePack-RPC does. */
+const http = Buffer.from('HTTP/')
 /** In ms. */
 const connectWithin = 10_000
 /** The server's answers are trusted, but not to fill the memory. */
@@ -19,6 +21,8 @@ export class RpcSocket {
   readonly #reader = new RpcReader(bounds)
   readonly #listeners: RpcSocketListeners
   #outgoing: Uint8Array[] = []
+  /** Whether anything was received. */
+  #isAnswered = false
   #reason = 'the server ended it'
 
   /** @throws Error that says why there is no connection. */
@@ -72,6 +76,11 @@ export class RpcSocket {
   }
 
   #receive(chunk: Uint8Array): void {
+    if (!this.#isAnswered && Buffer.from(chunk.subarray(0, http.length)).equals(http)) {
+      this.destroy('it speaks HTTP, not the internal RPC: name the address of `aurochs serve --rpc`')
+      return
+    }
+    this.#isAnswered = true
     this.#reader.push(chunk)
     while (!this.#socket.destroyed) {
       const message = this.#reader.next()
