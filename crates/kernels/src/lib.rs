@@ -12,5 +12,18 @@ pub mod matmul;
 pub mod neighbours;
 pub mod scratch;
 pub mod sequences;
+pub mod shared;
 pub mod simd;
 pub mod topk;
+
+/// Cases of a property test: a few under Miri, which is some thousand times slower.
+#[cfg(test)]
+fn cases(count: u32) -> proptest::test_runner::Config {
+    proptest::test_runner::Config::with_cases(if cfg!(miri) { 2 } else { count })
+}
+
+/// The largest size that a property test takes, beside `size` a small one under Miri.
+#[cfg(test)]
+fn most(size: usize) -> usize {
+    if cfg!(miri) { size.min(18) } else { size }
+}

@@ -2,7 +2,7 @@
 
 use crate::file::{Operand, values};
 use crate::sparse::SparseMatrix;
-use crate::views::{Chunks, OwnedRows, finite_option};
+use crate::views::{SharedArray, addresses, check_apart, finite_option};
 use aurochs_kernels::als::{HalfStep, Objective, Scratch, Solver};
 use aurochs_kernels::scratch::Floats;
 use aurochs_kernels::simd::{Simd, stride};
@@ -14,11 +14,13 @@ use std::cell::Cell;
 /// Rows of a factor matrix, (rows × stride) with the stride that `factorStride` gives, in chunks of `chunkRows` rows.
 #[napi(object, object_to_js = false)]
 pub struct RowPhase {
-    pub factors: Float32Array,
+    #[napi(ts_type = "Float32Array")]
+    pub factors: SharedArray<f32>,
     pub rank: u32,
     pub chunk_rows: u32,
     /// The chunk counter: one cell.
-    pub next: Int32Array,
+    #[napi(ts_type = "Int32Array")]
+    pub next: SharedArray<i32>,
     /// `avx512`, `avx2`, `neon` or `plain`; the widest when absent.
     pub simd: Option<String>,
 }
@@ -33,8 +35,8 @@ pub fn factor_stride(rank: u32) -> u32 {
 #[napi(catch_unwind)]
 pub fn initialise_factors(phase: RowPhase, deviation: f64, seed: u32) -> Result<()> {
     let (rank, stride) = (phase.rank as usize, stride(phase.rank as usize));
-    let mut factors = OwnedRows::new(&phase.factors, stride)?;
-    let chunks = Chunks::even(factors.rows(), phase.chunk_rows, &phase.next)?;
+    let mut factors = phase.factors.rows(stride)?;
+    let chunks = phase.next.chunks(factors.rows(), phase.chunk_rows)?;
     while let Some((_, rows)) = chunks.take() {
         let first = rows.start;
         // SAFETY: the counter gave these rows to this call alone.
@@ -46,11 +48,15 @@ pub fn initialise_factors(phase: RowPhase, deviation: f64, seed: u32) -> Result<
 
 /// Writes to `partials` the Gramian (upper triangle, stride × stride) of each chunk of rows.
 #[napi(catch_unwind)]
-pub fn partial_gramians(phase: RowPhase, partials: Float32Array) -> Result<()> {
+pub fn partial_gramians(
+    phase: RowPhase,
+    #[napi(ts_arg_type = "Float32Array")] partials: SharedArray<f32>,
+) -> Result<()> {
     let stride = stride(phase.rank as usize);
-    let factors = OwnedRows::new(&phase.factors, stride)?;
-    let chunks = Chunks::even(factors.rows(), phase.chunk_rows, &phase.next)?;
-    let mut partials = OwnedRows::new(&partials, stride * stride)?;
+    check_apart("partials", partials.addresses(), &[phase.factors.addresses()])?;
+    let factors = phase.factors.rows(stride)?;
+    let chunks = phase.next.chunks(factors.rows(), phase.chunk_rows)?;
+    let mut partials = partials.rows(stride * stride)?;
     if partials.rows() < chunks.len() {
         return Err(Error::from_reason(format!("{} partial Gramians for {} chunks", partials.rows(), chunks.len())));
     }
@@ -69,7 +75,9 @@ pub fn partial_gramians(phase: RowPhase, partials: Float32Array) -> Result<()> {
 /// `values` (stride), largest first.
 #[napi(catch_unwind)]
 pub fn eigenbasis(partials: &[f32], rank: u32, mut vectors: Float32Array, mut values: Float64Array) -> Result<()> {
-    // SAFETY: only the thread that runs the training calls this, between phases.
+    check_apart("vectors", addresses(&vectors), &[addresses(partials), addresses(&values)])?;
+    check_apart("values", addresses(&values), &[addresses(partials)])?;
+    // SAFETY: only the thread that runs the training calls this, between phases; they lie apart.
     let (vectors, values) = unsafe { (vectors.as_mut(), values.as_mut()) };
     basis::eigenbasis(partials, rank as usize, vectors, values).map_err(Error::from_reason)
 }
@@ -78,8 +86,9 @@ pub fn eigenbasis(partials: &[f32], rank: u32, mut vectors: Float32Array, mut va
 #[napi(catch_unwind)]
 pub fn rotate_factors(phase: RowPhase, vectors: Float32Array) -> Result<()> {
     let stride = stride(phase.rank as usize);
-    let mut factors = OwnedRows::new(&phase.factors, stride)?;
-    let chunks = Chunks::even(factors.rows(), phase.chunk_rows, &phase.next)?;
+    check_apart("factors", phase.factors.addresses(), &[addresses(&vectors)])?;
+    let mut factors = phase.factors.rows(stride)?;
+    let chunks = phase.next.chunks(factors.rows(), phase.chunk_rows)?;
     let simd = instructions(&phase.simd)?;
     let mut scratch = Floats::default();
     while let Some((_, rows)) = chunks.take() {
@@ -144,17 +153,20 @@ impl AlsHalfStep<'_> {
 #[napi(catch_unwind)]
 pub fn als_half_step(
     step: AlsHalfStep,
-    out: Float32Array,
+    #[napi(ts_arg_type = "Float32Array")] out: SharedArray<f32>,
     bounds: Uint32Array,
-    loss_terms: Float64Array,
-    next: Int32Array,
+    #[napi(ts_arg_type = "Float64Array")] loss_terms: SharedArray<f64>,
+    #[napi(ts_arg_type = "Int32Array")] next: SharedArray<i32>,
 ) -> Result<()> {
     let kernel = step.kernel()?;
+    let read = [addresses(kernel.fixed), addresses(kernel.entries.weights), addresses(kernel.spectrum)];
+    check_apart("out", out.addresses(), &[&read[..], &[loss_terms.addresses()]].concat())?;
+    check_apart("lossTerms", loss_terms.addresses(), &read)?;
     let simd = instructions(&step.simd)?;
     let stride = stride(kernel.spectrum.len());
-    let mut out = OwnedRows::new(&out, stride)?;
-    let mut loss_terms = OwnedRows::new(&loss_terms, 2)?;
-    let chunks = Chunks::at(&bounds, out.rows(), &next)?;
+    let mut out = out.rows(stride)?;
+    let mut loss_terms = loss_terms.rows(2)?;
+    let chunks = next.chunks_at(&bounds, out.rows())?;
     if loss_terms.rows() < chunks.len() || kernel.entries.rows() != out.rows() {
         return Err(Error::from_reason(format!(
             "{} rows of factors and {} loss terms for {} rows of entries in {} chunks",

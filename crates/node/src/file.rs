@@ -1,5 +1,6 @@
 //! Files as memory: read-only maps and checksums.
 
+use crate::views::SharedArray;
 use memmap2::{MmapMut, MmapOptions};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -21,7 +22,7 @@ pub struct FileSlice {
 
 /// Maps the whole file at `path`: what is read is the file that is there now, even when another takes its place. Threads and
 /// processes that map the same file share its pages, and threads of one process the map itself.
-#[napi]
+#[napi(catch_unwind)]
 pub fn map_file(path: String) -> Result<FileSlice> {
     let failed = |e: std::io::Error| Error::from_reason(format!("cannot map {path}: {e}"));
     // Asked before it is opened, which waits where it is a pipe.
@@ -41,19 +42,19 @@ pub fn map_file(path: String) -> Result<FileSlice> {
 #[napi]
 impl FileSlice {
     /// In bytes.
-    #[napi(getter)]
+    #[napi(getter, catch_unwind)]
     pub fn length(&self) -> f64 {
         self.range.len() as f64
     }
 
     /// The bytes from `begin` to before `end` of these.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn slice(&self, begin: f64, end: f64) -> Result<FileSlice> {
         Ok(FileSlice { map: self.map.clone(), range: self.part(begin, end)? })
     }
 
     /// An array over the bytes; nothing is copied. Writing to it changes only this process's copy, never the file.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn view(&self, env: &Env) -> Result<Uint8ArraySlice<'_>> {
         match &self.map {
             Some(map) if !self.range.is_empty() => {
@@ -67,18 +68,23 @@ impl FileSlice {
     }
 
     /// Copies the bytes from `begin` on to `into`, which they fill.
-    #[napi]
-    pub fn read(&self, begin: f64, mut into: Uint8Array) -> Result<()> {
+    #[napi(catch_unwind)]
+    pub fn read(&self, begin: f64, #[napi(ts_arg_type = "Uint8Array")] into: SharedArray<u8>) -> Result<()> {
         let part = self.part(begin, begin + into.len() as f64)?;
         let Some(map) = &self.map else { return Ok(()) };
-        // SAFETY: the caller made the array for this call: it is no view of the map.
-        unsafe { into.as_mut() }.copy_from_slice(&map[part]);
+        let from = &map[part];
+        // SAFETY: both are as long; where the array is a view of the map, which is private and writable, they may overlap.
+        unsafe { from.as_ptr().copy_to(into.as_ptr(), from.len()) };
         Ok(())
     }
 
     /// Copies the values at `indices` to `into`, which they fill: a value is `into.len() / indices.len()` bytes wide.
-    #[napi]
-    pub fn gather(&self, indices: Uint32Array, mut into: Uint8Array) -> Result<()> {
+    #[napi(catch_unwind)]
+    pub fn gather(
+        &self,
+        indices: Uint32Array,
+        #[napi(ts_arg_type = "Uint8Array")] into: SharedArray<u8>,
+    ) -> Result<()> {
         if indices.is_empty() {
             return Ok(());
         }
@@ -88,20 +94,21 @@ impl FileSlice {
             return Err(Error::from_reason(format!("{room} bytes are no place for {count} values of one width")));
         }
         let bytes = self.bytes();
-        // SAFETY: the caller made the array for this call: it is no view of the map.
-        for (value, &index) in unsafe { into.as_mut() }.chunks_exact_mut(width).zip(indices.iter()) {
-            let begin = index as usize * width;
-            let found = bytes.get(begin..begin + width).ok_or_else(|| {
-                Error::from_reason(format!("expected an index below {}, got {index}", bytes.len() / width))
-            })?;
-            value.copy_from_slice(found);
+        for (place, &index) in indices.iter().enumerate() {
+            if index as usize >= bytes.len() / width {
+                let size = bytes.len() / width;
+                return Err(Error::from_reason(format!("expected an index below {size}, got {index}")));
+            }
+            let found = bytes[index as usize * width..][..width].as_ptr();
+            // SAFETY: there is room for as many values as indices; as in `read`, they may overlap.
+            unsafe { found.copy_to(into.as_ptr().add(place * width), width) };
         }
         Ok(())
     }
 
     /// Closes the slice: it has no bytes from now on. A map of which no slice and no view is left is unmapped, so that the
     /// space of a file that was deleted is free; without this call, when garbage is collected.
-    #[napi]
+    #[napi(catch_unwind)]
     pub fn close(&mut self) {
         *self = FileSlice { map: None, range: 0..0 };
     }
@@ -192,7 +199,7 @@ fn identity(_about: &Metadata) -> Option<Identity> {
 }
 
 /// CRC-32 (IEEE) of `bytes`, continuing from `seed` (0 at first).
-#[napi]
+#[napi(catch_unwind)]
 pub fn crc32(bytes: &[u8], seed: Option<u32>) -> u32 {
     let mut hasher = crc32fast::Hasher::new_with_initial(seed.unwrap_or(0));
     hasher.update(bytes);
@@ -200,7 +207,7 @@ pub fn crc32(bytes: &[u8], seed: Option<u32>) -> u32 {
 }
 
 /// The names of the instruction sets that this processor has, widest first (`avx512vnni`, `avx512`, `avx2`, `neon`, `plain`).
-#[napi]
+#[napi(catch_unwind)]
 pub fn instruction_sets() -> Vec<&'static str> {
     aurochs_kernels::simd::Simd::available().into_iter().map(|simd| simd.name()).collect()
 }

@@ -5,13 +5,13 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
 /// Bytes from the last cache line's start to that of `bytes`: 0 when rows of whole cache lines will not straddle any.
-#[napi]
+#[napi(catch_unwind)]
 pub fn misalignment(bytes: Operand<Uint8Array>) -> Result<u32> {
     Ok((values(&bytes)?.as_ptr() as usize % 64) as u32)
 }
 
 /// Asks for huge pages under `bytes`, which speed up random reads of large matrices. The system may ignore it.
-#[napi]
+#[napi(catch_unwind)]
 pub fn prefer_huge_pages(bytes: &[u8]) {
     #[cfg(target_os = "linux")]
     {
@@ -28,7 +28,7 @@ pub fn prefer_huge_pages(bytes: &[u8]) {
 }
 
 /// Gives freed memory that the allocator keeps for later back to the system, where that is known how.
-#[napi]
+#[napi(catch_unwind)]
 pub fn trim_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: it has no conditions.

@@ -1,7 +1,7 @@
 //! Item-item neighbours: training in chunks of items from the shared counter, and lists for batches of requests.
 
 use crate::sparse::SparseMatrix;
-use crate::views::{Chunks, OwnedRows};
+use crate::views::{SharedArray, addresses, check_apart};
 use aurochs_kernels::neighbours::rank::{self, Request};
 use aurochs_kernels::neighbours::{Cosine, Output, Scratch, Weighting};
 use napi::bindgen_prelude::*;
@@ -45,7 +45,9 @@ pub fn plan_neighbours(
     check_length("norms", kernel.items(), norms.len())?;
     check_length("costs", kernel.items() + 1, costs.len())?;
     check_length("starts", kernel.items() + 1, starts.len())?;
-    // SAFETY: one call alone makes the plan, before the phase that reads it.
+    check_apart("norms", addresses(&norms), &[addresses(&costs), addresses(&starts)])?;
+    check_apart("costs", addresses(&costs), &[addresses(&starts)])?;
+    // SAFETY: one call alone makes the plan, before the phase that reads it; they lie apart.
     let (norms, costs, starts) = unsafe { (norms.as_mut(), costs.as_mut(), starts.as_mut()) };
     kernel.plan(norms, costs, starts);
     Ok(())
@@ -57,11 +59,14 @@ pub struct NeighbourOutput {
     /// (items + 1) From `planNeighbours`.
     pub starts: BigUint64Array,
     /// (`starts[items]`)
-    pub indices: Uint32Array,
+    #[napi(ts_type = "Uint32Array")]
+    pub indices: SharedArray<u32>,
     /// (`starts[items]`)
-    pub similarities: Float32Array,
+    #[napi(ts_type = "Float32Array")]
+    pub similarities: SharedArray<f32>,
     /// (items) How many each has.
-    pub counts: Uint32Array,
+    #[napi(ts_type = "Uint32Array")]
+    pub counts: SharedArray<u32>,
 }
 
 /// Finds the neighbours of chunks of items until there is none. Chunk c is items `bounds[c]..bounds[c + 1]`.
@@ -71,7 +76,7 @@ pub fn find_neighbours(
     norms: Float64Array,
     output: NeighbourOutput,
     bounds: Uint32Array,
-    next: Int32Array,
+    #[napi(ts_arg_type = "Int32Array")] next: SharedArray<i32>,
 ) -> Result<()> {
     let kernel = training.kernel()?;
     let starts = &output.starts;
@@ -80,13 +85,18 @@ pub fn find_neighbours(
     if !starts.is_sorted() {
         return Err(Error::new(Status::InvalidArg, "starts must never fall"));
     }
-    let mut indices = OwnedRows::new(&output.indices, 1)?;
-    let mut similarities = OwnedRows::new(&output.similarities, 1)?;
-    let mut counts = OwnedRows::new(&output.counts, 1)?;
+    let [indices, similarities] = [output.indices.addresses(), output.similarities.addresses()];
+    let read = [addresses(&norms), addresses(starts)];
+    check_apart("indices", indices.clone(), &[&read[..], &[similarities.clone(), output.counts.addresses()]].concat())?;
+    check_apart("similarities", similarities, &[&read[..], &[output.counts.addresses()]].concat())?;
+    check_apart("counts", output.counts.addresses(), &read)?;
+    let mut indices = output.indices.rows(1)?;
+    let mut similarities = output.similarities.rows(1)?;
+    let mut counts = output.counts.rows(1)?;
     check_length("indices", starts[kernel.items()] as usize, indices.rows())?;
     check_length("similarities", indices.rows(), similarities.rows())?;
     check_length("counts", kernel.items(), counts.rows())?;
-    let chunks = Chunks::at(&bounds, kernel.items(), &next)?;
+    let chunks = next.chunks_at(&bounds, kernel.items())?;
     let mut scratch = Scratch::default();
     while let Some((_, items)) = chunks.take() {
         let starts = &starts[items.start..=items.end];
@@ -156,6 +166,12 @@ pub fn rank_by_neighbours(neighbours: SparseMatrix, requests: Vec<NeighbourReque
         items: Uint32Array::new(items),
         scores: Float32Array::new(scores),
     })
+}
+
+/// What is wrong with `neighbours` (items × items), similarities as weights, in words, or nothing. Reads all of it.
+#[napi(catch_unwind)]
+pub fn neighbours_fault(neighbours: SparseMatrix) -> Result<Option<String>> {
+    Ok(aurochs_kernels::neighbours::check(neighbours.view()?).err().map(|error| error.to_string()))
 }
 
 fn check_length(of: &str, expected: usize, got: usize) -> Result<()> {

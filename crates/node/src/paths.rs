@@ -8,7 +8,7 @@ use napi_derive::napi;
 ///
 /// # Errors
 /// Names both paths and the system's reason, such as a path that does not exist or two different file systems.
-#[napi]
+#[napi(catch_unwind)]
 pub fn exchange_paths(a: String, b: String) -> Result<bool> {
     exchange(&a, &b).map_err(|e| Error::from_reason(format!("cannot exchange {a} and {b}: {e}")))
 }

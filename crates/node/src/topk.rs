@@ -2,6 +2,7 @@
 
 use crate::als::instructions;
 use crate::file::{Operand, values};
+use crate::views::{addresses, check_apart};
 use aurochs_kernels::simd::Simd;
 use aurochs_kernels::topk::index::{self, Factors, Index};
 use aurochs_kernels::topk::search::{Excluded, Search};
@@ -41,6 +42,7 @@ pub fn top_k_tiles(
 ) -> Result<u32> {
     let end = (first as usize + count as usize).min(order.len().div_ceil(TILE));
     let tiles = index::tiles(view(factors, rank, stride)?, order, (first as usize).min(end)..end, Simd::detect());
+    check_apart("piece", addresses(&piece), &[addresses(factors), addresses(order)])?;
     // SAFETY: the caller made the buffer for this call.
     let room = unsafe { piece.as_mut() };
     let length = room.len();
@@ -57,6 +59,19 @@ pub fn top_k_check(index: Operand<Uint8Array>, factors: Operand<Float32Array>, r
     let factors = values(&factors)?;
     Index::view(values(&index)?, view(factors, rank, rank)?).map_err(refused)?;
     Ok((factors.len() / rank as usize) as u32)
+}
+
+/// What is wrong with an index of `factors` (items × rank), in words, or nothing. Reads all of both.
+#[napi(catch_unwind)]
+pub fn top_k_fault(index: Operand<Uint8Array>, factors: Operand<Float32Array>, rank: u32) -> Result<Option<String>> {
+    let index = Index::view(values(&index)?, view(values(&factors)?, rank, rank)?).map_err(refused)?;
+    Ok(index.check(Simd::detect()).err().map(|error| error.to_string()))
+}
+
+/// The place of the first value that is NaN or infinite, or nothing. Reads up to there.
+#[napi(catch_unwind)]
+pub fn first_not_finite(values_of: Operand<Float32Array>) -> Result<Option<f64>> {
+    Ok(values(&values_of)?.iter().position(|value| !value.is_finite()).map(|place| place as f64))
 }
 
 /// The factors of `items`, (items × rank), of those of all.
@@ -121,7 +136,9 @@ pub fn top_k_search(
         exclude,
         only: search.only.as_deref(),
     };
-    // SAFETY: the caller gave these rows of the answer to this call alone.
+    check_apart("items", addresses(&items), &[addresses(&scores), addresses(queries)])?;
+    check_apart("scores", addresses(&scores), &[addresses(queries)])?;
+    // SAFETY: the caller gave these rows of the answer to this call alone; they lie apart.
     let (items, scores) = unsafe { (items.as_mut(), scores.as_mut()) };
     let effort = kernel.run(&index, items, scores, simd).map_err(refused)?;
     Ok(TopKEffort { coded: effort.coded as f64, scored: effort.scored as f64 })

@@ -1,98 +1,140 @@
-//! Rows of shared matrices, each owned by one call at a time.
+//! Typed arrays by address, for memory that several threads write at once.
 
+use aurochs_kernels::shared::{Chunks, SharedRows};
 use napi::bindgen_prelude::*;
-use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::AtomicI32;
 
-/// A matrix in shared memory of which this call may write only rows that it owns. Never a `&mut` over the whole.
-pub struct OwnedRows<'a, T> {
-    data: *mut T,
-    rows: usize,
-    width: usize,
-    view: PhantomData<&'a mut [T]>,
+/// A type of typed arrays' values.
+pub trait Element: Copy {
+    const NAME: &str;
+    const ARRAY: sys::napi_typedarray_type;
 }
 
-impl<'a, T> OwnedRows<'a, T> {
-    /// Views `data` as rows of `width` values.
-    pub fn new(data: &'a [T], width: usize) -> Result<Self> {
-        if width == 0 || !data.len().is_multiple_of(width) {
-            return Err(Error::from_reason(format!("{} values are not whole rows of {width}", data.len())));
-        }
-        Ok(OwnedRows { data: data.as_ptr().cast_mut(), rows: data.len() / width, width, view: PhantomData })
-    }
-
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// # Safety
-    /// Until the slice is dropped no other thread may read or write these rows.
-    pub unsafe fn rows_mut(&mut self, rows: Range<usize>) -> &mut [T] {
-        assert!(rows.start <= rows.end && rows.end <= self.rows);
-        // SAFETY: inside the buffer, by the check above, and unaliased, by the caller's promise.
-        unsafe { std::slice::from_raw_parts_mut(self.data.add(rows.start * self.width), rows.len() * self.width) }
-    }
-
-    /// # Safety
-    /// Until the slice is dropped no thread may write these rows.
-    pub unsafe fn rows_ref(&self, rows: Range<usize>) -> &[T] {
-        assert!(rows.start <= rows.end && rows.end <= self.rows);
-        // SAFETY: as above.
-        unsafe { std::slice::from_raw_parts(self.data.add(rows.start * self.width), rows.len() * self.width) }
-    }
+macro_rules! elements {
+    ($($type:ty => $name:literal, $array:ident;)*) => {
+        $(impl Element for $type {
+            const NAME: &str = $name;
+            const ARRAY: sys::napi_typedarray_type = sys::TypedarrayType::$array;
+        })*
+    };
 }
 
-/// Chunks of rows handed out by an atomic counter in shared memory, each to one taker.
-pub struct Chunks<'a> {
-    next: &'a AtomicI32,
+elements! {
+    u8 => "Uint8Array", uint8_array;
+    i32 => "Int32Array", int32_array;
+    u32 => "Uint32Array", uint32_array;
+    f32 => "Float32Array", float32_array;
+    f64 => "Float64Array", float64_array;
+}
+
+/// Where a typed array lies, as an argument of a call: other threads may write there meanwhile, so that no slice of the
+/// whole is ever made, as those of `napi` are by dereferencing. Valid during the call, as is what it points to.
+pub struct SharedArray<T> {
+    data: NonNull<T>,
     len: usize,
-    cut: Cut<'a>,
 }
 
-enum Cut<'a> {
-    Even { rows: usize, each: usize },
-    At(&'a [u32]),
+impl<T> TypeName for SharedArray<T> {
+    fn type_name() -> &'static str {
+        "TypedArray"
+    }
+
+    fn value_type() -> ValueType {
+        ValueType::Object
+    }
 }
 
-impl<'a> Chunks<'a> {
-    /// `rows` in chunks of `each`, the last perhaps smaller.
-    pub fn even(rows: usize, each: u32, next: &'a Int32Array) -> Result<Self> {
-        let each = each as usize;
-        if each == 0 {
-            return Err(Error::from_reason("a chunk needs at least one row, got 0"));
-        }
-        Ok(Chunks { next: counter(next)?, len: rows.div_ceil(each), cut: Cut::Even { rows, each } })
-    }
+impl<T> ValidateNapiValue for SharedArray<T> {}
 
-    /// Chunk c is rows `bounds[c]..bounds[c + 1]`; together they must be `rows`.
-    pub fn at(bounds: &'a [u32], rows: usize, next: &'a Int32Array) -> Result<Self> {
-        let covers = bounds.first() == Some(&0) && bounds.last().map(|&last| last as usize) == Some(rows);
-        if !covers || !bounds.is_sorted() {
-            return Err(Error::from_reason(format!("the bounds of chunks must rise from 0 to {rows}")));
+impl<T: Element> FromNapiValue for SharedArray<T> {
+    unsafe fn from_napi_value(env: sys::napi_env, value: sys::napi_value) -> Result<Self> {
+        let expected = |got: &str| Error::new(Status::InvalidArg, format!("expected a {}, got {got}", T::NAME));
+        let mut is_array = false;
+        // SAFETY: `env` and `value` are those of the call.
+        check_status!(unsafe { sys::napi_is_typedarray(env, value, &mut is_array) })?;
+        if !is_array {
+            return Err(expected("something else"));
         }
-        Ok(Chunks { next: counter(next)?, len: bounds.len() - 1, cut: Cut::At(bounds) })
+        let (mut array, mut len, mut data) = (0, 0, null_mut());
+        // SAFETY: as above; what is not asked for may be null.
+        check_status!(unsafe {
+            sys::napi_get_typedarray_info(env, value, &mut array, &mut len, &mut data, null_mut(), null_mut())
+        })?;
+        let data = if len == 0 {
+            NonNull::dangling()
+        } else {
+            NonNull::new(data.cast()).ok_or_else(|| expected("one without memory"))?
+        };
+        if array != T::ARRAY {
+            return Err(expected("an array of another type"));
+        }
+        if !data.is_aligned() {
+            return Err(expected("one that begins in the midst of a value"));
+        }
+        Ok(SharedArray { data, len })
     }
+}
 
+impl<T> SharedArray<T> {
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// The next chunk, by number and rows. Relaxed is enough: the numbers are unique in any order, and a phase is
-    /// ordered before and after by the messages that start and end it.
-    pub fn take(&self) -> Option<(usize, Range<usize>)> {
-        let chunk = self.next.fetch_add(1, Ordering::Relaxed) as usize;
-        (chunk < self.len).then(|| match self.cut {
-            Cut::Even { rows, each } => (chunk, chunk * each..((chunk + 1) * each).min(rows)),
-            Cut::At(bounds) => (chunk, bounds[chunk] as usize..bounds[chunk + 1] as usize),
-        })
+    /// Where it begins: aligned, and valid for `len` values during the call.
+    pub fn as_ptr(&self) -> *mut T {
+        self.data.as_ptr()
+    }
+
+    /// The values as rows of `width`. Of which a call makes slices is agreed by the chunk counter.
+    pub fn rows(&self, width: usize) -> Result<SharedRows<'_, T>> {
+        // SAFETY: the array lives as long as the call; a typed array is aligned and initialised.
+        unsafe { SharedRows::new(self.as_ptr(), self.len, width) }.map_err(Error::from_reason)
+    }
+
+    /// The bytes that it takes up, to compare with those of others.
+    pub fn addresses(&self) -> Range<usize> {
+        let begin = self.data.as_ptr() as usize;
+        begin..begin + self.len * size_of::<T>()
     }
 }
 
-fn counter(next: &Int32Array) -> Result<&AtomicI32> {
-    let cell = next.first().ok_or_else(|| Error::from_reason("the chunk counter needs one cell, got none"))?;
-    // SAFETY: the cell lives as long as the view, is aligned as every Int32Array, and is touched only atomically.
-    Ok(unsafe { AtomicI32::from_ptr(std::ptr::from_ref(cell).cast_mut()) })
+impl SharedArray<i32> {
+    /// The first cell, as a chunk counter.
+    fn counter(&self) -> Result<&AtomicI32> {
+        if self.len == 0 {
+            return Err(Error::from_reason("the chunk counter needs one cell, got none"));
+        }
+        // SAFETY: the cell lives as long as the call, is aligned, and is touched only atomically.
+        Ok(unsafe { AtomicI32::from_ptr(self.as_ptr()) })
+    }
+
+    /// `rows` in chunks of `each`, by this counter.
+    pub fn chunks(&self, rows: usize, each: u32) -> Result<Chunks<'_>> {
+        Chunks::even(rows, each, self.counter()?).map_err(Error::from_reason)
+    }
+
+    /// Chunks of `rows` rows at `bounds`, by this counter.
+    pub fn chunks_at<'a>(&'a self, bounds: &'a [u32], rows: usize) -> Result<Chunks<'a>> {
+        Chunks::at(bounds, rows, self.counter()?).map_err(Error::from_reason)
+    }
+}
+
+/// The bytes of a slice, as [`SharedArray::addresses`].
+pub fn addresses<T>(slice: &[T]) -> Range<usize> {
+    let range = slice.as_ptr_range();
+    range.start as usize..range.end as usize
+}
+
+/// Refuses memory that is written and overlaps with what is read or written beside it.
+pub fn check_apart(written: &str, range: Range<usize>, others: &[Range<usize>]) -> Result<()> {
+    match others.iter().any(|other| range.start < other.end && other.start < range.end) {
+        true => {
+            Err(Error::new(Status::InvalidArg, format!("{written} must lie apart from the other arrays of the call")))
+        }
+        false => Ok(()),
+    }
 }
 
 /// `value` as single precision; refused when it is not finite.

@@ -13,6 +13,7 @@ mod tests;
 use crate::csr::{Csr, CsrError};
 use accumulator::{Accumulator, Sum};
 use selection::Selection;
+use std::fmt;
 use std::ops::Range;
 
 /// What a pair of user and item counts.
@@ -162,6 +163,64 @@ impl<'a> Cosine<'a> {
             }
         }
     }
+}
+
+/// Why a matrix of neighbours is refused.
+#[derive(Clone, Debug, PartialEq)]
+pub enum NeighboursError {
+    /// Its rows do not lie within it, or name items that there are not.
+    Matrix(CsrError),
+    /// A similarity is not above 0 and at most 1.
+    #[allow(missing_docs)]
+    Similarity { item: usize, similarity: f32 },
+    /// The neighbours of an item are not the most similar first, of equal similarities the lower item first.
+    #[allow(missing_docs)]
+    Order { item: usize },
+    /// An item is a neighbour of its own, or a neighbour twice.
+    #[allow(missing_docs)]
+    Twice { item: usize, neighbour: u32 },
+}
+
+impl fmt::Display for NeighboursError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NeighboursError::Matrix(error) => error.fmt(f),
+            NeighboursError::Similarity { item, similarity } => {
+                write!(f, "similarities must be above 0 and at most 1, but row {item} has {similarity}")
+            }
+            NeighboursError::Order { item } => write!(f, "the similarities of row {item} must fall, but do not"),
+            NeighboursError::Twice { item, neighbour } => {
+                write!(f, "row {item} must name other items, each once, but names {neighbour} again")
+            }
+        }
+    }
+}
+
+impl std::error::Error for NeighboursError {}
+
+/// Reads all of `neighbours` (items × items), similarities as weights, and checks that it is what [`Cosine`] makes.
+///
+/// # Errors
+/// Names the first item whose neighbours are damaged.
+pub fn check(neighbours: Csr<'_>) -> Result<(), NeighboursError> {
+    let items = neighbours.rows();
+    // The last item that had each as a neighbour, counted from 1.
+    let mut last_of = vec![0; items];
+    (0..items).try_for_each(|item| {
+        let (others, similarities) = neighbours.checked_row(item, items).map_err(NeighboursError::Matrix)?;
+        if let Some(&similarity) = similarities.iter().find(|&&similarity| !(similarity > 0.0 && similarity <= 1.0)) {
+            return Err(NeighboursError::Similarity { item, similarity });
+        }
+        let places = || others.iter().zip(similarities);
+        if !places().is_sorted_by(|a, b| a.1 > b.1 || (a.1 == b.1 && a.0 <= b.0)) {
+            return Err(NeighboursError::Order { item });
+        }
+        last_of[item] = item + 1;
+        match others.iter().find(|&&other| std::mem::replace(&mut last_of[other as usize], item + 1) == item + 1) {
+            Some(&neighbour) => Err(NeighboursError::Twice { item, neighbour }),
+            None => Ok(()),
+        }
+    })
 }
 
 /// `a` times `b`, which is exact in double precision and never rounds to 0; above 0 even where a damaged file holds 0 or NaN.

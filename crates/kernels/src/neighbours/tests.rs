@@ -2,7 +2,7 @@
 
 use super::rank::{self, RankError, Request, rank};
 use super::selection::Selection;
-use super::{Cosine, Output, Scratch, Weighting};
+use super::{Cosine, NeighboursError, Output, Scratch, Weighting, check};
 use crate::csr::{Csr, CsrError};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -95,6 +95,8 @@ fn interactions() -> impl Strategy<Value = Vec<Vec<f32>>> {
 }
 
 proptest! {
+    #![proptest_config(crate::cases(256))]
+
     #[test]
     fn training_finds_the_same_bits_as_the_dense_matrix_however_items_are_divided(
         by_user in interactions(),
@@ -200,4 +202,31 @@ fn damaged_matrices_and_requests_are_refused_by_name() {
         RankError::Item { of: "only", got: 9, .. }
     ));
     assert_eq!(refused(view, Request { weights: &[], ..request }), RankError::Weights { expected: 1, got: 0 });
+}
+
+#[test]
+fn neighbours_that_no_training_makes_are_refused_by_row() {
+    let whole = Csr { indptr: &[0, 2, 3, 3], indices: &[1, 2, 0], weights: &[0.5, 0.5, 1.0] };
+    assert_eq!(check(whole), Ok(()));
+    assert_eq!(
+        check(Csr { indptr: &[0, 2, 1, 3], ..whole }),
+        Err(NeighboursError::Matrix(CsrError::Pointers { row: 1 }))
+    );
+    let beyond = CsrError::Column { row: 1, column: 3, columns: 3 };
+    assert_eq!(check(Csr { indices: &[1, 2, 3], ..whole }), Err(NeighboursError::Matrix(beyond)));
+    for similarity in [0.0, -0.5, 1.5, f32::INFINITY] {
+        let found = check(Csr { weights: &[0.5, 0.5, similarity], ..whole });
+        assert_eq!(found, Err(NeighboursError::Similarity { item: 1, similarity }));
+    }
+    assert!(matches!(
+        check(Csr { weights: &[f32::NAN; 3], ..whole }),
+        Err(NeighboursError::Similarity { item: 0, .. })
+    ));
+    for disordered in [Csr { weights: &[0.4, 0.5, 1.0], ..whole }, Csr { indices: &[2, 1, 0], ..whole }] {
+        assert_eq!(check(disordered), Err(NeighboursError::Order { item: 0 }));
+    }
+    let own = Csr { indices: &[1, 2, 1], ..whole };
+    assert_eq!(check(own), Err(NeighboursError::Twice { item: 1, neighbour: 1 }));
+    let again = Csr { indices: &[2, 2, 0], ..whole };
+    assert_eq!(check(again), Err(NeighboursError::Twice { item: 0, neighbour: 2 }));
 }

@@ -186,6 +186,37 @@ impl<'a> Index<'a> {
         Ok(Index { factors, order, positions, tiles: rest })
     }
 
+    /// Reads the whole index and compares it with what [`head`] and [`tiles`] make of the factors.
+    /// Costs O(items · rank).
+    ///
+    /// # Errors
+    /// `NotFinite` when a factor is not, `Order` and `Tile` with the first place that differs.
+    pub fn check(&self, simd: Simd) -> Result<(), TopKError> {
+        let Index { factors, order, positions, tiles: lines } = *self;
+        let mut before = None;
+        for (position, (&item, number)) in order.iter().zip(0u32..).enumerate() {
+            // As many places as items, each found where it says: none is missing.
+            if positions.get(item as usize) != Some(&number) {
+                return Err(TopKError::Order { position });
+            }
+            check_finite("item factors", factors.row(item), item as usize)?;
+            let norm = exact::norm(factors.row(item));
+            if before.is_some_and(|(last, other)| last < norm || (last == norm && other > item)) {
+                return Err(TopKError::Order { position });
+            }
+            before = Some((norm, item));
+        }
+        let each = tile_lines(factors.rank);
+        for (tile, found) in lines.chunks_exact(each).enumerate() {
+            // SAFETY: lines are bytes.
+            let found = unsafe { found.align_to::<u8>() }.1;
+            if found != tiles(factors, order, tile..tile + 1, simd) {
+                return Err(TopKError::Tile { tile });
+            }
+        }
+        Ok(())
+    }
+
     /// How many items there are.
     pub fn items(&self) -> usize {
         self.factors.items

@@ -50,6 +50,10 @@ pub enum TopKError {
     Pointers,
     /// A list of items falls, or names an item that is not there.
     Items { of: &'static str, items: usize, got: u32 },
+    /// The items of an index are not in the order of their norms.
+    Order { position: usize },
+    /// A tile of an index does not hold the codes of its items.
+    Tile { tile: usize },
 }
 
 impl fmt::Display for TopKError {
@@ -70,6 +74,10 @@ impl fmt::Display for TopKError {
             TopKError::Items { of, items, got } => {
                 write!(f, "{of} must hold item numbers below {items} that never fall, got {got} out of place")
             }
+            TopKError::Order { position } => {
+                write!(f, "the index must hold the items by falling norm, but does not at position {position}")
+            }
+            TopKError::Tile { tile } => write!(f, "the index is of other factors: its tile {tile} differs"),
         }
     }
 }
