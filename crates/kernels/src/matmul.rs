@@ -191,10 +191,10 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(24))]
+        #![proptest_config(crate::cases(24))]
 
         #[test]
-        fn the_gramian_agrees_with_its_definition(n in 0usize..300, blocks in 1usize..6, seed: u64) {
+        fn the_gramian_agrees_with_its_definition(n in 0..crate::most(300), blocks in 1usize..6, seed: u64) {
             let k = blocks * BLOCK;
             let y = matrix(n, k, seed);
             for simd in Simd::available() {
@@ -210,7 +210,7 @@ mod tests {
         }
 
         #[test]
-        fn rotating_agrees_with_its_definition(n in 0usize..40, blocks in 1usize..6, seed: u64) {
+        fn rotating_agrees_with_its_definition(n in 0..crate::most(40), blocks in 1usize..6, seed: u64) {
             let k = blocks * BLOCK;
             let (x, q) = (matrix(n, k, seed), matrix(k, k, seed ^ 1));
             for simd in Simd::available() {

@@ -43,7 +43,7 @@ pub struct Search<'a> {
     pub limit: usize,
     /// Items that each query must not get, such as those that its user has seen.
     pub exclude: Option<Excluded<'a>>,
-    /// Rising numbers of the only items that any query may get.
+    /// Numbers that never fall of the only items that any query may get, each once however often it comes.
     pub only: Option<&'a [u32]>,
 }
 
@@ -232,7 +232,10 @@ impl QueryState<'_> {
         let limit = self.best.limit();
         let offer = |item| self.best.offer(item, 0.0);
         match only {
-            Some(only) => only.iter().copied().filter(free).take(limit).for_each(offer),
+            Some(only) => {
+                let each = only.chunk_by(|a, b| a == b).map(|equal| equal[0]);
+                each.filter(free).take(limit).for_each(offer);
+            }
             None => (0..items as u32).filter(free).take(limit).for_each(offer),
         }
     }

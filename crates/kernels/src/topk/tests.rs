@@ -41,12 +41,13 @@ struct Case {
     queries: Vec<f32>,
     limit: usize,
     excluded: Vec<BTreeSet<u32>>,
-    only: Option<BTreeSet<u32>>,
+    /// Never falling; some come more than once.
+    only: Option<Vec<u32>>,
 }
 
 /// Factors from few values (many ties), from many, or of sizes far apart, as items of long-tailed popularity have.
-fn case() -> impl Strategy<Value = Case> {
-    (1..40usize, 0..400usize, 0..20usize, 1..30usize, 0..4u8, any::<u64>()).prop_flat_map(
+fn case(rank: Range<usize>, items: usize) -> impl Strategy<Value = Case> {
+    (rank, 0..items, 0..20usize, 1..30usize, 0..4u8, any::<u64>()).prop_flat_map(
         |(rank, items, queries, limit, kind, seed)| {
             let mut random = seed | 1;
             let mut next = move || {
@@ -63,8 +64,12 @@ fn case() -> impl Strategy<Value = Case> {
             let factors: Vec<f32> = (0..items).flat_map(|_| row()).collect();
             let queries_of: Vec<f32> = (0..queries).flat_map(|_| row()).collect();
             let set = || prop::collection::btree_set(0..items.max(1) as u32, 0..=items);
+            let list = prop::collection::vec(0..items.max(1) as u32, 0..=items).prop_map(|mut list| {
+                list.sort_unstable();
+                list
+            });
             let excluded = prop::collection::vec(set(), queries);
-            (Just((rank, factors, queries_of, limit)), excluded, prop::option::of(set())).prop_map(
+            (Just((rank, factors, queries_of, limit)), excluded, prop::option::of(list)).prop_map(
                 |((rank, factors, queries, limit), excluded, only)| Case {
                     rank,
                     factors,
@@ -79,33 +84,56 @@ fn case() -> impl Strategy<Value = Case> {
 }
 
 proptest! {
+    #![proptest_config(crate::cases(256))]
+
     #[test]
-    fn finds_the_same_bits_as_an_exhaustive_search(case in case()) {
-        let Case { rank, factors, queries, limit, excluded, only } = case;
-        let indices: Vec<u32> = excluded.iter().flatten().copied().collect();
-        let mut indptr = vec![0];
-        indptr.extend(excluded.iter().scan(0, |end, set| { *end += set.len() as u32; Some(*end) }));
-        let only_list: Option<Vec<u32>> = only.as_ref().map(|set| set.iter().copied().collect());
-        for measure in [Measure::Product, Measure::Cosine] {
-            let (mut items, mut scores) = (vec![0; excluded.len() * limit], vec![0.0; excluded.len() * limit]);
-            for (q, query) in queries.chunks_exact(rank).enumerate() {
-                let admits = |item| !excluded[q].contains(&item) && only.as_ref().is_none_or(|set| set.contains(&item));
-                let row = q * limit..(q + 1) * limit;
-                exact::naive(&factors, query, measure, admits, &mut items[row.clone()], &mut scores[row]);
-            }
-            let search = Search {
-                queries: &queries, measure, limit,
-                exclude: Some(Excluded { indptr: &indptr, indices: &indices }),
-                only: only_list.as_deref(),
-            };
-            for simd in Simd::available() {
-                let (found, found_scores, _) = with_index(&factors, rank, |index| run(&search, index, simd));
-                prop_assert_eq!(&found, &items, "{}, {:?}", simd.name(), measure);
-                let bits = |scores: &[f32]| scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
-                prop_assert_eq!(bits(&found_scores), bits(&scores), "{}, {:?}", simd.name(), measure);
-            }
+    fn finds_the_same_bits_as_an_exhaustive_search(case in case(1..crate::most(40), 400)) {
+        agrees_with_an_exhaustive_search(case)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(crate::cases(24))]
+
+    #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
+    fn finds_the_same_bits_as_an_exhaustive_search_up_to_the_largest_rank(
+        case in prop_oneof![case(128..1025, 300), case(1024..1025, 300)],
+    ) {
+        agrees_with_an_exhaustive_search(case)?;
+    }
+}
+
+fn agrees_with_an_exhaustive_search(case: Case) -> Result<(), TestCaseError> {
+    let Case { rank, factors, queries, limit, excluded, only } = case;
+    let indices: Vec<u32> = excluded.iter().flatten().copied().collect();
+    let mut indptr = vec![0];
+    indptr.extend(excluded.iter().scan(0, |end, set| {
+        *end += set.len() as u32;
+        Some(*end)
+    }));
+    for measure in [Measure::Product, Measure::Cosine] {
+        let (mut items, mut scores) = (vec![0; excluded.len() * limit], vec![0.0; excluded.len() * limit]);
+        for (q, query) in queries.chunks_exact(rank).enumerate() {
+            let admits = |item| !excluded[q].contains(&item) && only.as_ref().is_none_or(|list| list.contains(&item));
+            let row = q * limit..(q + 1) * limit;
+            exact::naive(&factors, query, measure, admits, &mut items[row.clone()], &mut scores[row]);
+        }
+        let search = Search {
+            queries: &queries,
+            measure,
+            limit,
+            exclude: Some(Excluded { indptr: &indptr, indices: &indices }),
+            only: only.as_deref(),
+        };
+        for simd in Simd::available() {
+            let (found, found_scores, _) = with_index(&factors, rank, |index| run(&search, index, simd));
+            prop_assert_eq!(&found, &items, "{}, {:?}", simd.name(), measure);
+            let bits = |scores: &[f32]| scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&found_scores), bits(&scores), "{}, {:?}", simd.name(), measure);
         }
     }
+    Ok(())
 }
 
 #[test]
@@ -125,6 +153,16 @@ fn a_query_of_zeros_gets_the_lowest_numbers_without_scoring_any() {
 }
 
 #[test]
+fn an_item_that_only_names_twice_comes_once() {
+    for queries in [[0.0], [1.0]] {
+        let only = Some(&[1, 1, 2, 2, 2, 3][..]);
+        let search = Search { queries: &queries, measure: Measure::Product, limit: 5, exclude: None, only };
+        let (items, ..) = with_index(&[1.0; 9], 1, |index| run(&search, index, Simd::detect()));
+        assert_eq!(items, [1, 2, 3, u32::MAX, u32::MAX], "{queries:?}");
+    }
+}
+
+#[test]
 fn scores_at_the_ends_of_the_range_of_floats_are_found() {
     for size in [f32::MAX, f32::from_bits(1), 1e-30] {
         let factors: Vec<f32> = (0..600).map(|i| if i % 3 == 0 { size } else { size / 2.0 }).collect();
@@ -138,6 +176,7 @@ fn scores_at_the_ends_of_the_range_of_floats_are_found() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn most_items_of_a_long_tail_are_never_scored() {
     let (items, rank) = (20_000, 32);
     let spread = |i: usize| ((i * 7919 + 13) % 2003) as f32 / 2003.0 - 0.5;
@@ -196,4 +235,42 @@ fn what_is_no_index_of_these_factors_is_refused() {
     assert_eq!(refused(0..index.len(), of_others), "an item's factors must have 3 values, got 2");
     let of_fewer = Factors::new(&values[..9], 3, 3).unwrap();
     assert_eq!(refused(0..index.len(), of_fewer), "the rows of item factors must have 4 values, got 3");
+}
+
+#[test]
+fn an_index_of_other_factors_is_found_by_reading_it() {
+    let (rank, items) = (5, 300);
+    let values: Vec<f32> = (0..items * rank).map(|i| ((i * 7919 + 13) % 2003) as f32 / 2003.0 - 0.5).collect();
+    let simd = Simd::detect();
+    let check = |changed: &[f32]| {
+        let factors = Factors::new(&values, rank, rank).unwrap();
+        let order = factors.order().unwrap();
+        let bytes = [index::head(&order, rank), index::tiles(factors, &order, 0..3, simd)].concat();
+        let mut memory = vec![0; bytes.len() + 64];
+        let begin = memory.as_ptr().align_offset(64);
+        memory[begin..][..bytes.len()].copy_from_slice(&bytes);
+        Index::view(&memory[begin..][..bytes.len()], Factors::new(changed, rank, rank).unwrap()).unwrap().check(simd)
+    };
+    assert_eq!(check(&values), Ok(()));
+    let mut other = values.clone();
+    other[7 * rank] += 0.01;
+    assert!(matches!(check(&other), Err(TopKError::Order { .. } | TopKError::Tile { .. })));
+    // A sign changes no norm.
+    other = values.clone();
+    other[7 * rank] *= -1.0;
+    assert!(matches!(check(&other), Err(TopKError::Tile { .. })));
+    other[7 * rank] = f32::NAN;
+    assert_eq!(check(&other), Err(TopKError::NotFinite { of: "item factors", row: 7, column: 0 }));
+    // Every byte that is read counts: those of the head beyond its numbers, and of a tile beyond its parts, are not.
+    let factors = Factors::new(&values, rank, rank).unwrap();
+    let order = factors.order().unwrap();
+    let bytes = [index::head(&order, rank), index::tiles(factors, &order, 0..3, simd)].concat();
+    let mut memory = vec![0; bytes.len() + 64];
+    let begin = memory.as_ptr().align_offset(64);
+    for at in [64, 64 + 4 * items - 1, 1300, bytes.len() - 1, bytes.len() - 64 * 20] {
+        memory[begin..][..bytes.len()].copy_from_slice(&bytes);
+        memory[begin + at] ^= 1;
+        let found = Index::view(&memory[begin..][..bytes.len()], factors).unwrap().check(simd);
+        assert!(matches!(found, Err(TopKError::Order { .. } | TopKError::Tile { .. })), "byte {at}: {found:?}");
+    }
 }
