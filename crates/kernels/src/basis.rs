@@ -21,7 +21,11 @@ pub fn eigenbasis(partials: &[f32], rank: usize, vectors: &mut [f32], values: &m
         partials.chunks_exact(s * s).map(|partial| f64::from(partial[i * s + j])).sum::<f64>()
     });
     if (0..rank).any(|j| (0..rank).any(|i| !gram[(i, j)].is_finite())) {
-        return Err("the factors are not finite: training diverged, try a larger regularization".into());
+        return Err(
+            "the factors, or the sums of their squares, are not finite in single precision: training diverged, try a larger \
+             regularization or smaller weights"
+                .into(),
+        );
     }
     let eigen = gram.self_adjoint_eigen(Side::Lower).map_err(|e| format!("no eigenbasis of the Gramian: {e:?}"))?;
     let (columns, diagonal) = (eigen.U(), eigen.S().column_vector());
@@ -48,6 +52,7 @@ mod tests {
     use crate::{initialise, matmul, scratch::Floats, simd::Simd};
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn rotated_rows_have_a_diagonal_gramian_with_the_eigenvalues() {
         for rank in [1, 5, 16, 33] {
             let s = stride(rank);

@@ -44,6 +44,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn deviates_have_the_requested_mean_and_deviation() {
         let mut values = vec![0.0; 1 << 16];
         fill_normal(&mut values, 64, 64, 0, 0.5, 1);

@@ -5,7 +5,8 @@
 use super::row::{Row, add_tile_transposed_times, dot, tile_times};
 use crate::simd::Lanes;
 
-/// Takes up to `steps` steps from `x`; stops when the residual is below what single precision can resolve.
+/// Takes up to `steps` steps from `x`; stops when the residual is below what single precision can resolve, and, with the last
+/// `x`, at a direction along which the system does not curve upwards: where it is not positive definite, or overflows.
 #[inline(always)]
 pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32], steps: usize) -> f64 {
     let (n, stride) = (row.n, row.stride);
@@ -39,7 +40,8 @@ pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32], steps: usi
     let mut progress = dot(l, residual, direction);
     let negligible = progress * 1e-12;
     for step in 0..steps {
-        if progress <= negligible {
+        // NaN too ends it.
+        if !(progress > negligible && progress.is_finite()) {
             break;
         }
         tile_times(l, row.tile, stride, direction, along);
@@ -48,7 +50,11 @@ pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32], steps: usi
         }
         // `along` is needed again, unweighted, to carry the scores on.
         let curvature: f32 = (0..padded).map(|i| row.weights[i] * along[i] * along[i]).sum();
-        let length = progress / (curvature + dot(l, product, direction));
+        let curvature = curvature + dot(l, product, direction);
+        let length = progress / curvature;
+        if !(curvature > 0.0 && length.is_finite()) {
+            break;
+        }
         for i in 0..padded {
             scores[i] += length * along[i];
             along[i] *= row.weights[i];

@@ -103,7 +103,9 @@ fn solve_in_place(a: &mut [f32], stride: usize, n: usize, p: &mut [f32]) {
         }
         let sum: f32 = (0..i).map(|f| at[f] * at[f]).sum();
         // The diagonal of I + S K S is at least 1; the factor keeps its inverse, since all that follows divides by it.
-        at[i] = 1.0 / (at[i] - sum).max(f32::MIN_POSITIVE).sqrt();
+        // Unlike `max` this leaves a NaN, of numbers that overflowed, what it is.
+        let pivot = at[i] - sum;
+        at[i] = 1.0 / (if pivot < f32::MIN_POSITIVE { f32::MIN_POSITIVE } else { pivot }).sqrt();
         let sum: f32 = (0..i).map(|f| at[f] * p[f]).sum();
         p[i] = (p[i] - sum) * at[i];
     }

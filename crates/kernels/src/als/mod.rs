@@ -109,10 +109,11 @@ pub struct Scratch {
 impl HalfStep<'_> {
     /// Solves `rows`, starting from what `out` (rows.len() × stride, zero in the padding) holds, and writes the solutions there.
     ///
-    /// Where λ = 0 leaves the system singular, directions that nothing determines are kept near zero.
+    /// Where λ = 0 leaves the system singular, directions that nothing determines are kept near zero. What is written is
+    /// finite, and so are the squares of its norms.
     ///
     /// # Errors
-    /// Names the first row whose pointers or columns are out of range.
+    /// Names the first row whose pointers or columns are out of range, or whose numbers single precision does not hold.
     pub fn solve(
         &self,
         rows: Range<usize>,
@@ -129,7 +130,16 @@ impl HalfStep<'_> {
         for row in rows.clone() {
             self.entries.checked_row(row, columns).map_err(|error| error.to_string())?;
         }
-        Ok(simd.run(Solve { step: *self, rows, out, scratch, rank, stride, columns }))
+        simd.run(Solve { step: *self, rows, out, scratch, rank, stride, columns }).map_err(|row| {
+            let weights = self.entries.row(row).1;
+            let (least, most) =
+                weights.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(a, b), &w| (a.min(w), b.max(w)));
+            format!(
+                "row {row} has no factors that single precision holds: expected moderate numbers, got {} entries with weights \
+                 from {least:e} to {most:e}: scale the weights to about 1, or raise the regularization",
+                weights.len()
+            )
+        })
     }
 }
 
@@ -148,10 +158,11 @@ const AHEAD: usize = 1;
 const PREFETCHED: usize = 64;
 
 impl Kernel for Solve<'_, '_> {
-    type Output = LossTerms;
+    /// Fails with the first row without finite factors.
+    type Output = Result<LossTerms, usize>;
 
     #[inline(always)]
-    fn run<L: Lanes>(self, l: L) -> LossTerms {
+    fn run<L: Lanes>(self, l: L) -> Self::Output {
         let Solve { step, rows, out, scratch, rank, stride, columns } = self;
         let mut terms = LossTerms::default();
         let last = rows.end;
@@ -170,12 +181,17 @@ impl Kernel for Solve<'_, '_> {
                 continue;
             }
             let regularization = step.objective.row_regularization(indices.len(), columns);
-            let mut row = Row::gather(l, &step, indices, values, regularization, stride, scratch);
-            let fit = row.solve(l, step.solver, x);
+            let mut system = Row::gather(l, &step, indices, values, regularization, stride, scratch);
+            let fit = system.solve(l, step.solver, x);
+            let norm = row::squared_norm(x);
+            // A greater norm would overflow in the Gramian. NaN too fails.
+            if !(fit.is_finite() && norm < f64::from(f32::MAX)) {
+                return Err(row);
+            }
             terms.fit += fit;
-            terms.regularization += f64::from(regularization) * row::squared_norm(x);
+            terms.regularization += f64::from(regularization) * norm;
         }
-        terms
+        Ok(terms)
     }
 }
 
