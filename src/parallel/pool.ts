@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
 import { arriveAt, type Barrier, barrierFor } from './barrier.ts'
+import { errorFrom } from './portable-error.ts'
 import { unlessAborted } from './unless-aborted.ts'
 
 /** A call for a worker: the export `name` of `module` with `args`. */
@@ -27,15 +28,26 @@ export interface PoolOptions {
   readonly isLazy?: boolean
 }
 
+/** The threads of a pool, while all of them can be had. */
+interface Workers {
+  readonly piscina: Piscina
+  /** Rejects each job that runs or waits. */
+  readonly rejections: Set<(error: Error) => void>
+  isClosing: boolean
+}
+
 /**
  * Threads that run jobs. Piscina owns them; kernels never start any.
+ *
+ * A worker that ends is replaced; its job is rejected. Where one cannot even start, all jobs are, and the next one tries
+ * again with new workers.
  *
  * Arguments are copied to the worker, but for what lives in `SharedArrayBuffer`s: those are shared.
  */
 export class Pool {
   readonly threads: number
-  readonly #start: () => Piscina
-  #started: Piscina | undefined
+  readonly #niceness: number
+  #started: Workers | undefined
   #closed: Promise<void> | undefined
   readonly #running = new Set<Promise<unknown>>()
   /** Settled when the last of {@link onEachWorker} is: of two at once each could hold a worker that the other waits for. */
@@ -45,30 +57,19 @@ export class Pool {
     if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
       throw new RangeError(`threads must be a whole number from 1 to 1024, got ${threads}`)
     }
+    if (!Number.isInteger(niceness) || niceness < 0 || niceness > 19) {
+      throw new RangeError(`niceness must be a whole number from 0 to 19, got ${niceness}`)
+    }
     this.threads = threads
-    this.#start = () =>
-      new Piscina({
-        filename: workerModuleUrl('./worker', import.meta.url),
-        // Not fewer where they are lazy: Piscina replaces only those below the minimum when they end.
-        minThreads: threads,
-        maxThreads: threads,
-        concurrentTasksPerWorker: 1,
-        idleTimeout: Number.POSITIVE_INFINITY,
-        // Else whenever a worker takes a job the next one is put behind all others.
-        stricterFIFO: true,
-        // A worker that blocks between tasks cannot pass on messages of its own, and none of ours sends any.
-        atomics: 'sync',
-        // Workers make little garbage: what is large lives outside their heaps. A small nursery saves some 10 MiB each.
-        resourceLimits: { maxYoungGenerationSizeMb: 4 },
-        workerData: { niceness } satisfies WorkerData,
-      })
+    this.#niceness = niceness
     if (!isLazy) this.#started = this.#start()
   }
 
   /**
    * Runs one job on one worker.
    *
-   * @throws the signal's reason as soon as it is aborted. A job that is under way ends all the same, and its result is
+   * @throws the job's error, with its name, message and code, if not its class; Error in words when the worker ended or
+   *   none could start; the signal's reason as soon as it is aborted. A job that is under way ends all the same, and its result is
    *   dropped: Piscina would end the worker, and then the process when the result comes too late.
    */
   async run<Result>(module: string, name: string, args: unknown, signal?: AbortSignal): Promise<Result> {
@@ -117,17 +118,64 @@ export class Pool {
     await this.#lastOnEach
     // Piscina would end workers in the midst of a job when others are done, or after 30 s.
     while (this.#running.size > 0) await Promise.allSettled(this.#running)
-    await this.#started?.close()
+    if (!this.#started) return
+    this.#started.isClosing = true
+    await this.#started.piscina.close()
+  }
+
+  #start(): Workers {
+    const piscina = new Piscina({
+      filename: workerModuleUrl('./worker', import.meta.url),
+      // Not fewer where they are lazy: Piscina replaces only those below the minimum when they end.
+      minThreads: this.threads,
+      maxThreads: this.threads,
+      concurrentTasksPerWorker: 1,
+      idleTimeout: Number.POSITIVE_INFINITY,
+      // Else whenever a worker takes a job the next one is put behind all others.
+      stricterFIFO: true,
+      // A worker that blocks between tasks cannot pass on messages of its own, and none of ours sends any.
+      atomics: 'sync',
+      // Workers make little garbage: what is large lives outside their heaps. A small nursery saves some 10 MiB each.
+      resourceLimits: { maxYoungGenerationSizeMb: 4 },
+      workerData: { niceness: this.#niceness } satisfies WorkerData,
+    })
+    const workers: Workers = { piscina, rejections: new Set(), isClosing: false }
+    let reason: unknown
+    // Of a worker that ends without a job. Piscina's event would end the process if nobody listened.
+    piscina.on('error', error => {
+      reason = error
+    })
+    // Piscina replaces a worker that ended at once, but none once one ended before it was ready: jobs would wait for ever.
+    piscina.on('workerDestroy', () =>
+      setImmediate(() => {
+        if (!workers.isClosing && piscina.threads.length < this.threads) this.#abandon(workers, reason)
+      }),
+    )
+    return workers
+  }
+
+  /** Rejects all jobs of these workers, and leaves the next one to others. */
+  #abandon(workers: Workers, reason: unknown): void {
+    workers.isClosing = true
+    if (this.#started === workers) this.#started = undefined
+    const words = (errorFrom(reason) ?? (reason as Error | undefined))?.message || 'it ended before it was ready'
+    const error = new Error(`a worker thread could not start: ${words}`, { cause: reason })
+    for (const reject of workers.rejections) reject(error)
+    void workers.piscina.destroy()
   }
 
   async #run<Result>(job: Job): Promise<Result> {
     this.#started ??= this.#start()
-    const result: Promise<Result> = this.#started.run(job)
-    this.#running.add(result)
+    const { piscina, rejections } = this.#started
+    const { promise, resolve, reject } = Promise.withResolvers<Result>()
+    rejections.add(reject)
+    this.#running.add(promise)
+    piscina.run(job).then(resolve, error => reject(errorOf(job, error)))
     try {
-      return await result
+      return await promise
     } finally {
-      this.#running.delete(result)
+      rejections.delete(reject)
+      this.#running.delete(promise)
     }
   }
 
@@ -143,6 +191,15 @@ export class Pool {
     })
     return settledAll(calls)
   }
+}
+
+/** What a job was rejected with: by its worker, or by the end of that. */
+function errorOf({ module, name }: Job, error: unknown): Error {
+  const own = errorFrom(error)
+  if (own) return own
+  const { name: kind, message } = error as Error
+  const what = kind === 'DataCloneError' ? 'cannot be sent to a worker' : 'failed, as its worker ended'
+  return new Error(`the job ${name} of ${module} ${what}: ${message}`, { cause: error })
 }
 
 /** A counter at 0 that threads share, as for the chunks of a phase. */

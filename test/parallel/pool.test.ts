@@ -113,3 +113,51 @@ test.skipIf(process.platform !== 'linux')('threads of low priority leave that of
   expect(await pool.onEachWorker<number>(chunks, 'niceness', {})).toEqual([0, 0, 0])
   await low.close()
 })
+
+const lossy = workerModuleUrl('./failing-jobs', import.meta.url)
+
+test('an error keeps its name, message, code and stack on its way from a worker', async () => {
+  const refused = await pool.run<Error>(lossy, 'refuse', {}).catch(error => error)
+  expect(refused).toBeInstanceOf(Error)
+  expect(refused.name).toBe('ZodError')
+  expect(refused.message).toContain('expected number, received string')
+  await expect(pool.run(lossy, 'failWithCode', {})).rejects.toMatchObject({
+    name: 'CodedError',
+    message: 'expected at most 3, got 4',
+    code: 'too_many',
+    stack: expect.stringContaining('failing-jobs'),
+  })
+  await expect(pool.run(lossy, 'failAsSystem', {})).rejects.toMatchObject({
+    name: 'TypeError',
+    code: 'ERR_WORKER_UNSUPPORTED_OPERATION',
+  })
+  await expect(pool.run(lossy, 'throwText', {})).rejects.toThrow('no error at all')
+  const typeError = await pool.run<Error>(lossy, 'throwType', {}).catch(error => error)
+  expect(typeError).toBeInstanceOf(TypeError)
+  expect(typeError.message).toBe('expected a number')
+})
+
+test('a result or an argument that cannot be sent is refused in words, and the workers go on', async () => {
+  const two = new Pool({ threads: 2 })
+  onTestFinished(() => two.close())
+  await expect(two.run(lossy, 'unsendable', {})).rejects.toMatchObject({
+    name: 'DataCloneError',
+    message: 'the result cannot be sent from its worker: () => 1 could not be cloned.',
+  })
+  await expect(two.run(chunks, 'threadOf', { f: () => 2 })).rejects.toThrow(
+    `the job threadOf of ${chunks} cannot be sent to a worker: () => 2 could not be cloned.`,
+  )
+  expect(new Set(await two.onEachWorker<number>(chunks, 'threadOf', {})).size).toBe(2)
+})
+
+test('a job whose worker ends is rejected with its name', async () => {
+  await expect(pool.run(failing, 'exit', {})).rejects.toThrow(
+    `the job exit of ${failing} failed, as its worker ended: worker exited with code: 1`,
+  )
+})
+
+test('a niceness that cannot be is refused', () => {
+  for (const niceness of [-1, 20, 1.5, Number.NaN]) {
+    expect(() => new Pool({ niceness })).toThrow(`niceness must be a whole number from 0 to 19, got ${niceness}`)
+  }
+})

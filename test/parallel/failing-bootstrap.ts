@@ -1,0 +1,1 @@
+throw new Error('no thread of this module starts')
