@@ -133,7 +133,7 @@ async function load(folder: string, file: string | undefined, options: Options, 
   if (source === undefined) {
     const begun = performance.now()
     source = join(folder, 'sample.csv')
-    await writeSample(source)
+    await writeSample(source, { signal })
     columns = { user: 'user', item: 'item', weight: undefined, time: 'time' }
     say(`made a sample of a million plays in ${since(begun)}`)
   }

@@ -16,6 +16,8 @@ export interface SampleOptions {
   readonly interactions?: number
   /** Default 1. The same seed gives the same rows. */
   readonly seed?: number
+  /** Aborting it ends the writing with an `AbortError`; nothing remains. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Items are named after them, so that a list shows what it consists of. */
@@ -42,7 +44,7 @@ const days = 90
  * @throws RangeError when a number cannot be.
  */
 export async function writeSample(path: string, options: SampleOptions = {}): Promise<void> {
-  const { users = 20_000, items = 5_000, interactions = 1_000_000, seed = 1 } = options
+  const { users = 20_000, items = 5_000, interactions = 1_000_000, seed = 1, signal } = options
   for (const [name, value] of Object.entries({ users, items, interactions })) {
     if (Number.isInteger(value) && value >= 1 && value <= 2 ** 31) continue
     throw new RangeError(`${name} must be a whole number from 1 to 2^31, got ${value}`)
@@ -56,7 +58,9 @@ export async function writeSample(path: string, options: SampleOptions = {}): Pr
   sessions.sort((a, b) => a.begin - b.begin || a.user - b.user)
   const draft = `${path}.partial`
   try {
-    await pipeline(Readable.from(lines(sessions, catalogue, random)), createWriteStream(draft, { flush: true }))
+    await pipeline(Readable.from(lines(sessions, catalogue, random)), createWriteStream(draft, { flush: true }), {
+      signal,
+    })
     if (path.endsWith('.parquet')) await convertToParquet(draft, path)
     else await rename(draft, path)
   } finally {

@@ -89,10 +89,14 @@ describe.each(signals)('%s', (signal, exitCode) => {
     expect(readdirSync(folder)).toEqual([])
   })
 
-  test('ends the demonstration while it trains and while it serves', async () => {
+  test('ends the demonstration while it makes its sample, trains, and serves', async () => {
     const folder = freshFolder()
     const file = join(freshFolder(), 'likes.csv')
     writeFileSync(file, ['who,what', ...checkerboard(40).map(([user, item]) => `u${user},i${item}`)].join('\n'))
+    const writing = new Run(folder, ['demo', '--exit'])
+    const isWriting = () => readdirSync(folder).some(made => existsSync(join(folder, made, 'sample.csv.partial')))
+    expect(await writing.end(signal, isWriting)).toBe(exitCode)
+    expect([writing.stdout, writing.stderr]).toEqual(['', 'aurochs: interrupted: nothing was written\n'])
     const asked = ['demo', file, '--user', 'who', '--item', 'what']
     const training = new Run(folder, [...asked, ...epochs])
     expect(await training.end(signal, () => training.stdout.includes('imported'))).toBe(exitCode)
