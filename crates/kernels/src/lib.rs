@@ -25,5 +25,5 @@ fn cases(count: u32) -> proptest::test_runner::Config {
 /// The largest size that a property test takes, beside `size` a small one under Miri.
 #[cfg(test)]
 fn most(size: usize) -> usize {
-    if cfg!(miri) { size.min(18) } else { size }
+    if cfg!(miri) { size.min(6) } else { size }
 }

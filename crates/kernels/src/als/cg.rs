@@ -5,8 +5,9 @@
 use super::row::{Row, add_tile_transposed_times, dot, tile_times};
 use crate::simd::Lanes;
 
-/// Takes up to `steps` steps from `x`; stops when the residual is below what single precision can resolve, and, with the last
-/// `x`, at a direction along which the system does not curve upwards: where it is not positive definite, or overflows.
+/// Takes up to `steps` steps from `x`, and returns the minimised expression; stops when the residual is below what single
+/// precision can resolve, and, with the last `x`, at a direction along which the system does not curve upwards: where it is
+/// not positive definite. Returns a number that is not finite where the arithmetic overflows.
 #[inline(always)]
 pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32], steps: usize) -> f64 {
     let (n, stride) = (row.n, row.stride);
@@ -40,8 +41,10 @@ pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32], steps: usi
     let mut progress = dot(l, residual, direction);
     let negligible = progress * 1e-12;
     for step in 0..steps {
-        // NaN too ends it.
-        if !(progress > negligible && progress.is_finite()) {
+        if !progress.is_finite() {
+            return f64::NAN;
+        }
+        if progress <= negligible {
             break;
         }
         tile_times(l, row.tile, stride, direction, along);
@@ -52,7 +55,10 @@ pub(super) fn solve<L: Lanes>(l: L, row: &mut Row<'_>, x: &mut [f32], steps: usi
         let curvature: f32 = (0..padded).map(|i| row.weights[i] * along[i] * along[i]).sum();
         let curvature = curvature + dot(l, product, direction);
         let length = progress / curvature;
-        if !(curvature > 0.0 && length.is_finite()) {
+        if !curvature.is_finite() {
+            return f64::NAN;
+        }
+        if curvature <= 0.0 || !length.is_finite() {
             break;
         }
         for i in 0..padded {

@@ -242,6 +242,7 @@ fn a_few_steps_never_raise_the_loss_and_report_it_exactly() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn rows_without_entries_become_zero() {
     let problem = Problem::new(10, &[0, 3, 0], 1);
     let s = stride(10);
@@ -252,6 +253,7 @@ fn rows_without_entries_become_zero() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn no_regularization_and_a_singular_system_give_finite_factors() {
     let none = Objective { unobserved: 0.0, regularization: 0.0, ..IALS };
     let problem = Problem::new(32, &[1, 5, 40, 60], 9);
@@ -312,6 +314,7 @@ proptest! {
     #![proptest_config(crate::cases(600))]
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes minutes")]
     fn whatever_is_finite_gives_finite_factors_or_an_error_that_names_the_row(
         rank in 1..crate::most(40),
         n in 1..crate::most(90),
@@ -383,16 +386,21 @@ fn steps_along_which_the_system_does_not_curve_upwards_are_not_taken() {
 fn huge_weights_are_refused_by_row_with_what_to_do() {
     let mut problem = Problem::new(8, &[3, 40], 6);
     problem.weights[3..].fill(3e38);
-    let step = problem.step(HU, Solver::Steps(2));
-    let error = step.solve(0..2, &mut [0.0; 32], &mut Scratch::default(), Simd::detect()).unwrap_err();
-    assert_eq!(
-        error,
-        "row 1 has no factors that single precision holds: expected moderate numbers, got 40 entries with weights from \
-         3e38 to 3e38: scale the weights to about 1, or raise the regularization"
-    );
+    for objective in [HU, IALS] {
+        for solver in [Solver::Exact, Solver::Steps(2)] {
+            let step = problem.step(objective, solver);
+            let error = step.solve(0..2, &mut [0.0; 32], &mut Scratch::default(), Simd::detect()).unwrap_err();
+            assert_eq!(
+                error,
+                "row 1 has no factors that single precision holds: expected moderate numbers, got 40 entries with \
+                 weights from 3e38 to 3e38: scale the weights to about 1, or raise the regularization"
+            );
+        }
+    }
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "takes minutes")]
 fn how_rows_are_cut_changes_no_bit() {
     let problem = Problem::new(33, &[3, 50, 12, 0, 60, 1, 20], 4);
     let s = stride(33);
