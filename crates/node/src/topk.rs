@@ -41,7 +41,12 @@ pub fn top_k_tiles(
     mut piece: Uint8Array,
 ) -> Result<u32> {
     let end = (first as usize + count as usize).min(order.len().div_ceil(TILE));
-    let tiles = index::tiles(view(factors, rank, stride)?, order, (first as usize).min(end)..end, Simd::detect());
+    let rows = view(factors, rank, stride)?;
+    let items = rows.items();
+    if order.len() != items {
+        return Err(Error::new(Status::InvalidArg, format!("order must have {items} values, got {}", order.len())));
+    }
+    let tiles = index::tiles(rows, order, (first as usize).min(end)..end, Simd::detect());
     check_apart("piece", addresses(&piece), &[addresses(factors), addresses(order)])?;
     // SAFETY: the caller made the buffer for this call.
     let room = unsafe { piece.as_mut() };
@@ -64,8 +69,9 @@ pub fn top_k_check(index: Operand<Uint8Array>, factors: Operand<Float32Array>, r
 /// What is wrong with an index of `factors` (items × rank), in words, or nothing. Reads all of both.
 #[napi(catch_unwind)]
 pub fn top_k_fault(index: Operand<Uint8Array>, factors: Operand<Float32Array>, rank: u32) -> Result<Option<String>> {
-    let index = Index::view(values(&index)?, view(values(&factors)?, rank, rank)?).map_err(refused)?;
-    Ok(index.check(Simd::detect()).err().map(|error| error.to_string()))
+    let factors = view(values(&factors)?, rank, rank)?;
+    let checked = Index::view(values(&index)?, factors).and_then(|index| index.check(Simd::detect()));
+    Ok(checked.err().map(|error| error.to_string()))
 }
 
 /// The place of the first value that is NaN or infinite, or nothing. Reads up to there.
@@ -78,7 +84,8 @@ pub fn first_not_finite(values_of: Operand<Float32Array>) -> Result<Option<f64>>
 #[napi(catch_unwind)]
 pub fn top_k_rows(factors: Operand<Float32Array>, rank: u32, items: &[u32]) -> Result<Float32Array> {
     let (all, rank) = (values(&factors)?, rank as usize);
-    let mut rows = Vec::with_capacity(items.len() * rank);
+    // Grows with what is found: a wrong rank would ask for more memory than there is, which ends the process.
+    let mut rows = Vec::new();
     for &item in items {
         let row = all.get(item as usize * rank..(item as usize + 1) * rank).ok_or_else(|| {
             Error::new(Status::InvalidArg, format!("items must be below {}, got {item}", all.len() / rank))

@@ -73,6 +73,11 @@ impl<'a> Factors<'a> {
         Ok(Factors { values, items, rank, stride })
     }
 
+    /// How many items there are.
+    pub fn items(&self) -> usize {
+        self.items
+    }
+
     /// The factors (rank) of an item.
     ///
     /// # Panics
@@ -126,6 +131,9 @@ pub fn head(order: &[u32], rank: usize) -> Vec<u8> {
 /// # Panics
 /// When there are no such tiles.
 pub fn tiles(factors: Factors<'_>, order: &[u32], tiles: Range<usize>, simd: Simd) -> Vec<u8> {
+    if tiles.is_empty() {
+        return Vec::new();
+    }
     let padded = groups(factors.rank) * 4;
     let mut bytes = Vec::with_capacity(tiles.len() * tile_lines(factors.rank) * LINE);
     let mut rows = Vec::with_capacity(TILE * padded);

@@ -1,0 +1,266 @@
+/** That no call of the binding ends the process, whatever it is given. */
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { native } from '../../src/native.ts'
+import { freshFolder } from '../storage/folder.ts'
+
+type Name = Exclude<keyof typeof native, 'FileSlice'>
+
+const wordLimit = 0xffff_ffff
+const count = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(20) },
+  { weight: 1, arbitrary: fc.constantFrom(64, 1024, 2 ** 31, wordLimit) },
+)
+const float = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(1, 0.5, 2, 3) },
+  { weight: 1, arbitrary: fc.constantFrom(0, -1, Number.NaN, Number.POSITIVE_INFINITY, 3e38, -3e38, 1e-45) },
+)
+const word = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(6) },
+  { weight: 1, arbitrary: fc.constantFrom(2 ** 31, wordLimit, wordLimit - 15) },
+)
+const long = fc.oneof(
+  { weight: 4, arbitrary: fc.bigInt({ min: 0n, max: 12n }) },
+  { weight: 1, arbitrary: fc.constantFrom(2n ** 40n, 2n ** 63n, 2n ** 64n - 1n) },
+)
+/** Lengths that often fit together. */
+const lengths = { maxLength: 300, size: 'max' } as const
+const some = <T>(value: fc.Arbitrary<T>) =>
+  fc.oneof(
+    fc
+      .constantFrom(0, 1, 2, 3, 4, 16, 32, 256)
+      .chain(length => fc.array(value, { minLength: length, maxLength: length })),
+    fc.array(value, lengths),
+  )
+const bytes = some(fc.nat(255)).map(values => Uint8Array.from(values))
+const words = some(word).map(values => Uint32Array.from(values))
+const ints = some(fc.constantFrom(0, 1, 2, 3, 9, -1, 2 ** 31 - 1)).map(values => Int32Array.from(values))
+const floats = some(float).map(values => Float32Array.from(values))
+const doubles = some(float).map(values => Float64Array.from(values))
+const longs = some(long).map(values => BigUint64Array.from(values))
+const signed = some(long).map(values => BigInt64Array.from(values))
+const counter = fc.constantFrom([0], [0], [0], [], [-1], [7], [2 ** 31 - 1]).map(values => Int32Array.from(values))
+const simd = fc.constantFrom(undefined, 'plain', 'none', ...native.instructionSets())
+
+/** A matrix that is damaged in some way more often than not. */
+const sparse = fc.record({
+  indptr: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 2n, 2n, 4n))),
+  indices: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 1, 2))),
+  weights: fc.oneof(floats, fc.constant(Float32Array.of(1, 2, 0.5, 1))),
+})
+const phase = fc.record({ factors: floats, rank: count, chunkRows: count, next: counter, simd })
+const objective = fc.record({
+  unobserved: float,
+  alpha: float,
+  weightOffset: float,
+  targetOffset: float,
+  regularization: float,
+  frequencyExponent: float,
+})
+const step = fc.record({
+  entries: sparse,
+  fixed: floats,
+  fixedStride: count,
+  spectrum: doubles,
+  objective,
+  steps: fc.constantFrom(undefined, 0, 1, 3),
+  simd,
+})
+const training = fc.record({
+  byItem: sparse,
+  byUser: sparse,
+  weighted: fc.boolean(),
+  shrinkage: float,
+  limit: count,
+})
+const output = fc.record({ starts: longs, indices: words, similarities: floats, counts: words })
+const requests = fc.array(
+  fc.record({
+    items: words,
+    weights: floats,
+    limit: count,
+    exclude: words,
+    only: fc.option(words, { nil: undefined }),
+  }),
+  { maxLength: 3 },
+)
+const search = fc.record({
+  limit: count,
+  cosine: fc.boolean(),
+  excludeIndptr: fc.option(words, { nil: undefined }),
+  excludeIndices: fc.option(words, { nil: undefined }),
+  only: fc.option(words, { nil: undefined }),
+  simd,
+})
+/** An index of four items of rank 3, with or without damage, or bytes that are none. */
+const index = fc.oneof(
+  bytes,
+  fc.array(fc.tuple(fc.nat(1407), fc.nat(255)), { maxLength: 4 }).map(damages => {
+    const factors = Float32Array.from({ length: 12 }, (_, place) => place)
+    const order = native.topKOrder(factors, 3, 3)
+    const piece = new Uint8Array(native.topKBytes(128, 3))
+    const tile = piece.subarray(0, native.topKTiles(factors, 3, 3, order, 0, 1, piece))
+    const whole = Uint8Array.from([...native.topKHead(order, 3), ...tile])
+    for (const [place, value] of damages) if (place < whole.length) whole[place] = value
+    // On a cache line, as it must be.
+    const memory = new Uint8Array(whole.length + 64)
+    const begin = (64 - native.misalignment(memory)) % 64
+    memory.set(whole, begin)
+    return memory.subarray(begin, begin + whole.length)
+  }),
+)
+const itemFactors = fc.oneof(floats, fc.constant(Float32Array.from({ length: 12 }, (_, place) => place)))
+const rank = fc.oneof(count, fc.constant(3))
+const paths = fc.constantFrom('', '\0', '/dev/null', '/dev/zero', '/none/of/these', '.')
+
+/** Arguments for every function there is: of its types, and else as may be. */
+const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } = {
+  alsFoldIn: fc.tuple(step),
+  alsHalfStep: fc.tuple(step, floats, words, doubles, counter),
+  crc32: fc.tuple(bytes, word),
+  eigenbasis: fc.tuple(floats, count, floats, doubles),
+  exchangePaths: fc.tuple(fc.constantFrom('', '\0', '/none/a'), fc.constantFrom('', '/none/b')),
+  factorStride: fc.tuple(count),
+  findIntegers: fc.tuple(signed, words, signed),
+  findNeighbours: fc.tuple(training, doubles, output, words, counter),
+  findStrings: fc.tuple(ints, bytes, words, fc.array(fc.string(), { maxLength: 3 })),
+  firstNotFinite: fc.tuple(floats),
+  initialiseFactors: fc.tuple(phase, float, word),
+  instructionSets: fc.tuple(),
+  integersFault: fc.tuple(signed, words),
+  interactionsFault: fc.tuple(sparse, count),
+  mapFile: fc.tuple(paths),
+  misalignment: fc.tuple(bytes),
+  neighboursFault: fc.tuple(sparse),
+  partialGramians: fc.tuple(phase, floats),
+  planNeighbours: fc.tuple(training, doubles, longs, longs),
+  preferHugePages: fc.tuple(bytes),
+  rankByNeighbours: fc.tuple(sparse, requests),
+  rotateFactors: fc.tuple(phase, floats),
+  sequencesFault: fc.tuple(
+    fc.record({ indptr: longs, items: words, times: signed, weights: fc.option(floats, { nil: undefined }) }),
+    count,
+  ),
+  stringsFault: fc.tuple(ints, bytes, words),
+  topKBytes: fc.tuple(count, count),
+  topKCheck: fc.tuple(index, itemFactors, rank),
+  topKFault: fc.tuple(index, itemFactors, rank),
+  topKHead: fc.tuple(words, count),
+  topKOrder: fc.tuple(floats, count, count),
+  topKRows: fc.tuple(itemFactors, rank, words),
+  topKSearch: fc.tuple(index, itemFactors, rank, floats, search, words, floats),
+  topKTiles: fc.tuple(floats, count, count, words, word, word, bytes),
+  trimMemory: fc.tuple(),
+}
+
+test('there are arguments for every function', () => {
+  expect(Object.keys(native).sort()).toEqual([...Object.keys(calls), 'FileSlice'].sort())
+})
+
+test.each(Object.keys(calls) as Name[])('%s returns or throws an error in words, whatever it is given', name => {
+  const call = native[name] as (...args: readonly unknown[]) => unknown
+  fc.assert(
+    fc.property(calls[name] as fc.Arbitrary<readonly unknown[]>, args => {
+      expectWords(() => call(...args))
+    }),
+    { numRuns: 400 },
+  )
+})
+
+test.each(Object.keys(calls) as Name[])('%s throws when arguments are missing or of other types', name => {
+  const call = native[name] as (...args: readonly unknown[]) => unknown
+  const other = fc.constantFrom(
+    undefined,
+    null,
+    -1,
+    Number.NaN,
+    'text',
+    {},
+    [],
+    new Uint16Array(3),
+    new Float32Array(5),
+  )
+  fc.assert(
+    fc.property(fc.array(other, { maxLength: 7 }), args => {
+      expectWords(() => call(...args))
+    }),
+    { numRuns: 60 },
+  )
+})
+
+test('a slice of a file returns or throws an error in words, whatever its methods are given', () => {
+  const path = join(freshFolder(), 'file')
+  writeFileSync(
+    path,
+    Uint8Array.from({ length: 100 }, (_, place) => place),
+  )
+  const place = fc.oneof(
+    fc.integer({ min: -3, max: 110 }),
+    fc.constantFrom(0.5, Number.NaN, Number.POSITIVE_INFINITY, 1e300),
+  )
+  expect(Object.getOwnPropertyNames(native.FileSlice.prototype).sort()).toEqual(
+    ['close', 'constructor', 'gather', 'length', 'read', 'slice', 'view'].sort(),
+  )
+  fc.assert(
+    fc.property(place, place, bytes, words, fc.boolean(), (begin, end, into, indices, isClosed) => {
+      const file = native.mapFile(path)
+      if (isClosed) file.close()
+      expectWords(() => file.slice(begin, end).view())
+      expectWords(() => file.read(begin, into))
+      expectWords(() => file.gather(indices, into))
+      // Into a view of itself: what it read moves, and the process lives.
+      const view = file.view()
+      const second = view[1]
+      expectWords(() => file.read(1, view.subarray(0, 50)))
+      if (!isClosed) expect(view[0]).toBe(second)
+      expectWords(() => file.gather(Uint32Array.of(0, 9), view))
+      file.close()
+      file.close()
+      expect(file.length).toBe(0)
+    }),
+    { numRuns: 300 },
+  )
+})
+
+test('arrays that are written must lie apart from those beside them', () => {
+  const memory = new Float32Array(new SharedArrayBuffer(4 * 512))
+  const next = new Int32Array(new SharedArrayBuffer(4))
+  const factors = memory.subarray(0, 256)
+  const phaseOf = { factors, rank: 16, chunkRows: 16, next }
+  expect(() => native.partialGramians(phaseOf, memory.subarray(128, 384))).toThrow(
+    'partials must lie apart from the other arrays of the call',
+  )
+  expect(() => native.rotateFactors(phaseOf, factors)).toThrow('factors must lie apart')
+  expect(() => native.eigenbasis(factors, 16, factors, new Float64Array(16))).toThrow('vectors must lie apart')
+  native.partialGramians(phaseOf, memory.subarray(256))
+})
+
+test('an array of another type than that which is written is refused', () => {
+  const phaseOf = { rank: 16, chunkRows: 4, next: new Int32Array(1) }
+  expect(() => native.initialiseFactors({ ...phaseOf, factors: new Float64Array(16) as never }, 1, 1)).toThrow(
+    'expected a Float32Array, got an array of another type',
+  )
+  expect(() => native.initialiseFactors({ ...phaseOf, factors: 'factors' as never }, 1, 1)).toThrow(
+    'expected a Float32Array, got something else',
+  )
+})
+
+test('every function of the binding catches panics', () => {
+  const folder = join(import.meta.dirname, '../../crates/node/src')
+  const functions = globSync('*.rs', { cwd: folder }).flatMap(file => [
+    ...readFileSync(join(folder, file), 'utf8').matchAll(/#\[napi(?<options>[^\]]*)\]\s*pub fn (?<name>\w+)/g),
+  ])
+  expect(functions.length).toBeGreaterThan(Object.keys(native).length)
+  for (const { groups } of functions) expect(groups!.options, groups!.name).toContain('catch_unwind')
+})
+
+function expectWords(call: () => unknown): void {
+  try {
+    call()
+  } catch (error) {
+    expect(error).toBeInstanceOf(Error)
+    expect((error as Error).message).not.toBe('')
+  }
+}
