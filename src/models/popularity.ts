@@ -95,7 +95,9 @@ export function popularItems(
 function mostPopularFirst({ counts }: Popularity, items: Uint32Array): Uint32Array {
   const found = valuesAt(counts, items)
   const places = Uint32Array.from(items.keys())
-  return places.sort((a, b) => byCount(found[a]!, found[b]!, items[a]!, items[b]!)).map(place => items[place]!)
+  const sorted = places.sort((a, b) => byCount(found[a]!, found[b]!, items[a]!, items[b]!)).map(place => items[place]!)
+  // One that is named twice comes once.
+  return sorted.filter((item, at) => item !== sorted[at - 1])
 }
 
 /** Whether item `a` comes before `b` (below 0) by how many users have them. */

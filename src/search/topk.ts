@@ -28,7 +28,7 @@ export interface SearchOptions {
    * within a query.
    */
   readonly exclude?: { readonly indptr: Uint32Array; readonly indices: Uint32Array } | undefined
-  /** The only items that any query may get, in ascending order. Default: all. */
+  /** The only items that any query may get, never falling; each comes once. Default: all. */
   readonly only?: Uint32Array | undefined
   /** What items are ranked by: the inner product (default), or the cosine, 0 where either side is zero. */
   readonly measure?: 'product' | 'cosine' | undefined
@@ -108,6 +108,11 @@ export class TopKIndex {
    */
   static of({ buffer, factors, rank }: TopKParts): TopKIndex {
     return new TopKIndex({ buffer: aligned(buffer), factors, rank })
+  }
+
+  /** Reads all of an index and its factors: what is wrong with them, in words, or undefined. */
+  static fault({ buffer, factors, rank }: TopKParts): string | undefined {
+    return native.topKFault(aligned(buffer), factors, rank) ?? undefined
   }
 
   private constructor(parts: TopKParts) {

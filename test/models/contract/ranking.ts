@@ -53,6 +53,19 @@ export function testRanking({ algorithm, isPersonal, train }: Contract): void {
     expect(model.rank([])).toEqual([])
   })
 
+  test('an item that `only` names twice comes once, whatever is known of the user', async () => {
+    const model = await randomModel()
+    for (const user of [-1, 0, 7]) {
+      for (const seen of ['allow', 'exclude'] as const) {
+        const only = Uint32Array.of(0, 0, 1, 3, 3, 3, 8, 11, 11, 20)
+        const [list] = model.rank([requestOf(user, { seen, only, limit: 20 })])
+        const [expected] = model.rank([requestOf(user, { seen, only: Uint32Array.from(new Set(only)), limit: 20 })])
+        expect(plainList(list!)).toEqual(plainList(expected!))
+        expect(new Set(list!.items).size).toBe(list!.items.length)
+      }
+    }
+  })
+
   test('scores fall, of equal scores the lower row comes first, and popular items without a score follow', async () => {
     // Each item has a twin with the same users, so that there are equal scores.
     const twins = randomInteractions(40, 12, 8).flatMap(([user, item, weight]) => [
