@@ -42,15 +42,22 @@ export interface HalfStepArgs {
   readonly lossTerms: Float64Array
 }
 
+/** @throws Error naming the file, the row, and what to do. */
 export function halfStep(args: HalfStepArgs & { readonly next: Int32Array }): void {
   const entries = cachedCsr(args.entries)
   const { fixed, solved, spectrum, objective, steps, instructions } = args
-  native.alsHalfStep(
-    {
-      ...{ entries, fixed: fixed.data, fixedStride: fixed.stride, spectrum, objective },
-      ...(steps !== undefined && { steps }),
-      ...(instructions && { simd: instructions }),
-    },
-    ...([solved.data, args.bounds, args.lossTerms, args.next] as const),
-  )
+  const step = {
+    entries,
+    fixed: fixed.data,
+    fixedStride: fixed.stride,
+    spectrum,
+    objective,
+    ...(steps !== undefined && { steps }),
+    ...(instructions && { simd: instructions }),
+  }
+  try {
+    native.alsHalfStep(step, solved.data, args.bounds, args.lossTerms, args.next)
+  } catch (cause) {
+    throw new Error(`${args.entries.file}: ${(cause as Error).message}`, { cause })
+  }
 }
