@@ -34,6 +34,13 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    * @throws Error naming the tensor that is missing or of another shape.
    */
   open(artifact: Artifact): Model
+  /**
+   * Reads all of the algorithm's own tensors, and checks that they are what a training may give: checksums do not say who
+   * wrote them. Once it has passed, no request fails and no list is unsound for what a tensor holds.
+   *
+   * @throws {@link Artifact.damaged} with the tensor, and the place in it.
+   */
+  verify(artifact: Artifact): void
 }
 
 export interface TrainContext {
@@ -102,7 +109,7 @@ export interface RankRequest {
   readonly limit: number
   /** Items that must not come, ascending. */
   readonly exclude: Uint32Array
-  /** The only items that may come, ascending. Default: all. */
+  /** The only items that may come, never falling; each comes once. Default: all. */
   readonly only?: Uint32Array | undefined
 }
 

@@ -89,7 +89,7 @@ const manifestSchema = z.looseObject({
 export interface OpenArtifact {
   /**
    * Reads all files, compares their checksums with the manifest's, and checks what every model has: pairs, events,
-   * popularity and the order of ids. Default: true.
+   * popularity and the order of ids; `OpenModel` also what the algorithm has of its own. Default: true.
    */
   readonly verify?: boolean
   /** {@link Artifact.checksum} that it must have: a worker opens the very generation that its pool serves. */
@@ -187,6 +187,12 @@ export class Artifact {
     const tensor = mappedTensor(this.#part('tensors'), name, kind)
     if (shape) this.#expect('tensors', `${name} of shape`, shape, tensor.shape)
     return tensor
+  }
+
+  /** What to throw where the algorithm's tensor `name` is none that it writes: `fault` says what is wrong, and where. */
+  damaged(name: string, fault: string): Error {
+    const file = join(this.directory, artifactFiles.tensors)
+    return new Error(`${file} is damaged: the tensor ${name}: ${fault}; train the model anew`)
   }
 
   /**

@@ -1,6 +1,5 @@
 /** What the workers of a `ModelPool` do. */
 import { noEvents, type SimilarRequest } from './algorithm.ts'
-import { Artifact } from './artifact.ts'
 import { type Capability, OpenModel } from './open-model.ts'
 import { type PackedLists, type PackedRequests, packLists, unpackRequests } from './packed.ts'
 
@@ -27,11 +26,11 @@ export function release({ id }: Pick<ModelReference, 'id'>): void {
   open.delete(id)
 }
 
-/** Reads all of the model at `directory`; gives its checksum. @throws Error naming the file that is missing or altered. */
+/** Reads all of the model at `directory`; gives its checksum. @throws Error naming the file that is missing, altered or damaged. */
 export function verify({ directory }: Pick<ModelReference, 'directory'>): string {
-  const artifact = Artifact.open(directory)
-  artifact.close()
-  return artifact.checksum
+  const model = OpenModel.open(directory)
+  model.close()
+  return model.artifact.checksum
 }
 
 /** Opens the model on this thread and ranks once, so that what every query reads is mapped; gives what else it can do. */

@@ -16,7 +16,10 @@ export class OpenModel {
 
   /** @throws Error when the files are missing or damaged, or no algorithm of that name is known. */
   static open(directory: string, options?: OpenArtifact): OpenModel {
-    return closedOnError(Artifact.open(directory, options), artifact => new OpenModel(artifact))
+    return closedOnError(Artifact.open(directory, options), artifact => {
+      if (options?.verify ?? true) algorithmNamed(artifact.manifest.algorithm).verify(artifact)
+      return new OpenModel(artifact)
+    })
   }
 
   constructor(artifact: Artifact) {

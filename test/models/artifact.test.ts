@@ -177,7 +177,9 @@ test('ids, popularity and events that contradict themselves are refused, though 
     ...tensors,
     spectrum: { data: Float64Array.of(1, Number.NaN), shape: [2] },
   }))
-  expect(() => OpenModel.open(spectrum)).toThrow('spectrum must be finite and not below 0, but has NaN')
+  expect(() => OpenModel.open(spectrum)).toThrow(
+    'the tensor spectrum: its values must be finite and not below 0, but one is NaN',
+  )
   const { files, ...fields } = openDirectory(original, 'aurochs-model')
   const withUsers = async (name: string, ids: string[], order: number[]) => {
     const forged = join(folder, name)

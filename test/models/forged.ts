@@ -6,6 +6,7 @@ import { openSafetensors, type Tensor, type TensorArray, writeSafetensors } from
 import { freshFolder } from '../storage/folder.ts'
 
 type Tensors = Readonly<Record<string, Tensor>>
+type Options = Readonly<Record<string, unknown>>
 type Change = (tensors: Tensors) => Tensors
 
 /** A copy of a model with what `change` makes of the tensors in `file`. */
@@ -15,6 +16,17 @@ export function forgedModel(model: string, file: string, change: Change): Promis
 
 export function forgedDataset(dataset: string, file: string, change: Change): Promise<string> {
   return forged(dataset, 'aurochs-dataset', file, change)
+}
+
+/** A copy of a model with what `change` makes of the options in its manifest. */
+export async function forgedOptions(model: string, change: (options: Options) => Options): Promise<string> {
+  const { files, ...fields } = openDirectory(model, 'aurochs-model')
+  const copy = join(freshFolder(), 'forged')
+  await writeDirectory(copy, async draft => {
+    for (const name of Object.keys(files)) cpSync(join(model, name), join(draft, name))
+    return { ...fields, options: change((fields as unknown as { options: Options }).options) }
+  })
+  return copy
 }
 
 async function forged(original: string, format: Format, file: string, change: Change): Promise<string> {
@@ -47,6 +59,14 @@ export function withoutLastRow(tensors: Tensors, name: string): Tensors {
   const [rows, ...rest] = shape as [number, ...number[]]
   const shorter = data.slice(0, data.length - data.length / rows)
   return { ...tensors, [name]: { data: shorter, shape: [rows - 1, ...rest] } }
+}
+
+/** The tensors with `value` at `place` of the one called `name`. */
+export function withValue(tensors: Tensors, name: string, place: number, value: number | bigint): Tensors {
+  const { data, shape } = tensors[name]!
+  const changed = data.slice()
+  changed[place] = value
+  return { ...tensors, [name]: { data: changed, shape } }
 }
 
 /** Tensors of one dimension, with what `change` does to a copy of their data. */

@@ -2,8 +2,9 @@
 
 use crate::sparse::SparseMatrix;
 use crate::views::{SharedArray, addresses, check_apart};
+use aurochs_kernels::csr::CsrError;
 use aurochs_kernels::neighbours::rank::{self, Request};
-use aurochs_kernels::neighbours::{Cosine, Output, Scratch, Weighting};
+use aurochs_kernels::neighbours::{Cosine, NeighboursError, Output, Scratch, Weighting};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::cell::Cell;
@@ -168,10 +169,26 @@ pub fn rank_by_neighbours(neighbours: SparseMatrix, requests: Vec<NeighbourReque
     })
 }
 
-/// What is wrong with `neighbours` (items × items), similarities as weights, in words, or nothing. Reads all of it.
+/// What is wrong with neighbours, and where.
+#[napi(object, object_from_js = false)]
+pub struct NeighboursFault {
+    #[napi(ts_type = "'indptr' | 'indices' | 'similarities'")]
+    pub tensor: &'static str,
+    pub message: String,
+}
+
+/// What is wrong with `neighbours` (items × items), similarities as weights, or nothing. Reads all of it.
 #[napi(catch_unwind)]
-pub fn neighbours_fault(neighbours: SparseMatrix) -> Result<Option<String>> {
-    Ok(aurochs_kernels::neighbours::check(neighbours.view()?).err().map(|error| error.to_string()))
+pub fn neighbours_fault(neighbours: SparseMatrix) -> Result<Option<NeighboursFault>> {
+    let error = aurochs_kernels::neighbours::check(neighbours.view()?).err();
+    Ok(error.map(|error| {
+        let tensor = match error {
+            NeighboursError::Matrix(CsrError::Column { .. }) | NeighboursError::Twice { .. } => "indices",
+            NeighboursError::Matrix(_) => "indptr",
+            NeighboursError::Similarity { .. } | NeighboursError::Order { .. } => "similarities",
+        };
+        NeighboursFault { tensor, message: error.to_string() }
+    }))
 }
 
 fn check_length(of: &str, expected: usize, got: usize) -> Result<()> {

@@ -1,5 +1,5 @@
 import type { Algorithm } from '../algorithm.ts'
-import { openAls } from './model.ts'
+import { openAls, verifyAls } from './model.ts'
 import { type AlsOptions, alsOptions } from './options.ts'
 import { trainAls } from './train.ts'
 
@@ -15,4 +15,5 @@ export const als: Algorithm<AlsOptions> = {
   resumable: true,
   train: trainAls,
   open: openAls,
+  verify: verifyAls,
 }

@@ -1,11 +1,10 @@
-import { join } from 'node:path'
 import { native } from '../../native.ts'
 import { concat, pointers, type Row } from '../../search/item-lists.ts'
 import { TopKIndex, topKIndexBytes, topKIndexPieces } from '../../search/topk.ts'
 import { type FactorMatrix, unpaddedPieces } from '../../storage/factors.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
-import { type Artifact, artifactFiles } from '../artifact.ts'
+import type { Artifact } from '../artifact.ts'
 import type { TrainedTensor } from '../trained-tensor.ts'
 import { alsObjective, alsOptions } from './options.ts'
 
@@ -34,8 +33,7 @@ function spectrumOf(artifact: Artifact, factors: number): Float64Array {
   const spectrum = valuesIn(artifact.tensor('spectrum', Float64Array, [factors]), 0, factors)
   const fault = spectrum.find(value => !(value >= 0 && value < Number.POSITIVE_INFINITY))
   if (fault === undefined) return spectrum
-  const file = join(artifact.directory, artifactFiles.tensors)
-  throw new Error(`${file} is damaged: spectrum must be finite and not below 0, but has ${fault}; train the model anew`)
+  throw artifact.damaged('spectrum', `its values must be finite and not below 0, but one is ${fault}`)
 }
 
 /** The tensors of a model of these factors: what {@link alsTensors} reads. */
@@ -57,6 +55,18 @@ export function alsTrainedTensors(
 
 export function openAls(artifact: Artifact): Model {
   return new AlsModel(artifact)
+}
+
+export function verifyAls(artifact: Artifact): void {
+  const { factors, users, items, index } = alsTensors(artifact)
+  for (const [name, tensor] of Object.entries({ users, items })) {
+    const place = native.firstNotFinite(tensor.operand)
+    if (place === null) continue
+    const [row, column] = [Math.floor(place / factors), place % factors]
+    throw artifact.damaged(name, `row ${row}, column ${column} must be finite, but is not`)
+  }
+  const fault = TopKIndex.fault({ buffer: index.operand, factors: items.operand, rank: factors })
+  if (fault !== undefined) throw artifact.damaged('index', fault)
 }
 
 /** Ranks by the inner product of the items' factors with those of the user, folded in from the whole history. */

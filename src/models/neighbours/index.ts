@@ -1,5 +1,5 @@
 import type { Algorithm } from '../algorithm.ts'
-import { openNeighbours } from './model.ts'
+import { openNeighbours, verifyNeighbours } from './model.ts'
 import { type NeighboursOptions, neighboursOptions } from './options.ts'
 import { trainNeighbours } from './train.ts'
 
@@ -14,4 +14,5 @@ have j among their neighbours. Lists of similar items end where the neighbours k
   resumable: false,
   train: trainNeighbours,
   open: openNeighbours,
+  verify: verifyNeighbours,
 }

@@ -24,6 +24,14 @@ export function openNeighbours(artifact: Artifact): Model {
   return new NeighboursModel(neighbourTensors(artifact))
 }
 
+export function verifyNeighbours(artifact: Artifact): void {
+  const { indptr, indices, similarities } = neighbourTensors(artifact)
+  if (indptr.first !== 0n) throw artifact.damaged('indptr', `place 0 must be 0, but is ${indptr.first}`)
+  const matrix = { indptr: indptr.operand, indices: indices.operand, weights: similarities.operand }
+  const fault = native.neighboursFault(matrix)
+  if (fault) throw artifact.damaged(fault.tensor, fault.message)
+}
+
 /** Ranks by the sum of similarities to the items of the history, each times its weight. */
 class NeighboursModel implements Model {
   readonly #tensors: ReturnType<typeof neighbourTensors>

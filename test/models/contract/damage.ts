@@ -4,9 +4,9 @@ import { expect, test } from 'vitest'
 import { ModelPool } from '../../../src/models/model-pool.ts'
 import { OpenModel } from '../../../src/models/open-model.ts'
 import { Dataset } from '../../../src/storage/dataset.ts'
-import { openSafetensors } from '../../../src/storage/safetensors.ts'
+import { openSafetensors, type TensorArray } from '../../../src/storage/safetensors.ts'
 import { freshFolder } from '../../storage/folder.ts'
-import { forgedDataset, forgedModel, ofAnotherType, withData, without, withoutLastRow } from '../forged.ts'
+import { forgedDataset, forgedModel, ofAnotherType, withData, without, withoutLastRow, withValue } from '../forged.ts'
 import { checkerboard, datasetOf } from '../interactions.ts'
 import { requestOf } from '../requests.ts'
 import type { Contract } from './contract.ts'
@@ -82,6 +82,35 @@ export function testDamage({ algorithm, pools, train }: Contract): void {
     }
   })
 
+  test('a value that no training writes is refused by file and tensor, though all checksums fit', async () => {
+    const dataset = await datasetOf(checkerboard(20))
+    const directory = await train(dataset)
+    const file = 'tensors.safetensors'
+    const { tensors } = openSafetensors(join(directory, file))
+    for (const [name, { data }] of Object.entries(tensors)) {
+      for (const place of [0, data.length >> 1, data.length - 1]) {
+        const copy = await forgedModel(directory, file, all => withValue(all, name, place, impossibleFor(data, place)))
+        expect(() => OpenModel.open(copy), `${name} at ${place}`).toThrow(join(copy, file))
+        const { message } = errorOf(() => OpenModel.open(copy)) as Error
+        // Where rows end is said by one tensor and has to fit another.
+        expect(message).toMatch(new RegExp(`the tensor ${name}: |indices of shape`))
+        await expect(ModelPool.open(copy, { pool: pools()[0]! })).rejects.toThrow(message)
+        if (!algorithm.resumable) continue
+        await expect(train(dataset, { directory: copy, resume: true })).rejects.toThrow(message)
+      }
+    }
+  })
+
+  test('items that come twice where each comes once are refused by file and tensor', async () => {
+    const directory = await train(await datasetOf(checkerboard(20)))
+    const file = 'tensors.safetensors'
+    for (const [name, { data }] of Object.entries(openSafetensors(join(directory, file)).tensors)) {
+      if (!(data instanceof Uint32Array) || data[0] === data[1]) continue
+      const copy = await forgedModel(directory, file, all => withValue(all, name, 0, data[1]!))
+      expect(() => OpenModel.open(copy), name).toThrow(`${join(copy, file)} is damaged: the tensor ${name}:`)
+    }
+  })
+
   test.each(Object.entries(matrixDamages))('pairs with %s are refused, though all checksums fit', async (_, damage) => {
     const directory = await train(await datasetOf(checkerboard(20)))
     const copy = await forgedModel(directory, 'history.safetensors', tensors => withData(tensors, damage))
@@ -107,6 +136,14 @@ export function testDamage({ algorithm, pools, train }: Contract): void {
       expect(readdirSync(folder)).toEqual(outcome instanceof Error ? [] : ['model'])
     }
   })
+}
+
+/** What no tensor of such elements holds at `place`. */
+function impossibleFor(data: TensorArray, place: number): number | bigint {
+  if (data instanceof BigUint64Array) return 2n ** 63n
+  if (data instanceof Uint32Array) return 0xffff_ffff
+  if (data instanceof Uint8Array) return data[place]! ^ 0xff
+  return Number.NaN
 }
 
 function flipBit(path: string, place: number): void {
