@@ -22,6 +22,13 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
   /** Whether an interrupted training gives what it has so far, and {@link TrainContext.from} can go on from there. */
   readonly resumable: boolean
   /**
+   * The options with what they leave to this machine decided, so that the manifest of the model says it. `recorded` are
+   * those of a model to go on from: what they decided is kept. Absent: the options leave nothing open.
+   *
+   * @throws RangeError when this machine cannot do what was decided.
+   */
+  resolve?(options: Options, recorded?: Options): Options
+  /**
    * Learns from `dataset`.
    *
    * @throws the signal's reason when it is aborted and the algorithm is not resumable.

@@ -41,26 +41,28 @@ export async function trainModel(
   const { pool, replace = false, resume = false, checkpointSeconds = 300, signal, onProgress } = train
   const fault = faultIn(algorithm.options, options)
   if (fault) throw new TypeError(`options of ${algorithm.name}: ${fault}`)
-  const checked = algorithm.options.parse(options)
+  const given = algorithm.options.parse(options)
   // Found before hours of work, not after.
   if (existsSync(directory) && !replace && !resume) {
     throw new Error(
       `${directory} exists: choose another place, replace it (replace, --replace) or go on from it (resume, --resume)`,
     )
   }
-  const from = resume ? openCheckpoint(directory, dataset, algorithm, checked) : undefined
+  const { from, decided } = resume
+    ? openCheckpoint(directory, dataset, algorithm, given)
+    : { from: undefined, decided: resolved(algorithm, given) }
   let [savedAt, isOurs] = [performance.now(), false]
   const save = async (trained: Trained) => {
     // Else what the epochs freed counts beside what saving takes: 20 MiB of 510 on the brunch reads at 64 factors.
     native.trimMemory()
-    const parts = { algorithm: algorithm.name, options: checked, dataset, trained }
+    const parts = { algorithm: algorithm.name, options: decided, dataset, trained }
     const manifest = await saveArtifact(directory, parts, { replace: replace || resume || isOurs })
     isOurs = true
     savedAt = performance.now()
     return manifest
   }
   try {
-    const trained = await algorithm.train(dataset, checked, {
+    const trained = await algorithm.train(dataset, decided, {
       pool,
       from,
       signal,
@@ -75,30 +77,34 @@ export async function trainModel(
   }
 }
 
+type Options = Readonly<Record<string, unknown>>
+
 /** Opens what training goes on from: a model of the same algorithm, data and options, but perhaps fewer epochs. */
 function openCheckpoint(
   directory: string,
   dataset: Dataset,
   algorithm: Algorithm,
-  options: Readonly<Record<string, unknown>>,
-): Artifact {
+  given: Options,
+): { readonly from: Artifact; readonly decided: Options } {
   if (!algorithm.resumable) {
     throw new Error(
       `${algorithm.name} trains in one go and has nothing to resume: replace the model in place of resuming it (replace, --replace)`,
     )
   }
-  return closedOnError(Artifact.open(directory), artifact => {
-    assertContinues(artifact, dataset, algorithm, options)
-    return artifact
+  return closedOnError(Artifact.open(directory), from => {
+    const decided = optionsToContinue(from, dataset, algorithm, given)
+    algorithm.verify(from)
+    return { from, decided }
   })
 }
 
-function assertContinues(
+/** What the options leave to the machine is decided as it was in the model to go on from. */
+function optionsToContinue(
   { directory, manifest }: Artifact,
   dataset: Dataset,
   algorithm: Algorithm,
-  options: Readonly<Record<string, unknown>>,
-): void {
+  given: Options,
+): Options {
   if (manifest.algorithm !== algorithm.name) {
     throw new Error(`${directory} is a model of ${manifest.algorithm}, not of ${algorithm.name}: resume it as such`)
   }
@@ -107,12 +113,26 @@ function assertContinues(
       `${directory} was trained on another dataset than ${dataset.directory}: train it anew, or name its own`,
     )
   }
-  const before = checkedOptions({ directory, manifest }, algorithm)
-  for (const name of new Set([...Object.keys(before), ...Object.keys(options)])) {
-    if (name !== 'epochs' && before[name] !== options[name]) {
+  const before = resolvedAt(directory, algorithm, checkedOptions({ directory, manifest }, algorithm))
+  const decided = resolved(algorithm, given, before)
+  for (const name of new Set([...Object.keys(before), ...Object.keys(decided)])) {
+    if (name !== 'epochs' && before[name] !== decided[name]) {
       throw new Error(
-        `${directory} was trained with ${name} ${before[name]}, not ${options[name]}: resume it with the same`,
+        `${directory} was trained with ${name} ${before[name]}, not ${decided[name]}: resume it with the same`,
       )
     }
+  }
+  return decided
+}
+
+function resolved(algorithm: Algorithm, options: Options, recorded?: Options): Options {
+  return algorithm.resolve?.(options, recorded) ?? options
+}
+
+function resolvedAt(directory: string, algorithm: Algorithm, options: Options): Options {
+  try {
+    return resolved(algorithm, options)
+  } catch (cause) {
+    throw new Error(`${directory} cannot be resumed here: ${(cause as Error).message}`, { cause })
   }
 }

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Trained, TrainProgress } from '../../src/models/algorithm.ts'
 import { als } from '../../src/models/als/index.ts'
 import { type AlsOptions, alsObjective, alsOptions } from '../../src/models/als/options.ts'
-import { trainAls } from '../../src/models/als/train.ts'
+import { halfStepBounds, rowsInChunk, trainAls } from '../../src/models/als/train.ts'
 import { Artifact } from '../../src/models/artifact.ts'
 import { rowOf } from '../../src/models/history.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
@@ -11,6 +11,8 @@ import { valuesOf } from '../../src/models/trained-tensor.ts'
 import { native } from '../../src/native.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
+import { randomNumbers } from '../../src/storage/random.ts'
+import { forgedOptions } from './forged.ts'
 import { checkerboard, datasetOf, randomInteractions } from './interactions.ts'
 import { naiveAls, naiveHalfStep, naiveLoss } from './naive-als.ts'
 import { requestOf } from './requests.ts'
@@ -135,6 +137,69 @@ test('any number of workers gives the same bits', async () => {
     await other.close()
     expect(found).toEqual(expected)
   }
+})
+
+test('any number of workers gives the same bits where each phase has several chunks', async () => {
+  // Factors are initialised and rotated in chunks of 1024 rows, half-steps cut by cost.
+  const size = 2500
+  const random = randomNumbers(4)
+  const pairs = Array.from({ length: size }, (_, user) =>
+    [...new Set(Array.from({ length: 6 }, () => Math.floor(random() * size))).add(user)].map(
+      item => [user, item, 1] as const,
+    ),
+  ).flat()
+  const dataset = await datasetOf(pairs)
+  for (const { rows, indptr } of [dataset.byUser, dataset.byItem]) {
+    expect(rows / rowsInChunk).toBeGreaterThan(2)
+    expect(halfStepBounds(indptr).length - 1).toBeGreaterThan(100)
+  }
+  const options = { factors: 17, epochs: 2, seed: 3 }
+  const expected = await train(dataset, options)
+  for (const threads of [1, 3]) {
+    const other = new Pool({ threads })
+    const found = await train(dataset, options, { pool: other })
+    await other.close()
+    expect(found).toEqual(expected)
+  }
+})
+
+test('the instruction set that was used is recorded, and a resumed training goes on with it', async () => {
+  const dataset = await datasetOf(checkerboard(40))
+  const given = { factors: 9, epochs: 4, seed: 11 }
+  const [widest] = native.instructionSets().filter(name => name !== 'avx512vnni')
+  const stopped = async (options: Readonly<Record<string, unknown>>) => {
+    const stop = new AbortController()
+    const onProgress = ({ epochs }: TrainProgress) => epochs?.done === 2 && stop.abort()
+    return trained(als, dataset, { pool, options, signal: stop.signal, onProgress })
+  }
+  expect(Artifact.open(await stopped(given)).manifest.options).toMatchObject({ instructions: widest })
+  // As it is on another processor: there none was named, and `plain` was the widest.
+  const whole = Artifact.open(await trained(als, dataset, { pool, options: { ...given, instructions: 'plain' } }))
+  const directory = await stopped({ ...given, instructions: 'plain' })
+  await trained(als, dataset, { pool, options: given, directory, resume: true })
+  const { manifest } = Artifact.open(directory)
+  expect(manifest.options).toMatchObject({ instructions: 'plain' })
+  expect(manifest.files).toEqual(whole.manifest.files)
+
+  const missing = ['neon', 'avx512'].find(name => !native.instructionSets().includes(name))!
+  await expect(trained(als, dataset, { pool, options: { ...given, instructions: missing } })).rejects.toThrow(
+    `instructions must be one of ${native.instructionSets().join(', ')}, which this processor has, got ${missing}`,
+  )
+  const foreign = await forgedOptions(await stopped(given), before => ({ ...before, instructions: missing }))
+  await expect(trained(als, dataset, { pool, options: given, directory: foreign, resume: true })).rejects.toThrow(
+    `${foreign} cannot be resumed here: instructions must be one of`,
+  )
+  // A model that does not say is of before it was recorded.
+  const old = await forgedOptions(await stopped(given), ({ instructions: _, ...others }) => others)
+  await trained(als, dataset, { pool, options: given, directory: old, resume: true })
+  expect(Artifact.open(old).manifest.options).toMatchObject({ instructions: widest })
+})
+
+test('weights beyond what single precision holds are refused with the file, the row and what to do', async () => {
+  const dataset = await datasetOf(checkerboard(40).map(([user, item]) => [user, item, 3e38] as const))
+  await expect(train(dataset, { factors: 8 })).rejects.toThrow(
+    /by-(user|item)\.safetensors: row \d+ has no factors .+ weights from 3e38 to 3e38: scale the weights/,
+  )
 })
 
 test('every instruction set trains to the same scores', async () => {

@@ -1,6 +1,6 @@
 import type { Algorithm } from '../algorithm.ts'
 import { openAls, verifyAls } from './model.ts'
-import { type AlsOptions, alsOptions } from './options.ts'
+import { type AlsOptions, alsOptions, resolveAls } from './options.ts'
 import { trainAls } from './train.ts'
 
 /** Matrix factorization by alternating least squares for implicit feedback (Hu, Koren & Volinsky 2008). */
@@ -13,6 +13,7 @@ export const als: Algorithm<AlsOptions> = {
   --confidence hu         Σ (1 + αr)(1 − s)² over the pairs + Σ α₀ s² over all others  (Hu, Koren & Volinsky 2008: the same)`,
   options: alsOptions,
   resumable: true,
+  resolve: resolveAls,
   train: trainAls,
   open: openAls,
   verify: verifyAls,

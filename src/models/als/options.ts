@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { native } from '../../native.ts'
 import { MAX_RANK } from '../../storage/factors.ts'
 
 /**
@@ -52,6 +53,22 @@ export const alsOptions = z.strictObject({
 })
 
 export type AlsOptions = Readonly<z.output<typeof alsOptions>>
+
+/**
+ * The options with an instruction set: theirs, or the `recorded` one, or the widest that training uses. (VNNI multiplies
+ * bytes, which it does not.)
+ *
+ * @throws RangeError when this processor does not have it.
+ */
+export function resolveAls(options: AlsOptions, recorded?: AlsOptions): AlsOptions {
+  const known = native.instructionSets() as NonNullable<AlsOptions['instructions']>[]
+  const instructions = options.instructions ?? recorded?.instructions ?? known.find(name => name !== 'avx512vnni')!
+  if (known.includes(instructions)) return { ...options, instructions }
+  throw new RangeError(
+    `instructions must be one of ${known.join(', ')}, which this processor has, got ${instructions}: ` +
+      'train on one that has them, or anew with others',
+  )
+}
 
 /** The kernel's terms: see the table in crates/kernels/src/als/mod.rs. */
 export function alsObjective(options: AlsOptions) {

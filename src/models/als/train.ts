@@ -12,6 +12,14 @@ import { type AlsOptions, alsObjective } from './options.ts'
 
 const work = workerModuleUrl('./jobs', import.meta.url)
 
+/** Rows that a worker initialises or rotates at a time. */
+export const rowsInChunk = 1024
+
+/** Chunks of the rows of a half-step: a row costs about what four entries do. */
+export function halfStepBounds(indptr: BigUint64Array): Uint32Array {
+  return splitByCost(indptr, 512, 4)
+}
+
 /**
  * Factorizes a dataset by alternating least squares (Hu, Koren & Volinsky 2008; solver and basis in
  * crates/kernels/src/als). See {@link AlsOptions} for what is minimised, {@link alsTensors} for what the tensors hold.
@@ -95,9 +103,7 @@ class Trainer {
     const cells = users.stride ** 2
     this.#vectors = sharedArray(Float32Array, cells)
     this.#partials = sharedArray(Float32Array, Math.max(1, Math.min(64, Math.floor(2 ** 24 / cells))) * cells)
-    // A row costs about what four entries do.
-    const cut = (indptr: BigUint64Array) => splitByCost(indptr, 512, 4)
-    this.#bounds = { byUser: cut(dataset.byUser.indptr), byItem: cut(dataset.byItem.indptr) }
+    this.#bounds = { byUser: halfStepBounds(dataset.byUser.indptr), byItem: halfStepBounds(dataset.byItem.indptr) }
   }
 
   /** Users are drawn at random; one conjugate-gradient step makes items of them, and the first half-step users again. */
@@ -174,6 +180,6 @@ class Trainer {
 
   async #rows(name: string, factors: FactorMatrix, args: object): Promise<void> {
     const { instructions } = this.#options
-    await this.#pool.phase(work, name, { factors, chunkRows: 1024, instructions, ...args })
+    await this.#pool.phase(work, name, { factors, chunkRows: rowsInChunk, instructions, ...args })
   }
 }
