@@ -6,7 +6,7 @@ import { evaluate } from '../evaluation/evaluate.ts'
 import { heldOut } from '../evaluation/held-out.ts'
 import { parseMetrics } from '../evaluation/metrics.ts'
 import { splitDataset } from '../evaluation/split.ts'
-import { importDataset } from '../ingest/import.ts'
+import type { ImportOptions } from '../ingest/import.ts'
 import { writeSample } from '../ingest/sample.ts'
 import type { Algorithm, TrainProgress } from '../models/algorithm.ts'
 import { ModelPool } from '../models/model-pool.ts'
@@ -18,6 +18,7 @@ import { Dataset, writeDataset } from '../storage/dataset.ts'
 import { addAlgorithmOptions, parseAlgorithmOptions } from './algorithm-options.ts'
 import { choice, parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
 import { visit } from './demo-visit.ts'
+import { addSourceOptions, idColumns, importFile, importOptions, sourceFlags } from './source-options.ts'
 import { endSignals, interruptible } from './terminal/interrupt.ts'
 import { openLog } from './terminal/log.ts'
 import { ProgressBar } from './terminal/progress.ts'
@@ -25,10 +26,7 @@ import { table } from './terminal/table.ts'
 import { inWorkspace } from './terminal/workspace.ts'
 
 const Options = z.looseObject({
-  user: text('the name of a column').optional(),
-  item: text('the name of a column').optional(),
-  weight: text('the name of a column').optional(),
-  time: text('the name of a column').optional(),
+  ...sourceFlags,
   model: choice(...algorithms.map(({ name }) => name)),
   out: text('a directory').optional(),
   port: wholeNumber(0, 65535),
@@ -44,29 +42,23 @@ export const register: Register = program => {
     .command('demo')
     .description('every step at once: import, train, measure, serve, and a visitor whose list changes live')
     .argument('[FILE]', 'interactions: CSV, TSV, NDJSON or Parquet (default: a sample that is made up, with structure)')
-    .option('--user <column>', 'column of user ids')
-    .option('--item <column>', 'column of item ids')
-    .option('--weight <column>', 'column of weights (default: each row weighs 1)')
-    .option('--time <column>', 'column of times')
     .option('--model <name>', 'the algorithm', defaultAlgorithm.name)
     .option('--out <directory>', 'keep dataset, model and events here (default: a folder that goes at the end)')
     .option('-p, --port <port>', 'port to serve at; 0 takes one that is free', '0')
     .option('--threads <n>', 'workers (default: as many as the machine runs at once)')
     .option('--exit', 'end after the demonstration instead of serving until Ctrl-C')
+  command.optionsGroup('Reading of FILE:')
+  addSourceOptions(command)
   addAlgorithmOptions(command)
   command.action(async (file: string | undefined, given: Record<string, unknown>) => {
     const options = parseOptions(Options, given)
-    if (file !== undefined && !existsSync(file)) throw new UsageError(`there is no file ${file}`)
-    if (file !== undefined && (options.user === undefined || options.item === undefined)) {
-      throw new UsageError(
-        `--user and --item must name the columns of ids in ${file}: add --user COLUMN --item COLUMN, or leave the file out for a sample`,
-      )
-    }
+    if (file !== undefined && file !== '-' && !existsSync(file)) throw new UsageError(`there is no file ${file}`)
+    const source = file === undefined ? undefined : { file, ...(await idColumns(options, file)) }
     const algorithm = algorithmNamed(options.model)
     const chosen = { algorithm, options: parseAlgorithmOptions([algorithm], given).get(algorithm)! }
     // Found before the training, not after.
     await loadServer()
-    const show = (folder: string) => demonstrate(folder, file, options, chosen)
+    const show = (folder: string) => demonstrate(folder, source, options, chosen)
     if (options.out === undefined) return inWorkspace(show)
     if (existsSync(options.out)) throw new UsageError(`${options.out} exists: choose another place for --out`)
     await mkdir(options.out, { recursive: true })
@@ -80,7 +72,19 @@ interface Chosen {
   readonly options: Readonly<Record<string, unknown>>
 }
 
-async function demonstrate(folder: string, file: string | undefined, options: Options, chosen: Chosen): Promise<void> {
+/** The file of interactions, and its columns of ids. */
+interface SourceFile {
+  readonly file: string
+  readonly user: string
+  readonly item: string
+}
+
+async function demonstrate(
+  folder: string,
+  source: SourceFile | undefined,
+  options: Options,
+  chosen: Chosen,
+): Promise<void> {
   const say = (text: string) => process.stdout.write(`${text}\n`)
   const model = join(folder, 'model')
   const { threads, port } = options
@@ -88,7 +92,7 @@ async function demonstrate(folder: string, file: string | undefined, options: Op
     const bar = new ProgressBar()
     const pool = new Pool(threads === undefined ? {} : { threads })
     try {
-      const dataset = await load(folder, file, options, { signal, bar, say })
+      const dataset = await load(folder, source, options, { signal, bar, say })
       await measure(dataset, chosen, folder, { pool, signal, bar, say })
       const onProgress = (progress: TrainProgress) => bar.training('training on all', progress)
       const begun = performance.now()
@@ -127,24 +131,26 @@ interface StepContext {
 }
 
 /** Imports the file, or a sample that is made for the purpose. */
-async function load(folder: string, file: string | undefined, options: Options, { signal, bar, say }: StepContext) {
-  let source = file
-  let columns = { user: options.user!, item: options.item!, weight: options.weight, time: options.time }
-  if (source === undefined) {
+async function load(
+  folder: string,
+  source: SourceFile | undefined,
+  options: Options,
+  { signal, bar, say }: StepContext,
+): Promise<Dataset> {
+  let columns: Pick<ImportOptions, 'user' | 'item' | 'time'> & { readonly file: string }
+  if (source) columns = { time: options.time, ...source }
+  else {
     const begun = performance.now()
-    source = join(folder, 'sample.csv')
-    await writeSample(source, { signal })
-    columns = { user: 'user', item: 'item', weight: undefined, time: 'time' }
+    columns = { file: join(folder, 'sample.csv'), user: 'user', item: 'item', time: 'time' }
+    await writeSample(columns.file, { signal })
     say(`made a sample of a million plays in ${since(begun)}`)
   }
   const begun = performance.now()
-  const { user, item, weight, time } = columns
-  const manifest = await importDataset({
-    sources: [source],
-    user,
-    item,
-    ...(weight && { weight }),
-    ...(time && { time }),
+  const { file, ...named } = columns
+  const manifest = await importFile({
+    ...(source && importOptions(options)),
+    ...named,
+    sources: [file],
     out: join(folder, 'dataset'),
     signal,
     onProgress: ({ stage, done }) => bar.show(stage, done),

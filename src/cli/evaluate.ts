@@ -5,7 +5,6 @@ import { type Evaluation, evaluate } from '../evaluation/evaluate.ts'
 import { heldOut, type Pairs } from '../evaluation/held-out.ts'
 import { type Metric, metricNames, metricNotes, parseMetrics } from '../evaluation/metrics.ts'
 import { parseSplit, splitDataset } from '../evaluation/split.ts'
-import { importDataset } from '../ingest/import.ts'
 import type { Algorithm } from '../models/algorithm.ts'
 import { Artifact, recordMetrics } from '../models/artifact.ts'
 import { ModelPool } from '../models/model-pool.ts'
@@ -26,6 +25,7 @@ import {
   UsageError,
   wholeNumber,
 } from './command.ts'
+import { addSourceOptions, idColumns, importFile, importOptions, sourceFlags } from './source-options.ts'
 import { interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
 import { table } from './terminal/table.ts'
@@ -35,10 +35,7 @@ const Options = z.object({
   train: text('a dataset, file or glob').optional(),
   test: text('a dataset, file or glob').optional(),
   split: z.string().optional(),
-  user: text('the name of a column').optional(),
-  item: text('the name of a column').optional(),
-  weight: text('the name of a column').optional(),
-  time: text('the name of a column').optional(),
+  ...sourceFlags,
   model: z.array(z.string()),
   metrics: z.string(),
   seen: choice('allow', 'exclude'),
@@ -65,10 +62,6 @@ export const register: Register = program => {
       '--split <how>',
       'hold out a part of --train: random:SHARE, last:PAIRS of each user, or time:DATE and later',
     )
-    .option('--user <column>', 'column of user ids, where sources are files')
-    .option('--item <column>', 'column of item ids')
-    .option('--weight <column>', 'column of weights (default: each row weighs 1)')
-    .option('--time <column>', 'column of times; last and time split by it')
     .requiredOption('--model <model>', `${names}, or the directory of a trained model; several are compared`, several)
     .option('--metrics <list>', `of ${metricNames.join(', ')}, each @ a cut`, 'recall@20,ndcg@20')
     .option('--seen <how>', "the user's training items in lists and in what is held out: allow or exclude", 'exclude')
@@ -77,6 +70,8 @@ export const register: Register = program => {
     .option('--threads <n>', 'threads that train and rank (default: all of the machine)')
     .option('--json', 'print one JSON object a model')
   command.addHelpText('after', () => `${algorithmNotes()}\n${metricNotes}\n`)
+  command.optionsGroup('Where --train and --test are files:')
+  addSourceOptions(command)
   addAlgorithmOptions(command)
   command.action(async (given: Record<string, unknown>) => {
     const options = parseOptions(Options, given)
@@ -161,14 +156,12 @@ async function parts(
 ): Promise<{ train?: Dataset; test: Pairs }> {
   const open = async (source: string, name: string): Promise<Dataset> => {
     if (existsSync(join(source, 'manifest.json'))) return Dataset.open(source, { verify: true })
-    const { user, item, weight, time } = options
-    if (user === undefined || item === undefined) {
-      throw new UsageError(`${source} is no dataset, and of a file --user and --item must name the columns of ids`)
-    }
     const out = join(folder, name)
-    const columns = { user, item, ...(weight && { weight }), ...(time && { time }) }
+    const ids = await idColumns(options, source)
+    // What is held out is not cut: it is matched with what is left of the training.
+    const uncut = name === 'test' ? { minUser: undefined, minItem: undefined } : {}
     const onProgress = ({ done }: { done: number }) => bar.show(`importing ${source}`, done)
-    await importDataset({ sources: [source], ...columns, out, signal, onProgress })
+    await importFile({ ...importOptions(options), ...uncut, ...ids, sources: [source], out, signal, onProgress })
     return Dataset.open(out)
   }
   if (options.split === undefined) {

@@ -1,55 +1,52 @@
-import { Option } from 'commander'
-import { timeUnits } from '../ingest/columns.ts'
-import { type ImportOptions, importDataset } from '../ingest/import.ts'
-import { duplicates } from '../ingest/pairs.ts'
+import { z } from 'zod'
+import { columnName } from '../ingest/options.ts'
 import type { ProgressListener } from '../ingest/progress.ts'
-import { formats } from '../ingest/source.ts'
 import type { DatasetManifest } from '../storage/dataset.ts'
-import { type Register, UsageError } from './command.ts'
+import { parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
+import { addSourceOptions, idColumns, importFile, importOptions, sourceFlags } from './source-options.ts'
 import { interruptible } from './terminal/interrupt.ts'
+import { print } from './terminal/print.ts'
 import { ProgressBar } from './terminal/progress.ts'
 
-interface Flags extends Omit<ImportOptions, 'sources' | 'minUser' | 'minItem' | 'threads'> {
-  readonly minUser: string
-  readonly minItem: string
-  readonly threads?: string
-  readonly json?: boolean
-}
+const Options = z.object({
+  ...sourceFlags,
+  kind: columnName.optional(),
+  out: z.string().min(1, 'must be the directory of the dataset, got nothing').optional(),
+  threads: wholeNumber(1, 1024).optional(),
+  replace: z.boolean().default(false),
+  json: z.boolean().default(false),
+})
 
 const examples = `
-A SOURCE is a file or a glob in quotes: CSV, TSV, NDJSON or Parquet, text also as .gz and .zst. Examples:
+A SOURCE is a file or a glob in quotes: CSV and other text with delimiters, NDJSON or Parquet, text also in gzip or zstd;
+or - for standard input. Examples:
 
   aurochs import 'plays/*.csv.gz' --user listener --item song --time at --kind action --out plays
+  aurochs import ratings.dat --delimiter :: --user column0 --item column1 --weight column2 --time column3 --out ratings
   aurochs import reads.parquet --user user --item item --weight w --out reads \\
     --query 'select "user", item, 1 + ln(count(*)) as w from source group by all'
 
 Ids stay what they are: in text files they are integers only if every one is written as an integer is (7, not 007).
-With --query, DuckDB guesses the types of text files: cast where that matters.
+With --query, columns of text files are numbers or times where that loses nothing of any value's text; else text.
+Text files have a header if their first line differs in type from the others. Where all is text, the first line is a row
+if columns are named by position (column0) and it does not consist of usual names such as user_id. --header and
+--no-header decide it.
 With --time, the dataset keeps every row as an event of its user, in order of time; rows of equal times keep the order
 of the source, or of the query. Events of users and items that are left out go with them.
 Users with fewer than --min-user distinct items go, and items with fewer than --min-item distinct users, over and over
-until all that remain have as many of those that remain (the k-core).`
+until all that remain have as many of those that remain (the k-core).
+Bad rows are lines that are no rows (another number of columns, broken quotes, no UTF-8), and rows with ids, weights,
+times or kinds that are none. --bad-rows skip says how many there were, and shows the first.`
 
 export const register: Register = program => {
-  program
+  const command = program
     .command('import')
     .description('make a dataset of interaction files')
-    .argument('[SOURCE...]', 'files, or globs in quotes; may be left out if --query names its own')
-    .requiredOption('--user <column>', 'column of user ids')
-    .requiredOption('--item <column>', 'column of item ids')
-    .option('--weight <column>', 'column of weights, finite and 0 or more (default: each row weighs 1)')
-    .option('--time <column>', 'column of times: timestamps, dates, ISO 8601 text, or numbers since 1970')
+    .argument('[SOURCE...]', 'files, globs in quotes, or -; may be left out if --query names its own')
+    .option('--out <directory>', 'directory of the dataset (needed, as are --user and --item)')
+  addSourceOptions(command)
+  command
     .option('--kind <column>', 'column of what each event is, such as play or like; only with --time')
-    .requiredOption('--out <directory>', 'directory of the dataset')
-    .option('--query <sql>', "SQL of DuckDB whose rows are taken; in it, 'source' stands for all rows of SOURCE")
-    .addOption(
-      new Option('--duplicates <rule>', 'what the rows of one pair weigh together').choices(duplicates).default('sum'),
-    )
-    .option('--min-user <n>', 'leave out users with fewer distinct items', '1')
-    .option('--min-item <n>', 'leave out items with fewer distinct users', '1')
-    .addOption(new Option('--format <name>', 'format of the files (default: by their names)').choices(formats))
-    .addOption(new Option('--time-unit <unit>', 'unit of times that are numbers').choices(timeUnits).default('auto'))
-    .option('--memory <size>', 'memory to use before spilling to disk (default: 2GiB, or half of what is free)')
     .option('--threads <n>', 'threads of DuckDB (default: one a core)')
     .option('--replace', 'replace a dataset that is there')
     .option('--json', 'print the manifest as one line of JSON')
@@ -57,35 +54,25 @@ export const register: Register = program => {
     .action(run)
 }
 
-async function run(sources: string[], { json = false, minUser, minItem, threads, ...flags }: Flags): Promise<void> {
+async function run(sources: string[], given: unknown): Promise<void> {
+  const { out, json, kind, threads, replace, ...options } = parseOptions(Options, given)
+  if (sources.length === 0 && options.query === undefined) {
+    throw new UsageError('the import needs a SOURCE or a --query, got neither')
+  }
+  const ids = await idColumns(options, sources[0])
+  if (out === undefined) throw new UsageError('--out must name the directory of the dataset, got nothing')
   const bar = new ProgressBar()
   const begun = performance.now()
   try {
+    const onProgress = showOn(bar)
     const manifest = await interruptible(signal =>
-      importDataset({
-        ...flags,
-        threads: threads === undefined ? undefined : whole('--threads', threads),
-        minUser: whole('--min-user', minUser),
-        minItem: whole('--min-item', minItem),
-        sources,
-        signal,
-        onProgress: showOn(bar),
-      }),
+      importFile({ ...importOptions(options), ...ids, kind, out, threads, replace, sources, signal, onProgress }),
     )
     bar.stop()
-    if (json) process.stdout.write(`${JSON.stringify(manifest)}\n`)
-    else process.stdout.write(`${summary(flags.out, manifest, (performance.now() - begun) / 1000)}\n`)
-  } catch (error) {
-    // Mistakes in the options; other errors are about the data or the disk.
-    throw error instanceof TypeError || error instanceof RangeError ? new UsageError(error.message) : error
+    await print(json ? JSON.stringify(manifest) : summary(out, manifest, (performance.now() - begun) / 1000))
   } finally {
     bar.stop()
   }
-}
-
-function whole(flag: string, given: string): number {
-  if (/^\d{1,9}$/.test(given) && Number(given) > 0) return Number(given)
-  throw new UsageError(`${flag} must be a whole number from 1 on, got ${given}`)
 }
 
 /** Shows the progress: rows, rows a second, time left. */
@@ -98,13 +85,22 @@ function showOn(bar: ProgressBar): ProgressListener {
   }
 }
 
+/** What `source` of a manifest counts. */
+interface SourceCounts {
+  readonly rows?: number
+  readonly zeroWeightPairs?: number
+  readonly badRows?: number
+  readonly firstBadRow?: string
+}
+
 function summary(out: string, { users, items, pairs, events, source }: DatasetManifest, seconds: number): string {
-  const { rows = 0, zeroWeightPairs = 0 } = source as { rows?: number; zeroWeightPairs?: number }
+  const { rows = 0, zeroWeightPairs = 0, badRows = 0, firstBadRow } = source as SourceCounts
   const contents = [`${count(users)} users`, `${count(items)} items`, `${count(pairs)} pairs`]
   if (events !== undefined) contents.push(`${count(events)} events`)
   const notes = [`${count(rows)} rows in ${seconds.toFixed(1)} s, ${millions(rows / seconds)} rows/s`]
   if (zeroWeightPairs > 0) notes.push(`${count(zeroWeightPairs)} pairs weigh 0 and were left out`)
-  return `${out}: ${contents.join(', ')} (${notes.join('; ')})`
+  const skipped = badRows > 0 ? `\n${count(badRows)} bad rows were left out; the first: ${firstBadRow}` : ''
+  return `${out}: ${contents.join(', ')} (${notes.join('; ')})${skipped}`
 }
 
 function count(n: number): string {

@@ -1,6 +1,6 @@
 /** How the columns of a table become ids, weights, times and kinds, in SQL, and what is wrong with a value that cannot. */
 import { identifier, literal } from './database.ts'
-import { type Column, columnNamed, listed, type Table } from './source.ts'
+import { byPosition, type Column, type CsvTable, columnNamed, isCsv, listed, type Table } from './table.ts'
 
 export const roles = ['user', 'item', 'weight', 'time', 'kind'] as const
 export type Role = (typeof roles)[number]
@@ -31,7 +31,7 @@ export interface ColumnReader {
  */
 export function columnReader(table: Table, role: Role, name: string, unit: TimeUnit): ColumnReader {
   const column = columnNamed(table.columns, name)
-  const place = table.files[0] ?? 'the query'
+  const place = table.files[0]?.name ?? 'the query'
   if (!column) throw new RangeError(missing(table, role, name, place))
   const isText = table.format === 'csv' || table.format === 'json'
   const read: Record<Role, () => Conversion> = {
@@ -49,9 +49,17 @@ export function columnReader(table: Table, role: Role, name: string, unit: TimeU
   )
 }
 
-function missing({ format, columns }: Table, role: Role, name: string, place: string): string {
-  const hint = format === 'csv' ? '. If it has no header, name columns by position, from column0 on' : ''
-  return `${place} has no column ${identifier(name)} for --${role}, only ${listed(columns)}${hint}`
+function missing(table: Table, role: Role, name: string, place: string): string {
+  const hint = isCsv(table) ? `. ${hintOf(table, name)}` : ''
+  return `${place} has no column ${identifier(name)} for --${role}, only ${listed(table.columns)}${hint}`
+}
+
+function hintOf({ columns, dialect }: CsvTable, name: string): string {
+  if (columns.length === 1) return 'If something else separates its columns, name that by --delimiter'
+  if (dialect.hasHeader && byPosition.test(name)) {
+    return 'Its first line looks like a header: name its columns, or say --no-header if that line is a row'
+  }
+  return 'If it has no header, name columns by position, from column0 on'
 }
 
 /** Largest weight that a float of 32 bits holds. */

@@ -63,6 +63,11 @@ export class Database {
     }
   }
 
+  /** @throws the reason of the signal, if that is aborted. */
+  throwIfAborted(): void {
+    this.#signal?.throwIfAborted()
+  }
+
   /** How far the running query is, from 0 to 1, by DuckDB's own estimate. */
   get done(): number {
     return Math.min(Math.max(this.#connection.progress.percentage / 100, 0), 1)

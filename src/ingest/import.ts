@@ -5,37 +5,32 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import { type DatasetManifest, manifestOf } from '../storage/dataset.ts'
 import { writeDirectory } from '../storage/directory.ts'
-import { columnReader, type Role, roles, timeUnits } from './columns.ts'
+import { countRejects, firstBadRow } from './bad-rows.ts'
+import { columnReader, type Role, roles, type TimeUnit } from './columns.ts'
+import type { Reject } from './csv/rejects.ts'
+import { typedTable } from './csv/types.ts'
 import { Database } from './database.ts'
 import { describeEvents } from './events.ts'
-import { faultOf, type TableReader } from './faults.ts'
+import { faultOf, type Reading, type TableReader } from './faults.ts'
+import type { Format } from './files/content.ts'
+import type { SourceFile } from './files/file.ts'
+import { findFiles } from './files/find.ts'
 import { assignIndices } from './indices.ts'
-import { type Duplicates, dropZeroWeights, duplicates, readPairs } from './pairs.ts'
+import { columnName, sourceOptions } from './options.ts'
+import { type Duplicates, dropZeroWeights, placesOf, readPairs } from './pairs.ts'
 import { Progress, type ProgressListener } from './progress.ts'
-import { findFiles, formats, parquetRows, tableOfQuery, tablesOf } from './source.ts'
+import { parquetRows, tableOfQuery, tablesOf } from './source.ts'
+import { SourceError, withNames } from './source-error.ts'
+import { isCsv, type Table } from './table.ts'
 import { writeParts } from './write.ts'
 
-const positive = z.int().min(1)
-
 const optionsSchema = z.strictObject({
+  ...sourceOptions,
   sources: z.array(z.string().min(1)).default([]),
-  query: z.string().min(1).optional(),
-  user: z.string().min(1),
-  item: z.string().min(1),
-  weight: z.string().min(1).optional(),
-  time: z.string().min(1).optional(),
-  kind: z.string().min(1).optional(),
+  user: columnName,
+  item: columnName,
   out: z.string().min(1),
-  duplicates: z.enum(duplicates).default('sum'),
-  minUser: positive.default(1),
-  minItem: positive.default(1),
-  format: z.enum(formats).optional(),
-  timeUnit: z.enum(timeUnits).default('auto'),
-  memory: z
-    .string()
-    .regex(/^\d+(\.\d+)? *[KMGT]i?B$/i, { error: ({ input }) => `expected a size such as 2GiB, got ${input}` })
-    .optional(),
-  threads: positive.max(1024).default(availableParallelism()),
+  threads: z.int().min(1).max(1024).default(availableParallelism()),
   replace: z.boolean().default(false),
   signal: z.instanceof(AbortSignal).optional(),
   onProgress: z.custom<ProgressListener>(value => typeof value === 'function').optional(),
@@ -44,10 +39,17 @@ const optionsSchema = z.strictObject({
 type Options = z.output<typeof optionsSchema>
 
 export interface ImportOptions {
-  /** Files and globs: CSV, TSV, NDJSON, Parquet; text also as .gz and .zst. At least one, unless `query` names its own. */
+  /**
+   * Files and globs: CSV and other text with delimiters, NDJSON, Parquet; text also in gzip and zstd. `-` is standard
+   * input; that, pipes and whatever is no regular file are copied beside `out` first. At least one, unless `query` names
+   * its own.
+   */
   readonly sources?: readonly string[]
-  /** SQL of DuckDB whose rows are taken instead. In it, `source` stands for all rows of `sources`. */
-  readonly query?: string
+  /**
+   * SQL of DuckDB whose rows are taken instead. In it, `source` stands for all rows of `sources`. Columns of text files
+   * are numbers or times there where each value says all that its text does, else text: `007` stays what it is.
+   */
+  readonly query?: string | undefined
   /**
    * Columns of user ids and item ids: strings, or integers of 64 bits, which come back as integers. Ids in text files
    * are integers if every one is written as such (`7`, not `007`), else strings.
@@ -55,16 +57,16 @@ export interface ImportOptions {
   readonly user: string
   readonly item: string
   /** Column of weights, finite and 0 or more. Default: each row weighs 1. Pairs that weigh 0 in the end are left out. */
-  readonly weight?: string
+  readonly weight?: string | undefined
   /**
    * Column of times: timestamps, dates, ISO 8601 text or numbers since 1970. Without a zone they are UTC. Then the
    * dataset keeps, beside the pairs, each row as an event of its user, in order of time; of equal times in the order of
    * the source: that of `sources` and their rows, or that of the query. Rows whose user or item is left out are no
    * events, but rows that weigh 0 are, even if their pair is left out.
    */
-  readonly time?: string
+  readonly time?: string | undefined
   /** Column of what each event is, such as `play` or `like`: at most 255 different ones. Only with `time`. */
-  readonly kind?: string
+  readonly kind?: string | undefined
   /** The dataset's directory. */
   readonly out: string
   /**
@@ -72,26 +74,44 @@ export interface ImportOptions {
    * what the `last` one weighs, by time and then by place in the source. The time of a pair is always its latest.
    * Sums are made in double precision and in no fixed order: where weights are fractions, the last bit may differ.
    */
-  readonly duplicates?: Duplicates
+  readonly duplicates?: Duplicates | undefined
   /**
    * Users with fewer distinct items are left out, and items with fewer distinct users, until all that remain have as
    * many of those that remain (the k-core). Default: 1.
    */
-  readonly minUser?: number
-  readonly minItem?: number
-  /** Format of the files. Default: by their names; CSV if these say nothing. */
-  readonly format?: (typeof formats)[number]
+  readonly minUser?: number | undefined
+  readonly minItem?: number | undefined
+  /** Format of the files. Default: by their contents and names; CSV if these say nothing. */
+  readonly format?: Format | undefined
+  /**
+   * What separates two columns in text files: 1 to 4 bytes, without quotes and ends of lines; `\\t` is a tab. Default: the
+   * one of `,`, tab, `;` and `|` that makes rows of equal length, or `::` or a space if none does.
+   */
+  readonly delimiter?: string | undefined
+  /**
+   * Whether the first line of text files names the columns; else they are `column0`, `column1` and so on. Default: it
+   * does if it differs in type from those below. Where all is text, it is a row if the columns are named by position
+   * and it does not consist of usual names such as `user_id`.
+   */
+  readonly header?: boolean | undefined
   /** Unit of times that are numbers. Default, `auto`: from the size of each, right for times after 1973. */
-  readonly timeUnit?: (typeof timeUnits)[number]
+  readonly timeUnit?: TimeUnit | undefined
+  /**
+   * What happens at rows that cannot be used: `refuse` (default) ends the import with the first one, `skip` leaves them
+   * out. Those are lines of text files that are no rows (another number of columns, broken quotes, no UTF-8), and rows
+   * with ids, weights, times or kinds that are none. The manifest's `source` counts them as `badRows` and describes the
+   * first one as `firstBadRow`.
+   */
+  readonly badRows?: 'refuse' | 'skip' | undefined
   /** What DuckDB may use before it spills to disk, beside `out`. Default: 2GiB, or half of what is free if less. */
-  readonly memory?: string
+  readonly memory?: string | undefined
   /** Default: as many as the machine runs at once. */
   readonly threads?: number | undefined
   /** Take the place of a dataset at `out`. Default: refuse. */
   readonly replace?: boolean
   /** Aborting ends the import: nothing remains and the promise rejects with the signal's reason. */
-  readonly signal?: AbortSignal
-  readonly onProgress?: ProgressListener
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ProgressListener | undefined
 }
 
 /**
@@ -115,22 +135,27 @@ export async function importDataset(options: ImportOptions): Promise<DatasetMani
 
 /** Each option that is not valid, and why. */
 function faults({ issues }: z.ZodError): string {
-  return issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
+  return issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ')
 }
 
 /** Writes the files of the dataset to `draft`. */
 async function fill(draft: string, options: Options): Promise<Omit<DatasetManifest, 'files'>> {
   const { signal, threads, memory = defaultMemory(), onProgress } = options
   const spill = join(draft, 'spill')
+  const copies = join(draft, 'copies')
   const db = await Database.open({ spill, memory, threads, signal })
   const progress = new Progress(db, onProgress)
+  let files: readonly SourceFile[] = []
   try {
-    const { files, readers } = await open(db, options)
+    files = await findFiles(db, options.sources, { copies, signal })
+    const source = await open(db, files, copies, options)
+    const { readers } = source
     progress.begin('reading', await rowsOf(db, readers))
-    const rows = await readPairs(db, readers, options.duplicates).catch(async error => {
+    const { rows, faulty } = await readPairs(db, readers, options).catch(async error => {
       signal?.throwIfAborted()
-      throw limitIn(error, memory) ?? (await faultOf(db, readers, error))
+      throw limitIn(error, memory) ?? (await faultOf(db, source, error))
     })
+    const bad = await countBadRows(db, source, rows, faulty)
     const zeroWeightPairs = await dropZeroWeights(db)
     const counts = await assignIndices(db, readers, options, progress)
     const isWhole = zeroWeightPairs === 0 && options.minUser === 1 && options.minItem === 1
@@ -142,39 +167,78 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
       pairs: counts.pairs,
       events: events?.count,
       kinds: events?.kinds,
-      source: { files, query: options.query, rows, zeroWeightPairs },
+      source: { files: files.map(({ name }) => name), query: options.query, rows, ...bad, zeroWeightPairs },
       options: recorded(options),
     })
   } catch (error) {
-    throw limitIn(error, memory) ?? error
+    signal?.throwIfAborted()
+    throw limitIn(error, memory) ?? withNames(error, files)
   } finally {
     progress.end()
     db.close()
     await rm(spill, { recursive: true, force: true })
+    await rm(copies, { recursive: true, force: true })
   }
 }
 
-/** Finds the source's files and how their columns are to be read. */
-async function open(db: Database, options: Options): Promise<{ files: string[]; readers: TableReader[] }> {
-  const { sources, query, format, timeUnit } = options
-  const needed = roles.map(role => options[role]).filter(name => name !== undefined)
-  const files = await findFiles(db, sources)
-  const tables =
-    query === undefined
-      ? await tablesOf(db, files, { format, needed })
-      : [await tableOfQuery(db, query, files, { format, needed: [] })]
-  const readers = tables.map((table): TableReader => {
-    const required = (role: Role, name: string) => columnReader(table, role, name, timeUnit)
-    const optional = (role: Role, name: string | undefined) => (name === undefined ? undefined : required(role, name))
-    const user = required('user', options.user)
-    const item = required('item', options.item)
-    const weight = optional('weight', options.weight)
-    const time = optional('time', options.time)
-    const kind = optional('kind', options.kind)
-    const columns = [user, item, weight, time, kind].filter(column => column !== undefined)
-    return { table, user, item, weight, time, kind, columns }
-  })
-  return { files, readers }
+/** A source that is ready to be read. */
+interface Source extends Reading {
+  /** Lines of text files that are no rows, where they are left out, and the first of them. */
+  readonly rejects: number
+  readonly firstReject: Reject | undefined
+}
+
+/** Finds how the files and their columns are to be read. */
+async function open(db: Database, files: readonly SourceFile[], copies: string, options: Options): Promise<Source> {
+  const { query, badRows, signal } = options
+  const named = roles.map(role => options[role]).filter(name => name !== undefined)
+  const needed = query === undefined ? named : undefined
+  // A column that is not in the first file is found missing before the others are looked at.
+  const check = (table: Table) => query === undefined && readerOf(table, options)
+  const inspected = await tablesOf(db, files, needed ?? [], options, check)
+  const atRejects = badRows === 'skip' ? 'skip' : 'fail'
+  const { tables, rejects, first } =
+    badRows === 'skip'
+      ? await countRejects(db, inspected, { needed, copies, signal })
+      : { tables: inspected, rejects: 0, first: undefined }
+  const source = { tables, needed, rejects, firstReject: first }
+  if (query === undefined) return { ...source, readers: tables.map(table => readerOf(table, options)) }
+  const typed: Table[] = []
+  for (const table of tables) {
+    if (!isCsv(table)) typed.push(table)
+    else {
+      const types = typedTable(db, table, atRejects)
+      typed.push(await types.catch(async error => Promise.reject(await faultOf(db, { tables, readers: [] }, error))))
+    }
+  }
+  return { ...source, readers: [readerOf(await tableOfQuery(db, query, typed, atRejects), options)] }
+}
+
+/** @throws RangeError when a column is not there or of a type that does not fit. */
+function readerOf(table: Table, options: Options): TableReader {
+  const required = (role: Role, name: string) => columnReader(table, role, name, options.timeUnit)
+  const optional = (role: Role, name: string | undefined) => (name === undefined ? undefined : required(role, name))
+  const user = required('user', options.user)
+  const item = required('item', options.item)
+  const weight = optional('weight', options.weight)
+  const time = optional('time', options.time)
+  const kind = optional('kind', options.kind)
+  const columns = [user, item, weight, time, kind].filter(column => column !== undefined)
+  return { table, user, item, weight, time, kind, columns }
+}
+
+/** For the manifest. `faulty` rows, and the rejects, could not be used. @throws SourceError when no row could. */
+async function countBadRows(
+  db: Database,
+  { readers, rejects, firstReject }: Source,
+  rows: number,
+  faulty: number,
+): Promise<{ badRows: number; firstBadRow?: string | undefined }> {
+  const badRows = rejects + faulty
+  const first = faulty > 0 ? await firstBadRow(db, readers, firstReject) : firstReject?.message
+  if (rows > 0) return { badRows, firstBadRow: first }
+  if (badRows === 0) throw new SourceError(`there is not one row in ${placesOf(readers)}`)
+  throw new SourceError(`none of the ${badRows} rows in ${placesOf(readers)} can be used; the first: ${first}`)
 }
 
 /** How many rows there are to read, if the files say so. */
@@ -186,8 +250,8 @@ async function rowsOf(db: Database, readers: readonly TableReader[]): Promise<nu
 
 /** The options that decide what the dataset holds, for the manifest. */
 function recorded(options: Options): Record<string, unknown> {
-  const { user, item, weight, time, kind, duplicates, minUser, minItem } = options
-  return { user, item, weight, time, kind, duplicates, minUser, minItem }
+  const { user, item, weight, time, kind, duplicates, minUser, minItem, badRows } = options
+  return { user, item, weight, time, kind, duplicates, minUser, minItem, badRows }
 }
 
 function defaultMemory(): string {

@@ -1,3 +1,5 @@
+import type { SourceFile } from './files/file.ts'
+
 /** The source cannot be used as it is: the message names file, row and column. */
 export class SourceError extends Error {}
 
@@ -16,5 +18,14 @@ export function toSourceError(error: unknown, place?: string): unknown {
     .replace(/CSV Error on Line: \d+\s*/, '')
     .replace(/\s*\n\s*/g, '; ')
   const parts = [file, line && `line ${line}`].filter(Boolean).join(', ')
-  return new SourceError(parts ? `${parts}: ${text.trim()}` : text.trim(), { cause: error })
+  const remedy = message.includes('Malformed JSON') ? '; correct it, or leave bad rows out with --bad-rows skip' : ''
+  const what = `${text.trim()}${remedy}`
+  return new SourceError(parts ? `${parts}: ${what}` : what, { cause: error })
+}
+
+/** `error` with the names of `files` for the paths that they are read by. */
+export function withNames(error: unknown, files: readonly SourceFile[]): unknown {
+  if (!(error instanceof Error)) return error
+  for (const { path, name } of files) if (path !== name) error.message = error.message.replaceAll(path, name)
+  return error
 }

@@ -32,7 +32,7 @@ async function failureOf(options: Partial<ImportOptions>, folder = freshFolder()
 
 const good = 'a,x,1,5\n'
 const header = 'user,item,w,t\n'
-const remedy = 'correct it, or select rows with --query'
+const remedy = 'correct it, select rows with --query, or leave bad rows out with --bad-rows skip'
 
 test.each([
   ['a missing user', ',x,1,5', 'column "user": expected an id, got nothing'],
@@ -144,10 +144,10 @@ test('sources that are not there, empty, or no files', async () => {
 
 test('files that are not what they should be', async () => {
   expect(await failure(`${header}${good.repeat(30_000)}a,x,1,2,3,4,5\n`)).toBe(
-    'Error: FILE, line 30002: Original Line: a,x,1,2,3,4,5; Expected Number of Columns: 4 Found: 5',
+    `Error: FILE, line 30002: expected 4 columns, got more: a,x,1,2,3,4,5; correct it, or leave bad rows out with --bad-rows skip`,
   )
   const latin1 = Buffer.concat([Buffer.from(header + good.repeat(30_000)), Buffer.from([0xfc, 0x2c, 0x78, 0x0a])])
-  expect(await failure(latin1)).toMatch(/^Error: FILE, line 30002: .*not utf-8 encoded/)
+  expect(await failure(latin1)).toMatch(/^Error: FILE, line 30002: expected UTF-8, got other bytes: /)
   expect(await failure('PAR1 and then nothing', {}, 'a.parquet')).toMatch(/^Error: FILE: /)
   expect(await failure('{"user":1,"item":2}\n{"user":', {}, 'a.ndjson')).toMatch(/^Error: .*FILE.* in line 3/)
   expect(await failure(Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3]), {}, 'a.csv.gz')).toMatch(/^Error: .*/)
