@@ -1,6 +1,6 @@
 /** From what the caller names to files that can be read more than once. */
-import { constants, createReadStream, createWriteStream, statSync } from 'node:fs'
-import { mkdir, open } from 'node:fs/promises'
+import { constants, createReadStream, createWriteStream, openSync, statSync } from 'node:fs'
+import { mkdir } from 'node:fs/promises'
 import { Socket } from 'node:net'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
@@ -46,15 +46,15 @@ async function copied(
 ): Promise<string> {
   await mkdir(copies, { recursive: true })
   const copy = join(copies, `${index}`)
-  await pipeline(await stream(source, isPipe), createWriteStream(copy), { ...(signal && { signal }) })
+  await pipeline(stream(source, isPipe), createWriteStream(copy), { ...(signal && { signal }) })
   return copy
 }
 
-async function stream(source: string, isPipe: boolean): Promise<Readable> {
+function stream(source: string, isPipe: boolean): Readable {
   if (source === stdin) return process.stdin
   if (!isPipe) return createReadStream(source)
   // A thread that waits for the writer of a named pipe could not be interrupted; a socket waits without one.
-  const { fd } = await open(source, constants.O_RDONLY | constants.O_NONBLOCK)
+  const fd = openSync(source, constants.O_RDONLY | constants.O_NONBLOCK)
   return new Socket({ fd, readable: true, writable: false })
 }
 
