@@ -99,6 +99,7 @@ function id({ name, type }: Column, { format }: Table): Conversion {
 
 function weight({ name, type }: Column, isText: boolean): Conversion {
   const raw = identifier(name)
+  if (type === 'VARCHAR' && !isText) return weight({ name, type }, true)
   const isNumeric = integers.test(type) || wideIntegers.test(type) || fractions.test(type)
   if (!isText && !isNumeric) return { expected: 'numbers as weights', remedy: 'make them so by --query' }
   const value = isText ? `try_cast(${raw} as double)` : `${raw}::double`

@@ -195,7 +195,8 @@ async function open(db: Database, files: readonly SourceFile[], copies: string, 
   const needed = query === undefined ? named : undefined
   // A column that is not in the first file is found missing before the others are looked at.
   const check = (table: Table) => query === undefined && readerOf(table, options)
-  const inspected = await tablesOf(db, files, needed ?? [], options, check)
+  const likely = needed ?? query?.match(/\bcolumn\d+\b/gi) ?? []
+  const inspected = await tablesOf(db, files, likely, options, check)
   const atRejects = badRows === 'skip' ? 'skip' : 'fail'
   const { tables, rejects, first } =
     badRows === 'skip'

@@ -3,8 +3,8 @@ import { type DialectOptions, dialectOf, readSettings } from './csv/dialect.ts'
 import { type Database, literal } from './database.ts'
 import { type Content, contentOf, type Format } from './files/content.ts'
 import type { SourceFile } from './files/file.ts'
-import { toSourceError } from './source-error.ts'
-import { type AtRejects, type Column, type CsvTable, columnNamed, listOf, type Table } from './table.ts'
+import { SourceError, toSourceError } from './source-error.ts'
+import { type AtRejects, type Column, type CsvTable, columnNamed, listed, listOf, type Table } from './table.ts'
 
 export interface SourceOptions extends DialectOptions {
   /** Format of all files. Default: by their contents and names. */
@@ -149,9 +149,20 @@ export async function tableOfQuery(
   // On lines of its own: the query may end in a comment.
   const sql = `(\n${query.replace(/;\s*$/, '')}\n)`
   const columns = await describe(db, sql).catch(error => {
-    throw toSourceError(error, 'the query')
+    const failed = toSourceError(error, 'the query')
+    if (failed instanceof SourceError) failed.message += hintOf(failed.message, tables)
+    throw failed
   })
   return { format: 'query', files: [], columns, from: () => sql }
+}
+
+/** Where a query takes text for something else: the columns of text, which are so for what some of their values are. */
+function hintOf(message: string, tables: readonly Table[]): string {
+  if (!message.includes('VARCHAR')) return ''
+  const texts = tables.flatMap(({ columns }) => columns.filter(({ type }) => type === 'VARCHAR'))
+  return texts.length === 0
+    ? ''
+    : `; of source, these columns are text, for not all of their values are numbers or times: ${listed(texts)}`
 }
 
 /** The number of rows in `files`, from their footers. */

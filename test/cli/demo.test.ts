@@ -36,6 +36,20 @@ test('goes the whole way with any algorithm of the registry', async () => {
   }
 })
 
+test('reads its file by the options of import, and names its columns where those of ids are missing', async () => {
+  const file = join(freshFolder(), 'likes.dat')
+  const rows = checkerboard(40).map(([user, item]) => `u${user}::i${item}`)
+  writeFileSync(file, [...rows, 'bad'].join('\n'))
+  const reading = ['--delimiter', '::', '--no-header', '--bad-rows', 'skip', '--min-user', '2']
+  const asked = ['demo', file, ...reading, '--model', 'popular', '--threads', '1', '--exit']
+  const [shown, missing] = await aurochsInTurn([...asked, '--user', 'column0', '--item', 'column1'], asked)
+  expect(shown).toMatchObject({ status: 0, stderr: '' })
+  expect(shown!.stdout).toContain('imported 760 pairs of 40 users and 40 items')
+  expect(missing!.stderr).toBe(
+    `aurochs: --user and --item must name the columns of ids in ${file}, which has "column0", "column1"\n`,
+  )
+})
+
 test('says what is missing or wrong', async () => {
   const likes = join(freshFolder(), 'likes.csv')
   writeFileSync(likes, 'who,what\n')

@@ -147,6 +147,30 @@ test('--record leaves the metrics in the model', async () => {
   expect(Artifact.open(directory).manifest.metrics).toEqual({ 'recall@20': 0.25, 'hit@1': 1 })
 })
 
+test('files are read by the options of import: both are, and only the training is cut', async () => {
+  const folder = freshFolder()
+  const [train, test] = [join(folder, 'train.dat'), join(folder, 'test.dat')]
+  const rows = ['ada::p::1', 'bo::p::1', 'bo::q::1', 'cy::p::1', 'cy::q::1', 'cy::r::1', 'dee::z::1', 'bad', 'bo::q::x']
+  writeFileSync(train, rows.join('\n'))
+  writeFileSync(test, ['ada::q::2', 'bo::r::0', 'x'].join('\n'))
+  const positions = ['--user', 'column0', '--item', 'column1', '--weight', 'column2']
+  const reading = ['--delimiter', '::', '--bad-rows', 'skip', '--min-user', '2', '--min-item', '2', '--no-header']
+  const asked = ['evaluate', '--train', train, '--test', test, ...positions, '--model', 'popular', ...oneThread]
+  const [read, query, memory, missing] = await aurochsInTurn(
+    [...asked, ...reading, '--json'],
+    [...asked, '--delimiter', '::', '--bad-rows', 'skip', '--query', "from source where column1 != 'z'", '--json'],
+    [...asked, '--memory', 'lots'],
+    ['evaluate', '--train', train, '--test', test, '--model', 'popular', '--delimiter', '::'],
+  )
+  expect(read).toMatchObject({ status: 0, stderr: '' })
+  expect(read!.json()).toMatchObject([{ train: { users: 2, items: 2, pairs: 4 }, test: { users: 1, unknownUsers: 1 } }])
+  expect(query!.json()).toMatchObject([{ train: { users: 3, items: 3, pairs: 6 }, test: { users: 1 } }])
+  expect(memory).toMatchObject({ status: 2, stderr: 'aurochs: --memory must be a size such as 2GiB, got lots\n' })
+  expect(missing!.stderr).toBe(
+    `aurochs: --user and --item must name the columns of ids in ${test}, which has "column0", "column1", "column2"\n`,
+  )
+})
+
 test('contradictions are answered before anything is read', async () => {
   const { directory } = await smallModel()
   const files = ['--train', 'x.csv', '--test', 'y.csv']
