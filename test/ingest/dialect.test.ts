@@ -84,6 +84,16 @@ test('a column that no row has is not found by a character that stands in a valu
   )
 })
 
+test('a header is found above rows of which most are bad, and below lines that are none', async () => {
+  const bad = 'user,item,w,t\n"a","a","1",5\na,b,1,5,6\n'
+  for (const options of [{}, { query: 'from source' }]) {
+    expect(await failure(bad, options)).toContain('FILE, line 3: expected 4 columns, got more: a,b,1,5,6')
+    expect(pairsOf(await imported(freshFolder(), bad, { ...options, badRows: 'skip' }))).toEqual([['a', 'a', 1]])
+    const preamble = `Report of plays\n2024\nuser,item,w\n${'a,x,1\nb,y,2\n'.repeat(10)}`
+    expect((await imported(freshFolder(), preamble, options)).manifest.source).toMatchObject({ rows: 20 })
+  }
+})
+
 test('a delimiter has 1 to 4 bytes, without quotes and ends of lines', async () => {
   for (const delimiter of ['', '"', '\n', '12345']) {
     expect(await failure('user,item\na,x\n', { delimiter })).toContain('delimiter must be 1 to 4 bytes')

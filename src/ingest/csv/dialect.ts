@@ -72,13 +72,17 @@ async function* dialects(db: Database, csv: CsvFile, options: DialectOptions, ow
   const separated = delimiters.map(delimiter => ({ ...options, delimiter }))
   const all = options.delimiter === undefined ? [options, ...separated] : [options]
   for (const each of all) {
-    const found = each === options ? own : await guess(db, csv, each)
-    if (!found) continue
+    yield* alternatives(each === options ? own : await guess(db, csv, each), each)
+    yield* alternatives(await sniff(db, csv, each, true), each)
+  }
+
+  async function* alternatives(found: Dialect | undefined, given: DialectOptions): AsyncGenerator<Dialect> {
+    if (!found) return
     yield found
-    if (options.header !== undefined) continue
+    if (options.header !== undefined) return
     // Text alone does not tell a header from a row: names by position then say that there is none.
     if (!isByPosition || (found.hasHeader && !isSurelyHeader(found))) {
-      const other = await guess(db, csv, { ...each, header: !isByPosition })
+      const other = await guess(db, csv, { ...given, header: !isByPosition })
       if (other) yield other
     }
   }
@@ -96,12 +100,17 @@ function hasAll({ columns }: Dialect, needed: readonly string[]): boolean {
   return needed.every(name => columnNamed(columns, name))
 }
 
-/** DuckDB's guess; with broken rows left out where that finds more columns. Nothing where it finds no dialect. */
+/**
+ * DuckDB's guess; with broken rows left out where that finds more columns, or a header above what else would be skipped.
+ * Nothing where it finds no dialect.
+ */
 async function guess(db: Database, csv: CsvFile, options: DialectOptions): Promise<Dialect | undefined> {
   const strict = await sniff(db, csv, options, false)
-  if (strict && strict.columns.length > 1) return strict
+  if (strict && strict.columns.length > 1 && strict.skip === 0) return strict
   const lenient = await sniff(db, csv, options, true)
-  return lenient && lenient.columns.length > (strict?.columns.length ?? 0) ? lenient : strict
+  if (!strict || !lenient) return strict ?? lenient
+  const isDivided = lenient.columns.length > 1
+  return isDivided && (strict.columns.length === 1 || (lenient.hasHeader && lenient.skip === 0)) ? lenient : strict
 }
 
 interface Sniffed {

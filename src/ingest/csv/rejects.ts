@@ -32,19 +32,18 @@ interface Found {
   readonly byte: number
   readonly type: string
   readonly message: string
-  readonly text: string | null
 }
 
 /** Reads the columns `needed` of a table, for nothing but its rejects: of each file that has some, in order of files. */
 export async function rejectsOf(db: Database, table: CsvTable, needed: readonly string[]): Promise<Rejects[]> {
   const columns = needed.map(name => `count(${identifier(name)})`)
   await db.run(`select ${columns.join(', ')} from ${table.from(table.files, needed, 'store')}`)
-  const first = '(line_byte_position, byte_position)'
+  // At some places DuckDB gives the beginning of the line before as line_byte_position, and that line as csv_line.
+  const first = '(line, byte_position)'
   const found = await db.rows<Found>(
-    `select file_path as path, count(distinct line_byte_position)::double as "count",
-       bool_or(error_type = 'UNQUOTED VALUE') as "hasBrokenQuotes", min(line_byte_position)::double as byte,
-       arg_min(error_type, ${first})::varchar as type, arg_min(error_message, ${first}) as message,
-       arg_min(csv_line, ${first}) as "text"
+    `select file_path as path, count(distinct line)::double as "count",
+       bool_or(error_type = 'UNQUOTED VALUE') as "hasBrokenQuotes", arg_min(byte_position - 1, ${first})::double as byte,
+       arg_min(error_type, ${first})::varchar as type, arg_min(error_message, ${first}) as message
      from reject_errors join reject_scans using (scan_id, file_id) group by file_path`,
   )
   await db.run('drop table reject_errors')
@@ -55,42 +54,56 @@ export async function rejectsOf(db: Database, table: CsvTable, needed: readonly 
     const each = byPath.get(file.path)
     if (!each) continue
     const { count, hasBrokenQuotes, byte } = each
-    const line = await lineAt(file, table.compression, byte)
-    const message = `${file.name}, line ${line}: ${reasonOf(each, table)}`
+    const { line, text } = await lineAt(file, table.compression, byte)
+    const message = `${file.name}, line ${line}: ${reasonOf(each, table)}: ${shortened(text)}`
     rejects.push({ file, count, hasBrokenQuotes, first: { file, line, message } })
   }
   return rejects
 }
 
-function reasonOf({ type, message, text }: Found, { columns }: CsvTable): string {
-  const line = (text ?? '').split(/\r?\n/, 1)[0]!
-  const got = `: ${line.length > 60 ? `${line.slice(0, 60)}…` : line}`
+function reasonOf({ type, message }: Found, { columns }: CsvTable): string {
   switch (type) {
     case 'MISSING COLUMNS':
-      return `expected ${columns.length} columns, got ${/Found: (\d+)/.exec(message)?.[1] ?? 'fewer'}${got}`
+      return `expected ${columns.length} columns, got ${/Found: (\d+)/.exec(message)?.[1] ?? 'fewer'}`
     case 'TOO MANY COLUMNS':
-      return `expected ${columns.length} columns, got more${got}`
+      return `expected ${columns.length} columns, got more`
     case 'UNQUOTED VALUE':
-      return `expected a quoted value to be closed before the next delimiter, got an open quote or text after it${got}`
+      return 'expected a quoted value to be closed before the next delimiter, got an open quote or text after it'
     case 'INVALID ENCODING':
-      return `expected UTF-8, got other bytes${got}`
+      return 'expected UTF-8, got other bytes'
     case 'LINE SIZE OVER MAXIMUM':
-      return `expected a row of at most 2 MB, got more${got}`
+      return 'expected a row of at most 2 MB, got more'
     default:
-      return `expected a row of CSV, got ${type.toLowerCase()}${got}`
+      return `expected a row of CSV, got ${type.toLowerCase()}`
   }
 }
 
-/** The line, counted from 1, in which byte number `byte` stands. Reads the file up to there. */
-async function lineAt(file: SourceFile, compression: Compression, byte: number): Promise<number> {
+function shortened(text: string): string {
+  const line = text.trimEnd()
+  return line.length > 60 ? `${line.slice(0, 60)}…` : line
+}
+
+/** The line, counted from 1, in which byte number `byte` stands, and how it begins. Reads the file up to there. */
+async function lineAt(
+  file: SourceFile,
+  compression: Compression,
+  byte: number,
+): Promise<{ line: number; text: string }> {
   let line = 1
   let begin = 0
+  let text = Buffer.alloc(0)
   for await (const piece of contentsOf(file, compression) as AsyncIterable<Buffer>) {
-    for (let at = piece.indexOf(10); at >= 0 && begin + at < byte; at = piece.indexOf(10, at + 1)) line++
+    let from = 0
+    for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, from)) {
+      if (begin + end >= byte) return { line, text: `${Buffer.concat([text, piece.subarray(from, end)])}` }
+      line++
+      from = end + 1
+      text = Buffer.alloc(0)
+    }
+    text = Buffer.concat([text, piece.subarray(from)]).subarray(0, 1000)
     begin += piece.length
-    if (begin >= byte) break
   }
-  return line
+  return { line, text: `${text}` }
 }
 
 /** The bytes of a file, decompressed. */

@@ -6,9 +6,9 @@ import type { Column, CsvTable, Table } from '../table.ts'
  * `table` with its columns of the types that DuckDB guesses from the first rows, but as text where a value anywhere in the
  * files is not of that type, or is a number that is not written as one (`007`, `+1`, ` 7`): that may be an id.
  *
- * @param check reads all files; its SQL errors pass.
+ * Reads all files once. Errors of DuckDB about lines that are no rows pass, unless `atRejects` leaves these out.
  */
-export async function typedTable(db: Database, table: CsvTable, check: 'fail' | 'skip'): Promise<Table> {
+export async function typedTable(db: Database, table: CsvTable, atRejects: 'fail' | 'skip'): Promise<Table> {
   const { dialect, files, columns: texts } = table
   const names = texts.map(({ name }) => name)
   const candidates = dialect.columns.flatMap(column => conversions(column, dialect))
@@ -18,7 +18,7 @@ export async function typedTable(db: Database, table: CsvTable, check: 'fail' | 
       ({ raw, fits }, at) => `coalesce(bool_and(coalesce(${fits}, false)) filter (${raw} is not null), true) as c${at}`,
     )
     const [fitting] = await db.rows<Record<string, boolean>>(
-      `select ${tests.join(', ')} from ${table.from(files, names, check)}`,
+      `select ${tests.join(', ')} from ${table.from(files, names, atRejects)}`,
     )
     candidates.forEach((candidate, at) => {
       if (fitting?.[`c${at}`] && !kept.has(candidate.name)) kept.set(candidate.name, candidate)
@@ -28,10 +28,12 @@ export async function typedTable(db: Database, table: CsvTable, check: 'fail' | 
     const raw = identifier(name)
     return kept.has(name) ? `${kept.get(name)!.value} as ${raw}` : raw
   })
+  // Where lines are left out, all of each is looked at, whatever the query selects: only so is their number known.
+  const whole = atRejects === 'skip' ? ` where length(concat(${names.map(identifier).join(', ')})) >= 0` : ''
   return {
     ...table,
     columns: texts.map(({ name, type }) => ({ name, type: kept.get(name)?.type ?? type })),
-    from: (some, _needed, atRejects) => `(select ${selected.join(', ')} from ${table.from(some, names, atRejects)})`,
+    from: some => `(select ${selected.join(', ')} from ${table.from(some, names, atRejects)}${whole})`,
   }
 }
 

@@ -23,20 +23,29 @@ export interface FindOptions {
  */
 export async function findFiles(db: Database, sources: readonly string[], options: FindOptions): Promise<SourceFile[]> {
   const files: SourceFile[] = []
-  for (const source of sources) {
-    if (/^\w+:\/\//.test(source)) throw new RangeError(`${source} is not on this machine: download it first`)
-    const path = source === '-' ? stdin : source
-    const found = statSync(path, { throwIfNoEntry: false })
-    if (found?.isDirectory())
-      throw new RangeError(`${source} is a directory: name its files, as in '${source}/*.parquet'`)
-    if (found?.isFile()) files.push({ path, name: source })
-    else if (found) files.push({ path: await copied(path, found.isFIFO(), files.length, options), name: source })
-    else files.push(...(await glob(db, source)))
+  for (const name of await namesOf(db, sources)) {
+    const path = name === '-' ? stdin : name
+    const found = statSync(path)
+    files.push({ path: found.isFile() ? path : await copied(path, found.isFIFO(), files.length, options), name })
   }
   return files
 }
 
 const stdin = '/dev/stdin'
+
+/** The names of files, globs resolved. */
+async function namesOf(db: Database, sources: readonly string[]): Promise<string[]> {
+  const names: string[] = []
+  for (const source of sources) {
+    if (/^\w+:\/\//.test(source)) throw new RangeError(`${source} is not on this machine: download it first`)
+    const found = statSync(source === '-' ? stdin : source, { throwIfNoEntry: false })
+    if (found?.isDirectory())
+      throw new RangeError(`${source} is a directory: name its files, as in '${source}/*.parquet'`)
+    if (found) names.push(source)
+    else names.push(...(await glob(db, source)))
+  }
+  return names
+}
 
 async function copied(
   source: string,
@@ -58,8 +67,8 @@ function stream(source: string, isPipe: boolean): Readable {
   return new Socket({ fd, readable: true, writable: false })
 }
 
-async function glob(db: Database, source: string): Promise<SourceFile[]> {
+async function glob(db: Database, source: string): Promise<string[]> {
   const found = await db.rows<{ file: string }>(`select file from glob(${literal(source)}) order by file`)
   if (found.length === 0) throw new RangeError(`there is no file ${source}: check the path, and quote globs`)
-  return found.map(({ file }) => ({ path: file, name: file }))
+  return found.map(({ file }) => file)
 }
