@@ -60,7 +60,7 @@ export const register: Register = program => {
     .option('--test <source>', 'dataset, file or glob with the held-out pairs; users and items are matched by id')
     .option(
       '--split <how>',
-      'hold out a part of --train: random:SHARE, last:PAIRS of each user, or time:DATE and later',
+      'hold out a part of --train: random:SHARE, last:PAIRS of each user, or time:DATE and later; these two by --time',
     )
     .requiredOption('--model <model>', `${names}, or the directory of a trained model; several are compared`, several)
     .option('--metrics <list>', `of ${metricNames.join(', ')}, each @ a cut`, 'recall@20,ndcg@20')

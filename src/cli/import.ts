@@ -29,8 +29,8 @@ or - for standard input. Examples:
 Ids stay what they are: in text files they are integers only if every one is written as an integer is (7, not 007).
 With --query, columns of text files are numbers or times where that loses nothing of any value's text; else text.
 Text files have a header if their first line differs in type from the others. Where all is text, the first line is a row
-if columns are named by position (column0) and it does not consist of usual names such as user_id. --header and
---no-header decide it.
+if columns are named by position (column0) and it has no usual name of ids such as user_id, nor only usual names such as
+user,song. --header and --no-header decide it.
 With --time, the dataset keeps every row as an event of its user, in order of time; rows of equal times keep the order
 of the source, or of the query. Events of users and items that are left out go with them.
 Users with fewer than --min-user distinct items go, and items with fewer than --min-item distinct users, over and over

@@ -3,7 +3,6 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import { columnsOf } from '../ingest/columns-of.ts'
 import { type ImportOptions, importDataset } from '../ingest/import.ts'
-
 import { columnName, sourceOptions } from '../ingest/options.ts'
 import type { DatasetManifest } from '../storage/dataset.ts'
 import { UsageError, wholeNumber } from './command.ts'
@@ -23,11 +22,11 @@ export const sourceFlags = {
 const schema = z.object(sourceFlags)
 type SourceFlags = z.output<typeof schema>
 
-/** Adds the options to a command. `optional` says when the columns of ids need not be named. */
-export function addSourceOptions(command: Command, optional = ''): void {
+/** Adds the options to a command. */
+export function addSourceOptions(command: Command): void {
   command
-    .option('--user <column>', `column of user ids${optional}`)
-    .option('--item <column>', `column of item ids${optional}`)
+    .option('--user <column>', 'column of user ids')
+    .option('--item <column>', 'column of item ids')
     .option('--weight <column>', 'column of weights, finite and 0 or more (default: each row weighs 1)')
     .option('--time <column>', 'column of times: timestamps, dates, ISO 8601 text, or numbers since 1970')
     .option(

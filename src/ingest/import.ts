@@ -91,7 +91,7 @@ export interface ImportOptions {
   /**
    * Whether the first line of text files names the columns; else they are `column0`, `column1` and so on. Default: it
    * does if it differs in type from those below. Where all is text, it is a row if the columns are named by position
-   * and it does not consist of usual names such as `user_id`.
+   * and there is no usual name of ids in it, such as `user_id`, nor usual names only, such as `user,song`.
    */
   readonly header?: boolean | undefined
   /** Unit of times that are numbers. Default, `auto`: from the size of each, right for times after 1973. */

@@ -24,7 +24,8 @@ const header = 'Its first line looks like a header: name its columns, or say --n
 
 test.each([
   ['differs in type', 'u,i,w\n1,2,3\n4,5,6\n', '"u", "i", "w"'],
-  ['has usual names', 'user_id,song\nann,x\nbob,y\n', '"user_id", "song"'],
+  ['has a usual name of ids', 'songId,plays of\nann,x\nbob,y\n', '"songId", "plays of"'],
+  ['has usual names only', 'user,song\nann,x\nbob,y\n', '"user", "song"'],
 ])('a header is no row where columns are named by position: one that %s', async (_, text, columns) => {
   expect(await failure(text, positions)).toBe(`FILE has no column "column0" for --user, only ${columns}. ${header}`)
 })

@@ -88,12 +88,14 @@ async function* dialects(db: Database, csv: CsvFile, options: DialectOptions, ow
   }
 }
 
-const usualNames =
-  /^(user|item|customer|product|movie|book|track|artist|song|listener|session|article|event|action|kind|rating|weight|time|timestamp|date)s?([ _-]?(id|name|key))?$|[ _-]id$|^id$/i
+const idName = /(^|[ _-])(id|ID|Id)$|[a-z]I[dD]$/
+const usualName =
+  /^(user|item|customer|product|movie|book|track|artist|song|listener|session|article|event|action|kind|rating|weight|time|timestamp|date)s?([ _-]?(name|key))?$/i
 
-/** Whether the first line differs from the others by type, or consists of usual names of columns. */
+/** Whether the first line differs from the others by type, or has a name such as `user_id`, or only usual names. */
 function isSurelyHeader({ columns }: Dialect): boolean {
-  return columns.some(({ type }) => type !== 'VARCHAR') || columns.every(({ name }) => usualNames.test(name))
+  const isNamed = columns.some(({ name }) => idName.test(name)) || columns.every(({ name }) => usualName.test(name))
+  return isNamed || columns.some(({ type }) => type !== 'VARCHAR')
 }
 
 function hasAll({ columns }: Dialect, needed: readonly string[]): boolean {
