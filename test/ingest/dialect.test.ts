@@ -95,6 +95,16 @@ test('a header is found above rows of which most are bad, and below lines that a
   }
 })
 
+test('rows above a broken one are no preamble', async () => {
+  for (const [separated, options] of [
+    ['a x\nb y z\n', {}],
+    ['a,x\nb,y,z\n', {}],
+    ['a::x\nb::y::z\n', { delimiter: '::' }],
+  ] as const) {
+    expect(await failure(separated, { ...positions, ...options })).toMatch(/^FILE, line [12]: expected . columns, got /)
+  }
+})
+
 test('a delimiter has 1 to 4 bytes, without quotes and ends of lines', async () => {
   for (const delimiter of ['', '"', '\n', '12345']) {
     expect(await failure('user,item\na,x\n', { delimiter })).toContain('delimiter must be 1 to 4 bytes')

@@ -103,8 +103,8 @@ function hasAll({ columns }: Dialect, needed: readonly string[]): boolean {
 }
 
 /**
- * DuckDB's guess; with broken rows left out where that finds more columns, or a header above what else would be skipped.
- * Nothing where it finds no dialect.
+ * DuckDB's guess; with broken rows left out where that finds more columns, or skips no lines at the beginning: it takes
+ * rows above a broken one for a preamble. Nothing where it finds no dialect.
  */
 async function guess(db: Database, csv: CsvFile, options: DialectOptions): Promise<Dialect | undefined> {
   const strict = await sniff(db, csv, options, false)
@@ -112,7 +112,7 @@ async function guess(db: Database, csv: CsvFile, options: DialectOptions): Promi
   const lenient = await sniff(db, csv, options, true)
   if (!strict || !lenient) return strict ?? lenient
   const isDivided = lenient.columns.length > 1
-  return isDivided && (strict.columns.length === 1 || (lenient.hasHeader && lenient.skip === 0)) ? lenient : strict
+  return isDivided && (strict.columns.length === 1 || lenient.skip === 0) ? lenient : strict
 }
 
 interface Sniffed {
