@@ -1,6 +1,6 @@
 import { concat, union } from '../search/item-lists.ts'
 import { closedOnError } from '../storage/closing.ts'
-import type { ItemList, Model, Ranking, RankRequest, ResolvedRequest, SimilarRequest } from './algorithm.ts'
+import type { Algorithm, ItemList, Model, Ranking, RankRequest, ResolvedRequest, SimilarRequest } from './algorithm.ts'
 import { Artifact, checkedOptions, damagedManifest, type OpenArtifact } from './artifact.ts'
 import { historyOf } from './history.ts'
 import { popularItems } from './popularity.ts'
@@ -17,21 +17,14 @@ export class OpenModel {
   /** @throws Error when the files are missing or damaged, or no algorithm of that name is known. */
   static open(directory: string, options?: OpenArtifact): OpenModel {
     return closedOnError(Artifact.open(directory, options), artifact => {
-      if (options?.verify ?? true) algorithmNamed(artifact.manifest.algorithm).verify(artifact)
+      if (options?.verify ?? true) algorithmOf(artifact).verify(artifact)
       return new OpenModel(artifact)
     })
   }
 
   constructor(artifact: Artifact) {
     this.artifact = artifact
-    const { algorithm: name } = artifact.manifest
-    const algorithm = algorithms.find(algorithm => algorithm.name === name)
-    if (!algorithm) {
-      const names = algorithms.map(({ name }) => name).join(', ')
-      throw damagedManifest(artifact.directory, `algorithm must be one of ${names}, got ${JSON.stringify(name)}`)
-    }
-    checkedOptions(artifact, algorithm)
-    this.#model = algorithm.open(artifact)
+    this.#model = algorithmOf(artifact).open(artifact)
   }
 
   /**
@@ -122,6 +115,18 @@ export class UnsupportedError extends TypeError {
     super(`a model of ${algorithm} cannot ${meaning[capability]}: use another algorithm for that`)
     this.name = 'UnsupportedError'
   }
+}
+
+/** @throws Error naming the manifest whose algorithm, or an option of it, is none. */
+function algorithmOf(artifact: Artifact): Algorithm {
+  const { algorithm: name } = artifact.manifest
+  const found = algorithms.find(algorithm => algorithm.name === name)
+  if (!found) {
+    const names = algorithms.map(({ name }) => name).join(', ')
+    throw damagedManifest(artifact.directory, `algorithm must be one of ${names}, got ${JSON.stringify(name)}`)
+  }
+  checkedOptions(artifact, found)
+  return found
 }
 
 function joined(first: ItemList, second: ItemList): ItemList {
