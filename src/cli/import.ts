@@ -5,7 +5,6 @@ import type { DatasetManifest } from '../storage/dataset.ts'
 import { parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
 import { addSourceOptions, idColumns, importFile, importOptions, sourceFlags } from './source-options.ts'
 import { interruptible } from './terminal/interrupt.ts'
-import { print } from './terminal/print.ts'
 import { ProgressBar } from './terminal/progress.ts'
 
 const Options = z.object({
@@ -69,7 +68,9 @@ async function run(sources: string[], given: unknown): Promise<void> {
       importFile({ ...importOptions(options), ...ids, kind, out, threads, replace, sources, signal, onProgress }),
     )
     bar.stop()
-    await print(json ? JSON.stringify(manifest) : summary(out, manifest, (performance.now() - begun) / 1000))
+    process.stdout.write(
+      `${json ? JSON.stringify(manifest) : summary(out, manifest, (performance.now() - begun) / 1000)}\n`,
+    )
   } finally {
     bar.stop()
   }

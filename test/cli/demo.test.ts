@@ -68,6 +68,6 @@ test('says what is missing or wrong', async () => {
   })
   expect(columns).toMatchObject({
     status: 2,
-    stderr: `aurochs: --user and --item must name the columns of ids in ${likes}: add --user COLUMN --item COLUMN, or leave the file out for a sample\n`,
+    stderr: `aurochs: --item must name the column of item ids in ${likes}, which has "who", "what"\n`,
   })
 })

@@ -133,6 +133,6 @@ test.skipIf(!existsSync('/dev/full'))('output that cannot be written is one line
   const { file, out } = folderWith(csv)
   for (const json of [[], ['--json']]) {
     const { status, stderr } = shell('"$@" > /dev/full', file, ...columns, '--out', out, '--replace', ...json)
-    expect([status, stderr]).toEqual([1, 'aurochs: cannot write to stdout: the disk is full\n'])
+    expect([status, stderr]).toEqual([1, 'aurochs: standard output could not be written: the disk is full\n'])
   }
 })

@@ -26,10 +26,30 @@ const training = {
   shrinkage: { '-1': 'a number from 0 to 1000000000' },
 }
 
+const reading = {
+  user: column,
+  item: column,
+  weight: column,
+  time: column,
+  'time-unit': { x: 'one of auto, s, ms, us, ns' },
+  query: { '': 'SQL' },
+  duplicates: { x: 'one of sum, last, max, count' },
+  'min-user': { 0: whole(1, 999_999_999) },
+  'min-item': { x: whole(1, 999_999_999) },
+  format: { xlsx: 'one of csv, json, parquet' },
+  delimiter: { '': '1 to 4 bytes', abcde: '1 to 4 bytes' },
+  'bad-rows': { x: 'one of refuse, skip' },
+  memory: { lots: 'a size such as 2GiB' },
+}
+
 /** Of each command: what comes before the option, and for each option wrong values with what is expected instead. */
 const commands: Readonly<
   Record<string, { before: readonly string[]; options: Readonly<Record<string, Readonly<Record<string, string>>>> }>
 > = {
+  import: {
+    before: ['no.csv', '--user', 'u', '--item', 'i', '--out', 'no-dataset', '--time', 't'],
+    options: { ...reading, kind: column, out: { '': 'a directory' }, threads },
+  },
   train: {
     before: ['no-dataset', '--out', 'no-model'],
     options: {
@@ -50,10 +70,7 @@ const commands: Readonly<
         'last:0': 'random:SHARE with a share',
         '': 'random:SHARE with a share',
       },
-      user: column,
-      item: column,
-      weight: column,
-      time: column,
+      ...reading,
       model: { svd: `${names.join(', ')} or the directory of a model`, '': `${names.join(', ')} or the directory` },
       metrics: { 'auc@3': 'like recall@20,ndcg@10, of recall,', 'recall@0': 'like recall@20', '': 'like recall@20' },
       seen: { maybe: 'allow or exclude' },
@@ -65,10 +82,7 @@ const commands: Readonly<
   demo: {
     before: [],
     options: {
-      user: column,
-      item: column,
-      weight: column,
-      time: column,
+      ...reading,
       model: { svd: `one of ${names.join(', ')}` },
       out: { '': 'a directory' },
       port: { http: whole(0, 65_535), 65536: whole(0, 65_535) },
@@ -99,6 +113,7 @@ const commands: Readonly<
         '2024-02-30': 'a date or a time',
         '': 'a date',
       },
+      'history-limit': { 0: whole(1, 1_000_000) },
       'max-connections': { 0: whole(1, 1_000_000) },
       'idle-timeout': { 7: whole(8, 960), x: whole(8, 960) },
       'log-level': { loud: 'one of silent, error, warn, info, debug' },

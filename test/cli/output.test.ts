@@ -33,7 +33,7 @@ test.skipIf(!existsSync('/dev/full'))('output that cannot be written is one line
       args,
       status: 1,
       stdout: '',
-      stderr: 'aurochs: standard output could not be written: ENOSPC: no space left on device, write\n',
+      stderr: 'aurochs: standard output could not be written: the disk is full\n',
     })
   }
 })

@@ -4,7 +4,8 @@
  */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') return
-  process.stderr.write(`aurochs: standard output could not be written: ${error.message}\n`)
+  const reason = error.code === 'ENOSPC' ? 'the disk is full' : error.message
+  process.stderr.write(`aurochs: standard output could not be written: ${reason}\n`)
   process.exit(1)
 })
 // There is no place left to say it.

@@ -4,7 +4,8 @@
  */
 import { createWriteStream } from 'node:fs'
 import { pipeline } from 'node:stream/promises'
-import { createGzip, createZstdCompress } from 'node:zlib'
+// Not by name: Node before 22.15 has no zstd.
+import zlib from 'node:zlib'
 import type { Compression } from '../files/content.ts'
 import type { SourceFile } from '../files/file.ts'
 import type { Dialect } from './dialect.ts'
@@ -45,7 +46,10 @@ export async function copyWithoutBrokenQuotes(
   const abort = signal && { signal }
   const source = contentsOf(file, compression)
   if (compression === 'none') await pipeline(source, filter, write, { ...abort })
-  else await pipeline(source, filter, compression === 'gzip' ? createGzip() : createZstdCompress(), write, { ...abort })
+  else {
+    const compress = compression === 'gzip' ? zlib.createGzip() : zlib.createZstdCompress()
+    await pipeline(source, filter, compress, write, { ...abort })
+  }
   return lines.dropped
 }
 

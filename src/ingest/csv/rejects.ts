@@ -1,7 +1,8 @@
 /** Lines of CSV files that are no rows: how many, where the first is, and what is wrong with it. */
 import { createReadStream } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { createGunzip, createZstdDecompress } from 'node:zlib'
+// Not by name: Node before 22.15 has no zstd.
+import zlib from 'node:zlib'
 import { type Database, identifier } from '../database.ts'
 import type { Compression } from '../files/content.ts'
 import type { SourceFile } from '../files/file.ts'
@@ -110,7 +111,7 @@ async function lineAt(
 export function contentsOf({ path }: SourceFile, compression: Compression): Readable {
   const bytes = createReadStream(path)
   if (compression === 'none') return bytes
-  const decompress = compression === 'gzip' ? createGunzip() : createZstdDecompress()
+  const decompress = compression === 'gzip' ? zlib.createGunzip() : zlib.createZstdDecompress()
   bytes.on('error', error => decompress.destroy(error))
   return bytes.pipe(decompress)
 }

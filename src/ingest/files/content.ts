@@ -1,6 +1,7 @@
 /** What a file holds, by its first bytes: its name may mislead, and a pipe has none. */
 import { closeSync, openSync, readSync } from 'node:fs'
-import { constants, gunzipSync, zstdDecompressSync } from 'node:zlib'
+// Not by name: Node before 22.15 has no zstd.
+import zlib from 'node:zlib'
 import { SourceError } from '../source-error.ts'
 import type { SourceFile } from './file.ts'
 
@@ -65,6 +66,11 @@ export function contentOf({ path, name }: SourceFile, format?: Format): Content 
   const bytes = firstBytes(path)
   if (bytes.length === 0) throw new SourceError(`${name} is empty`)
   const compression = compressionOf(bytes)
+  if (compression === 'zstd' && !('zstdDecompressSync' in zlib)) {
+    throw new SourceError(
+      `${name} is compressed by zstd, which Node reads from 22.15 on, and this is ${process.version}: ${pipe('unzstd')}`,
+    )
+  }
   const head = decompressed(bytes, compression, name).toString('latin1')
   if (head === '') throw new SourceError(`${name} is empty`)
   const isParquet = head.startsWith('PAR1')
@@ -108,8 +114,8 @@ function compressionOf(bytes: Buffer): Compression {
 /** The beginning of what `bytes`, the beginning of a file, are compressed from. */
 function decompressed(bytes: Buffer, compression: Compression, name: string): Buffer {
   try {
-    if (compression === 'gzip') return gunzipSync(bytes, { finishFlush: constants.Z_SYNC_FLUSH })
-    if (compression === 'zstd') return zstdDecompressSync(bytes, { finishFlush: constants.ZSTD_e_flush })
+    if (compression === 'gzip') return zlib.gunzipSync(bytes, { finishFlush: zlib.constants.Z_SYNC_FLUSH })
+    if (compression === 'zstd') return zlib.zstdDecompressSync(bytes, { finishFlush: zlib.constants.ZSTD_e_flush })
     return bytes
   } catch (error) {
     throw new SourceError(`${name} is damaged: it cannot be decompressed (${(error as Error).message})`)
