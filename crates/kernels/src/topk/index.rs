@@ -306,7 +306,9 @@ impl Kernel for Encode<'_> {
                     let code = (f64::from(x) / scale).round_ties_even();
                     codes[(group * TILE + lane) * 4 + j] = code as i8;
                     sum += code as i32;
-                    squares[j] += (f64::from(x) - code * scale).powi(2);
+                    // Not `powi`, whose precision is left open: `Index::check` compares bytes.
+                    let apart = f64::from(x) - code * scale;
+                    squares[j] += apart * apart;
                 }
             }
             starts[lane] = -QUERY_ZERO * sum;

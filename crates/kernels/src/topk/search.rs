@@ -259,7 +259,8 @@ fn above<L: Lanes>(l: L, tile: Tile<'_>, query: &[i32], cutoff: i32) -> u128 {
                 for (s, sum) in sums.iter_mut().enumerate() {
                     *sum = l.add_byte_products(*sum, word, l.load_int(at.add(s * L::WIDTH)));
                 }
-                at = at.add(TILE);
+                // Beyond the end after the last group, where it is read no more.
+                at = at.wrapping_add(TILE);
             }
             sums
         };
