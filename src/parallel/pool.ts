@@ -167,15 +167,18 @@ export class Pool {
   async #run<Result>(job: Job): Promise<Result> {
     this.#started ??= this.#start()
     const { piscina, rejections } = this.#started
-    const { promise, resolve, reject } = Promise.withResolvers<Result>()
-    rejections.add(reject)
-    this.#running.add(promise)
-    piscina.run(job).then(resolve, error => reject(errorOf(job, error)))
+    let abandon: (error: Error) => void = () => {}
+    const result = new Promise<Result>((resolve, reject) => {
+      abandon = reject
+      piscina.run(job).then(resolve, error => reject(errorOf(job, error)))
+    })
+    rejections.add(abandon)
+    this.#running.add(result)
     try {
-      return await promise
+      return await result
     } finally {
-      rejections.delete(reject)
-      this.#running.delete(promise)
+      rejections.delete(abandon)
+      this.#running.delete(result)
     }
   }
 

@@ -48,7 +48,7 @@ const commands: Readonly<
 > = {
   import: {
     before: ['no.csv', '--user', 'u', '--item', 'i', '--out', 'no-dataset', '--time', 't'],
-    options: { ...reading, kind: column, out: { '': 'a directory' }, threads },
+    options: { ...reading, kind: column, out: { '': 'the directory of the dataset' }, threads },
   },
   train: {
     before: ['no-dataset', '--out', 'no-model'],
