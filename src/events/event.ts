@@ -26,7 +26,8 @@ export function isStorable(text: string): boolean {
 export function assertRecordable({ user, id, item, weight, time, kind, list, undo }: UserEvent): void {
   const texts = Object.entries({ user, id, item, kind, list, undo })
   const odd = texts.find(([, text]) => text !== undefined && !(typeof text === 'string' && text && isStorable(text)))
-  if (odd) throw new TypeError(`the event's ${odd[0]} must be text without NUL and half surrogates, got ${odd[1]}`)
+  if (odd)
+    throw new TypeError(`the event's ${odd[0]} must be text, not empty, without NUL and half surrogates, got ${odd[1]}`)
   if (user === undefined || id === undefined) throw new TypeError('an event must have a user and an id')
   if ((item === undefined) === (undo === undefined)) {
     throw new TypeError('an event must have an item, or undo with the id of the event to take back, and not both')

@@ -1,12 +1,15 @@
 import { isBuiltin } from 'node:module'
 import { workerModuleUrl } from '../parallel/pool.ts'
-import { FileIdentity } from '../storage/file-identity.ts'
-import { AnsweringThread } from './answering-thread.ts'
+import { fileIdentity } from '../storage/file-identity.ts'
 import { assertRecordable, type UserEvent } from './event.ts'
 import type { Read, ReadDone, ReaderData } from './reader-thread.ts'
+import { RestartingThread } from './restarting-thread.ts'
 import type { Group, GroupDone, WriterData, WriterFound } from './writer-thread.ts'
 
-/** What became of an event: `stored` and `duplicate` mean that it is on disk, `failed` that it is not. */
+/**
+ * What became of an event: `stored` and `duplicate` mean that it is on disk, `failed` that this is not known. It may be sent
+ * again: then it counts once.
+ */
 export type Outcome = 'stored' | 'duplicate' | 'failed'
 
 /** The number of an event in order of arrival, from 1, counted since the journal was opened. */
@@ -52,8 +55,8 @@ interface WaitingRead {
   readonly begin: () => void
 }
 
-type Writer = AnsweringThread<Group, GroupDone, WriterFound>
-type Reader = AnsweringThread<Read, ReadDone>
+type Writer = RestartingThread<Group, GroupDone, WriterFound>
+type Reader = RestartingThread<Read, ReadDone>
 
 /** Groups that the writer has at once: while the outcome of one is processed, the next is being committed. */
 const mostSent = 2
@@ -93,9 +96,9 @@ export class Journal {
     assertCanKeepEvents()
     const { since = 0, historyLimit = 5000 } = options
     let journal: Journal | undefined
-    const { thread: writer, found } = await AnsweringThread.start<Group, GroupDone, WriterFound>({
+    const { thread: writer, found } = await RestartingThread.start<Group, GroupDone, WriterFound>({
       module: workerModuleUrl('./writer-thread', import.meta.url),
-      data: { directory, since } satisfies WriterData,
+      data: found => ({ directory, since, identity: found?.identity }) satisfies WriterData,
       onEnd: failure => {
         if (journal) journal.#noteDisk(failure)
       },
@@ -104,11 +107,11 @@ export class Journal {
       },
     })
     try {
-      const { thread: reader } = await AnsweringThread.start<Read, ReadDone, void>({
+      const { thread: reader } = await RestartingThread.start<Read, ReadDone, void>({
         module: workerModuleUrl('./reader-thread', import.meta.url),
-        data: { ...found, historyLimit } satisfies ReaderData,
+        data: () => ({ file: found.file, after: found.after, historyLimit }) satisfies ReaderData,
       })
-      journal = new Journal(writer, reader, new FileIdentity([found.file]), options)
+      journal = new Journal(writer, reader, found, options)
       return journal
     } catch (error) {
       await writer.close('the journal could not be opened')
@@ -116,12 +119,17 @@ export class Journal {
     }
   }
 
-  private constructor(writer: Writer, reader: Reader, identity: FileIdentity, { onCommit = () => {} }: JournalOptions) {
+  private constructor(
+    writer: Writer,
+    reader: Reader,
+    { file, identity }: WriterFound,
+    { onCommit = () => {} }: JournalOptions,
+  ) {
     this.#writer = writer
     this.#reader = reader
     this.#onCommit = onCommit
     this.#watch = setInterval(() => {
-      if (this.#failure !== undefined || identity.changed() !== undefined) this.#probe()
+      if (this.#failure !== undefined || fileIdentity(file) !== identity) this.#probe()
     }, probeInterval)
     this.#watch.unref()
   }
@@ -150,7 +158,10 @@ export class Journal {
     assertRecordable(event)
     this.#last++
     this.#pendingOf.set(event.user, this.#last)
-    this.#appends.push({ event, arrived: Date.now(), settle })
+    // A copy of what an event is: the caller may go on with the object, which may have what no thread can be sent.
+    const { user, id, item, weight, time, kind, list, undo } = event
+    const appended = { user, id, item, weight, time, kind, list, undo }
+    this.#appends.push({ event: appended, arrived: Date.now(), settle })
     this.#sendNext()
     return this.#last
   }
@@ -206,7 +217,7 @@ export class Journal {
   #send(appends: readonly Append[], finish: (done: GroupDone) => void): void {
     this.#sent++
     const group: Group = { events: appends.map(({ event }) => event), arrived: appends.map(({ arrived }) => arrived) }
-    this.#writer.ask(group, done => {
+    this.#writer.request(group, done => {
       this.#sent--
       finish(done instanceof Error ? { isNew: new Uint8Array(), took: 0, failure: done.message } : done)
       if (this.#sent === 0) for (const resolve of this.#whenFlushed.splice(0)) resolve()
@@ -234,7 +245,7 @@ export class Journal {
     return new Promise((resolve, reject) => {
       const begin = () => {
         const asOf = this.#settled
-        this.#reader.ask(read, done => (done instanceof Error ? reject(done) : resolve({ asOf, done })))
+        this.#reader.request(read, done => (done instanceof Error ? reject(done) : resolve({ asOf, done })))
       }
       const after = this.#pendingOf.get(read.user)
       if (after === undefined) begin()

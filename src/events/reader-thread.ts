@@ -1,7 +1,7 @@
 /** The thread that reads the journal, by a connection of its own: no commit waits for a long history. */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { ThreadReady } from './answering-thread.ts'
 import type { UserEvent } from './event.ts'
+import type { ThreadReady } from './restarting-thread.ts'
 import { EventReader, type ReadRange } from './store.ts'
 
 /** A question about one user: for the events that count, or only whether there are any. */

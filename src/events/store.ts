@@ -122,7 +122,8 @@ export class EventReader {
 
   /** `file` must have been opened as an {@link EventStore} before. */
   constructor(file: string, range: ReadRange) {
-    this.#database = new DatabaseSync(file, { readOnly: true, timeout: busyTimeout })
+    this.#database = new DatabaseSync(file, { readOnly: true })
+    this.#database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
     this.#range = range
     this.#recent = this.#database.prepare(
       // The index of ids holds the positions too: an index of its own for these would cost each commit a quarter more.

@@ -2,9 +2,9 @@
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { lockDirectory } from '../storage/directory-lock.ts'
-import { FileIdentity } from '../storage/file-identity.ts'
-import type { ThreadReady } from './answering-thread.ts'
+import { fileIdentity } from '../storage/file-identity.ts'
 import type { UserEvent } from './event.ts'
+import type { ThreadReady } from './restarting-thread.ts'
 import { EventStore } from './store.ts'
 
 /** Events to record in one transaction; none: only find out whether the disk takes writes. */
@@ -25,8 +25,9 @@ export interface GroupDone {
 
 /** What the thread finds when it opens the journal. */
 export interface WriterFound {
-  /** The file of events. */
+  /** The file of events, and which one it is. */
   readonly file: string
+  readonly identity: string | undefined
   /** Events up to this position are part of the model and do not count. */
   readonly after: number
 }
@@ -34,49 +35,59 @@ export interface WriterFound {
 export interface WriterData {
   readonly directory: string
   readonly since: number
+  /** Of the file of events that must be there, where one was there before. */
+  readonly identity?: string | undefined
 }
 
-const { directory, since } = workerData as WriterData
+const { directory, since, identity } = workerData as WriterData
 const port = parentPort!
 
 try {
-  const lock = lockDirectory(directory)
   const file = join(directory, 'events.db')
+  if (identity !== undefined) assertInPlace([{ path: file, identity }])
+  const lock = lockDirectory(directory)
   const store = new EventStore(file)
-  const identity = new FileIdentity([file, lock.file])
+  const files = [file, lock.file].map(path => ({ path, identity: fileIdentity(path) }))
   port.on('message', (group: Group | 'close') => {
-    if (group !== 'close') return port.postMessage(work(store, identity, group))
+    if (group !== 'close') return port.postMessage(work(store, files, group))
     store.close()
     lock.close()
     port.close()
   })
-  port.postMessage({ found: { file, after: store.positionBefore(since) } } satisfies ThreadReady<WriterFound>)
+  port.postMessage({
+    found: { file, identity: files[0]!.identity, after: store.positionBefore(since) },
+  } satisfies ThreadReady<WriterFound>)
 } catch (error) {
   port.postMessage({ failure: (error as Error).message } satisfies ThreadReady<WriterFound>)
   port.close()
 }
 
-function work(store: EventStore, identity: FileIdentity, { events, arrived }: Group): GroupDone {
+function work(store: EventStore, files: readonly KnownFile[], { events, arrived }: Group): GroupDone {
   const began = performance.now()
   const took = () => performance.now() - began
   try {
-    assertInPlace(identity)
+    assertInPlace(files)
     let isNew: Uint8Array = new Uint8Array()
     if (events.length > 0) isNew = store.record(events, arrived)
     else store.probe()
     // What was written to a file that is not there any more is not on disk for anybody.
-    assertInPlace(identity)
+    assertInPlace(files)
     return { isNew, took: took() }
   } catch (error) {
     return { isNew: new Uint8Array(), took: took(), failure: (error as Error).message }
   }
 }
 
-/** @throws Error when the state was removed or replaced. */
-function assertInPlace(identity: FileIdentity): void {
-  const changed = identity.changed()
-  if (changed === undefined) return
+interface KnownFile {
+  readonly path: string
+  readonly identity: string | undefined
+}
+
+/** @throws Error when one was removed or replaced. */
+function assertInPlace(files: readonly KnownFile[]): void {
+  const changed = files.find(({ path, identity }) => fileIdentity(path) !== identity)
+  if (!changed) return
   throw new Error(
-    `${changed} was removed or replaced while it was in use: put the state back, or start the server again`,
+    `${changed.path} was removed or replaced while it was in use: put the state back, or start the server again`,
   )
 }

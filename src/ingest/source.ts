@@ -33,13 +33,13 @@ export async function tablesOf(
   const inspected = new Map<string, FileTable>()
   for (const file of files) {
     const content = contentOf(file, options.format)
-    const likeness = likenessOf(content)
-    let table = likeness === undefined ? undefined : inspected.get(likeness)
+    const inspectionKey = inspectionKeyOf(content)
+    let table = inspectionKey === undefined ? undefined : inspected.get(inspectionKey)
     if (!table) {
       table = await inspect(db, file, content, needed, options).catch(error => {
         throw toSourceError(error, file.name)
       })
-      if (likeness !== undefined && isHeaderFirst(table)) inspected.set(likeness, table)
+      if (inspectionKey !== undefined && isHeaderFirst(table)) inspected.set(inspectionKey, table)
     }
     const key = JSON.stringify([table.format, table.columns, table.from([], needed, 'fail')])
     const last = groups.at(-1)
@@ -56,7 +56,7 @@ export async function tablesOf(
  * The same for text files with delimiters whose dialect must be the same if they have a header: those with the same
  * first line in which the same characters of special meaning occur.
  */
-function likenessOf({ format, compression, head }: Content): string | undefined {
+function inspectionKeyOf({ format, compression, head }: Content): string | undefined {
   const end = head.indexOf('\n')
   if (format !== 'csv' || end < 0) return undefined
   const special = ['"', "'", '#', '\\'].filter(character => head.includes(character))

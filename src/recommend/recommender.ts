@@ -111,7 +111,7 @@ export class Recommender {
     const pool = new Pool(threads === undefined ? {} : { threads })
     let journal: Journal | undefined
     try {
-      journal = state === undefined ? undefined : await Journal.open(state, options)
+      journal = state === undefined ? undefined : await Journal.open(state, journalOptions(options))
       return new Recommender(options, await Generation.open(model, { pool }), pool, journal)
     } catch (error) {
       await Promise.allSettled([pool.close(), journal?.close()])
@@ -124,7 +124,10 @@ export class Recommender {
     this.#pool = pool
     this.#generation = generation
     this.#journal = journal
-    this.#batches = new MicroBatches(() => this.#generation, { onBatch: options.onBatch })
+    const { onBatch = () => {} } = options
+    this.#batches = new MicroBatches(() => this.#generation, {
+      onBatch: (queries, took) => this.#guard(() => onBatch(queries, took)),
+    })
     journal?.onSettled(() => this.#held.release(journal.settled))
   }
 
@@ -423,12 +426,7 @@ export class Recommender {
 
   /** Calls a listener of the caller's: what it throws is reported, and ends nothing else. */
   #guard(listener: () => void): void {
-    try {
-      listener()
-    } catch (error) {
-      const { onFault = warn } = this.#options
-      onFault(error)
-    }
+    guard(listener, this.#options.onFault)
   }
 
   #listOf({ items, scores }: ItemList, { name, artifact }: Generation): RecommendedList {
@@ -454,6 +452,22 @@ function unknownItem(item: string, { artifact }: Generation): RecommendError {
   const { size } = artifact.items
   const like = size > 0 ? `: its ${size} items have ids like ${JSON.stringify(plainId(artifact.items.at(0)))}` : ''
   return new RecommendError('unknown_item', `the model has no item ${JSON.stringify(item)}${like}`)
+}
+
+function journalOptions({ since, historyLimit, onCommit, onFault }: RecommenderOptions): JournalOptions {
+  return {
+    since,
+    historyLimit,
+    onCommit: (...commit) => guard(() => onCommit?.(...commit), onFault),
+  }
+}
+
+function guard(listener: () => void, onFault = warn): void {
+  try {
+    listener()
+  } catch (error) {
+    onFault(error)
+  }
 }
 
 function warn(error: unknown): void {

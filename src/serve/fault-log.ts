@@ -2,8 +2,9 @@ import type { Logger } from 'pino'
 
 /** In ms: how long repetitions of a fault are only counted. */
 const quietPeriod = 60_000
-/** Different faults that are told apart at a time. */
+/** Different faults that are told apart at a time; further ones count as one. */
 const mostFaults = 100
+const others = 'there are too many different faults to log each'
 
 /** Logs each fault at once, and what repeats it within a minute by its number only: a client may cause one with each message. */
 export class FaultLog {
@@ -23,7 +24,10 @@ export class FaultLog {
       this.#repeated.set(fault, known + 1)
       return
     }
-    if (this.#repeated.size >= mostFaults) return
+    if (this.#repeated.size >= mostFaults && message !== others) {
+      this.report('', others)
+      return
+    }
     this.#log.error(error instanceof Error ? error : { failure: error }, message)
     this.#countQuietly(fault)
   }

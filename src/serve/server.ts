@@ -9,7 +9,7 @@ import { Origins } from './http/origins.ts'
 import { Metrics } from './metrics.ts'
 import { RpcServer, type RpcServerOptions } from './rpc/rpc-server.ts'
 import { Service } from './service.ts'
-import { SocketCount } from './socket-count.ts'
+import { SocketLimit } from './socket-limit.ts'
 import { WebSocketFront } from './websocket/websocket-front.ts'
 
 export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'threads' | 'since' | 'historyLimit'> {
@@ -113,7 +113,7 @@ export class Server {
       idleTimeout,
       allows: (origin, at) => origins.allows(origin, at),
       isClosing: () => this.#isClosing,
-      sockets: new SocketCount(this.#app, most),
+      sockets: new SocketLimit(this.#app, most),
     })
     this.#http = new HttpFront(this.#app, context)
     metrics.watch({

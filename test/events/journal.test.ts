@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -22,6 +22,20 @@ function event(user: string, id: string, given: Partial<UserEvent> = {}): UserEv
 }
 
 const append = (journal: Journal, event: UserEvent) => new Promise<Outcome>(settle => journal.append(event, settle))
+
+/** The threads of `journal`: that which writes and that which reads. */
+async function threadsOf(journal: Journal): Promise<[writer: Worker, reader: Worker]> {
+  const threads: Worker[] = []
+  const postMessage = Worker.prototype.postMessage
+  const spy = vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker, ...given) {
+    threads.push(this)
+    return postMessage.apply(this, given)
+  })
+  await append(journal, event('ann', '1'))
+  await journal.recent('ann')
+  spy.mockRestore()
+  return [threads[0]!, threads.at(-1)!]
+}
 
 /** The rows of the file, as another program reads them. */
 function rows(columns: string): unknown[] {
@@ -111,7 +125,7 @@ test('a read has all events up to the number that comes with it, and their outco
 test('an event that cannot be kept as it is, is refused by its field, and those beside it are stored', async () => {
   const journal = await Journal.open(directory)
   const beside = append(journal, event('ann', 'beside'))
-  const text = (field: string) => `the event's ${field} must be text without NUL and half surrogates`
+  const text = (field: string) => `the event's ${field} must be text, not empty, without NUL and half surrogates`
   const refused: readonly (readonly [Partial<UserEvent>, string])[] = [
     [{ undo: '0' }, 'an item, or undo'],
     [{ item: undefined }, 'an item, or undo'],
@@ -262,17 +276,9 @@ test('while the disk fails, events fail and reads go on; a probe finds out when 
 })
 
 test('where a thread of the journal ends, what it had fails, and it is started again', async () => {
-  const threads: Worker[] = []
-  const postMessage = Worker.prototype.postMessage
-  vi.spyOn(Worker.prototype, 'postMessage').mockImplementation(function (this: Worker, ...given) {
-    threads.push(this)
-    return postMessage.apply(this, given)
-  })
   const commits: (string | undefined)[] = []
   const journal = await Journal.open(directory, { onCommit: (_, __, failure) => commits.push(failure) })
-  await append(journal, event('ann', '1'))
-  await journal.recent('ann')
-  const [writer, reader] = [threads[0]!, threads.at(-1)!]
+  const [writer, reader] = await threadsOf(journal)
 
   const outcomes = Promise.all(['2', '3', '4'].map(id => append(journal, event('ann', id))))
   await writer.terminate()
@@ -293,6 +299,43 @@ test('where a thread of the journal ends, what it had fails, and it is started a
   await journal.close()
 })
 
+test('an event is taken as it is at the time, whatever else the object has and becomes', async () => {
+  const journal = await Journal.open(directory)
+  const given = { ...event('ann', '1'), method: () => 'no thread takes this' }
+  const outcomes = [append(journal, event('ann', '0')), append(journal, given)]
+  Object.assign(given, { user: 'bob', item: 'b' })
+  outcomes.push(append(journal, event('ann', '2')))
+  expect(await Promise.all(outcomes)).toEqual(['stored', 'stored', 'stored'])
+  expect(rows('user, id, item')).toEqual(['0', '1', '2'].map(id => ({ user: 'ann', id, item: 'a' })))
+  expect((await journal.recent('ann')).events).toHaveLength(3)
+  await journal.close()
+})
+
+test('a journal that is closed while a thread of it starts again leaves the directory free', async () => {
+  const journal = await Journal.open(directory)
+  await threadsOf(journal).then(([writer]) => writer.terminate())
+  await wait(1000)
+  await journal.close()
+  const next = await Journal.open(directory)
+  expect(await append(next, event('ann', '9'))).toBe('stored')
+  await next.close()
+})
+
+test('a writer that starts again makes no other state in the place of one that is gone', async () => {
+  const journal = await Journal.open(directory)
+  const [writer] = await threadsOf(journal)
+  renameSync(directory, `${directory}-moved`)
+  await writer.terminate()
+  await wait(1500)
+  expect(existsSync(directory)).toBe(false)
+  expect(journal.failure).toContain('was removed or replaced')
+  expect(await append(journal, event('ann', '1'))).toBe('failed')
+  renameSync(`${directory}-moved`, directory)
+  while (journal.failure !== undefined) await wait(20)
+  expect(await append(journal, event('ann', '2'))).toBe('stored')
+  await journal.close()
+})
+
 test('where the state is removed or replaced, nothing is acknowledged any more until it is put back', async () => {
   const journal = await Journal.open(directory)
   expect(await append(journal, event('ann', '1'))).toBe('stored')
@@ -308,8 +351,9 @@ test('where the state is removed or replaced, nothing is acknowledged any more u
   while (journal.failure !== undefined) await wait(20)
   expect(await append(journal, event('ann', '4'))).toBe('stored')
   expect(rows('id')).toEqual([{ id: '1' }, { id: '4' }])
-  // It is noticed without an event, too.
-  rmSync(join(directory, 'events.db'))
+  // It is noticed without an event, too, and where the path leads nowhere.
+  rmSync(directory, { recursive: true })
+  writeFileSync(directory, 'a file')
   while (journal.failure === undefined) await wait(20)
   expect(journal.failure).toContain(gone)
   await journal.close()

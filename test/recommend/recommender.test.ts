@@ -331,10 +331,14 @@ test('a query that fails, fails alone', async () => {
 
 test('a listener that throws is reported, and whatever else was to be done is done', async () => {
   const faults: string[] = []
-  const recommender = await opened({ onFault: error => faults.push((error as Error).message) })
   const fail = (message: string) => () => {
     throw new Error(message)
   }
+  const recommender = await opened({
+    onFault: error => faults.push((error as Error).message),
+    onBatch: fail('batch'),
+    onCommit: fail('commit'),
+  })
   recommender.subscribe(queryOf('1'), fail('list'), fail('error'))
   recommender.subscribe(queryOf('2', { only: ['i1'] }), fail('list'), () => {})
   recommender.subscribeSimilar({ item: 'i1', limit: 2 }, fail('similar'), () => {})
@@ -348,7 +352,9 @@ test('a listener that throws is reported, and whatever else was to be done is do
   await recommender.drained()
   await recommender.recommend(queryOf('3'))
   expect(announced).toBe(1)
-  expect(new Set(faults)).toEqual(new Set(['error', 'similar', 'similar error', 'generation', 'settle']))
+  expect(new Set(faults)).toEqual(
+    new Set(['error', 'similar', 'similar error', 'generation', 'settle', 'batch', 'commit']),
+  )
 })
 
 test('a query that names only its user has the defaults, and a limit that is none is refused', async () => {

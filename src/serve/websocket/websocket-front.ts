@@ -5,7 +5,7 @@ import { ServiceError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import { subprotocols } from '../../protocol/versions.ts'
 import { refuse } from '../http/reply.ts'
-import type { SocketCount } from '../socket-count.ts'
+import type { SocketLimit } from '../socket-limit.ts'
 import { Session, type SessionContext } from './session.ts'
 
 export interface WebSocketOptions {
@@ -18,7 +18,7 @@ export interface WebSocketOptions {
   /** Whether the server is about to end. */
   readonly isClosing: () => boolean
   /** Told when a socket becomes a WebSocket, and when that has gone. */
-  readonly sockets: Pick<SocketCount, 'upgraded' | 'webSocketClosed'>
+  readonly sockets: Pick<SocketLimit, 'upgraded' | 'webSocketClosed'>
 }
 
 /** What a socket carries: uWebSockets.js copies its fields, so it cannot be the session itself. */

@@ -1,7 +1,7 @@
 import type { HttpResponse, TemplatedApp } from 'uWebSockets.js'
 
 /** Counts the sockets of an app, whatever is spoken on them, and closes those beyond `most` as soon as they are taken. */
-export class SocketCount {
+export class SocketLimit {
   /** The library tells when a socket comes and goes, but not when one goes that has become a WebSocket. */
   #http = 0
   #webSockets = 0
