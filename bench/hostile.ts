@@ -104,7 +104,10 @@ function hostileClients(plan: HostilePlan): { end(): Promise<HostileOutcome> } {
   child.send(plan)
   return {
     end: async () => {
-      const outcome = once(child, 'message')
+      const ended = once(child, 'exit').then(([code]) => {
+        throw new Error(`the hostile clients ended with ${code}`)
+      })
+      const outcome = Promise.race([once(child, 'message'), ended])
       child.send('end')
       return (await outcome)[0] as HostileOutcome
     },

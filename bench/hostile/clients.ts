@@ -39,7 +39,7 @@ process.once('message', async (plan: HostilePlan) => {
 
 /** Does `once` again and again, with `pause` ms between. */
 async function loop(client: string, pause: number, once: (counted: (answer: string) => void) => Promise<void>) {
-  const of: Counts = {}
+  const of: Counts = counts[client] ?? {}
   counts[client] = of
   const counted = (answer: string) => {
     of[answer] = (of[answer] ?? 0) + 1
@@ -116,19 +116,14 @@ async function oneByteChunks({ port }: HostilePlan, counted: (answer: string) =>
   counted(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 'closed')
 }
 
-async function hotUser({ port, user }: HostilePlan): Promise<void> {
+/** Asks on a connection that is kept alive, whose number of answers is counted with those of the others. */
+function hotUser({ port, user }: HostilePlan): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 })
-  const name = 'lists of a long history'
-  const of: Counts = counts[name] ?? {}
-  counts[name] = of
-  while (!isOver) {
+  return loop('lists of a long history', 100, async counted => {
     const asked = request({ host: '127.0.0.1', port, path: `/v1/recommend/${user}?unknown=error`, agent }).end()
     const [response] = (await once(asked, 'response')) as [IncomingMessage]
     response.resume()
     await once(response, 'end')
-    const status = String(response.statusCode)
-    of[status] = (of[status] ?? 0) + 1
-    await setTimeout(100)
-  }
-  agent.destroy()
+    counted(String(response.statusCode))
+  }).finally(() => agent.destroy())
 }

@@ -21,7 +21,7 @@ export function reconnectWait(
   return whole * (0.5 + random() / 2)
 }
 
-/** In ms: a request that is refused again and again is not sent less often than this. */
+/** In ms: doubling ends here, unless the server itself asks for a longer wait. */
 const longestRetryWait = 30_000
 
 /**

@@ -67,14 +67,25 @@ function work(store: EventStore, files: readonly KnownFile[], { events, arrived 
   const took = () => performance.now() - began
   try {
     assertInPlace(files)
-    let isNew: Uint8Array = new Uint8Array()
-    if (events.length > 0) isNew = store.record(events, arrived)
-    else store.probe()
+    const isNew = write(store, { events, arrived })
     // What was written to a file that is not there any more is not on disk for anybody.
     assertInPlace(files)
     return { isNew, took: took() }
   } catch (error) {
     return { isNew: new Uint8Array(), took: took(), failure: (error as Error).message }
+  }
+}
+
+function write(store: EventStore, { events, arrived }: Group): Uint8Array {
+  try {
+    if (events.length > 0) return store.record(events, arrived)
+    store.probe()
+    return new Uint8Array()
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new Error(`nothing can be written to ${directory}: ${message}; look at its disk and the room on it`, {
+      cause,
+    })
   }
 }
 

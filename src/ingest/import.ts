@@ -15,6 +15,7 @@ import { faultOf, type Reading, type TableReader } from './faults.ts'
 import type { Format } from './files/content.ts'
 import type { SourceFile } from './files/file.ts'
 import { findFiles } from './files/find.ts'
+import { assertWhole } from './files/whole.ts'
 import { assignIndices } from './indices.ts'
 import { columnName, sourceOptions } from './options.ts'
 import { type Duplicates, dropZeroWeights, placesOf, readPairs } from './pairs.ts'
@@ -197,6 +198,7 @@ async function open(db: Database, files: readonly SourceFile[], copies: string, 
   const check = (table: Table) => query === undefined && readerOf(table, options)
   const likely = needed ?? query?.match(/\bcolumn\d+\b/gi) ?? []
   const inspected = await tablesOf(db, files, likely, options, check)
+  for (const file of files) await assertWhole(file, signal)
   const atRejects = badRows === 'skip' ? 'skip' : 'fail'
   const { tables, rejects, first } =
     badRows === 'skip'

@@ -174,14 +174,14 @@ export class Recommender {
     const sequence = journal.append(event, outcome => {
       if (outcome !== 'stored') {
         const state = this.#users.find(event.user)
-        if (state?.remove(sequence)) refresh(state)
+        if (state?.remove(sequence)) this.#refreshOrLoad(state)
       }
       this.#guard(() => settle(outcome))
     })
     const state = this.#users.find(event.user)
     if (!state) return
     state.add(event, sequence)
-    state.trim(this.#options.historyLimit ?? 5000)
+    state.trim(this.#historyLimit)
     refresh(state)
   }
 
@@ -393,12 +393,26 @@ export class Recommender {
     return subscription
   }
 
+  get #historyLimit(): number {
+    return this.#options.historyLimit ?? 5000
+  }
+
+  /** Has the lists of the state made anew, which some events turned out not to count for. */
+  #refreshOrLoad(state: UserState): void {
+    if (state.lacksEvents) {
+      state.unload()
+      void this.#load(state)
+    } else {
+      refresh(state)
+    }
+  }
+
   /** Reads what the journal knows of a user, and has the lists made. */
   async #load(state: UserState): Promise<void> {
     if (state.isLoading) return
     state.isLoading = true
     try {
-      state.load((await this.#journal?.recent(state.user)) ?? { events: [], asOf: 0 })
+      state.load((await this.#journal?.recent(state.user)) ?? { events: [], asOf: 0 }, this.#historyLimit)
     } catch (error) {
       for (const subscription of [...state.subscriptions]) subscription.fail(error as Error)
     } finally {

@@ -1,4 +1,4 @@
-import { UserState } from './user-state.ts'
+import { type EventMemory, UserState } from './user-state.ts'
 
 /**
  * The users in memory: all that have subscriptions, and of the others those that were used last. The millions that are
@@ -8,10 +8,16 @@ export class UserCache {
   /** In order of last use. */
   readonly #states = new Map<string, UserState>()
   readonly #capacity: number
+  readonly #mostEvents: number
+  readonly #memory: EventMemory = { events: 0 }
 
-  /** `capacity`: how many users are kept, unless more than that have subscriptions. */
-  constructor(capacity = 10_000) {
+  /**
+   * @param capacity how many users are kept, unless more than that have subscriptions.
+   * @param mostEvents how many events of all of them together, of about 280 bytes each, with the same exception.
+   */
+  constructor(capacity = 10_000, mostEvents = 1_000_000) {
     this.#capacity = capacity
+    this.#mostEvents = mostEvents
   }
 
   get size(): number {
@@ -29,7 +35,7 @@ export class UserCache {
 
   /** The state of `user`; a new one has yet to be loaded. */
   get(user: string): UserState {
-    const state = this.#states.get(user) ?? new UserState(user)
+    const state = this.#states.get(user) ?? new UserState(user, this.#memory)
     this.#states.delete(user)
     this.#makeRoom()
     this.#states.set(user, state)
@@ -38,13 +44,18 @@ export class UserCache {
 
   #makeRoom(): void {
     // Beginning to iterate over a map costs a walk over the entries that were deleted from it.
-    if (this.#states.size < this.#capacity) return
+    if (this.#hasRoom) return
     // Looks at a few with each call: enough to keep pace with who comes, and never a walk over all subscribed users.
     let looks = 8
     for (const [user, state] of this.#states) {
-      if (this.#states.size < this.#capacity || looks-- === 0) return
+      if (this.#hasRoom || looks-- === 0) return
       this.#states.delete(user)
       if (state.subscriptions.size > 0) this.#states.set(user, state)
+      else state.detach()
     }
+  }
+
+  get #hasRoom(): boolean {
+    return this.#states.size < this.#capacity && this.#memory.events < this.#mostEvents
   }
 }

@@ -15,6 +15,11 @@ interface KnownEvent {
   row: number | undefined
 }
 
+/** Counts events in memory. */
+export interface EventMemory {
+  events: number
+}
+
 /**
  * What one user did since the model was trained, in order, kept in memory while the user has subscriptions or is active.
  * Items stand in it by id; rows follow from the generation that ranks.
@@ -35,6 +40,10 @@ export class UserState {
   #events: KnownEvent[] | undefined
   /** Where in {@link #events} those begin that are not too many to count. */
   #first = 0
+  /** Events that count at most, once there were as many: the journal has older ones than are in memory. */
+  #limit = 0
+  /** Events of all states in memory. */
+  #memory: EventMemory
   /** Events that arrived while the journal was being read. */
   #arrived: KnownEvent[] = []
   /** Of the generation that ranked last; and the user's row in it. */
@@ -43,8 +52,9 @@ export class UserState {
   /** What {@link recent} gave last, until something changes. */
   #recent: UserEvents | undefined
 
-  constructor(user: string) {
+  constructor(user: string, memory: EventMemory = { events: 0 }) {
     this.user = user
+    this.#memory = memory
   }
 
   get isLoaded(): boolean {
@@ -61,12 +71,14 @@ export class UserState {
     return this.#events?.at(-1)?.event.id
   }
 
-  /** Takes what the journal knows. */
-  load({ events, asOf }: ReadEvents): void {
+  /** Takes what the journal knows, the newest `limit` events at most. */
+  load({ events, asOf }: ReadEvents, limit: number): void {
+    this.#limit = events.length >= limit ? limit : 0
     this.#events = events.map(event => ({ event, sequence: 0, row: undefined }))
     // What came later may have been read, too.
     const read = new Set(events.map(({ id }) => id))
     this.#events.push(...this.#arrived.filter(({ sequence, event }) => sequence > asOf && !read.has(event.id)))
+    this.#memory.events += this.#events.length
     this.#first = 0
     this.#arrived = []
     this.sequence = this.#events.at(-1)?.sequence || asOf
@@ -82,6 +94,7 @@ export class UserState {
       return
     }
     this.#events.push(known)
+    this.#memory.events++
     this.sequence = sequence
     this.#recent = undefined
   }
@@ -92,6 +105,7 @@ export class UserState {
     const at = this.#events?.findLastIndex(known => known.sequence === sequence) ?? -1
     if (at < 0) return false
     this.#events!.splice(at, 1)
+    this.#memory.events--
     // An older one counts in its place.
     this.#first = Math.max(0, this.#first - 1)
     this.#recent = undefined
@@ -108,8 +122,29 @@ export class UserState {
     this.#first = this.#events.length - limit
     this.#recent = undefined
     if (this.#first <= limit) return
+    this.#memory.events -= this.#first
     this.#events.splice(0, this.#first)
     this.#first = 0
+    this.#limit = limit
+  }
+
+  /** Whether fewer events are in memory than count: of those that were taken in place of older ones, some did not count. */
+  get lacksEvents(): boolean {
+    return this.#events !== undefined && this.#events.length < this.#limit
+  }
+
+  /** Forgets what was loaded: the journal is to be read again. What is not on disk yet is kept. */
+  unload(): void {
+    this.#memory.events -= this.#events?.length ?? 0
+    this.#arrived.push(...(this.#events ?? []).filter(({ sequence }) => sequence > 0))
+    this.#events = undefined
+    this.#recent = undefined
+  }
+
+  /** The state is not kept any more: what it holds does not count for the memory of the others. */
+  detach(): void {
+    this.#memory.events -= this.#events?.length ?? 0
+    this.#memory = { events: this.#events?.length ?? 0 }
   }
 
   /** The user's row in `generation`, or -1. */

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -169,3 +169,33 @@ test('every good row of several files is an event, in order, though a file among
   await importDataset({ ...skip, sources, user: 'user', item: 'item', time: 't', out })
   expect(eventsOf(Dataset.open(out)).map(({ item }) => item)).toEqual(['x', 'z', 'w'])
 })
+
+test('quotes are found beside a delimiter of several bytes that is no ASCII', async () => {
+  const quoted = Array.from({ length: 30_000 }, (_, at) => `"u${at}"§"x§${at}"\n`).join('')
+  const text = `user§item\n${quoted}"b§y\nc§"z"\n`
+  const dataset = await imported(freshFolder(), text, { ...skip, delimiter: '§' })
+  expect(pairsOf(dataset).slice(0, 2)).toEqual([
+    ['c', 'z', 1],
+    ['u0', 'x§0', 1],
+  ])
+  expect(dataset.manifest).toMatchObject({ pairs: 30_001, source: { badRows: 1 } })
+})
+
+test.skipIf(!existsSync('/proc/self/fd'))('no compressed file of which rows are left out stays open', async () => {
+  const folder = freshFolder()
+  const sources = Array.from({ length: 20 }, (_, file) => join(folder, `${file}.csv.gz`))
+  for (const [file, source] of sources.entries()) {
+    writeFileSync(source, gzipSync(`user,item\nu${file},x\nbad\n${'a,b\n'.repeat(100_000)}`))
+  }
+  const isOpen = () => readdirSync('/proc/self/fd').filter(fd => target(fd).startsWith(folder))
+  await importDataset({ sources, user: 'user', item: 'item', out: join(folder, 'out'), ...skip })
+  expect(isOpen()).toEqual([])
+})
+
+function target(fd: string): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch {
+    return ''
+  }
+}

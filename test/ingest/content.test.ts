@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { createWriteStream, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { constants, gzipSync, zstdCompressSync } from 'node:zlib'
 import { expect, test, vi } from 'vitest'
 import { Database } from '../../src/ingest/database.ts'
 import { importDataset } from '../../src/ingest/import.ts'
@@ -122,4 +122,30 @@ test('an abort ends the wait for a pipe, and nothing remains', async () => {
   const running = importDataset({ sources: [pipe], user: 'user', item: 'item', out: join(folder, 'out'), signal })
   await expect(running).rejects.toThrow(signal.reason)
   expect(readdirSync(folder)).toEqual(['pipe'])
+})
+
+test('a compressed file that is cut off anywhere is refused as damaged, and nothing of it is taken', async () => {
+  const rows = Array.from({ length: 30_000 }, (_, row) => `u${row * 7919},x${row}\n`).join('')
+  const text = Buffer.from(`user,item\n${rows}`)
+  const second = Buffer.from('9,z\n'.repeat(1000))
+  const options = { params: { [constants.ZSTD_c_checksumFlag]: 1 } }
+  for (const whole of [
+    gzipSync(text),
+    Buffer.concat([gzipSync(text), gzipSync(second)]),
+    zstdCompressSync(text),
+    zstdCompressSync(text, options),
+    Buffer.concat([zstdCompressSync(text), zstdCompressSync(second)]),
+    zstdCompressSync(Buffer.concat([text, Buffer.alloc(0), Buffer.from('a,a\n'.repeat(200_000))])),
+  ]) {
+    expect((await imported(freshFolder(), whole)).manifest.pairs).toBeGreaterThanOrEqual(30_000)
+    const { length } = whole
+    for (const end of [length - 1, length - 5, length - 200, Math.floor(length * 0.9), length >> 1]) {
+      const cut = whole.subarray(0, end)
+      for (const badRows of ['refuse', 'skip'] as const) {
+        await expect(imported(freshFolder(), cut, { badRows }), `${end} of ${length} bytes`).rejects.toThrow(
+          /source\.csv (is damaged: expected (gzip|zstd) up to its end|holds nothing in)/,
+        )
+      }
+    }
+  }
 })

@@ -241,6 +241,34 @@ test('of a long history the newest events count', async () => {
   expect(itemsOf(await second.recommend(queryOf('ann')))).toEqual(expectedList(model, -1, newest(3), 10))
 })
 
+test('where newer events turn out not to count, those that they took the place of count again', async () => {
+  const state = join(freshFolder(), 'state')
+  const recommender = await opened({ state, historyLimit: 3 })
+  const events = Array.from({ length: 6 }, (_, at) => eventOf('ann', `i${at}`))
+  for (const event of events) await recorded(recommender, event)
+  const newest = events.slice(-3).map(({ item, weight }): [string, number] => [item!, weight])
+  const expected = expectedList(model, -1, newest, 10)
+  const subscription = new Observed(recommender, queryOf('ann'))
+  const list = async () => itemsOf(await recommender.recommend(queryOf('ann')))
+  expect(await list()).toEqual(expected)
+  // All sent again, as after a lost connection.
+  expect(await Promise.all([...events, ...events].map(event => recorded(recommender, event)))).toEqual(
+    Array(12).fill('duplicate'),
+  )
+  expect(await list()).toEqual(expected)
+  const disk = new DatabaseSync(join(state, 'events.db'))
+  disk.exec(`CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(ABORT, 'the disk is full'); END`)
+  const more = Array.from({ length: 7 }, (_, at) => eventOf('ann', `i${20 + at}`))
+  const outcomes = Promise.all(more.map(event => recorded(recommender, event)))
+  expect(await outcomes).toEqual(Array(7).fill('failed'))
+  disk.exec('DROP TRIGGER full')
+  disk.close()
+  expect(await list()).toEqual(expected)
+  await recommender.drained()
+  expect(itemsOf(subscription.lists.at(-1)!)).toEqual(expected)
+  subscription.close()
+})
+
 test('an item that the model lacks is refused, and nothing is recorded', async () => {
   const user = newUser()
   const refused = () => recommender.record(eventOf(user, 'nothing'), () => expect.unreachable())

@@ -52,3 +52,21 @@ test('users whose subscriptions have ended make room', () => {
   expect(cache.size).toBe(3)
   expect(cache.find('ann')).toBeDefined()
 })
+
+test('users without subscriptions make room where all have too many events together', () => {
+  const cache = new UserCache(1000, 100)
+  const load = (user: string, events: number) => {
+    const found = Array.from({ length: events }, (_, at) => ({ id: `${at}`, user, item: 'a', weight: 1, time: at }))
+    cache.get(user).load({ events: found, asOf: 0 }, 5000)
+  }
+  for (let user = 0; user < 9; user++) load(`${user}`, 10)
+  expect(cache.size).toBe(9)
+  load('many', 50)
+  load('next', 10)
+  // 150 events: as many of the oldest went as leave fewer than 100.
+  expect([cache.size, cache.find('4'), cache.find('6')?.user]).toEqual([6, undefined, '6'])
+  const state = cache.get('many')
+  state.unload()
+  load('one more', 1)
+  expect(cache.find('6')?.user).toBe('6')
+})

@@ -217,6 +217,8 @@ test('bad requests get a code and its status, and the server lives on', async ()
     ['/v1/recommend/7?limit=2&limit=3', 400, 'bad_message'],
     ['/v1/recommend/7?seen=maybe', 400, 'bad_message'],
     ['/v1/recommend/%ff', 400, 'bad_message'],
+    ['/v1/recommend?user=%ff', 400, 'bad_message'],
+    ['/v1/recommend?user=7&x=%', 400, 'bad_message'],
     ['/v1/recommend', 400, 'bad_message'],
     ['/v1/stream', 405, 'method_not_allowed'],
     ['/v1/recommend/7', 405, 'method_not_allowed', posted('{}')],

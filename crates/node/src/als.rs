@@ -1,7 +1,7 @@
 //! The phases of alternating least squares. Each call takes chunks of rows from the shared counter until there is none.
 
 use crate::file::{Operand, values};
-use crate::sparse::SparseMatrix;
+use crate::sparse::{SparseMatrix, matrix_addresses};
 use crate::views::{SharedArray, addresses, check_apart, finite_option};
 use aurochs_kernels::als::{HalfStep, Objective, Scratch, Solver};
 use aurochs_kernels::scratch::Floats;
@@ -53,7 +53,8 @@ pub fn partial_gramians(
     #[napi(ts_arg_type = "Float32Array")] partials: SharedArray<f32>,
 ) -> Result<()> {
     let stride = stride(phase.rank as usize);
-    check_apart("partials", partials.addresses(), &[phase.factors.addresses()])?;
+    let written = [("partials", partials.addresses()), ("next", phase.next.addresses())];
+    check_apart(&written, &[phase.factors.addresses()])?;
     let factors = phase.factors.rows(stride)?;
     let chunks = phase.next.chunks(factors.rows(), phase.chunk_rows)?;
     let mut partials = partials.rows(stride * stride)?;
@@ -75,8 +76,7 @@ pub fn partial_gramians(
 /// `values` (stride), largest first.
 #[napi(catch_unwind)]
 pub fn eigenbasis(partials: &[f32], rank: u32, mut vectors: Float32Array, mut values: Float64Array) -> Result<()> {
-    check_apart("vectors", addresses(&vectors), &[addresses(partials), addresses(&values)])?;
-    check_apart("values", addresses(&values), &[addresses(partials)])?;
+    check_apart(&[("vectors", addresses(&vectors)), ("values", addresses(&values))], &[addresses(partials)])?;
     // SAFETY: only the thread that runs the training calls this, between phases; they lie apart.
     let (vectors, values) = unsafe { (vectors.as_mut(), values.as_mut()) };
     basis::eigenbasis(partials, rank as usize, vectors, values).map_err(Error::from_reason)
@@ -86,7 +86,8 @@ pub fn eigenbasis(partials: &[f32], rank: u32, mut vectors: Float32Array, mut va
 #[napi(catch_unwind)]
 pub fn rotate_factors(phase: RowPhase, vectors: Float32Array) -> Result<()> {
     let stride = stride(phase.rank as usize);
-    check_apart("factors", phase.factors.addresses(), &[addresses(&vectors)])?;
+    let written = [("factors", phase.factors.addresses()), ("next", phase.next.addresses())];
+    check_apart(&written, &[addresses(&vectors)])?;
     let mut factors = phase.factors.rows(stride)?;
     let chunks = phase.next.chunks(factors.rows(), phase.chunk_rows)?;
     let simd = instructions(&phase.simd)?;
@@ -159,9 +160,9 @@ pub fn als_half_step(
     #[napi(ts_arg_type = "Int32Array")] next: SharedArray<i32>,
 ) -> Result<()> {
     let kernel = step.kernel()?;
-    let read = [addresses(kernel.fixed), addresses(kernel.entries.weights), addresses(kernel.spectrum)];
-    check_apart("out", out.addresses(), &[&read[..], &[loss_terms.addresses()]].concat())?;
-    check_apart("lossTerms", loss_terms.addresses(), &read)?;
+    let written = [("out", out.addresses()), ("lossTerms", loss_terms.addresses()), ("next", next.addresses())];
+    let beside = [addresses(kernel.fixed), addresses(kernel.spectrum), addresses(&bounds)];
+    check_apart(&written, &[&matrix_addresses(kernel.entries)[..], &beside].concat())?;
     let simd = instructions(&step.simd)?;
     let stride = stride(kernel.spectrum.len());
     let mut out = out.rows(stride)?;

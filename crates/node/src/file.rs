@@ -114,7 +114,7 @@ impl FileSlice {
     }
 
     fn part(&self, begin: f64, end: f64) -> Result<Range<usize>> {
-        if !(0.0 <= begin && begin <= end && end <= self.length()) {
+        if !(0.0 <= begin && begin <= end && end <= self.length() && begin.fract() == 0.0 && end.fract() == 0.0) {
             let length = self.range.len();
             return Err(Error::from_reason(format!("bytes {begin} to {end} do not lie in a slice of {length} bytes")));
         }

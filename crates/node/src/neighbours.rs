@@ -1,6 +1,6 @@
 //! Item-item neighbours: training in chunks of items from the shared counter, and lists for batches of requests.
 
-use crate::sparse::SparseMatrix;
+use crate::sparse::{SparseMatrix, matrix_addresses};
 use crate::views::{SharedArray, addresses, check_apart};
 use aurochs_kernels::csr::CsrError;
 use aurochs_kernels::neighbours::rank::{self, Request};
@@ -8,6 +8,7 @@ use aurochs_kernels::neighbours::{Cosine, NeighboursError, Output, Scratch, Weig
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::cell::Cell;
+use std::ops::Range;
 
 /// The interactions, both ways, and what is made of them; see `aurochs_kernels::neighbours::Cosine`.
 #[napi(object, object_to_js = false)]
@@ -30,6 +31,10 @@ impl NeighbourTraining<'_> {
         Cosine::new(self.by_item.view()?, self.by_user.view()?, weighting, self.shrinkage, self.limit as usize)
             .map_err(refused)
     }
+
+    fn addresses(&self) -> Result<Vec<Range<usize>>> {
+        Ok([matrix_addresses(self.by_item.view()?), matrix_addresses(self.by_user.view()?)].concat())
+    }
 }
 
 /// Writes what is to be known before the work is divided: to `norms` (items) the norm of each item; to `costs`
@@ -46,8 +51,8 @@ pub fn plan_neighbours(
     check_length("norms", kernel.items(), norms.len())?;
     check_length("costs", kernel.items() + 1, costs.len())?;
     check_length("starts", kernel.items() + 1, starts.len())?;
-    check_apart("norms", addresses(&norms), &[addresses(&costs), addresses(&starts)])?;
-    check_apart("costs", addresses(&costs), &[addresses(&starts)])?;
+    let written = [("norms", addresses(&norms)), ("costs", addresses(&costs)), ("starts", addresses(&starts))];
+    check_apart(&written, &training.addresses()?)?;
     // SAFETY: one call alone makes the plan, before the phase that reads it; they lie apart.
     let (norms, costs, starts) = unsafe { (norms.as_mut(), costs.as_mut(), starts.as_mut()) };
     kernel.plan(norms, costs, starts);
@@ -86,11 +91,14 @@ pub fn find_neighbours(
     if !starts.is_sorted() {
         return Err(Error::new(Status::InvalidArg, "starts must never fall"));
     }
-    let [indices, similarities] = [output.indices.addresses(), output.similarities.addresses()];
-    let read = [addresses(&norms), addresses(starts)];
-    check_apart("indices", indices.clone(), &[&read[..], &[similarities.clone(), output.counts.addresses()]].concat())?;
-    check_apart("similarities", similarities, &[&read[..], &[output.counts.addresses()]].concat())?;
-    check_apart("counts", output.counts.addresses(), &read)?;
+    let written = [
+        ("indices", output.indices.addresses()),
+        ("similarities", output.similarities.addresses()),
+        ("counts", output.counts.addresses()),
+        ("next", next.addresses()),
+    ];
+    let beside = [addresses(&norms), addresses(starts), addresses(&bounds)];
+    check_apart(&written, &[&training.addresses()?[..], &beside].concat())?;
     let mut indices = output.indices.rows(1)?;
     let mut similarities = output.similarities.rows(1)?;
     let mut counts = output.counts.rows(1)?;

@@ -1,9 +1,11 @@
 //! Sparse matrices, in memory or in mapped files.
 
 use crate::file::{Operand, values};
+use crate::views::addresses;
 use aurochs_kernels::csr::Csr;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
+use std::ops::Range;
 
 /// A sparse matrix: the entries of row r are `indices[indptr[r]..indptr[r + 1]]`, and their `weights`.
 #[napi(object, object_to_js = false)]
@@ -18,6 +20,11 @@ impl SparseMatrix<'_> {
     pub fn view(&self) -> Result<Csr<'_>> {
         Ok(Csr { indptr: values(&self.indptr)?, indices: values(&self.indices)?, weights: values(&self.weights)? })
     }
+}
+
+/// The bytes that a matrix takes up.
+pub fn matrix_addresses(matrix: Csr<'_>) -> [Range<usize>; 3] {
+    [addresses(matrix.indptr), addresses(matrix.indices), addresses(matrix.weights)]
 }
 
 /// What is wrong with a matrix of interactions of so many columns, in words, or nothing: each row's entries must lie within

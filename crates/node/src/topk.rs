@@ -47,7 +47,7 @@ pub fn top_k_tiles(
         return Err(Error::new(Status::InvalidArg, format!("order must have {items} values, got {}", order.len())));
     }
     let tiles = index::tiles(rows, order, (first as usize).min(end)..end, Simd::detect());
-    check_apart("piece", addresses(&piece), &[addresses(factors), addresses(order)])?;
+    check_apart(&[("piece", addresses(&piece))], &[addresses(factors), addresses(order)])?;
     // SAFETY: the caller made the buffer for this call.
     let room = unsafe { piece.as_mut() };
     let length = room.len();
@@ -130,7 +130,8 @@ pub fn top_k_search(
     mut items: Uint32Array,
     mut scores: Float32Array,
 ) -> Result<TopKEffort> {
-    let index = Index::view(values(&index)?, view(values(&factors)?, rank, rank)?).map_err(refused)?;
+    let (index_bytes, factors) = (values(&index)?, values(&factors)?);
+    let index = Index::view(index_bytes, view(factors, rank, rank)?).map_err(refused)?;
     let simd = instructions(&search.simd)?;
     let exclude = match (&search.exclude_indptr, &search.exclude_indices) {
         (Some(indptr), Some(indices)) => Some(Excluded { indptr, indices }),
@@ -143,8 +144,10 @@ pub fn top_k_search(
         exclude,
         only: search.only.as_deref(),
     };
-    check_apart("items", addresses(&items), &[addresses(&scores), addresses(queries)])?;
-    check_apart("scores", addresses(&scores), &[addresses(queries)])?;
+    let lists = [&search.exclude_indptr, &search.exclude_indices, &search.only]
+        .map(|list| addresses(list.as_deref().unwrap_or(&[])));
+    let beside = [addresses(index_bytes), addresses(factors), addresses(queries)];
+    check_apart(&[("items", addresses(&items)), ("scores", addresses(&scores))], &[&lists[..], &beside].concat())?;
     // SAFETY: the caller gave these rows of the answer to this call alone; they lie apart.
     let (items, scores) = unsafe { (items.as_mut(), scores.as_mut()) };
     let effort = kernel.run(&index, items, scores, simd).map_err(refused)?;

@@ -127,14 +127,17 @@ pub fn addresses<T>(slice: &[T]) -> Range<usize> {
     range.start as usize..range.end as usize
 }
 
-/// Refuses memory that is written and overlaps with what is read or written beside it.
-pub fn check_apart(written: &str, range: Range<usize>, others: &[Range<usize>]) -> Result<()> {
-    match others.iter().any(|other| range.start < other.end && other.start < range.end) {
-        true => {
-            Err(Error::new(Status::InvalidArg, format!("{written} must lie apart from the other arrays of the call")))
+/// Refuses memory that a call writes where it overlaps with what the call reads, or with what else it writes.
+pub fn check_apart(written: &[(&str, Range<usize>)], read: &[Range<usize>]) -> Result<()> {
+    let overlap = |a: &Range<usize>, b: &Range<usize>| a.start < b.end && b.start < a.end;
+    for (at, (name, range)) in written.iter().enumerate() {
+        let others = written[at + 1..].iter().map(|(_, other)| other);
+        if others.chain(read).any(|other| overlap(range, other)) {
+            let message = format!("{name} must lie apart from the other arrays of the call");
+            return Err(Error::new(Status::InvalidArg, message));
         }
-        false => Ok(()),
     }
+    Ok(())
 }
 
 /// `value` as single precision; refused when it is not finite.

@@ -60,8 +60,16 @@ class RowReader {
   #open: string[] = []
   dropped = 0
 
-  constructor(dialect: Dialect) {
-    this.#dialect = dialect
+  constructor({ delimiter, quote, escapedBy, comment, ...dialect }: Dialect) {
+    // As the text that they are looked for in: a character each byte.
+    const bytesOf = (text: string) => Buffer.from(text).toString('latin1')
+    this.#dialect = {
+      ...dialect,
+      delimiter: bytesOf(delimiter),
+      quote: bytesOf(quote),
+      escapedBy: bytesOf(escapedBy),
+      comment: bytesOf(comment),
+    }
   }
 
   /** The rows that end in `text`, which are whole lines. */

@@ -113,5 +113,7 @@ export function contentsOf({ path }: SourceFile, compression: Compression): Read
   if (compression === 'none') return bytes
   const decompress = compression === 'gzip' ? zlib.createGunzip() : zlib.createZstdDecompress()
   bytes.on('error', error => decompress.destroy(error))
+  // Where the reader needs no more, the file is closed, too.
+  decompress.on('close', () => bytes.destroy())
   return bytes.pipe(decompress)
 }

@@ -72,7 +72,7 @@ export function contentOf({ path, name }: SourceFile, format?: Format): Content 
     )
   }
   const head = decompressed(bytes, compression, name).toString('latin1')
-  if (head === '') throw new SourceError(`${name} is empty`)
+  if (head === '') throw new SourceError(`${name} holds nothing in ${compression}: it is empty, or cut off`)
   const isParquet = head.startsWith('PAR1')
   if (isParquet && compression !== 'none')
     throw new SourceError(`${name} is Parquet in ${compression}, which cannot be read: unpack it`)
@@ -92,10 +92,15 @@ export function contentOf({ path, name }: SourceFile, format?: Format): Content 
   return { format: named ?? (/^(\xef\xbb\xbf)?\s*(\{|\[\s*[{\]])/.test(head) ? 'json' : 'csv'), compression, head }
 }
 
-function firstBytes(path: string): Buffer {
+/** How a file is compressed. */
+export function compressionAt(path: string): Compression {
+  return compressionOf(firstBytes(path, 4))
+}
+
+function firstBytes(path: string, most = 1 << 16): Buffer {
   const file = openSync(path, 'r')
   try {
-    const bytes = Buffer.alloc(1 << 16)
+    const bytes = Buffer.alloc(most)
     let length = 0
     for (let read = -1; read !== 0 && length < bytes.length; length += read) {
       read = readSync(file, bytes, length, bytes.length - length, null)

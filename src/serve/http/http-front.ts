@@ -129,6 +129,12 @@ function overview({ info }: Pick<Service, 'info'>): string {
   )
 }
 
+/** Of the body, in bytes; 0 where the client did not say. */
+function declaredLength(request: HttpRequest): number {
+  const text = request.getHeader('content-length')
+  return /^\d+$/.test(text) ? Number(text) : 0
+}
+
 function pathOf(request: HttpRequest): string {
   return request.getUrl().slice(0, 200)
 }
@@ -143,8 +149,7 @@ function routes(): Route[] {
     }: { reads: boolean; params: (typeof methods)[MethodName]['params']; subject?: string } = methods[name]
     const fromQuery = queryReader(params)
     const get: ReadParams = request => fromQuery(request.getQuery())
-    const post: ReadParams = (request, reply) =>
-      reply.body(Number(request.getHeader('content-length'))).then(decodeJson)
+    const post: ReadParams = (request, reply) => reply.body(declaredLength(request)).then(decodeJson)
     list.push({ path: `/v1/${name}`, name, read: reads ? { get, post } : { post } })
     if (subject === undefined) continue
     const fromPath: ReadParams = request => ({

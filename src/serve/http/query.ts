@@ -11,6 +11,7 @@ export function queryReader(schema: z.ZodType): (query: string) => Record<string
   const kinds = parametersOf(schema)
   return query => {
     const parameters: Record<string, unknown> = {}
+    assertEscapes(query)
     for (const [name, value] of new URLSearchParams(query)) {
       const kind = kinds.get(name)
       // As in messages, what is not known is ignored.
@@ -21,6 +22,15 @@ export function queryReader(schema: z.ZodType): (query: string) => Record<string
       else parameters[name] = parsed(kind, value)
     }
     return parameters
+  }
+}
+
+/** Escapes that are no UTF-8 would be read as other text. */
+function assertEscapes(query: string): void {
+  try {
+    decodeURIComponent(query)
+  } catch {
+    throw new ServiceError('bad_message', 'the query holds a % that is no escape of UTF-8')
   }
 }
 

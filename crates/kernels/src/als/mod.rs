@@ -109,8 +109,8 @@ pub struct Scratch {
 impl HalfStep<'_> {
     /// Solves `rows`, starting from what `out` (rows.len() × stride, zero in the padding) holds, and writes the solutions there.
     ///
-    /// Where λ = 0 leaves the system singular, directions that nothing determines are kept near zero. What is written is
-    /// finite, and so are the squares of its norms.
+    /// Where λ = 0 leaves the system singular, directions that nothing determines are kept near zero. What is written
+    /// is finite on success, and so are the squares of its norms.
     ///
     /// # Errors
     /// Names the first row whose pointers or columns are out of range, or whose numbers single precision does not hold.
