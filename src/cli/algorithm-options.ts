@@ -38,7 +38,7 @@ export function algorithmNotes(): string {
 }
 
 /**
- * The options that were given by flags for those of `chosen`, by algorithm: what is left out has its default.
+ * The options that were given by flags for those of `chosen`, by algorithm, checked.
  *
  * @throws UsageError naming a flag whose value is wrong, or which none of `chosen` has.
  */
@@ -58,8 +58,8 @@ function parse({ options }: Algorithm, given: Readonly<Record<string, unknown>>)
     const isNumeric = typeof value === 'string' && value.trim() !== '' && !Number.isNaN(Number(value))
     wanted[key] = isNumeric ? Number(value) : value
   }
-  const { data, error } = options.safeParse(wanted)
-  if (data) return data
+  const { error } = options.safeParse(wanted)
+  if (!error) return wanted
   const key = String(error.issues[0]?.path[0])
   const flag = flagsOf(options).find(flag => flag.key === key)
   throw new UsageError(`--${kebab(key)} must be ${flag?.expected}, got ${shown(given[key])}`)

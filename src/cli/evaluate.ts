@@ -205,6 +205,11 @@ async function measure(name: string, context: MeasureContext): Promise<Measured>
     const { history, users, items, manifest } = models.artifact
     const ready = performance.now()
     const held = heldOut(test, { byUser: history, users, items }, seen)
+    if (held.unknownPairs > 0 && held.items.length === 0 && held.users.every(user => user < 0)) {
+      throw new UsageError(
+        `${name} knows neither users nor items of the test: its ids are ${items.kind}s like ${items.at(0)}, and the test has ids like ${test.items.at(0)}`,
+      )
+    }
     const onProgress = (share: number) => bar.show(`ranking by ${name}`, share)
     const { metrics: found, ...judged } = await evaluate(models, held, metrics, { signal, onProgress })
     const seconds = (from: number, to: number) => Math.round(to - from) / 1000

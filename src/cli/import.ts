@@ -100,7 +100,10 @@ function summary(out: string, { users, items, pairs, events, source }: DatasetMa
   if (events !== undefined) contents.push(`${count(events)} events`)
   const notes = [`${count(rows)} rows in ${seconds.toFixed(1)} s, ${millions(rows / seconds)} rows/s`]
   if (zeroWeightPairs > 0) notes.push(`${count(zeroWeightPairs)} pairs weigh 0 and were left out`)
-  const skipped = badRows > 0 ? `\n${count(badRows)} bad rows were left out; the first: ${firstBadRow}` : ''
+  const skipped =
+    badRows > 0
+      ? `\n${badRows === 1 ? '1 bad row was' : `${count(badRows)} bad rows were`} left out; the first: ${firstBadRow}`
+      : ''
   return `${out}: ${contents.join(', ')} (${notes.join('; ')})${skipped}`
 }
 

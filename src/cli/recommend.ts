@@ -42,7 +42,7 @@ export const register: Register = program => {
           const { basis } = lists[at]
           const known = user >= 0
           const title = known
-            ? `For user ${id}, who has ${rowOf(history, user).indices.length} items:`
+            ? `For user ${id}, who has ${counted(rowOf(history, user).indices.length, 'item')}:`
             : `For user ${id}, whom the model does not know, what most users have:`
           print({ user: known ? users.at(user) : id, basis }, listed(lists[at], items), title, json)
         })
@@ -51,4 +51,8 @@ export const register: Register = program => {
         model.close()
       }
     })
+}
+
+function counted(count: number, name: string): string {
+  return `${count} ${name}${count === 1 ? '' : 's'}`
 }

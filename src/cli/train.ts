@@ -34,7 +34,7 @@ export const register: Register = program => {
     .option('--model <name>', 'the algorithm', defaultAlgorithm.name)
     .option('--threads <n>', 'workers (default: as many as the machine runs at once)')
     .option('--checkpoint-seconds <n>', 'save the model so far after an epoch when this much time has passed', '300')
-    .option('--resume', 'go on from the model at --out')
+    .option('--resume', 'go on from the model at --out, with its options unless others are given')
     .option('--replace', 'take the place of the model at --out')
     .option('--json', 'print one line of JSON an epoch, and the manifest as the last')
     .addHelpText('after', () => notes + algorithmNotes())

@@ -88,7 +88,11 @@ export class Client {
   /** Set once the client is closed. */
   #closeReason: Error | undefined
 
-  /** `url`: of the server, `http(s)://…` or `ws(s)://…`; its path is added if there is none. */
+  /**
+   * `url`: of the server, `http(s)://…` or `ws(s)://…`; its path is added if there is none.
+   *
+   * @throws {TypeError} where it is none.
+   */
   constructor(url: string | URL, options: ClientOptions = {}) {
     this.#options = options
     this.#connection = new Connection(
@@ -240,6 +244,9 @@ export class Client {
 }
 
 function streamUrl(url: string | URL): string {
+  if (!/^(http|ws)s?:\/\//.test(String(url))) {
+    throw new TypeError(`expected the address of a server, such as http://localhost:8080, got ${url}`)
+  }
   const stream = new URL(url)
   stream.protocol = stream.protocol.replace(/^http/, 'ws')
   if (stream.pathname === '/') stream.pathname = '/v1/stream'

@@ -80,7 +80,11 @@ function id({ name, type }: Column, { format }: Table): Conversion {
   const reader = (idType: 'integer' | 'string' | 'text') => ({
     idType,
     value: idType === 'integer' ? `${raw}::bigint` : `${raw}::varchar`,
-    isFaulty: idType === 'integer' ? `${raw} is null` : `coalesce(${raw}::varchar = '', true)`,
+    // Neither clients nor C programs can name an id with a NUL.
+    isFaulty:
+      idType === 'integer'
+        ? `${raw} is null`
+        : `coalesce(${raw}::varchar = '' or contains(${raw}::varchar, chr(0)), true)`,
     expected: 'an id',
   })
   if (format === 'csv') return reader('text')

@@ -25,10 +25,10 @@ export interface TrainModel {
  * Trains `algorithm` on a dataset and saves the model to `directory`: at the end and, where the algorithm is resumable,
  * when interrupted and now and then between.
  *
- * @param options of the algorithm; those left out have their defaults.
+ * @param options of the algorithm; those left out have their defaults or, to resume, are those of the model.
  * @returns the manifest, whose `complete` tells whether it came to its end.
- * @throws TypeError naming the option that the algorithm does not have or take, what it expects and what came; Error when a model is there and neither `replace` nor
- *   `resume` is given, or when it cannot be resumed; the signal's reason when a training that cannot be resumed
+ * @throws TypeError naming the option that the algorithm does not have or take, what it expects and what came, or when both
+ *   `replace` and `resume` are given; Error when a model is there and neither is, or when it cannot be resumed; the signal's reason when a training that cannot be resumed
  *   is aborted.
  */
 export async function trainModel(
@@ -41,7 +41,8 @@ export async function trainModel(
   const { pool, replace = false, resume = false, checkpointSeconds = 300, signal, onProgress } = train
   const fault = faultIn(algorithm.options, options)
   if (fault) throw new TypeError(`options of ${algorithm.name}: ${fault}`)
-  const given = algorithm.options.parse(options)
+  if (replace && resume)
+    throw new TypeError('a model is either replaced (replace, --replace) or resumed (resume, --resume)')
   // Found before hours of work, not after.
   if (existsSync(directory) && !replace && !resume) {
     throw new Error(
@@ -49,8 +50,8 @@ export async function trainModel(
     )
   }
   const { from, decided } = resume
-    ? openCheckpoint(directory, dataset, algorithm, given)
-    : { from: undefined, decided: resolved(algorithm, given) }
+    ? openCheckpoint(directory, dataset, algorithm, options)
+    : { from: undefined, decided: resolved(algorithm, algorithm.options.parse(options)) }
   let [savedAt, isOurs] = [performance.now(), false]
   const save = async (trained: Trained) => {
     // Else what the epochs freed counts beside what saving takes: 20 MiB of 510 on the brunch reads at 64 factors.
@@ -114,7 +115,7 @@ function optionsToContinue(
     )
   }
   const before = resolvedAt(directory, algorithm, checkedOptions({ directory, manifest }, algorithm))
-  const decided = resolved(algorithm, given, before)
+  const decided = resolved(algorithm, algorithm.options.parse({ ...before, ...given }), before)
   for (const name of new Set([...Object.keys(before), ...Object.keys(decided)])) {
     if (name !== 'epochs' && before[name] !== decided[name]) {
       throw new Error(

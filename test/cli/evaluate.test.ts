@@ -202,3 +202,25 @@ test('contradictions are answered before anything is read', async () => {
     expect({ status, stdout, stderr }).toEqual({ status: 2, stdout: '', stderr: answer })
   }
 })
+
+test('a test of which the model knows neither users nor items is refused: its ids are others', async () => {
+  const folder = freshFolder()
+  const [train, other] = ['train.csv', 'other.csv'].map(name => join(folder, name)) as [string, string]
+  writeFileSync(train, 'user,item\na,x\nb,x\nb,y\n')
+  writeFileSync(other, 'user,item\n1,10\n2,20\n')
+  const columns = ['--user', 'user', '--item', 'item']
+  const { status, stderr } = await aurochs(
+    'evaluate',
+    '--train',
+    train,
+    '--test',
+    other,
+    ...columns,
+    '--model',
+    'popular',
+  )
+  expect([status, stderr]).toEqual([
+    2,
+    'aurochs: popular knows neither users nor items of the test: its ids are strings like x, and the test has ids like 10\n',
+  ])
+})

@@ -41,6 +41,16 @@ test('trains, prints each epoch, and resumes bit for bit', async () => {
   expect(resumed!.status).toBe(0)
   expect(manifestOf(parts).files['tensors.safetensors']).toEqual(manifestOf(whole).files['tensors.safetensors'])
   expect(manifestOf(parts).loss).toEqual(manifestOf(whole).loss)
+
+  // What is not given is as it was in the model.
+  const [more, same, both] = await aurochsInTurn(
+    ['train', directory, '--out', parts, '--epochs', '6', '--resume'],
+    ['train', directory, '--out', parts, '--resume'],
+    train('--resume', '--replace'),
+  )
+  expect([more!.status, same!.status]).toEqual([0, 0])
+  expect(manifestOf(parts)).toMatchObject({ options: { factors: 7, epochs: 6 }, epochs: 6, complete: true })
+  expect(both!.stderr).toBe('aurochs: a model is either replaced (replace, --replace) or resumed (resume, --resume)\n')
 })
 
 test('every algorithm of the registry is trained by its name, the default one without', async () => {

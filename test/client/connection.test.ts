@@ -379,3 +379,9 @@ test('waits between connections double up to the longest, each between half and 
   expect(waits).toEqual([100, 200, 400, 500, 500])
   expect(reconnectWait(3, { first: 100, longest: 500 }, () => 0)).toBe(200)
 })
+
+test('an address that is none of a server is refused with one that is', () => {
+  for (const url of ['localhost:8080', '', 'server.example', 'file:///tmp']) {
+    expect(() => new Client(url)).toThrow('expected the address of a server, such as http://localhost:8080')
+  }
+})

@@ -199,3 +199,9 @@ function target(fd: string): string {
     return ''
   }
 }
+
+test('an id with a NUL, which nobody could ask for, is a bad row', async () => {
+  const lines = ['{"user":"a","item":"x"}', '{"user":"b","item":"hit\\u0000x"}', '{"user":"c\\u0000","item":"x"}']
+  const name = 'source.ndjson'
+  expect(await counted(`${lines.join('\n')}\n`, {}, name)).toEqual([1, 2, expect.stringContaining('expected an id')])
+})
