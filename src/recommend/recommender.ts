@@ -74,6 +74,7 @@ export interface BatchList extends Pick<UserList, 'basis' | 'after'> {
 const mostPending = 100_000
 /** Lists that may be asked for once and not answered yet. */
 const mostAsked = 100_000
+
 /**
  * From histories to lists, live: events in, lists out, under one published generation that can be swapped. An event goes
  * to the journal and, at the same time, into the lists of its user's subscriptions; a list is given out only when the
