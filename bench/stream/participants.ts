@@ -1,5 +1,5 @@
 import type { Artifact } from '../../src/models/artifact.ts'
-import type { Id, IdMap } from '../../src/storage/ids.ts'
+import { type IdMap, plainId } from '../../src/storage/ids.ts'
 import { spread } from '../numbers.ts'
 import type { Plan } from './plan.ts'
 
@@ -30,10 +30,5 @@ function someOf(ids: IdMap, count: number, others: readonly IdMap[]): (string | 
   const known = Array.from({ length: ids.size }, (_, row) => row).filter(row =>
     others.every(other => other.indexOf(ids.at(row)) >= 0),
   )
-  return spread(known.length, count).map(at => plain(ids.at(known[at]!)))
-}
-
-/** As JSON can carry it. */
-function plain(id: Id): string | number {
-  return typeof id === 'bigint' ? String(id) : id
+  return spread(known.length, count).map(at => plainId(ids.at(known[at]!)))
 }

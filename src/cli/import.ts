@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { columnName } from '../ingest/options.ts'
 import type { ProgressListener } from '../ingest/progress.ts'
 import type { DatasetManifest } from '../storage/dataset.ts'
-import { parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
+import { parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
 import { addSourceOptions, idColumns, importFile, importOptions, sourceFlags } from './source-options.ts'
 import { interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
@@ -10,7 +10,7 @@ import { ProgressBar } from './terminal/progress.ts'
 const Options = z.object({
   ...sourceFlags,
   kind: columnName.optional(),
-  out: z.string().min(1, 'must be the directory of the dataset, got nothing').optional(),
+  out: text('the directory of the dataset').optional(),
   threads: wholeNumber(1, 1024).optional(),
   replace: z.boolean().default(false),
   json: z.boolean().default(false),

@@ -1,6 +1,6 @@
 import { Option } from 'commander'
 import type { ItemList } from '../models/algorithm.ts'
-import type { Id, IdMap } from '../storage/ids.ts'
+import { type Id, type IdMap, plainId } from '../storage/ids.ts'
 import { UsageError } from './command.ts'
 import { table } from './terminal/table.ts'
 
@@ -21,7 +21,7 @@ export function refuseUnknown(map: IdMap, kind: 'user' | 'item', ids: readonly s
   if (unknown.length === 0) return
   const names = unknown.map(id => JSON.stringify(id)).join(', ')
   throw new UsageError(
-    `the model knows no ${kind} ${names}: it learned ${map.size} ${kind}s, whose ids are ${map.kind}s like ${printable(map.at(0))}`,
+    `the model knows no ${kind} ${names}: it learned ${map.size} ${kind}s, whose ids are ${map.kind}s like ${plainId(map.at(0))}`,
     3,
   )
 }
@@ -35,7 +35,7 @@ export function nowPositional(flags: string, usage: string): Option {
 
 /** A list with ids. */
 export function listed({ items, scores }: ItemList, ids: IdMap): ListedItem[] {
-  return Array.from(items, (row, at) => ({ item: printable(ids.at(row)), score: scores[at] }))
+  return Array.from(items, (row, at) => ({ item: plainId(ids.at(row)), score: scores[at] }))
 }
 
 /** Prints one list: a JSON object on a line of its own, with the fields of `about` first, or a table for people. */
@@ -46,14 +46,10 @@ export function print(
   json: boolean,
 ): void {
   if (json) {
-    const fields = Object.entries(about).map(([name, value]) => [name, printable(value)])
+    const fields = Object.entries(about).map(([name, value]) => [name, plainId(value)])
     process.stdout.write(`${JSON.stringify({ ...Object.fromEntries(fields), items })}\n`)
     return
   }
   const rows = items.map(({ item, score }, at) => [at + 1, `${item}`, Number(score).toFixed(4)])
   process.stdout.write(`${title}\n${rows.length > 0 ? table(rows) : '(nothing is left to list)\n'}`)
-}
-
-function printable(id: Id): string | number {
-  return typeof id === 'bigint' ? `${id}` : id
 }

@@ -3,7 +3,7 @@ import { Journal, type JournalOptions, type Outcome } from '../events/journal.ts
 import type { ItemList } from '../models/algorithm.ts'
 import { Pool } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
-import type { Id } from '../storage/ids.ts'
+import { plainId } from '../storage/ids.ts'
 import { Announcements } from './announcements.ts'
 import { RecommendError } from './errors.ts'
 import { Generation } from './generation.ts'
@@ -511,9 +511,4 @@ function batchListOf({ ranking, generation, after }: UserRanking): BatchList {
     scores.push(ranking.scores[at]!)
   }
   return after === undefined ? { basis, items, scores } : { basis, after, items, scores }
-}
-
-/** An id as anything can carry it: whole numbers that not every reader could hold exactly become strings. */
-export function plainId(id: Id): string | number {
-  return typeof id === 'bigint' ? String(id) : id
 }

@@ -219,3 +219,8 @@ function strings(ids: readonly Id[]): { vector: Vector<Utf8>; sorted: () => Uint
     sorted: () => Uint32Array.from(parts.keys()).sort((a, b) => Buffer.compare(parts[a], parts[b])),
   }
 }
+
+/** An id as anything can carry it: whole numbers that not every reader could hold exactly become strings. */
+export function plainId(id: Id): string | number {
+  return typeof id === 'bigint' ? String(id) : id
+}

@@ -106,7 +106,7 @@ test('a refused event is sent again after longer waits each time, however often 
   expect(await ack).toMatchObject({ id: sent!.id })
 })
 
-test('a server that is not there is told of once, unless the caller listens', async () => {
+test('a server that is not there is warned of once, unless the caller listens', async () => {
   const warned = vi.spyOn(console, 'warn').mockReturnValue()
   onTestFinished(() => void warned.mockRestore())
   const server = new ScriptedServer()
