@@ -195,14 +195,15 @@ thread_local! {
 
 /// Solves a batch of rows exactly and returns their factors, (rows × rank) without padding.
 #[napi(catch_unwind)]
-pub fn als_fold_in(step: AlsHalfStep) -> Result<Float32Array> {
+pub fn als_fold_in<'env>(env: &'env Env, step: AlsHalfStep) -> Result<Float32ArraySlice<'env>> {
     let kernel = step.kernel()?;
     let (rank, rows) = (kernel.spectrum.len(), kernel.entries.rows());
     let mut padded = vec![0.0; rows * stride(rank)];
     let mut scratch = FOLD_IN.take();
     kernel.solve(0..rows, &mut padded, &mut scratch, instructions(&step.simd)?).map_err(Error::from_reason)?;
     FOLD_IN.set(scratch);
-    Ok(Float32Array::new(padded.chunks(stride(rank)).flat_map(|row| &row[..rank]).copied().collect()))
+    let factors: Vec<f32> = padded.chunks(stride(rank)).flat_map(|row| &row[..rank]).copied().collect();
+    Float32ArraySlice::copy_from(env, factors)
 }
 
 /// The instruction set called `name`, or the widest.

@@ -6,16 +6,27 @@ use napi_derive::napi;
 
 /// The index of each of `wanted` among the ids, which `order` sorts; -1 where there is none.
 #[napi(catch_unwind)]
-pub fn find_integers(ids: &[i64], order: &[u32], wanted: &[i64]) -> Int32Array {
+pub fn find_integers<'env>(
+    env: &'env Env,
+    ids: &[i64],
+    order: &[u32],
+    wanted: &[i64],
+) -> Result<Int32ArraySlice<'env>> {
     let found = wanted.iter().map(|&id| index_or_none(find_integer(ids, order, id)));
-    Int32Array::new(found.collect())
+    Int32ArraySlice::copy_from(env, found.collect::<Vec<_>>())
 }
 
 /// [`find_integers`] of strings, sorted by their bytes.
 #[napi(catch_unwind)]
-pub fn find_strings(offsets: &[i32], bytes: &[u8], order: &[u32], wanted: Vec<String>) -> Int32Array {
+pub fn find_strings<'env>(
+    env: &'env Env,
+    offsets: &[i32],
+    bytes: &[u8],
+    order: &[u32],
+    wanted: Vec<String>,
+) -> Result<Int32ArraySlice<'env>> {
     let found = wanted.iter().map(|id| index_or_none(find_string(offsets, bytes, order, id.as_bytes())));
-    Int32Array::new(found.collect())
+    Int32ArraySlice::copy_from(env, found.collect::<Vec<_>>())
 }
 
 fn index_or_none(found: Option<u32>) -> i32 {

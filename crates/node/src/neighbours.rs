@@ -140,10 +140,10 @@ pub struct NeighbourRequest {
 
 /// Lists one after the other: list l is `indptr[l]..indptr[l + 1]`.
 #[napi(object, object_from_js = false)]
-pub struct NeighbourLists {
-    pub indptr: Uint32Array,
-    pub items: Uint32Array,
-    pub scores: Float32Array,
+pub struct NeighbourLists<'env> {
+    pub indptr: Uint32ArraySlice<'env>,
+    pub items: Uint32ArraySlice<'env>,
+    pub scores: Float32ArraySlice<'env>,
 }
 
 thread_local! {
@@ -154,7 +154,11 @@ thread_local! {
 /// The best items of each request, best first: those with the highest sums of similarities to the history.
 /// `neighbours` is (items × items), similarities as weights.
 #[napi(catch_unwind)]
-pub fn rank_by_neighbours(neighbours: SparseMatrix, requests: Vec<NeighbourRequest>) -> Result<NeighbourLists> {
+pub fn rank_by_neighbours<'env>(
+    env: &'env Env,
+    neighbours: SparseMatrix,
+    requests: Vec<NeighbourRequest>,
+) -> Result<NeighbourLists<'env>> {
     let neighbours = neighbours.view()?;
     let mut scratch = RANKING.take();
     let (mut indptr, mut items, mut scores) = (vec![0], Vec::new(), Vec::new());
@@ -171,9 +175,9 @@ pub fn rank_by_neighbours(neighbours: SparseMatrix, requests: Vec<NeighbourReque
     }
     RANKING.set(scratch);
     Ok(NeighbourLists {
-        indptr: Uint32Array::new(indptr),
-        items: Uint32Array::new(items),
-        scores: Float32Array::new(scores),
+        indptr: Uint32ArraySlice::copy_from(env, indptr)?,
+        items: Uint32ArraySlice::copy_from(env, items)?,
+        scores: Float32ArraySlice::copy_from(env, scores)?,
     })
 }
 

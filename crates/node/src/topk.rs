@@ -18,14 +18,14 @@ pub fn top_k_bytes(items: u32, rank: u32) -> f64 {
 
 /// The items of `factors` (items × rank, rows `stride` apart) by descending norm.
 #[napi(catch_unwind)]
-pub fn top_k_order(factors: &[f32], rank: u32, stride: u32) -> Result<Uint32Array> {
-    Ok(view(factors, rank, stride)?.order().map_err(refused)?.into())
+pub fn top_k_order<'env>(env: &'env Env, factors: &[f32], rank: u32, stride: u32) -> Result<Uint32ArraySlice<'env>> {
+    Uint32ArraySlice::copy_from(env, view(factors, rank, stride)?.order().map_err(refused)?)
 }
 
 /// The first bytes of an index; its tiles follow. `order` is what `topKOrder` gave.
 #[napi(catch_unwind)]
-pub fn top_k_head(order: &[u32], rank: u32) -> Uint8Array {
-    index::head(order, rank as usize).into()
+pub fn top_k_head<'env>(env: &'env Env, order: &[u32], rank: u32) -> Result<Uint8ArraySlice<'env>> {
+    Uint8ArraySlice::copy_from(env, index::head(order, rank as usize))
 }
 
 /// Writes the bytes of the `count` tiles (of 128 items) from `first` on, fewer where the index ends, to the begin of
@@ -82,7 +82,12 @@ pub fn first_not_finite(values_of: Operand<Float32Array>) -> Result<Option<f64>>
 
 /// The factors of `items`, (items × rank), of those of all.
 #[napi(catch_unwind)]
-pub fn top_k_rows(factors: Operand<Float32Array>, rank: u32, items: &[u32]) -> Result<Float32Array> {
+pub fn top_k_rows<'env>(
+    env: &'env Env,
+    factors: Operand<Float32Array>,
+    rank: u32,
+    items: &[u32],
+) -> Result<Float32ArraySlice<'env>> {
     let (all, rank) = (values(&factors)?, rank as usize);
     // Grows with what is found: a wrong rank would ask for more memory than there is, which ends the process.
     let mut rows = Vec::new();
@@ -92,7 +97,7 @@ pub fn top_k_rows(factors: Operand<Float32Array>, rank: u32, items: &[u32]) -> R
         })?;
         rows.extend_from_slice(row);
     }
-    Ok(rows.into())
+    Float32ArraySlice::copy_from(env, rows)
 }
 
 /// Options of the queries of one call; see `aurochs_kernels::topk::search::Search`.
