@@ -80,10 +80,15 @@ function bars({ alone, beside, outcome, isReady, lost }: Measured): Bar[] {
     atMost('errors of the load', alone.errors.length + beside.errors.length, 0),
     atMost('events of the load without an ack or a list', unanswered(alone) + unanswered(beside), 0),
     atMost('events of the load lost', lost, 0),
-    atLeast('hostile clients that were answered', answers.filter(codes => Object.keys(codes).length > 0).length, 5),
+    atLeast('hostile clients that were answered', answers.filter(isAnswered).length, 5),
     atMost('hostile requests that met a fault of the server', faults, 0),
     atLeast('ready in the end', Number(isReady), 1),
   ]
+}
+
+/** A connection that was only closed is no answer. */
+function isAnswered({ closed: _, ...codes }: Readonly<Record<string, number>>): boolean {
+  return Object.keys(codes).length > 0
 }
 
 async function recordHistory(port: number, items: readonly (string | number)[]): Promise<void> {

@@ -1,7 +1,7 @@
 /** The hostile clients of the bench, each a loop with a pause, so that the machine has time left for the server. */
 import { once } from 'node:events'
 import { Agent, type IncomingMessage, request } from 'node:http'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { setTimeout } from 'node:timers/promises'
 import { BareSocket } from '../stream/socket.ts'
 
@@ -99,7 +99,27 @@ function garbage({ port }: HostilePlan, counted: (answer: string) => void): Prom
   return ask(port, frames, counted)
 }
 
-async function oneByteChunks({ port }: HostilePlan, counted: (answer: string) => void): Promise<void> {
+/** First an event that ends, which must be answered, and then a body that does not. */
+async function oneByteChunks({ port, item }: HostilePlan, counted: (answer: string) => void): Promise<void> {
+  const event = JSON.stringify({ id: 'short', user: 'chunks', item })
+  const short = await chunked(port, async socket => {
+    for (const byte of event) socket.write(`1\r\n${byte}\r\n`)
+    socket.write('0\r\n\r\n')
+    await Promise.race([once(socket, 'data'), once(socket, 'close')])
+  })
+  counted(short)
+  const piece = '1\r\n \r\n'.repeat(1000)
+  const endless = await chunked(port, async socket => {
+    while (!socket.closed && !isOver) {
+      if (!socket.write(piece)) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
+      await setTimeout(10)
+    }
+  })
+  counted(endless)
+}
+
+/** The status of the answer to a request whose body `send` writes, or `closed`. */
+async function chunked(port: number, send: (socket: Socket) => Promise<void>): Promise<string> {
   const socket = connect(port, '127.0.0.1')
   let answer = ''
   socket.on('data', data => {
@@ -107,13 +127,9 @@ async function oneByteChunks({ port }: HostilePlan, counted: (answer: string) =>
   })
   socket.on('error', () => {})
   socket.write('POST /v1/record HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n')
-  const piece = '1\r\n \r\n'.repeat(1000)
-  while (!socket.closed && !isOver) {
-    if (!socket.write(piece)) await Promise.race([once(socket, 'drain'), once(socket, 'close')])
-    await setTimeout(10)
-  }
+  await send(socket)
   socket.destroy()
-  counted(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 'closed')
+  return /^HTTP\/1\.1 (\d+)/.exec(answer)?.[1] ?? 'closed'
 }
 
 /** Asks on a connection that is kept alive, whose number of answers is counted with those of the others. */
