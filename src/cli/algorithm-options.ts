@@ -2,8 +2,8 @@
 import type { Command } from 'commander'
 import type { Algorithm } from '../models/algorithm.ts'
 import { algorithms } from '../models/registry.ts'
-import { expectationOf, type JsonSchema, jsonSchemaOf } from '../storage/expectation.ts'
-import { shown, UsageError } from './command.ts'
+import { asGiven, expectationOf, type JsonSchema, jsonSchemaOf } from '../storage/expectation.ts'
+import { UsageError } from './command.ts'
 
 interface Flag {
   /** Key of the option. */
@@ -62,7 +62,7 @@ function parse({ options }: Algorithm, given: Readonly<Record<string, unknown>>)
   if (!error) return wanted
   const key = String(error.issues[0]?.path[0])
   const flag = flagsOf(options).find(flag => flag.key === key)
-  throw new UsageError(`--${kebab(key)} must be ${flag?.expected}, got ${shown(given[key])}`)
+  throw new UsageError(`--${kebab(key)} must be ${flag?.expected}, got ${asGiven(given[key])}`)
 }
 
 /** A flag of an algorithm that is not trained would have no effect. */

@@ -3,7 +3,8 @@ import { RpcClient } from '../client/rpc/rpc-client.ts'
 import { ServerError } from '../client/server-error.ts'
 import { isMethodName, type MethodName, methods, type ParamsInput } from '../protocol/methods.ts'
 import { parseRpcAddress } from '../protocol/rpc-address.ts'
-import { parseOptions, type Register, shown, UsageError, wholeNumber } from './command.ts'
+import { asGiven } from '../storage/expectation.ts'
+import { parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
 
 const Options = z.object({ timeout: wholeNumber(1, 3_600_000) })
 
@@ -32,7 +33,7 @@ export const register: Register = program => {
       const { timeout } = parseOptions(Options, given)
       assertAddress(address)
       if (!isMethodName(method)) {
-        throw new UsageError(`the method must be one of ${Object.keys(methods).join(', ')}, got ${shown(method)}`)
+        throw new UsageError(`the method must be one of ${Object.keys(methods).join(', ')}, got ${asGiven(method)}`)
       }
       const client = await RpcClient.connect(address)
       try {
@@ -60,7 +61,7 @@ function parseObject(text: string): object {
   try {
     value = JSON.parse(text)
   } catch (error) {
-    throw new UsageError(`the parameters must be a JSON object, got ${shown(text)}: ${(error as Error).message}`)
+    throw new UsageError(`the parameters must be a JSON object, got ${asGiven(text)}: ${(error as Error).message}`)
   }
   if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value
   throw new UsageError(`the parameters must be a JSON object, got ${text}`)

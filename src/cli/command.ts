@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { asGiven, mustBe } from '../storage/expectation.ts'
 
 /** One file a command: each exports a `Register` named `register`, and is listed in main.ts. */
 export type Register = (program: Command) => void
@@ -32,25 +33,14 @@ export function wholeNumber(least: number, most: number): z.ZodType<number, stri
   return z.string().transform((text, context) => {
     const number = Number(text)
     if (/^-?\d+$/.test(text) && number >= least && number <= most) return number
-    context.addIssue(`must be a whole number from ${least} to ${most}, got ${shown(text)}`)
+    context.addIssue(`must be a whole number from ${least} to ${most}, got ${asGiven(text)}`)
     return z.NEVER
   })
 }
 
-/** An option's text as one of `values`. */
-export function choice<const Value extends string>(...values: readonly Value[]) {
-  const listed = values.length === 2 ? values.join(' or ') : `one of ${values.join(', ')}`
-  return z.enum(values, { error: ({ input }) => `must be ${listed}, got ${shown(input)}` })
-}
-
 /** An option's text that may not be empty; `what` says what it is: `the name of a column`. */
 export function text(what: string) {
-  return z.string().min(1, { error: `must be ${what}, got nothing` })
-}
-
-/** What was given, for a message. */
-export function shown(given: unknown): string {
-  return given === '' ? 'nothing' : `${given}`
+  return z.string().min(1, mustBe(what))
 }
 
 /** Gathers the values of an option that may be given several times. */

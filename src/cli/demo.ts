@@ -15,8 +15,9 @@ import { trainModel } from '../models/train.ts'
 import { Pool } from '../parallel/pool.ts'
 import { loadServer, serve } from '../serve/serve.ts'
 import { Dataset, writeDataset } from '../storage/dataset.ts'
+import { oneOf } from '../storage/expectation.ts'
 import { addAlgorithmOptions, parseAlgorithmOptions } from './algorithm-options.ts'
-import { choice, parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
+import { parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
 import { visit } from './demo-visit.ts'
 import { addSourceOptions, idColumns, importFile, importOptions, sourceFlags } from './source-options.ts'
 import { endSignals, interruptible } from './terminal/interrupt.ts'
@@ -27,7 +28,7 @@ import { inWorkspace } from './terminal/workspace.ts'
 
 const Options = z.looseObject({
   ...sourceFlags,
-  model: choice(...algorithms.map(({ name }) => name)),
+  model: oneOf(algorithms.map(({ name }) => name)),
   out: text('a directory').optional(),
   port: wholeNumber(0, 65535),
   threads: wholeNumber(1, 1024).optional(),

@@ -12,19 +12,9 @@ import { algorithms } from '../models/registry.ts'
 import { trainModel } from '../models/train.ts'
 import { Pool } from '../parallel/pool.ts'
 import { Dataset, writeDataset } from '../storage/dataset.ts'
+import { asGiven, oneOf } from '../storage/expectation.ts'
 import { addAlgorithmOptions, algorithmNotes, parseAlgorithmOptions } from './algorithm-options.ts'
-import {
-  asOption,
-  asUsage,
-  choice,
-  parseOptions,
-  type Register,
-  several,
-  shown,
-  text,
-  UsageError,
-  wholeNumber,
-} from './command.ts'
+import { asOption, asUsage, parseOptions, type Register, several, text, UsageError, wholeNumber } from './command.ts'
 import { addSourceOptions, idColumns, importFile, importOptions, sourceFlags } from './source-options.ts'
 import { interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
@@ -38,7 +28,7 @@ const Options = z.object({
   ...sourceFlags,
   model: z.array(z.string()),
   metrics: z.string(),
-  seen: choice('allow', 'exclude'),
+  seen: oneOf(['allow', 'exclude']),
   splitSeed: wholeNumber(0, 0xffff_ffff),
   record: z.boolean().default(false),
   threads: wholeNumber(1, 1024).optional(),
@@ -130,7 +120,9 @@ function check({ train, test, split, splitSeed, model, record }: Options): void 
   const saved = model.filter(name => algorithms.every(algorithm => algorithm.name !== name))
   for (const name of saved) {
     if (!existsSync(name)) {
-      throw new UsageError(`--model must be ${names} or the directory of a model, got ${shown(name)}: nothing is there`)
+      throw new UsageError(
+        `--model must be ${names} or the directory of a model, got ${asGiven(name)}: nothing is there`,
+      )
     }
   }
   if (split !== undefined) {

@@ -2,13 +2,14 @@ import { z } from 'zod'
 import { noEvents } from '../models/algorithm.ts'
 import { rowOf } from '../models/history.ts'
 import { OpenModel } from '../models/open-model.ts'
-import { choice, parseOptions, type Register, wholeNumber } from './command.ts'
+import { oneOf } from '../storage/expectation.ts'
+import { parseOptions, type Register, wholeNumber } from './command.ts'
 import { listed, nowPositional, print, refuseUnknown } from './look-up.ts'
 
 const Options = z.object({
   limit: wholeNumber(1, 10_000),
-  seen: choice('allow', 'exclude'),
-  unknown: choice('popularity', 'error'),
+  seen: oneOf(['allow', 'exclude']),
+  unknown: oneOf(['popularity', 'error']),
   json: z.boolean().default(false),
 })
 

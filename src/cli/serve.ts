@@ -1,21 +1,13 @@
 import { z } from 'zod'
-import { parseRpcAddress } from '../protocol/rpc-address.ts'
+import { isRpcAddress } from '../protocol/rpc-address.ts'
 import { serve } from '../serve/serve.ts'
 import type { Server } from '../serve/server.ts'
-import { choice, parseOptions, type Register, several, shown, text, wholeNumber } from './command.ts'
+import { asGiven, mustBe, oneOf } from '../storage/expectation.ts'
+import { parseOptions, type Register, several, text, wholeNumber } from './command.ts'
 import { endSignals } from './terminal/interrupt.ts'
 import { openLog } from './terminal/log.ts'
 
 const rpcAddress = 'an address such as unix:/run/aurochs.sock or 127.0.0.1:9000'
-
-function isRpcAddress(text: string): boolean {
-  try {
-    parseRpcAddress(text)
-    return true
-  } catch {
-    return false
-  }
-}
 
 /** As browsers send it: a scheme and a host, without a path. */
 function isOrigin(text: string): boolean {
@@ -25,33 +17,28 @@ function isOrigin(text: string): boolean {
 const corsRefusal = {
   error: ({ input }: { readonly input?: unknown }) => {
     const wrong = (input as readonly string[]).find(origin => !isOrigin(origin))
-    return `must be an origin such as https://example.org, or *, got ${shown(wrong)}`
+    return `must be an origin such as https://example.org, or *, got ${asGiven(wrong)}`
   },
-}
-
-/** The error of an option that must be `what`. */
-function refusal(what: string) {
-  return { error: ({ input }: { readonly input?: unknown }) => `must be ${what}, got ${shown(input)}` }
 }
 
 const Options = z.object({
   port: wholeNumber(0, 65535),
   host: text('a name or an address of this machine'),
   state: text('a directory'),
-  rpc: text(rpcAddress).refine(isRpcAddress, refusal(rpcAddress)).optional(),
+  rpc: text(rpcAddress).refine(isRpcAddress, mustBe(rpcAddress)).optional(),
   cors: z
     .array(z.string())
     .refine(origins => origins.every(isOrigin), corsRefusal)
     .default([]),
   threads: wholeNumber(1, 1024).optional(),
   since: z
-    .union([z.iso.datetime({ offset: true }), z.iso.date()], refusal('a date or a time such as 2024-05-31T18:30:00Z'))
+    .union([z.iso.datetime({ offset: true }), z.iso.date()], mustBe('a date or a time such as 2024-05-31T18:30:00Z'))
     .transform(Date.parse)
     .optional(),
   historyLimit: wholeNumber(1, 1_000_000),
   maxConnections: wholeNumber(1, 1_000_000),
   idleTimeout: wholeNumber(8, 960),
-  logLevel: choice('silent', 'error', 'warn', 'info', 'debug'),
+  logLevel: oneOf(['silent', 'error', 'warn', 'info', 'debug']),
   json: z.boolean().default(false),
 })
 

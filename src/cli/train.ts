@@ -5,13 +5,14 @@ import { algorithmNamed, algorithms, defaultAlgorithm } from '../models/registry
 import { trainModel } from '../models/train.ts'
 import { Pool } from '../parallel/pool.ts'
 import { Dataset } from '../storage/dataset.ts'
+import { oneOf } from '../storage/expectation.ts'
 import { addAlgorithmOptions, algorithmNotes, parseAlgorithmOptions } from './algorithm-options.ts'
-import { choice, parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
+import { parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
 import { exitCodeOf, interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
 
 const flags = z.looseObject({
-  model: choice(...algorithms.map(({ name }) => name)),
+  model: oneOf(algorithms.map(({ name }) => name)),
   out: text('a directory'),
   threads: wholeNumber(1, 1024).optional(),
   checkpointSeconds: wholeNumber(0, 1e9),

@@ -1,23 +1,16 @@
 /** How a source is read, as the caller may choose it: what import, evaluate and demo have in common. */
 import { z } from 'zod'
+import { mustBe, oneOf } from '../storage/expectation.ts'
 import { timeUnits } from './columns.ts'
 import { formats } from './files/content.ts'
 import { duplicates } from './pairs.ts'
 
-/** A schema whose errors say what was expected and what came. */
-const expecting = (expected: string) => ({
-  error: ({ input }: { readonly input?: unknown }) => `must be ${expected}, got ${input === '' ? 'nothing' : input}`,
-})
-
-const oneOf = <const Names extends readonly string[]>(names: Names) =>
-  z.enum(names, expecting(`one of ${names.join(', ')}`))
-
-const count = z.int(expecting('a whole number')).min(1, expecting('a whole number from 1 on'))
+const count = z.int(mustBe('a whole number')).min(1, mustBe('a whole number from 1 on'))
 
 export const badRows = ['refuse', 'skip'] as const
 
 /** The name of a column. */
-export const columnName = z.string().min(1, expecting('the name of a column'))
+export const columnName = z.string().min(1, mustBe('the name of a column'))
 
 /** `\t` may stand for a tab. */
 const delimiter = z
@@ -25,14 +18,14 @@ const delimiter = z
   .transform(text => text.replaceAll('\\t', '\t'))
   .refine(
     text => /^[^"\r\n]+$/.test(text) && Buffer.byteLength(text) <= 4,
-    expecting('1 to 4 bytes, as in ; or :: or \\t'),
+    mustBe('1 to 4 bytes, as in ; or :: or \\t'),
   )
 
-const memory = z.string().regex(/^\d+(\.\d+)? *[KMGT]i?B$/i, expecting('a size such as 2GiB'))
+const memory = z.string().regex(/^\d+(\.\d+)? *[KMGT]i?B$/i, mustBe('a size such as 2GiB'))
 
 /** Each is explained at ImportOptions. */
 export const sourceOptions = {
-  query: z.string().min(1, expecting('SQL')).optional(),
+  query: z.string().min(1, mustBe('SQL')).optional(),
   weight: columnName.optional(),
   time: columnName.optional(),
   kind: columnName.optional(),
@@ -41,7 +34,7 @@ export const sourceOptions = {
   minItem: count.default(1),
   format: oneOf(formats).optional(),
   delimiter: delimiter.optional(),
-  header: z.boolean(expecting('true or false')).optional(),
+  header: z.boolean(mustBe('true or false')).optional(),
   timeUnit: oneOf(timeUnits).default('auto'),
   badRows: oneOf(badRows).default('refuse'),
   memory: memory.optional(),

@@ -27,6 +27,16 @@ export function parseRpcAddress(text: string): RpcAddress {
   return { host: bracketed ?? plain ?? '127.0.0.1', port }
 }
 
+/** Whether {@link parseRpcAddress} can read `text`. */
+export function isRpcAddress(text: string): boolean {
+  try {
+    parseRpcAddress(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** `address` as {@link parseRpcAddress} reads it. */
 export function formatRpcAddress(address: RpcAddress): string {
   if ('path' in address) return `unix:${address.path}`

@@ -1,4 +1,4 @@
-/** What schemas expect, in words: for messages about options and manifests. */
+/** What schemas expect, in words: `must be …, got …`, for messages about options and manifests. */
 import { z } from 'zod'
 
 export type JsonSchema = z.core.JSONSchema.JSONSchema
@@ -23,6 +23,21 @@ export function faultIn(schema: z.ZodType, value: unknown): string | undefined {
   const expected = expectationOf(json)
   const got = shown(issue.path.reduce((at: unknown, key) => (at as Record<PropertyKey, unknown>)[key], value))
   return expected === undefined ? `${name}: ${issue.message}, got ${got}` : `${name} must be ${expected}, got ${got}`
+}
+
+/** The error of a schema for what must be `expected`. */
+export function mustBe(expected: string) {
+  return { error: ({ input }: { readonly input?: unknown }) => `must be ${expected}, got ${asGiven(input)}` }
+}
+
+/** One of `names`. */
+export function oneOf<const Name extends string>(names: readonly Name[]) {
+  return z.enum(names, mustBe(names.length === 2 ? names.join(' or ') : `one of ${names.join(', ')}`))
+}
+
+/** What was given as an option, for a message: text as it stands. */
+export function asGiven(value: unknown): string {
+  return value === '' ? 'nothing' : `${value}`
 }
 
 /** What `schema` takes, as JSON Schema. */
