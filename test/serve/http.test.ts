@@ -291,6 +291,22 @@ test('a body in chunks of one byte is taken as any other', async () => {
   expect(results).toHaveLength(300)
 })
 
+test('HEAD gets the head of what GET gets, whatever that is, and the connection goes on', async () => {
+  const paths = ['/', '/healthz', '/readyz', '/metrics', '/v1/recommend/7?limit=2', '/v1/recommend/7?limit=x']
+  for (const path of [...paths, '/v1/record', '/v1/nothing']) {
+    const socket = connect(server.port, '127.0.0.1')
+    socket.write(`HEAD ${path} HTTP/1.1\r\nhost: x\r\n\r\n`)
+    const [head] = await once(socket, 'data')
+    expect(String(head).endsWith('\r\n\r\n'), path).toBe(true)
+    expect(Number(/\d{3}/.exec(String(head))), path).toBe((await fetch(server.url + path)).status)
+    expect(Number(/content-length: (\d+)/i.exec(String(head))?.[1]), path).toBeGreaterThan(10)
+    socket.write('GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n')
+    let next = ''
+    for await (const data of socket) next += data
+    expect(next, path).toMatch(/^HTTP\/1\.1 200 .*"status"/s)
+  }
+})
+
 test('who opens the address sees what is there', async () => {
   const page = await fetch(server.url)
   const text = await page.text()

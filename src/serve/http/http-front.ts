@@ -31,7 +31,7 @@ interface Route {
 
 /**
  * Every method of the service at `/v1/METHOD`: by POST with its parameters as a JSON object; those that only read also by
- * GET with a query string, and with their subject in the path, as in `/v1/recommend/ann?limit=5`. Errors have the status
+ * GET (or HEAD) with a query string, and with their subject in the path, as in `/v1/recommend/ann?limit=5`. Errors have the status
  * of their code and the body `{"error": {code, message, retryAfter?}}`.
  */
 export class HttpFront {
@@ -43,8 +43,8 @@ export class HttpFront {
     this.#context = context
     for (const route of routes()) {
       const offered = Object.keys(route.read).map(method => method.toUpperCase())
-      for (const method of ['get', 'post'] as const) {
-        const read = route.read[method]
+      for (const method of ['get', 'head', 'post'] as const) {
+        const read = route.read[method === 'head' ? 'get' : method]
         if (read) app[method](route.path, (response, request) => this.#answer(route, read, response, request))
       }
       app.options(route.path, (response, request) => {
@@ -56,7 +56,11 @@ export class HttpFront {
         this.#refuse(response, request, new ServiceError('method_not_allowed', message))
       })
     }
-    app.get('/', (response, request) => this.#admit(response, request)?.send(200, plainText, overview(context.service)))
+    for (const method of ['get', 'head'] as const) {
+      app[method]('/', (response, request) => {
+        this.#admit(response, request)?.send(200, plainText, overview(context.service))
+      })
+    }
     app.any('/v1/stream', (response, request) => {
       const message = '/v1/stream expects a WebSocket: connect to it by ws://, as described in protocol/messages.ts'
       this.#refuse(response, request, new ServiceError('method_not_allowed', message))
@@ -96,7 +100,8 @@ export class HttpFront {
     const onOver = () => {
       if (--this.#unanswered === 0) for (const resolve of this.#whenAnswered.splice(0)) resolve()
     }
-    const reply = new Reply(response, { headers: origins.headers(origin), isLast: isClosing, onOver })
+    const isHeadOnly = request.getMethod() === 'head'
+    const reply = new Reply(response, { headers: origins.headers(origin), isLast: isClosing, isHeadOnly, onOver })
     if (origins.allows(origin, request.getHeader('host'))) return reply
     this.#fail(reply, new ServiceError('forbidden_origin', `pages of ${origin} may not use the server`))
     return undefined

@@ -13,6 +13,8 @@ export interface ReplyOptions {
   readonly headers?: readonly (readonly [string, string])[]
   /** Whether the answer is the last of its connection, asked when it is written. Default: it is not. */
   readonly isLast?: () => boolean
+  /** Whether the answer has no body, only the length of one, as to HEAD. Default: it has one. */
+  readonly isHeadOnly?: boolean
   /** Called once, when it was answered or the client has gone. */
   readonly onOver?: () => void
 }
@@ -61,12 +63,15 @@ export class Reply {
 
   send(status: number, type: string, body: string, headers: readonly (readonly [string, string])[] = []): void {
     if (this.#isOver) return
-    const { headers: always = [], isLast = () => false } = this.#options
+    const { headers: always = [], isLast = () => false, isHeadOnly = false } = this.#options
     this.#response.cork(() => {
       this.#response.writeStatus(`${status} ${STATUS_CODES[status]}`)
       for (const [name, value] of [...always, ...headers]) this.#response.writeHeader(name, value)
+      this.#response.writeHeader('content-type', type)
       // What is left of a body that is not read would be taken for another request.
-      this.#response.writeHeader('content-type', type).end(body, this.#isReading || isLast())
+      const closes = this.#isReading || isLast()
+      if (isHeadOnly) this.#response.endWithoutBody(Buffer.byteLength(body), closes)
+      else this.#response.end(body, closes)
     })
     this.#end()
   }
