@@ -92,12 +92,15 @@ interface SourceCounts {
   readonly zeroWeightPairs?: number
   readonly badRows?: number
   readonly firstBadRow?: string
+  readonly firstTime?: string | number
+  readonly lastTime?: string | number
 }
 
 function summary(out: string, { users, items, pairs, events, source }: DatasetManifest, seconds: number): string {
-  const { rows = 0, zeroWeightPairs = 0, badRows = 0, firstBadRow } = source as SourceCounts
+  const { rows = 0, zeroWeightPairs = 0, badRows = 0, firstBadRow, firstTime, lastTime } = source as SourceCounts
   const contents = [`${count(users)} users`, `${count(items)} items`, `${count(pairs)} pairs`]
-  if (events !== undefined) contents.push(`${count(events)} events`)
+  // Times in another unit than was meant show in their range.
+  if (events !== undefined) contents.push(`${count(events)} events from ${firstTime} to ${lastTime}`)
   const notes = [`${count(rows)} rows in ${seconds.toFixed(1)} s, ${millions(rows / seconds)} rows/s`]
   if (zeroWeightPairs > 0) notes.push(`${count(zeroWeightPairs)} pairs weigh 0 and were left out`)
   const skipped =

@@ -7,6 +7,9 @@ import { SourceError } from './source-error.ts'
 /** The events of users and items that have indices. */
 export interface Events {
   readonly count: number
+  /** The earliest and the latest time, in ms since 1970; null where there is no event. */
+  readonly first: number | null
+  readonly last: number | null
   /** Whether some weigh other than 1. */
   readonly hasWeights: boolean
   /** Names of the kinds in the source, ascending; their places are the codes. */
@@ -17,27 +20,28 @@ export interface Events {
  * Says what the events are that {@link eventsInOrder} selects, if the source has times. Makes `kinds` (name, code) if it
  * has kinds.
  *
- * @param rows number of rows in `events`, if all their users and items have indices.
+ * @param isWhole whether all users and items of the rows in `events` have indices.
  */
 export async function describeEvents(
   db: Database,
   readers: readonly TableReader[],
-  rows: number | undefined,
+  isWhole: boolean,
 ): Promise<Events | undefined> {
   const [reader] = readers
   if (!reader?.time) return undefined
   return {
-    count: rows ?? (await countEvents(db)),
+    ...(await countEvents(db, isWhole)),
     hasWeights: reader.weight !== undefined && (await db.rows('select 1 from events where w != 1 limit 1')).length > 0,
     kinds: reader.kind && (await listKinds(db, reader.kind.column)),
   }
 }
 
-async function countEvents(db: Database): Promise<number> {
-  const [found] = await db.rows<{ count: number }>(
-    `select count(*)::double as "count" from events semi join users on users.code = u semi join items on items.code = i`,
+async function countEvents(db: Database, isWhole: boolean): Promise<Pick<Events, 'count' | 'first' | 'last'>> {
+  const kept = isWhole ? '' : 'semi join users on users.code = u semi join items on items.code = i'
+  const [found] = await db.rows<Pick<Events, 'count' | 'first' | 'last'>>(
+    `select count(*)::double as "count", min(t)::double as "first", max(t)::double as "last" from events ${kept}`,
   )
-  return found!.count
+  return found!
 }
 
 async function listKinds(db: Database, column: string): Promise<string[]> {

@@ -160,7 +160,7 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
     const zeroWeightPairs = await dropZeroWeights(db)
     const counts = await assignIndices(db, readers, options, progress)
     const isWhole = zeroWeightPairs === 0 && options.minUser === 1 && options.minItem === 1
-    const events = await describeEvents(db, readers, isWhole ? rows : undefined)
+    const events = await describeEvents(db, readers, isWhole)
     await writeParts(db, draft, counts, events, progress)
     return manifestOf({
       users: counts.users,
@@ -168,7 +168,14 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
       pairs: counts.pairs,
       events: events?.count,
       kinds: events?.kinds,
-      source: { files: files.map(({ name }) => name), query: options.query, rows, ...bad, zeroWeightPairs },
+      source: {
+        files: files.map(({ name }) => name),
+        query: options.query,
+        rows,
+        ...bad,
+        zeroWeightPairs,
+        ...(events && { firstTime: dateOf(events.first), lastTime: dateOf(events.last) }),
+      },
       options: recorded(options),
     })
   } catch (error) {
@@ -180,6 +187,13 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
     await rm(spill, { recursive: true, force: true })
     await rm(copies, { recursive: true, force: true })
   }
+}
+
+/** ISO 8601 of ms since 1970; the bare number where it is beyond what that can say. */
+function dateOf(time: number | null): string | number | undefined {
+  if (time === null) return undefined
+  const date = new Date(time)
+  return Number.isNaN(date.getTime()) ? time : date.toISOString()
 }
 
 /** A source that is ready to be read. */

@@ -383,7 +383,11 @@ test('numbers are times in the unit that their size shows, or in the one that is
   const folder = freshFolder()
   const times = async (given: string[], timeUnit: 'auto' | 's' = 'auto') => {
     const text = `user,item,t\n${given.map((t, item) => `a,${item},${t}\n`).join('')}`
-    return eventsOf(await imported(folder, text, { time: 't', timeUnit })).map(({ time }) => time)
+    const dataset = await imported(folder, text, { time: 't', timeUnit })
+    const found = eventsOf(dataset).map(({ time }) => time)
+    const date = (time: number) => new Date(time).toISOString()
+    expect(dataset.manifest.source).toMatchObject({ firstTime: date(found[0]!), lastTime: date(found.at(-1)!) })
+    return found
   }
   const given = ['1700000000', '1700000000.25', '1700000000123', '1700000000123456', '1700000000123456789']
   expect(await times(given)).toEqual([...[1700000000000, 1700000000123, 1700000000123, 1700000000123], 1700000000250])
