@@ -71,7 +71,7 @@ function reasonOf({ type, message }: Found, { columns }: CsvTable): string {
     case 'UNQUOTED VALUE':
       return 'expected a quoted value to be closed before the next delimiter, got an open quote or text after it'
     case 'INVALID ENCODING':
-      return 'expected UTF-8, got other bytes'
+      return 'expected UTF-8 (as iconv -f CP1252 -t UTF-8 makes it), got other bytes'
     case 'LINE SIZE OVER MAXIMUM':
       return 'expected a row of at most 2 MB, got more'
     default:
