@@ -117,7 +117,7 @@ test('options that cannot be are named as they were given', async () => {
     [['--duplicates', 'first'], '--duplicates must be one of sum, last, max, count, got first'],
     [['--format', 'xml'], '--format must be one of csv, json, parquet, got xml'],
     [['--time-unit', 'min'], '--time-unit must be one of auto, s, ms, us, ns, got min'],
-    [['--bad-rows', 'drop'], '--bad-rows must be one of refuse, skip, got drop'],
+    [['--bad-rows', 'drop'], '--bad-rows must be refuse or skip, got drop'],
     [['--min-user', '0'], '--min-user must be a whole number from 1 to 999999999, got 0'],
     [['--threads', 'x'], '--threads must be a whole number from 1 to 1024, got x'],
     [['--weight', ''], '--weight must be the name of a column, got nothing'],

@@ -38,7 +38,7 @@ const reading = {
   'min-item': { x: whole(1, 999_999_999) },
   format: { xlsx: 'one of csv, json, parquet' },
   delimiter: { '': '1 to 4 bytes', abcde: '1 to 4 bytes' },
-  'bad-rows': { x: 'one of refuse, skip' },
+  'bad-rows': { x: 'refuse or skip' },
   memory: { lots: 'a size such as 2GiB' },
 }
 

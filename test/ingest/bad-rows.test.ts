@@ -30,7 +30,11 @@ test.each([
   ['too many columns', 'a,x,1,2,3', 'line 30002: expected 4 columns, got more: a,x,1,2,3'],
   ['an open quote', '"a,x,1,2', `line 30002: ${unclosed}: "a,x,1,2`],
   ['text after a quote', '"a"b,x,1,2', `line 30002: ${unclosed}: "a"b,x,1,2`],
-  ['bytes that are no UTF-8', '\xfc,x,1,2', 'line 30002: expected UTF-8 (as iconv -f CP1252 -t UTF-8 makes it), got other bytes: \ufffd,x,1,2'],
+  [
+    'bytes that are no UTF-8',
+    '\xfc,x,1,2',
+    'line 30002: expected UTF-8 (as iconv -f CP1252 -t UTF-8 makes it), got other bytes: \ufffd,x,1,2',
+  ],
   ['no id', ',x,1,2', 'row 30001 after the header, column "user": expected an id, got nothing'],
   ['no weight', 'a,x,lots,2', 'row 30001 after the header, column "w": expected a number from 0 to 3.4e38, got lots'],
 ])('a row with %s is left out and counted, or refused', async (_, row, message) => {
@@ -106,7 +110,11 @@ test('rows of a query are left out as well as lines of its source', async () => 
 
 test('a line that is no UTF-8 is left out of a query that does not select where', async () => {
   const text = Buffer.from('user,item,title\na,x,good\nb,y,gr\xfcn\n', 'latin1')
-  const expected = [1, 1, 'FILE, line 3: expected UTF-8 (as iconv -f CP1252 -t UTF-8 makes it), got other bytes: b,y,gr\ufffdn']
+  const expected = [
+    1,
+    1,
+    'FILE, line 3: expected UTF-8 (as iconv -f CP1252 -t UTF-8 makes it), got other bytes: b,y,gr\ufffdn',
+  ]
   expect(await counted(text, { query: 'select "user", item from source' })).toEqual(expected)
 })
 

@@ -70,8 +70,12 @@ export class Reply {
       this.#response.writeHeader('content-type', type)
       // What is left of a body that is not read would be taken for another request.
       const closes = this.#isReading || isLast()
-      if (isHeadOnly) this.#response.endWithoutBody(Buffer.byteLength(body), closes)
-      else this.#response.end(body, closes)
+      if (isHeadOnly) {
+        this.#response.writeHeader('content-length', `${Buffer.byteLength(body)}`)
+        if (closes) this.#response.writeHeader('connection', 'close')
+        // Told a length, it would wait for the body (uWebSockets #1855).
+        this.#response.endWithoutBody()
+      } else this.#response.end(body, closes)
     })
     this.#end()
   }
