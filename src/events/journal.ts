@@ -21,7 +21,7 @@ export interface JournalOptions {
    * first opened with it counts, even where the clock was set back. Default: 0.
    */
   readonly since?: number | undefined
-  /** Events of one user that count at most, the newest. Default: 5,000. */
+  /** Events of one user that count at most, the newest: 1 or more. Default: 5,000. */
   readonly historyLimit?: number | undefined
   /** Called after each commit: events, ms, and why it failed where it did. */
   readonly onCommit?: (events: number, took: number, failure?: string) => void
@@ -95,6 +95,9 @@ export class Journal {
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
     assertCanKeepEvents()
     const { since = 0, historyLimit = 5000 } = options
+    if (!Number.isInteger(historyLimit) || historyLimit < 1) {
+      throw new RangeError(`historyLimit must be a whole number from 1 on, got ${historyLimit}`)
+    }
     let journal: Journal | undefined
     const { thread: writer, found } = await RestartingThread.start<Group, GroupDone, WriterFound>({
       module: workerModuleUrl('./writer-thread', import.meta.url),

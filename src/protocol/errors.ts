@@ -66,7 +66,7 @@ export const errorCodes = {
   storage_failed: {
     status: 503,
     retryAfter: 1000,
-    meaning: 'the event could not be made durable (disk full?); it is not recorded',
+    meaning: 'the event is not known to be durable (disk full?): send it again',
   },
   overloaded: { status: 503, retryAfter: 1000, meaning: 'more waits in the server than it will keep' },
   not_ready: { status: 503, retryAfter: 1000, meaning: 'the server cannot do its work now' },

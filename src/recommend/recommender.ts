@@ -72,6 +72,10 @@ export interface BatchList extends Pick<UserList, 'basis' | 'after'> {
 
 /** Events that may wait for the disk. */
 const mostPending = 100_000
+/** In ms: how long after the journal could not be read it is tried again, for those who wait for lists. */
+const loadInterval = 1000
+/** Similar items that are looked up at once after a swap. */
+const similarAtOnce = 16
 /** Lists that may be asked for once and not answered yet. */
 const mostAsked = 100_000
 
@@ -160,10 +164,12 @@ export class Recommender {
   /**
    * Records `event`: calls `settle` once it is known what became of it, `stored` after an fsync.
    *
+   * @param given may be changed once this has returned.
    * @throws {RecommendError} `unknown_item`, `overloaded`, `storage_failed` where there is no state; then it is not recorded.
    * @throws TypeError where the event cannot be recorded as it is.
    */
-  record(event: UserEvent, settle: (outcome: Outcome) => void): void {
+  record(given: UserEvent, settle: (outcome: Outcome) => void): void {
+    const event = { ...given }
     const journal = this.#journal
     if (!journal) throw new RecommendError('storage_failed', 'there is no state to record events in: open it with one')
     if (event.item !== undefined && this.#generation.artifact.items.indexOf(event.item) < 0) {
@@ -175,7 +181,8 @@ export class Recommender {
     const sequence = journal.append(event, outcome => {
       if (outcome !== 'stored') {
         const state = this.#users.find(event.user)
-        if (state?.remove(sequence)) this.#refreshOrLoad(state)
+        // One that failed may be on disk all the same, where the journal could not say so any more.
+        if (state?.remove(sequence)) this.#refreshOrLoad(state, outcome === 'failed' || state.lacksEvents)
       }
       this.#guard(() => settle(outcome))
     })
@@ -202,7 +209,7 @@ export class Recommender {
     onError: (error: Error) => void,
   ): { close(): void } {
     const subscription: SimilarSubscription = {
-      refresh: () => {
+      refresh: () =>
         this.similar(query).then(
           list => {
             const isWanted = this.#similar.has(subscription) && list.generation === this.#generation.name
@@ -211,12 +218,11 @@ export class Recommender {
           error => {
             if (this.#similar.has(subscription)) this.#guard(() => onError(error))
           },
-        )
-      },
+        ),
       close: () => this.#similar.delete(subscription),
     }
     this.#similar.add(subscription)
-    subscription.refresh()
+    void subscription.refresh()
     return subscription
   }
 
@@ -277,8 +283,8 @@ export class Recommender {
 
   /**
    * Opens the model at `directory` beside the one that is served, verifies it on a thread of low priority, and replaces
-   * the old one in one step: later batches are ranked by the new one, subscribers get new lists, made on that thread, and
-   * the old one is closed when its last query has ended. One swap at a time.
+   * the old one in one step: later batches are ranked by the new one, subscribers get new lists, those of users made on
+   * that thread, and the old one is closed when its last query has ended. One swap at a time.
    *
    * @throws {RecommendError} `bad_model` when it cannot be opened: the old one goes on being served; `shutting_down` where it
    *   had not begun when {@link close} was called. The signal's reason where it was aborted before it began.
@@ -297,7 +303,7 @@ export class Recommender {
       for (const state of this.#users) {
         if (state.isLoaded) for (const subscription of state.subscriptions) subscription.renew()
       }
-      for (const subscription of this.#similar) subscription.refresh()
+      void this.#renewSimilar(next)
       // Where it fails, as when a worker ended, the next swap must be possible all the same.
       this.#retired = old.retire().catch(() => {})
       return next
@@ -307,6 +313,15 @@ export class Recommender {
       () => undefined,
     )
     return swapped
+  }
+
+  /** Looks up anew what subscribers to similar items have, few at a time: the lists of events must not wait for all. */
+  async #renewSimilar(generation: Generation): Promise<void> {
+    const subscriptions = [...this.#similar]
+    for (let first = 0; first < subscriptions.length && generation === this.#generation; first += similarAtOnce) {
+      const some = subscriptions.slice(first, first + similarAtOnce).filter(one => this.#similar.has(one))
+      await Promise.all(some.map(subscription => subscription.refresh()))
+    }
   }
 
   /** Calls `listener` soon after another generation is served; gives what ends that. */
@@ -398,9 +413,9 @@ export class Recommender {
     return this.#options.historyLimit ?? 5000
   }
 
-  /** Has the lists of the state made anew, which some events turned out not to count for. */
-  #refreshOrLoad(state: UserState): void {
-    if (state.lacksEvents) {
+  /** Has the lists of the state made anew, which some events turned out not to count for; `reads` the journal before. */
+  #refreshOrLoad(state: UserState, reads: boolean): void {
+    if (reads) {
       state.unload()
       void this.#load(state)
     } else {
@@ -408,7 +423,7 @@ export class Recommender {
     }
   }
 
-  /** Reads what the journal knows of a user, and has the lists made. */
+  /** Reads what the journal knows of a user, and has the lists made; where it cannot be read, again later. */
   async #load(state: UserState): Promise<void> {
     if (state.isLoading) return
     state.isLoading = true
@@ -416,10 +431,15 @@ export class Recommender {
       state.load((await this.#journal?.recent(state.user)) ?? { events: [], asOf: 0 }, this.#historyLimit)
     } catch (error) {
       for (const subscription of [...state.subscriptions]) subscription.fail(error as Error)
+      setTimeout(() => this.#loadAgain(state), loadInterval).unref()
     } finally {
       state.isLoading = false
     }
     refresh(state)
+  }
+
+  #loadAgain(state: UserState): void {
+    if (!this.#closed && !state.isLoaded && state.subscriptions.size > 0) void this.#load(state)
   }
 
   /** Gives out the ranking, unless another follows; if its events are not on disk yet, later. */
@@ -492,7 +512,8 @@ function warn(error: unknown): void {
 type OnUserRanking = (ranking: UserRanking) => void
 
 interface SimilarSubscription {
-  refresh(): void
+  /** Never rejected. */
+  refresh(): Promise<void>
   close(): void
 }
 

@@ -123,7 +123,7 @@ export class Service {
       this.#metrics.event(outcome)
       if (outcome !== 'failed') return settle(outcome)
       const reason = this.#recommender.storageFailure ?? 'the disk failed'
-      settle(new ServiceError('storage_failed', `the event is not recorded: ${reason}`))
+      settle(new ServiceError('storage_failed', `the event is not known to be recorded, send it again: ${reason}`))
     }
     try {
       this.#recommender.record({ ...event, time }, settled)

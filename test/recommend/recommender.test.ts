@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
+import { Journal } from '../../src/events/journal.ts'
 import { RecommendError } from '../../src/recommend/errors.ts'
 import { Recommender, type RecommenderOptions } from '../../src/recommend/recommender.ts'
 import { expectedList, expectedSimilar, writeSmallModel } from '../serve/small-model.ts'
@@ -414,6 +415,46 @@ test('events that the disk refuses do not count, and lists come all the same', a
   disk.close()
   expect(await recorded(recommender, eventOf('ann', 'i30'))).toBe('stored')
   expect(recommender.storageFailure).toBeUndefined()
+})
+
+test('an event is recorded as it is when it is given, whatever becomes of the object', async () => {
+  const recommender = await opened()
+  const subscription = new Observed(recommender, queryOf('ann'))
+  await subscription.next()
+  const event = eventOf('ann', 'i12')
+  const changing = { ...event }
+  const outcome = recorded(recommender, changing)
+  Object.assign(changing, { user: 'bob', item: 'i30', id: 'another' })
+  expect(await outcome).toBe('stored')
+  const list = await subscription.until(({ after }) => after !== undefined)
+  expect([list.after, itemsOf(list)]).toEqual([event.id, expectedList(model, -1, [['i12', 1]], 10)])
+})
+
+test('where events cannot be read, subscribers get an error, and their list as soon as they can', async () => {
+  const recommender = await opened()
+  await recorded(recommender, eventOf('ann', 'i12'))
+  const failing = vi.spyOn(Journal.prototype, 'recent').mockRejectedValueOnce(new Error('the disk cannot be read'))
+  onTestFinished(() => failing.mockRestore())
+  const subscription = new Observed(recommender, queryOf('ann'))
+  await expect(subscription.next()).rejects.toThrow('the disk cannot be read')
+  expect(itemsOf(await subscription.next())).toEqual(expectedList(model, -1, [['i12', 1]], 10))
+})
+
+test('an event that is on disk though the journal could not say so counts', async () => {
+  const recommender = await opened()
+  const subscription = new Observed(recommender, queryOf('ann'))
+  await subscription.next()
+  const { append } = Journal.prototype
+  const failing = vi.spyOn(Journal.prototype, 'append').mockImplementationOnce(function (this: Journal, event, settle) {
+    return append.call(this, event, () => settle('failed'))
+  })
+  onTestFinished(() => failing.mockRestore())
+  const event = eventOf('ann', 'i12')
+  expect(await recorded(recommender, event)).toBe('failed')
+  const list = await subscription.until(({ after }) => after === event.id)
+  expect(itemsOf(list)).toEqual(expectedList(model, -1, [['i12', 1]], 10))
+  expect(await recorded(recommender, event)).toBe('duplicate')
+  expect(itemsOf(await recommender.recommend(queryOf('ann')))).toEqual(itemsOf(list))
 })
 
 test('drained waits for lists that an event made stale while they were ranked', async () => {
