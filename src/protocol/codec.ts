@@ -13,7 +13,7 @@ export interface Codec {
   readonly binary: boolean
   /** @throws {ServiceError} */
   decode(bytes: Uint8Array): unknown
-  /** Bytes are valid until the next call. */
+  /** Bytes are part of a larger buffer, which nobody else writes to where they are. */
   encode(message: ServerMessage): string | Uint8Array
 }
 

@@ -1,6 +1,7 @@
 /**
  * What one client may ask of the server. They are part of the protocol: `welcome` and the method `info` state them, and
- * beyond them stands an error with a code, never a closed connection, except for `frameBytes`.
+ * beyond them stands an error with a code, not a closed connection. What closes one: a message beyond `frameBytes`, an
+ * HTTP body beyond `messageBytes`, once it is answered, and answers of more than 16 MiB that are not read.
  *
  * They agree with each other: `events` events with every field at its longest, in ASCII, fit into `messageBytes` and
  * `values`, and so do filters of `filterItems` ids.
@@ -8,7 +9,7 @@
 export const limits = {
   /** Bytes of one message; more is `too_large`. */
   messageBytes: 1_250_000,
-  /** Bytes of one WebSocket frame, HTTP body or RPC message; more closes the connection. */
+  /** Bytes of one WebSocket frame or RPC message; more closes the connection. */
   frameBytes: 2_500_000,
   /** Arrays and maps inside each other; more is `too_deep`. The deepest message of the protocol has 5. */
   depth: 8,

@@ -42,7 +42,7 @@ export const Hello = z.object({
   protocols: z.array(z.int()).min(1).max(16),
   /** What the client can do beyond the first version. */
   features: z.array(z.string().max(limits.idLength)).max(64).optional(),
-  /** Who is calling, for the log: `name/version`. */
+  /** Who is calling, for those who watch the traffic: `name/version`. */
   agent: z.string().max(limits.idLength).optional(),
 })
 
@@ -111,7 +111,7 @@ export interface List extends SimilarItems, Partial<Pick<Recommendations, 'basis
   readonly subscription: number
   readonly user?: string
   readonly item?: string
-  /** Counts the subscription's lists from 1. Lists that a slow reader was spared are counted too. */
+  /** Counts the subscription's lists from 1. Lists that were replaced by a newer one before they were sent are counted, too. */
   readonly sequence: number
 }
 

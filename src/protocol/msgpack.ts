@@ -27,7 +27,7 @@ export function encodeSparseMsgpack(value: unknown): Uint8Array {
 }
 
 /**
- * The value that `bytes` spell. Whole numbers written in 8 bytes come as bigint.
+ * The value that `bytes` spell. Whole numbers that a number cannot hold exactly come as bigint.
  *
  * @throws {ServiceError} `too_large`, `too_deep`, `bad_msgpack`.
  */

@@ -28,7 +28,7 @@ export type ResponseMessage = readonly [1, number | null, WireError | null, unkn
 export type NotificationMessage = readonly [2, string, readonly unknown[]]
 
 /** The longest wait that timers know, in ms. */
-const longestTimeout = 2 ** 31 - 1
+export const longestTimeout = 2 ** 31 - 1
 
 const OptionsSchema = z.object({
   timeout: z.number().gt(0).max(longestTimeout, `expected ms up to ${longestTimeout}`).optional(),

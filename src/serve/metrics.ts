@@ -31,7 +31,7 @@ export class Metrics {
   })
   readonly #skipped = new Counter({
     name: 'aurochs_skipped_lists_total',
-    help: 'Lists that slow readers were spared.',
+    help: 'Lists replaced by a newer one before they were sent, as their reader was slow.',
     registers: [this.#registry],
   })
   readonly #lists = this.#histogram('aurochs_list_seconds', 'From a change to the list that shows it.', seconds)

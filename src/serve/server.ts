@@ -23,7 +23,7 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
   readonly rpc?: string | undefined
   /** Origins of the web pages that may use the server besides its own; `*` for any. Default: none. */
   readonly cors?: readonly string[] | undefined
-  /** Sockets open at once. Default: 10,000. */
+  /** Sockets open at once, 1 or more. Default: 10,000. */
   readonly maxConnections?: number | undefined
   /** Seconds after which a socket that answers no ping is closed, 8 to 960. Default: 60. */
   readonly idleTimeout?: number | undefined
@@ -49,15 +49,19 @@ export class Server {
   readonly #rpcOptions: RpcServerOptions
   #rpc: RpcServer | undefined
   #listening: us_listen_socket | undefined
-  #isClosing = false
+  #closed: Promise<void> | undefined
 
   /**
    * Opens the model and the state, and listens.
    *
-   * @throws Error when the model is missing or altered, the state is in use, or the address is taken.
+   * @throws RangeError when an option is out of its range. Error when the model is missing or altered, the state is in use, or the address is taken.
    */
   static async start(options: ServeOptions): Promise<Server> {
-    const { port, rpc, log } = options
+    const { port, rpc, log, idleTimeout = 60, maxConnections = 1 } = options
+    // Beyond these, uWebSockets ends the process.
+    assertWhole('idleTimeout', idleTimeout, 8, 960)
+    assertWhole('maxConnections', maxConnections, 1, 1_000_000)
+    assertWhole('port', port, 0, 65_535)
     const metrics = new Metrics()
     const faults = new FaultLog(log)
     const recommender = await Recommender.open({
@@ -104,7 +108,7 @@ export class Server {
       onError: metrics.error.bind(metrics),
       onSkippedList: metrics.skippedList.bind(metrics),
       onFault: (error: unknown) => faults.report(error),
-      isClosing: () => this.#isClosing,
+      isClosing: () => this.#closed !== undefined,
     }
     const { onError, onFault } = context
     this.#rpcOptions = { log, onError, onFault, maxConnections: maxRpcConnections }
@@ -112,7 +116,7 @@ export class Server {
       maxConnections,
       idleTimeout,
       allows: (origin, at) => origins.allows(origin, at),
-      isClosing: () => this.#isClosing,
+      isClosing: context.isClosing,
       sockets: new SocketLimit(this.#app, most),
     })
     this.#http = new HttpFront(this.#app, context)
@@ -142,9 +146,12 @@ export class Server {
    * Takes no more connections and events, lets what has begun end, writes the last acks, lists and answers, closes the
    * sockets (1001), and releases model and state.
    */
-  async close(): Promise<void> {
-    if (this.#isClosing) return
-    this.#isClosing = true
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
     if (this.#listening) uws.us_listen_socket_close(this.#listening)
     const drained = Promise.all([this.service.drain(), this.#http.answered()])
     const late = wait(drainTimeout, 'late', { ref: false })
@@ -157,6 +164,11 @@ export class Server {
     this.#app.close()
     await this.#recommender.close()
   }
+}
+
+function assertWhole(option: string, value: number, least: number, most: number): void {
+  if (Number.isInteger(value) && value >= least && value <= most) return
+  throw new RangeError(`${option} must be a whole number from ${least} to ${most}, got ${value}`)
 }
 
 /**

@@ -7,8 +7,8 @@ export type Sink = Pick<WebSocket<unknown>, 'send' | 'getBufferedAmount' | 'cork
 
 /** With this many bytes unread, lists are kept back: the reader is slow, and only the newest will be of use. */
 const slowAt = 64 * 1024
-/** With this many, nothing more can be kept for the reader. */
-const overflowAt = 4 * 1024 * 1024
+/** With this many beside the largest message, nothing more can be kept for the reader. */
+const overflowAt = 16 * 1024 * 1024
 
 export interface OutboxListener {
   /** A list was replaced by a newer one before it could leave. */
@@ -29,6 +29,8 @@ export class Outbox {
   readonly #listener: OutboxListener
   #messages: ServerMessage[] = []
   #lists = new Map<number, ServerMessage>()
+  /** Bytes of the largest message that was written since the reader had read all. */
+  #largest = 0
   #scheduled = false
   #closed = false
 
@@ -67,7 +69,7 @@ export class Outbox {
         this.#send(list)
       }
     })
-    if (this.#socket.getBufferedAmount() > overflowAt) this.#listener.onOverflow()
+    if (this.#socket.getBufferedAmount() > overflowAt + this.#largest) this.#listener.onOverflow()
   }
 
   /** The socket must not be used any more. */
@@ -82,6 +84,9 @@ export class Outbox {
   }
 
   #send(message: ServerMessage): void {
-    this.#socket.send(this.#codec.encode(message), this.#codec.binary)
+    const frame = this.#codec.encode(message)
+    if (this.#socket.getBufferedAmount() === 0) this.#largest = 0
+    this.#largest = Math.max(this.#largest, typeof frame === 'string' ? Buffer.byteLength(frame) : frame.length)
+    this.#socket.send(frame, this.#codec.binary)
   }
 }

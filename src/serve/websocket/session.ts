@@ -242,9 +242,11 @@ export class Session {
 
   #fail(error: unknown, { request, id, subscription }: Reference): void {
     if (!(error instanceof ServiceError)) this.#context.onFault(error)
+    // The client has gone.
+    if (!this.#outbox) return
     const failure = wireError(error)
     this.#context.onError(failure.code)
-    this.#outbox?.push({
+    this.#outbox.push({
       type: 'error',
       ...failure,
       ...(request !== undefined && { request }),

@@ -1,7 +1,7 @@
 import type { HttpRequest, HttpResponse, TemplatedApp, us_socket_context_t } from 'uWebSockets.js'
 import uws from 'uWebSockets.js'
 import { type Codec, negotiate } from '../../protocol/codec.ts'
-import { ServiceError } from '../../protocol/errors.ts'
+import { ServiceError, wireError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import { subprotocols } from '../../protocol/versions.ts'
 import { refuse } from '../http/reply.ts'
@@ -42,11 +42,13 @@ export class WebSocketFront {
       upgrade: (response, request, socketContext) => {
         let codec: Codec
         try {
-          if (this.#sessions.size >= maxConnections || isClosing()) {
+          if (isClosing()) throw new ServiceError('shutting_down', 'the server is about to end: connect again later')
+          if (this.#sessions.size >= maxConnections) {
             throw new ServiceError('too_many_connections', `expected at most ${maxConnections} connections`)
           }
           codec = admit(request, allows)
         } catch (error) {
+          context.onError(wireError(error).code)
           refuse(response, error)
           return
         }
