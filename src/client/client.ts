@@ -99,9 +99,10 @@ export class Client {
       streamUrl(url),
       {
         onWelcome: ({ generation, model }) => {
-          this.#noteGeneration(generation, model)
           this.#subscriptions.resend()
           this.#requests.resend()
+          // Last: what a listener throws must not keep the others waiting.
+          this.#noteGeneration(generation, model)
         },
         onMessage: message => this.#receive(message),
         onRefused: failure => this.#end(failure),

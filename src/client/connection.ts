@@ -9,7 +9,7 @@ export interface ConnectionOptions extends BackoffOptions {
   readonly codec?: ClientCodec
   /** Where the platform has no WebSocket of its own, or another is wanted. */
   readonly WebSocket?: typeof WebSocket
-  /** Who is calling, for the server's log: `name/version`. */
+  /** Who is calling, for those who watch the traffic: `name/version`. */
   readonly agent?: string
 }
 

@@ -95,6 +95,11 @@ test('a call that is late fails with deadline_exceeded, here and on the server',
   expect(performance.now() - began).toBeGreaterThan(25)
   await expect.poll(() => service.held[0]?.signal?.aborted).toBe(true)
   expect(await client.call('echo' as 'ping', {}, { timeout: 1000 })).toEqual({})
+  for (const timeout of [0, -1, Number.NaN, 2 ** 31, Number.POSITIVE_INFINITY]) {
+    await expect(client.call('echo' as 'ping', {}, { timeout })).rejects.toThrow(
+      `above 0 ms and at most 2147483647, got`,
+    )
+  }
 })
 
 test('a call whose signal is aborted fails with its reason, before or while it waits', async () => {

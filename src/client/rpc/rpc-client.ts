@@ -3,7 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { WireError } from '../../protocol/errors.ts'
 import type { MethodName, ParamsInput, Results } from '../../protocol/methods.ts'
 import { encodeSparseMsgpack } from '../../protocol/msgpack.ts'
-import { messageType, type NotificationMessage, type RequestMessage } from '../../protocol/rpc.ts'
+import { longestTimeout, messageType, type NotificationMessage, type RequestMessage } from '../../protocol/rpc.ts'
 import { parseRpcAddress, type RpcAddress } from '../../protocol/rpc-address.ts'
 import { type BackoffOptions, reconnectWait } from '../backoff.ts'
 import { numberAfter } from '../numbers.ts'
@@ -16,7 +16,7 @@ export interface RpcClientOptions extends BackoffOptions {
 }
 
 export interface RpcCallOptions {
-  /** In ms: a call that is not answered within it fails with `deadline_exceeded`, and the server abandons it. */
+  /** In ms, above 0 and below 2^31: a call that is not answered within it fails with `deadline_exceeded`, and the server abandons it. */
   readonly timeout?: number | undefined
   /** Aborting it fails the call with the signal's reason. */
   readonly signal?: AbortSignal | undefined
@@ -82,7 +82,7 @@ export class RpcClient {
    *
    * @throws {ServerError} if the server refuses it, or does not answer within the timeout.
    * @throws {ConnectionError} if there is no connection, or it is lost before the answer.
-   * @throws {RangeError} if too many calls wait already. Error if the client is closed.
+   * @throws {RangeError} if too many calls wait already, or the timeout is out of its range. Error if the client is closed.
    */
   call<Name extends MethodName>(
     method: Name,
@@ -91,6 +91,9 @@ export class RpcClient {
   ): Promise<Results[Name]> {
     return new Promise((resolve, reject) => {
       signal?.throwIfAborted()
+      if (timeout !== undefined && !(timeout > 0 && timeout <= longestTimeout)) {
+        throw new RangeError(`timeout must be above 0 ms and at most ${longestTimeout}, got ${timeout}`)
+      }
       this.#checkRoom()
       const number = numberAfter(this.#last, this.#pending)
       const message: RequestMessage = [
