@@ -12,9 +12,17 @@ export interface Program {
   readonly rpc?: string
 }
 
+/** They must not outlive a bench that fails: they would take part in the next measurement. */
+const running = new Set<ChildProcess>()
+process.on('exit', () => {
+  for (const child of running) child.kill()
+})
+
 /** Starts a program of this project that prints `{"port": …}` once it listens. */
 export async function startProgram(path: string, args: readonly string[]): Promise<Program> {
   const child = spawn(process.execPath, [join(root, path), ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  running.add(child)
+  child.once('exit', () => running.delete(child))
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`${path} ended with ${code} before it listened`)
   })

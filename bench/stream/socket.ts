@@ -25,7 +25,11 @@ export class BareSocket {
       `GET ${path} HTTP/1.1\r\nHost: ${host}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
         `Sec-WebSocket-Key: ${randomBytes(16).toString('base64')}\r\nSec-WebSocket-Version: 13\r\n\r\n`,
     )
-    const answer = await new Promise<Buffer>(resolve => socket.once('data', resolve))
+    const answer = await new Promise<Buffer>((resolve, reject) => {
+      socket.once('data', resolve)
+      socket.once('error', reject)
+      socket.once('close', () => reject(new Error('the server closed the socket before it answered')))
+    })
     const head = answer.indexOf('\r\n\r\n')
     if (!answer.toString('latin1', 0, 12).startsWith('HTTP/1.1 101') || head < 0) {
       throw new Error(`the server refused the socket: ${answer.toString('latin1', 0, 200)}`)
