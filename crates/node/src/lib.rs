@@ -3,7 +3,8 @@
 //! This is the only code that touches JavaScript's memory. Buffers that several threads use are typed-array views of
 //! one `SharedArrayBuffer`; which rows a call may write is agreed through the chunk counter that comes with the call.
 //! What a call returns is copied to memory of JavaScript's own: memory of Rust would be given back only by the event loop,
-//! which does not turn in a worker that blocks until its next job.
+//! which does not turn in a worker that blocks until its next job. The exception is the view of a mapped file, which
+//! `close` gives back.
 #![deny(clippy::all)]
 #![allow(missing_docs)] // fields of option objects are self-explanatory; functions are documented
 

@@ -318,13 +318,21 @@ impl Kernel for Encode<'_> {
     }
 }
 
-/// Types without padding of which any bits are a value.
-trait Bits: Copy {}
-impl Bits for u64 {}
-impl Bits for u32 {}
-impl Bits for i32 {}
-impl Bits for i8 {}
-impl Bits for Bounds {}
+/// Types of which any bits are a value.
+///
+/// # Safety
+/// A type without padding of which every pattern of bits is a value.
+unsafe trait Bits: Copy {}
+// SAFETY: any 64 bits are one.
+unsafe impl Bits for u64 {}
+// SAFETY: any 32 bits are one.
+unsafe impl Bits for u32 {}
+// SAFETY: any 32 bits are one.
+unsafe impl Bits for i32 {}
+// SAFETY: any 8 bits are one.
+unsafe impl Bits for i8 {}
+// SAFETY: four of 64 bits each, of which any are one.
+unsafe impl Bits for Bounds {}
 
 fn values<T: Bits>(lines: &[Line], count: usize) -> &[T] {
     // SAFETY: any bits are a `T`; lines are aligned for all of them.
