@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import type { ImportSource } from '../ingest/import.ts'
 import { columnName } from '../ingest/options.ts'
 import type { ProgressListener } from '../ingest/progress.ts'
 import type { DatasetManifest } from '../storage/dataset.ts'
@@ -86,18 +87,8 @@ function showOn(bar: ProgressBar): ProgressListener {
   }
 }
 
-/** What `source` of a manifest counts. */
-interface SourceCounts {
-  readonly rows?: number
-  readonly zeroWeightPairs?: number
-  readonly badRows?: number
-  readonly firstBadRow?: string
-  readonly firstTime?: string | number
-  readonly lastTime?: string | number
-}
-
 function summary(out: string, { users, items, pairs, events, source }: DatasetManifest, seconds: number): string {
-  const { rows = 0, zeroWeightPairs = 0, badRows = 0, firstBadRow, firstTime, lastTime } = source as SourceCounts
+  const { rows, zeroWeightPairs, badRows, firstBadRow, firstTime, lastTime } = source as unknown as ImportSource
   const contents = [`${count(users)} users`, `${count(items)} items`, `${count(pairs)} pairs`]
   // Times in another unit than was meant show in their range.
   if (events !== undefined) contents.push(`${count(events)} events from ${firstTime} to ${lastTime}`)

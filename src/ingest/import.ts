@@ -139,6 +139,22 @@ function faults({ issues }: z.ZodError): string {
   return issues.map(({ path, message }) => `${path.join('.')} ${message}`).join('; ')
 }
 
+/** What an import leaves in the manifest as `source`: where the pairs come from. */
+export interface ImportSource {
+  readonly files: readonly string[]
+  readonly query?: string | undefined
+  /** That were used. */
+  readonly rows: number
+  /** That were left out. */
+  readonly badRows: number
+  /** Where the first of these is, and what is wrong with it. */
+  readonly firstBadRow?: string | undefined
+  readonly zeroWeightPairs: number
+  /** Of the events, in ISO 8601, or in ms since 1970 where that is beyond the dates of JavaScript. */
+  readonly firstTime?: string | number | undefined
+  readonly lastTime?: string | number | undefined
+}
+
 /** Writes the files of the dataset to `draft`. */
 async function fill(draft: string, options: Options): Promise<Omit<DatasetManifest, 'files'>> {
   const { signal, threads, memory = defaultMemory(), onProgress } = options
@@ -162,20 +178,21 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
     const isWhole = zeroWeightPairs === 0 && options.minUser === 1 && options.minItem === 1
     const events = await describeEvents(db, readers, isWhole)
     await writeParts(db, draft, counts, events, progress)
+    const from: ImportSource = {
+      files: files.map(({ name }) => name),
+      query: options.query,
+      rows,
+      ...bad,
+      zeroWeightPairs,
+      ...(events && { firstTime: dateOf(events.first), lastTime: dateOf(events.last) }),
+    }
     return manifestOf({
       users: counts.users,
       items: counts.items,
       pairs: counts.pairs,
       events: events?.count,
       kinds: events?.kinds,
-      source: {
-        files: files.map(({ name }) => name),
-        query: options.query,
-        rows,
-        ...bad,
-        zeroWeightPairs,
-        ...(events && { firstTime: dateOf(events.first), lastTime: dateOf(events.last) }),
-      },
+      source: { ...from },
       options: recorded(options),
     })
   } catch (error) {

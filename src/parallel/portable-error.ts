@@ -2,7 +2,7 @@
  * Errors on their way from a worker. The copy that a message makes of one loses its `code`, a `name` that is not
  * JavaScript's own, and a `message` that is computed, as that of zod: all three, and the stack, cross beside it.
  */
-interface Words {
+interface ErrorFields {
   readonly name: string
   readonly message: string
   readonly code?: string | number
@@ -11,23 +11,23 @@ interface Words {
 
 const classes: Readonly<Record<string, ErrorConstructor>> = { RangeError, SyntaxError, TypeError }
 
-/** `error`, or whatever else was thrown, as an error whose words survive a copy; `message` takes the place of its own. */
+/** `error`, or whatever else was thrown, as an error whose fields survive a copy; `message` takes the place of its own. */
 export function portableError(error: unknown, message = messageOf(error)): Error {
-  const { name = 'Error', code, stack } = (error ?? {}) as Partial<Words>
-  const words: Words = {
+  const { name = 'Error', code, stack } = (error ?? {}) as Partial<ErrorFields>
+  const fields: ErrorFields = {
     name: String(name),
     message,
     ...((typeof code === 'string' || typeof code === 'number') && { code }),
     ...(typeof stack === 'string' && { stack }),
   }
-  return new Error(message, { cause: { words } })
+  return new Error(message, { cause: { fields } })
 }
 
 /** The error that {@link portableError} made portable, without its class where that is not JavaScript's own; else undefined. */
 export function errorFrom(copy: unknown): Error | undefined {
-  const words = (copy as { cause?: { words?: Words } } | undefined)?.cause?.words
-  if (!words) return undefined
-  const { name, message, ...rest } = words
+  const fields = (copy as { cause?: { fields?: ErrorFields } } | undefined)?.cause?.fields
+  if (!fields) return undefined
+  const { name, message, ...rest } = fields
   const error = new (classes[name] ?? Error)(message)
   if (error.name !== name) Object.defineProperty(error, 'name', { value: name, configurable: true, writable: true })
   return Object.assign(error, rest)

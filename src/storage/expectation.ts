@@ -32,7 +32,11 @@ export function mustBe(expected: string) {
 
 /** One of `names`. */
 export function oneOf<const Name extends string>(names: readonly Name[]) {
-  return z.enum(names, mustBe(names.length === 2 ? names.join(' or ') : `one of ${names.join(', ')}`))
+  return z.enum(names, mustBe(anyOf(names)))
+}
+
+function anyOf(names: readonly unknown[]): string {
+  return names.length === 2 ? names.join(' or ') : `one of ${names.join(', ')}`
 }
 
 /** What was given as an option, for a message: text as it stands. */
@@ -47,7 +51,7 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
 
 /** What is accepted, for people: `a whole number from 1 to 1024`. Undefined where the schema says more than that. */
 export function expectationOf({ enum: choices, type, pattern, ...range }: JsonSchema): string | undefined {
-  if (choices) return `one of ${choices.join(', ')}`
+  if (choices) return anyOf(choices)
   if (type === 'integer') return `a whole number${bounds(range)}`
   if (type === 'number') return `a number${bounds(range)}`
   if (type === 'string' && pattern === undefined) return 'a text'

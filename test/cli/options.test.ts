@@ -16,13 +16,13 @@ const training = {
   'unobserved-weight': { x: 'a number from 0 to 1000000000' },
   alpha: { 0: 'a number above 0 to 1000000000', Infinity: 'a number above 0 to 1000000000' },
   confidence: { high: 'one of ials, implicit, hu' },
-  solver: { fast: 'one of auto, exact' },
+  solver: { fast: 'auto or exact' },
   steps: { 0: whole(1, 1000) },
   'initial-deviation': { 0: 'a number above 0 to 100' },
   seed: { '-1': whole(0, 0xffff_ffff) },
   instructions: { sse: 'one of avx512vnni, avx512, avx2, neon, plain' },
   neighbours: { 0: whole(1, 10_000) },
-  weighting: { x: 'one of none, weight' },
+  weighting: { x: 'none or weight' },
   shrinkage: { '-1': 'a number from 0 to 1000000000' },
 }
 
