@@ -14,7 +14,7 @@ export { type Metric, parseMetrics } from './evaluation/metrics.ts'
 export { parseSplit, type Split, splitDataset } from './evaluation/split.ts'
 export type { UserEvent } from './events/event.ts'
 export type { Outcome } from './events/journal.ts'
-export { type ImportOptions, importDataset } from './ingest/import.ts'
+export { type ImportOptions, type ImportSource, importDataset } from './ingest/import.ts'
 export type { ImportProgress } from './ingest/progress.ts'
 export { type SampleOptions, writeSample } from './ingest/sample.ts'
 export type {
@@ -39,16 +39,15 @@ export { algorithmNamed, algorithms, baselineAlgorithm, defaultAlgorithm } from 
 export { type TrainModel, trainModel } from './models/train.ts'
 export { Pool, type PoolOptions } from './parallel/pool.ts'
 export { RecommendError } from './recommend/errors.ts'
-export {
-  type BatchList,
-  type RecommendedBatch,
-  type RecommendedList,
-  Recommender,
-  type RecommenderOptions,
-  type SimilarQuery,
-  type UserList,
-  type UserQuery,
-} from './recommend/recommender.ts'
+export type {
+  BatchList,
+  RecommendedBatch,
+  RecommendedList,
+  SimilarQuery,
+  UserList,
+  UserQuery,
+} from './recommend/lists.ts'
+export { Recommender, type RecommenderOptions } from './recommend/recommender.ts'
 export type { Row } from './search/item-lists.ts'
 export { search } from './search/search.ts'
 export { type Found, type SearchOptions, TopKIndex, type TopKParts } from './search/topk.ts'

@@ -1,6 +1,5 @@
 import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome } from '../events/journal.ts'
-import type { ItemList } from '../models/algorithm.ts'
 import { Pool } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
 import { plainId } from '../storage/ids.ts'
@@ -9,7 +8,18 @@ import { RecommendError } from './errors.ts'
 import { Generation } from './generation.ts'
 import { HeldRankings } from './held-rankings.ts'
 import { type ListFilters, ResolvedFilters } from './list-filters.ts'
+import {
+  batchListOf,
+  listOf,
+  type RecommendedBatch,
+  type RecommendedList,
+  type SimilarQuery,
+  type UserList,
+  type UserQuery,
+  userListOf,
+} from './lists.ts'
 import { MicroBatches } from './micro-batches.ts'
+import { SimilarSubscriptions } from './similar-subscriptions.ts'
 import { UserCache } from './user-cache.ts'
 import type { UserState } from './user-state.ts'
 import { type UserRanking, UserSubscription } from './user-subscription.ts'
@@ -29,53 +39,10 @@ export interface RecommenderOptions extends JournalOptions {
   readonly onFault?: (error: unknown) => void
 }
 
-/** What a list is wanted for. */
-export interface UserQuery extends ListFilters {
-  /** Known to the model or new. */
-  readonly user: string
-}
-
-export interface SimilarQuery {
-  readonly item: string
-  readonly limit: number
-}
-
-/** Items best first, by id; integers beyond ±2^53 are strings. */
-export interface RecommendedList {
-  /** Names this list: events that follow from it can say so. */
-  readonly list: string
-  /** Name of the model that made it. */
-  readonly generation: string
-  readonly items: readonly { readonly item: string | number; readonly score: number }[]
-}
-
-export interface UserList extends RecommendedList {
-  readonly basis: 'model' | 'popularity'
-  /** Id of the user's newest event that it takes into account, where there is one. */
-  readonly after?: string
-}
-
-/** Lists for several users, all made by one model. */
-export interface RecommendedBatch extends Pick<RecommendedList, 'generation'> {
-  /** Names the batch: events that follow from any of its lists can say so. */
-  readonly list: string
-  /** One for each user, in their order. */
-  readonly lists: readonly BatchList[]
-}
-
-/** The list for one user of a batch: ids and scores side by side, which costs less than an object for each item. */
-export interface BatchList extends Pick<UserList, 'basis' | 'after'> {
-  readonly items: readonly (string | number)[]
-  /** One for each of `items`. */
-  readonly scores: readonly number[]
-}
-
 /** Events that may wait for the disk. */
 const mostPending = 100_000
 /** In ms: how long after the journal could not be read it is tried again, for those who wait for lists. */
 const loadInterval = 1000
-/** Similar items that are looked up at once after a swap. */
-const similarAtOnce = 16
 /** Lists that may be asked for once and not answered yet. */
 const mostAsked = 100_000
 
@@ -92,7 +59,7 @@ export class Recommender {
   readonly #background = new Pool({ threads: 1, niceness: 10, isLazy: true })
   readonly #journal: Journal | undefined
   readonly #users = new UserCache()
-  readonly #similar = new Set<SimilarSubscription>()
+  readonly #similar = new SimilarSubscriptions(() => this.#generation)
   readonly #batches: MicroBatches
   readonly #announcements = new Announcements()
   readonly #held = new HeldRankings()
@@ -197,7 +164,7 @@ export class Recommender {
   subscribe(query: UserQuery, onList: (list: UserList) => void, onError: (error: Error) => void): { close(): void } {
     const onRanking = (ranking: UserRanking) => {
       this.#options.onList?.(performance.now() - ranking.changedAt)
-      onList(this.#userListOf(ranking))
+      onList(userListOf(ranking, this.#newName()))
     }
     return this.#subscribe(query.user, new ResolvedFilters(query), onRanking, onError)
   }
@@ -208,22 +175,11 @@ export class Recommender {
     onList: (list: RecommendedList) => void,
     onError: (error: Error) => void,
   ): { close(): void } {
-    const subscription: SimilarSubscription = {
-      refresh: () =>
-        this.similar(query).then(
-          list => {
-            const isWanted = this.#similar.has(subscription) && list.generation === this.#generation.name
-            if (isWanted) this.#guard(() => onList(list))
-          },
-          error => {
-            if (this.#similar.has(subscription)) this.#guard(() => onError(error))
-          },
-        ),
-      close: () => this.#similar.delete(subscription),
-    }
-    this.#similar.add(subscription)
-    void subscription.refresh()
-    return subscription
+    return this.#similar.add(
+      () => this.similar(query),
+      list => this.#guard(() => onList(list)),
+      error => this.#guard(() => onError(error)),
+    )
   }
 
   /**
@@ -233,7 +189,7 @@ export class Recommender {
    * @throws {RecommendError} `overloaded` while 100,000 lists are asked for.
    */
   async recommend(query: UserQuery, signal?: AbortSignal): Promise<UserList> {
-    const [list] = await this.#listsOf([query.user], query, ranking => this.#userListOf(ranking), signal)
+    const [list] = await this.#listsOf([query.user], query, ranking => userListOf(ranking, this.#newName()), signal)
     return list!
   }
 
@@ -270,7 +226,7 @@ export class Recommender {
       const row = models.artifact.items.indexOf(item)
       if (row < 0) throw unknownItem(item, generation)
       const [list] = await models.similar([{ item: row, limit }], signal)
-      return this.#listOf(list!, generation)
+      return listOf(list!, generation, this.#newName())
     })
   }
 
@@ -303,7 +259,7 @@ export class Recommender {
       for (const state of this.#users) {
         if (state.isLoaded) for (const subscription of state.subscriptions) subscription.renew()
       }
-      void this.#renewSimilar(next)
+      void this.#similar.renew()
       // Where it fails, as when a worker ended, the next swap must be possible all the same.
       this.#retired = old.retire().catch(() => {})
       return next
@@ -313,15 +269,6 @@ export class Recommender {
       () => undefined,
     )
     return swapped
-  }
-
-  /** Looks up anew what subscribers to similar items have, few at a time: the lists of events must not wait for all. */
-  async #renewSimilar(generation: Generation): Promise<void> {
-    const subscriptions = [...this.#similar]
-    for (let first = 0; first < subscriptions.length && generation === this.#generation; first += similarAtOnce) {
-      const some = subscriptions.slice(first, first + similarAtOnce).filter(one => this.#similar.has(one))
-      await Promise.all(some.map(subscription => subscription.refresh()))
-    }
   }
 
   /** Calls `listener` soon after another generation is served; gives what ends that. */
@@ -464,20 +411,6 @@ export class Recommender {
     guard(listener, this.#options.onFault)
   }
 
-  #listOf({ items, scores }: ItemList, { name, artifact }: Generation): RecommendedList {
-    return {
-      list: this.#newName(),
-      generation: name,
-      items: Array.from(items, (row, at) => ({ item: plainId(artifact.items.at(row)), score: scores[at] })),
-    }
-  }
-
-  #userListOf({ ranking, generation, after }: UserRanking): UserList {
-    const { items, ...names } = this.#listOf(ranking, generation)
-    const { basis } = ranking
-    return after === undefined ? { ...names, basis, items } : { ...names, basis, after, items }
-  }
-
   #newName(): string {
     return `${this.#listPrefix}-${(++this.#lists).toString(36)}`
   }
@@ -511,25 +444,7 @@ function warn(error: unknown): void {
 
 type OnUserRanking = (ranking: UserRanking) => void
 
-interface SimilarSubscription {
-  /** Never rejected. */
-  refresh(): Promise<void>
-  close(): void
-}
-
 function refresh(state: UserState): void {
   if (!state.isLoaded) return
   for (const subscription of state.subscriptions) subscription.refresh()
-}
-
-function batchListOf({ ranking, generation, after }: UserRanking): BatchList {
-  const { basis } = ranking
-  // Pushed one by one: `Array.from` takes ten times as long, and a batch has thousands.
-  const items: (string | number)[] = []
-  const scores: number[] = []
-  for (let at = 0; at < ranking.items.length; at++) {
-    items.push(plainId(generation.artifact.items.at(ranking.items[at]!)))
-    scores.push(ranking.scores[at]!)
-  }
-  return after === undefined ? { basis, items, scores } : { basis, after, items, scores }
 }

@@ -1,6 +1,7 @@
 import type { UserEvent } from '../../src/events/event.ts'
 import type { Outcome } from '../../src/events/journal.ts'
-import type { Recommender, UserList, UserQuery } from '../../src/recommend/recommender.ts'
+import type { UserList, UserQuery } from '../../src/recommend/lists.ts'
+import type { Recommender } from '../../src/recommend/recommender.ts'
 
 let events = 0
 

@@ -1,0 +1,70 @@
+/** Lists as they are given out, by id. */
+import type { ItemList } from '../models/algorithm.ts'
+import { plainId } from '../storage/ids.ts'
+import type { Generation } from './generation.ts'
+import type { ListFilters } from './list-filters.ts'
+import type { UserRanking } from './user-subscription.ts'
+
+/** What a list is wanted for. */
+export interface UserQuery extends ListFilters {
+  /** Known to the model or new. */
+  readonly user: string
+}
+
+export interface SimilarQuery {
+  readonly item: string
+  readonly limit: number
+}
+
+/** Items best first, by id; integers beyond ±2^53 are strings. */
+export interface RecommendedList {
+  /** Names this list: events that follow from it can say so. */
+  readonly list: string
+  /** Name of the model that made it. */
+  readonly generation: string
+  readonly items: readonly { readonly item: string | number; readonly score: number }[]
+}
+
+export interface UserList extends RecommendedList {
+  readonly basis: 'model' | 'popularity'
+  /** Id of the user's newest event that it takes into account, where there is one. */
+  readonly after?: string
+}
+
+/** Lists for several users, all made by one model. */
+export interface RecommendedBatch extends Pick<RecommendedList, 'generation'> {
+  /** Names the batch: events that follow from any of its lists can say so. */
+  readonly list: string
+  /** One for each user, in their order. */
+  readonly lists: readonly BatchList[]
+}
+
+/** The list for one user of a batch: ids and scores side by side, which costs less than an object for each item. */
+export interface BatchList extends Pick<UserList, 'basis' | 'after'> {
+  readonly items: readonly (string | number)[]
+  /** One for each of `items`. */
+  readonly scores: readonly number[]
+}
+
+export function listOf({ items, scores }: ItemList, { name, artifact }: Generation, list: string): RecommendedList {
+  const named = Array.from(items, (row, at) => ({ item: plainId(artifact.items.at(row)), score: scores[at] }))
+  return { list, generation: name, items: named }
+}
+
+export function userListOf({ ranking, generation, after }: UserRanking, list: string): UserList {
+  const { items, ...names } = listOf(ranking, generation, list)
+  const { basis } = ranking
+  return after === undefined ? { ...names, basis, items } : { ...names, basis, after, items }
+}
+
+export function batchListOf({ ranking, generation, after }: UserRanking): BatchList {
+  const { basis } = ranking
+  // Pushed one by one: `Array.from` takes ten times as long, and a batch has thousands.
+  const items: (string | number)[] = []
+  const scores: number[] = []
+  for (let at = 0; at < ranking.items.length; at++) {
+    items.push(plainId(generation.artifact.items.at(ranking.items[at]!)))
+    scores.push(ranking.scores[at]!)
+  }
+  return after === undefined ? { basis, items, scores } : { basis, after, items, scores }
+}
