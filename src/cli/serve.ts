@@ -54,7 +54,7 @@ export const register: Register = program => {
     .option('--rpc <address>', 'internal RPC, as unix:/run/aurochs.sock or 127.0.0.1:9000: it may do everything')
     .option('--cors <origin>', "whose web pages may use the server besides its own, or '*'; may be repeated", several)
     .option('--threads <n>', 'threads that fold in and rank (default: all of the machine)')
-    .option('--since <date>', 'events before it are in the model already, and are not folded in again')
+    .option('--since <date>', 'events that arrived before it are in the model already, and are not folded in again')
     .option('--history-limit <n>', 'events of one user that count at most, the newest', '5000')
     .option('--max-connections <n>', 'sockets open at once', '10000')
     .option('--idle-timeout <seconds>', 'a socket that answers no ping for so long is closed', '60')

@@ -95,9 +95,11 @@ function id({ name, type }: Column, { format }: Table): Conversion {
   if (integers.test(type)) return reader('integer')
   if (wideIntegers.test(type)) return reader('text')
   if (strings.test(type)) return reader('string')
+  const field = /^STRUCT\((?:"([^"]+)"|(\w+)) /.exec(type)
+  const converted = field ? `${raw}.${identifier(field[1] ?? field[2]!)}` : `${raw}::bigint`
   return {
     expected: 'strings or integers as ids',
-    remedy: `make them so by --query, as in 'select * replace (${raw}::bigint as ${raw}) from source'`,
+    remedy: `make them so by --query, as in 'select * replace (${converted} as ${raw}) from source'`,
   }
 }
 

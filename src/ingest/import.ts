@@ -9,7 +9,7 @@ import { countRejects, firstBadRow } from './bad-rows.ts'
 import { columnReader, type Role, roles, type TimeUnit } from './columns.ts'
 import type { Reject } from './csv/rejects.ts'
 import { typedTable } from './csv/types.ts'
-import { Database } from './database.ts'
+import { Database, identifier } from './database.ts'
 import { describeEvents } from './events.ts'
 import { faultOf, type Reading, type TableReader } from './faults.ts'
 import type { Format } from './files/content.ts'
@@ -248,12 +248,15 @@ async function open(db: Database, files: readonly SourceFile[], copies: string, 
   return { ...source, readers: [readerOf(await tableOfQuery(db, query, typed, atRejects), options)] }
 }
 
-/** @throws RangeError when a column is not there or of a type that does not fit. */
+/** @throws RangeError when a column is not there, of a type that does not fit, or that of users and items both. */
 function readerOf(table: Table, options: Options): TableReader {
   const required = (role: Role, name: string) => columnReader(table, role, name, options.timeUnit)
   const optional = (role: Role, name: string | undefined) => (name === undefined ? undefined : required(role, name))
   const user = required('user', options.user)
   const item = required('item', options.item)
+  if (user.column === item.column) {
+    throw new RangeError(`--user and --item must name two columns, got ${identifier(user.column)} for both`)
+  }
   const weight = optional('weight', options.weight)
   const time = optional('time', options.time)
   const kind = optional('kind', options.kind)

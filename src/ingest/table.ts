@@ -36,10 +36,15 @@ export function isCsv(table: Table): table is CsvTable {
 /** The names of the columns of text without a header. */
 export const byPosition = /^column\d+$/i
 
-/** The column of that name: as it stands if there is one, else whatever the case, as in SQL. */
+/**
+ * The column of that name: as it stands if there is one, else whatever the case, as in SQL, unless it may be either of two:
+ * of columns that differ only by case, DuckDB calls the second `ID_1`.
+ */
 export function columnNamed(columns: readonly Column[], name: string): Column | undefined {
+  const exact = columns.find(column => column.name === name)
+  if (exact || columns.some(column => column.name.replace(/_\d+$/, '') === name)) return exact
   const folded = name.toLowerCase()
-  return columns.find(column => column.name === name) ?? columns.find(column => column.name.toLowerCase() === folded)
+  return columns.find(column => column.name.toLowerCase() === folded)
 }
 
 /** Names of columns, as they stand in messages. */

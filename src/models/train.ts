@@ -3,7 +3,7 @@ import { native } from '../native.ts'
 import type { Pool } from '../parallel/pool.ts'
 import { closedOnError } from '../storage/closing.ts'
 import type { Dataset } from '../storage/dataset.ts'
-import { checksumOf } from '../storage/directory.ts'
+import { assertReplaceable, checksumOf } from '../storage/directory.ts'
 import { faultIn } from '../storage/expectation.ts'
 import type { Algorithm, Trained, TrainProgress } from './algorithm.ts'
 import { Artifact, type ArtifactManifest, checkedOptions, saveArtifact } from './artifact.ts'
@@ -44,7 +44,8 @@ export async function trainModel(
   if (replace && resume)
     throw new TypeError('a model is either replaced (replace, --replace) or resumed (resume, --resume)')
   // Found before hours of work, not after.
-  if (existsSync(directory) && !replace && !resume) {
+  if (replace || resume) assertReplaceable(directory, 'aurochs-model')
+  else if (existsSync(directory)) {
     throw new Error(
       `${directory} exists: choose another place, replace it (replace, --replace) or go on from it (resume, --resume)`,
     )
@@ -107,7 +108,9 @@ function optionsToContinue(
   given: Options,
 ): Options {
   if (manifest.algorithm !== algorithm.name) {
-    throw new Error(`${directory} is a model of ${manifest.algorithm}, not of ${algorithm.name}: resume it as such`)
+    throw new Error(
+      `${directory} is a model of ${manifest.algorithm}, not of ${algorithm.name}: name its algorithm (--model ${manifest.algorithm})`,
+    )
   }
   if (manifest.dataset.checksum !== checksumOf(dataset.manifest)) {
     throw new Error(
@@ -122,6 +125,12 @@ function optionsToContinue(
         `${directory} was trained with ${name} ${before[name]}, not ${decided[name]}: resume it with the same`,
       )
     }
+  }
+  const { epochs } = decided
+  if (typeof epochs === 'number' && epochs < manifest.epochs) {
+    throw new Error(
+      `${directory} has had ${manifest.epochs} epochs already: epochs (--epochs) must be as many in all or more, got ${epochs}`,
+    )
   }
   return decided
 }

@@ -120,6 +120,10 @@ export class Server {
       sockets: new SocketLimit(this.#app, most),
     })
     this.#http = new HttpFront(this.#app, context)
+    recommender.onGeneration(() => {
+      const { generation, model } = this.service.info
+      log.info({ generation, model }, 'another model is served')
+    })
     metrics.watch({
       connections: () => this.#sockets.connections,
       subscriptions: () => this.#sockets.subscriptions,

@@ -38,7 +38,7 @@ const currentVersion: Record<Format, number> = { 'aurochs-dataset': 2, 'aurochs-
 const command: Record<Format, string> = { 'aurochs-dataset': '`aurochs import`', 'aurochs-model': '`aurochs train`' }
 
 export interface WriteOptions {
-  /** Take the place of what is at the target, if that is of the same format. Default: refuse. */
+  /** Take the place of what is at the target, if that is of the same format and holds nothing else. Default: refuse. */
   readonly replace?: boolean
 }
 
@@ -219,15 +219,25 @@ function readManifest(directory: string): Manifest | undefined {
   }
 }
 
-/** Only an empty directory, or one of `format` where `replace` is set, may be replaced. */
+/** @throws Error where {@link writeDirectory} could not put one of `format` in the place of `directory`. */
+export function assertReplaceable(directory: string, format: Format): void {
+  refuseToLose(resolve(directory), true, format)
+}
+
+/** Only an empty directory, or one of `format` with nothing else in it where `replace` is set, may be replaced. */
 function refuseToLose(place: string, replace: boolean, format?: Format): void {
   const found = statSync(place, { throwIfNoEntry: false })
   if (!found || (found.isDirectory() && isEmpty(place))) return
   if (!replace) throw new Error(`${place} exists: remove it, choose another place, or replace it (replace, --replace)`)
-  const old = found.isDirectory() ? readManifest(place)?.format : undefined
+  const old = found.isDirectory() ? readManifest(place) : undefined
   if (!old) throw new Error(`${place} was not written by Aurochs, so it is not replaced: choose another place`)
-  if (format && old !== format) {
-    throw new Error(`${place} is a ${title[old]}, so no ${title[format]} takes its place: choose another place`)
+  const foreign = readdirSync(place).find(name => name !== manifestName && !Object.hasOwn(old.files, name))
+  if (foreign !== undefined) {
+    const what = `the ${title[old.format]} at ${place} is not replaced`
+    throw new Error(`${join(place, foreign)} is not part of it, so ${what}: move it away, or choose another place`)
+  }
+  if (format && old.format !== format) {
+    throw new Error(`${place} is a ${title[old.format]}, so no ${title[format]} takes its place: choose another place`)
   }
 }
 

@@ -6,6 +6,7 @@ import { expect, test, vi } from 'vitest'
 import { Database, literal } from '../../src/ingest/database.ts'
 import { type ImportOptions, importDataset } from '../../src/ingest/import.ts'
 import { freshFolder } from '../storage/folder.ts'
+import { imported, pairsOf } from './imported.ts'
 
 // Each import starts a database: where machines are busy, dozens of them take their time.
 vi.setConfig({ testTimeout: 60_000 })
@@ -140,6 +141,27 @@ test('sources that are not there, empty, or no files', async () => {
   )
   expect(await failureOf({ sources: ['s3://bucket/x.parquet'] })).toContain('is not on this machine: download it first')
   expect(await failureOf({})).toBe('TypeError: the import needs a source or a query, got neither')
+})
+
+test('columns that may be either of two, and one for users and items both, are refused', async () => {
+  const folder = freshFolder()
+  const of = (text: string, columns: object, name = 'a.csv') => imported(folder, text, columns, name)
+  const cases = 'id,ID\nu1,i1\nu1,i2\n'
+  await expect(of(cases, { user: 'id', item: 'ID' })).rejects.toThrow(
+    'has no column "ID" for --item, only "id", "ID_1"',
+  )
+  const dataset = await of(cases, { user: 'id', item: 'ID_1' })
+  expect(pairsOf(dataset)).toEqual([
+    ['u1', 'i1', 1],
+    ['u1', 'i2', 1],
+  ])
+  await expect(of('id,Item\nu1,i1\n', { user: 'id', item: 'ID' })).rejects.toThrow(
+    '--user and --item must name two columns, got "id" for both',
+  )
+  const nested = '{"user":{"no":1},"item":2}\n'
+  await expect(of(nested, {}, 'a.ndjson')).rejects.toThrow(`'select * replace ("user"."no" as "user") from source'`)
+  const query = 'select * replace ("user"."no" as "user") from source'
+  expect(pairsOf(await of(nested, { query }, 'a.ndjson'))).toEqual([[1, 2, 1]])
 })
 
 test('files that are not what they should be', async () => {

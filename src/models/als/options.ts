@@ -23,7 +23,7 @@ import { MAX_RANK } from '../../storage/factors.ts'
  */
 export const alsOptions = z.strictObject({
   factors: z.int().min(1).max(MAX_RANK).default(64).describe('dimensions of the factors, 1 to 1024'),
-  epochs: z.int().min(0).max(100_000).default(15).describe('passes over the data'),
+  epochs: z.int().min(0).max(100_000).default(15).describe('passes over the data, in all'),
   regularization: z.number().min(0).max(1e9).default(0.03).describe('λ, what keeps factors small'),
   frequencyExponent: z
     .number()

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { TrainProgress } from '../../../src/models/algorithm.ts'
@@ -90,6 +90,12 @@ export function testTraining({ algorithm, pools, train }: Contract): void {
     expect(Artifact.open(directory).manifest).toEqual(before)
     await train(await datasetOf(checkerboard(22)), { directory, replace: true })
     expect(Artifact.open(directory).manifest.dataset.users).toBe(22)
+    const note = join(directory, 'NOTES.md')
+    writeFileSync(note, 'mine')
+    await expect(train(dataset, { directory, replace: true })).rejects.toThrow(
+      `${note} is not part of it, so the model at`,
+    )
+    expect(readFileSync(note, 'utf8')).toBe('mine')
   })
 
   test.runIf(algorithm.resumable)('resuming on other data, options or algorithms is refused', async () => {
@@ -105,11 +111,15 @@ export function testTraining({ algorithm, pools, train }: Contract): void {
     await expect(train(dataset, { directory, resume: true, options })).rejects.toThrow(
       new RegExp(`was trained with ${name} .+, not ${value}: resume it with the same`),
     )
+    const fewer = { ...smallOptions(algorithm), epochs: before.epochs - 1 }
+    await expect(train(dataset, { directory, resume: true, options: fewer })).rejects.toThrow(
+      `${directory} has had ${before.epochs} epochs already: epochs (--epochs) must be as many in all or more, got ${before.epochs - 1}`,
+    )
     expect(Artifact.open(directory).manifest).toEqual(before)
     for (const foreign of algorithms.filter(({ name }) => name !== algorithm.name)) {
       const theirs = await trained(foreign, dataset, { pool: pools()[0]! })
       await expect(train(dataset, { directory: theirs, resume: true })).rejects.toThrow(
-        `${theirs} is a model of ${foreign.name}, not of ${algorithm.name}: resume it as such`,
+        `${theirs} is a model of ${foreign.name}, not of ${algorithm.name}: name its algorithm (--model ${foreign.name})`,
       )
     }
   })
