@@ -47,7 +47,8 @@ try {
   if (identity !== undefined) assertInPlace([{ path: file, identity }])
   const lock = lockDirectory(directory)
   const store = new EventStore(file)
-  const files = [file, lock.file].map(path => ({ path, identity: fileIdentity(path) }))
+  // The log, where the newest events are until SQLite moves them, is made by the first write.
+  const files = [file, lock.file, `${file}-wal`].map(path => ({ path, identity: fileIdentity(path) }))
   port.on('message', (group: Group | 'close') => {
     if (group !== 'close') return port.postMessage(work(store, files, group))
     store.close()
@@ -70,6 +71,7 @@ function work(store: EventStore, files: readonly KnownFile[], { events, arrived 
     const isNew = write(store, { events, arrived })
     // What was written to a file that is not there any more is not on disk for anybody.
     assertInPlace(files)
+    for (const known of files) known.identity ??= fileIdentity(known.path)
     return { isNew, took: took() }
   } catch (error) {
     return { isNew: new Uint8Array(), took: took(), failure: (error as Error).message }
@@ -91,12 +93,13 @@ function write(store: EventStore, { events, arrived }: Group): Uint8Array {
 
 interface KnownFile {
   readonly path: string
-  readonly identity: string | undefined
+  /** Undefined until there is one. */
+  identity: string | undefined
 }
 
 /** @throws Error when one was removed or replaced. */
 function assertInPlace(files: readonly KnownFile[]): void {
-  const changed = files.find(({ path, identity }) => fileIdentity(path) !== identity)
+  const changed = files.find(({ path, identity }) => identity !== undefined && fileIdentity(path) !== identity)
   if (!changed) return
   throw new Error(
     `${changed.path} was removed or replaced while it was in use: put the state back, or start the server again`,

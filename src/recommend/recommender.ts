@@ -2,9 +2,8 @@ import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome } from '../events/journal.ts'
 import { Pool } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
-import { plainId } from '../storage/ids.ts'
 import { Announcements } from './announcements.ts'
-import { RecommendError } from './errors.ts'
+import { RecommendError, unknownItem } from './errors.ts'
 import { Generation } from './generation.ts'
 import { HeldRankings } from './held-rankings.ts'
 import { type ListFilters, ResolvedFilters } from './list-filters.ts'
@@ -19,6 +18,7 @@ import {
   userListOf,
 } from './lists.ts'
 import { MicroBatches } from './micro-batches.ts'
+import { SimilarLookups } from './similar-lookups.ts'
 import { SimilarSubscriptions } from './similar-subscriptions.ts'
 import { UserCache } from './user-cache.ts'
 import type { UserState } from './user-state.ts'
@@ -60,6 +60,7 @@ export class Recommender {
   readonly #journal: Journal | undefined
   readonly #users = new UserCache()
   readonly #similar = new SimilarSubscriptions(() => this.#generation)
+  readonly #similarLookups: SimilarLookups
   readonly #batches: MicroBatches
   readonly #announcements = new Announcements()
   readonly #held = new HeldRankings()
@@ -100,6 +101,7 @@ export class Recommender {
     this.#batches = new MicroBatches(() => this.#generation, {
       onBatch: (queries, took) => this.#guard(() => onBatch(queries, took)),
     })
+    this.#similarLookups = new SimilarLookups(pool.threads)
     journal?.onSettled(() => this.#held.release(journal.settled))
   }
 
@@ -115,7 +117,7 @@ export class Recommender {
 
   /** Lists that wait for a worker. */
   get waitingQueries(): number {
-    return this.#batches.waiting
+    return this.#batches.waiting + this.#similarLookups.waiting
   }
 
   /** Events that wait for the disk. */
@@ -140,7 +142,7 @@ export class Recommender {
     const journal = this.#journal
     if (!journal) throw new RecommendError('storage_failed', 'there is no state to record events in: open it with one')
     if (event.item !== undefined && this.#generation.artifact.items.indexOf(event.item) < 0) {
-      throw unknownItem(event.item, this.#generation)
+      throw unknownItem(event.item, this.#generation.artifact.items)
     }
     if (journal.pending >= mostPending) {
       throw new RecommendError('overloaded', `${mostPending} events wait for the disk: send it again later`)
@@ -176,7 +178,7 @@ export class Recommender {
     onError: (error: Error) => void,
   ): { close(): void } {
     return this.#similar.add(
-      () => this.similar(query),
+      signal => this.similar(query, signal),
       list => this.#guard(() => onList(list)),
       error => this.#guard(() => onError(error)),
     )
@@ -218,16 +220,19 @@ export class Recommender {
   /**
    * The items most similar to one, without itself.
    *
-   * @throws {RecommendError} `unknown_item`; UnsupportedError when the algorithm cannot find similar items.
+   * @throws {RecommendError} `unknown_item`; `overloaded` while 100,000 such lists wait. UnsupportedError when the
+   *   algorithm cannot find similar items. The signal's reason when it is aborted before.
    */
-  similar({ item, limit }: SimilarQuery, signal?: AbortSignal): Promise<RecommendedList> {
+  async similar({ item, limit }: SimilarQuery, signal?: AbortSignal): Promise<RecommendedList> {
+    signal?.throwIfAborted()
     const generation = this.#generation
-    return generation.use(async models => {
+    const list = generation.use(async models => {
       const row = models.artifact.items.indexOf(item)
-      if (row < 0) throw unknownItem(item, generation)
-      const [list] = await models.similar([{ item: row, limit }], signal)
-      return listOf(list!, generation, this.#newName())
+      if (row < 0) throw unknownItem(item, models.artifact.items)
+      const found = await this.#similarLookups.find(models, row, limit, signal)
+      return listOf(found, generation, this.#newName())
     })
+    return unlessAborted(list, signal)
   }
 
   /** Whether the model or the journal knows `user`. */
@@ -259,7 +264,7 @@ export class Recommender {
       for (const state of this.#users) {
         if (state.isLoaded) for (const subscription of state.subscriptions) subscription.renew()
       }
-      void this.#similar.renew()
+      this.#similar.renew()
       // Where it fails, as when a worker ended, the next swap must be possible all the same.
       this.#retired = old.retire().catch(() => {})
       return next
@@ -414,12 +419,6 @@ export class Recommender {
   #newName(): string {
     return `${this.#listPrefix}-${(++this.#lists).toString(36)}`
   }
-}
-
-function unknownItem(item: string, { artifact }: Generation): RecommendError {
-  const { size } = artifact.items
-  const like = size > 0 ? `: its ${size} items have ids like ${JSON.stringify(plainId(artifact.items.at(0)))}` : ''
-  return new RecommendError('unknown_item', `the model has no item ${JSON.stringify(item)}${like}`)
 }
 
 function journalOptions({ since, historyLimit, onCommit, onFault }: RecommenderOptions): JournalOptions {

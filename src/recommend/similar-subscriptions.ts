@@ -1,12 +1,8 @@
 import type { Generation } from './generation.ts'
 import type { RecommendedList } from './lists.ts'
 
-/** Looked up at once when another model is served: the lists of events must not wait for all. */
-const atOnce = 16
-
 interface Subscription {
-  /** Never rejected. */
-  refresh(): Promise<void>
+  refresh(): void
   close(): void
 }
 
@@ -22,34 +18,37 @@ export class SimilarSubscriptions {
 
   /** Calls `onList` with what `find` gives, unless it is of a model that is not served any more; neither listener may throw. */
   add(
-    find: () => Promise<RecommendedList>,
+    find: (signal: AbortSignal) => Promise<RecommendedList>,
     onList: (list: RecommendedList) => void,
     onError: (error: Error) => void,
   ): { close(): void } {
+    let lookup = new AbortController()
     const subscription: Subscription = {
-      refresh: () =>
-        find().then(
+      refresh: () => {
+        lookup.abort()
+        lookup = new AbortController()
+        const { signal } = lookup
+        find(signal).then(
           list => {
-            if (this.#open.has(subscription) && list.generation === this.#current().name) onList(list)
+            if (!signal.aborted && list.generation === this.#current().name) onList(list)
           },
           error => {
-            if (this.#open.has(subscription)) onError(error)
+            if (!signal.aborted) onError(error)
           },
-        ),
-      close: () => this.#open.delete(subscription),
+        )
+      },
+      close: () => {
+        lookup.abort()
+        this.#open.delete(subscription)
+      },
     }
     this.#open.add(subscription)
-    void subscription.refresh()
+    subscription.refresh()
     return subscription
   }
 
-  /** Looks all up anew, few at a time, until yet another model is served. */
-  async renew(): Promise<void> {
-    const generation = this.#current()
-    const subscriptions = [...this.#open]
-    for (let first = 0; first < subscriptions.length && generation === this.#current(); first += atOnce) {
-      const some = subscriptions.slice(first, first + atOnce).filter(one => this.#open.has(one))
-      await Promise.all(some.map(subscription => subscription.refresh()))
-    }
+  /** Looks all up anew: another model is served. */
+  renew(): void {
+    for (const subscription of this.#open) subscription.refresh()
   }
 }

@@ -336,6 +336,19 @@ test('a writer that starts again makes no other state in the place of one that i
   await journal.close()
 })
 
+test('where the log of SQLite is taken away, nothing is acknowledged any more until it is put back', async () => {
+  const journal = await Journal.open(directory)
+  expect(await append(journal, event('ann', '1'))).toBe('stored')
+  const log = join(directory, 'events.db-wal')
+  renameSync(log, `${log}-moved`)
+  expect(await append(journal, event('ann', '2'))).toBe('failed')
+  expect(journal.failure).toContain(`${log} was removed or replaced`)
+  renameSync(`${log}-moved`, log)
+  while (journal.failure !== undefined) await wait(20)
+  expect(await append(journal, event('ann', '3'))).toBe('stored')
+  await journal.close()
+})
+
 test('where the state is removed or replaced, nothing is acknowledged any more until it is put back', async () => {
   const journal = await Journal.open(directory)
   expect(await append(journal, event('ann', '1'))).toBe('stored')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { Journal } from '../../src/events/journal.ts'
+import { ModelPool } from '../../src/models/model-pool.ts'
 import { RecommendError } from '../../src/recommend/errors.ts'
 import { Recommender, type RecommenderOptions } from '../../src/recommend/recommender.ts'
 import { expectedList, expectedSimilar, writeSmallModel } from '../serve/small-model.ts'
@@ -315,6 +316,40 @@ test('items similar to one come by cosine, and an item that the model lacks is r
     expect(score).toBeCloseTo(expected[at]!.cosine, 5)
   })
   await expect(recommender.similar({ item: 'nothing', limit: 3 })).rejects.toMatchObject({ reason: 'unknown_item' })
+})
+
+test('lists of similar items are found together, and not where nobody waits for them any more', async () => {
+  const recommender = await opened()
+  const similar = vi.spyOn(ModelPool.prototype, 'similar')
+  onTestFinished(() => similar.mockRestore())
+  const controller = new AbortController()
+  const item = (at: number) => `i${at % 40}`
+  const asked = Array.from({ length: 200 }, (_, at) => recommender.similar({ item: item(at), limit: 5 }))
+  const dropped = Promise.allSettled(
+    Array.from({ length: 200 }, (_, at) => recommender.similar({ item: item(at), limit: 5 }, controller.signal)),
+  )
+  const subscriptions = Array.from({ length: 200 }, (_, at) => {
+    const query = { item: item(at), limit: 5 }
+    return recommender.subscribeSimilar(
+      query,
+      () => expect.unreachable(),
+      () => expect.unreachable(),
+    )
+  })
+  const long = recommender.similar({ item: 'i1', limit: 30 })
+  controller.abort()
+  for (const subscription of subscriptions) subscription.close()
+  const user = recommender.recommend(queryOf('7'))
+  await Promise.race([user, long])
+  expect(itemsOf(await user)).toEqual(expectedList(model, 7, [], 10))
+  const lists = await Promise.all(asked)
+  const expected = (at: number, limit: number) => expectedSimilar(model, at, limit).map(({ item }) => item)
+  for (const [at, list] of lists.entries()) expect(itemsOf(list)).toEqual(expected(at % 40, 5))
+  expect(itemsOf(await long)).toEqual(expected(1, 30))
+  for (const { status } of await dropped) expect(status).toBe('rejected')
+  const lookups = similar.mock.calls.flatMap(([requests]) => requests)
+  expect([lookups.length, similar.mock.calls.length]).toEqual([201, 15])
+  expect(recommender.waitingQueries).toBe(0)
 })
 
 test('a query whose signal is aborted fails with the reason, and is ranked no more', async () => {
