@@ -2,6 +2,7 @@
 import { type DialectOptions, dialectOf, readSettings } from './csv/dialect.ts'
 import { type Database, literal } from './database.ts'
 import { type Content, contentOf, type Format } from './files/content.ts'
+import { assertShallow } from './files/depth.ts'
 import type { SourceFile } from './files/file.ts'
 import { SourceError, toSourceError } from './source-error.ts'
 import { type AtRejects, type Column, type CsvTable, columnNamed, listed, listOf, type Table } from './table.ts'
@@ -114,6 +115,7 @@ async function inspectJson(
 ): Promise<FileTable> {
   const settings = (atRejects: AtRejects) =>
     `compression = '${compression === 'none' ? 'uncompressed' : compression}', ignore_errors = ${atRejects !== 'fail'}, union_by_name = true`
+  await assertShallow(file, compression)
   const atInspection = settings(badRows === 'skip' ? 'skip' : 'fail')
   const columns = await describe(db, `read_json(${listOf([file])}, ${atInspection})`)
   const from: Table['from'] = (files, needed, atRejects) => {

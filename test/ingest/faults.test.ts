@@ -2,6 +2,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import zlib from 'node:zlib'
 import { expect, test, vi } from 'vitest'
 import { Database, literal } from '../../src/ingest/database.ts'
 import { type ImportOptions, importDataset } from '../../src/ingest/import.ts'
@@ -162,6 +163,27 @@ test('columns that may be either of two, and one for users and items both, are r
   await expect(of(nested, {}, 'a.ndjson')).rejects.toThrow(`'select * replace ("user"."no" as "user") from source'`)
   const query = 'select * replace ("user"."no" as "user") from source'
   expect(pairsOf(await of(nested, { query }, 'a.ndjson'))).toEqual([[1, 2, 1]])
+})
+
+test('JSON that nests deeper than its reader can follow is refused by its line, and what is less deep is read', async () => {
+  const good = '{"user":"a","item":"b"}\n'.repeat(3000)
+  const nested = (levels: number) => `{"user":"a","item":"c","x":${'['.repeat(levels)}${']'.repeat(levels)}}\n`
+  const refused = 'Error: FILE, line 3001: expected JSON of at most 10000 levels, got more: correct or remove it'
+  for (const badRows of ['refuse', 'skip'] as const) {
+    expect(await failure(`${good}${nested(50_000)}${good}`, { badRows }, 'a.ndjson')).toBe(refused)
+    expect(await failure(zlib.gzipSync(good + nested(200_000)), { badRows }, 'a.ndjson.gz')).toBe(refused)
+  }
+  const text = `{"user":"a","item":"c","x":"${'['.repeat(50_000)}\\"${'{'.repeat(20_000)}"}\n`
+  const dataset = await imported(
+    freshFolder(),
+    good + nested(5000) + text + nested(9000) + text.trimEnd(),
+    {},
+    'a.ndjson',
+  )
+  expect(pairsOf(dataset)).toEqual([
+    ['a', 'b', 3000],
+    ['a', 'c', 4],
+  ])
 })
 
 test('files that are not what they should be', async () => {

@@ -8,8 +8,8 @@ import { pipeline } from 'node:stream/promises'
 import zlib from 'node:zlib'
 import type { Compression } from '../files/content.ts'
 import type { SourceFile } from '../files/file.ts'
+import { contentsOf } from '../files/read.ts'
 import type { Dialect } from './dialect.ts'
-import { contentsOf } from './rejects.ts'
 
 /** Lines that one row may have; a quote that stays open for longer is a mistake. */
 const mostLines = 1000
