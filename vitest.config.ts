@@ -1,4 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
 // Many tests start whole processes, on machines that may be busy: the limit is for what hangs, not for what is slow.
-export default defineConfig({ test: { include: ['test/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 } })
+export default defineConfig({
+  test: { include: ['test/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000, maxWorkers: 2 },
+})
