@@ -178,21 +178,20 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
     const isWhole = zeroWeightPairs === 0 && options.minUser === 1 && options.minItem === 1
     const events = await describeEvents(db, readers, isWhole)
     await writeParts(db, draft, counts, events, progress)
-    const from: ImportSource = {
-      files: files.map(({ name }) => name),
-      query: options.query,
-      rows,
-      ...bad,
-      zeroWeightPairs,
-      ...(events && { firstTime: dateOf(events.first), lastTime: dateOf(events.last) }),
-    }
     return manifestOf({
       users: counts.users,
       items: counts.items,
       pairs: counts.pairs,
       events: events?.count,
       kinds: events?.kinds,
-      source: { ...from },
+      source: {
+        files: files.map(({ name }) => name),
+        query: options.query,
+        rows,
+        ...bad,
+        zeroWeightPairs,
+        ...(events && { firstTime: dateOf(events.first), lastTime: dateOf(events.last) }),
+      } satisfies ImportSource,
       options: recorded(options),
     })
   } catch (error) {

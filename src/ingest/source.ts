@@ -12,6 +12,8 @@ export interface SourceOptions extends DialectOptions {
   readonly format?: Format | undefined
   /** Whether rows that cannot be used are left out. */
   readonly badRows: 'refuse' | 'skip'
+  /** Aborting it ends the inspection with the signal's reason. */
+  readonly signal?: AbortSignal | undefined
 }
 
 /** A table of files. */
@@ -111,11 +113,12 @@ async function inspectJson(
   db: Database,
   file: SourceFile,
   compression: Content['compression'],
-  { badRows }: SourceOptions,
+  { badRows, signal }: SourceOptions,
 ): Promise<FileTable> {
   const settings = (atRejects: AtRejects) =>
     `compression = '${compression === 'none' ? 'uncompressed' : compression}', ignore_errors = ${atRejects !== 'fail'}, union_by_name = true`
-  await assertShallow(file, compression)
+  // Before DuckDB reads any of it.
+  await assertShallow(file, compression, signal)
   const atInspection = settings(badRows === 'skip' ? 'skip' : 'fail')
   const columns = await describe(db, `read_json(${listOf([file])}, ${atInspection})`)
   const from: Table['from'] = (files, needed, atRejects) => {

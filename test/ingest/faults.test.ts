@@ -172,6 +172,8 @@ test('JSON that nests deeper than its reader can follow is refused by its line, 
   for (const badRows of ['refuse', 'skip'] as const) {
     expect(await failure(`${good}${nested(50_000)}${good}`, { badRows }, 'a.ndjson')).toBe(refused)
     expect(await failure(zlib.gzipSync(good + nested(200_000)), { badRows }, 'a.ndjson.gz')).toBe(refused)
+    const cut = zlib.gzipSync(good + nested(5000)).subarray(0, -12)
+    expect(await failure(cut, { badRows }, 'a.ndjson.gz')).toContain('FILE is damaged: expected gzip up to its end')
   }
   const text = `{"user":"a","item":"c","x":"${'['.repeat(50_000)}\\"${'{'.repeat(20_000)}"}\n`
   const dataset = await imported(

@@ -3,6 +3,7 @@ import { SourceError } from '../source-error.ts'
 import type { Compression } from './content.ts'
 import type { SourceFile } from './file.ts'
 import { contentsOf, lineAt } from './read.ts'
+import { damaged } from './whole.ts'
 
 const deepest = 10_000
 
@@ -14,12 +15,12 @@ const closing = new Set([93, 125])
  * Reads a file of JSON to its end. Only lines of more bytes than levels are allowed are looked at, so that others cost
  * next to nothing; levels are counted within a line.
  *
- * @throws SourceError naming the first line that nests deeper than 10,000 levels.
+ * @throws SourceError naming the first line that nests deeper than 10,000 levels, or the file if it is cut off.
  */
 export async function assertShallow(file: SourceFile, compression: Compression, signal?: AbortSignal): Promise<void> {
   const line = new Line()
   let position = 0
-  for await (const piece of contentsOf(file, compression) as AsyncIterable<Buffer>) {
+  for await (const piece of piecesOf(file, compression)) {
     signal?.throwIfAborted()
     let from = 0
     for (;;) {
@@ -44,6 +45,15 @@ export async function assertShallow(file: SourceFile, compression: Compression, 
       from = end + 1
     }
     position += piece.length
+  }
+}
+
+async function* piecesOf(file: SourceFile, compression: Compression): AsyncGenerator<Buffer> {
+  const pieces = contentsOf(file, compression) as AsyncIterable<Buffer>
+  try {
+    yield* pieces
+  } catch (error) {
+    throw compression === 'none' ? error : damaged(file.name, compression, error)
   }
 }
 

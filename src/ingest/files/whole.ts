@@ -5,7 +5,7 @@ import { Writable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import zlib from 'node:zlib'
 import { SourceError } from '../source-error.ts'
-import { compressionAt } from './content.ts'
+import { type Compression, compressionAt } from './content.ts'
 import type { SourceFile } from './file.ts'
 
 /**
@@ -20,11 +20,16 @@ export async function assertWhole({ path, name }: SourceFile, signal?: AbortSign
     else if (compression === 'zstd') await walkZstd(path)
   } catch (error) {
     signal?.throwIfAborted()
-    throw new SourceError(
-      `${name} is damaged: expected ${compression} up to its end, got ${(error as Error).message}; copy or download it again`,
-      { cause: error },
-    )
+    throw damaged(name, compression, error)
   }
+}
+
+/** That a compressed file could not be read to its end. */
+export function damaged(name: string, compression: Compression, error: unknown): SourceError {
+  return new SourceError(
+    `${name} is damaged: expected ${compression} up to its end, got ${(error as Error).message}; copy or download it again`,
+    { cause: error },
+  )
 }
 
 async function readGzip(path: string, signal: AbortSignal | undefined): Promise<void> {
