@@ -59,7 +59,7 @@ export class Recommender {
   readonly #background = new Pool({ threads: 1, niceness: 10, isLazy: true })
   readonly #journal: Journal | undefined
   readonly #users = new UserCache()
-  readonly #similar = new SimilarSubscriptions(() => this.#generation)
+  readonly #similar = new SimilarSubscriptions()
   readonly #similarLookups: SimilarLookups
   readonly #batches: MicroBatches
   readonly #announcements = new Announcements()

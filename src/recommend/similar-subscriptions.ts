@@ -1,4 +1,3 @@
-import type { Generation } from './generation.ts'
 import type { RecommendedList } from './lists.ts'
 
 interface Subscription {
@@ -8,15 +7,9 @@ interface Subscription {
 
 /** Those who want the items similar to one, now and whenever another model is served. */
 export class SimilarSubscriptions {
-  readonly #current: () => Generation
   readonly #open = new Set<Subscription>()
 
-  /** `current`: what is served now. */
-  constructor(current: () => Generation) {
-    this.#current = current
-  }
-
-  /** Calls `onList` with what `find` gives, unless it is of a model that is not served any more; neither listener may throw. */
+  /** Calls `onList` with what `find` gives, unless it is to be found anew or was closed; neither listener may throw. */
   add(
     find: (signal: AbortSignal) => Promise<RecommendedList>,
     onList: (list: RecommendedList) => void,
@@ -30,7 +23,7 @@ export class SimilarSubscriptions {
         const { signal } = lookup
         find(signal).then(
           list => {
-            if (!signal.aborted && list.generation === this.#current().name) onList(list)
+            if (!signal.aborted) onList(list)
           },
           error => {
             if (!signal.aborted) onError(error)
