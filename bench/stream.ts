@@ -26,8 +26,7 @@ import { countEvents } from './stream/stored-events.ts'
 const highestP99 = 50
 /** Each try of the search for that rate. */
 const attemptLength = { seconds: 3, warmup: 1 } as const
-/** After which memory is looked at. */
-/** The heaps of V8 have grown to their size by the fourth: what grows from then on is not given back. */
+/** After which memory is looked at. By the fourth the heaps of V8 have grown to their size: the bar counts from there. */
 const minutes = [1, 2, 4, 8] as const
 
 export const run: Bench = async ({ json, data, rest }) => {
