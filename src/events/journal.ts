@@ -1,6 +1,7 @@
 import { isBuiltin } from 'node:module'
 import { workerModuleUrl } from '../parallel/pool.ts'
 import { fileIdentity } from '../storage/file-identity.ts'
+import { assertWholeNumber } from '../storage/whole-number.ts'
 import { assertRecordable, type UserEvent } from './event.ts'
 import type { Read, ReadDone, ReaderData } from './reader-thread.ts'
 import { RestartingThread } from './restarting-thread.ts'
@@ -95,9 +96,7 @@ export class Journal {
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
     assertCanKeepEvents()
     const { since = 0, historyLimit = 5000 } = options
-    if (!Number.isInteger(historyLimit) || historyLimit < 1) {
-      throw new RangeError(`historyLimit must be a whole number from 1 on, got ${historyLimit}`)
-    }
+    assertWholeNumber('historyLimit', historyLimit, 1)
     let journal: Journal | undefined
     const { thread: writer, found } = await RestartingThread.start<Group, GroupDone, WriterFound>({
       module: workerModuleUrl('./writer-thread', import.meta.url),

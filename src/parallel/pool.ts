@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import { Piscina } from 'piscina'
+import { assertWholeNumber } from '../storage/whole-number.ts'
 import { arriveAt, type Barrier, barrierFor } from './barrier.ts'
 import { errorFrom } from './portable-error.ts'
 import { unlessAborted } from './unless-aborted.ts'
@@ -54,12 +55,8 @@ export class Pool {
   #lastOnEach: Promise<unknown> = Promise.resolve()
 
   constructor({ threads = availableParallelism(), niceness = 0, isLazy = false }: PoolOptions = {}) {
-    if (!Number.isInteger(threads) || threads < 1 || threads > 1024) {
-      throw new RangeError(`threads must be a whole number from 1 to 1024, got ${threads}`)
-    }
-    if (!Number.isInteger(niceness) || niceness < 0 || niceness > 19) {
-      throw new RangeError(`niceness must be a whole number from 0 to 19, got ${niceness}`)
-    }
+    assertWholeNumber('threads', threads, 1, 1024)
+    assertWholeNumber('niceness', niceness, 0, 19)
     this.threads = threads
     this.#niceness = niceness
     if (!isLazy) this.#started = this.#start()

@@ -1,3 +1,4 @@
+import { assertWholeNumber } from '../storage/whole-number.ts'
 import type { Generation } from './generation.ts'
 
 /** What a list for a user may hold, by id. Ids that the model does not know filter nothing. */
@@ -27,9 +28,7 @@ export class ResolvedFilters {
 
   /** @throws RangeError where `limit` is no number of items. */
   constructor({ limit = 10, seen = 'exclude', ...ids }: ListFilters) {
-    if (!Number.isInteger(limit) || limit < 1) {
-      throw new RangeError(`limit must be a whole number from 1 on, got ${limit}`)
-    }
+    assertWholeNumber('limit', limit, 1)
     this.limit = limit
     this.seen = seen
     this.#ids = ids

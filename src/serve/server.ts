@@ -2,6 +2,7 @@ import uws, { type us_listen_socket } from 'uWebSockets.js'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
+import { assertWholeNumber } from '../storage/whole-number.ts'
 import { FaultLog } from './fault-log.ts'
 import { socketsLeft } from './file-limit.ts'
 import { HttpFront } from './http/http-front.ts'
@@ -57,11 +58,11 @@ export class Server {
    * @throws RangeError when an option is out of its range. Error when the model is missing or altered, the state is in use, or the address is taken.
    */
   static async start(options: ServeOptions): Promise<Server> {
-    const { port, rpc, log, idleTimeout = 60, maxConnections = 1 } = options
-    // Beyond these, uWebSockets ends the process.
-    assertWhole('idleTimeout', idleTimeout, 8, 960)
-    assertWhole('maxConnections', maxConnections, 1, 1_000_000)
-    assertWhole('port', port, 0, 65_535)
+    const { port, rpc, log, idleTimeout, maxConnections } = options
+    assertWholeNumber('port', port, 0, 65_535)
+    // Out of this range, uWebSockets ends the process.
+    if (idleTimeout !== undefined) assertWholeNumber('idleTimeout', idleTimeout, 8, 960)
+    if (maxConnections !== undefined) assertWholeNumber('maxConnections', maxConnections, 1, 1_000_000)
     const metrics = new Metrics()
     const faults = new FaultLog(log)
     const recommender = await Recommender.open({
@@ -168,11 +169,6 @@ export class Server {
     this.#app.close()
     await this.#recommender.close()
   }
-}
-
-function assertWhole(option: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return
-  throw new RangeError(`${option} must be a whole number from ${least} to ${most}, got ${value}`)
 }
 
 /**

@@ -1,5 +1,6 @@
 import { native } from '../native.ts'
 import { alignedArray } from './shared-array.ts'
+import { assertWholeNumber } from './whole-number.ts'
 
 /** A dense matrix of `rows` × `rank` floats in shared memory; row r starts at `data[r * stride]`, and what lies between `rank` and `stride` is zero. */
 export interface FactorMatrix {
@@ -17,9 +18,7 @@ export const MAX_RANK = 1024
  * It can be posted to workers, which then share it.
  */
 export function allocateFactors(rows: number, rank: number): FactorMatrix {
-  if (!Number.isInteger(rank) || rank < 1 || rank > MAX_RANK) {
-    throw new RangeError(`rank must be a whole number from 1 to ${MAX_RANK}, got ${rank}`)
-  }
+  assertWholeNumber('rank', rank, 1, MAX_RANK)
   const stride = native.factorStride(rank)
   return { rows, rank, stride, data: alignedArray(Float32Array, rows * stride) }
 }
