@@ -88,12 +88,12 @@ function showOn(bar: ProgressBar): ProgressListener {
 }
 
 function summary(out: string, { users, items, pairs, events, source }: DatasetManifest, seconds: number): string {
-  const { rows, zeroWeightPairs, badRows, firstBadRow, firstTime, lastTime } = source as unknown as ImportSource
+  const { rows, weightlessPairs, badRows, firstBadRow, firstTime, lastTime } = source as unknown as ImportSource
   const contents = [`${count(users)} users`, `${count(items)} items`, `${count(pairs)} pairs`]
   // Times in another unit than was meant show in their range.
   if (events !== undefined) contents.push(`${count(events)} events from ${firstTime} to ${lastTime}`)
   const notes = [`${count(rows)} rows in ${seconds.toFixed(1)} s, ${millions(rows / seconds)} rows/s`]
-  if (zeroWeightPairs > 0) notes.push(`${count(zeroWeightPairs)} pairs weigh 0 and were left out`)
+  if (weightlessPairs > 0) notes.push(`${count(weightlessPairs)} pairs weigh 0 or less and were left out`)
   const skipped =
     badRows > 0
       ? `\n${badRows === 1 ? '1 bad row was' : `${count(badRows)} bad rows were`} left out; the first: ${firstBadRow}`

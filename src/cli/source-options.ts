@@ -27,7 +27,7 @@ export function addSourceOptions(command: Command): void {
   command
     .option('--user <column>', 'column of user ids')
     .option('--item <column>', 'column of item ids')
-    .option('--weight <column>', 'column of weights, finite and 0 or more (default: each row weighs 1)')
+    .option('--weight <column>', 'column of weights, those below 0 take back (default: each row weighs 1)')
     .option('--time <column>', 'column of times: timestamps, dates, ISO 8601 text, or numbers since 1970')
     .option(
       '--time-unit <unit>',

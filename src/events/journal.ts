@@ -1,11 +1,14 @@
 import { isBuiltin } from 'node:module'
 import { workerModuleUrl } from '../parallel/pool.ts'
 import { fileIdentity } from '../storage/file-identity.ts'
+import type { Positions } from '../storage/positions.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { assertRecordable, type UserEvent } from './event.ts'
+import type { UserHistory } from './reader.ts'
 import type { Read, ReadDone, ReaderData } from './reader-thread.ts'
 import { RestartingThread } from './restarting-thread.ts'
-import type { Group, GroupDone, WriterData, WriterFound } from './writer-thread.ts'
+import type { Retention } from './store.ts'
+import type { Removal, Write, WriteDone, WriterData, WriterFound } from './writer-thread.ts'
 
 /**
  * What became of an event: `stored` and `duplicate` mean that it is on disk, `failed` that this is not known. It may be sent
@@ -18,10 +21,12 @@ export type Sequence = number
 
 export interface JournalOptions {
   /**
-   * Events that arrived before this (ms since 1970) are part of the model and are not read. What arrives after a journal was
-   * first opened with it counts, even where the clock was set back. Default: 0.
+   * Events that arrived before this (ms since 1970) are part of the model, though it does not say so, and are not read. What
+   * arrives after a journal was first opened with it counts, even where the clock was set back. Default: 0.
    */
   readonly since?: number | undefined
+  /** The last positions that datasets and models have, by journal: those of new events come after them. */
+  readonly positions?: Positions | undefined
   /** Events of one user that count at most, the newest: 1 or more. Default: 5,000. */
   readonly historyLimit?: number | undefined
   /** Called after each commit: events, ms, and why it failed where it did. */
@@ -29,9 +34,7 @@ export interface JournalOptions {
 }
 
 /** The events of a user, all up to `asOf` taken into account, and perhaps some that came later. */
-export interface ReadEvents {
-  /** The newest, in order of arrival, oldest first. */
-  readonly events: readonly UserEvent[]
+export interface ReadEvents extends UserHistory {
   readonly asOf: Sequence
 }
 
@@ -47,8 +50,11 @@ export function assertCanKeepEvents(): void {
 interface Append {
   readonly event: UserEvent
   readonly arrived: number
-  readonly settle: (outcome: Outcome) => void
+  readonly settle: Settle
 }
+
+/** `position`: of an event that was stored. */
+type Settle = (outcome: Outcome, position: number) => void
 
 /** A read that waits for the outcome of its user's events that came before it. */
 interface WaitingRead {
@@ -56,8 +62,10 @@ interface WaitingRead {
   readonly begin: () => void
 }
 
-type Writer = RestartingThread<Group, GroupDone, WriterFound>
+type Writer = RestartingThread<Write, WriteDone, WriterFound>
 type Reader = RestartingThread<Read, ReadDone>
+
+const nothingWritten = { positions: new Float64Array(), removed: 0, took: 0 }
 
 /** Groups that the writer has at once: while the outcome of one is processed, the next is being committed. */
 const mostSent = 2
@@ -70,6 +78,10 @@ const probeInterval = 1000
  * one, so that the number of transactions does not grow with the number of events. Reads have a thread of their own.
  */
 export class Journal {
+  /** Names it, as datasets and models do that have its events. */
+  readonly name: string
+  /** Events up to this position are part of the model, whatever that says. */
+  readonly before: number
   readonly #writer: Writer
   readonly #reader: Reader
   readonly #onCommit: NonNullable<JournalOptions['onCommit']>
@@ -81,6 +93,7 @@ export class Journal {
   #sent = 0
   #last: Sequence = 0
   #settled: Sequence = 0
+  #position: number
   #failure: string | undefined
   #closed: Promise<void> | undefined
   readonly #watch: NodeJS.Timeout
@@ -95,12 +108,12 @@ export class Journal {
    */
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
     assertCanKeepEvents()
-    const { since = 0, historyLimit = 5000 } = options
+    const { since = 0, positions, historyLimit = 5000 } = options
     assertWholeNumber('historyLimit', historyLimit, 1)
     let journal: Journal | undefined
-    const { thread: writer, found } = await RestartingThread.start<Group, GroupDone, WriterFound>({
+    const { thread: writer, found } = await RestartingThread.start<Write, WriteDone, WriterFound>({
       module: workerModuleUrl('./writer-thread', import.meta.url),
-      data: found => ({ directory, since, identity: found?.identity }) satisfies WriterData,
+      data: found => ({ directory, since, positions, identity: found?.identity }) satisfies WriterData,
       onEnd: failure => {
         if (journal) journal.#noteDisk(failure)
       },
@@ -111,7 +124,7 @@ export class Journal {
     try {
       const { thread: reader } = await RestartingThread.start<Read, ReadDone, void>({
         module: workerModuleUrl('./reader-thread', import.meta.url),
-        data: () => ({ file: found.file, after: found.after, historyLimit }) satisfies ReaderData,
+        data: () => ({ directory, historyLimit }) satisfies ReaderData,
       })
       journal = new Journal(writer, reader, found, options)
       return journal
@@ -124,9 +137,12 @@ export class Journal {
   private constructor(
     writer: Writer,
     reader: Reader,
-    { file, identity }: WriterFound,
+    { file, identity, journal, before, position }: WriterFound,
     { onCommit = () => {} }: JournalOptions,
   ) {
+    this.name = journal
+    this.before = before
+    this.#position = position
     this.#writer = writer
     this.#reader = reader
     this.#onCommit = onCommit
@@ -146,6 +162,11 @@ export class Journal {
     return this.#settled
   }
 
+  /** The position of the newest event that is on disk. */
+  get position(): number {
+    return this.#position
+  }
+
   /** Events that wait for the disk. */
   get pending(): number {
     return this.#last - this.#settled
@@ -156,7 +177,7 @@ export class Journal {
    *
    * @throws TypeError where it cannot be recorded as it is.
    */
-  append(event: UserEvent, settle: (outcome: Outcome) => void): Sequence {
+  append(event: UserEvent, settle: Settle): Sequence {
     assertRecordable(event)
     this.#last++
     this.#pendingOf.set(event.user, this.#last)
@@ -168,18 +189,32 @@ export class Journal {
     return this.#last
   }
 
-  /** The newest events of `user` that count. Of those appended before, the outcome is known by then. */
-  async recent(user: string): Promise<ReadEvents> {
-    const { asOf, done } = await this.#read({ what: 'events', user })
-    if ('events' in done) return { events: done.events, asOf }
+  /** The newest events of `user` after position `after`, by default {@link before}. Of those appended before, the outcome is known by then. */
+  async recent(user: string, after = this.before): Promise<ReadEvents> {
+    const { asOf, done } = await this.#read({ what: 'history', user, after })
+    if ('history' in done) return { ...done.history, asOf }
     throw new Error('failure' in done ? done.failure : 'the journal gave another answer')
   }
 
-  /** Whether `user` has events that count. */
-  async knows(user: string): Promise<boolean> {
-    const { done } = await this.#read({ what: 'existence', user })
+  /** Whether `user` has events after position `after`, by default {@link before}. */
+  async knows(user: string, after = this.before): Promise<boolean> {
+    const { done } = await this.#read({ what: 'existence', user, after })
     if ('exists' in done) return done.exists
     throw new Error('failure' in done ? done.failure : 'the journal gave another answer')
+  }
+
+  /**
+   * Removes what `retention` does not keep, some at a time: new events do not wait. Gives how many rows of events and ids.
+   *
+   * @throws Error where the disk failed; what was removed before stays removed.
+   */
+  remove(retention: Retention): Promise<number> {
+    return this.#removeAll({ what: 'remove', retention })
+  }
+
+  /** Removes all that is known of `user`. @throws as {@link remove}. */
+  forget(user: string): Promise<number> {
+    return this.#removeAll({ what: 'forget', user })
   }
 
   /** Calls `listener` after the events of each group have settled. */
@@ -216,23 +251,40 @@ export class Journal {
     this.#send(appends, done => this.#finish(appends, done))
   }
 
-  #send(appends: readonly Append[], finish: (done: GroupDone) => void): void {
+  #send(appends: readonly Append[], finish: (done: WriteDone) => void): void {
+    const [events, arrived] = [appends.map(({ event }) => event), appends.map(({ arrived }) => arrived)]
+    this.#request({ what: 'record', events, arrived }, finish)
+  }
+
+  async #removeAll(removal: Removal): Promise<number> {
+    let sum = 0
+    for (;;) {
+      const { removed, failure } = await new Promise<WriteDone>(resolve => this.#request(removal, resolve))
+      if (failure !== undefined) throw new Error(failure)
+      sum += removed
+      if (removed === 0) return sum
+    }
+  }
+
+  #request(write: Write, finish: (done: WriteDone) => void): void {
     this.#sent++
-    const group: Group = { events: appends.map(({ event }) => event), arrived: appends.map(({ arrived }) => arrived) }
-    this.#writer.request(group, done => {
+    this.#writer.request(write, done => {
       this.#sent--
-      finish(done instanceof Error ? { isNew: new Uint8Array(), took: 0, failure: done.message } : done)
+      finish(done instanceof Error ? { ...nothingWritten, failure: done.message } : done)
+      this.#sendNext()
       if (this.#sent === 0) for (const resolve of this.#whenFlushed.splice(0)) resolve()
     })
   }
 
-  #finish(appends: readonly Append[], { isNew, took, failure }: GroupDone): void {
+  #finish(appends: readonly Append[], { positions, took, failure }: WriteDone): void {
     this.#onCommit(appends.length, took, failure)
     this.#noteDisk(failure)
     // The next group goes to the disk before this one's outcomes are processed.
     this.#sendNext()
     appends.forEach(({ settle }, at) => {
-      settle(failure !== undefined ? 'failed' : isNew[at] ? 'stored' : 'duplicate')
+      const position = positions[at] ?? 0
+      this.#position = Math.max(this.#position, position)
+      settle(failure !== undefined ? 'failed' : position > 0 ? 'stored' : 'duplicate', position)
     })
     for (const { event } of appends) {
       this.#settled++

@@ -1,30 +1,28 @@
 /** The thread that reads the journal, by a connection of its own: no commit waits for a long history. */
 import { parentPort, workerData } from 'node:worker_threads'
-import type { UserEvent } from './event.ts'
+import { EventReader, type UserHistory } from './reader.ts'
 import type { ThreadReady } from './restarting-thread.ts'
-import { EventReader, type ReadRange } from './store.ts'
 
-/** A question about one user: for the events that count, or only whether there are any. */
+/** A question about what one user did after a position: all that counts, or only whether there is anything. */
 export interface Read {
-  readonly what: 'events' | 'existence'
+  readonly what: 'history' | 'existence'
   readonly user: string
+  readonly after: number
 }
 
-export type ReadDone =
-  | { readonly events: readonly UserEvent[] }
-  | { readonly exists: boolean }
-  | { readonly failure: string }
+export type ReadDone = { readonly history: UserHistory } | { readonly exists: boolean } | { readonly failure: string }
 
-export interface ReaderData extends ReadRange {
-  /** The file of events. */
-  readonly file: string
+export interface ReaderData {
+  readonly directory: string
+  /** The newest events of a user that are read, so many at most. */
+  readonly historyLimit: number
 }
 
-const { file, ...range } = workerData as ReaderData
+const { directory, historyLimit } = workerData as ReaderData
 const port = parentPort!
 
 try {
-  const reader = new EventReader(file, range)
+  const reader = new EventReader(directory)
   port.on('message', (read: Read | 'close') => {
     if (read !== 'close') return port.postMessage(answer(reader, read))
     reader.close()
@@ -36,9 +34,10 @@ try {
   port.close()
 }
 
-function answer(reader: EventReader, { what, user }: Read): ReadDone {
+function answer(reader: EventReader, { what, user, after }: Read): ReadDone {
   try {
-    return what === 'events' ? { events: reader.recent(user) } : { exists: reader.has(user) }
+    if (what === 'existence') return { exists: reader.has(user, after) }
+    return { history: reader.recent(user, after, historyLimit) }
   } catch (error) {
     return { failure: (error as Error).message }
   }

@@ -1,12 +1,28 @@
-import { DatabaseSync, type StatementSync } from 'node:sqlite'
-import { busyTimeout, openDatabase, transact } from '../storage/sqlite.ts'
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { type DatabaseFormat, openDatabase, transact } from '../storage/sqlite.ts'
 import type { UserEvent } from './event.ts'
 
-const format = {
+/** The name of the file in the directory of a state. */
+export const eventsFile = 'events.db'
+
+const identity = `INSERT INTO state SELECT 'journal', lower(hex(randomblob(8)));`
+
+/** Ids of events that were removed, so that these are known when they are sent again. */
+const removed = `
+  CREATE TABLE removed (
+    user TEXT NOT NULL,
+    id TEXT NOT NULL,
+    arrived INTEGER NOT NULL,
+    PRIMARY KEY (user, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX removed_by_arrival ON removed (arrived);
+`
+
+export const eventsFormat: DatabaseFormat = {
   applicationId: 'auro',
-  version: 2,
+  version: 3,
   title: 'events',
-  remedy: 'serve with the version that made it, or name another --state, which `aurochs serve` makes anew',
+  remedy: 'use the version of Aurochs that made it, or name another --state, which `aurochs serve` makes anew',
   schema: `
     CREATE TABLE events (
       position INTEGER PRIMARY KEY,
@@ -22,58 +38,106 @@ const format = {
       UNIQUE (user, id),
       CHECK ((item IS NULL) <> (undo IS NULL))
     ) STRICT;
-    CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
-    INSERT INTO state VALUES ('probes', 0);
+    CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
+    INSERT INTO state VALUES ('probes', 0), ('position', 0), ('removed', 0);
+    ${removed}
+    ${identity}
   `,
+  migrations: {
+    2: `
+      ALTER TABLE state RENAME TO former;
+      CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
+      INSERT INTO state SELECT * FROM former;
+      DROP TABLE former;
+      INSERT INTO state VALUES ('position', (SELECT coalesce(max(position), 0) FROM events)), ('removed', 0);
+      ${removed}
+      ${identity}
+    `,
+  },
 }
 
-interface EventRow {
-  readonly id: string
-  readonly item: string | null
-  readonly weight: number
-  readonly time: number
-  readonly kind: string | null
-  readonly list: string | null
-  readonly undo: string | null
+/** Which events may be removed, and for how long those that were are still known. */
+export interface Retention {
+  /** Of the last event that is part of every dataset and model in use: none after it is removed. */
+  readonly upTo: number
+  /** In ms since 1970: events that arrived before are removed. */
+  readonly keepSince: number
+  /** In ms since 1970: the ids of removed events that arrived before are forgotten. */
+  readonly keepIdsSince: number
 }
+
+/** Rows that one transaction removes: commits of new events wait for no more. */
+const removedAtOnce = 1000
 
 /**
- * The file of events. Users and items stand in it by id, not by row, so any model can be served on it.
+ * Writes the file of events. Users and items stand in it by id, not by row, so any model can be served on it.
  *
- * `position` grows in order of arrival, and no event is ever deleted: a reader can go on from where it stopped. `time` is
- * when an event happened, `arrived` when the server got it.
+ * `position` grows in order of arrival and is never given twice: a reader can go on from where it stopped. `time` is when an
+ * event happened, `arrived` when the server got it, which does not fall even where the clock is set back.
  */
 export class EventStore {
   readonly #database: DatabaseSync
   readonly #insert: StatementSync
   readonly #probe: StatementSync
+  readonly #keepPosition: StatementSync
+  #position: number
+  #arrived: number
 
   /** @throws Error when `file` is not a file of events, or of another version. */
   constructor(file: string) {
-    this.#database = openDatabase(file, format)
+    this.#database = openDatabase(file, eventsFormat)
+    // What is removed, or moved to another page, is overwritten where it was.
+    this.#database.exec('PRAGMA secure_delete = ON')
     this.#insert = this.#database.prepare(
-      `INSERT INTO events (user, id, item, weight, time, arrived, kind, list, undo) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO events (position, user, id, item, weight, time, arrived, kind, list, undo)
+       SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10 WHERE NOT EXISTS (SELECT 1 FROM removed WHERE user = ?2 AND id = ?3)
        ON CONFLICT (user, id) DO NOTHING`,
     )
     this.#probe = this.#database.prepare("UPDATE state SET value = value + 1 WHERE name = 'probes'")
+    this.#keepPosition = this.#database.prepare("UPDATE state SET value = ? WHERE name = 'position'")
+    const newest = this.#database.prepare('SELECT position, arrived FROM events ORDER BY position DESC LIMIT 1').get()
+    const { position = 0, arrived = 0 } = (newest ?? {}) as { position?: number; arrived?: number }
+    this.#position = Math.max(position, this.#state('position') as number)
+    this.#arrived = arrived
+  }
+
+  /** Of the newest event. */
+  get position(): number {
+    return this.#position
+  }
+
+  /** New events come after `position`, which a model has: a journal that was put back from a copy may lack its last events. */
+  goOnAfter(position: number): void {
+    this.#position = Math.max(this.#position, position)
+  }
+
+  /** Names the journal, as datasets and models do that have its events. */
+  get journal(): string {
+    return this.#state('journal') as string
   }
 
   /**
    * Records `events`, which arrived at the same places of `arrived` (ms since 1970), in one transaction, on disk when
-   * this returns. Gives for each 1 if it is new, 0 if its user has an event of that id already.
+   * this returns. Gives the position of each, or 0 where its user has an event of that id already.
    *
    * @throws Error when the disk fails or is full; then none is recorded.
    */
-  record(events: readonly UserEvent[], arrived: readonly number[]): Uint8Array {
-    const isNew = new Uint8Array(events.length)
+  record(events: readonly UserEvent[], arrived: readonly number[]): Float64Array {
+    const positions = new Float64Array(events.length)
+    let [position, latest] = [this.#position, this.#arrived]
     transact(this.#database, () => {
       events.forEach((event, at) => {
         const { user, id, item = null, weight, time, kind = null, list = null, undo = null } = event
-        const { changes } = this.#insert.run(user, id, item, weight, time, arrived[at], kind, list, undo)
-        isNew[at] = Number(changes)
+        const now = Math.max(latest, arrived[at]!)
+        const { changes } = this.#insert.run(position + 1, user, id, item, weight, time, now, kind, list, undo)
+        if (changes === 0) return
+        positions[at] = ++position
+        latest = now
       })
     })
-    return isNew
+    this.#position = position
+    this.#arrived = latest
+    return positions
   }
 
   /**
@@ -91,8 +155,51 @@ export class EventStore {
         )
         .run(name, since)
     })
-    const { value } = this.#database.prepare('SELECT value FROM state WHERE name = ?').get(name) as { value: number }
-    return value
+    return this.#state(name) as number
+  }
+
+  /**
+   * Removes some of the events, and of the ids of removed ones, that `retention` does not keep; gives how many. 0: all are
+   * removed. Oldest first.
+   */
+  removeSome({ upTo, keepSince, keepIdsSince }: Retention): number {
+    let count = 0
+    transact(this.#database, () => {
+      const oldest = this.#database
+        .prepare('SELECT position, user, id, arrived FROM events WHERE position <= ? ORDER BY position LIMIT ?')
+        .all(upTo, removedAtOnce) as { position: number; user: string; id: string; arrived: number }[]
+      // Where the clock was set back once, one that looks younger may stand before older ones, which wait for it.
+      const end = oldest.findIndex(({ arrived }) => arrived >= keepSince)
+      const gone = end < 0 ? oldest : oldest.slice(0, end)
+      const keepId = this.#database.prepare('INSERT OR IGNORE INTO removed VALUES (?, ?, ?)')
+      for (const { user, id, arrived } of gone) if (arrived >= keepIdsSince) keepId.run(user, id, arrived)
+      const last = gone.at(-1)?.position
+      if (last !== undefined) this.#removeUpTo(last)
+      count += gone.length
+      const ids = `DELETE FROM removed WHERE (user, id) IN (SELECT user, id FROM removed WHERE arrived < ? LIMIT ?)`
+      count += Number(this.#database.prepare(ids).run(keepIdsSince, removedAtOnce).changes)
+    })
+    return count
+  }
+
+  /** Removes some of what is known of `user`; gives how many rows. 0: nothing is left of it, in the file neither. */
+  forgetSome(user: string): number {
+    let count = 0
+    transact(this.#database, () => {
+      this.#keepPosition.run(this.#position)
+      const events = 'DELETE FROM events WHERE position IN (SELECT position FROM events WHERE user = ? LIMIT ?)'
+      count += Number(this.#database.prepare(events).run(user, removedAtOnce).changes)
+      const ids = 'DELETE FROM removed WHERE user = ?1 AND id IN (SELECT id FROM removed WHERE user = ?1 LIMIT ?2)'
+      count += Number(this.#database.prepare(ids).run(user, removedAtOnce).changes)
+    })
+    // The log has the pages as they were.
+    if (count === 0) this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    return count
+  }
+
+  /** Gives the room of what was removed back to the disk: rewrites the file, which must not be in use. */
+  vacuum(): void {
+    this.#database.exec('VACUUM; PRAGMA wal_checkpoint(TRUNCATE)')
   }
 
   /** @throws Error when nothing can be written. */
@@ -103,65 +210,15 @@ export class EventStore {
   close(): void {
     this.#database.close()
   }
-}
 
-/** Which events of a user count. */
-export interface ReadRange {
-  /** Those after this position. */
-  readonly after: number
-  /** The newest of them, so many at most. */
-  readonly historyLimit: number
-}
-
-/** Reads the file of events while another thread writes it. */
-export class EventReader {
-  readonly #database: DatabaseSync
-  readonly #range: ReadRange
-  readonly #recent: StatementSync
-  readonly #exists: StatementSync
-
-  /** `file` must have been opened as an {@link EventStore} before. */
-  constructor(file: string, range: ReadRange) {
-    this.#database = new DatabaseSync(file, { readOnly: true })
-    this.#database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
-    this.#range = range
-    this.#recent = this.#database.prepare(
-      // The index of ids holds the positions too: an index of its own for these would cost each commit a quarter more.
-      `SELECT id, item, weight, time, kind, list, undo FROM events WHERE position IN
-         (SELECT position FROM events WHERE user = ? AND position > ? ORDER BY position DESC LIMIT ?)
-       ORDER BY position DESC`,
-    )
-    this.#exists = this.#database.prepare(
-      'SELECT EXISTS (SELECT 1 FROM events WHERE user = ? AND position > ?) AS found',
-    )
+  #removeUpTo(position: number): void {
+    this.#keepPosition.run(this.#position)
+    this.#database.prepare('DELETE FROM events WHERE position <= ?').run(position)
+    this.#database.prepare("UPDATE state SET value = ? WHERE name = 'removed'").run(position)
   }
 
-  /** The newest events of `user` that count, in order of arrival, oldest first. */
-  recent(user: string): UserEvent[] {
-    const { after, historyLimit } = this.#range
-    const rows = this.#recent.all(user, after, historyLimit) as unknown as EventRow[]
-    return rows.reverse().map(row => eventOf(user, row))
-  }
-
-  /** Whether `user` has events that count. */
-  has(user: string): boolean {
-    return (this.#exists.get(user, this.#range.after) as { found: number }).found === 1
-  }
-
-  close(): void {
-    this.#database.close()
-  }
-}
-
-function eventOf(user: string, { id, item, weight, time, kind, list, undo }: EventRow): UserEvent {
-  return {
-    id,
-    user,
-    item: item ?? undefined,
-    weight,
-    time,
-    kind: kind ?? undefined,
-    list: list ?? undefined,
-    undo: undo ?? undefined,
+  #state(name: string): number | string {
+    return (this.#database.prepare('SELECT value FROM state WHERE name = ?').get(name) as { value: number | string })
+      .value
   }
 }

@@ -3,21 +3,32 @@ import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import { lockDirectory } from '../storage/directory-lock.ts'
 import { fileIdentity } from '../storage/file-identity.ts'
+import type { Positions } from '../storage/positions.ts'
 import type { UserEvent } from './event.ts'
 import type { ThreadReady } from './restarting-thread.ts'
-import { EventStore } from './store.ts'
+import { EventStore, eventsFile, type Retention } from './store.ts'
 
 /** Events to record in one transaction; none: only find out whether the disk takes writes. */
 export interface Group {
+  readonly what: 'record'
   readonly events: readonly UserEvent[]
   /** When each arrived, in ms since 1970. */
   readonly arrived: readonly number[]
 }
 
-/** The answer to one {@link Group}. `failure` says why nothing was recorded. */
-export interface GroupDone {
-  /** 1 where the event is new, 0 where it was there. */
-  readonly isNew: Uint8Array
+/** A part of a removal, after which new events have their turn. */
+export type Removal =
+  | { readonly what: 'remove'; readonly retention: Retention }
+  | { readonly what: 'forget'; readonly user: string }
+
+export type Write = Group | Removal
+
+/** The answer to one {@link Write}. `failure` says why nothing was written. */
+export interface WriteDone {
+  /** Of a group: the position of each event, 0 where it was there before. */
+  readonly positions: Float64Array
+  /** Of a removal: how many rows were removed. 0: there are no more. */
+  readonly removed: number
   /** Duration of the transaction, in ms. */
   readonly took: number
   readonly failure?: string
@@ -28,61 +39,76 @@ export interface WriterFound {
   /** The file of events, and which one it is. */
   readonly file: string
   readonly identity: string | undefined
-  /** Events up to this position are part of the model and do not count. */
-  readonly after: number
+  /** Names the journal, as datasets and models do that have its events. */
+  readonly journal: string
+  /** The position of the last event that arrived before {@link WriterData.since}. */
+  readonly before: number
+  /** Of the newest event. */
+  readonly position: number
 }
 
 export interface WriterData {
   readonly directory: string
   readonly since: number
+  /** The last positions that datasets and models have, by journal: those of new events come after them. */
+  readonly positions?: Positions | undefined
   /** Of the file of events that must be there, where one was there before. */
   readonly identity?: string | undefined
 }
 
-const { directory, since, identity } = workerData as WriterData
+const { directory, since, positions = {}, identity } = workerData as WriterData
 const port = parentPort!
 
 try {
-  const file = join(directory, 'events.db')
+  const file = join(directory, eventsFile)
   if (identity !== undefined) assertInPlace([{ path: file, identity }])
   const lock = lockDirectory(directory)
   const store = new EventStore(file)
+  store.goOnAfter(positions[store.journal] ?? 0)
   // The log, where the newest events are until SQLite moves them, is made by the first write.
   const files = [file, lock.file, `${file}-wal`].map(path => ({ path, identity: fileIdentity(path) }))
-  port.on('message', (group: Group | 'close') => {
-    if (group !== 'close') return port.postMessage(work(store, files, group))
+  port.on('message', (write: Write | 'close') => {
+    if (write !== 'close') return port.postMessage(work(store, files, write))
     store.close()
     lock.close()
     port.close()
   })
   port.postMessage({
-    found: { file, identity: files[0]!.identity, after: store.positionBefore(since) },
+    found: {
+      file,
+      identity: files[0]!.identity,
+      journal: store.journal,
+      before: store.positionBefore(since),
+      position: store.position,
+    },
   } satisfies ThreadReady<WriterFound>)
 } catch (error) {
   port.postMessage({ failure: (error as Error).message } satisfies ThreadReady<WriterFound>)
   port.close()
 }
 
-function work(store: EventStore, files: readonly KnownFile[], { events, arrived }: Group): GroupDone {
+function work(store: EventStore, files: readonly KnownFile[], write: Write): WriteDone {
   const began = performance.now()
   const took = () => performance.now() - began
   try {
     assertInPlace(files)
-    const isNew = write(store, { events, arrived })
+    const done = carryOut(store, write)
     // What was written to a file that is not there any more is not on disk for anybody.
     assertInPlace(files)
     for (const known of files) known.identity ??= fileIdentity(known.path)
-    return { isNew, took: took() }
+    return { ...done, took: took() }
   } catch (error) {
-    return { isNew: new Uint8Array(), took: took(), failure: (error as Error).message }
+    return { ...nothing, took: took(), failure: (error as Error).message }
   }
 }
 
-function write(store: EventStore, { events, arrived }: Group): Uint8Array {
+function carryOut(store: EventStore, write: Write): Pick<WriteDone, 'positions' | 'removed'> {
   try {
-    if (events.length > 0) return store.record(events, arrived)
+    if (write.what === 'remove') return { ...nothing, removed: store.removeSome(write.retention) }
+    if (write.what === 'forget') return { ...nothing, removed: store.forgetSome(write.user) }
+    if (write.events.length > 0) return { ...nothing, positions: store.record(write.events, write.arrived) }
     store.probe()
-    return new Uint8Array()
+    return nothing
   } catch (cause) {
     const { message } = cause as Error
     throw new Error(`nothing can be written to ${directory}: ${message}; look at its disk and the room on it`, {
@@ -90,6 +116,8 @@ function write(store: EventStore, { events, arrived }: Group): Uint8Array {
     })
   }
 }
+
+const nothing = { positions: new Float64Array(), removed: 0 }
 
 interface KnownFile {
   readonly path: string

@@ -110,8 +110,8 @@ function weight({ name, type }: Column, isText: boolean): Conversion {
   if (!isText && !isNumeric) return { expected: 'numbers as weights', remedy: 'make them so by --query' }
   const value = isText ? `try_cast(${raw} as double)` : `${raw}::double`
   // What lies beyond has no place in 32 bits.
-  const isFaulty = `not coalesce(${value} between 0 and ${mostWeight}, false)`
-  return { value, isFaulty, expected: 'a number from 0 to 3.4e38' }
+  const isFaulty = `not coalesce(${value} between -${mostWeight} and ${mostWeight}, false)`
+  return { value, isFaulty, expected: 'a number from -3.4e38 to 3.4e38' }
 }
 
 function time({ name, type }: Column, isText: boolean, unit: TimeUnit): Conversion {

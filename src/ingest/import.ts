@@ -18,7 +18,7 @@ import { findFiles } from './files/find.ts'
 import { assertWhole } from './files/whole.ts'
 import { assignIndices } from './indices.ts'
 import { columnName, sourceOptions } from './options.ts'
-import { type Duplicates, dropZeroWeights, placesOf, readPairs } from './pairs.ts'
+import { type Duplicates, dropWeightless, placesOf, readPairs } from './pairs.ts'
 import { Progress, type ProgressListener } from './progress.ts'
 import { parquetRows, tableOfQuery, tablesOf } from './source.ts'
 import { SourceError, withNames } from './source-error.ts'
@@ -57,13 +57,16 @@ export interface ImportOptions {
    */
   readonly user: string
   readonly item: string
-  /** Column of weights, finite and 0 or more. Default: each row weighs 1. Pairs that weigh 0 in the end are left out. */
+  /**
+   * Column of weights. Default: each row weighs 1. Those below 0 take back; pairs that weigh 0 or less in the end are left
+   * out.
+   */
   readonly weight?: string | undefined
   /**
    * Column of times: timestamps, dates, ISO 8601 text or numbers since 1970. Without a zone they are UTC. Then the
    * dataset keeps, beside the pairs, each row as an event of its user, in order of time; of equal times in the order of
    * the source: that of `sources` and their rows, or that of the query. Rows whose user or item is left out are no
-   * events, but rows that weigh 0 are, even if their pair is left out.
+   * events, but rows that weigh 0 or less are, even if their pair is left out.
    */
   readonly time?: string | undefined
   /** Column of what each event is, such as `play` or `like`: at most 255 different ones. Only with `time`. */
@@ -149,7 +152,7 @@ export interface ImportSource {
   readonly badRows: number
   /** Where the first of these is, and what is wrong with it. */
   readonly firstBadRow?: string | undefined
-  readonly zeroWeightPairs: number
+  readonly weightlessPairs: number
   /** Of the events, in ISO 8601, or in ms since 1970 where that is beyond the dates of JavaScript. */
   readonly firstTime?: string | number | undefined
   readonly lastTime?: string | number | undefined
@@ -173,9 +176,9 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
       throw limitIn(error, memory) ?? (await faultOf(db, source, error))
     })
     const bad = await countBadRows(db, source, rows, faulty)
-    const zeroWeightPairs = await dropZeroWeights(db)
+    const weightlessPairs = await dropWeightless(db)
     const counts = await assignIndices(db, readers, options, progress)
-    const isWhole = zeroWeightPairs === 0 && options.minUser === 1 && options.minItem === 1
+    const isWhole = weightlessPairs === 0 && options.minUser === 1 && options.minItem === 1
     const events = await describeEvents(db, readers, isWhole)
     await writeParts(db, draft, counts, events, progress)
     return manifestOf({
@@ -189,7 +192,7 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
         query: options.query,
         rows,
         ...bad,
-        zeroWeightPairs,
+        weightlessPairs,
         ...(events && { firstTime: dateOf(events.first), lastTime: dateOf(events.last) }),
       } satisfies ImportSource,
       options: recorded(options),

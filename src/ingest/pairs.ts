@@ -87,11 +87,12 @@ function select(reader: TableReader, readers: readonly TableReader[], badRows: R
   return `select ${columns.filter(Boolean).join(', ')} from ${table.from(table.files, needed, badRows === 'skip' ? 'skip' : 'fail')}`
 }
 
-/** Leaves pairs of weight 0 out. Gives their number. */
-export async function dropZeroWeights(db: Database): Promise<number> {
-  const dropped = await db.run('delete from pairs where w::float = 0')
+/** Leaves pairs out whose weight is not above 0. Gives their number. */
+export async function dropWeightless(db: Database): Promise<number> {
+  // What is not more than 2^-150 is 0 in single precision.
+  const dropped = await db.run(`delete from pairs where w <= ${2 ** -150}`)
   const [left] = dropped ? await db.rows('select 1 from pairs limit 1') : [true]
-  if (!left) throw new SourceError(`all ${dropped} pairs weigh 0: nothing is left`)
+  if (!left) throw new SourceError(`all ${dropped} pairs weigh 0 or less: nothing is left`)
   return dropped
 }
 

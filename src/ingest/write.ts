@@ -11,7 +11,7 @@ import type { Progress } from './progress.ts'
 import { type CsrPart, transposedParts } from './transpose.ts'
 
 /** Pairs that are transposed in one go: 8 bytes each. */
-const transposedAtOnce = 2 ** 25
+export const transposedAtOnce = 2 ** 25
 
 /** Writes all files of the dataset but its manifest to `draft`. */
 export async function writeParts(
@@ -30,10 +30,10 @@ export async function writeParts(
     await db.run('drop table events')
   }
   progress.begin('writing pairs', pairs * 2)
-  await writeCsr(path('byUser'), userBounds, pairsByUser(db), progress)
+  await writeCsr(path('byUser'), userBounds, pairsByUser(db), progress.add)
   const csr = MappedCsr.open(path('byUser'), items)
   try {
-    await writeCsr(path('byItem'), itemBounds, transposedParts(csr, itemBounds, transposedAtOnce), progress)
+    await writeCsr(path('byItem'), itemBounds, transposedParts(csr, itemBounds, transposedAtOnce), progress.add)
   } finally {
     csr.close()
   }
@@ -63,12 +63,12 @@ async function writeIdsOf(db: Database, table: string, count: number, path: stri
   return bounds
 }
 
-/** Writes a matrix whose rows begin and end at `bounds` and come in `parts`. */
-async function writeCsr(
+/** Writes a matrix whose rows begin and end at `bounds` and come in `parts`; calls `onPairs` with how many were written more. */
+export async function writeCsr(
   path: string,
   bounds: BigUint64Array,
   parts: Iterable<CsrPart> | AsyncIterable<CsrPart>,
-  progress: Progress,
+  onPairs: (count: number) => void,
 ): Promise<void> {
   const pairs = Number(bounds.at(-1))
   const file = await SafetensorsWriter.create(path, {
@@ -81,7 +81,7 @@ async function writeCsr(
     for await (const { indices, weights } of parts) {
       await file.append('indices', indices)
       await file.append('weights', weights)
-      progress.add(indices.length)
+      onPairs(indices.length)
     }
     await file.finish()
   } finally {
@@ -123,7 +123,7 @@ async function writeEvents(
 }
 
 /** Where each part begins and the last ends, of parts with these sizes: (parts + 1). */
-function boundsOf(sizes: Float64Array): BigUint64Array {
+export function boundsOf(sizes: Float64Array): BigUint64Array {
   const bounds = new BigUint64Array(sizes.length + 1)
   sizes.forEach((size, part) => {
     bounds[part + 1] = bounds[part]! + BigInt(size)

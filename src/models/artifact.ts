@@ -22,6 +22,7 @@ import {
 } from '../storage/directory.ts'
 import { faultIn } from '../storage/expectation.ts'
 import { IdMap } from '../storage/ids.ts'
+import { type Positions, positionsSchema } from '../storage/positions.ts'
 import {
   bytesOf,
   type MappedTensor,
@@ -59,6 +60,8 @@ export interface ArtifactManifest extends Manifest {
     readonly pairs: number
     /** Ordered events; absent where the dataset has none. */
     readonly events?: number | undefined
+    /** The events of journals that are part of it. */
+    readonly journals?: Positions | undefined
     /** {@link checksumOf} the dataset that it was trained on. */
     readonly checksum: string
   }
@@ -78,7 +81,14 @@ const count = z.int().nonnegative()
 const manifestSchema = z.looseObject({
   algorithm: z.string(),
   options: z.record(z.string(), z.unknown()),
-  dataset: z.object({ users: count, items: count, pairs: count, events: count.optional(), checksum: z.string() }),
+  dataset: z.object({
+    users: count,
+    items: count,
+    pairs: count,
+    events: count.optional(),
+    journals: positionsSchema.optional(),
+    checksum: z.string(),
+  }),
   epochs: count,
   complete: z.boolean(),
   loss: z.array(z.number()),
@@ -329,7 +339,7 @@ export function saveArtifact(
     await linkOrCopy(join(dataset.directory, datasetFiles.byUser), join(draft, artifactFiles.history))
     await linkOrCopy(join(dataset.directory, datasetFiles.users), join(draft, artifactFiles.users))
     await linkOrCopy(join(dataset.directory, datasetFiles.items), join(draft, artifactFiles.items))
-    const { users, items, pairs, events } = dataset.manifest
+    const { users, items, pairs, events, journals } = dataset.manifest
     if (events !== undefined) {
       await linkOrCopy(join(dataset.directory, datasetFiles.events), join(draft, artifactFiles.events))
     }
@@ -341,7 +351,7 @@ export function saveArtifact(
       created: new Date().toISOString(),
       algorithm,
       options,
-      dataset: { users, items, pairs, events, checksum: checksumOf(dataset.manifest) },
+      dataset: { users, items, pairs, events, journals, checksum: checksumOf(dataset.manifest) },
       epochs: trained.epochs,
       complete: trained.complete,
       loss: trained.loss,

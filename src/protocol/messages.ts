@@ -122,6 +122,8 @@ export interface Ack extends Answer {
   readonly user: string
   /** It already was: nothing was counted twice. */
   readonly duplicate?: true
+  /** The model lacks the item: the event counts from the next model on that is trained with it. */
+  readonly known?: false
 }
 
 export interface Unsubscribed extends Answer {

@@ -149,7 +149,12 @@ export interface BatchList extends Pick<Recommendations, 'basis' | 'after'> {
 export type SimilarItems = Pick<Recommendations, 'list' | 'generation' | 'items'>
 
 /** What became of one event. `stored` and `duplicate` mean that it is on disk. */
-export type Recorded = { readonly id: string; readonly status: 'stored' | 'duplicate' }
+export interface Recorded {
+  readonly id: string
+  readonly status: 'stored' | 'duplicate'
+  /** The model lacks the item: the event counts from the next model on that is trained with it. */
+  readonly known?: false
+}
 export type RecordResult = Recorded | { readonly id: string; readonly error: WireError }
 
 /** What is served. */

@@ -1,5 +1,5 @@
 import type { UserEvent } from '../events/event.ts'
-import { Journal, type JournalOptions, type Outcome } from '../events/journal.ts'
+import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../events/journal.ts'
 import { Pool } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
 import { Announcements } from './announcements.ts'
@@ -82,12 +82,15 @@ export class Recommender {
   static async open(options: RecommenderOptions): Promise<Recommender> {
     const { model, state, threads } = options
     const pool = new Pool(threads === undefined ? {} : { threads })
-    let journal: Journal | undefined
+    let generation: Generation | undefined
     try {
-      journal = state === undefined ? undefined : await Journal.open(state, journalOptions(options))
-      return new Recommender(options, await Generation.open(model, { pool }), pool, journal)
+      generation = await Generation.open(model, { pool })
+      const { journals } = generation.artifact.manifest.dataset
+      const journal = state === undefined ? undefined : await Journal.open(state, journalOptions(options, journals))
+      return new Recommender(options, generation, pool, journal)
     } catch (error) {
-      await Promise.allSettled([pool.close(), journal?.close()])
+      await generation?.retire().catch(() => {})
+      await pool.close()
       throw error
     }
   }
@@ -131,35 +134,33 @@ export class Recommender {
   }
 
   /**
-   * Records `event`: calls `settle` once it is known what became of it, `stored` after an fsync.
+   * Records `event`: calls `settle` once it is known what became of it, `stored` after an fsync, and whether the model has
+   * its item: if not, it counts from the next model on that was trained with it.
    *
    * @param given may be changed once this has returned.
-   * @throws {RecommendError} `unknown_item`, `overloaded`, `storage_failed` where there is no state; then it is not recorded.
+   * @throws {RecommendError} `overloaded`, `storage_failed` where there is no state; then it is not recorded.
    * @throws TypeError where the event cannot be recorded as it is.
    */
-  record(given: UserEvent, settle: (outcome: Outcome) => void): void {
+  record(given: UserEvent, settle: (outcome: Outcome, isKnown: boolean) => void): void {
     const event = { ...given }
     const journal = this.#journal
     if (!journal) throw new RecommendError('storage_failed', 'there is no state to record events in: open it with one')
-    if (event.item !== undefined && this.#generation.artifact.items.indexOf(event.item) < 0) {
-      throw unknownItem(event.item, this.#generation.artifact.items)
-    }
     if (journal.pending >= mostPending) {
       throw new RecommendError('overloaded', `${mostPending} events wait for the disk: send it again later`)
     }
-    const sequence = journal.append(event, outcome => {
-      if (outcome !== 'stored') {
-        const state = this.#users.find(event.user)
-        // One that failed may be on disk all the same, where the journal could not say so any more.
-        if (state?.remove(sequence)) this.#refreshOrLoad(state, outcome === 'failed' || state.lacksEvents)
-      }
-      this.#guard(() => settle(outcome))
+    const isKnown = event.item === undefined || this.#generation.artifact.items.indexOf(event.item) >= 0
+    const sequence = journal.append(event, (outcome, position) => {
+      const state = this.#users.find(event.user)
+      if (outcome === 'stored') state?.settle(sequence, position)
+      // One that failed may be on disk all the same, where the journal could not say so any more.
+      else if (state?.remove(sequence)) this.#refreshOrLoad(state, outcome === 'failed' || state.lacksEvents)
+      this.#guard(() => settle(outcome, isKnown))
     })
     const state = this.#users.find(event.user)
     if (!state) return
     state.add(event, sequence)
     state.trim(this.#historyLimit)
-    refresh(state)
+    this.#refreshOrLoad(state, state.isIncomplete)
   }
 
   /** Calls `onList` with the list for a user, now and whenever it may have changed, until the subscription is closed. */
@@ -239,7 +240,7 @@ export class Recommender {
   async knows(user: string): Promise<boolean> {
     if (this.#generation.artifact.users.indexOf(user) >= 0) return true
     if (this.#users.find(user)?.hasEvents) return true
-    return (await this.#journal?.knows(user)) ?? false
+    return (await this.#journal?.knows(user, this.#after)) ?? false
   }
 
   /**
@@ -257,13 +258,12 @@ export class Recommender {
       const next = await Generation.open(directory, { pool: this.#pool, background: this.#background }).catch(error => {
         throw new RecommendError('bad_model', (error as Error).message, error)
       })
-      const old = this.#generation
+      await this.#assertHasEventsOf(next)
+      const [old, before] = [this.#generation, this.#after]
       this.#generation = next
       void this.#announcements.announce()
       this.#held.renew()
-      for (const state of this.#users) {
-        if (state.isLoaded) for (const subscription of state.subscriptions) subscription.renew()
-      }
+      for (const state of this.#users) this.#renew(state, before)
       this.#similar.renew()
       // Where it fails, as when a worker ended, the next swap must be possible all the same.
       this.#retired = old.retire().catch(() => {})
@@ -274,6 +274,36 @@ export class Recommender {
       () => undefined,
     )
     return swapped
+  }
+
+  /** Has the lists of the state made anew by another model, where the former had the events up to `before`. */
+  #renew(state: UserState, before: number): void {
+    if (!state.isLoaded) return
+    if (this.#after === before || (this.#after > before && state.dropUpTo(this.#after))) {
+      renew(state)
+    } else {
+      state.unload()
+      if (state.subscriptions.size > 0) void this.#load(state, renew)
+    }
+  }
+
+  /** @throws {RecommendError} `bad_model` where the model has events of the journal that this has not. */
+  async #assertHasEventsOf(generation: Generation): Promise<void> {
+    const journal = this.#journal
+    const position = journal && generation.artifact.manifest.dataset.journals?.[journal.name]
+    if (position === undefined || position <= journal!.position) return
+    const message =
+      `the model ${generation.artifact.directory} has the events up to position ${position}, and the state only up to ` +
+      `${journal!.position}, as where an older copy was put back: start the server again with this model`
+    await generation.retire()
+    throw new RecommendError('bad_model', message)
+  }
+
+  /** Events up to this position of the journal are part of the model. */
+  get #after(): number {
+    const journal = this.#journal
+    if (!journal) return 0
+    return Math.max(journal.before, this.#generation.artifact.manifest.dataset.journals?.[journal.name] ?? 0)
   }
 
   /** Calls `listener` soon after another generation is served; gives what ends that. */
@@ -375,19 +405,25 @@ export class Recommender {
     }
   }
 
-  /** Reads what the journal knows of a user, and has the lists made; where it cannot be read, again later. */
-  async #load(state: UserState): Promise<void> {
+  /**
+   * Reads what the journal knows of a user, and has the lists made as by {@link refresh}; where it cannot be read, again later.
+   */
+  async #load(state: UserState, makeAnew = refresh): Promise<void> {
     if (state.isLoading) return
     state.isLoading = true
     try {
-      state.load((await this.#journal?.recent(state.user)) ?? { events: [], asOf: 0 }, this.#historyLimit)
+      for (let after = -1; !state.isLoaded || after !== this.#after || state.isIncomplete; ) {
+        state.unload()
+        after = this.#after
+        state.load((await this.#journal?.recent(state.user, after)) ?? noHistory, this.#historyLimit)
+      }
     } catch (error) {
       for (const subscription of [...state.subscriptions]) subscription.fail(error as Error)
       setTimeout(() => this.#loadAgain(state), loadInterval).unref()
     } finally {
       state.isLoading = false
     }
-    refresh(state)
+    makeAnew(state)
   }
 
   #loadAgain(state: UserState): void {
@@ -421,9 +457,15 @@ export class Recommender {
   }
 }
 
-function journalOptions({ since, historyLimit, onCommit, onFault }: RecommenderOptions): JournalOptions {
+const noHistory: ReadEvents = { events: [], changes: [], asOf: 0 }
+
+function journalOptions(
+  { since, historyLimit, onCommit, onFault }: RecommenderOptions,
+  positions: JournalOptions['positions'],
+): JournalOptions {
   return {
     since,
+    positions,
     historyLimit,
     onCommit: (...commit) => guard(() => onCommit?.(...commit), onFault),
   }
@@ -446,4 +488,9 @@ type OnUserRanking = (ranking: UserRanking) => void
 function refresh(state: UserState): void {
   if (!state.isLoaded) return
   for (const subscription of state.subscriptions) subscription.refresh()
+}
+
+/** The same in the background. */
+function renew(state: UserState): void {
+  for (const subscription of state.subscriptions) subscription.renew()
 }

@@ -1,6 +1,6 @@
 import type { UserEvent } from '../events/event.ts'
 import type { ReadEvents, Sequence } from '../events/journal.ts'
-import { takenBack } from '../events/undo.ts'
+import { type CountingChange, takenBack } from '../events/undo.ts'
 import { noEvents, type UserEvents } from '../models/algorithm.ts'
 import type { Artifact } from '../models/artifact.ts'
 import type { Generation } from './generation.ts'
@@ -11,6 +11,8 @@ interface KnownEvent {
   readonly event: UserEvent
   /** 0 for those that were read from the journal. */
   readonly sequence: Sequence
+  /** In the journal; undefined until it is on disk. */
+  position: number | undefined
   /** -1 where the generation lacks the item; undefined until it is looked up. */
   row: number | undefined
 }
@@ -32,6 +34,8 @@ export class UserState {
   readonly subscriptions = new Set<UserSubscription>()
   /** Whether the journal is being read. */
   isLoading = false
+  /** Whether an event takes back what is not in memory: what that changes, only the journal can say, which has to be read. */
+  isIncomplete = false
   /** Changes when an event that lists may rest on turned out not to count. */
   version = 0
   /** Of the newest event that counts. */
@@ -40,6 +44,10 @@ export class UserState {
   #events: KnownEvent[] | undefined
   /** Where in {@link #events} those begin that are not too many to count. */
   #first = 0
+  /** What the events change in what the model has of the user. */
+  #changes: readonly KnownEvent[] = []
+  /** Id of the newest event that the model has, where it was in memory before. */
+  #dropped: string | undefined
   /** Events that count at most, once there were as many: the journal has older ones than are in memory. */
   #limit = 0
   /** Events of all states in memory. */
@@ -68,16 +76,21 @@ export class UserState {
 
   /** Id of the newest event that counts. */
   get newest(): string | undefined {
-    return this.#events?.at(-1)?.event.id
+    return this.#events?.at(-1)?.event.id ?? this.#dropped
   }
 
-  /** Takes what the journal knows, the newest `limit` events at most. */
-  load({ events, asOf }: ReadEvents, limit: number): void {
+  /** Takes what the journal knows, the newest `limit` events at most; where it is then incomplete, it was read too early. */
+  load({ events, changes, asOf }: ReadEvents, limit: number): void {
     this.#limit = events.length >= limit ? limit : 0
-    this.#events = events.map(event => ({ event, sequence: 0, row: undefined }))
+    // Without an id: no undo takes them back.
+    const asEvent = ({ item, weight, time }: CountingChange) => ({ item, weight, time, id: '', user: this.user })
+    this.#changes = changes.map(change => ({ event: asEvent(change), sequence: 0, position: 0, row: undefined }))
+    this.#events = events.map(event => ({ event, sequence: 0, position: event.position, row: undefined }))
     // What came later may have been read, too.
     const read = new Set(events.map(({ id }) => id))
-    this.#events.push(...this.#arrived.filter(({ sequence, event }) => sequence > asOf && !read.has(event.id)))
+    const later = this.#arrived.filter(({ sequence, event }) => sequence > asOf && !read.has(event.id))
+    this.isIncomplete = later.some(({ event }) => takesBackUnknown(event, this.#events!))
+    this.#events.push(...later)
     this.#memory.events += this.#events.length
     this.#first = 0
     this.#arrived = []
@@ -88,15 +101,39 @@ export class UserState {
 
   /** Counts an event that arrived just now. */
   add(event: UserEvent, sequence: Sequence): void {
-    const known: KnownEvent = { event, sequence, row: undefined }
+    const known: KnownEvent = { event, sequence, position: undefined, row: undefined }
     if (!this.#events) {
       this.#arrived.push(known)
       return
     }
+    if (takesBackUnknown(event, this.#events)) this.isIncomplete = true
     this.#events.push(known)
     this.#memory.events++
     this.sequence = sequence
     this.#recent = undefined
+  }
+
+  /** The event of this number is on disk, at `position` of the journal. */
+  settle(sequence: Sequence, position: number): void {
+    const known = (this.#events ?? this.#arrived).findLast(known => known.sequence === sequence)
+    if (known) known.position = position
+  }
+
+  /**
+   * Another model has the events up to `position` too: they do not count beside it any more. Gives false where the journal
+   * must be read again to know what does.
+   */
+  dropUpTo(position: number): boolean {
+    const events = this.#events ?? []
+    if (this.#changes.length > 0 || events.some(({ event }) => event.undo !== undefined)) return false
+    const kept = events.filter(known => known.position === undefined || known.position > position)
+    this.#memory.events -= events.length - kept.length
+    this.#dropped = this.newest
+    this.#events = kept
+    this.#first = Math.max(0, this.#first - (events.length - kept.length))
+    if (kept.length < this.#limit) this.#limit = 0
+    this.#recent = undefined
+    return true
   }
 
   /** Removes the event of this number, which does not count. Gives whether lists may have rested on it. */
@@ -135,6 +172,7 @@ export class UserState {
 
   /** Forgets what was loaded: the journal is to be read again. What is not on disk yet is kept. */
   unload(): void {
+    this.#dropped = this.#events?.findLast(({ position }) => position !== undefined)?.event.id ?? this.#dropped
     this.#memory.events -= this.#events?.length ?? 0
     this.#arrived.push(...(this.#events ?? []).filter(({ sequence }) => sequence > 0))
     this.#events = undefined
@@ -156,7 +194,7 @@ export class UserState {
   /** The events that count, in rows of `generation`, oldest first. Those whose item it lacks are left out. */
   recent(generation: Generation): UserEvents {
     this.#resolve(generation)
-    this.#recent ??= inRows(this.#events?.slice(this.#first) ?? [], generation)
+    this.#recent ??= inRows([...this.#changes, ...(this.#events?.slice(this.#first) ?? [])], generation)
     return this.#recent
   }
 
@@ -164,10 +202,17 @@ export class UserState {
   #resolve(generation: Generation): void {
     if (this.#generation === generation) return
     this.#row = generation.artifact.users.indexOf(this.user)
-    for (const known of this.#events ?? []) known.row = undefined
+    for (const known of [...this.#changes, ...(this.#events ?? [])]) known.row = undefined
     this.#generation = generation
     this.#recent = undefined
   }
+}
+
+/** Whether an undo takes back what is not among `events`, or another undo: what that one changed is not known. */
+function takesBackUnknown({ undo }: UserEvent, events: readonly KnownEvent[]): boolean {
+  if (undo === undefined) return false
+  const taken = events.findLast(({ event }) => event.id === undo)
+  return taken === undefined || taken.event.undo !== undefined
 }
 
 function inRows(events: readonly KnownEvent[], { artifact }: Generation): UserEvents {

@@ -115,13 +115,14 @@ export class Service {
    *
    * @throws {ServiceError} when it is refused before.
    */
-  record({ time = Date.now(), ...event }: Event, settle: (result: Recorded['status'] | ServiceError) => void): void {
+  record({ time = Date.now(), ...event }: Event, settle: (result: Recorded | ServiceError) => void): void {
     if (this.#isClosing) {
       throw new ServiceError('shutting_down', 'the server is about to end: send it again later')
     }
-    const settled = (outcome: Outcome) => {
+    const { id } = event
+    const settled = (outcome: Outcome, isKnown: boolean) => {
       this.#metrics.event(outcome)
-      if (outcome !== 'failed') return settle(outcome)
+      if (outcome !== 'failed') return settle({ id, status: outcome, ...(!isKnown && { known: false }) })
       const reason = this.#recommender.storageFailure ?? 'the disk failed'
       settle(new ServiceError('storage_failed', `the event is not known to be recorded, send it again: ${reason}`))
     }
@@ -179,11 +180,8 @@ export class Service {
       ...(await this.#recommender.similar(query, signal)),
     }),
     record: event => {
-      const { id } = event
       return new Promise((resolve, reject) => {
-        this.record(event, result =>
-          result instanceof ServiceError ? reject(result) : resolve({ id, status: result }),
-        )
+        this.record(event, result => (result instanceof ServiceError ? reject(result) : resolve(result)))
       })
     },
     record_batch: async ({ events }) => ({ results: await Promise.all(events.map(event => this.#recordOne(event))) }),
@@ -195,7 +193,7 @@ export class Service {
     return new Promise((resolve, reject) => {
       try {
         this.record(event, result => {
-          resolve(result instanceof ServiceError ? { id, error: wireError(result) } : { id, status: result })
+          resolve(result instanceof ServiceError ? { id, error: wireError(result) } : result)
         })
       } catch (error) {
         if (error instanceof ServiceError) resolve({ id, error: wireError(error) })

@@ -20,6 +20,7 @@ import {
 } from './directory.ts'
 import { faultIn } from './expectation.ts'
 import { type Id, IdMap, writeIds } from './ids.ts'
+import { type Positions, positionsSchema } from './positions.ts'
 import { type Tensor, vector, writeSafetensors } from './safetensors.ts'
 import { MappedSequences, type Sequences, sequenceTensors } from './sequences.ts'
 
@@ -40,6 +41,8 @@ export interface DatasetManifest extends Manifest {
   readonly events?: number | undefined
   /** Names of the kinds of events, by code; absent where the source had no kinds. */
   readonly kinds?: readonly string[] | undefined
+  /** The events of journals that are part of it. */
+  readonly journals?: Positions | undefined
   /** ISO 8601, UTC. */
   readonly created: string
   /** Where the pairs come from; informative. */
@@ -57,6 +60,7 @@ const contentsSchema = z.object({
   pairs: z.int().positive(),
   events: z.int().nonnegative().optional(),
   kinds: z.array(z.string()).max(mostKinds).optional(),
+  journals: positionsSchema.optional(),
 })
 
 /**

@@ -1,13 +1,16 @@
 /** SQLite as every durable state of ours uses it: opened, made or refused by version, and changed in transactions. */
+import { existsSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 
 export interface DatabaseFormat {
   /** Four characters that mark the file as one of this kind (`PRAGMA application_id`). */
   readonly applicationId: string
-  /** The only version that is read and written. */
+  /** The version that is read and written. */
   readonly version: number
   /** SQL that makes the tables. */
   readonly schema: string
+  /** SQL that makes the next version of an older one, by the older one's number. Default: none is known. */
+  readonly migrations?: Readonly<Record<number, string>> | undefined
   /** What the file holds and what to do where it cannot be used, for people. */
   readonly title: string
   readonly remedy: string
@@ -17,7 +20,8 @@ export interface DatabaseFormat {
 export const busyTimeout = 5000
 
 /**
- * Opens the database `file`, or makes it. What is committed is on disk: WAL, synced at each commit.
+ * Opens the database `file`, or makes it, or brings one of an older version to the present one. What is committed is on
+ * disk: WAL, synced at each commit.
  *
  * @throws Error when it is not of `format`, naming both versions and the remedy.
  */
@@ -27,6 +31,25 @@ export function openDatabase(file: string, format: DatabaseFormat): DatabaseSync
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`)
     prepareSchema(database, file, format)
     return database
+  } catch (error) {
+    database.close()
+    throw error
+  }
+}
+
+/**
+ * Opens the database `file` to read it, while another connection may write it.
+ *
+ * @throws Error when it is not there, or not of `format` in its present version.
+ */
+export function openReadOnly(file: string, format: DatabaseFormat): DatabaseSync {
+  if (!existsSync(file)) throw new Error(`there is no ${file}: expected one that holds ${format.title}`)
+  const database = new DatabaseSync(file, { readOnly: true })
+  try {
+    database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
+    const { isOurs, found } = versionOf(database, format)
+    if (isOurs && found === format.version) return database
+    throw otherVersion(file, format, { isOurs, found })
   } catch (error) {
     database.close()
     throw error
@@ -51,22 +74,49 @@ export function transact(database: DatabaseSync, work: () => void): void {
 }
 
 function prepareSchema(database: DatabaseSync, file: string, format: DatabaseFormat): void {
-  const { applicationId, version, schema, title, remedy } = format
-  const id = Buffer.from(applicationId, 'latin1').readInt32BE()
-  const pragma = (name: string): number => Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0])
-  const found = pragma('user_version')
-  const isOurs = pragma('application_id') === id
+  const { version, schema, migrations = {} } = format
+  const { isOurs, found } = versionOf(database, format)
   if (isOurs && found === version) return
-  const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number }
-  if (found > 0 || tables.count > 0) {
-    const what = isOurs ? `holds ${title} of version ${found}` : `does not hold ${title}`
-    throw new Error(`${file} ${what}, and this Aurochs reads version ${version}: ${remedy}`)
+  if (isOurs && Object.hasOwn(migrations, found)) {
+    migrate(database, { ...format, version: found + 1, schema: migrations[found]! })
+    prepareSchema(database, file, format)
+    return
   }
-  database.exec(`
-    BEGIN IMMEDIATE;
-    ${schema}
-    PRAGMA application_id = ${id};
-    PRAGMA user_version = ${version};
-    COMMIT;
-  `)
+  const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number }
+  if (found > 0 || tables.count > 0) throw otherVersion(file, format, { isOurs, found })
+  migrate(database, { ...format, version, schema })
+}
+
+/** Makes the tables of a version, in one transaction. */
+function migrate(database: DatabaseSync, { applicationId, version, schema }: DatabaseFormat): void {
+  transact(database, () => {
+    database.exec(`
+      ${schema}
+      PRAGMA application_id = ${numberOf(applicationId)};
+      PRAGMA user_version = ${version};
+    `)
+  })
+}
+
+interface FoundVersion {
+  readonly isOurs: boolean
+  readonly found: number
+}
+
+function versionOf(database: DatabaseSync, { applicationId }: DatabaseFormat): FoundVersion {
+  const pragma = (name: string): number => Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0])
+  return { isOurs: pragma('application_id') === numberOf(applicationId), found: pragma('user_version') }
+}
+
+function otherVersion(
+  file: string,
+  { version, title, remedy }: DatabaseFormat,
+  { isOurs, found }: FoundVersion,
+): Error {
+  const what = isOurs ? `holds ${title} of version ${found}` : `does not hold ${title}`
+  return new Error(`${file} ${what}, and this Aurochs reads version ${version}: ${remedy}`)
+}
+
+function numberOf(applicationId: string): number {
+  return Buffer.from(applicationId, 'latin1').readInt32BE()
 }

@@ -60,7 +60,7 @@ test('every method of the service can be called', async () => {
   const event = { id: 'e1', user: 'new', item: 'i3' }
   expect(await client.call('record', event)).toEqual({ id: 'e1', status: 'stored' })
   const { results } = await client.call('record_batch', { events: [event, { id: 'e2', user: 'new', item: 'no' }] })
-  expect(results).toMatchObject([{ status: 'duplicate' }, { id: 'e2', error: { code: 'unknown_item' } }])
+  expect(results).toMatchObject([{ status: 'duplicate' }, { id: 'e2', status: 'stored', known: false }])
   const swapped = await client.call('swap', { model })
   expect(swapped).toEqual({ generation, model: info.model })
 })

@@ -1,4 +1,13 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -101,10 +110,10 @@ test('recent events come whole, in order of arrival, with the number of the newe
   journal.append(event('bob', '1'), () => {})
   const { events: found, asOf } = await journal.recent('ann')
   const absent = { item: undefined, kind: undefined, list: undefined, undo: undefined }
-  expect(found).toEqual(events.map(each => ({ ...absent, ...each })))
+  expect(found).toEqual(events.map((each, at) => ({ ...absent, ...each, position: at + 1 })))
   expect(asOf).toBe(5)
   await journal.flushed()
-  expect(await journal.recent('cy')).toEqual({ asOf: 5, events: [] })
+  expect(await journal.recent('cy')).toEqual({ asOf: 5, events: [], changes: [] })
   await journal.close()
 })
 
@@ -396,11 +405,85 @@ test('a file that is not ours is refused and left as it is', async () => {
   foreign.exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (7)')
   foreign.close()
   await expect(Journal.open(directory)).rejects.toThrow(
-    `${file} does not hold events, and this Aurochs reads version 2: serve with the version that made it, or name another --state`,
+    `${file} does not hold events, and this Aurochs reads version 3: use the version of Aurochs that made it, or name another --state`,
   )
   const still = new DatabaseSync(file)
   expect(still.prepare('SELECT x FROM theirs').all()).toEqual([{ x: 7 }])
   still.close()
+})
+
+test('a state of version 2 is brought to the present one, with all that it has', async () => {
+  const file = join(directory, 'events.db')
+  const old = new DatabaseSync(file)
+  old.exec(`
+    CREATE TABLE events (
+      position INTEGER PRIMARY KEY, user TEXT NOT NULL, id TEXT NOT NULL, item TEXT, weight REAL NOT NULL, time INTEGER NOT NULL,
+      arrived INTEGER NOT NULL, kind TEXT, list TEXT, undo TEXT, UNIQUE (user, id), CHECK ((item IS NULL) <> (undo IS NULL))
+    ) STRICT;
+    CREATE TABLE state (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT;
+    INSERT INTO events VALUES (7, 'ann', '1', 'a', 1, 1000, 5000, NULL, NULL, NULL);
+    INSERT INTO state VALUES ('probes', 3), ('since 6000', 7);
+    PRAGMA application_id = ${Buffer.from('auro', 'latin1').readInt32BE()};
+    PRAGMA user_version = 2;
+  `)
+  old.close()
+  const journal = await Journal.open(directory)
+  expect(journal.name).toMatch(/^[0-9a-f]{16}$/)
+  expect(await append(journal, event('ann', '1'))).toBe('duplicate')
+  expect(await append(journal, event('ann', '2'))).toBe('stored')
+  expect((await journal.recent('ann')).events.map(({ position }) => position)).toEqual([7, 8])
+  await journal.close()
+  const later = await Journal.open(directory, { since: 6000 })
+  expect([later.name, later.before]).toEqual([journal.name, 7])
+  await later.close()
+})
+
+test('events that a retention does not keep are removed, and their ids known as long as it says', async () => {
+  const journal = await Journal.open(directory)
+  for (let id = 1; id <= 2500; id++) journal.append(event('ann', `${id}`), () => {})
+  await journal.flushed()
+  const now = Date.now()
+  const retention = { upTo: 2400, keepSince: now + 1000, keepIdsSince: 0 }
+  expect(await journal.remove({ ...retention, keepSince: now - 10_000 })).toBe(0)
+  expect(await journal.remove(retention)).toBe(2400)
+  expect((await journal.recent('ann')).events.map(({ id }) => id)).toEqual(
+    Array.from({ length: 100 }, (_, at) => `${2401 + at}`),
+  )
+  expect(await append(journal, event('ann', '7'))).toBe('duplicate')
+  expect(await journal.remove({ ...retention, keepIdsSince: now + 1000 })).toBe(2400)
+  expect(await append(journal, event('ann', '7'))).toBe('stored')
+  await journal.remove({ ...retention, upTo: 2501 })
+  await journal.close()
+  // Positions are never given twice, even where no event is left.
+  const later = await Journal.open(directory)
+  expect(await append(later, event('ann', 'next'))).toBe('stored')
+  expect(rows('position')).toEqual([{ position: 2502 }])
+  await later.close()
+})
+
+test('a user who is forgotten leaves nothing, not even in the log, and others all', async () => {
+  const journal = await Journal.open(directory)
+  const secret = 'a-user-to-forget'
+  for (let id = 0; id < 1500; id++) journal.append(event(secret, `${id}`), () => {})
+  await append(journal, event('bob', '1'))
+  expect(await journal.forget(secret)).toBe(1500)
+  expect(await journal.knows(secret)).toBe(false)
+  for (const name of readdirSync(directory)) {
+    expect(readFileSync(join(directory, name)).includes(secret)).toBe(false)
+  }
+  expect(await journal.knows('bob')).toBe(true)
+  await journal.close()
+})
+
+test('the positions of new events come after those that a model has, as where an older copy was put back', async () => {
+  const journal = await Journal.open(directory)
+  await append(journal, event('ann', '1'))
+  await journal.close()
+  const later = await Journal.open(directory, { positions: { [journal.name]: 40, another: 90 } })
+  await append(later, event('ann', '2'))
+  expect(rows('position')).toEqual([{ position: 1 }, { position: 41 }])
+  expect(later.position).toBe(41)
+  await later.close()
 })
 
 test('a state of version 1 is refused with the remedy, and left as it is', async () => {
@@ -419,8 +502,8 @@ test('a state of version 1 is refused with the remedy, and left as it is', async
   `)
   old.close()
   await expect(Journal.open(directory)).rejects.toThrow(
-    `${file} holds events of version 1, and this Aurochs reads version 2: ` +
-      'serve with the version that made it, or name another --state, which `aurochs serve` makes anew',
+    `${file} holds events of version 1, and this Aurochs reads version 3: ` +
+      'use the version of Aurochs that made it, or name another --state, which `aurochs serve` makes anew',
   )
   const still = new DatabaseSync(file)
   expect(still.prepare('SELECT user, id FROM events').all()).toEqual([{ user: 'ann', id: '1' }])

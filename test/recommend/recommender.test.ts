@@ -5,7 +5,6 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { Journal } from '../../src/events/journal.ts'
 import { ModelPool } from '../../src/models/model-pool.ts'
-import { RecommendError } from '../../src/recommend/errors.ts'
 import { Recommender, type RecommenderOptions } from '../../src/recommend/recommender.ts'
 import { expectedList, expectedSimilar, writeSmallModel } from '../serve/small-model.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -271,18 +270,15 @@ test('where newer events turn out not to count, those that they took the place o
   subscription.close()
 })
 
-test('an item that the model lacks is refused, and nothing is recorded', async () => {
+test('an event of an item that the model lacks is stored like any other, and changes no list yet', async () => {
   const user = newUser()
-  const refused = () => recommender.record(eventOf(user, 'nothing'), () => expect.unreachable())
-  expect(refused).toThrow(RecommendError)
-  expect(refused).toThrow(
-    expect.objectContaining({
-      reason: 'unknown_item',
-      message: 'the model has no item "nothing": its 40 items have ids like "i0"',
-    }),
-  )
-  expect(await recommender.knows(user)).toBe(false)
-  expect(recommender.pendingEvents).toBe(0)
+  const settled = (item: string | undefined, undo?: string) =>
+    new Promise(settle => recommender.record(eventOf(user, item, { undo }), (...outcome) => settle(outcome)))
+  expect(await settled('nothing')).toEqual(['stored', false])
+  expect(await settled('i3')).toEqual(['stored', true])
+  expect(await settled(undefined, 'other')).toEqual(['stored', true])
+  expect(await recommender.knows(user)).toBe(true)
+  expect(itemsOf(await recommender.recommend(queryOf(user)))).toEqual(expectedList(model, -1, [['i3', 1]], 10))
 })
 
 test('without a state lists come all the same, and events are refused', async () => {
@@ -481,7 +477,7 @@ test('an event that is on disk though the journal could not say so counts', asyn
   await subscription.next()
   const { append } = Journal.prototype
   const failing = vi.spyOn(Journal.prototype, 'append').mockImplementationOnce(function (this: Journal, event, settle) {
-    return append.call(this, event, () => settle('failed'))
+    return append.call(this, event, () => settle('failed', 0))
   })
   onTestFinished(() => failing.mockRestore())
   const event = eventOf('ann', 'i12')

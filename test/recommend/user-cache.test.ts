@@ -56,8 +56,10 @@ test('users whose subscriptions have ended make room', () => {
 test('users without subscriptions make room where all have too many events together', () => {
   const cache = new UserCache(1000, 100)
   const load = (user: string, events: number) => {
-    const found = Array.from({ length: events }, (_, at) => ({ id: `${at}`, user, item: 'a', weight: 1, time: at }))
-    cache.get(user).load({ events: found, asOf: 0 }, 5000)
+    const found = Array.from({ length: events }, (_, at) => {
+      return { id: `${at}`, user, item: 'a', weight: 1, time: at, position: at + 1 }
+    })
+    cache.get(user).load({ events: found, changes: [], asOf: 0 }, 5000)
   }
   for (let user = 0; user < 9; user++) load(`${user}`, 10)
   expect(cache.size).toBe(9)

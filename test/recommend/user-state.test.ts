@@ -22,10 +22,13 @@ const plain = ({ items, weights, times }: UserEvents) => Array.from(items, (item
 
 const times = (state: UserState) => Array.from(state.recent(letters).times)
 
+/** The events as the journal gives them. */
+const stored = (events: readonly UserEvent[]) => events.map((event, at) => ({ ...event, position: at + 1 }))
+
 /** A state that has these events from the journal, of which the last is number `asOf`. */
 function stateOf(events: readonly UserEvent[], asOf = 0): UserState {
   const state = new UserState('ann')
-  state.load({ events, asOf }, 5000)
+  state.load({ events: stored(events), changes: [], asOf }, 5000)
   return state
 }
 
@@ -33,7 +36,7 @@ test('nothing is known before the journal was read', () => {
   const state = new UserState('ann')
   expect([state.isLoaded, state.hasEvents, state.newest]).toEqual([false, false, undefined])
   expect(plain(state.recent(letters))).toEqual([])
-  state.load({ events: [], asOf: 7 }, 5000)
+  state.load({ events: [], changes: [], asOf: 7 }, 5000)
   expect([state.isLoaded, state.hasEvents, state.newest, state.sequence]).toEqual([true, false, undefined, 7])
 })
 
@@ -57,7 +60,7 @@ test('events that arrive while the journal is read count once', () => {
   state.add(event('6', 'b'), 6)
   state.add(event('7', 'c'), 7)
   // The journal had 5 and 6 by the time that it was read.
-  state.load({ events: [event('1', 'd'), event('5', 'a'), event('6', 'b')], asOf: 6 }, 5000)
+  state.load({ events: stored([event('1', 'd'), event('5', 'a'), event('6', 'b')]), changes: [], asOf: 6 }, 5000)
   expect(plain(state.recent(letters)).map(([item]) => item)).toEqual([3, 0, 1, 2])
   expect([state.newest, state.sequence]).toEqual(['7', 7])
 })
@@ -79,7 +82,7 @@ test('an event that fails while the journal is read never counts', () => {
   const state = new UserState('ann')
   state.add(event('5', 'a'), 5)
   expect(state.remove(5)).toBe(false)
-  state.load({ events: [], asOf: 4 }, 5000)
+  state.load({ events: [], changes: [], asOf: 4 }, 5000)
   expect(plain(state.recent(letters))).toEqual([])
 })
 

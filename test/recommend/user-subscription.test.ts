@@ -18,7 +18,7 @@ const rankingOf = (item: number): Ranking => ({
 /** A subscription of a user without events, and what it did. */
 function subscribed() {
   const state = new UserState('ada')
-  state.load({ events: [], asOf: 0 }, 5000)
+  state.load({ events: [], changes: [], asOf: 0 }, 5000)
   const queries: { query: PendingQuery; priority: Priority }[] = []
   const rankings: UserRanking[] = []
   const errors: string[] = []

@@ -112,21 +112,21 @@ test('an event by HTTP may take another back', async () => {
   expect(items(body)).toEqual(expectedList(model, -1, [['i20', 1]], 40))
 })
 
-test('an event of an unknown item is refused by itself, and in a batch each event has its own result', async () => {
+test('an event of an item that the model lacks is stored and says so, and in a batch each event has its own result', async () => {
   const event = (id: string, item: string) => ({ id, user: 'batch', item })
   expect(await post('/v1/record', event('0', 'nothing'))).toMatchObject({
-    status: 404,
-    body: { error: { code: 'unknown_item', message: expect.stringContaining('"nothing"') } },
+    status: 200,
+    body: { id: '0', status: 'stored', known: false },
   })
-  const events = [event('1', 'i1'), event('2', 'nothing'), event('1', 'i1')]
+  const events = [event('1', 'i1'), event('2', 'nothing'), event('1', 'i1'), event('0', 'nothing')]
   const { status, body } = await post('/v1/record_batch', { events })
   expect(status).toBe(200)
-  expect(body.results).toMatchObject([
+  expect(body.results).toEqual([
     { id: '1', status: 'stored' },
-    { id: '2', error: { code: 'unknown_item' } },
+    { id: '2', status: 'stored', known: false },
     { id: '1', status: 'duplicate' },
+    { id: '0', status: 'duplicate', known: false },
   ])
-  expect(body.results[1].error).not.toHaveProperty('retryAfter')
 })
 
 test('as many and as long events and filters as the limits allow fit into a POST', async () => {
@@ -348,7 +348,7 @@ test('each event of a batch has its own result, and a batch of a wrong one says 
   const mixed = await post('/v1/record_batch', { events: [good, { ...good, id: 'n', item: 'none' }] })
   expect(mixed).toMatchObject({
     status: 200,
-    body: { results: [{ status: 'stored' }, { error: { code: 'unknown_item' } }] },
+    body: { results: [{ status: 'stored' }, { status: 'stored', known: false }] },
   })
 })
 

@@ -3,6 +3,7 @@ import { type Codec, check } from '../../protocol/codec.ts'
 import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import {
+  type Ack,
   type ClientMessage,
   type ClientMessageType,
   clientMessages,
@@ -10,7 +11,7 @@ import {
   type List,
   type ServerMessage,
 } from '../../protocol/messages.ts'
-import type { Query } from '../../protocol/values.ts'
+import type { Query, Recorded } from '../../protocol/values.ts'
 import { protocolVersions } from '../../protocol/versions.ts'
 import type { Service } from '../service.ts'
 import { Outbox, type Sink } from './outbox.ts'
@@ -211,8 +212,7 @@ export class Session {
     const { id } = event
     this.#context.service.record({ ...event, user }, result => {
       if (result instanceof ServiceError) this.#fail(result, { id, request })
-      else if (result === 'duplicate') this.#send({ type: 'ack', id, user, duplicate: true }, { request })
-      else this.#send({ type: 'ack', id, user }, { request })
+      else this.#send(ackOf(result, user), { request })
     })
   }
 
@@ -253,6 +253,16 @@ export class Session {
       ...(id !== undefined && { id }),
       ...(subscription !== undefined && { subscription }),
     })
+  }
+}
+
+function ackOf({ id, status, known }: Recorded, user: string): Ack {
+  return {
+    type: 'ack',
+    id,
+    user,
+    ...(status === 'duplicate' && { duplicate: true }),
+    ...(known === false && { known }),
   }
 }
 
