@@ -43,6 +43,21 @@ export function text(what: string) {
   return z.string().min(1, mustBe(what))
 }
 
+/** An option's text as a time, in ms since 1970. */
+export const instant = z
+  .union([z.iso.datetime({ offset: true }), z.iso.date()], mustBe('a date or a time such as 2024-05-31T18:30:00Z'))
+  .transform(Date.parse)
+
+const milliseconds = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** An option's text such as `30s`, `15m`, `1h` or `90d` as ms. */
+export const duration: z.ZodType<number, string> = z.string().transform((text, context) => {
+  const [, number, unit] = /^(\d{1,6}(?:\.\d+)?)([smhd])$/.exec(text) ?? []
+  if (number !== undefined) return Number(number) * milliseconds[unit as keyof typeof milliseconds]
+  context.addIssue(`must be a time such as 30s, 15m, 1h or 90d, got ${asGiven(text)}`)
+  return z.NEVER
+})
+
 /** Gathers the values of an option that may be given several times. */
 export function several(value: string, before: readonly string[] = []): string[] {
   return [...before, value]

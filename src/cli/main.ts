@@ -14,6 +14,12 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['similar', () => import('./similar.ts')],
   ['serve', () => import('./serve.ts')],
   ['call', () => import('./call.ts')],
+  ['retrain', () => import('./retrain.ts')],
+  ['rollback', () => import('./rollback.ts')],
+  ['compact', () => import('./compact.ts')],
+  ['forget', () => import('./forget.ts')],
+  ['backup', () => import('./backup.ts')],
+  ['export-events', () => import('./export-events.ts')],
 ])
 
 const { version, engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))

@@ -3,7 +3,7 @@ import { isRpcAddress } from '../protocol/rpc-address.ts'
 import { serve } from '../serve/serve.ts'
 import type { Server } from '../serve/server.ts'
 import { asGiven, mustBe, oneOf } from '../storage/expectation.ts'
-import { parseOptions, type Register, several, text, wholeNumber } from './command.ts'
+import { duration, instant, parseOptions, type Register, several, text, UsageError, wholeNumber } from './command.ts'
 import { endSignals } from './terminal/interrupt.ts'
 import { openLog } from './terminal/log.ts'
 
@@ -31,10 +31,12 @@ const Options = z.object({
     .refine(origins => origins.every(isOrigin), corsRefusal)
     .default([]),
   threads: wholeNumber(1, 1024).optional(),
-  since: z
-    .union([z.iso.datetime({ offset: true }), z.iso.date()], mustBe('a date or a time such as 2024-05-31T18:30:00Z'))
-    .transform(Date.parse)
-    .optional(),
+  since: instant.optional(),
+  retrain: duration.optional(),
+  dataset: text('a directory').optional(),
+  keep: duration.optional(),
+  keepIds: duration.optional(),
+  watch: text('the directory of a model').optional(),
   historyLimit: wholeNumber(1, 1_000_000),
   maxConnections: wholeNumber(1, 1_000_000),
   idleTimeout: wholeNumber(8, 960),
@@ -54,7 +56,15 @@ export const register: Register = program => {
     .option('--rpc <address>', 'internal RPC, as unix:/run/aurochs.sock or 127.0.0.1:9000: it may do everything')
     .option('--cors <origin>', "whose web pages may use the server besides its own, or '*'; may be repeated", several)
     .option('--threads <n>', 'threads that fold in and rank (default: all of the machine)')
-    .option('--since <date>', 'events that arrived before it are in the model already, and are not folded in again')
+    .option('--since <date>', 'events that arrived before it are in the model already, though it does not say so')
+    .option('--retrain <time>', 'train the next model of the events again and again, with so much time between, as 1h')
+    .option('--dataset <dir>', 'with --retrain: the dataset that the model was trained on; the next takes its place')
+    .option(
+      '--keep <time>',
+      'with --retrain: remove events after so long, as 90d, once they are part of dataset and models',
+    )
+    .option('--keep-ids <time>', 'with --keep: an event that is sent again is known for so long (default: 30d)')
+    .option('--watch <dir>', 'serve the model of this directory whenever another takes its place')
     .option('--history-limit <n>', 'events of one user that count at most, the newest', '5000')
     .option('--max-connections <n>', 'sockets open at once', '10000')
     .option('--idle-timeout <seconds>', 'a socket that answers no ping for so long is closed', '60')
@@ -68,13 +78,24 @@ export const register: Register = program => {
       const options = parseOptions(Options, given)
       const log = openLog(options.logLevel)
       const signals = endSignals()
-      const server = await serve({ ...options, model, log })
+      const server = await serve({ ...options, model, log, retrain: retrainingOf(options) })
       if (signals.exitCode === undefined) announce(server, options.host, options.json)
       await signals.first
       log.info('shutting down; a second signal ends at once')
       await server.close()
       process.exit(0)
     })
+}
+
+/** @throws UsageError where an option lacks another. */
+function retrainingOf({ retrain: interval, dataset, keep, keepIds, threads }: z.output<typeof Options>) {
+  if (interval !== undefined && dataset !== undefined) return { interval, dataset, keep, keepIds, threads }
+  if (interval !== undefined)
+    throw new UsageError('--retrain needs --dataset: name the one that the model was trained on')
+  if (dataset !== undefined || keep !== undefined || keepIds !== undefined) {
+    throw new UsageError('--dataset, --keep and --keep-ids need --retrain: say how often')
+  }
+  return undefined
 }
 
 function announce({ url, port, rpc }: Server, host: string, asJson: boolean): void {

@@ -102,11 +102,6 @@ export class EventReader {
     return position
   }
 
-  /** Copies all events, as they are now, to the new file `path`. */
-  copyTo(path: string): void {
-    this.#database.prepare('VACUUM INTO ?').run(path)
-  }
-
   close(): void {
     this.#database.close()
   }

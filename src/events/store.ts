@@ -60,10 +60,10 @@ export const eventsFormat: DatabaseFormat = {
 export interface Retention {
   /** Of the last event that is part of every dataset and model in use: none after it is removed. */
   readonly upTo: number
-  /** In ms since 1970: events that arrived before are removed. */
-  readonly keepSince: number
-  /** In ms since 1970: the ids of removed events that arrived before are forgotten. */
-  readonly keepIdsSince: number
+  /** In ms: events that arrived longer ago are removed. */
+  readonly keep: number
+  /** In ms: for so long from its arrival the id of a removed event is known when it is sent again. */
+  readonly keepIds: number
 }
 
 /** Rows that one transaction removes: commits of new events wait for no more. */
@@ -160,23 +160,25 @@ export class EventStore {
 
   /**
    * Removes some of the events, and of the ids of removed ones, that `retention` does not keep; gives how many. 0: all are
-   * removed. Oldest first.
+   * removed. Oldest first. Ages are counted up to the newest event: a clock that jumps ahead makes no event old.
    */
-  removeSome({ upTo, keepSince, keepIdsSince }: Retention): number {
+  removeSome({ upTo, keep, keepIds }: Retention): number {
+    const now = Math.min(Date.now(), this.#arrived)
+    const [keepSince, keepIdsSince] = [now - keep, now - keepIds]
     let count = 0
     transact(this.#database, () => {
       const oldest = this.#database
         .prepare('SELECT position, user, id, arrived FROM events WHERE position <= ? ORDER BY position LIMIT ?')
         .all(upTo, removedAtOnce) as { position: number; user: string; id: string; arrived: number }[]
       // Where the clock was set back once, one that looks younger may stand before older ones, which wait for it.
-      const end = oldest.findIndex(({ arrived }) => arrived >= keepSince)
+      const end = oldest.findIndex(({ arrived }) => arrived > keepSince)
       const gone = end < 0 ? oldest : oldest.slice(0, end)
       const keepId = this.#database.prepare('INSERT OR IGNORE INTO removed VALUES (?, ?, ?)')
-      for (const { user, id, arrived } of gone) if (arrived >= keepIdsSince) keepId.run(user, id, arrived)
+      for (const { user, id, arrived } of gone) if (arrived > keepIdsSince) keepId.run(user, id, arrived)
       const last = gone.at(-1)?.position
       if (last !== undefined) this.#removeUpTo(last)
       count += gone.length
-      const ids = `DELETE FROM removed WHERE (user, id) IN (SELECT user, id FROM removed WHERE arrived < ? LIMIT ?)`
+      const ids = `DELETE FROM removed WHERE (user, id) IN (SELECT user, id FROM removed WHERE arrived <= ? LIMIT ?)`
       count += Number(this.#database.prepare(ids).run(keepIdsSince, removedAtOnce).changes)
     })
     return count

@@ -22,6 +22,13 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
   /** Whether an interrupted training gives what it has so far, and {@link TrainContext.from} can go on from there. */
   readonly resumable: boolean
   /**
+   * Passes over the data that are enough where training begins with a model of nearly the same data
+   * ({@link TrainContext.warmStart}). Absent: the algorithm cannot.
+   */
+  readonly warmEpochs?: number
+  /** Its tensors that have a row for each user, which is filled with 0 where the user is to be forgotten. */
+  readonly userTensors?: readonly string[]
+  /**
    * The options with what they leave to this machine decided, so that the manifest of the model says it. `recorded` are
    * those of a model to go on from: what they decided is kept. Absent: the options leave nothing open.
    *
@@ -54,6 +61,11 @@ export interface TrainContext {
   readonly pool: Pool
   /** A model to go on from: the same dataset and options, but perhaps more epochs. Only for resumable algorithms. */
   readonly from?: Artifact | undefined
+  /**
+   * A model of the same algorithm and options to begin with, in place of random values: what it has of the dataset's users and
+   * items, by id. Only where the algorithm has {@link Algorithm.warmEpochs}.
+   */
+  readonly warmStart?: Artifact | undefined
   /** Aborting it ends the training as soon as what is so far can be kept. */
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((progress: TrainProgress) => void) | undefined

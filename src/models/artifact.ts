@@ -65,8 +65,10 @@ export interface ArtifactManifest extends Manifest {
     /** {@link checksumOf} the dataset that it was trained on. */
     readonly checksum: string
   }
-  /** Passes over the data that made it. */
+  /** Passes over the data that made it, of which those of a model that it began with are none. */
   readonly epochs: number
+  /** {@link Artifact.checksum} of the model that the training began with, where there was one. */
+  readonly warmStart?: string | undefined
   /** Whether the training came to its end: not so in a checkpoint. */
   readonly complete: boolean
   /** Loss after each epoch; empty where the algorithm has none. */
@@ -90,6 +92,7 @@ const manifestSchema = z.looseObject({
     checksum: z.string(),
   }),
   epochs: count,
+  warmStart: z.string().optional(),
   complete: z.boolean(),
   loss: z.array(z.number()),
   metrics: z.record(z.string(), z.number()).optional(),
@@ -319,6 +322,8 @@ export interface ArtifactParts {
   /** What the model was trained on. Its pairs and ids become part of the model: linked, or copied to another disk. */
   readonly dataset: Dataset
   readonly trained: Trained
+  /** {@link Artifact.checksum} of the model that the training began with. */
+  readonly warmStart?: string | undefined
 }
 
 /**
@@ -330,7 +335,7 @@ export interface ArtifactParts {
  */
 export function saveArtifact(
   directory: string,
-  { algorithm, options, dataset, trained }: ArtifactParts,
+  { algorithm, options, dataset, trained, warmStart }: ArtifactParts,
   write?: WriteOptions,
 ): Promise<ArtifactManifest> {
   const fill = async (draft: string): Promise<Omit<ArtifactManifest, 'files'>> => {
@@ -353,6 +358,7 @@ export function saveArtifact(
       options,
       dataset: { users, items, pairs, events, journals, checksum: checksumOf(dataset.manifest) },
       epochs: trained.epochs,
+      warmStart,
       complete: trained.complete,
       loss: trained.loss,
     }
@@ -390,7 +396,7 @@ async function writeTensors(path: string, tensors: Readonly<Record<string, Train
 }
 
 /** The files of datasets and models are never changed in place, so both may share one. */
-async function linkOrCopy(from: string, to: string): Promise<void> {
+export async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to)
   } catch (error) {

@@ -14,6 +14,8 @@ export interface TrainModel {
   readonly replace?: boolean | undefined
   /** Go on from the model that is there: the same dataset and options, but perhaps more epochs. */
   readonly resume?: boolean | undefined
+  /** A model to begin with in place of random values, where the algorithm can: of the same options but for epochs. */
+  readonly warmStart?: Artifact | undefined
   /** Save the model so far after an epoch once this many seconds have passed since the last time. Default: 300. */
   readonly checkpointSeconds?: number | undefined
   /** Aborting it ends the training; a resumable algorithm saves what it has. */
@@ -38,7 +40,7 @@ export async function trainModel(
   options: Readonly<Record<string, unknown>>,
   train: TrainModel,
 ): Promise<ArtifactManifest> {
-  const { pool, replace = false, resume = false, checkpointSeconds = 300, signal, onProgress } = train
+  const { pool, replace = false, resume = false, warmStart, checkpointSeconds = 300, signal, onProgress } = train
   const fault = faultIn(algorithm.options, options)
   if (fault) throw new TypeError(`options of ${algorithm.name}: ${fault}`)
   if (replace && resume)
@@ -53,11 +55,13 @@ export async function trainModel(
   const { from, decided } = resume
     ? openCheckpoint(directory, dataset, algorithm, options)
     : { from: undefined, decided: resolved(algorithm, algorithm.options.parse(options)) }
+  if (warmStart) assertWarmStart(warmStart, algorithm, decided)
   let [savedAt, isOurs] = [performance.now(), false]
   const save = async (trained: Trained) => {
     // Else what the epochs freed counts beside what saving takes: 20 MiB of 510 on the brunch reads at 64 factors.
     native.trimMemory()
-    const parts = { algorithm: algorithm.name, options: decided, dataset, trained }
+    const began = from?.manifest.warmStart ?? warmStart?.checksum
+    const parts = { algorithm: algorithm.name, options: decided, dataset, trained, warmStart: began }
     const manifest = await saveArtifact(directory, parts, { replace: replace || resume || isOurs })
     isOurs = true
     savedAt = performance.now()
@@ -67,6 +71,7 @@ export async function trainModel(
     const trained = await algorithm.train(dataset, decided, {
       pool,
       from,
+      warmStart: from ? undefined : warmStart,
       signal,
       onProgress,
       onCheckpoint: async soFar => {
@@ -80,6 +85,26 @@ export async function trainModel(
 }
 
 type Options = Readonly<Record<string, unknown>>
+
+/** @throws Error where training cannot begin with `model`. */
+function assertWarmStart({ directory, manifest }: Artifact, algorithm: Algorithm, decided: Options): void {
+  if (algorithm.warmEpochs === undefined) {
+    throw new Error(`${algorithm.name} cannot begin with another model: train it anew`)
+  }
+  if (manifest.algorithm !== algorithm.name) {
+    throw new Error(`${directory} is a model of ${manifest.algorithm}: ${algorithm.name} cannot begin with it`)
+  }
+  const before = checkedOptions({ directory, manifest }, algorithm)
+  assertSameOptions(directory, before, decided, 'begin with it by the same')
+}
+
+function assertSameOptions(directory: string, before: Options, decided: Options, remedy: string): void {
+  for (const name of new Set([...Object.keys(before), ...Object.keys(decided)])) {
+    if (name !== 'epochs' && before[name] !== decided[name]) {
+      throw new Error(`${directory} was trained with ${name} ${before[name]}, not ${decided[name]}: ${remedy}`)
+    }
+  }
+}
 
 /** Opens what training goes on from: a model of the same algorithm, data and options, but perhaps fewer epochs. */
 function openCheckpoint(
@@ -119,13 +144,7 @@ function optionsToContinue(
   }
   const before = resolvedAt(directory, algorithm, checkedOptions({ directory, manifest }, algorithm))
   const decided = resolved(algorithm, algorithm.options.parse({ ...before, ...given }), before)
-  for (const name of new Set([...Object.keys(before), ...Object.keys(decided)])) {
-    if (name !== 'epochs' && before[name] !== decided[name]) {
-      throw new Error(
-        `${directory} was trained with ${name} ${before[name]}, not ${decided[name]}: resume it with the same`,
-      )
-    }
-  }
+  assertSameOptions(directory, before, decided, 'resume it with the same')
   const { epochs } = decided
   if (typeof epochs === 'number' && epochs < manifest.epochs) {
     throw new Error(

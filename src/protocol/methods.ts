@@ -74,6 +74,18 @@ export const methods = {
     trusted: true,
     params: z.object({ model: z.string().min(1) }),
   },
+  rollback: {
+    summary: 'serves the model again that the one that is served took the place of',
+    reads: false,
+    trusted: true,
+    params: z.object({}),
+  },
+  forget: {
+    summary: 'removes all that is known of a user from the events, the memory and the models of the server',
+    reads: false,
+    trusted: true,
+    params: z.object({ user: IdSchema }),
+  },
 } as const satisfies Record<string, Method>
 
 export type MethodName = keyof typeof methods
@@ -92,7 +104,24 @@ export interface Results {
   readonly similar: SimilarItems & { readonly item: string }
   readonly record: Recorded
   readonly record_batch: { readonly results: readonly RecordResult[] }
-  readonly swap: { readonly generation: string; readonly model: ModelInfo }
+  readonly swap: Swapped
+  readonly rollback: Swapped
+  readonly forget: Forgotten
+}
+
+export interface Swapped {
+  readonly generation: string
+  readonly model: ModelInfo
+}
+
+/** What was reached to forget a user. */
+export interface Forgotten {
+  /** Events, and ids of removed events, that were removed. */
+  readonly events: number
+  /** Directories of models and datasets that had the user, and have not any more. */
+  readonly directories: readonly string[]
+  /** Of the model that is served now. */
+  readonly generation: string
 }
 
 export interface ServiceInfo {

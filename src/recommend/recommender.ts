@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs'
 import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../events/journal.ts'
-import { Pool } from '../parallel/pool.ts'
+import { previousOf } from '../models/published.ts'
+import { Pool, workerModuleUrl } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
 import { Announcements } from './announcements.ts'
 import { RecommendError, unknownItem } from './errors.ts'
@@ -18,6 +20,7 @@ import {
   userListOf,
 } from './lists.ts'
 import { MicroBatches } from './micro-batches.ts'
+import { sharedPosition } from './retraining/positions.ts'
 import { SimilarLookups } from './similar-lookups.ts'
 import { SimilarSubscriptions } from './similar-subscriptions.ts'
 import { UserCache } from './user-cache.ts'
@@ -37,6 +40,25 @@ export interface RecommenderOptions extends JournalOptions {
   readonly onList?: (took: number) => void
   /** Called with errors that no call can fail with, as those of listeners. Default: they are warnings of the process. */
   readonly onFault?: (error: unknown) => void
+}
+
+/** Where a user was to be forgotten. */
+export interface Forgotten {
+  /** Rows of events, and of ids of removed events. */
+  readonly events: number
+  readonly directories: readonly string[]
+}
+
+const forgetting = workerModuleUrl('../models/forget', import.meta.url)
+
+/** Which events are kept. */
+export interface EventRetention {
+  /** Datasets and models that must have the events that are removed. */
+  readonly directories: readonly string[]
+  /** In ms from its arrival: how long an event is kept. */
+  readonly keep: number
+  /** In ms from its arrival: how long the id of a removed event is known when it is sent again. */
+  readonly keepIds: number
 }
 
 /** Events that may wait for the disk. */
@@ -304,6 +326,45 @@ export class Recommender {
     const journal = this.#journal
     if (!journal) return 0
     return Math.max(journal.before, this.#generation.artifact.manifest.dataset.journals?.[journal.name] ?? 0)
+  }
+
+  /**
+   * Removes events that `keep` and `keepIds` (ms from their arrival) do not keep, as far as all of `directories`, datasets and
+   * models, have them, and the model that is served. Gives how many rows of events and ids.
+   *
+   * @throws Error when a directory is none of ours, or the disk failed.
+   */
+  async removeEvents({ directories, keep, keepIds }: EventRetention): Promise<number> {
+    const journal = this.#journal
+    if (!journal) return 0
+    const upTo = Math.min(sharedPosition(directories, journal.name), this.#after)
+    return journal.remove({ upTo, keep, keepIds })
+  }
+
+  /**
+   * Removes what is known of `user` from the journal, the memory, the model that is served and the previous one, and from
+   * `directories`, other models and datasets. Gives how many rows of events and ids there were, and which directories had the user.
+   *
+   * @throws Error when a disk failed: then it is to be done again.
+   */
+  async forget(user: string, directories: readonly string[] = []): Promise<Forgotten> {
+    const events = (await this.#journal?.forget(user)) ?? 0
+    const served = this.#generation.artifact.directory
+    const all = new Set(
+      [served, ...directories].flatMap(directory => [directory, previousOf(directory)]).filter(existsSync),
+    )
+    const reached: string[] = []
+    for (const directory of all) {
+      if (await this.#background.run<boolean>(forgetting, 'forgetInDirectory', { directory, user }))
+        reached.push(directory)
+    }
+    if (reached.includes(served)) await this.swap(served)
+    const state = this.#users.find(user)
+    if (state) {
+      state.clear()
+      this.#refreshOrLoad(state, true)
+    }
+    return { events, directories: reached }
   }
 
   /** Calls `listener` soon after another generation is served; gives what ends that. */

@@ -179,6 +179,16 @@ export class UserState {
     this.#recent = undefined
   }
 
+  /** Nothing of the user is known any more: what was is to be forgotten. */
+  clear(): void {
+    this.#memory.events -= this.#events?.length ?? 0
+    this.#events = []
+    this.#arrived = []
+    this.#dropped = undefined
+    this.#recent = undefined
+    this.version++
+  }
+
   /** The state is not kept any more: what it holds does not count for the memory of the others. */
   detach(): void {
     this.#memory.events -= this.#events?.length ?? 0

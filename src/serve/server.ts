@@ -2,12 +2,14 @@ import uws, { type us_listen_socket } from 'uWebSockets.js'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
+import { ModelWatch } from '../recommend/retraining/model-watch.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { FaultLog } from './fault-log.ts'
 import { socketsLeft } from './file-limit.ts'
 import { HttpFront } from './http/http-front.ts'
 import { Origins } from './http/origins.ts'
 import { Metrics } from './metrics.ts'
+import { Retraining, type RetrainingOptions } from './retraining.ts'
 import { RpcServer, type RpcServerOptions } from './rpc/rpc-server.ts'
 import { Service } from './service.ts'
 import { SocketLimit } from './socket-limit.ts'
@@ -28,6 +30,10 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
   readonly maxConnections?: number | undefined
   /** Seconds after which a socket that answers no ping is closed, 8 to 960. Default: 60. */
   readonly idleTimeout?: number | undefined
+  /** Trains the next model of what is recorded, and serves it. Default: never. */
+  readonly retrain?: RetrainingOptions | undefined
+  /** Directory whose model is served whenever another takes its place, as when another process has trained it. Default: none. */
+  readonly watch?: string | undefined
   /** Of the program, given in `welcome`. */
   readonly version: string
   readonly log: Logger
@@ -49,6 +55,8 @@ export class Server {
   readonly #host: string
   readonly #rpcOptions: RpcServerOptions
   #rpc: RpcServer | undefined
+  #retraining: Retraining | undefined
+  #watch: ModelWatch | undefined
   #listening: us_listen_socket | undefined
   #closed: Promise<void> | undefined
 
@@ -84,6 +92,7 @@ export class Server {
       if (rpc !== undefined) server.#rpc = await RpcServer.open(server.service, rpc, server.#rpcOptions)
       try {
         server.#listening = await listen(server.#app, server.#host, port)
+        server.#followModels(options)
       } catch (error) {
         await server.#rpc?.close()
         throw error
@@ -147,6 +156,16 @@ export class Server {
     return this.#rpc?.address
   }
 
+  /** Serves the models that are trained from now on, here or by another process. */
+  #followModels({ retrain, watch, state, model, log }: ServeOptions): void {
+    if (retrain) this.#retraining = new Retraining(this.#recommender, state, retrain, log)
+    this.service.retraining = this.#retraining
+    if (watch === undefined) return
+    const onChange = () => this.#recommender.swap(watch)
+    const onFailure = (error: unknown) => log.error(error, `the model at ${watch} cannot be served`)
+    this.#watch = new ModelWatch({ directory: watch, onChange, onFailure }, model)
+  }
+
   /**
    * Takes no more connections and events, lets what has begun end, writes the last acks, lists and answers, closes the
    * sockets (1001), and releases model and state.
@@ -158,6 +177,8 @@ export class Server {
 
   async #close(): Promise<void> {
     if (this.#listening) uws.us_listen_socket_close(this.#listening)
+    this.#watch?.close()
+    await this.#retraining?.close()
     const drained = Promise.all([this.service.drain(), this.#http.answered()])
     const late = wait(drainTimeout, 'late', { ref: false })
     if ((await Promise.race([drained, late])) === 'late') this.#log.warn('some work did not end in time')

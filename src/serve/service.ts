@@ -1,5 +1,6 @@
 import type { Outcome } from '../events/journal.ts'
 import { UnsupportedError } from '../models/open-model.ts'
+import { rollBackModel } from '../models/published.ts'
 import { check } from '../protocol/codec.ts'
 import { ServiceError, wireError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
@@ -25,6 +26,7 @@ import { RecommendError } from '../recommend/errors.ts'
 import type { Generation } from '../recommend/generation.ts'
 import type { Recommender } from '../recommend/recommender.ts'
 import type { Metrics } from './metrics.ts'
+import type { Retraining } from './retraining.ts'
 
 /** The caller, and until when the answer is wanted. */
 export interface CallContext {
@@ -56,6 +58,8 @@ export class Service {
   readonly #recommender: Recommender
   readonly #metrics: Metrics
   readonly #version: string
+  /** What trains the next models, if this server does. */
+  retraining: Pick<Retraining, 'dataset' | 'abandon'> | undefined
   #isClosing = false
 
   constructor({ recommender, metrics, version }: ServiceParts) {
@@ -186,6 +190,28 @@ export class Service {
     },
     record_batch: async ({ events }) => ({ results: await Promise.all(events.map(event => this.#recordOne(event))) }),
     swap: ({ model }, signal) => this.swap(model, signal),
+    rollback: (_, signal) => this.#rollback(signal),
+    forget: ({ user }) => this.#forget(user),
+  }
+
+  async #rollback(signal: AbortSignal | undefined): Promise<Results['rollback']> {
+    const { directory } = this.#recommender.generation.artifact
+    await rollBackModel(directory).catch(error => {
+      throw new ServiceError('bad_model', (error as Error).message)
+    })
+    try {
+      return await this.swap(directory, signal)
+    } catch (error) {
+      await rollBackModel(directory)
+      throw error
+    }
+  }
+
+  async #forget(user: string): Promise<Results['forget']> {
+    // It may have read the user's events already.
+    await this.retraining?.abandon()
+    const forgotten = await this.#recommender.forget(user, this.retraining ? [this.retraining.dataset] : [])
+    return { ...forgotten, generation: this.#recommender.generation.name }
   }
 
   #recordOne(event: Event): Promise<RecordResult> {

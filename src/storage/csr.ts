@@ -98,6 +98,36 @@ function csrTensors(file: Safetensors) {
   }
 }
 
+/** The same matrix without what is in `row`, which stays, empty. */
+export function withoutRow({ rows, columns, indptr, indices, weights }: Csr, row: number): Csr {
+  const [begin, end] = [Number(indptr[row]), Number(indptr[row + 1])]
+  return {
+    rows,
+    columns,
+    indptr: boundsWithout(indptr, row),
+    indices: without(indices, begin, end),
+    weights: without(weights, begin, end),
+  }
+}
+
+/** Row bounds where `row` is empty. */
+export function boundsWithout(indptr: BigUint64Array, row: number): BigUint64Array {
+  const count = indptr[row + 1]! - indptr[row]!
+  return indptr.map((bound, at) => (at > row ? bound - count : bound))
+}
+
+/** A copy of all but the elements from `begin` to before `end`. */
+export function without<A extends Uint32Array | Float32Array | BigInt64Array | Uint8Array>(
+  array: A,
+  begin: number,
+  end: number,
+): A {
+  const left = new (array.constructor as new (length: number) => A)(array.length - (end - begin))
+  left.set(array.subarray(0, begin) as never)
+  left.set(array.subarray(end) as never, begin)
+  return left
+}
+
 /** The same matrix by columns: (columns × rows). O(pairs). */
 export function transposed({ rows, columns, indptr, indices, weights }: Csr): Csr {
   const next = new Float64Array(columns + 1)

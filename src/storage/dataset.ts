@@ -212,6 +212,7 @@ export interface DatasetParts {
   readonly events?: Sequences | undefined
   /** Names of the codes in `events.kinds`, if these are given. */
   readonly kinds?: readonly string[] | undefined
+  readonly journals?: Positions | undefined
   readonly source?: Readonly<Record<string, unknown>> | undefined
   readonly options?: Readonly<Record<string, unknown>> | undefined
 }
@@ -244,6 +245,7 @@ export function writeDataset(directory: string, parts: DatasetParts, options?: W
       pairs: byUser.indices.length,
       events: events?.items.length,
       kinds,
+      journals: parts.journals,
       source: parts.source,
       options: parts.options,
     })

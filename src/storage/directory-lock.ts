@@ -3,6 +3,9 @@ import { dirname, join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { manifestName } from './directory.ts'
 
+/** The name of the file that holds a lock. */
+export const lockFile = 'lock.db'
+
 /** A directory that this process has locked. */
 export interface DirectoryLock {
   /** The file that holds the lock. */
@@ -20,7 +23,7 @@ export function lockDirectory(directory: string): DirectoryLock {
   assertForState(directory)
   makeDirectory(resolve(directory))
   const owner = join(directory, 'server.pid')
-  const file = join(directory, 'lock.db')
+  const file = join(directory, lockFile)
   const db = new DatabaseSync(file)
   try {
     db.exec('PRAGMA busy_timeout = 0; BEGIN IMMEDIATE')

@@ -123,6 +123,11 @@ export function openDirectory(directory: string, format: Format): Manifest {
   return manifest
 }
 
+/** What `directory` holds, if it is one of ours. */
+export function formatOf(directory: string): Format | undefined {
+  return readManifest(directory)?.format
+}
+
 /** How often {@link openConsistent} starts again when the directory is replaced while it reads. */
 const attempts = 10
 
@@ -241,24 +246,28 @@ function refuseToLose(place: string, replace: boolean, format?: Format): void {
   }
 }
 
-/**
- * Puts `draft` in the place of `place` in one step, so that a reader finds the old directory or the new one. Where the
- * file system cannot exchange two directories, there is none for the time between two renames.
- */
+/** Puts `draft` in the place of `place`; what was there is then at `draft`. */
 async function swapIn(draft: string, place: string): Promise<void> {
-  const occupied = existsSync(place) && !isEmpty(place)
-  if (!occupied) {
-    await rename(draft, place)
-  } else if (!native.exchangePaths(draft, place)) {
+  if (existsSync(place) && !isEmpty(place)) return exchangeDirectories(draft, place)
+  await rename(draft, place)
+  await syncDirectory(dirname(place))
+}
+
+/**
+ * Puts each of two directories in the place of the other, in one step: a reader of `place` finds one of them. Where the file
+ * system cannot exchange two directories, there is none at `place` for the time between two renames.
+ */
+export async function exchangeDirectories(other: string, place: string): Promise<void> {
+  if (!native.exchangePaths(other, place)) {
     const old = beside(place, 'old')
     await rename(place, old)
     try {
-      await rename(draft, place)
+      await rename(other, place)
     } catch (error) {
       await rename(old, place)
       throw error
     }
-    await rm(old, { recursive: true, force: true })
+    await rename(old, other)
   }
   await syncDirectory(dirname(place))
 }

@@ -3,6 +3,7 @@
  * (utf8 or int64) by index, and `order` (uint32), the indices sorted by id: integers by value, strings by their UTF-8
  * bytes.
  */
+import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { type Data, Int64, makeData, makeVector, Table, tableFromIPC, tableToIPC, Utf8, Vector } from 'apache-arrow'
 import { native } from '../native.ts'
@@ -138,6 +139,29 @@ function columnsOf(path: string, bytes: Uint8Array): Columns {
  */
 function unmap(buffer: ArrayBuffer): void {
   buffer.transfer?.(0)
+}
+
+/** All ids by index, but for that at `index`, in whose place another stands that says nothing. */
+export function idsWithout(ids: IdMap, index: number): Id[] {
+  const all: Id[] = Array.from({ length: ids.size }, (_, at) => ids.at(at))
+  let replacement: Id
+  do {
+    const random = randomBytes(16)
+    replacement = ids.kind === 'string' ? `forgotten-${random.toString('hex')}` : random.readBigInt64LE() | lowest
+  } while (ids.indexOf(replacement) >= 0)
+  all[index] = replacement
+  return all
+}
+
+/** For each of `ids`: its index in `other`, or -1. */
+export function rowsIn(other: IdMap, ids: IdMap): Int32Array {
+  const rows = new Int32Array(ids.size)
+  const atOnce = 10_000
+  for (let first = 0; first < ids.size; first += atOnce) {
+    const length = Math.min(atOnce, ids.size - first)
+    rows.set(other.indicesOf(Array.from({ length }, (_, at) => ids.at(first + at))), first)
+  }
+  return rows
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Events of many users in order of time, on disk: what pairs sum up, with nothing lost. */
 import { native } from '../native.ts'
 import { closedOnError } from './closing.ts'
+import { boundsWithout, without } from './csr.ts'
 import { RowPointers } from './row-pointers.ts'
 import { elements, mappedTensor, openSafetensors, type Safetensors, type Tensor, vector } from './safetensors.ts'
 
@@ -35,6 +36,23 @@ export function sequenceOf({ indptr, items, times, weights, kinds }: Sequences, 
     times: times.subarray(begin, end),
     weights: weights?.subarray(begin, end),
     kinds: kinds?.subarray(begin, end),
+  }
+}
+
+/** The same sequences without the events of `row`, which stays, empty. */
+export function withoutSequence(
+  { rows, columns, indptr, items, times, weights, kinds }: Sequences,
+  row: number,
+): Sequences {
+  const [begin, end] = [Number(indptr[row]), Number(indptr[row + 1])]
+  return {
+    rows,
+    columns,
+    indptr: boundsWithout(indptr, row),
+    items: without(items, begin, end),
+    times: without(times, begin, end),
+    weights: weights && without(weights, begin, end),
+    kinds: kinds && without(kinds, begin, end),
   }
 }
 

@@ -185,9 +185,11 @@ test('every method is there by POST, and by GET if it only reads', async () => {
     record: [event, { id: 'all', status: 'stored' }],
     record_batch: [{ events: [event] }, { results: [{ id: 'all', status: 'duplicate' }] }],
     swap: [{ model }, { error: { code: 'forbidden' } }],
+    rollback: [{}, { error: { code: 'forbidden' } }],
+    forget: [{ user: 'ann' }, { error: { code: 'forbidden' } }],
   }
   for (const [name, [params, expected]] of Object.entries(calls)) {
-    const status = name === 'swap' ? errorCodes.forbidden.status : 200
+    const status = 'trusted' in methods[name as MethodName] ? errorCodes.forbidden.status : 200
     expect(await post(`/v1/${name}`, params), name).toMatchObject({ status, body: expected })
     const query = new URLSearchParams()
     for (const [key, value] of Object.entries(params)) for (const each of [value].flat()) query.append(key, `${each}`)

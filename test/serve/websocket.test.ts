@@ -303,10 +303,12 @@ describe.each(subprotocols)('over %s', subprotocol => {
         },
       ],
       swap: [{ model }, { code: 'forbidden' }],
+      rollback: [{}, { code: 'forbidden' }],
+      forget: [{ user: 'ann' }, { code: 'forbidden' }],
     }
     for (const [method, [params, expected]] of Object.entries(calls)) {
       const answer = await peer.ask({ type: 'call', method, params })
-      if (method === 'swap') expect(answer).toMatchObject({ type: 'error', code: 'forbidden' })
+      if ('trusted' in methods[method as MethodName]) expect(answer).toMatchObject({ type: 'error', code: 'forbidden' })
       else {
         expect(answer, method).toMatchObject({ type: 'result', method, result: expected })
       }

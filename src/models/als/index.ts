@@ -13,6 +13,8 @@ export const als: Algorithm<AlsOptions> = {
   --confidence hu         Σ (1 + αr)(1 − s)² over the pairs + Σ α₀ s² over all others  (Hu, Koren & Volinsky 2008: the same)`,
   options: alsOptions,
   resumable: true,
+  warmEpochs: 3,
+  userTensors: ['users'],
   resolve: resolveAls,
   train: trainAls,
   open: openAls,

@@ -4,6 +4,7 @@ import { splitByCost } from '../../parallel/chunks.ts'
 import { type Pool, sharedCounter, workerModuleUrl } from '../../parallel/pool.ts'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { allocateFactors, type FactorMatrix, setUnpadded } from '../../storage/factors.ts'
+import { rowsIn } from '../../storage/ids.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
 import type { HalfStepArgs } from './jobs.ts'
@@ -28,7 +29,7 @@ export function halfStepBounds(indptr: BigUint64Array): Uint32Array {
  * Aborting the signal ends the training after the running epoch.
  */
 export async function trainAls(dataset: Dataset, options: AlsOptions, context: TrainContext): Promise<Trained> {
-  const { pool, signal, from, onProgress, onCheckpoint } = context
+  const { pool, signal, from, warmStart, onProgress, onCheckpoint } = context
   const users = allocateFactors(dataset.byUser.rows, options.factors)
   const items = allocateFactors(dataset.byItem.rows, options.factors)
   const trainer = new Trainer(dataset, options, pool, users, items)
@@ -40,6 +41,11 @@ export async function trainAls(dataset: Dataset, options: AlsOptions, context: T
     setUnpadded(users, tensors.users.data)
     setUnpadded(items, tensors.items.data)
     trainer.spectrum = tensors.spectrum.slice()
+  } else if (warmStart) {
+    const tensors = alsTensors(warmStart)
+    copyKnownRows(tensors.users.data, rowsIn(warmStart.users, dataset.users), users)
+    copyKnownRows(tensors.items.data, rowsIn(warmStart.items, dataset.items), items)
+    await trainer.begin()
   } else {
     await trainer.initialise()
   }
@@ -75,6 +81,13 @@ export async function trainAls(dataset: Dataset, options: AlsOptions, context: T
     clearInterval(ticking)
   }
   return trained()
+}
+
+/** Copies rows of a matrix without padding to `to`, whose rows have the places `from`; the others stay 0. */
+function copyKnownRows(data: Float32Array, from: Int32Array, to: FactorMatrix): void {
+  from.forEach((source, row) => {
+    if (source >= 0) to.data.set(data.subarray(source * to.rank, (source + 1) * to.rank), row * to.stride)
+  })
 }
 
 type Side = 'byUser' | 'byItem'
@@ -114,6 +127,11 @@ class Trainer {
     await this.#solve('byItem', this.#items, this.#users, 1)
     this.#users.data.fill(0)
     await this.#rotateToEigenbasisOf(this.#items)
+  }
+
+  /** Begins with factors that are there. */
+  begin(): Promise<void> {
+    return this.#rotateToEigenbasisOf(this.#items)
   }
 
   /** Solves users, then items; gives the loss (see {@link AlsOptions}), exact for the factors as they then are. */

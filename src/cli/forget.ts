@@ -1,0 +1,46 @@
+import { existsSync } from 'node:fs'
+import { z } from 'zod'
+import { forgetEvents } from '../events/idle-state.ts'
+import { forgetInDirectory } from '../models/forget.ts'
+import { previousOf } from '../models/published.ts'
+import { parseOptions, type Register, text, UsageError } from './command.ts'
+import { callServer, rpcAddress } from './server-call.ts'
+
+const Options = z.object({
+  state: text('a directory').optional(),
+  rpc: rpcAddress.optional(),
+  json: z.boolean().default(false),
+})
+
+const notes = `
+Nothing of the user's stays in the events, and in each DIRECTORY neither history nor id nor parameters; of a model, MODEL.previous
+is changed too. A running server does it by --rpc, for its events, its memory and the models that it serves. Not reached: what
+others' parameters learned from the user, until the next training, backups, exported files, and the files that
+datasets were imported from.
+`
+
+export const register: Register = program => {
+  program
+    .command('forget')
+    .description('remove all that is known of a user, and say what was reached')
+    .argument('<user>', 'id of the user')
+    .argument('[directories...]', 'datasets and models')
+    .option('--state <directory>', 'events of a server that does not run')
+    .option('--rpc <address>', 'the internal RPC of a server that runs')
+    .option('--json', 'print what was reached as one JSON object')
+    .addHelpText('after', notes)
+    .action(async (user: string, directories: readonly string[], given: unknown) => {
+      const { state, rpc, json } = parseOptions(Options, given)
+      if ((state === undefined) === (rpc === undefined)) {
+        throw new UsageError('name either --state, of a server that does not run, or --rpc, of one that does')
+      }
+      const server = rpc === undefined ? undefined : await callServer(rpc, 'forget', { user })
+      const events = state === undefined ? server!.events : forgetEvents(state, user)
+      const reached = [...(server?.directories ?? [])]
+      for (const directory of directories.flatMap(each => [each, previousOf(each)]).filter(existsSync)) {
+        if (await forgetInDirectory({ directory, user })) reached.push(directory)
+      }
+      if (json) process.stdout.write(`${JSON.stringify({ events, directories: reached })}\n`)
+      else process.stdout.write([`${events} events`, ...reached].map(line => `removed from: ${line}\n`).join(''))
+    })
+}

@@ -1,0 +1,49 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { mkdir, open, rename, rm } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { lockFile } from '../storage/directory-lock.ts'
+import { busyTimeout } from '../storage/sqlite.ts'
+import { EventReader } from './reader.ts'
+
+/**
+ * Copies the state in `directory`, which a server may use meanwhile, to the new directory `out`: each of its databases as it was
+ * at one moment. The copy appears whole or not at all, and can be served like the state itself.
+ *
+ * @throws Error when `directory` is no state, `out` exists, or the disk is full.
+ */
+export async function backUpState(directory: string, out: string): Promise<void> {
+  new EventReader(directory).close()
+  const place = resolve(out)
+  if (existsSync(place)) throw new Error(`${out} exists: name another place for the copy`)
+  await mkdir(dirname(place), { recursive: true })
+  const draft = join(dirname(place), `.${basename(place)}.${process.pid}.partial`)
+  await rm(draft, { recursive: true, force: true })
+  try {
+    await mkdir(draft)
+    for (const name of readdirSync(directory)) {
+      if (name.endsWith('.db') && name !== lockFile) await copyDatabase(join(directory, name), join(draft, name))
+    }
+    await sync(draft)
+    await rename(draft, place)
+    await sync(dirname(place))
+  } finally {
+    await rm(draft, { recursive: true, force: true })
+  }
+}
+
+async function copyDatabase(from: string, to: string): Promise<void> {
+  const database = new DatabaseSync(from, { readOnly: true })
+  try {
+    database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
+    database.prepare('VACUUM INTO ?').run(to)
+  } finally {
+    database.close()
+  }
+  await sync(to)
+}
+
+async function sync(path: string): Promise<void> {
+  const file = await open(path)
+  await file.sync().finally(() => file.close())
+}

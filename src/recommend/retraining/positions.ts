@@ -1,0 +1,28 @@
+import { existsSync } from 'node:fs'
+import { Artifact } from '../../models/artifact.ts'
+import { previousOf } from '../../models/published.ts'
+import { Dataset } from '../../storage/dataset.ts'
+import { formatOf } from '../../storage/directory.ts'
+import type { Positions } from '../../storage/positions.ts'
+
+/**
+ * The position up to which each of `directories`, datasets and models, has the events of `journal`: the lowest. Of a model, that
+ * which can be rolled back to counts, too.
+ *
+ * @throws Error naming a directory that is none of ours, or damaged.
+ */
+export function sharedPosition(directories: readonly string[], journal: string): number {
+  const previous = directories.map(previousOf).filter(existsSync)
+  return Math.min(...[...directories, ...previous].map(directory => positionsIn(directory)[journal] ?? 0))
+}
+
+function positionsIn(directory: string): Positions {
+  if (formatOf(directory) === 'aurochs-dataset') {
+    const dataset = Dataset.open(directory)
+    dataset.close()
+    return dataset.manifest.journals ?? {}
+  }
+  const artifact = Artifact.open(directory, { verify: false })
+  artifact.close()
+  return artifact.manifest.dataset.journals ?? {}
+}

@@ -1,0 +1,147 @@
+/** From the events of a journal to the next dataset, and from that to the next model. */
+import { type NextDataset, type NextDatasetProgress, writeNextDataset } from '../../events/dataset/next-dataset.ts'
+import { EventReader } from '../../events/reader.ts'
+import type { TrainProgress } from '../../models/algorithm.ts'
+import { Artifact, checkedOptions } from '../../models/artifact.ts'
+import { ModelPool } from '../../models/model-pool.ts'
+import { nextOf, publishNext, recoverPublished } from '../../models/published.ts'
+import { algorithmNamed } from '../../models/registry.ts'
+import { trainModel } from '../../models/train.ts'
+import { Pool } from '../../parallel/pool.ts'
+import { Dataset } from '../../storage/dataset.ts'
+import { checksumOf } from '../../storage/directory.ts'
+import { type GateResult, passGate } from './gate.ts'
+
+/** Scheduling priority of the threads that train: the lists of users go first. */
+const niceness = 10
+
+export interface RetrainOptions {
+  /** Directory of the dataset to extend. */
+  readonly dataset: string
+  /** Directory of the events, which a server may use meanwhile. */
+  readonly state: string
+  /** Directory of the next dataset. Default: it takes the place of `dataset`. */
+  readonly out?: string | undefined
+  /** Take the place of a dataset at `out`. Default: refuse. */
+  readonly replace?: boolean | undefined
+  /**
+   * Directory of the model that the next one begins with, and whose place it takes once it has passed its check; the former is
+   * kept as `MODEL.previous`. Default: none is trained.
+   */
+  readonly model?: string | undefined
+  /** Passes over the data. Default: what the algorithm needs from a warm start on, or else what the model was trained with. */
+  readonly epochs?: number | undefined
+  /** Threads that train, of low priority. Default: as many as the machine runs at once. */
+  readonly threads?: number | undefined
+  /** In ms since 1970: see {@link writeNextDataset}. */
+  readonly since?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: RetrainProgress) => void) | undefined
+}
+
+export type RetrainProgress = NextDatasetProgress | ({ readonly stage: 'training' } & TrainProgress)
+
+export interface Retrained extends Omit<NextDataset, 'manifest'> {
+  readonly users: number
+  readonly items: number
+  readonly pairs: number
+  /** Whether there was anything to do: new events, or a dataset that the model was not trained on. */
+  readonly isNew: boolean
+  /** What the check of the new model found, where one was trained. */
+  readonly gate?: GateResult | undefined
+}
+
+/**
+ * Makes the next dataset, and trains and publishes the next model where one is asked for. Killed at any moment, dataset and
+ * model are each the old one or the new one, whole; done again, it goes on from there.
+ *
+ * @throws GateError where the new model is not fit to be served: it stays at `MODEL.next`. Error when a dataset or a model is
+ *   missing, damaged or of another version, or the disk is full. The signal's reason when it is aborted.
+ */
+export async function retrain(options: RetrainOptions): Promise<Retrained> {
+  const { dataset: directory, state, out = directory, model, signal, onProgress } = options
+  const replace = options.replace ?? out === directory
+  if (model !== undefined) await recoverPublished(model)
+  const before = Dataset.open(directory, { verify: true })
+  try {
+    if (out === directory && isUpToDate(before, state, model)) return unchanged(before)
+    const { since } = options
+    const next = await writeNextDataset(before, { state, out, replace, since, signal, onProgress })
+    const { users, items, pairs } = next.manifest
+    const { events, newUsers, newItems } = next
+    const gate = model === undefined ? undefined : await trainNext(out, model, options)
+    return { events, newUsers, newItems, users, items, pairs, isNew: true, gate }
+  } finally {
+    before.close()
+  }
+}
+
+/** Whether there are no events that the dataset lacks, and the model was trained on it. */
+function isUpToDate({ manifest }: Dataset, state: string, model: string | undefined): boolean {
+  const reader = new EventReader(state)
+  try {
+    if (reader.newest > (manifest.journals?.[reader.journal] ?? 0)) return false
+  } finally {
+    reader.close()
+  }
+  if (model === undefined) return true
+  const artifact = Artifact.open(model, { verify: false })
+  artifact.close()
+  return artifact.manifest.complete && artifact.manifest.dataset.checksum === checksumOf(manifest)
+}
+
+function unchanged({ manifest: { users, items, pairs } }: Dataset): Retrained {
+  return { users, items, pairs, events: 0, newUsers: 0, newItems: 0, isNew: false }
+}
+
+async function trainNext(
+  directory: string,
+  model: string,
+  { state, threads, epochs, signal, onProgress }: RetrainOptions,
+): Promise<GateResult> {
+  const pool = new Pool({ niceness, ...(threads !== undefined && { threads }) })
+  const dataset = Dataset.open(directory)
+  const former = Artifact.open(model)
+  try {
+    const algorithm = algorithmNamed(former.manifest.algorithm)
+    const canBegin = algorithm.warmEpochs !== undefined && former.manifest.epochs > 0
+    const passes = epochs ?? (canBegin ? algorithm.warmEpochs : undefined)
+    const trained = checkedOptions(former, algorithm)
+    const manifest = await trainModel(
+      dataset,
+      nextOf(model),
+      algorithm,
+      { ...trained, ...(passes !== undefined && 'epochs' in trained && { epochs: passes }) },
+      {
+        pool,
+        replace: true,
+        warmStart: canBegin ? former : undefined,
+        signal,
+        onProgress: progress => onProgress?.({ stage: 'training', ...progress }),
+      },
+    )
+    signal?.throwIfAborted()
+    if (!manifest.complete) throw new Error(`the training did not come to its end: ${nextOf(model)} is not served`)
+    const gate = await check(model, state, pool)
+    await publishNext(model)
+    return gate
+  } finally {
+    former.close()
+    dataset.close()
+    await pool.close()
+  }
+}
+
+async function check(model: string, state: string, pool: Pool): Promise<GateResult> {
+  const candidate = await ModelPool.open(nextOf(model), { pool })
+  try {
+    const served = await ModelPool.open(model, { pool, verify: false })
+    try {
+      return await passGate(candidate, served, state)
+    } finally {
+      await served.close()
+    }
+  } finally {
+    await candidate.close()
+  }
+}
