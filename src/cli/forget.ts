@@ -41,6 +41,7 @@ export const register: Register = program => {
         if (await forgetInDirectory({ directory, user })) reached.push(directory)
       }
       if (json) process.stdout.write(`${JSON.stringify({ events, directories: reached })}\n`)
-      else process.stdout.write([`${events} events`, ...reached].map(line => `removed from: ${line}\n`).join(''))
+      else
+        process.stdout.write(`removed ${events} events; changed ${reached.join(', ') || 'no dataset and no model'}\n`)
     })
 }

@@ -79,11 +79,11 @@ function summary(out: string, retrained: Retrained, model: string | undefined): 
     `${out}: ${count(events)} events more; ${count(users)} users (${count(newUsers)} new) × ${count(items)} items ` +
       `(${count(newItems)} new), ${count(pairs)} pairs`,
   ]
-  if (gate) {
+  if (gate && gate.users > 0) {
     const { users: tried, candidate, served } = gate
     lines.push(
       `${model}: of the newest items of ${count(tried)} users it finds ${candidate}, the former model ${served}`,
     )
-  }
+  } else if (gate) lines.push(`${model}: the former model has none of the newest items to compare with`)
   return lines.join('\n')
 }

@@ -1,6 +1,7 @@
 import uws, { type us_listen_socket } from 'uWebSockets.js'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { Artifact } from '../models/artifact.ts'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
 import { ModelWatch } from '../recommend/retraining/model-watch.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
@@ -161,7 +162,11 @@ export class Server {
     if (retrain) this.#retraining = new Retraining(this.#recommender, state, retrain, log)
     this.service.retraining = this.#retraining
     if (watch === undefined) return
-    const onChange = () => this.#recommender.swap(watch)
+    const onChange = async () => {
+      const artifact = Artifact.open(watch, { verify: false })
+      artifact.close()
+      if (artifact.checksum !== this.#recommender.generation.name) await this.#recommender.swap(watch)
+    }
     const onFailure = (error: unknown) => log.error(error, `the model at ${watch} cannot be served`)
     this.#watch = new ModelWatch({ directory: watch, onChange, onFailure }, model)
   }

@@ -12,10 +12,12 @@ export interface GateResult {
   readonly served: number
 }
 
-/** Newest events that are looked at, users of them that are tried, and length of their lists. */
+/** Newest events that are looked at, and users of them that are tried. */
 const mostEvents = 20_000
 const mostUsers = 1000
-const listLength = 100
+/** Items in a list at most, and the share of all items that it has at most: in a list of all, everything is found. */
+const longestList = 100
+const listShare = 0.05
 /** Share of what the served model finds that the candidate must find. */
 const leastShare = 0.7
 
@@ -42,7 +44,7 @@ export async function passGate(candidate: ModelPool, served: ModelPool, state: s
   if (candidateHits >= leastShare * servedHits - 2 * Math.sqrt(servedHits)) return result
   throw new GateError(
     `the model ${candidate.artifact.directory} is not fit to be served: of the newest items of ${cases.length} users it ` +
-      `finds ${candidateHits} among its first ${listLength}, and the one that is served ${servedHits}`,
+      `finds ${candidateHits} among its first ${listLengthOf(candidate)}, and the one that is served ${servedHits}`,
   )
 }
 
@@ -78,6 +80,10 @@ function newestItems(state: string, candidate: ModelPool, served: ModelPool): Ca
   })
 }
 
+function listLengthOf({ items }: ModelPool): number {
+  return Math.min(longestList, Math.ceil(listShare * items))
+}
+
 async function hits(models: ModelPool, cases: readonly Case[]): Promise<number> {
   const { items } = models.artifact
   const requests = cases.map(({ history, weights }): RankRequest => {
@@ -88,7 +94,7 @@ async function hits(models: ModelPool, cases: readonly Case[]): Promise<number> 
       weights: Float32Array.from(known, at => weights[at]!),
       times: new Float64Array(known.length),
     }
-    return { user: -1, recent, seen: 'exclude', limit: listLength, exclude: new Uint32Array() }
+    return { user: -1, recent, seen: 'exclude', limit: listLengthOf(models), exclude: new Uint32Array() }
   })
   const rankings: Ranking[] = requests.length > 0 ? await models.rank(requests) : []
   return rankings.filter(({ items: found }, at) => found.includes(items.indexOf(cases[at]!.newest))).length

@@ -1,4 +1,5 @@
 /** From the events of a journal to the next dataset, and from that to the next model. */
+import { resolve } from 'node:path'
 import { type NextDataset, type NextDatasetProgress, writeNextDataset } from '../../events/dataset/next-dataset.ts'
 import { EventReader } from '../../events/reader.ts'
 import type { TrainProgress } from '../../models/algorithm.ts'
@@ -60,11 +61,12 @@ export interface Retrained extends Omit<NextDataset, 'manifest'> {
  */
 export async function retrain(options: RetrainOptions): Promise<Retrained> {
   const { dataset: directory, state, out = directory, model, signal, onProgress } = options
-  const replace = options.replace ?? out === directory
+  const isInPlace = resolve(out) === resolve(directory)
+  const replace = options.replace ?? options.out === undefined
   if (model !== undefined) await recoverPublished(model)
   const before = Dataset.open(directory, { verify: true })
   try {
-    if (out === directory && isUpToDate(before, state, model)) return unchanged(before)
+    if (isInPlace && isUpToDate(before, state, model)) return unchanged(before)
     const { since } = options
     const next = await writeNextDataset(before, { state, out, replace, since, signal, onProgress })
     const { users, items, pairs } = next.manifest

@@ -1,0 +1,317 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, expect, onTestFinished, test } from 'vitest'
+import type { UserEvent } from '../../src/events/event.ts'
+import { Journal } from '../../src/events/journal.ts'
+import { alsTrainedTensors } from '../../src/models/als/model.ts'
+import { Artifact } from '../../src/models/artifact.ts'
+import { nextOf, previousOf, publishNext, recoverPublished, rollBackModel } from '../../src/models/published.ts'
+import { algorithmNamed, defaultAlgorithm } from '../../src/models/registry.ts'
+import { trainModel } from '../../src/models/train.ts'
+import { Pool } from '../../src/parallel/pool.ts'
+import { Recommender } from '../../src/recommend/recommender.ts'
+import { GateError } from '../../src/recommend/retraining/gate.ts'
+import { type RetrainOptions, retrain } from '../../src/recommend/retraining/retrain.ts'
+import { RetrainingSchedule } from '../../src/recommend/retraining/schedule.ts'
+import { Dataset } from '../../src/storage/dataset.ts'
+import { imported, pairsOf } from '../ingest/imported.ts'
+import { freshFolder } from '../storage/folder.ts'
+import { eventOf, itemsOf, Observed, queryOf, recorded } from './observed.ts'
+
+const pool = new Pool({ threads: 1 })
+afterAll(() => pool.close())
+
+const options = { factors: 8, epochs: 4, seed: 3 }
+
+interface Loop {
+  readonly dataset: string
+  readonly model: string
+  readonly state: string
+}
+
+/** A dataset of two groups of users, each with items of its own, and a model of it. */
+async function loop(algorithm = defaultAlgorithm.name, users = 40): Promise<Loop> {
+  const folder = freshFolder()
+  const rows = Array.from({ length: users }, (_, user) =>
+    [0, 1, 2, 3, 4].map(at => `u${user},${user % 2 ? 'odd' : 'even'}${(user + at * 3) % 11},${at}\n`).join(''),
+  )
+  const { directory: dataset } = await imported(folder, `user,item,t\n${rows.join('')}`, { time: 't', timeUnit: 'ms' })
+  const model = join(folder, 'model')
+  const chosen = algorithmNamed(algorithm)
+  await trainModel(Dataset.open(dataset), model, chosen, chosen === defaultAlgorithm ? options : {}, { pool })
+  return { dataset, model, state: join(folder, 'state') }
+}
+
+async function opened({ model, state }: Loop): Promise<Recommender> {
+  const recommender = await Recommender.open({ model, state, threads: 1 })
+  onTestFinished(() => recommender.close())
+  return recommender
+}
+
+async function recordAll(state: string, events: readonly UserEvent[]): Promise<void> {
+  const journal = await Journal.open(state)
+  for (const event of events) journal.append(event, () => {})
+  await journal.flushed()
+  await journal.close()
+}
+
+/** Events of users of one group on an item that no model has. */
+const newItemEvents = (item: string) => Array.from({ length: 12 }, (_, at) => eventOf(`u${2 * at}`, item))
+
+const inPlace = ({ dataset, model, state }: Loop, given: Partial<RetrainOptions> = {}) =>
+  retrain({ dataset, state, model, threads: 1, ...given })
+
+test('what was recorded, new users and items too, is in the lists of the next model, and counts once', async () => {
+  const { dataset, model, state } = await loop()
+  const recommender = await opened({ dataset, model, state })
+  const subscription = new Observed(recommender, queryOf('new', { limit: 100, seen: 'allow' }))
+  await subscription.next()
+  for (const event of newItemEvents('fresh')) await recorded(recommender, event)
+  await recorded(recommender, eventOf('new', 'fresh', { weight: 2 }))
+  expect(itemsOf(await recommender.recommend(queryOf('u1', { limit: 100 })))).not.toContain('fresh')
+
+  const retrained = await inPlace({ dataset, model, state })
+  expect(retrained).toMatchObject({ events: 13, newUsers: 1, newItems: 1, isNew: true })
+  const { name } = await recommender.swap(model)
+  const after = await subscription.until(({ generation }) => generation === name)
+  expect(itemsOf(after)).toContain('fresh')
+  expect(after.basis).toBe('model')
+  expect(itemsOf(await recommender.recommend(queryOf('u30', { limit: 5 })))).toContain('fresh')
+  // The event is part of the model: beside it, it does not count again.
+  const { artifact } = recommender.generation
+  const history = artifact.history
+  const row = artifact.users.indexOf('new')
+  expect([...history.weights.subarray(Number(history.indptr[row]), Number(history.indptr[row + 1]))]).toEqual([2])
+  const again = await inPlace({ dataset, model, state })
+  expect(again).toMatchObject({ isNew: false, events: 0 })
+  expect(existsSync(nextOf(model))).toBe(false)
+})
+
+test('lists are the same live, after a restart, and after a swap there and back, undos across the boundary too', async () => {
+  const { dataset, model, state } = await loop()
+  const before = await opened({ dataset, model, state })
+  const first = eventOf('u1', 'odd9', { weight: 3 })
+  const second = eventOf('u1', 'even4')
+  for (const event of [first, second]) await recorded(before, event)
+  const lists = async (recommender: Recommender) => {
+    const { items } = await recommender.recommend(queryOf('u1', { limit: 30 }))
+    return items.map(({ item, score }) => [item, Math.round(score * 1e4)])
+  }
+  const ofOld = await lists(before)
+  await inPlace({ dataset, model, state })
+  await before.swap(model)
+  const ofNew = await lists(before)
+  await before.swap(previousOf(model))
+  expect(await lists(before)).toEqual(ofOld)
+  await before.swap(model)
+  expect(await lists(before)).toEqual(ofNew)
+
+  // Taken back after it became part of the model, while the user's state is in memory.
+  const undo = eventOf('u1', undefined, { undo: first.id })
+  await recorded(before, undo)
+  const live = await lists(before)
+  expect(live).not.toEqual(ofNew)
+  expect(live.map(([item]) => item)).toContain('odd9')
+  await recorded(before, eventOf('u1', undefined, { undo: undo.id }))
+  expect(await lists(before)).toEqual(ofNew)
+  await recorded(before, eventOf('u1', undefined, { undo: first.id }))
+  expect(await lists(before)).toEqual(live)
+  await before.close()
+  const restarted = await opened({ dataset, model, state })
+  expect(await lists(restarted)).toEqual(live)
+  // The next dataset says the same.
+  await inPlace({ dataset, model, state })
+  const pairs = pairsOf(Dataset.open(dataset)).filter(([user]) => user === 'u1')
+  expect(pairs.map(([, item]) => item)).not.toContain('odd9')
+  expect(pairs.map(([, item]) => item)).toContain('even4')
+})
+
+test('a model that knows more of the journal than there is, is refused by name, and counts right after a restart', async () => {
+  const { dataset, model, state } = await loop()
+  await recordAll(state, newItemEvents('x'))
+  cpSync(state, `${state}-copy`, { recursive: true })
+  await recordAll(state, [eventOf('u1', 'later')])
+  await inPlace({ dataset, model, state })
+  renameSync(state, `${state}-lost`)
+  renameSync(`${state}-copy`, state)
+  const older = await opened({ dataset, model: previousOf(model), state })
+  await expect(older.swap(model)).rejects.toMatchObject({
+    reason: 'bad_model',
+    message: expect.stringContaining('up to position 13'),
+  })
+  await older.close()
+  const restarted = await opened({ dataset, model, state })
+  await recorded(restarted, eventOf('u3', 'even1', { weight: 9 }))
+  expect(await inPlace({ dataset, model, state })).toMatchObject({ events: 1 })
+})
+
+test('a model that is broken does not pass, and the one that is served stays', async () => {
+  const { dataset, model, state } = await loop(defaultAlgorithm.name, 200)
+  const seen = (user: number) => eventOf(`u${user}`, `${user % 2 ? 'odd' : 'even'}${(user + 1) % 11}`)
+  await recordAll(
+    state,
+    Array.from({ length: 200 }, (_, user) => seen(user)),
+  )
+  const served = Artifact.open(model).checksum
+  // Sound by its checksums, but all items are the same to it.
+  const { train } = defaultAlgorithm
+  const mend = () => {
+    Object.assign(defaultAlgorithm, { train })
+  }
+  onTestFinished(mend)
+  const broken: typeof train = async (data, chosen, context) => {
+    const { tensors, ...rest } = await train(data, chosen, context)
+    const same = (rows: number) => ({ rows, rank: 8, stride: 8, data: new Float32Array(rows * 8).fill(1) })
+    const { users, items } = data.manifest
+    return {
+      ...rest,
+      tensors: { ...tensors, ...alsTrainedTensors(same(users), same(items), new Float64Array(8).fill(1)) },
+    }
+  }
+  Object.assign(defaultAlgorithm, { train: broken })
+  const failed = inPlace({ dataset, model, state })
+  await expect(failed).rejects.toThrow(GateError)
+  await expect(failed).rejects.toThrow(/is not fit to be served: of the newest items of 200 users it finds \d+ among/)
+  expect(Artifact.open(model).checksum).toBe(served)
+  expect(existsSync(nextOf(model))).toBe(true)
+  mend()
+  // The dataset has the events already: the next run trains on it.
+  expect(await inPlace({ dataset, model, state })).toMatchObject({ isNew: true, events: 0 })
+  expect(Artifact.open(previousOf(model)).checksum).toBe(served)
+})
+
+test('killed between any two steps of publishing, the model is the old or the new one, and what was begun is ended', async () => {
+  const { dataset, model } = await loop()
+  const old = Artifact.open(model).checksum
+  const train = (seed: number) =>
+    trainModel(
+      Dataset.open(dataset),
+      nextOf(model),
+      defaultAlgorithm,
+      { ...options, seed },
+      { pool, replace: existsSync(nextOf(model)) },
+    )
+  // A candidate that nobody published is removed.
+  await train(4)
+  await recoverPublished(model)
+  expect([existsSync(nextOf(model)), Artifact.open(model).checksum]).toEqual([false, old])
+  // Published, but the former model not yet kept.
+  await train(5)
+  const newer = Artifact.open(nextOf(model)).checksum
+  await publishNext(model)
+  renameSync(previousOf(model), nextOf(model))
+  await recoverPublished(model)
+  expect([Artifact.open(model).checksum, Artifact.open(previousOf(model)).checksum]).toEqual([newer, old])
+  await rollBackModel(model)
+  expect([Artifact.open(model).checksum, Artifact.open(previousOf(model)).checksum]).toEqual([old, newer])
+  await expect(rollBackModel(dataset)).rejects.toThrow(
+    `there is no ${previousOf(dataset)}: only a model that was published`,
+  )
+})
+
+test('a retraining killed at any moment leaves a whole dataset and a whole model, and the next one counts nothing twice', async () => {
+  const { dataset, model, state } = await loop()
+  await recordAll(state, newItemEvents('first'))
+  let weight = 12
+  for (let round = 0; round < 8; round++) {
+    const child = retrainProcess({ dataset, model, state, threads: 1 })
+    await wait(200 + 90 * round)
+    child.kill('SIGKILL')
+    await new Promise(resolve => child.once('exit', resolve))
+    const whole = Dataset.open(dataset, { verify: true })
+    expect([0, weight]).toContain(sumOf(whole))
+    whole.close()
+    Artifact.open(model).close()
+  }
+  await inPlace({ dataset, model, state })
+  await recordAll(state, newItemEvents('first'))
+  weight += 12
+  await inPlace({ dataset, model, state })
+  expect(sumOf(Dataset.open(dataset, { verify: true }))).toBe(weight)
+  expect(readdirSync(join(dataset, '..')).filter(name => name.endsWith('.next'))).toEqual([])
+}, 60_000)
+
+function sumOf({ byUser, items }: Dataset): number {
+  const item = items.indexOf('first')
+  return byUser.weights.reduce((sum, weight, at) => (byUser.indices[at] === item ? sum + weight : sum), 0)
+}
+
+function retrainProcess(task: RetrainOptions): ChildProcess {
+  const child = fork(new URL('../../src/recommend/retraining/retrain-process.ts', import.meta.url), {
+    stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
+  })
+  child.send(task)
+  return child
+}
+
+test('a dataset of another version, and one that lacks events that were removed, are refused by name', async () => {
+  const { dataset, model, state } = await loop()
+  await recordAll(state, newItemEvents('x'))
+  const journal = await Journal.open(state)
+  await journal.remove({ upTo: 5, keep: 0, keepIds: 0 })
+  await journal.close()
+  await expect(inPlace({ dataset, model, state })).rejects.toThrow(
+    `the events of ${state} up to position 5 were removed, and ${dataset} has them only up to position 0: extend the dataset that has them`,
+  )
+  const old = join(freshFolder(), 'old')
+  mkdirSync(old)
+  writeFileSync(join(old, 'manifest.json'), '{"format": "aurochs-dataset", "version": 1, "files": {}}')
+  await expect(retrain({ dataset: old, state })).rejects.toThrow(
+    'is a dataset of version 1, and this Aurochs reads version 2',
+  )
+  await expect(retrain({ dataset, state: `${state}-none` })).rejects.toThrow('there is no')
+})
+
+test('a schedule retrains in a process of its own, again and again, and goes on after a failure', async () => {
+  const { dataset, model, state } = await loop()
+  await recordAll(state, newItemEvents('x'))
+  const outcomes: unknown[] = []
+  let done = () => {}
+  const enough = new Promise<void>(resolve => {
+    done = resolve
+  })
+  let turn = 0
+  const note = (outcome: unknown) => {
+    if (outcomes.push(outcome) === 3) done()
+  }
+  const schedule = new RetrainingSchedule({
+    interval: 50,
+    task: () => ({ dataset: turn++ === 1 ? `${dataset}-none` : dataset, model, state, threads: 1 }),
+    onRetrained: note,
+    onFailure: note,
+  })
+  await enough
+  await schedule.close()
+  expect(outcomes.slice(0, 3)).toEqual([
+    expect.objectContaining({ isNew: true, events: 12, newItems: 1 }),
+    expect.stringContaining('there is no dataset at'),
+    expect.objectContaining({ isNew: false }),
+  ])
+}, 60_000)
+
+test('an algorithm that cannot begin with a model is trained anew', async () => {
+  const { dataset, model, state } = await loop('neighbours')
+  await recordAll(state, newItemEvents('x'))
+  expect(await inPlace({ dataset, model, state })).toMatchObject({ isNew: true, newItems: 1 })
+  expect(Artifact.open(model).manifest.warmStart).toBeUndefined()
+})
+
+test('old events are removed as far as dataset and models have them', async () => {
+  const { dataset, model, state } = await loop()
+  const recommender = await opened({ dataset, model, state })
+  for (const event of newItemEvents('x')) await recorded(recommender, event)
+  const remove = () => recommender.removeEvents({ directories: [dataset, model], keep: 0, keepIds: 0 })
+  expect(await remove()).toBe(0)
+  await inPlace({ dataset, model, state })
+  // What is served, and what could be rolled back to, lack them still.
+  expect(await remove()).toBe(0)
+  await recommender.swap(model)
+  expect(await remove()).toBe(0)
+  await recorded(recommender, eventOf('u1', 'x'))
+  await inPlace({ dataset, model, state })
+  await recommender.swap(model)
+  await recorded(recommender, eventOf('u1', 'odd1'))
+  expect(await remove()).toBe(12)
+})
