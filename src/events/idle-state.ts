@@ -13,11 +13,14 @@ import { EventStore, eventsFile, type Retention } from './store.ts'
 export function removeEvents(directory: string, retention: Omit<Retention, 'upTo'>, upTo: UpTo): number {
   return withStore(directory, store => {
     const position = upTo(store.journal)
-    const removed = untilNothingIsLeft(() => store.removeSome({ ...retention, upTo: position }))
+    const removed = untilNothingIsLeft(() => store.removeSome({ ...retention, upTo: position }, removedAtOnce))
     if (removed > 0) store.vacuum()
     return removed
   })
 }
+
+/** Nobody waits. */
+const removedAtOnce = 20_000
 
 /** The last position that may be removed from a journal. */
 export type UpTo = (journal: string) => number

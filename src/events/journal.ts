@@ -1,4 +1,5 @@
 import { isBuiltin } from 'node:module'
+import { setTimeout } from 'node:timers/promises'
 import { workerModuleUrl } from '../parallel/pool.ts'
 import { fileIdentity } from '../storage/file-identity.ts'
 import type { Positions } from '../storage/positions.ts'
@@ -66,6 +67,9 @@ type Writer = RestartingThread<Write, WriteDone, WriterFound>
 type Reader = RestartingThread<Read, ReadDone>
 
 const nothingWritten = { positions: new Float64Array(), removed: 0, took: 0 }
+
+/** In ms: from one part of a removal to the next. */
+const removalPause = 20
 
 /** Groups that the writer has at once: while the outcome of one is processed, the next is being committed. */
 const mostSent = 2
@@ -263,6 +267,8 @@ export class Journal {
       if (failure !== undefined) throw new Error(failure)
       sum += removed
       if (removed === 0) return sum
+      // Events that come all the time have most of the disk's.
+      await setTimeout(removalPause)
     }
   }
 

@@ -66,8 +66,8 @@ export interface Retention {
   readonly keepIds: number
 }
 
-/** Rows that one transaction removes: commits of new events wait for no more. */
-const removedAtOnce = 1000
+/** Rows that one transaction removes where new events may wait for it: each lies on another page of the index. */
+const removedAtOnce = 250
 
 /**
  * Writes the file of events. Users and items stand in it by id, not by row, so any model can be served on it.
@@ -162,14 +162,14 @@ export class EventStore {
    * Removes some of the events, and of the ids of removed ones, that `retention` does not keep; gives how many. 0: all are
    * removed. Oldest first. Ages are counted up to the newest event: a clock that jumps ahead makes no event old.
    */
-  removeSome({ upTo, keep, keepIds }: Retention): number {
+  removeSome({ upTo, keep, keepIds }: Retention, most = removedAtOnce): number {
     const now = Math.min(Date.now(), this.#arrived)
     const [keepSince, keepIdsSince] = [now - keep, now - keepIds]
     let count = 0
     transact(this.#database, () => {
       const oldest = this.#database
         .prepare('SELECT position, user, id, arrived FROM events WHERE position <= ? ORDER BY position LIMIT ?')
-        .all(upTo, removedAtOnce) as { position: number; user: string; id: string; arrived: number }[]
+        .all(upTo, most) as { position: number; user: string; id: string; arrived: number }[]
       // Where the clock was set back once, one that looks younger may stand before older ones, which wait for it.
       const end = oldest.findIndex(({ arrived }) => arrived > keepSince)
       const gone = end < 0 ? oldest : oldest.slice(0, end)
@@ -179,7 +179,7 @@ export class EventStore {
       if (last !== undefined) this.#removeUpTo(last)
       count += gone.length
       const ids = `DELETE FROM removed WHERE (user, id) IN (SELECT user, id FROM removed WHERE arrived <= ? LIMIT ?)`
-      count += Number(this.#database.prepare(ids).run(keepIdsSince, removedAtOnce).changes)
+      count += Number(this.#database.prepare(ids).run(keepIdsSince, most).changes)
     })
     return count
   }

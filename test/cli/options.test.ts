@@ -8,6 +8,9 @@ const names = algorithms.map(({ name }) => name)
 const whole = (least: number, most: number) => `a whole number from ${least} to ${most}`
 const column = { '': 'the name of a column' }
 const threads = { x: whole(1, 1024), 0: whole(1, 1024), 1.5: whole(1, 1024), '': whole(1, 1024) }
+const directory = { '': 'a directory' }
+const time = 'a time such as 30s, 15m, 1h or 90d'
+const rpc = { x: 'an address such as unix:/run/aurochs.sock or 127.0.0.1:9000', '': 'an address such as unix:' }
 const training = {
   factors: { 0: whole(1, 1024), many: whole(1, 1024), '': whole(1, 1024) },
   epochs: { '-1': whole(0, 100_000) },
@@ -105,7 +108,7 @@ const commands: Readonly<
       port: { x: whole(0, 65_535) },
       host: { '': 'a name or an address of this machine' },
       state: { '': 'a directory' },
-      rpc: { x: 'an address such as unix:/run/aurochs.sock or 127.0.0.1:9000', '': 'an address such as unix:' },
+      rpc,
       cors: { 'example.org': 'an origin such as https://example.org, or *', '': 'an origin such as' },
       threads,
       since: {
@@ -113,6 +116,11 @@ const commands: Readonly<
         '2024-02-30': 'a date or a time',
         '': 'a date',
       },
+      retrain: { soon: time, 1: time, '': time },
+      dataset: directory,
+      keep: { '90': time },
+      'keep-ids': { ever: time },
+      watch: { '': 'the directory of a model' },
       'history-limit': { 0: whole(1, 1_000_000) },
       'max-connections': { 0: whole(1, 1_000_000) },
       'idle-timeout': { 7: whole(8, 960), x: whole(8, 960) },
@@ -120,6 +128,33 @@ const commands: Readonly<
     },
   },
   call: { before: ['127.0.0.1:1', 'ping'], options: { timeout: { 0: whole(1, 3_600_000) } } },
+  retrain: {
+    before: ['no-dataset', '--state', 'no-state', '--out', 'no-out'],
+    options: {
+      state: directory,
+      out: directory,
+      train: { '': 'the directory of a model' },
+      epochs: { '-1': whole(0, 100_000) },
+      threads,
+      since: { yesterday: 'a date or a time such as 2024-05-31T18:30:00Z' },
+      swap: rpc,
+    },
+  },
+  rollback: { before: ['no-model'], options: { swap: rpc } },
+  forget: { before: ['ann'], options: { state: directory, rpc } },
+  compact: {
+    before: ['no-dataset', '--state', 'no-state'],
+    options: { state: directory, keep: { '90': time }, 'keep-ids': { '-1d': time } },
+  },
+  backup: { before: ['--state', 'no-state', '--out', 'no-out'], options: { state: directory, out: directory } },
+  'export-events': {
+    before: ['--state', 'no-state', '--out', 'no.ndjson'],
+    options: {
+      state: directory,
+      out: { 'events.csv': 'a file that ends in .parquet or .ndjson, or -' },
+      after: { x: whole(0, Number.MAX_SAFE_INTEGER) },
+    },
+  },
 }
 
 test.each(Object.entries(commands))('every option of `%s` says what it must be', async (name, { before, options }) => {
@@ -151,5 +186,5 @@ function given(command: string, before: readonly string[], option: string): read
   // A part that is split off and a test are one too many.
   if (option === 'split') return before.slice(0, before.indexOf('--test'))
   const owner = algorithms.find(({ options }) => option in options.shape)
-  return owner && command !== 'evaluate' ? [...before, '--model', owner.name] : before
+  return owner && !['evaluate', 'retrain'].includes(command) ? [...before, '--model', owner.name] : before
 }

@@ -66,7 +66,7 @@ export async function retrain(options: RetrainOptions): Promise<Retrained> {
   if (model !== undefined) await recoverPublished(model)
   const before = Dataset.open(directory, { verify: true })
   try {
-    if (isInPlace && isUpToDate(before, state, model)) return unchanged(before)
+    if (replace && isInPlace && isUpToDate(before, state, model)) return unchanged(before)
     const { since } = options
     const next = await writeNextDataset(before, { state, out, replace, since, signal, onProgress })
     const { users, items, pairs } = next.manifest
