@@ -1,5 +1,5 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { cpSync, existsSync, mkdirSync, readdirSync, renameSync, writeFileSync } from 'node:fs'
+import { type ChildProcess, fork, spawnSync } from 'node:child_process'
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
@@ -262,6 +262,37 @@ test('a dataset of another version, and one that lacks events that were removed,
     'is a dataset of version 1, and this Aurochs reads version 2',
   )
   await expect(retrain({ dataset, state: `${state}-none` })).rejects.toThrow('there is no')
+})
+
+const canMount = spawnSync('unshare', ['-Urm', 'mount', '-t', 'tmpfs', 'none', '/mnt']).status === 0
+
+// Needs a disk of our own to fill: Linux, and user namespaces that may mount.
+test.skipIf(!canMount)('a disk that is full leaves the old dataset, and says so', async () => {
+  const { dataset, state } = await loop()
+  await recordAll(
+    state,
+    Array.from({ length: 20_000 }, (_, at) => eventOf(`a-new-user-${at % 5000}`, `a-new-item-${at % 4000}`)),
+  )
+  const command = `mount -t tmpfs -o size=400k none /mnt; cp -r "$1" /mnt/data; shift; "$@"; echo "code $?"; ls -A /mnt; cat /mnt/data/manifest.json`
+  const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
+  const retrainInPlace = [
+    process.execPath,
+    main,
+    'retrain',
+    '/mnt/data',
+    '--state',
+    state,
+    '--out',
+    '/mnt/data',
+    '--replace',
+  ]
+  const { stdout, stderr } = spawnSync('unshare', ['-Urm', 'sh', '-c', command, 'sh', dataset, ...retrainInPlace], {
+    encoding: 'utf8',
+  })
+  expect(stderr).toBe(
+    'aurochs: the disk is full: /mnt/data was not written; free some space or write to another disk\n',
+  )
+  expect(stdout).toBe(`code 1\ndata\n${readFileSync(join(dataset, 'manifest.json'), 'utf8')}`)
 })
 
 test('a schedule retrains in a process of its own, again and again, and goes on after a failure', async () => {
