@@ -147,7 +147,7 @@ test('what is imported at once and what is recorded later, in several parts, mak
       // A pair that was left out begins anew: what it summed up to then is counted from there.
       expect(pairsByText(two)).toEqual(naivePairs(old, events, cut))
     }),
-    { numRuns: 25 },
+    { numRuns: 10 },
   )
 }, 120_000)
 

@@ -1,77 +1,85 @@
 import type { Csr } from '../../storage/csr.ts'
-import { absent, type PairSums, type Rows } from './pair-sums.ts'
+import { absent, type PairChanges } from './pair-sums.ts'
 
 /** Rows that follow each other: their pairs, and how many each has. */
 export interface PairsOfRows {
   readonly indices: Uint32Array
   readonly weights: Float32Array
-  readonly counts: readonly number[] | Float64Array
+  readonly counts: Float64Array
 }
+
+/** Pairs of changed rows that come together. */
+const pairsAtOnce = 1 << 16
 
 /**
- * The rows of `byUser` with `sums` added, and then those of the users that are appended. A pair whose sum is not above 0 is
- * left out, as an import does. O(pairs).
+ * The rows of `byUser` with `changes` added, and then those that only these have. A pair whose sum is not above 0 is left out,
+ * as an import does. What is given holds until the next is asked for. O(pairs).
  */
-export function* mergedPairs(
-  byUser: Csr,
-  sums: PairSums,
-  { users, items }: { readonly users: Rows; readonly items: Rows },
-): Generator<PairsOfRows> {
-  for (let row = 0; row < users.former; ) {
+export function* mergedPairs(byUser: Csr, changes: PairChanges): Generator<PairsOfRows> {
+  const rows = changes.indptr.length - 1
+  const isSame = (row: number) => row < byUser.rows && changes.indptr[row] === changes.indptr[row + 1]
+  for (let row = 0; row < rows; ) {
     const begin = row
-    while (row < users.former && sums.indptr[row] === sums.indptr[row + 1]) row++
-    if (row > begin) yield rowsBetween(byUser, begin, row)
-    if (row === users.former) break
-    const changed = mergedRow(rowsBetween(byUser, row, row + 1), changesOf(row, sums, items))
-    yield { ...changed, counts: [changed.indices.length] }
-    row++
-  }
-  for (const number of users.added) {
-    const added = mergedRow(noPairs, changesOf(number, sums, items))
-    yield { ...added, counts: [added.indices.length] }
+    while (row < rows && isSame(row)) row++
+    if (row > begin) {
+      yield rowsBetween(byUser, begin, row)
+      continue
+    }
+    const merged = new MergedRows()
+    while (row < rows && !isSame(row) && merged.length < pairsAtOnce) merged.add(byUser, changes, row++)
+    yield merged.rows()
   }
 }
-
-const noPairs = { indices: new Uint32Array(), weights: new Float32Array() }
 
 function rowsBetween({ indptr, indices, weights }: Csr, begin: number, end: number): PairsOfRows {
   const [first, last] = [Number(indptr[begin]), Number(indptr[end])]
-  const counts = Float64Array.from({ length: end - begin }, (_, at) =>
-    Number(indptr[begin + at + 1]! - indptr[begin + at]!),
-  )
+  const counts = new Float64Array(end - begin)
+  for (let row = begin; row < end; row++) counts[row - begin] = Number(indptr[row + 1]! - indptr[row]!)
   return { indices: indices.subarray(first, last), weights: weights.subarray(first, last), counts }
 }
 
-/** What the items of a user change by, ascending by row; items without a row have none. */
-function changesOf(user: number, { indptr, items: numbers, sums }: PairSums, items: Rows) {
-  const [begin, end] = [indptr[user]!, indptr[user + 1]!]
-  const places = Array.from({ length: end - begin }, (_, at) => begin + at)
-    .filter(at => items.rowOf[numbers[at]!] !== absent)
-    .sort((a, b) => items.rowOf[numbers[a]!]! - items.rowOf[numbers[b]!]!)
-  return {
-    indices: Uint32Array.from(places, at => items.rowOf[numbers[at]!]!),
-    sums: Float64Array.from(places, at => sums[at]!),
-  }
-}
+/** Changed rows, one after the other. */
+class MergedRows {
+  length = 0
+  #indices = new Uint32Array(pairsAtOnce)
+  #weights = new Float32Array(pairsAtOnce)
+  readonly #counts: number[] = []
 
-/** Both ascend. */
-function mergedRow(
-  row: Pick<PairsOfRows, 'indices' | 'weights'>,
-  changes: { readonly indices: Uint32Array; readonly sums: Float64Array },
-): Pick<PairsOfRows, 'indices' | 'weights'> {
-  const most = row.indices.length + changes.indices.length
-  const merged = { indices: new Uint32Array(most), weights: new Float32Array(most) }
-  let [length, left, right] = [0, 0, 0]
-  while (left < row.indices.length || right < changes.indices.length) {
-    const [a = absent, b = absent] = [row.indices[left], changes.indices[right]]
-    const item = Math.min(a, b)
-    const weight = Math.fround((a === item ? row.weights[left++]! : 0) + (b === item ? changes.sums[right++]! : 0))
-    if (!(weight > 0)) continue
-    merged.indices[length] = item
-    // Beyond what single precision holds, as the sum of events without end: the largest that it does.
-    merged.weights[length++] = Math.min(weight, largest)
+  rows(): PairsOfRows {
+    const [indices, weights] = [this.#indices.subarray(0, this.length), this.#weights.subarray(0, this.length)]
+    return { indices, weights, counts: Float64Array.from(this.#counts) }
   }
-  return { indices: merged.indices.subarray(0, length), weights: merged.weights.subarray(0, length) }
+
+  /** Both rows ascend. */
+  add(byUser: Csr, changes: PairChanges, row: number): void {
+    const before = this.length
+    const [begin, end] = row < byUser.rows ? [Number(byUser.indptr[row]), Number(byUser.indptr[row + 1])] : [0, 0]
+    let [left, right] = [begin, changes.indptr[row]!]
+    const changesEnd = changes.indptr[row + 1]!
+    this.#makeRoom(end - begin + changesEnd - right)
+    const [indices, weights] = [this.#indices, this.#weights]
+    while (left < end || right < changesEnd) {
+      const a = left < end ? byUser.indices[left]! : absent
+      const b = right < changesEnd ? changes.indices[right]! : absent
+      const item = Math.min(a, b)
+      const weight = Math.fround((a === item ? byUser.weights[left++]! : 0) + (b === item ? changes.sums[right++]! : 0))
+      if (!(weight > 0)) continue
+      indices[this.length] = item
+      // Beyond what single precision holds, as the sum of events without end: the largest that it does.
+      weights[this.length++] = Math.min(weight, largest)
+    }
+    this.#counts.push(this.length - before)
+  }
+
+  #makeRoom(pairs: number): void {
+    if (this.length + pairs <= this.#indices.length) return
+    const size = 2 * (this.length + pairs)
+    const [indices, weights] = [new Uint32Array(size), new Float32Array(size)]
+    indices.set(this.#indices)
+    weights.set(this.#weights)
+    this.#indices = indices
+    this.#weights = weights
+  }
 }
 
 const largest = 3.4028234663852886e38

@@ -13,7 +13,7 @@ import { mergedPairs } from './merged-pairs.ts'
 import { type MergedKinds, MergedSequences, mergedKinds } from './merged-sequences.ts'
 import { type JournalPart, readJournal } from './new-events.ts'
 import { Numbering } from './numbering.ts'
-import { appendedRows, type PairSums, type Rows, sumByPair } from './pair-sums.ts'
+import { appendedRows, changesOf, type PairChanges, type Rows, sumByPair } from './pair-sums.ts'
 
 export interface NextDatasetOptions {
   /** Directory of the events, which a server may use meanwhile. */
@@ -71,12 +71,12 @@ export async function writeNextDataset(dataset: Dataset, options: NextDatasetOpt
     const sums = sumByPair(part, users, items)
     const rows = appendedRows(sums, users, items)
     const journals = { ...dataset.manifest.journals, [reader.journal]: upTo }
+    const changes = changesOf(sums, rows.users, rows.items)
     const writing: Writing = {
       dataset,
       part,
-      sums,
-      users: rows.users,
-      items: rows.items,
+      changes,
+      ...rows,
       journals,
       ids: { users, items },
     }
@@ -100,7 +100,7 @@ function assertWhole(reader: EventReader, dataset: Dataset, after: number, state
 interface Writing {
   readonly dataset: Dataset
   readonly part: JournalPart
-  readonly sums: PairSums
+  readonly changes: PairChanges
   readonly users: Rows
   readonly items: Rows
   readonly journals: Readonly<Record<string, number>>
@@ -149,7 +149,7 @@ function isInteger(id: string): boolean {
 /** Writes the pairs both ways; gives how many there are. */
 async function writePairs(
   path: (file: keyof typeof datasetFiles) => string,
-  { dataset, sums, users, items }: Writing,
+  { dataset, changes, users, items }: Writing,
   onPairs: (done: number) => void,
   signal: AbortSignal | undefined,
 ): Promise<number> {
@@ -157,7 +157,7 @@ async function writePairs(
   const perItem = new Float64Array(items.former + items.added.length)
   let row = 0
   // Merged twice, which costs less than to keep all pairs.
-  for (const { indices, counts } of mergedPairs(dataset.byUser, sums, { users, items })) {
+  for (const { indices, counts } of mergedPairs(dataset.byUser, changes)) {
     for (const count of counts) perUser[row++] = count
     for (const item of indices) perItem[item]! += 1
   }
@@ -170,7 +170,7 @@ async function writePairs(
     written += more
     onPairs(written / (2 * pairs))
   }
-  await writeCsr(path('byUser'), bounds, mergedPairs(dataset.byUser, sums, { users, items }), count)
+  await writeCsr(path('byUser'), bounds, mergedPairs(dataset.byUser, changes), count)
   const byUser = MappedCsr.open(path('byUser'), perItem.length)
   try {
     const itemBounds = boundsOf(perItem)

@@ -50,6 +50,43 @@ export interface Rows {
   readonly rowOf: Uint32Array
 }
 
+/** What pairs change by, in rows: row `u` has the places `indptr[u] … indptr[u + 1]`. */
+export interface PairChanges {
+  /** (rows + 1) */
+  readonly indptr: Float64Array
+  /** Rows of items, ascending. */
+  readonly indices: Uint32Array
+  readonly sums: Float64Array
+}
+
+/** The sums of users and items that have rows, in these. */
+export function changesOf({ indptr, items: numbers, sums }: PairSums, users: Rows, items: Rows): PairChanges {
+  const rows = users.former + users.added.length
+  const changes = {
+    indptr: new Float64Array(rows + 1),
+    indices: new Uint32Array(sums.length),
+    sums: new Float64Array(sums.length),
+  }
+  let length = 0
+  for (let row = 0; row < rows; row++) {
+    const user = row < users.former ? row : users.added[row - users.former]!
+    const [begin, end] = [indptr[user]!, indptr[user + 1]!]
+    // One number a pair, the item's row first, then its place: numbers sort without a comparison in JavaScript.
+    const keys = new Float64Array(end - begin)
+    let count = 0
+    for (let at = begin; at < end; at++) {
+      const item = items.rowOf[numbers[at]!]!
+      if (item !== absent) keys[count++] = item * keys.length + (at - begin)
+    }
+    for (const key of keys.subarray(0, count).sort()) {
+      changes.indices[length] = Math.floor(key / keys.length)
+      changes.sums[length++] = sums[begin + (key % keys.length)]!
+    }
+    changes.indptr[row + 1] = length
+  }
+  return changes
+}
+
 /** Users and items that have pairs now and had none before, appended as datasets are laid out: most pairs first, ties by id. */
 export function appendedRows(pairs: PairSums, users: Numbering, items: Numbering): { users: Rows; items: Rows } {
   const [ofUser, ofItem] = [new Uint32Array(users.size), new Uint32Array(items.size)]
