@@ -2,8 +2,9 @@ import { z } from 'zod'
 import { isRpcAddress } from '../protocol/rpc-address.ts'
 import { serve } from '../serve/serve.ts'
 import type { Server } from '../serve/server.ts'
+import type { TlsFiles } from '../serve/tls.ts'
 import { asGiven, mustBe, oneOf } from '../storage/expectation.ts'
-import { parseOptions, type Register, several, text, wholeNumber } from './command.ts'
+import { parseOptions, type Register, several, text, UsageError, wholeNumber } from './command.ts'
 import { endSignals } from './terminal/interrupt.ts'
 import { openLog } from './terminal/log.ts'
 
@@ -21,6 +22,18 @@ const corsRefusal = {
   },
 }
 
+/** As in a URL, without a port. */
+function isHost(text: string): boolean {
+  return text === '*' || (URL.canParse(`http://${text}`) && !/[:/?#@]/.test(text.replace(/^\[.*\]$/, '')))
+}
+
+const hostRefusal = {
+  error: ({ input }: { readonly input?: unknown }) => {
+    const wrong = (input as readonly string[]).find(name => !isHost(name))
+    return `must be a name or an address without a port, or *, got ${asGiven(wrong)}`
+  },
+}
+
 const Options = z.object({
   port: wholeNumber(0, 65535),
   host: text('a name or an address of this machine'),
@@ -30,6 +43,12 @@ const Options = z.object({
     .array(z.string())
     .refine(origins => origins.every(isOrigin), corsRefusal)
     .default([]),
+  allowHost: z
+    .array(z.string())
+    .refine(names => names.every(isHost), hostRefusal)
+    .default([]),
+  tlsCert: text('a file').optional(),
+  tlsKey: text('a file').optional(),
   threads: wholeNumber(1, 1024).optional(),
   since: z
     .union([z.iso.datetime({ offset: true }), z.iso.date()], mustBe('a date or a time such as 2024-05-31T18:30:00Z'))
@@ -53,6 +72,13 @@ export const register: Register = program => {
     .requiredOption('--state <dir>', 'directory that keeps the events; made if there is none')
     .option('--rpc <address>', 'internal RPC, as unix:/run/aurochs.sock or 127.0.0.1:9000: it may do everything')
     .option('--cors <origin>', "whose web pages may use the server besides its own, or '*'; may be repeated", several)
+    .option(
+      '--allow-host <name>',
+      "a name that clients may address the server by besides localhost and --host, or '*'; may be repeated",
+      several,
+    )
+    .option('--tls-cert <file>', 'serve by https and wss: the certificate and those that lead to its authority, in PEM')
+    .option('--tls-key <file>', 'its private key, in PEM')
     .option('--threads <n>', 'threads that fold in and rank (default: all of the machine)')
     .option('--since <date>', 'events that arrived before it are in the model already, and are not folded in again')
     .option('--history-limit <n>', 'events of one user that count at most, the newest', '5000')
@@ -65,16 +91,23 @@ export const register: Register = program => {
     )
     .option('--json', 'print the address as one JSON object')
     .action(async (model: string, given: unknown) => {
-      const options = parseOptions(Options, given)
+      const { allowHost: allowHosts, tlsCert, tlsKey, ...options } = parseOptions(Options, given)
+      const tls = tlsFiles(tlsCert, tlsKey)
       const log = openLog(options.logLevel)
       const signals = endSignals()
-      const server = await serve({ ...options, model, log })
+      const server = await serve({ ...options, allowHosts, tls, model, log })
       if (signals.exitCode === undefined) announce(server, options.host, options.json)
       await signals.first
       log.info('shutting down; a second signal ends at once')
       await server.close()
       process.exit(0)
     })
+}
+
+function tlsFiles(cert: string | undefined, key: string | undefined): TlsFiles | undefined {
+  if (cert !== undefined && key !== undefined) return { cert, key }
+  if (cert === undefined && key === undefined) return undefined
+  throw new UsageError('--tls-cert and --tls-key must be given together: each needs the other')
 }
 
 function announce({ url, port, rpc }: Server, host: string, asJson: boolean): void {

@@ -60,6 +60,11 @@ export const errorCodes = {
     retryAfter: null,
     meaning: 'a page of this origin may not use the server (see --cors)',
   },
+  forbidden_host: {
+    status: 403,
+    retryAfter: null,
+    meaning: 'the server may not be addressed by this name (see --allow-host)',
+  },
   not_found: { status: 404, retryAfter: null, meaning: 'there is no such path' },
   method_not_allowed: { status: 405, retryAfter: null, meaning: 'the path exists, but not for this HTTP method' },
   deadline_exceeded: { status: 504, retryAfter: 1000, meaning: 'the answer was not there by the deadline of the call' },

@@ -5,12 +5,14 @@ import { Recommender, type RecommenderOptions } from '../recommend/recommender.t
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { FaultLog } from './fault-log.ts'
 import { socketsLeft } from './file-limit.ts'
+import { Hosts } from './http/hosts.ts'
 import { HttpFront } from './http/http-front.ts'
 import { Origins } from './http/origins.ts'
 import { Metrics } from './metrics.ts'
 import { RpcServer, type RpcServerOptions } from './rpc/rpc-server.ts'
 import { Service } from './service.ts'
 import { SocketLimit } from './socket-limit.ts'
+import { assertTlsFiles, type TlsFiles } from './tls.ts'
 import { WebSocketFront } from './websocket/websocket-front.ts'
 
 export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'threads' | 'since' | 'historyLimit'> {
@@ -20,6 +22,13 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
   readonly port: number
   /** Name or address to listen at. Default: 127.0.0.1, this machine only. */
   readonly host?: string | undefined
+  /**
+   * Names by which HTTP and WebSocket clients may address the server besides localhost and `host`; `*` for any. Where
+   * `host` is 0.0.0.0 or ::, every address is one. Default: none.
+   */
+  readonly allowHosts?: readonly string[] | undefined
+  /** Certificate and private key: then it serves by https and wss only. Default: http and ws. */
+  readonly tls?: TlsFiles | undefined
   /** Address of the internal RPC, as `unix:/run/aurochs.sock` or `127.0.0.1:9000`. Default: none. */
   readonly rpc?: string | undefined
   /** Origins of the web pages that may use the server besides its own; `*` for any. Default: none. */
@@ -42,11 +51,12 @@ const closingTimeout = 100
 export class Server {
   readonly service: Service
   readonly #recommender: Recommender
-  readonly #app = uws.App()
+  readonly #app: uws.TemplatedApp
   readonly #http: HttpFront
   readonly #sockets: WebSocketFront
   readonly #log: Logger
   readonly #host: string
+  readonly #scheme: 'http' | 'https'
   readonly #rpcOptions: RpcServerOptions
   #rpc: RpcServer | undefined
   #listening: us_listen_socket | undefined
@@ -55,7 +65,8 @@ export class Server {
   /**
    * Opens the model and the state, and listens.
    *
-   * @throws RangeError when an option is out of its range. Error when the model is missing or altered, the state is in use, or the address is taken.
+   * @throws RangeError when an option is out of its range. Error when the model is missing or altered, the state is in
+   *   use, the address is taken, or the files of `tls` cannot be used.
    */
   static async start(options: ServeOptions): Promise<Server> {
     const { port, rpc, log, idleTimeout, maxConnections } = options
@@ -63,6 +74,7 @@ export class Server {
     // Out of this range, uWebSockets ends the process.
     if (idleTimeout !== undefined) assertWholeNumber('idleTimeout', idleTimeout, 8, 960)
     if (maxConnections !== undefined) assertWholeNumber('maxConnections', maxConnections, 1, 1_000_000)
+    if (options.tls) assertTlsFiles(options.tls)
     const metrics = new Metrics()
     const faults = new FaultLog(log)
     const recommender = await Recommender.open({
@@ -96,16 +108,18 @@ export class Server {
   }
 
   private constructor(recommender: Recommender, metrics: Metrics, faults: FaultLog, options: ServeOptions) {
-    const { host = '127.0.0.1', cors = [], idleTimeout = 60, version, log } = options
+    const { host = '127.0.0.1', allowHosts = [], cors = [], idleTimeout = 60, tls, version, log } = options
+    this.#app = tls ? uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key }) : uws.App()
+    this.#scheme = tls ? 'https' : 'http'
     const { http: most, webSockets: maxConnections, rpc: maxRpcConnections } = socketLimits(options)
     this.#host = host
     this.#log = log
     this.#recommender = recommender
     this.service = new Service({ recommender, metrics, version })
-    const origins = new Origins(cors)
+    const admission = { hosts: new Hosts(host, allowHosts), origins: new Origins(cors) }
     const context = {
       service: this.service,
-      origins,
+      admission,
       onError: metrics.error.bind(metrics),
       onSkippedList: metrics.skippedList.bind(metrics),
       onFault: (error: unknown) => faults.report(error),
@@ -116,7 +130,7 @@ export class Server {
     this.#sockets = new WebSocketFront(this.#app, context, {
       maxConnections,
       idleTimeout,
-      allows: (origin, at) => origins.allows(origin, at),
+      admission,
       isClosing: context.isClosing,
       sockets: new SocketLimit(this.#app, most),
     })
@@ -135,7 +149,7 @@ export class Server {
   }
 
   get url(): string {
-    return `http://${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.port}`
+    return `${this.#scheme}://${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.port}`
   }
 
   get port(): number {

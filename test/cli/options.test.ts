@@ -107,6 +107,13 @@ const commands: Readonly<
       state: { '': 'a directory' },
       rpc: { x: 'an address such as unix:/run/aurochs.sock or 127.0.0.1:9000', '': 'an address such as unix:' },
       cors: { 'example.org': 'an origin such as https://example.org, or *', '': 'an origin such as' },
+      'allow-host': {
+        'example.org:80': 'a name or an address without a port, or *',
+        'http://example.org': 'a name or an address',
+        '': 'a name or an address',
+      },
+      'tls-cert': { '': 'a file' },
+      'tls-key': { '': 'a file' },
       threads,
       since: {
         yesterday: 'a date or a time such as 2024-05-31T18:30:00Z',

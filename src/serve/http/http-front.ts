@@ -3,13 +3,13 @@ import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.t
 import { decodeJson } from '../../protocol/json.ts'
 import { type MethodName, methods } from '../../protocol/methods.ts'
 import type { Service } from '../service.ts'
-import type { Origins } from './origins.ts'
+import { type Admission, refusalOf } from './admission.ts'
 import { queryReader } from './query.ts'
 import { Reply } from './reply.ts'
 
 export interface HttpContext {
   readonly service: Service
-  readonly origins: Origins
+  readonly admission: Admission
   readonly onError: (code: ErrorCode) => void
   /** Called with errors that are not a client's. */
   readonly onFault: (error: unknown) => void
@@ -48,7 +48,7 @@ export class HttpFront {
         if (read) app[method](route.path, (response, request) => this.#answer(route, read, response, request))
       }
       app.options(route.path, (response, request) => {
-        const headers = context.origins.preflight(request.getHeader('origin'))
+        const headers = context.admission.origins.preflight(request.getHeader('origin'))
         new Reply(response, { headers }).send(204, 'text/plain', '')
       })
       app.any(route.path, (response, request) => {
@@ -94,17 +94,17 @@ export class HttpFront {
 
   /** The reply to a client that may use the server; one that may not has been refused. */
   #admit(response: HttpResponse, request: HttpRequest): Reply | undefined {
-    const { origins, isClosing } = this.#context
-    const origin = request.getHeader('origin')
+    const { admission, isClosing } = this.#context
     this.#unanswered++
     const onOver = () => {
       if (--this.#unanswered === 0) for (const resolve of this.#whenAnswered.splice(0)) resolve()
     }
     const isHeadOnly = request.getMethod() === 'head'
-    const reply = new Reply(response, { headers: origins.headers(origin), isLast: isClosing, isHeadOnly, onOver })
-    if (origins.allows(origin, request.getHeader('host'))) return reply
-    this.#fail(reply, new ServiceError('forbidden_origin', `pages of ${origin} may not use the server`))
-    return undefined
+    const headers = admission.origins.headers(request.getHeader('origin'))
+    const reply = new Reply(response, { headers, isLast: isClosing, isHeadOnly, onOver })
+    const refusal = refusalOf(request, admission)
+    if (refusal) this.#fail(reply, refusal)
+    return refusal ? undefined : reply
   }
 
   #fail(reply: Reply, error: unknown): void {

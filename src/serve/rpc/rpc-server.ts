@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:net'
 import { formatRpcAddress, parseRpcAddress, type RpcAddress } from '../../protocol/rpc-address.ts'
+import { isLoopback } from '../loopback.ts'
 import type { Service } from '../service.ts'
 import { RpcConnection, type RpcConnectionOptions } from './rpc-connection.ts'
 import { listenAtPath } from './unix-socket.ts'
@@ -93,8 +94,4 @@ function listenAtPort(server: Server, host: string, port: number): Promise<void>
     })
     server.listen({ host, port, exclusive: true }, resolve)
   })
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host)
 }
