@@ -14,6 +14,7 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['similar', () => import('./similar.ts')],
   ['serve', () => import('./serve.ts')],
   ['call', () => import('./call.ts')],
+  ['keys', () => import('./keys.ts')],
 ])
 
 const { version, engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))

@@ -47,6 +47,7 @@ const Options = z.object({
     .array(z.string())
     .refine(names => names.every(isHost), hostRefusal)
     .default([]),
+  open: z.boolean().default(false),
   tlsCert: text('a file').optional(),
   tlsKey: text('a file').optional(),
   threads: wholeNumber(1, 1024).optional(),
@@ -70,12 +71,19 @@ export const register: Register = program => {
     .option('-p, --port <port>', 'port to listen at; 0 takes one that is free', '8080')
     .option('--host <host>', 'address to listen at; 0.0.0.0 for all of this machine', '127.0.0.1')
     .requiredOption('--state <dir>', 'directory that keeps the events; made if there is none')
-    .option('--rpc <address>', 'internal RPC, as unix:/run/aurochs.sock or 127.0.0.1:9000: it may do everything')
+    .option(
+      '--rpc <address>',
+      'internal RPC, as unix:/run/aurochs.sock or 127.0.0.1:9000; by a socket, everything may be called',
+    )
     .option('--cors <origin>', "whose web pages may use the server besides its own, or '*'; may be repeated", several)
     .option(
       '--allow-host <name>',
       "a name that clients may address the server by besides localhost and --host, or '*'; may be repeated",
       several,
+    )
+    .option(
+      '--open',
+      'serve other machines also without keys (aurochs keys): whoever reaches it may act for every user',
     )
     .option('--tls-cert <file>', 'serve by https and wss: the certificate and those that lead to its authority, in PEM')
     .option('--tls-key <file>', 'its private key, in PEM')

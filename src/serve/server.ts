@@ -1,8 +1,12 @@
 import uws, { type us_listen_socket } from 'uWebSockets.js'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
+import { parseRpcAddress, type RpcAddress } from '../protocol/rpc-address.ts'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
+import { Access } from './access/access.ts'
+import { assertExposure, rpcEntrance, webEntrance } from './access/entrance.ts'
+import { Refusals } from './access/refusals.ts'
 import { FaultLog } from './fault-log.ts'
 import { socketsLeft } from './file-limit.ts'
 import { Hosts } from './http/hosts.ts'
@@ -27,6 +31,11 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
    * `host` is 0.0.0.0 or ::, every address is one. Default: none.
    */
   readonly allowHosts?: readonly string[] | undefined
+  /**
+   * Whether it serves other machines also without keys: then whoever reaches it may read and write as any user. Default: it
+   * refuses to start where `host` or `rpc` are not of this machine alone and the state has no key.
+   */
+  readonly open?: boolean | undefined
   /** Certificate and private key: then it serves by https and wss only. Default: http and ws. */
   readonly tls?: TlsFiles | undefined
   /** Address of the internal RPC, as `unix:/run/aurochs.sock` or `127.0.0.1:9000`. Default: none. */
@@ -47,10 +56,20 @@ const drainTimeout = 10_000
 /** In ms: what the network has to take the closing frames, and clients that keep connections alive to send a last request. */
 const closingTimeout = 100
 
+const defaultHost = '127.0.0.1'
+
+/** What is told of what happens. */
+interface Observers {
+  readonly metrics: Metrics
+  readonly faults: FaultLog
+  readonly refusals: Refusals
+}
+
 /** A running server: this thread serves the connections, the journal's writes events, the generation's workers rank. */
 export class Server {
   readonly service: Service
   readonly #recommender: Recommender
+  readonly #access: Access
   readonly #app: uws.TemplatedApp
   readonly #http: HttpFront
   readonly #sockets: WebSocketFront
@@ -66,7 +85,7 @@ export class Server {
    * Opens the model and the state, and listens.
    *
    * @throws RangeError when an option is out of its range. Error when the model is missing or altered, the state is in
-   *   use, the address is taken, or the files of `tls` cannot be used.
+   *   use, the address is taken, the files of `tls` cannot be used, or other machines would be let in without keys.
    */
   static async start(options: ServeOptions): Promise<Server> {
     const { port, rpc, log, idleTimeout, maxConnections } = options
@@ -77,7 +96,9 @@ export class Server {
     if (options.tls) assertTlsFiles(options.tls)
     const metrics = new Metrics()
     const faults = new FaultLog(log)
-    const recommender = await Recommender.open({
+    const refusals = new Refusals(log, reason => metrics.refusal(reason))
+    const access = openAccess(options, refusals, faults)
+    const opened = Recommender.open({
       model: options.model,
       state: options.state,
       threads: options.threads,
@@ -91,8 +112,10 @@ export class Server {
       },
       onFault: error => faults.report(error),
     })
+    let recommender: Recommender | undefined
     try {
-      const server = new Server(recommender, metrics, faults, options)
+      recommender = await opened
+      const server = new Server(recommender, access, { metrics, faults, refusals }, options)
       if (rpc !== undefined) server.#rpc = await RpcServer.open(server.service, rpc, server.#rpcOptions)
       try {
         server.#listening = await listen(server.#app, server.#host, port)
@@ -102,31 +125,45 @@ export class Server {
       }
       return server
     } catch (error) {
-      await recommender.close()
+      await recommender?.close()
+      access.close()
       throw error
     }
   }
 
-  private constructor(recommender: Recommender, metrics: Metrics, faults: FaultLog, options: ServeOptions) {
-    const { host = '127.0.0.1', allowHosts = [], cors = [], idleTimeout = 60, tls, version, log } = options
+  private constructor(
+    recommender: Recommender,
+    access: Access,
+    { metrics, faults, refusals }: Observers,
+    options: ServeOptions,
+  ) {
+    const { host = defaultHost, allowHosts = [], cors = [], idleTimeout = 60, tls, version, log } = options
     this.#app = tls ? uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key }) : uws.App()
     this.#scheme = tls ? 'https' : 'http'
     const { http: most, webSockets: maxConnections, rpc: maxRpcConnections } = socketLimits(options)
     this.#host = host
     this.#log = log
     this.#recommender = recommender
+    this.#access = access
     this.service = new Service({ recommender, metrics, version })
-    const admission = { hosts: new Hosts(host, allowHosts), origins: new Origins(cors) }
+    const admission = { hosts: new Hosts(host, allowHosts), origins: new Origins(cors), refusals }
     const context = {
       service: this.service,
       admission,
+      entrance: webEntrance(access, host),
       onError: metrics.error.bind(metrics),
       onSkippedList: metrics.skippedList.bind(metrics),
       onFault: (error: unknown) => faults.report(error),
       isClosing: () => this.#closed !== undefined,
     }
     const { onError, onFault } = context
-    this.#rpcOptions = { log, onError, onFault, maxConnections: maxRpcConnections }
+    this.#rpcOptions = {
+      entranceOf: (address: RpcAddress) => rpcEntrance(access, address),
+      log,
+      onError,
+      onFault,
+      maxConnections: maxRpcConnections,
+    }
     this.#sockets = new WebSocketFront(this.#app, context, {
       maxConnections,
       idleTimeout,
@@ -182,7 +219,23 @@ export class Server {
     await Promise.race([this.#http.answered(), late])
     this.#app.close()
     await this.#recommender.close()
+    this.#access.close()
   }
+}
+
+/** @throws Error when the keys cannot be read, or other machines would be let in without any. */
+function openAccess(options: ServeOptions, refusals: Refusals, faults: FaultLog): Access {
+  const { state, host = defaultHost, rpc, open = false, log } = options
+  const exposure = { state, host, rpc: rpc === undefined ? undefined : parseRpcAddress(rpc), open }
+  const access = new Access({ state, refusals, onFault: (error, message) => faults.report(error, message) })
+  try {
+    assertExposure(access, exposure)
+  } catch (error) {
+    access.close()
+    throw error
+  }
+  if (open && !access.isProtected) log.warn('the server has no keys: whoever reaches it may act for every user')
+  return access
 }
 
 /**

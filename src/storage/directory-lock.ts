@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { manifestName } from './directory.ts'
+import { DatabaseSync } from './sqlite.ts'
 
 /** A directory that this process has locked. */
 export interface DirectoryLock {
@@ -17,8 +17,7 @@ export interface DirectoryLock {
  * @throws Error naming the process that has it, or saying why it must not hold a state.
  */
 export function lockDirectory(directory: string): DirectoryLock {
-  assertForState(directory)
-  makeDirectory(resolve(directory))
+  makeStateDirectory(directory)
   const owner = join(directory, 'server.pid')
   const file = join(directory, 'lock.db')
   const db = new DatabaseSync(file)
@@ -33,6 +32,12 @@ export function lockDirectory(directory: string): DirectoryLock {
   }
   writeFileSync(owner, `${process.pid}\n`)
   return { file, close: () => db.close() }
+}
+
+/** @throws Error saying why `directory` cannot be made, or must not hold a state. */
+export function makeStateDirectory(directory: string): void {
+  assertForState(directory)
+  makeDirectory(resolve(directory))
 }
 
 function assertForState(directory: string): void {

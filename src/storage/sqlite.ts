@@ -1,5 +1,7 @@
 /** SQLite as every durable state of ours uses it: opened, made or refused by version, and changed in transactions. */
-import { DatabaseSync } from 'node:sqlite'
+import type { DatabaseSync as Database } from 'node:sqlite'
+
+export const { DatabaseSync } = withoutWarning(() => process.getBuiltinModule('node:sqlite'))
 
 export interface DatabaseFormat {
   /** Four characters that mark the file as one of this kind (`PRAGMA application_id`). */
@@ -21,7 +23,7 @@ export const busyTimeout = 5000
  *
  * @throws Error when it is not of `format`, naming both versions and the remedy.
  */
-export function openDatabase(file: string, format: DatabaseFormat): DatabaseSync {
+export function openDatabase(file: string, format: DatabaseFormat): Database {
   const database = new DatabaseSync(file)
   try {
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`)
@@ -38,7 +40,7 @@ export function openDatabase(file: string, format: DatabaseFormat): DatabaseSync
  *
  * @throws what `work` throws, or why the disk refused; then nothing of it was done.
  */
-export function transact(database: DatabaseSync, work: () => void): void {
+export function transact(database: Database, work: () => void): void {
   database.exec('BEGIN IMMEDIATE')
   try {
     work()
@@ -50,23 +52,32 @@ export function transact(database: DatabaseSync, work: () => void): void {
   }
 }
 
-function prepareSchema(database: DatabaseSync, file: string, format: DatabaseFormat): void {
+/** Makes the tables where there are none: in one transaction, since another process may do so at the same time. */
+function prepareSchema(database: Database, file: string, format: DatabaseFormat): void {
   const { applicationId, version, schema, title, remedy } = format
   const id = Buffer.from(applicationId, 'latin1').readInt32BE()
   const pragma = (name: string): number => Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0])
-  const found = pragma('user_version')
-  const isOurs = pragma('application_id') === id
-  if (isOurs && found === version) return
-  const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number }
-  if (found > 0 || tables.count > 0) {
-    const what = isOurs ? `holds ${title} of version ${found}` : `does not hold ${title}`
-    throw new Error(`${file} ${what}, and this Aurochs reads version ${version}: ${remedy}`)
+  const isPrepared = () => pragma('application_id') === id && pragma('user_version') === version
+  if (isPrepared()) return
+  transact(database, () => {
+    if (isPrepared()) return
+    const found = pragma('user_version')
+    const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number }
+    if (found > 0 || tables.count > 0) {
+      const what = pragma('application_id') === id ? `holds ${title} of version ${found}` : `does not hold ${title}`
+      throw new Error(`${file} ${what}, and this Aurochs reads version ${version}: ${remedy}`)
+    }
+    database.exec(`${schema} PRAGMA application_id = ${id}; PRAGMA user_version = ${version}`)
+  })
+}
+
+/** Node calls the module experimental, which is of no use to whoever runs a program that needs it. */
+function withoutWarning<Value>(load: () => Value): Value {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    return load()
+  } finally {
+    process.emitWarning = emitWarning
   }
-  database.exec(`
-    BEGIN IMMEDIATE;
-    ${schema}
-    PRAGMA application_id = ${id};
-    PRAGMA user_version = ${version};
-    COMMIT;
-  `)
 }

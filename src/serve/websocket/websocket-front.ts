@@ -4,6 +4,7 @@ import { type Codec, negotiate } from '../../protocol/codec.ts'
 import { ServiceError, wireError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import { subprotocols } from '../../protocol/versions.ts'
+import { credentialOf } from '../access/entrance.ts'
 import { type Admission, refusalOf } from '../http/admission.ts'
 import { refuse } from '../http/reply.ts'
 import type { SocketLimit } from '../socket-limit.ts'
@@ -52,7 +53,8 @@ export class WebSocketFront {
           refuse(response, error)
           return
         }
-        upgrade(response, request, socketContext, codec, new Session(codec, context))
+        const credential = credentialOf(request.getHeader('authorization'))
+        upgrade(response, request, socketContext, codec, new Session(codec, context, credential))
       },
       open: socket => {
         const { session } = socket.getUserData()
