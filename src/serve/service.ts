@@ -114,7 +114,8 @@ export class Service {
   }
 
   /**
-   * Calls `onList` with the list that `query` names, now and whenever it may have changed, until it is closed.
+   * Calls `onList` with the list that `query` names, now and whenever it may have changed, until it is closed;
+   * never before this returns.
    *
    * @throws {ServiceError} `unauthorized`, `forbidden` where the caller may not have such a list by `recommend` or `similar`.
    */

@@ -126,7 +126,10 @@ const commands: Readonly<
       'log-level': { loud: 'one of silent, error, warn, info, debug' },
     },
   },
-  call: { before: ['127.0.0.1:1', 'ping'], options: { timeout: { 0: whole(1, 3_600_000) } } },
+  call: {
+    before: ['127.0.0.1:1', 'ping'],
+    options: { key: { '': 'a key or a token' }, timeout: { 0: whole(1, 3_600_000) } },
+  },
 }
 
 test.each(Object.entries(commands))('every option of `%s` says what it must be', async (name, { before, options }) => {

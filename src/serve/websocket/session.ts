@@ -129,18 +129,29 @@ export class Session {
     this.#socket?.end(code, reason)
   }
 
+  /** The caller must go: all that it has here ends, also where it does not read that. */
+  #expel(error: ServiceError): void {
+    this.#endWork(error)
+    this.#fail(error, {})
+    this.end(unauthorizedClose, 'unauthorized')
+  }
+
+  #endWork(reason: ServiceError): void {
+    this.#abort.abort(reason)
+    this.#stopGenerations?.()
+    for (const subscription of this.#subscriptions.values()) subscription.close()
+    this.#subscriptions.clear()
+  }
+
   /** The socket is gone, and must not be touched any more. */
   closed(): void {
     clearTimeout(this.#deadline)
     this.#forgetCaller()
     this.#waiting = undefined
-    this.#abort.abort(new ServiceError('shutting_down', 'the connection is gone'))
-    this.#stopGenerations?.()
+    this.#endWork(new ServiceError('shutting_down', 'the connection is gone'))
     this.#socket = undefined
     this.#outbox?.close()
     this.#outbox = undefined
-    for (const subscription of this.#subscriptions.values()) subscription.close()
-    this.#subscriptions.clear()
   }
 
   #decode(bytes: Uint8Array, isBinary: boolean): unknown {
@@ -221,10 +232,7 @@ export class Session {
     this.#welcome(caller, protocol, request)
     clearTimeout(this.#deadline)
     this.#caller = caller
-    this.#forgetCaller = caller.onEnd(error => {
-      this.#fail(error, {})
-      this.end(unauthorizedClose, 'unauthorized')
-    })
+    this.#forgetCaller = caller.onEnd(error => this.#expel(error))
     this.#stopGenerations = this.#context.service.onGeneration(() => this.#announce())
     const waiting = this.#waiting ?? []
     this.#waiting = undefined
@@ -251,9 +259,6 @@ export class Session {
     if (!former && this.#subscriptions.size >= limits.subscriptions) {
       throw new ServiceError('too_many_subscriptions', `expected at most ${limits.subscriptions} subscriptions`)
     }
-    former?.close()
-    this.#outbox?.dropList(subscription)
-    this.#send({ type: 'subscribed', subscription }, { request })
     let sequence = 0
     const opened = this.#context.service.subscribe(
       caller,
@@ -266,6 +271,9 @@ export class Session {
       },
       error => this.#fail(error, { subscription }),
     )
+    former?.close()
+    this.#outbox?.dropList(subscription)
+    this.#send({ type: 'subscribed', subscription }, { request })
     this.#subscriptions.set(subscription, { query, close: () => opened.close() })
   }
 
