@@ -5,6 +5,7 @@ import { assertCanKeepEvents } from '../events/journal.ts'
 import { isMethodName, methods } from '../protocol/methods.ts'
 import { IdSchema } from '../protocol/values.ts'
 import type { Key, KeyStore } from '../serve/access/key-store.ts'
+import type { Rights } from '../serve/access/rights.ts'
 import { asGiven, mustBe } from '../storage/expectation.ts'
 import { parseOptions, type Register, several, text, UsageError } from './command.ts'
 import { table } from './terminal/table.ts'
@@ -110,26 +111,36 @@ async function create(given: unknown): Promise<void> {
   if (forAdmins !== undefined && !admin) {
     throw new UsageError(`--method ${forAdmins} is for admins: ${signing ? 'no token may call it' : 'add --admin'}`)
   }
-  const { formatApiKey, hashOf, newApiKey } = await import('../serve/access/api-key.ts')
-  const apiKey = newApiKey()
-  const { id } = apiKey
-  const { newSigningKey } = await import('../serve/access/token.ts')
-  const pair = signing ? newSigningKey(id) : undefined
-  const rights = {
-    users: options.user && new Set(options.user),
-    methods: allowed,
-    admin: admin ? ('all' as const) : ('none' as const),
-  }
-  const kind = signing ? ('signing' as const) : ('api' as const)
-  const verifier = pair?.publicKey ?? hashOf(apiKey.secret)
+  const { id, secret, ...made } = signing ? await madeSigningKey() : await madeApiKey()
+  const users = options.user && new Set(options.user)
+  const rights: Rights = { users, methods: allowed, admin: admin ? 'all' : 'none' }
   const store = await openStore(options.state, true)
   try {
-    store.add({ id, name, kind, verifier, rights, created: Date.now(), expires })
+    store.add({ ...made, id, name, rights, created: Date.now(), expires })
   } finally {
     store.close()
   }
-  process.stdout.write(`${pair ? JSON.stringify(pair.privateKey) : formatApiKey(apiKey)}\n`)
+  process.stdout.write(`${secret}\n`)
   process.stderr.write(`This is the only time that the key ${id} is shown: keep it where only its user can read it.\n`)
+}
+
+/** A new key, and what of it is told to its user alone. */
+interface MadeKey extends Pick<Key, 'id' | 'kind' | 'verifier'> {
+  readonly secret: string
+}
+
+async function madeApiKey(): Promise<MadeKey> {
+  const { formatApiKey, hashOf, newApiKey } = await import('../serve/access/api-key.ts')
+  const key = newApiKey()
+  return { id: key.id, kind: 'api', verifier: hashOf(key.secret), secret: formatApiKey(key) }
+}
+
+async function madeSigningKey(): Promise<MadeKey> {
+  const { newKeyId } = await import('../serve/access/api-key.ts')
+  const { newSigningKey } = await import('../serve/access/token.ts')
+  const id = newKeyId()
+  const { privateKey, publicKey } = newSigningKey(id)
+  return { id, kind: 'signing', verifier: publicKey, secret: JSON.stringify(privateKey) }
 }
 
 async function list(given: unknown): Promise<void> {

@@ -5,7 +5,7 @@ import { parseRpcAddress, type RpcAddress } from '../protocol/rpc-address.ts'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { Access } from './access/access.ts'
-import { assertExposure, rpcEntrance, webEntrance } from './access/entrance.ts'
+import { exposedAddress, rpcEntrance, webEntrance } from './access/entrance.ts'
 import { Refusals } from './access/refusals.ts'
 import { FaultLog } from './fault-log.ts'
 import { socketsLeft } from './file-limit.ts'
@@ -229,12 +229,13 @@ function openAccess(options: ServeOptions, refusals: Refusals, faults: FaultLog)
   const exposure = { state, host, rpc: rpc === undefined ? undefined : parseRpcAddress(rpc), open }
   const access = new Access({ state, refusals, onFault: (error, message) => faults.report(error, message) })
   try {
-    assertExposure(access, exposure)
+    const exposed = exposedAddress(access, exposure)
+    if (exposed !== undefined)
+      log.warn({ exposed }, 'the server has no keys: whoever reaches it may act for every user')
   } catch (error) {
     access.close()
     throw error
   }
-  if (open && !access.isProtected) log.warn('the server has no keys: whoever reaches it may act for every user')
   return access
 }
 

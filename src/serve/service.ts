@@ -79,7 +79,7 @@ export class Service {
     caller.assertMayCall(name)
     signal?.throwIfAborted()
     const checked = check(methods[name].params, params) as Params<MethodName>
-    caller.assertMay(name, checked)
+    caller.assertMayActFor(name, checked)
     const handler = this.#handlers[name] as (params: unknown, signal?: AbortSignal) => unknown
     const result = handler(checked, signal)
     return result instanceof Promise ? result.catch(error => Promise.reject(asServiceError(error))) : result

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { isHashOf, parseApiKey } from '../../src/serve/access/api-key.ts'
-import { verifyToken } from '../../src/serve/access/token.ts'
+import { publicJwk, verifyToken } from '../../src/serve/access/token.ts'
 import { addKey, withKeys } from '../serve/keys.ts'
 import { serveSmallModel } from '../serve/served-model.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -72,7 +72,7 @@ test('a signing key is printed once as a JWK, and signs tokens', async () => {
     ['keys', 'token', '--key', file, '--user', 'ann', '--method', 'record', '--expires-in', '15m'],
     ['keys', 'token', '--key', join(folder, 'keys.db'), '--user', 'ann', '--expires-in', '15m'],
   )
-  const { user, methods, expires } = await verifyToken(token!.stdout.trim(), key!.verifier)
+  const { user, methods, expires } = await verifyToken(token!.stdout.trim(), publicJwk(key!.verifier))
   expect({ user, methods }).toEqual({ user: 'ann', methods: ['record'] })
   expect(Math.abs(expires - Date.now() - 900_000)).toBeLessThan(60_000)
   expect(wrong).toMatchObject({ status: 2, stderr: expect.stringContaining('expected the private JWK that') })

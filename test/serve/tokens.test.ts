@@ -1,7 +1,7 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto'
 import { SignJWT } from 'jose'
 import { beforeAll, expect, test } from 'vitest'
-import { signToken, verifyToken } from '../../src/serve/access/token.ts'
+import { publicJwk, signToken, verifyToken } from '../../src/serve/access/token.ts'
 import { addKey, addSigningKey, revokeKey, withKeys } from './keys.ts'
 import { Peer } from './peer.ts'
 import { RpcPeer } from './rpc-peer.ts'
@@ -149,7 +149,7 @@ test('what is signed is read back', async () => {
   const { jwk, publicKey } = signing.full
   const expires = Math.floor(Date.now() / 1000) * 1000 + 60_000
   const token = await signToken(jwk, { user: '7', methods: ['record'], expires })
-  expect(await verifyToken(token, publicKey)).toEqual({ user: '7', methods: ['record'], expires })
+  expect(await verifyToken(token, publicJwk(publicKey))).toEqual({ user: '7', methods: ['record'], expires })
   await expect(signToken('{}', { user: '7', expires })).rejects.toThrow('expected the private JWK that')
   expect(withKeys(`${served.folder}/state`, store => store.list()).length).toBe(8)
 })

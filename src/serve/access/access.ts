@@ -1,3 +1,4 @@
+import type { JWK } from 'jose'
 import { ServiceError } from '../../protocol/errors.ts'
 import { isHashOf, parseApiKey } from './api-key.ts'
 import { Caller } from './caller.ts'
@@ -5,7 +6,7 @@ import { Grant } from './grant.ts'
 import { type Key, KeyStore } from './key-store.ts'
 import type { RefusalReason, Refusals } from './refusals.ts'
 import type { Rights } from './rights.ts'
-import { signerOf, TokenError, verifyToken } from './token.ts'
+import { publicJwk, signerOf, TokenError, verifyToken } from './token.ts'
 
 export interface AccessOptions {
   /** Directory of the state, whose keys count. */
@@ -23,6 +24,8 @@ const useInterval = 30_000
 interface KnownKey {
   readonly key: Key
   readonly grant: Grant
+  /** Of a signing key. */
+  readonly publicKey: JWK | undefined
   /** The last use that is written down, in ms since 1970. */
   writtenUse: number
 }
@@ -101,12 +104,12 @@ export class Access {
 
   async #callerOfToken(token: string, signer: string): Promise<Caller> {
     const known = this.#keys.get(signer)
-    if (known?.key.kind !== 'signing') {
+    if (!known?.publicKey) {
       throw this.#refusal('unknown', 'the server does not know the key (kid) that the token says it is signed by')
     }
-    const { verifier, rights } = known.key
+    const { rights } = known.key
     try {
-      const { user, methods = rights.methods, expires } = await verifyToken(token, verifier)
+      const { user, methods = rights.methods, expires } = await verifyToken(token, known.publicKey)
       if (rights.users && !rights.users.has(user)) {
         throw new TokenError('malformed', 'the key that signed the token may not act for its user')
       }
@@ -168,8 +171,12 @@ export class Access {
   }
 
   #takeOver(key: Key): void {
-    const known = this.#keys.get(key.id) ?? { key, grant: new Grant(key.id), writtenUse: key.used ?? 0 }
-    this.#keys.set(key.id, known)
+    let known = this.#keys.get(key.id)
+    if (!known) {
+      const publicKey = key.kind === 'signing' ? publicJwk(key.verifier) : undefined
+      known = { key, grant: new Grant(key.id), publicKey, writtenUse: key.used ?? 0 }
+      this.#keys.set(key.id, known)
+    }
     if (key.revoked !== undefined)
       known.grant.end(new ServiceError('unauthorized', 'the key was revoked: get a new one'))
   }

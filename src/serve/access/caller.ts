@@ -54,9 +54,14 @@ export class Caller {
     throw new ServiceError(denial.reason === 'no_key' ? 'unauthorized' : 'forbidden', denial.message)
   }
 
-  /** @throws {ServiceError} also `forbidden` where it may not call the method with these parameters. */
+  /** @throws {ServiceError} `unauthorized`, `forbidden` where it may not call the method with these parameters. */
   assertMay<Name extends MethodName>(name: Name, params: Params<Name>): void {
     this.assertMayCall(name)
+    this.assertMayActFor(name, params)
+  }
+
+  /** @throws {ServiceError} `forbidden` where the parameters of a method that it may call name a user that it may not act for. */
+  assertMayActFor<Name extends MethodName>(name: Name, params: Params<Name>): void {
     const denial = this.#rights && userDenial(name, params, this.#rights)
     if (!denial) return
     this.#refusals?.report(denial.reason, this.#grant.keyId)
@@ -68,10 +73,12 @@ export class Caller {
     let forget = () => {}
     const stopTimer = atDeadline(this.#deadline, () => {
       forget()
+      this.#refusals?.report('expired', this.#grant.keyId)
       listener(expired())
     })
     forget = this.#grant.onEnd(error => {
       stopTimer()
+      this.#refusals?.report(this.#endReason, this.#grant.keyId)
       listener(error)
     })
     return () => {
@@ -80,10 +87,15 @@ export class Caller {
     }
   }
 
+  /** Why the grant ends: the key was revoked, or keys are expected of those who had none. */
+  get #endReason(): 'revoked' | 'no_key' {
+    return this.#grant.keyId === undefined ? 'no_key' : 'revoked'
+  }
+
   #assertLive(): void {
     const error = this.#grant.ended ?? (performance.now() >= this.#deadline ? expired() : undefined)
     if (error) {
-      this.#refusals?.report(this.#grant.ended ? 'revoked' : 'expired', this.#grant.keyId)
+      this.#refusals?.report(this.#grant.ended ? this.#endReason : 'expired', this.#grant.keyId)
       throw error
     }
     if (this.#grant.keyId !== undefined) this.#grant.usedAt = Date.now()

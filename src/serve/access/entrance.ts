@@ -64,13 +64,15 @@ export interface Exposure {
 }
 
 /**
- * Checks that nobody on other machines is let in without a key, unless that is wanted.
+ * Checks that nobody on other machines is let in without a key, unless that is wanted. Gives the address by which everyone is,
+ * if there is one.
  *
  * @throws Error that names what to do.
  */
-export function assertExposure({ isProtected }: Access, { host, rpc, open, state }: Exposure): void {
+export function exposedAddress({ isProtected }: Access, { host, rpc, open, state }: Exposure): string | undefined {
   const exposed = [host, ...(rpc && 'host' in rpc ? [rpc.host] : [])].find(each => !isLoopback(each))
-  if (exposed === undefined || isProtected || open) return
+  if (exposed === undefined || isProtected) return undefined
+  if (open) return exposed
   throw new Error(
     `${exposed} can be reached from other machines, and the state ${state} has no keys: make one by ` +
       '`aurochs keys create`, or let everyone in by --open',

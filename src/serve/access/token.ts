@@ -82,19 +82,24 @@ export function signerOf(token: string): string | undefined {
   }
 }
 
+/** The public key of these bytes in base64url, as {@link verifyToken} takes it: kept, since it is prepared once for each object. */
+export function publicJwk(x: string): JWK {
+  return { kty: 'OKP', crv: 'Ed25519', x }
+}
+
 /**
  * What `token` says, if the owner of `publicKey` has signed it and it is good now, by the clock on the wall.
  *
  * @throws {TokenError}
  */
-export async function verifyToken(token: string, publicKey: string): Promise<Claims> {
-  const key = await importJWK({ kty: 'OKP', crv: 'Ed25519', x: publicKey }, algorithm)
-  const { payload } = await jwtVerify(token, key, { algorithms: [algorithm], requiredClaims: ['sub', 'exp'] }).catch(
-    error => {
-      if (error instanceof errors.JWTExpired) throw new TokenError('expired', 'the token has expired: get a new one')
-      throw new TokenError('malformed', `the token is not good: ${(error as Error).message}`)
-    },
-  )
+export async function verifyToken(token: string, publicKey: JWK): Promise<Claims> {
+  const { payload } = await jwtVerify(token, publicKey, {
+    algorithms: [algorithm],
+    requiredClaims: ['sub', 'exp'],
+  }).catch(error => {
+    if (error instanceof errors.JWTExpired) throw new TokenError('expired', 'the token has expired: get a new one')
+    throw new TokenError('malformed', `the token is not good: ${(error as Error).message}`)
+  })
   const { data } = ClaimsSchema.safeParse(payload)
   const { data: user } = IdSchema.safeParse(data?.sub)
   if (data && user !== undefined) return { user, methods: data.methods, expires: data.exp * 1000 }
