@@ -86,7 +86,7 @@ export class Service {
   }
 
   /**
-   * What `hello` is answered with, which is what the method `info` gives.
+   * What `hello` is answered with, whatever methods the caller may call: what the method `info` gives.
    *
    * @throws {ServiceError} `unauthorized` without a credential.
    */

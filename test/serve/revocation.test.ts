@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pino from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
@@ -152,7 +152,20 @@ test('a server without keys is open on this machine, until it gets its first', a
   expect(await statusOf(server.url)).toBe(401)
 })
 
-test('a file of keys that is gone or damaged lets nobody in', async () => {
+test('a file of keys that cannot be read lets nobody in, until it can be', async () => {
+  const lines: string[] = []
+  const log = pino({ level: 'error' }, { write: line => lines.push(line) })
+  const { server, state } = await serve({ log })
+  const file = join(state, 'keys.db')
+  writeFileSync(file, 'no database, but long enough to be read as one: '.repeat(50))
+  await vi.waitFor(async () => expect(await statusOf(server.url)).toBe(401), soon)
+  expect(lines.map(line => JSON.parse(line).msg)).toEqual(['the keys could not be read'])
+  rmSync(file)
+  const { key } = addKey(state)
+  await vi.waitFor(async () => expect(await statusOf(server.url, key)).toBe(200), soon)
+})
+
+test('a file of keys that is gone lets nobody in', async () => {
   let key = ''
   const { server, state } = await protectedServer({ prepare: at => ({ key } = addKey(at)) })
   const socket = await stream(server.url, key)
@@ -170,6 +183,15 @@ test('a Unix socket is trusted with keys as without, and takes a key for less', 
   expect((await peer.call('metrics'))[2]).toBeNull()
   expect(await peer.call('authenticate', { key })).toMatchObject([1, 4e9, null, {}])
   expect((await peer.call('metrics'))[2]).toMatchObject({ code: 'forbidden' })
+})
+
+test('a Unix socket stays trusted when the server gets its first key, also where a key was shown before', async () => {
+  const { server, state } = await serve({ rpc: 'unix' })
+  const peer = await rpc(server.rpc!, 'whatever')
+  const socket = await stream(server.url)
+  addKey(state)
+  await socket.ended()
+  expect((await peer.call('metrics'))[2]).toBeNull()
 })
 
 test('the last use of a key is written down', async () => {

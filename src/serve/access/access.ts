@@ -204,7 +204,8 @@ export class Access {
 
 /** Whether another process has the file locked: the next time will do. */
 function isBusy(error: unknown): boolean {
-  return (error as { errcode?: number }).errcode === 5
+  // The lower byte: what is above tells kinds of it apart.
+  return ((error as { errcode?: number }).errcode ?? 0) % 256 === 5
 }
 
 function noSuchKey(): ServiceError {

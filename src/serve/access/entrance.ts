@@ -21,7 +21,8 @@ export interface Entrance {
  * everyone on this machine may call what only reads, as `metrics`, and others nothing.
  */
 export function webEntrance(access: Access, host: string): Entrance {
-  return entrance(access, { admin: isLoopback(host) ? 'reads' : 'none' })
+  const rights: Rights = { admin: isLoopback(host) ? 'reads' : 'none' }
+  return entrance(access, () => access.anonymous(rights))
 }
 
 /**
@@ -30,14 +31,15 @@ export function webEntrance(access: Access, host: string): Entrance {
  * for every user, but call nothing that is for admins.
  */
 export function rpcEntrance(access: Access, address: RpcAddress): Entrance {
-  if (!('path' in address)) return entrance(access, isLoopback(address.host) ? allRights : { admin: 'none' })
-  return { ...entrance(access, allRights), anonymous: () => Caller.trusted }
+  if ('path' in address) return entrance(access, () => Caller.trusted)
+  const rights: Rights = isLoopback(address.host) ? allRights : { admin: 'none' }
+  return entrance(access, () => access.anonymous(rights))
 }
 
-function entrance(access: Access, rights: Rights): Entrance {
+function entrance(access: Access, anonymous: () => Caller): Entrance {
   return {
-    anonymous: () => access.anonymous(rights),
-    authenticate: credential => (access.isProtected ? access.authenticate(credential) : access.anonymous(rights)),
+    anonymous,
+    authenticate: credential => (access.isProtected ? access.authenticate(credential) : anonymous()),
   }
 }
 

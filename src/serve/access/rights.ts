@@ -29,9 +29,11 @@ export function methodDenial(name: MethodName, rights: Rights | undefined): Deni
   const { access, reads } = rules[name]
   if (access === 'anyone') return undefined
   if (!rights) {
+    const remedy =
+      'give one of `aurochs keys create` as the header `Authorization: Bearer KEY`, in `hello`, or by `authenticate`'
     return {
       reason: 'no_key',
-      message: `${name} expects a key or a token, got none: see \`aurochs keys create\` for one, and README.md for where it goes`,
+      message: `${name} expects a key or a token, got none: ${remedy}`,
     }
   }
   if (rights.methods && !rights.methods.includes(name)) {
