@@ -103,7 +103,14 @@ const fronts: Readonly<Record<string, Ask>> = {
 }
 
 const names = Object.keys(methods) as MethodName[]
-const isAbout = (name: MethodName) => typeof methods[name].access === 'function'
+/** By its parameters, not by its rule. */
+const isAbout = (name: MethodName) => JSON.stringify(params[name]('bob')).includes('bob')
+
+test.each(names)('the rule of %s fits what it does', name => {
+  const { access, reads } = methods[name]
+  expect(typeof access === 'function').toBe(isAbout(name))
+  if (!isAbout(name) && !reads) expect(access).toBe('admin')
+})
 
 describe.each(Object.entries(fronts))('by %s', (front, ask) => {
   const call = (name: MethodName, user: string, key: string | undefined) => ask(name, params[name](user), key)

@@ -17,7 +17,7 @@ export interface AccessOptions {
 }
 
 /** In ms: how often it is looked whether the keys have changed. */
-const watchInterval = 1000
+const watchInterval = 500
 /** In ms: a key's last use is written down when it is so much later than the one that is. */
 const useInterval = 30_000
 
