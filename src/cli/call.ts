@@ -4,9 +4,9 @@ import { ServerError } from '../client/server-error.ts'
 import { isMethodName, type MethodName, methods, type ParamsInput } from '../protocol/methods.ts'
 import { parseRpcAddress } from '../protocol/rpc-address.ts'
 import { asGiven } from '../storage/expectation.ts'
-import { parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
+import { parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
 
-const Options = z.object({ timeout: wholeNumber(1, 3_600_000) })
+const Options = z.object({ timeout: wholeNumber(1, 3_600_000), key: text('a key or a token').optional() })
 
 const examples = `
 Methods:
@@ -28,22 +28,24 @@ export const register: Register = program => {
     .argument('<method>', 'one of those below')
     .argument('[params]', 'a JSON object', '{}')
     .option('--timeout <ms>', 'until when the answer must be there', '30000')
+    .option('--key <key>', 'a key or a token, where the server expects one (default: the variable AUROCHS_KEY)')
     .addHelpText('after', examples)
     .action(async (address: string, method: string, params: string, given: unknown) => {
-      const { timeout } = parseOptions(Options, given)
+      const { timeout, key = process.env.AUROCHS_KEY || undefined } = parseOptions(Options, given)
       assertAddress(address)
       if (!isMethodName(method)) {
         throw new UsageError(`the method must be one of ${Object.keys(methods).join(', ')}, got ${asGiven(method)}`)
       }
-      const client = await RpcClient.connect(address)
+      // The server checks them.
+      const parsed = parseObject(params) as ParamsInput<MethodName>
+      let client: RpcClient | undefined
       try {
-        // The server checks them.
-        const parsed = parseObject(params) as ParamsInput<MethodName>
+        client = await RpcClient.connect(address, { key })
         process.stdout.write(`${JSON.stringify(await client.call(method, parsed, { timeout }))}\n`)
       } catch (error) {
         throw error instanceof ServerError ? new UsageError(`${error.code}: ${error.message}`, 1) : error
       } finally {
-        client.close()
+        client?.close()
       }
     })
 }

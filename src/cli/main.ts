@@ -4,12 +4,6 @@ import { Command, CommanderError } from 'commander'
 import { type Register, UsageError } from './command.ts'
 import './terminal/output.ts'
 
-// node:sqlite warns that it is experimental: that was our decision, and is no news for who uses it.
-const { emitWarning } = process
-process.emitWarning = ((warning: string, ...rest: unknown[]) => {
-  if (!String(warning).startsWith('SQLite is an experimental')) emitWarning.call(process, warning, ...(rest as []))
-}) as typeof process.emitWarning
-
 /** Each loads its command: what one command needs, the others need not wait for. */
 const commands = new Map<string, () => Promise<{ readonly register: Register }>>([
   ['import', () => import('./import.ts')],
@@ -26,6 +20,7 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['forget', () => import('./forget.ts')],
   ['backup', () => import('./backup.ts')],
   ['export-events', () => import('./export-events.ts')],
+  ['keys', () => import('./keys.ts')],
 ])
 
 const { version, engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))

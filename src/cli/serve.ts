@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { isRpcAddress } from '../protocol/rpc-address.ts'
 import { serve } from '../serve/serve.ts'
 import type { Server } from '../serve/server.ts'
+import type { TlsFiles } from '../serve/tls.ts'
 import { asGiven, mustBe, oneOf } from '../storage/expectation.ts'
 import { duration, instant, parseOptions, type Register, several, text, UsageError, wholeNumber } from './command.ts'
 import { endSignals } from './terminal/interrupt.ts'
@@ -21,6 +22,18 @@ const corsRefusal = {
   },
 }
 
+/** As in a URL, without a port. */
+function isHost(text: string): boolean {
+  return text === '*' || (URL.canParse(`http://${text}`) && !/[:/?#@]/.test(text.replace(/^\[.*\]$/, '')))
+}
+
+const hostRefusal = {
+  error: ({ input }: { readonly input?: unknown }) => {
+    const wrong = (input as readonly string[]).find(name => !isHost(name))
+    return `must be a name or an address without a port, or *, got ${asGiven(wrong)}`
+  },
+}
+
 const Options = z.object({
   port: wholeNumber(0, 65535),
   host: text('a name or an address of this machine'),
@@ -30,6 +43,13 @@ const Options = z.object({
     .array(z.string())
     .refine(origins => origins.every(isOrigin), corsRefusal)
     .default([]),
+  allowHost: z
+    .array(z.string())
+    .refine(names => names.every(isHost), hostRefusal)
+    .default([]),
+  open: z.boolean().default(false),
+  tlsCert: text('a file').optional(),
+  tlsKey: text('a file').optional(),
   threads: wholeNumber(1, 1024).optional(),
   since: instant.optional(),
   retrain: duration.optional(),
@@ -53,8 +73,22 @@ export const register: Register = program => {
     .option('-p, --port <port>', 'port to listen at; 0 takes one that is free', '8080')
     .option('--host <host>', 'address to listen at; 0.0.0.0 for all of this machine', '127.0.0.1')
     .requiredOption('--state <dir>', 'directory that keeps the events; made if there is none')
-    .option('--rpc <address>', 'internal RPC, as unix:/run/aurochs.sock or 127.0.0.1:9000: it may do everything')
+    .option(
+      '--rpc <address>',
+      'internal RPC, as unix:/run/aurochs.sock or 127.0.0.1:9000; by a socket, everything may be called',
+    )
     .option('--cors <origin>', "whose web pages may use the server besides its own, or '*'; may be repeated", several)
+    .option(
+      '--allow-host <name>',
+      "a name that clients may address the server by besides localhost and --host, or '*'; may be repeated",
+      several,
+    )
+    .option(
+      '--open',
+      'serve other machines also without keys (aurochs keys): whoever reaches it may act for every user',
+    )
+    .option('--tls-cert <file>', 'serve by https and wss: the certificate and those that lead to its authority, in PEM')
+    .option('--tls-key <file>', 'its private key, in PEM')
     .option('--threads <n>', 'threads that fold in and rank (default: all of the machine)')
     .option('--since <date>', 'events that arrived before it are in the model already, though it does not say so')
     .option('--retrain <time>', 'train the next model of the events again and again, with so much time between, as 1h')
@@ -75,10 +109,11 @@ export const register: Register = program => {
     )
     .option('--json', 'print the address as one JSON object')
     .action(async (model: string, given: unknown) => {
-      const options = parseOptions(Options, given)
+      const { allowHost: allowHosts, tlsCert, tlsKey, ...options } = parseOptions(Options, given)
+      const tls = tlsFiles(tlsCert, tlsKey)
       const log = openLog(options.logLevel)
       const signals = endSignals()
-      const server = await serve({ ...options, model, log, retrain: retrainingOf(options) })
+      const server = await serve({ ...options, allowHosts, tls, model, log, retrain: retrainingOf(options) })
       if (signals.exitCode === undefined) announce(server, options.host, options.json)
       await signals.first
       log.info('shutting down; a second signal ends at once')
@@ -87,8 +122,10 @@ export const register: Register = program => {
     })
 }
 
+type RetrainingFlags = Pick<z.output<typeof Options>, 'retrain' | 'dataset' | 'keep' | 'keepIds' | 'threads'>
+
 /** @throws UsageError where an option lacks another. */
-function retrainingOf({ retrain: interval, dataset, keep, keepIds, threads }: z.output<typeof Options>) {
+function retrainingOf({ retrain: interval, dataset, keep, keepIds, threads }: RetrainingFlags) {
   if (interval !== undefined && dataset !== undefined) return { interval, dataset, keep, keepIds, threads }
   if (interval !== undefined)
     throw new UsageError('--retrain needs --dataset: name the one that the model was trained on')
@@ -96,6 +133,12 @@ function retrainingOf({ retrain: interval, dataset, keep, keepIds, threads }: z.
     throw new UsageError('--dataset, --keep and --keep-ids need --retrain: say how often')
   }
   return undefined
+}
+
+function tlsFiles(cert: string | undefined, key: string | undefined): TlsFiles | undefined {
+  if (cert !== undefined && key !== undefined) return { cert, key }
+  if (cert === undefined && key === undefined) return undefined
+  throw new UsageError('--tls-cert and --tls-key must be given together: each needs the other')
 }
 
 function announce({ url, port, rpc }: Server, host: string, asJson: boolean): void {

@@ -15,19 +15,20 @@ export const rpcAddress = text(address).refine(isRpcAddress, mustBe(address))
 /** How long a method may take, in ms: opening a large model takes seconds. */
 const timeout = 600_000
 
-/** What the method gives. @throws UsageError with what the server refuses. */
+/** What the method gives, called with the key in the variable AUROCHS_KEY, if there is one. @throws UsageError with what the server refuses. */
 export async function callServer<Name extends MethodName>(
   address: string,
   method: Name,
   params: ParamsInput<Name>,
 ): Promise<Results[Name]> {
-  const client = await RpcClient.connect(address)
+  let client: RpcClient | undefined
   try {
+    client = await RpcClient.connect(address, { key: process.env.AUROCHS_KEY || undefined })
     return await client.call(method, params, { timeout })
   } catch (error) {
     throw error instanceof ServerError ? new UsageError(`${error.code}: ${error.message}`, 1) : error
   } finally {
-    client.close()
+    client?.close()
   }
 }
 

@@ -152,7 +152,7 @@ export class Client {
    * @throws {Error} if the client is closed before the event is acknowledged.
    */
   send(event: Interaction | Undo): Promise<Ack> {
-    if (this.#closeReason) return handled(Promise.reject(new Error('the client is closed')))
+    if (this.#closeReason) return handled(Promise.reject(this.#closeReason))
     const { id = `${this.#eventPrefix}-${++this.#events}` } = event
     const ack = this.#requests.send({ ...event, id, type: 'event' }, { retries: true }) as Promise<Ack>
     const remove = () => this.#unacknowledged.delete(ack)
@@ -183,7 +183,7 @@ export class Client {
     params: ParamsInput<Name>,
     { signal }: { readonly signal?: AbortSignal | undefined } = {},
   ): Promise<Results[Name]> {
-    if (this.#closeReason) return Promise.reject(new Error('the client is closed'))
+    if (this.#closeReason) return Promise.reject(this.#closeReason)
     const result = this.#requests.send({ type: 'call', method, params: { ...params } }, { retries: false, signal })
     return result as Promise<Results[Name]>
   }
@@ -210,7 +210,8 @@ export class Client {
 
   #subscribe(query: QueryInput, signal: AbortSignal | undefined): AsyncIterableIterator<List, undefined> {
     const lists = this.#subscriptions.open(query, signal)
-    if (this.#closeReason) lists.end()
+    if (this.#closeReason instanceof ServerError) lists.fail(this.#closeReason)
+    else if (this.#closeReason) lists.end()
     return lists
   }
 

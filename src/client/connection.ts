@@ -1,14 +1,20 @@
 import type { WireError } from '../protocol/errors.ts'
-import type { ClientMessageInput, ServerMessage, Welcome } from '../protocol/messages.ts'
+import type { ClientMessageInput, Failure, ServerMessage, Welcome } from '../protocol/messages.ts'
 import { features, protocolVersions } from '../protocol/versions.ts'
 import { type BackoffOptions, reconnectWait, retryWait } from './backoff.ts'
 import { type ClientCodec, encodeWithinLimits, type Frame, json } from './codec.ts'
+import type { KeySource } from './key-source.ts'
 
 export interface ConnectionOptions extends BackoffOptions {
   /** Default: {@link json}. */
   readonly codec?: ClientCodec
   /** Where the platform has no WebSocket of its own, or another is wanted. */
   readonly WebSocket?: typeof WebSocket
+  /**
+   * What the server knows the client by, where it expects a key or a token. One that is refused ends the client; where it is
+   * a function, once it has been asked for another. Default: none.
+   */
+  readonly key?: KeySource
   /** Who is calling, for those who watch the traffic: `name/version`. */
   readonly agent?: string
 }
@@ -25,6 +31,8 @@ export interface ConnectionListeners {
 
 /** In ms: after this long without a message the server is asked whether it is still there. */
 const pingInterval = 20_000
+/** The code that the server closes a socket with whose key it refuses. */
+const unauthorizedClose = 4401
 /** In ms: how long it may take to answer that, or to say welcome. */
 const answerTimeout = 10_000
 
@@ -38,6 +46,10 @@ export class Connection {
   #socket: WebSocket | undefined
   #isWelcome = false
   #failures = 0
+  /** Counts connections, and what ends them: a key that comes late is for none. */
+  #attempt = 0
+  /** Whether a key was refused since the last welcome. */
+  #isKeyRefused = false
   #timer: ReturnType<typeof setTimeout> | undefined
   #isClosed = false
 
@@ -86,14 +98,38 @@ export class Connection {
   }
 
   #connect(): void {
+    const { key } = this.#options
+    if (typeof key !== 'function') {
+      this.#open(key)
+      return
+    }
+    const attempt = ++this.#attempt
+    const isWanted = () => attempt === this.#attempt
+    this.#expectAnswer()
+    Promise.resolve()
+      .then(key)
+      .then(
+        given => {
+          if (isWanted()) this.#open(given)
+        },
+        error => {
+          if (isWanted()) this.#lose(`there is no key to connect with: ${(error as Error)?.message ?? error}`)
+        },
+      )
+  }
+
+  #open(key: string | undefined): void {
     const socket = new (this.#options.WebSocket ?? WebSocket)(this.#url, this.#codec.subprotocol)
     socket.binaryType = 'arraybuffer'
     socket.onopen = () => {
       const { agent } = this.#options
-      this.#write({ type: 'hello', protocols: [...protocolVersions], features: [...features], agent })
+      this.#write({ type: 'hello', protocols: [...protocolVersions], features: [...features], key, agent })
     }
     socket.onmessage = event => this.#receive(event.data)
-    socket.onclose = event => this.#lose(event.reason || `closed with code ${event.code}`)
+    socket.onclose = ({ code, reason }) => {
+      if (code === unauthorizedClose) this.#refuseKey({ code: 'unauthorized', message: reason })
+      else this.#lose(reason || `closed with code ${code}`)
+    }
     // A close should follow, but Node's WebSocket has none for a connection that was never made.
     socket.onerror = () => this.#lose('the connection failed')
     this.#socket = socket
@@ -110,9 +146,12 @@ export class Connection {
     }
     if (message.type === 'welcome') {
       this.#isWelcome = true
+      this.#isKeyRefused = false
       this.#failures = 0
       this.#expectMessage()
       this.#listeners.onWelcome(message)
+    } else if (message.type === 'error' && message.code === 'unauthorized' && isOfConnection(message)) {
+      this.#refuseKey(message)
     } else if (this.#isWelcome) {
       this.#expectMessage()
       if (message.type !== 'pong') this.#listeners.onMessage(message)
@@ -120,6 +159,13 @@ export class Connection {
       if (retryWait(message) === undefined) this.#listeners.onRefused(message)
       else this.#lose(message.message)
     }
+  }
+
+  #refuseKey(failure: WireError): void {
+    const mayAskAgain = typeof this.#options.key === 'function' && !this.#isKeyRefused
+    this.#isKeyRefused = true
+    if (mayAskAgain) this.#lose(failure.message)
+    else this.#listeners.onRefused(failure)
   }
 
   /** The server has just sent a message: if no other follows, it is asked whether it is still there. */
@@ -148,6 +194,7 @@ export class Connection {
   }
 
   #drop(): void {
+    this.#attempt++
     clearTimeout(this.#timer)
     for (const timer of this.#retries) clearTimeout(timer)
     this.#retries.clear()
@@ -160,4 +207,9 @@ export class Connection {
     }
     this.#socket = undefined
   }
+}
+
+/** Whether it answers nothing that was sent, but speaks of the connection. */
+function isOfConnection({ request, id, subscription }: Failure): boolean {
+  return request === undefined && id === undefined && subscription === undefined
 }

@@ -20,4 +20,5 @@ export {
   type UserList,
 } from './client.ts'
 export { type ClientCodec, type Frame, json, msgpack } from './codec.ts'
+export type { KeySource } from './key-source.ts'
 export { ServerError } from './server-error.ts'

@@ -1,9 +1,8 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { mkdir, open, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { lockFile } from '../storage/directory-lock.ts'
-import { busyTimeout } from '../storage/sqlite.ts'
+import { busyTimeout, connect } from '../storage/sqlite.ts'
 import { EventReader } from './reader.ts'
 
 /**
@@ -33,7 +32,7 @@ export async function backUpState(directory: string, out: string): Promise<void>
 }
 
 async function copyDatabase(from: string, to: string): Promise<void> {
-  const database = new DatabaseSync(from, { readOnly: true })
+  const database = connect(from, { readOnly: true })
   try {
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
     database.prepare('VACUUM INTO ?').run(to)

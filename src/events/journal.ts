@@ -1,8 +1,8 @@
-import { isBuiltin } from 'node:module'
 import { setTimeout } from 'node:timers/promises'
 import { workerModuleUrl } from '../parallel/pool.ts'
 import { fileIdentity } from '../storage/file-identity.ts'
 import type { Positions } from '../storage/positions.ts'
+import { assertHasSqlite } from '../storage/sqlite.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { assertRecordable, type UserEvent } from './event.ts'
 import type { UserHistory } from './reader.ts'
@@ -37,15 +37,6 @@ export interface JournalOptions {
 /** The events of a user, all up to `asOf` taken into account, and perhaps some that came later. */
 export interface ReadEvents extends UserHistory {
   readonly asOf: Sequence
-}
-
-/** @throws Error when this Node has no `node:sqlite`, in which events are kept. */
-export function assertCanKeepEvents(): void {
-  if (isBuiltin('node:sqlite')) return
-  throw new Error(
-    `events are kept by node:sqlite, which Node has from 22.13 on, and this is ${process.version}: ` +
-      'run it under Node 22, as npx -y -p node@22 node does, or recommend without a state',
-  )
 }
 
 interface Append {
@@ -111,7 +102,7 @@ export class Journal {
    * @throws Error when another process uses it, or it cannot be read, or this Node has no `node:sqlite`.
    */
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
-    assertCanKeepEvents()
+    assertHasSqlite()
     const { since = 0, positions, historyLimit = 5000 } = options
     assertWholeNumber('historyLimit', historyLimit, 1)
     let journal: Journal | undefined

@@ -81,8 +81,6 @@ export class RestartingThread<Request, Response, Found = void> {
     const { module, data } = this.#options
     const worker = new Worker(new URL(module), {
       workerData: data(this.#found),
-      // node:sqlite warns that it is experimental: that was our decision, and is no news for an operator.
-      execArgv: ['--disable-warning=ExperimentalWarning'],
     })
     let fault = 'it ended by itself'
     worker.on('error', error => {

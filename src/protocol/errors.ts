@@ -41,7 +41,7 @@ export const errorCodes = {
   user_required: {
     status: 400,
     retryAfter: null,
-    meaning: 'an event without a user, where the socket has not subscribed to exactly one user',
+    meaning: 'an event or a subscription without a user, where the socket is not bound to exactly one',
   },
   not_subscribed: { status: 404, retryAfter: null, meaning: 'the socket has no subscription of that number' },
   too_many_subscriptions: {
@@ -54,11 +54,25 @@ export const errorCodes = {
     retryAfter: 5000,
     meaning: 'the server has as many sockets as it may have (--max-connections)',
   },
-  forbidden: { status: 403, retryAfter: null, meaning: 'the method is for the internal RPC only' },
+  unauthorized: {
+    status: 401,
+    retryAfter: null,
+    meaning: 'a key or a token is expected, and none came, or one that is malformed, unknown, expired or revoked',
+  },
+  forbidden: {
+    status: 403,
+    retryAfter: null,
+    meaning: 'the key or the token may not call this method, or not for this user',
+  },
   forbidden_origin: {
     status: 403,
     retryAfter: null,
     meaning: 'a page of this origin may not use the server (see --cors)',
+  },
+  forbidden_host: {
+    status: 403,
+    retryAfter: null,
+    meaning: 'the server may not be addressed by this name (see --allow-host)',
   },
   not_found: { status: 404, retryAfter: null, meaning: 'there is no such path' },
   method_not_allowed: { status: 405, retryAfter: null, meaning: 'the path exists, but not for this HTTP method' },

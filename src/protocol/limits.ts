@@ -19,6 +19,8 @@ export const limits = {
   idLength: 256,
   /** Characters of an event's kind. */
   kindLength: 32,
+  /** Characters of a key or a token. */
+  credentialLength: 4096,
   /** Characters of a list's id. */
   listIdLength: 64,
   /** Items in one list. */

@@ -15,6 +15,9 @@
  *                                             generation {generation, model} when another model is served
  *                                             error {code, message, …} instead of any of these
  *
+ * Where the server expects a key or a token, one comes with the upgrade or in `hello`. One that is refused is answered by the
+ * error `unauthorized`, and the socket is closed with the code 4401; so it is once the key is revoked or has expired.
+ *
  * Every client message may carry a `request` number, which each answer to it repeats. Unknown fields are ignored; a
  * message of unknown type is answered by the error `unknown_type`. An error ends neither the connection nor its
  * subscriptions. An event id is unique to its user: an event sent again is acknowledged again and counted once. A reader
@@ -27,10 +30,10 @@ import type { ServiceInfo } from './methods.ts'
 import {
   type ModelInfo,
   NumberSchema,
-  QuerySchema,
   type Recommendations,
   type SimilarItems,
   StreamEventSchema,
+  StreamQuerySchema,
 } from './values.ts'
 
 const request = { request: NumberSchema.optional() }
@@ -42,6 +45,8 @@ export const Hello = z.object({
   protocols: z.array(z.int()).min(1).max(16),
   /** What the client can do beyond the first version. */
   features: z.array(z.string().max(limits.idLength)).max(64).optional(),
+  /** An API key or a token, where the server expects one and the upgrade had no `Authorization: Bearer …`. */
+  key: z.string().min(1).max(limits.credentialLength).optional(),
   /** Who is calling, for those who watch the traffic: `name/version`. */
   agent: z.string().max(limits.idLength).optional(),
 })
@@ -52,12 +57,13 @@ export const Subscribe = z.object({
   ...request,
   /** The client's number for the subscription; its lists carry it. */
   subscription: NumberSchema,
-  query: QuerySchema,
+  /** Without `user` it is the one that the socket's key or token is bound to. */
+  query: StreamQuerySchema,
 })
 
 export const Unsubscribe = z.object({ type: z.literal('unsubscribe'), ...request, subscription: NumberSchema })
 
-/** Without `user` it is the user of the socket's subscriptions, if they all have the same. */
+/** Without `user` it is the one that the key is bound to, or that of the socket's subscriptions if they all have the same. */
 export const StreamEvent = StreamEventSchema.and(z.object({ type: z.literal('event'), ...request }))
 
 export const Call = z.object({

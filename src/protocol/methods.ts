@@ -1,6 +1,6 @@
 /**
  * The methods of the service, one description for every front: WebSocket (`call`), HTTP (`/v1/METHOD`) and RPC. To add
- * one: its entry here, the type of its result, and its handler in `serve/service.ts`.
+ * one: its entry here, which says who may call it, the type of its result, and its handler in `serve/service.ts`.
  */
 import { z } from 'zod'
 import type { Limits } from './limits.ts'
@@ -26,29 +26,54 @@ interface Method {
   readonly reads: boolean
   /** The parameter that HTTP takes from the path: `/v1/METHOD/SUBJECT`. */
   readonly subject?: string
-  /** Only trusted callers may call it: those of the internal RPC. */
-  readonly trusted?: true
+  /** See {@link Access}. */
+  readonly access: Access<never>
 }
+
+/**
+ * Who may call a method: `anyone`, also without a credential; whoever has a `credential`, a key or a token; `admin`s; or,
+ * where it is a function, who may act for all the users that it finds in the parameters.
+ */
+export type Access<Params> = 'anyone' | 'credential' | 'admin' | ((params: Params) => readonly string[])
+
+const userOf = ({ user }: { readonly user: string }) => [user]
 
 /** What a user whom neither model nor events know gets: the most popular items, or an error. */
 const unknown = z.enum(['popularity', 'error']).default('popularity')
 
 export const methods = {
-  ping: { summary: 'does nothing', reads: true, params: z.object({}) },
-  info: { summary: 'the model that is served, limits and features', reads: true, params: z.object({}) },
-  health: { summary: 'whether the process answers', reads: true, params: z.object({}) },
-  ready: { summary: 'whether the server can do its work; not_ready says why not', reads: true, params: z.object({}) },
-  metrics: { summary: "figures of the server in Prometheus' text format", reads: true, params: z.object({}) },
+  ping: { summary: 'does nothing', reads: true, access: 'anyone', params: z.object({}) },
+  info: {
+    summary: 'the model that is served, limits and features',
+    reads: true,
+    access: 'credential',
+    params: z.object({}),
+  },
+  health: { summary: 'whether the process answers', reads: true, access: 'anyone', params: z.object({}) },
+  ready: {
+    summary: 'whether the server can do its work; not_ready says why not',
+    reads: true,
+    access: 'anyone',
+    params: z.object({}),
+  },
+  metrics: {
+    summary: "figures of the server in Prometheus' text format",
+    reads: true,
+    access: 'admin',
+    params: z.object({}),
+  },
   recommend: {
     summary: 'the best items for a user',
     reads: true,
     subject: 'user',
+    access: userOf,
     params: z.object({ user: IdSchema, ...listFields, unknown }),
   },
   recommend_batch: {
     summary:
       'the best items for each of several users, in their order and by one model; in each list ids and scores side by side',
     reads: true,
+    access: ({ users }: { readonly users: readonly string[] }) => users,
     params: z
       .object({ users: z.array(IdSchema).min(1).max(limits.batchUsers), ...listFields })
       .refine(
@@ -60,30 +85,32 @@ export const methods = {
     summary: 'the items most similar to an item',
     reads: true,
     subject: 'item',
+    access: 'credential',
     params: z.object({ item: IdSchema, limit: LimitSchema }),
   },
-  record: { summary: 'makes one event durable', reads: false, params: EventSchema },
+  record: { summary: 'makes one event durable', reads: false, access: userOf, params: EventSchema },
   record_batch: {
     summary: 'makes events durable; each has its own result',
     reads: false,
+    access: ({ events }: { readonly events: readonly { readonly user: string }[] }) => events.map(({ user }) => user),
     params: z.object({ events: z.array(EventSchema).min(1).max(limits.events) }),
   },
   swap: {
     summary: 'serves the model of another directory from now on',
     reads: false,
-    trusted: true,
+    access: 'admin',
     params: z.object({ model: z.string().min(1) }),
   },
   rollback: {
     summary: 'serves the model again that the one that is served took the place of',
     reads: false,
-    trusted: true,
+    access: 'admin',
     params: z.object({}),
   },
   forget: {
     summary: 'removes all that is known of a user from the events, the memory and the models of the server',
     reads: false,
-    trusted: true,
+    access: 'admin',
     params: z.object({ user: IdSchema }),
   },
 } as const satisfies Record<string, Method>

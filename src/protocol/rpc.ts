@@ -13,6 +13,10 @@
  * is answered by `deadline_exceeded`; what of it still waits is not done. Strings are of the type `str`; `bin` is none.
  * They must be UTF-8.
  *
+ * Where the server expects a key or a token, a connection begins with `authenticate {key}`, answered by `{}`; what follows
+ * is called by its owner. One that is refused is answered by `unauthorized`, and the connection ends; so it does once the
+ * key is revoked or has expired, after that error to each pending call and one without a number.
+ *
  * A message that is whole but not within limits.ts is answered by an error, and the connection goes on. Where bytes are
  * no MessagePack-RPC, or a message has more than `limits.frameBytes`, nothing can be told of what follows: an error with
  * the request's number, or nil where that is not known, is the last that the server writes before it closes.
@@ -20,6 +24,10 @@
 import { z } from 'zod'
 import { check } from './codec.ts'
 import { ServiceError, type WireError } from './errors.ts'
+import { limits } from './limits.ts'
+
+/** The parameters of `authenticate`. */
+export const AuthenticateSchema = z.object({ key: z.string().min(1).max(limits.credentialLength) })
 
 export const messageType = { request: 0, response: 1, notification: 2 } as const
 

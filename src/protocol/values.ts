@@ -95,18 +95,20 @@ export const StreamEventSchema = z
 export type EventInput = z.input<typeof EventSchema>
 export type Event = z.output<typeof EventSchema>
 
-/** What a list is wanted for. It is named by `kind`, so that others can be added. */
-export const QuerySchema = z.discriminatedUnion(
+/** What a list is wanted for. It is named by `kind`, so that others can be added. The user may follow from the context. */
+export const StreamQuerySchema = z.discriminatedUnion(
   'kind',
   [
-    z.object({ kind: z.literal('user'), user: IdSchema, ...listFields }),
+    z.object({ kind: z.literal('user'), user: IdSchema.optional(), ...listFields }),
     z.object({ kind: z.literal('similar'), item: IdSchema, limit: LimitSchema }),
   ],
   { error: ({ code }) => (code === 'invalid_union' ? 'expected "user" or "similar"' : undefined) },
 )
 
-export type QueryInput = z.input<typeof QuerySchema>
-export type Query = z.output<typeof QuerySchema>
+type WithUser<Query, User> = Query extends { kind: 'user' } ? Query & { user: User } : Query
+export type QueryInput = WithUser<z.input<typeof StreamQuerySchema>, Id>
+export type StreamQuery = z.output<typeof StreamQuerySchema>
+export type Query = WithUser<StreamQuery, string>
 
 export interface Recommendation {
   readonly item: Id

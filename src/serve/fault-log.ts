@@ -12,8 +12,11 @@ export class FaultLog {
   /** Repetitions of each fault in its quiet period. */
   readonly #repeated = new Map<string, number>()
 
-  constructor(log: Logger) {
+  readonly #level: 'error' | 'warn'
+
+  constructor(log: Logger, level: 'error' | 'warn' = 'error') {
     this.#log = log
+    this.#level = level
   }
 
   /** `message`: what could not be done. */
@@ -28,7 +31,7 @@ export class FaultLog {
       this.report('', others)
       return
     }
-    this.#log.error(error instanceof Error ? error : { failure: error }, message)
+    this.#log[this.#level](error instanceof Error ? error : { failure: error }, message)
     this.#countQuietly(fault)
   }
 
@@ -38,7 +41,7 @@ export class FaultLog {
       const count = this.#repeated.get(fault)!
       this.#repeated.delete(fault)
       if (count === 0) return
-      this.#log.error({ fault, count, seconds: quietPeriod / 1000 }, 'a fault was repeated')
+      this.#log[this.#level]({ fault, count, seconds: quietPeriod / 1000 }, 'a fault was repeated')
       this.#countQuietly(fault)
     }, quietPeriod)
     timer.unref()

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Outcome } from '../events/journal.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
+import type { RefusalReason } from './access/refusals.ts'
 
 /** Levels that are read when the metrics are, not counted. */
 export interface Levels {
@@ -27,6 +28,12 @@ export class Metrics {
     name: 'aurochs_errors_total',
     help: 'Errors sent to clients, by code.',
     labelNames: ['code'] as const,
+    registers: [this.#registry],
+  })
+  readonly #refusals = new Counter({
+    name: 'aurochs_refusals_total',
+    help: 'Callers refused, by reason.',
+    labelNames: ['reason'] as const,
     registers: [this.#registry],
   })
   readonly #skipped = new Counter({
@@ -59,6 +66,10 @@ export class Metrics {
 
   error(code: ErrorCode): void {
     this.#errors.inc({ code })
+  }
+
+  refusal(reason: RefusalReason): void {
+    this.#refusals.inc({ reason })
   }
 
   skippedList(): void {

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import pino, { type Logger } from 'pino'
-import { assertCanKeepEvents } from '../events/journal.ts'
+import { assertHasSqlite } from '../storage/sqlite.ts'
 import type { ServeOptions, Server } from './server.ts'
 
 export interface ServeLibraryOptions extends Omit<ServeOptions, 'version' | 'log' | 'port'> {
@@ -27,7 +27,7 @@ export async function serve({ port = 8080, log, ...options }: ServeLibraryOption
  * @throws Error naming the Nodes that can serve, where this one cannot.
  */
 export async function loadServer(): Promise<typeof import('./server.ts')> {
-  assertCanKeepEvents()
+  assertHasSqlite()
   try {
     return await import('./server.ts')
   } catch (cause) {

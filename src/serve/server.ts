@@ -2,11 +2,16 @@ import uws, { type us_listen_socket } from 'uWebSockets.js'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { Artifact } from '../models/artifact.ts'
+import { parseRpcAddress, type RpcAddress } from '../protocol/rpc-address.ts'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
 import { ModelWatch } from '../recommend/retraining/model-watch.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
+import { Access } from './access/access.ts'
+import { exposedAddress, rpcEntrance, webEntrance } from './access/entrance.ts'
+import { Refusals } from './access/refusals.ts'
 import { FaultLog } from './fault-log.ts'
 import { socketsLeft } from './file-limit.ts'
+import { Hosts } from './http/hosts.ts'
 import { HttpFront } from './http/http-front.ts'
 import { Origins } from './http/origins.ts'
 import { Metrics } from './metrics.ts'
@@ -14,6 +19,7 @@ import { Retraining, type RetrainingOptions } from './retraining.ts'
 import { RpcServer, type RpcServerOptions } from './rpc/rpc-server.ts'
 import { Service } from './service.ts'
 import { SocketLimit } from './socket-limit.ts'
+import { assertTlsFiles, type TlsFiles } from './tls.ts'
 import { WebSocketFront } from './websocket/websocket-front.ts'
 
 export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'threads' | 'since' | 'historyLimit'> {
@@ -23,6 +29,18 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
   readonly port: number
   /** Name or address to listen at. Default: 127.0.0.1, this machine only. */
   readonly host?: string | undefined
+  /**
+   * Names by which HTTP and WebSocket clients may address the server besides localhost and `host`; `*` for any. Where
+   * `host` is 0.0.0.0 or ::, every address is one. Default: none.
+   */
+  readonly allowHosts?: readonly string[] | undefined
+  /**
+   * Whether it serves other machines also without keys: then whoever reaches it may read and write as any user. Default: it
+   * refuses to start where `host` or `rpc` are not of this machine alone and the state has no key.
+   */
+  readonly open?: boolean | undefined
+  /** Certificate and private key: then it serves by https and wss only. Default: http and ws. */
+  readonly tls?: TlsFiles | undefined
   /** Address of the internal RPC, as `unix:/run/aurochs.sock` or `127.0.0.1:9000`. Default: none. */
   readonly rpc?: string | undefined
   /** Origins of the web pages that may use the server besides its own; `*` for any. Default: none. */
@@ -45,15 +63,26 @@ const drainTimeout = 10_000
 /** In ms: what the network has to take the closing frames, and clients that keep connections alive to send a last request. */
 const closingTimeout = 100
 
+const defaultHost = '127.0.0.1'
+
+/** What is told of what happens. */
+interface Observers {
+  readonly metrics: Metrics
+  readonly faults: FaultLog
+  readonly refusals: Refusals
+}
+
 /** A running server: this thread serves the connections, the journal's writes events, the generation's workers rank. */
 export class Server {
   readonly service: Service
   readonly #recommender: Recommender
-  readonly #app = uws.App()
+  readonly #access: Access
+  readonly #app: uws.TemplatedApp
   readonly #http: HttpFront
   readonly #sockets: WebSocketFront
   readonly #log: Logger
   readonly #host: string
+  readonly #scheme: 'http' | 'https'
   readonly #rpcOptions: RpcServerOptions
   #rpc: RpcServer | undefined
   #retraining: Retraining | undefined
@@ -64,7 +93,8 @@ export class Server {
   /**
    * Opens the model and the state, and listens.
    *
-   * @throws RangeError when an option is out of its range. Error when the model is missing or altered, the state is in use, or the address is taken.
+   * @throws RangeError when an option is out of its range. Error when the model is missing or altered, the state is in
+   *   use, the address is taken, the files of `tls` cannot be used, or other machines would be let in without keys.
    */
   static async start(options: ServeOptions): Promise<Server> {
     const { port, rpc, log, idleTimeout, maxConnections } = options
@@ -72,9 +102,12 @@ export class Server {
     // Out of this range, uWebSockets ends the process.
     if (idleTimeout !== undefined) assertWholeNumber('idleTimeout', idleTimeout, 8, 960)
     if (maxConnections !== undefined) assertWholeNumber('maxConnections', maxConnections, 1, 1_000_000)
+    if (options.tls) assertTlsFiles(options.tls)
     const metrics = new Metrics()
     const faults = new FaultLog(log)
-    const recommender = await Recommender.open({
+    const refusals = new Refusals(log, reason => metrics.refusal(reason))
+    const access = openAccess(options, refusals, faults)
+    const opened = Recommender.open({
       model: options.model,
       state: options.state,
       threads: options.threads,
@@ -88,8 +121,10 @@ export class Server {
       },
       onFault: error => faults.report(error),
     })
+    let recommender: Recommender | undefined
     try {
-      const server = new Server(recommender, metrics, faults, options)
+      recommender = await opened
+      const server = new Server(recommender, access, { metrics, faults, refusals }, options)
       if (rpc !== undefined) server.#rpc = await RpcServer.open(server.service, rpc, server.#rpcOptions)
       try {
         server.#listening = await listen(server.#app, server.#host, port)
@@ -100,33 +135,49 @@ export class Server {
       }
       return server
     } catch (error) {
-      await recommender.close()
+      await recommender?.close()
+      access.close()
       throw error
     }
   }
 
-  private constructor(recommender: Recommender, metrics: Metrics, faults: FaultLog, options: ServeOptions) {
-    const { host = '127.0.0.1', cors = [], idleTimeout = 60, version, log } = options
+  private constructor(
+    recommender: Recommender,
+    access: Access,
+    { metrics, faults, refusals }: Observers,
+    options: ServeOptions,
+  ) {
+    const { host = defaultHost, allowHosts = [], cors = [], idleTimeout = 60, tls, version, log } = options
+    this.#app = tls ? uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key }) : uws.App()
+    this.#scheme = tls ? 'https' : 'http'
     const { http: most, webSockets: maxConnections, rpc: maxRpcConnections } = socketLimits(options)
     this.#host = host
     this.#log = log
     this.#recommender = recommender
+    this.#access = access
     this.service = new Service({ recommender, metrics, version })
-    const origins = new Origins(cors)
+    const admission = { hosts: new Hosts(host, allowHosts), origins: new Origins(cors), refusals }
     const context = {
       service: this.service,
-      origins,
+      admission,
+      entrance: webEntrance(access, host),
       onError: metrics.error.bind(metrics),
       onSkippedList: metrics.skippedList.bind(metrics),
       onFault: (error: unknown) => faults.report(error),
       isClosing: () => this.#closed !== undefined,
     }
     const { onError, onFault } = context
-    this.#rpcOptions = { log, onError, onFault, maxConnections: maxRpcConnections }
+    this.#rpcOptions = {
+      entranceOf: (address: RpcAddress) => rpcEntrance(access, address),
+      log,
+      onError,
+      onFault,
+      maxConnections: maxRpcConnections,
+    }
     this.#sockets = new WebSocketFront(this.#app, context, {
       maxConnections,
       idleTimeout,
-      allows: (origin, at) => origins.allows(origin, at),
+      admission,
       isClosing: context.isClosing,
       sockets: new SocketLimit(this.#app, most),
     })
@@ -145,7 +196,7 @@ export class Server {
   }
 
   get url(): string {
-    return `http://${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.port}`
+    return `${this.#scheme}://${this.#host.includes(':') ? `[${this.#host}]` : this.#host}:${this.port}`
   }
 
   get port(): number {
@@ -194,7 +245,24 @@ export class Server {
     await Promise.race([this.#http.answered(), late])
     this.#app.close()
     await this.#recommender.close()
+    this.#access.close()
   }
+}
+
+/** @throws Error when the keys cannot be read, or other machines would be let in without any. */
+function openAccess(options: ServeOptions, refusals: Refusals, faults: FaultLog): Access {
+  const { state, host = defaultHost, rpc, open = false, log } = options
+  const exposure = { state, host, rpc: rpc === undefined ? undefined : parseRpcAddress(rpc), open }
+  const access = new Access({ state, refusals, onFault: (error, message) => faults.report(error, message) })
+  try {
+    const exposed = exposedAddress(access, exposure)
+    if (exposed !== undefined)
+      log.warn({ exposed }, 'the server has no keys: whoever reaches it may act for every user')
+  } catch (error) {
+    access.close()
+    throw error
+  }
+  return access
 }
 
 /**

@@ -25,13 +25,13 @@ import { features } from '../protocol/versions.ts'
 import { RecommendError } from '../recommend/errors.ts'
 import type { Generation } from '../recommend/generation.ts'
 import type { Recommender } from '../recommend/recommender.ts'
+import type { Caller } from './access/caller.ts'
 import type { Metrics } from './metrics.ts'
 import type { Retraining } from './retraining.ts'
 
 /** The caller, and until when the answer is wanted. */
 export interface CallContext {
-  /** Whether the caller may use methods for trusted callers: internal RPC may. */
-  readonly trusted: boolean
+  readonly caller: Caller
   /** Aborting it ends the call, which then fails with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
@@ -43,6 +43,8 @@ export interface ServiceParts {
   readonly version: string
 }
 
+type Settle = (result: Recorded | ServiceError) => void
+
 type Handlers = {
   readonly [Name in MethodName]: (
     params: Params<Name>,
@@ -52,7 +54,7 @@ type Handlers = {
 
 /**
  * Every method of the server, apart from any transport: WebSocket, HTTP and RPC only adapt it. What a method takes and
- * gives is said in protocol/methods.ts.
+ * gives, and who may call it, is said in protocol/methods.ts; that the caller may is checked here, and nowhere else.
  */
 export class Service {
   readonly #recommender: Recommender
@@ -71,21 +73,33 @@ export class Service {
   /**
    * Calls a method by name; `params` are checked by its schema. Methods that need not wait give their result at once.
    *
-   * @throws {ServiceError} also by rejection: `unknown_method`, `forbidden`, `bad_message`, and what the method refuses.
+   * @throws {ServiceError} also by rejection: `unknown_method`, `unauthorized`, `forbidden`, `bad_message`, and what the method refuses.
    */
-  call(name: string, params: unknown, { trusted, signal }: CallContext): unknown {
+  call(name: string, params: unknown, { caller, signal }: CallContext): unknown {
     if (!isMethodName(name)) {
       throw new ServiceError('unknown_method', `expected one of ${Object.keys(methods).join(', ')}, got ${name}`)
     }
-    if ('trusted' in methods[name] && !trusted)
-      throw new ServiceError('forbidden', `${name} is for the internal RPC only: serve with --rpc, and call it there`)
+    // First, since strangers need not be told what is wrong with their parameters.
+    caller.assertMayCall(name)
     signal?.throwIfAborted()
+    const checked = check(methods[name].params, params) as Params<MethodName>
+    caller.assertMayActFor(name, checked)
     const handler = this.#handlers[name] as (params: unknown, signal?: AbortSignal) => unknown
-    const result = handler(check(methods[name].params, params), signal)
+    const result = handler(checked, signal)
     return result instanceof Promise ? result.catch(error => Promise.reject(asServiceError(error))) : result
   }
 
-  /** What `hello` is answered with, and the method `info`. */
+  /**
+   * What `hello` is answered with, whatever methods the caller may call: what the method `info` gives.
+   *
+   * @throws {ServiceError} `unauthorized` without a credential.
+   */
+  welcome(caller: Caller): ServiceInfo {
+    caller.assertKnown()
+    return this.info
+  }
+
+  /** What is served, and how. */
   get info(): ServiceInfo {
     const { generation } = this.#recommender
     return {
@@ -103,14 +117,24 @@ export class Service {
     return this.#isClosing ? 'the server is about to end' : this.#recommender.storageFailure
   }
 
-  /** Calls `onList` with the list that `query` names, now and whenever it may have changed, until it is closed. */
+  /**
+   * Calls `onList` with the list that `query` names, now and whenever it may have changed, until it is closed;
+   * never before this returns.
+   *
+   * @throws {ServiceError} `unauthorized`, `forbidden` where the caller may not have such a list by `recommend` or `similar`.
+   */
   subscribe(
+    caller: Caller,
     query: Query,
     onList: (list: SimilarItems & Partial<Recommendations>) => void,
     onError: (error: ServiceError) => void,
   ): { close(): void } {
     const fail = (error: Error) => onError(asServiceError(error))
-    if (query.kind === 'user') return this.#recommender.subscribe(query, onList, fail)
+    if (query.kind === 'user') {
+      caller.assertMay('recommend', { ...query, unknown: 'popularity' })
+      return this.#recommender.subscribe(query, onList, fail)
+    }
+    caller.assertMay('similar', query)
     return this.#recommender.subscribeSimilar(query, onList, fail)
   }
 
@@ -119,7 +143,12 @@ export class Service {
    *
    * @throws {ServiceError} when it is refused before.
    */
-  record({ time = Date.now(), ...event }: Event, settle: (result: Recorded | ServiceError) => void): void {
+  record(caller: Caller, event: Event, settle: Settle): void {
+    caller.assertMay('record', event)
+    this.#record(event, settle)
+  }
+
+  #record({ time = Date.now(), ...event }: Event, settle: Settle): void {
     if (this.#isClosing) {
       throw new ServiceError('shutting_down', 'the server is about to end: send it again later')
     }
@@ -185,7 +214,7 @@ export class Service {
     }),
     record: event => {
       return new Promise((resolve, reject) => {
-        this.record(event, result => (result instanceof ServiceError ? reject(result) : resolve(result)))
+        this.#record(event, result => (result instanceof ServiceError ? reject(result) : resolve(result)))
       })
     },
     record_batch: async ({ events }) => ({ results: await Promise.all(events.map(event => this.#recordOne(event))) }),
@@ -218,7 +247,7 @@ export class Service {
     const { id } = event
     return new Promise((resolve, reject) => {
       try {
-        this.record(event, result => {
+        this.#record(event, result => {
           resolve(result instanceof ServiceError ? { id, error: wireError(result) } : result)
         })
       } catch (error) {

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { DatabaseSync } from 'node:sqlite'
 import { manifestName } from './directory.ts'
+import { connect } from './sqlite.ts'
 
 /** The name of the file that holds a lock. */
 export const lockFile = 'lock.db'
@@ -20,11 +20,10 @@ export interface DirectoryLock {
  * @throws Error naming the process that has it, or saying why it must not hold a state.
  */
 export function lockDirectory(directory: string): DirectoryLock {
-  assertForState(directory)
-  makeDirectory(resolve(directory))
+  makeStateDirectory(directory)
   const owner = join(directory, 'server.pid')
   const file = join(directory, lockFile)
-  const db = new DatabaseSync(file)
+  const db = connect(file)
   try {
     db.exec('PRAGMA busy_timeout = 0; BEGIN IMMEDIATE')
   } catch (error) {
@@ -36,6 +35,12 @@ export function lockDirectory(directory: string): DirectoryLock {
   }
   writeFileSync(owner, `${process.pid}\n`)
   return { file, close: () => db.close() }
+}
+
+/** @throws Error saying why `directory` cannot be made, or must not hold a state. */
+export function makeStateDirectory(directory: string): void {
+  assertForState(directory)
+  makeDirectory(resolve(directory))
 }
 
 function assertForState(directory: string): void {

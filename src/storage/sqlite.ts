@@ -1,6 +1,7 @@
 /** SQLite as every durable state of ours uses it: opened, made or refused by version, and changed in transactions. */
 import { existsSync } from 'node:fs'
-import { DatabaseSync } from 'node:sqlite'
+import { isBuiltin } from 'node:module'
+import type { DatabaseSync } from 'node:sqlite'
 
 export interface DatabaseFormat {
   /** Four characters that mark the file as one of this kind (`PRAGMA application_id`). */
@@ -19,6 +20,40 @@ export interface DatabaseFormat {
 /** In ms: how long a connection waits for another that has the database locked. */
 export const busyTimeout = 5000
 
+type Sqlite = typeof import('node:sqlite')
+
+/**
+ * A connection to the database `file`, which is made where there is none.
+ *
+ * @throws Error when this Node has no `node:sqlite`.
+ */
+export function connect(file: string, { readOnly = false }: { readonly readOnly?: boolean } = {}): DatabaseSync {
+  assertHasSqlite()
+  // Loaded only now: the rest of the package runs where there is none. Node calls it experimental, which is no news for who
+  // runs a program that needs it.
+  const { DatabaseSync } = withoutWarning(() => process.getBuiltinModule('node:sqlite') as Sqlite)
+  return new DatabaseSync(file, { readOnly })
+}
+
+/** @throws Error when this Node has no `node:sqlite`, in which events are kept. */
+export function assertHasSqlite(): void {
+  if (isBuiltin('node:sqlite')) return
+  throw new Error(
+    `events are kept by node:sqlite, which Node has from 22.13 on, and this is ${process.version}: ` +
+      'run it under Node 22, as npx -y -p node@22 node does, or recommend without a state',
+  )
+}
+
+function withoutWarning<Value>(load: () => Value): Value {
+  const { emitWarning } = process
+  process.emitWarning = () => {}
+  try {
+    return load()
+  } finally {
+    process.emitWarning = emitWarning
+  }
+}
+
 /**
  * Opens the database `file`, or makes it, or brings one of an older version to the present one. What is committed is on
  * disk: WAL, synced at each commit.
@@ -26,7 +61,7 @@ export const busyTimeout = 5000
  * @throws Error when it is not of `format`, naming both versions and the remedy.
  */
 export function openDatabase(file: string, format: DatabaseFormat): DatabaseSync {
-  const database = new DatabaseSync(file)
+  const database = connect(file)
   try {
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`)
     prepareSchema(database, file, format)
@@ -44,12 +79,11 @@ export function openDatabase(file: string, format: DatabaseFormat): DatabaseSync
  */
 export function openReadOnly(file: string, format: DatabaseFormat): DatabaseSync {
   if (!existsSync(file)) throw new Error(`there is no ${file}: expected one that holds ${format.title}`)
-  const database = new DatabaseSync(file, { readOnly: true })
+  const database = connect(file, { readOnly: true })
   try {
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
-    const { isOurs, found } = versionOf(database, format)
-    if (isOurs && found === format.version) return database
-    throw otherVersion(file, format, { isOurs, found })
+    if (isCurrent(database, format)) return database
+    throw otherVersion(file, format, versionOf(database, format))
   } catch (error) {
     database.close()
     throw error
@@ -73,29 +107,31 @@ export function transact(database: DatabaseSync, work: () => void): void {
   }
 }
 
+/** Makes the tables where there are none: in one transaction, since another process may do so at the same time. */
 function prepareSchema(database: DatabaseSync, file: string, format: DatabaseFormat): void {
+  if (isCurrent(database, format)) return
   const { version, schema, migrations = {} } = format
-  const { isOurs, found } = versionOf(database, format)
-  if (isOurs && found === version) return
-  if (isOurs && Object.hasOwn(migrations, found)) {
-    migrate(database, { ...format, version: found + 1, schema: migrations[found]! })
-    prepareSchema(database, file, format)
-    return
-  }
-  const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number }
-  if (found > 0 || tables.count > 0) throw otherVersion(file, format, { isOurs, found })
-  migrate(database, { ...format, version, schema })
+  transact(database, () => {
+    while (!isCurrent(database, format)) {
+      const { isOurs, found } = versionOf(database, format)
+      if (isOurs && Object.hasOwn(migrations, found)) {
+        makeVersion(database, { ...format, version: found + 1, schema: migrations[found]! })
+        continue
+      }
+      const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number }
+      if (found > 0 || tables.count > 0) throw otherVersion(file, format, { isOurs, found })
+      makeVersion(database, { ...format, version, schema })
+    }
+  })
 }
 
-/** Makes the tables of a version, in one transaction. */
-function migrate(database: DatabaseSync, { applicationId, version, schema }: DatabaseFormat): void {
-  transact(database, () => {
-    database.exec(`
-      ${schema}
-      PRAGMA application_id = ${numberOf(applicationId)};
-      PRAGMA user_version = ${version};
-    `)
-  })
+function isCurrent(database: DatabaseSync, format: DatabaseFormat): boolean {
+  const { isOurs, found } = versionOf(database, format)
+  return isOurs && found === format.version
+}
+
+function makeVersion(database: DatabaseSync, { applicationId, version, schema }: DatabaseFormat): void {
+  database.exec(`${schema} PRAGMA application_id = ${numberOf(applicationId)}; PRAGMA user_version = ${version}`)
 }
 
 interface FoundVersion {

@@ -110,6 +110,13 @@ const commands: Readonly<
       state: { '': 'a directory' },
       rpc,
       cors: { 'example.org': 'an origin such as https://example.org, or *', '': 'an origin such as' },
+      'allow-host': {
+        'example.org:80': 'a name or an address without a port, or *',
+        'http://example.org': 'a name or an address',
+        '': 'a name or an address',
+      },
+      'tls-cert': { '': 'a file' },
+      'tls-key': { '': 'a file' },
       threads,
       since: {
         yesterday: 'a date or a time such as 2024-05-31T18:30:00Z',
@@ -127,7 +134,10 @@ const commands: Readonly<
       'log-level': { loud: 'one of silent, error, warn, info, debug' },
     },
   },
-  call: { before: ['127.0.0.1:1', 'ping'], options: { timeout: { 0: whole(1, 3_600_000) } } },
+  call: {
+    before: ['127.0.0.1:1', 'ping'],
+    options: { key: { '': 'a key or a token' }, timeout: { 0: whole(1, 3_600_000) } },
+  },
   retrain: {
     before: ['no-dataset', '--state', 'no-state', '--out', 'no-out'],
     options: {

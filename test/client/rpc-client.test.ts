@@ -8,7 +8,7 @@ import { ConnectionError, RpcClient, type RpcClientOptions, ServerError } from '
 import { methods } from '../../src/protocol/methods.ts'
 import { RpcServer } from '../../src/serve/rpc/rpc-server.ts'
 import type { Server } from '../../src/serve/server.ts'
-import { ScriptedService } from '../serve/scripted-service.ts'
+import { openEntrance, ScriptedService } from '../serve/scripted-service.ts'
 import { serveSmallModel } from '../serve/served-model.ts'
 import { expectedList } from '../serve/small-model.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -34,7 +34,7 @@ async function connected(address = server.rpc!, options?: RpcClientOptions): Pro
 /** A server whose calls end when the test says so. */
 async function scripted(address = `unix:${join(freshFolder(), 'rpc.sock')}`) {
   const service = new ScriptedService()
-  const rpc = await RpcServer.open(service, address, { log: pino({ level: 'silent' }) })
+  const rpc = await RpcServer.open(service, address, { entranceOf: () => openEntrance, log: pino({ level: 'silent' }) })
   onTestFinished(() => rpc.close(0))
   return { service, rpc, address }
 }

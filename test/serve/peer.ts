@@ -16,8 +16,14 @@ export class Peer {
   /** Once the socket is closed. */
   closed: { readonly code: number; readonly reason: string } | undefined
 
-  static async connect(url: string, subprotocol: Subprotocol = 'aurochs.v1.json'): Promise<Peer> {
-    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/stream`, subprotocol)
+  static async connect(
+    url: string,
+    subprotocol: Subprotocol = 'aurochs.v1.json',
+    headers: Readonly<Record<string, string>> = {},
+  ): Promise<Peer> {
+    // Node's takes headers, which the types of browsers do not have.
+    const options = { protocols: subprotocol, headers } as unknown as string
+    const socket = new WebSocket(`${url.replace('http', 'ws')}/v1/stream`, options)
     socket.binaryType = 'arraybuffer'
     await new Promise((resolve, reject) => {
       socket.onopen = resolve

@@ -9,7 +9,7 @@ import { limits } from '../../src/protocol/limits.ts'
 import { RpcServer } from '../../src/serve/rpc/rpc-server.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { RpcPeer } from './rpc-peer.ts'
-import { ScriptedService } from './scripted-service.ts'
+import { openEntrance, ScriptedService } from './scripted-service.ts'
 
 /** A server of its own for the test that calls it, and what it wrote and counted. */
 async function open(address = 'tcp:127.0.0.1:0', maxConnections?: number) {
@@ -17,7 +17,12 @@ async function open(address = 'tcp:127.0.0.1:0', maxConnections?: number) {
   const errors: ErrorCode[] = []
   const lines: string[] = []
   const log = pino({ level: 'warn' }, { write: line => lines.push(line) })
-  const server = await RpcServer.open(service, address, { log, onError: code => errors.push(code), maxConnections })
+  const server = await RpcServer.open(service, address, {
+    entranceOf: () => openEntrance,
+    log,
+    onError: code => errors.push(code),
+    maxConnections,
+  })
   onTestFinished(() => server.close(0))
   const connect = async () => {
     const peer = await RpcPeer.connect(server.address)

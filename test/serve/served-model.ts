@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pino from 'pino'
+import pino, { type Logger } from 'pino'
 import { type ServeOptions, Server } from '../../src/serve/server.ts'
 import { writeSmallModel } from './small-model.ts'
 
@@ -15,27 +15,34 @@ export interface ServedModel {
   readonly close: () => Promise<void>
 }
 
-export interface ServedModelOptions extends Pick<ServeOptions, 'cors' | 'maxConnections'> {
+export interface ServedModelOptions extends Pick<ServeOptions, 'cors' | 'host' | 'maxConnections' | 'open' | 'tls'> {
   /** Default: 1. */
   readonly threads?: number
   /** What the internal RPC listens at. Default: there is none. */
   readonly rpc?: 'unix' | 'tcp'
+  /** Puts into the directory of the state what should be there before the server starts. */
+  readonly prepare?: (state: string) => void
+  /** Default: one that is silent. */
+  readonly log?: Logger
 }
 
-/** Serves the model of {@link writeSmallModel} in this process, in a fresh folder, by a server that writes no log. */
-export async function serveSmallModel({ threads = 1, rpc, ...options }: ServedModelOptions = {}): Promise<ServedModel> {
+/** Serves the model of {@link writeSmallModel} in this process, in a fresh folder. */
+export async function serveSmallModel(given: ServedModelOptions = {}): Promise<ServedModel> {
+  const { threads = 1, rpc, prepare, log = pino({ level: 'silent' }), ...options } = given
   const folder = mkdtempSync(join(tmpdir(), 'aurochs-served-'))
   const addresses = { unix: `unix:${join(folder, 'rpc.sock')}`, tcp: '127.0.0.1:0' }
   const model = await writeSmallModel(folder)
+  const state = join(folder, 'state')
+  prepare?.(state)
   const server = await Server.start({
     ...options,
     model,
-    state: join(folder, 'state'),
+    state,
     port: 0,
     rpc: rpc && addresses[rpc],
     threads,
     version: '0.0.0',
-    log: pino({ level: 'silent' }),
+    log,
   })
   const close = async () => {
     await server.close()

@@ -7,5 +7,6 @@
  */
 export type { ErrorCode } from '../../protocol/errors.ts'
 export type { MethodName, ParamsInput, Results } from '../../protocol/methods.ts'
+export type { KeySource } from '../key-source.ts'
 export { ServerError } from '../server-error.ts'
 export { ConnectionError, type RpcCallOptions, RpcClient, type RpcClientOptions } from './rpc-client.ts'

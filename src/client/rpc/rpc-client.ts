@@ -6,6 +6,7 @@ import { encodeSparseMsgpack } from '../../protocol/msgpack.ts'
 import { longestTimeout, messageType, type NotificationMessage, type RequestMessage } from '../../protocol/rpc.ts'
 import { parseRpcAddress, type RpcAddress } from '../../protocol/rpc-address.ts'
 import { type BackoffOptions, reconnectWait } from '../backoff.ts'
+import type { KeySource } from '../key-source.ts'
 import { numberAfter } from '../numbers.ts'
 import { ServerError } from '../server-error.ts'
 import { RpcSocket } from './rpc-socket.ts'
@@ -13,6 +14,11 @@ import { RpcSocket } from './rpc-socket.ts'
 export interface RpcClientOptions extends BackoffOptions {
   /** Calls without an answer and notifications not sent yet, at most; further ones fail. Default: 10,000. */
   readonly maxPending?: number | undefined
+  /**
+   * What the server knows the client by, where it expects a key or a token. One that is refused ends the client; where it is
+   * a function, once it has been asked for another. Default: none.
+   */
+  readonly key?: KeySource | undefined
 }
 
 export interface RpcCallOptions {
@@ -63,7 +69,8 @@ export class RpcClient {
   /**
    * Connects to `address`: `unix:/path/to.sock`, `tcp:127.0.0.1:9000` or `9000`.
    *
-   * @throws {TypeError} where it is no address. {ConnectionError} where nobody listens.
+   * @throws {TypeError} where it is no address. {ConnectionError} where nobody listens. {ServerError} `unauthorized` where
+   *   the server refuses the key.
    */
   static async connect(address: string, options: RpcClientOptions = {}): Promise<RpcClient> {
     const client = new RpcClient(address, options)
@@ -148,8 +155,11 @@ export class RpcClient {
 
   /** Fails all pending calls, and ends the connection. */
   close(): void {
+    this.#end(new Error('the client was closed'))
+  }
+
+  #end(error: Error): void {
     if (this.#closed.signal.aborted) return
-    const error = new Error('the client was closed')
     this.#closed.abort(error)
     this.#failAll(error)
     this.#socket?.close()
@@ -181,24 +191,55 @@ export class RpcClient {
     try {
       const pause = this.#tryAgainAt - performance.now()
       if (pause > 0) await wait(pause, undefined, { signal })
-      const socket = await RpcSocket.connect(this.#address, {
-        onMessage: message => this.#receive(message),
-        onEnd: reason => {
-          if (this.#socket !== socket) return
-          this.#socket = undefined
-          this.#backOff()
-          this.#failAll(this.#lost(reason))
-        },
-      })
-      if (signal.aborted) socket.close()
-      signal.throwIfAborted()
-      this.#socket = socket
-      return socket
+      const { key } = this.#options
+      if (typeof key !== 'function') return await this.#openWith(key)
+      try {
+        return await this.#openWith(await key())
+      } catch (error) {
+        if (!isUnauthorized(error)) throw error
+        return await this.#openWith(await key())
+      }
     } catch (error) {
       if (signal.aborted) throw signal.reason
+      if (isUnauthorized(error)) {
+        this.#end(error)
+        throw error
+      }
       this.#backOff()
       throw new ConnectionError(`cannot connect to ${this.#text}: ${reasonOf(error as NodeJS.ErrnoException)}`, error)
     }
+  }
+
+  async #openWith(key: string | undefined): Promise<RpcSocket> {
+    const { signal } = this.#closed
+    signal.throwIfAborted()
+    let authentication: number | undefined
+    const socket = await RpcSocket.connect(this.#address, {
+      onMessage: message => this.#receive(message),
+      onEnd: reason => {
+        if (this.#socket === socket) {
+          this.#socket = undefined
+          this.#backOff()
+          this.#failAll(this.#lost(reason))
+        } else if (authentication !== undefined) this.#take(authentication)?.reject(this.#lost(reason))
+      },
+    })
+    if (key !== undefined && !signal.aborted) {
+      const number = numberAfter(this.#last, this.#pending)
+      authentication = number
+      this.#last = number
+      await new Promise<void>((resolve, reject) => {
+        this.#pending.set(number, { resolve: () => resolve(), reject, end: () => {} })
+        socket.send(encodeSparseMsgpack([messageType.request, number, 'authenticate', [{ key }]]))
+      }).catch(error => {
+        socket.close()
+        throw error
+      })
+    }
+    if (signal.aborted) socket.close()
+    signal.throwIfAborted()
+    this.#socket = socket
+    return socket
   }
 
   #backOff(): void {
@@ -217,7 +258,8 @@ export class RpcClient {
     }
     const [, number, error, result] = message as unknown as AnyResponse
     if (number === null) {
-      // The server could not read what was sent, and ends the connection.
+      if (error?.code === 'unauthorized' && typeof this.#options.key !== 'function') this.#end(new ServerError(error))
+      // The server could not read what was sent, or the key is no longer good, and it ends the connection.
       this.#socket?.destroy(error?.message ?? 'the server ended it')
       return
     }
@@ -242,6 +284,10 @@ export class RpcClient {
     call?.end()
     return call
   }
+}
+
+function isUnauthorized(error: unknown): error is ServerError {
+  return error instanceof ServerError && error.code === 'unauthorized'
 }
 
 function reasonOf({ code, message }: NodeJS.ErrnoException): string {

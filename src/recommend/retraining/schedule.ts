@@ -61,7 +61,6 @@ export class RetrainingSchedule {
   #retrain(task: RetrainTask): Promise<Retrained> {
     return new Promise((resolve, reject) => {
       const child = fork(new URL(workerModuleUrl('./retrain-process', import.meta.url)), {
-        execArgv: ['--disable-warning=ExperimentalWarning'],
         stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       })
       this.#child = child

@@ -1,15 +1,17 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js'
 import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
 import { decodeJson } from '../../protocol/json.ts'
-import { type MethodName, methods } from '../../protocol/methods.ts'
+import { type MethodName, methods, type ServiceInfo } from '../../protocol/methods.ts'
+import { callerOf, credentialOf, type Entrance } from '../access/entrance.ts'
 import type { Service } from '../service.ts'
-import type { Origins } from './origins.ts'
+import { type Admission, refusalOf } from './admission.ts'
 import { queryReader } from './query.ts'
 import { Reply } from './reply.ts'
 
 export interface HttpContext {
   readonly service: Service
-  readonly origins: Origins
+  readonly admission: Admission
+  readonly entrance: Entrance
   readonly onError: (code: ErrorCode) => void
   /** Called with errors that are not a client's. */
   readonly onFault: (error: unknown) => void
@@ -48,17 +50,12 @@ export class HttpFront {
         if (read) app[method](route.path, (response, request) => this.#answer(route, read, response, request))
       }
       app.options(route.path, (response, request) => {
-        const headers = context.origins.preflight(request.getHeader('origin'))
+        const headers = context.admission.origins.preflight(request.getHeader('origin'))
         new Reply(response, { headers }).send(204, 'text/plain', '')
       })
       app.any(route.path, (response, request) => {
         const message = `${pathOf(request)} expects ${offered.join(' or ')}`
         this.#refuse(response, request, new ServiceError('method_not_allowed', message))
-      })
-    }
-    for (const method of ['get', 'head'] as const) {
-      app[method]('/', (response, request) => {
-        this.#admit(response, request)?.send(200, plainText, overview(context.service))
       })
     }
     app.any('/v1/stream', (response, request) => {
@@ -78,11 +75,24 @@ export class HttpFront {
 
   #answer(route: Route, read: ReadParams, response: HttpResponse, request: HttpRequest): void {
     const { name, write = (reply, result) => reply.json(200, result) } = route
+    const { service, entrance } = this.#context
     const reply = this.#admit(response, request)
     if (!reply) return
+    const credential = credentialOf(request.getHeader('authorization'))
+    const authenticate = async () => callerOf(entrance, credential)
+    const parameters = async () => read(request, reply)
     const call = async () => {
-      const params = await read(request, reply)
-      write(reply, await this.#context.service.call(name, params, { trusted: false, signal: reply.signal }))
+      // Both begin now; where both fail, it is the first that is told.
+      const [caller, params] = await Promise.all([authenticate(), parameters()])
+      const forget = caller.onEnd(error => {
+        this.#fail(reply, error)
+        reply.abandon(error)
+      })
+      try {
+        write(reply, await service.call(name, params, { caller, signal: reply.signal }))
+      } finally {
+        forget()
+      }
     }
     call().catch(error => this.#fail(reply, error))
   }
@@ -94,17 +104,17 @@ export class HttpFront {
 
   /** The reply to a client that may use the server; one that may not has been refused. */
   #admit(response: HttpResponse, request: HttpRequest): Reply | undefined {
-    const { origins, isClosing } = this.#context
-    const origin = request.getHeader('origin')
+    const { admission, isClosing } = this.#context
     this.#unanswered++
     const onOver = () => {
       if (--this.#unanswered === 0) for (const resolve of this.#whenAnswered.splice(0)) resolve()
     }
     const isHeadOnly = request.getMethod() === 'head'
-    const reply = new Reply(response, { headers: origins.headers(origin), isLast: isClosing, isHeadOnly, onOver })
-    if (origins.allows(origin, request.getHeader('host'))) return reply
-    this.#fail(reply, new ServiceError('forbidden_origin', `pages of ${origin} may not use the server`))
-    return undefined
+    const headers = admission.origins.headers(request.getHeader('origin'))
+    const reply = new Reply(response, { headers, isLast: isClosing, isHeadOnly, onOver })
+    const refusal = refusalOf(request, admission)
+    if (refusal) this.#fail(reply, refusal)
+    return refusal ? undefined : reply
   }
 
   #fail(reply: Reply, error: unknown): void {
@@ -119,8 +129,7 @@ export class HttpFront {
 const plainText = 'text/plain; charset=utf-8'
 
 /** What a person sees who opens the server's address. */
-function overview({ info }: Pick<Service, 'info'>): string {
-  const { version, generation, model } = info
+function overview({ version, generation, model }: ServiceInfo): string {
   const lines = (Object.keys(methods) as MethodName[]).map(name => {
     const { summary, reads, subject }: { summary: string; reads: boolean; subject?: string } = methods[name]
     const path = subject === undefined ? `/v1/${name}` : `/v1/${name}/${subject.toUpperCase()}`
@@ -164,6 +173,8 @@ function routes(): Route[] {
     list.push({ path: `/v1/${name}/:subject`, name, read: { get: fromPath } })
   }
   const bare: ReadParams = () => ({})
+  const show = (reply: Reply, result: unknown) => reply.send(200, plainText, overview(result as ServiceInfo))
+  list.push({ path: '/', name: 'info', read: { get: bare }, write: show })
   list.push({ path: '/healthz', name: 'health', read: { get: bare } })
   list.push({ path: '/readyz', name: 'ready', read: { get: bare } })
   const write = (reply: Reply, result: unknown) => reply.send(200, prometheusText, (result as { text: string }).text)

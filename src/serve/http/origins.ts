@@ -29,7 +29,7 @@ export class Origins {
     return [
       ...headers,
       ['access-control-allow-methods', 'GET, POST'],
-      ['access-control-allow-headers', 'content-type'],
+      ['access-control-allow-headers', 'authorization, content-type'],
       ['access-control-max-age', '86400'],
     ]
   }

@@ -34,7 +34,7 @@ export class Reply {
     this.#options = options
     response.onAborted(() => {
       this.#end()
-      this.#abort.abort(new ServiceError('shutting_down', 'the connection is gone'))
+      this.abandon(new ServiceError('shutting_down', 'the connection is gone'))
     })
   }
 
@@ -43,9 +43,14 @@ export class Reply {
     return this.#isOver
   }
 
-  /** Aborted when the client has gone. */
+  /** Aborted when the client has gone, or its request is abandoned. */
   get signal(): AbortSignal {
     return this.#abort.signal
+  }
+
+  /** What works for the answer may end: nobody waits for it any more. */
+  abandon(reason: ServiceError): void {
+    this.#abort.abort(reason)
   }
 
   json(status: number, value: unknown): void {
@@ -56,7 +61,9 @@ export class Reply {
   refuse(error: unknown): void {
     const failure = wireError(error)
     const { retryAfter } = failure
-    const headers = retryAfter === undefined ? [] : [['retry-after', `${Math.ceil(retryAfter / 1000)}`] as const]
+    const headers: [string, string][] = []
+    if (retryAfter !== undefined) headers.push(['retry-after', `${Math.ceil(retryAfter / 1000)}`])
+    if (failure.code === 'unauthorized') headers.push(['www-authenticate', 'Bearer'])
     const body = JSON.stringify({ error: failure })
     this.send(errorCodes[failure.code].status, 'application/json', body, headers)
   }

@@ -1,16 +1,26 @@
 import type { Socket } from 'node:net'
 import type { Logger } from 'pino'
+import { check } from '../../protocol/codec.ts'
 import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import { encodeMsgpack } from '../../protocol/msgpack.ts'
-import { callArguments, messageType, type ResponseMessage, requestNumber } from '../../protocol/rpc.ts'
+import {
+  AuthenticateSchema,
+  callArguments,
+  messageType,
+  type ResponseMessage,
+  requestNumber,
+} from '../../protocol/rpc.ts'
 import { RefusedMessage, RpcReader } from '../../protocol/rpc-reader.ts'
+import type { Caller } from '../access/caller.ts'
+import type { Entrance } from '../access/entrance.ts'
 import type { Service } from '../service.ts'
 import { PendingCall } from './pending-call.ts'
 
 const expectedMessage = 'expected [0, number, method, params], the number whole and in 32 bits, or [2, method, params]'
 
 export interface RpcConnectionOptions {
+  readonly entrance: Entrance
   readonly log: Logger
   /** Called with the code of each error that a call or a notification met. */
   readonly onError?: ((code: ErrorCode) => void) | undefined
@@ -43,6 +53,11 @@ export class RpcConnection {
   #answers: Uint8Array[] = []
   #answerBytes = 0
   #isPaused = false
+  #caller: Caller
+  /** Has the end of the caller end nothing. */
+  #forgetCaller = () => {}
+  /** What comes is not read until it is known whose it is. */
+  #isAuthenticating = false
   /** Further calls are refused, and the connection ends once none is pending. */
   #isClosing = false
   /** Nothing more is read: what still comes is thrown away. */
@@ -53,6 +68,8 @@ export class RpcConnection {
     this.#socket = socket
     this.#service = service
     this.#options = options
+    this.#caller = options.entrance.anonymous()
+    this.#setCaller(this.#caller)
     socket.setNoDelay()
     socket.setKeepAlive(true, stallTimeout)
     socket.setTimeout(stallTimeout, () => {
@@ -68,6 +85,7 @@ export class RpcConnection {
     this.closed = new Promise(resolve => {
       socket.on('close', () => {
         this.#isEnding = true
+        this.#forgetCaller()
         for (const call of this.#pending) call.abort(new Error('the caller has disconnected'))
         this.#pending.clear()
         resolve()
@@ -104,6 +122,7 @@ export class RpcConnection {
 
   /** Whether another call may begin. */
   get #hasRoom(): boolean {
+    if (this.#isAuthenticating) return false
     return this.#pending.size < limits.pipelined && this.#answerBytes + this.#socket.writableLength < pauseAbove
   }
 
@@ -141,13 +160,49 @@ export class RpcConnection {
       if (typeof method !== 'string') throw new ServiceError('bad_message', 'expected the name of a method, a string')
       if (more.length > 0) throw new ServiceError('bad_message', expectedMessage)
       const { parameters, timeout } = callArguments(params)
+      if (method === 'authenticate') {
+        void this.#authenticate(number, parameters)
+        return
+      }
       const call = new PendingCall(number, method)
-      const result = this.#service.call(method, parameters, { trusted: true, signal: call.signal })
+      const result = this.#service.call(method, parameters, { caller: this.#caller, signal: call.signal })
       if (result instanceof Promise) this.#expect(call, result, timeout)
       else this.#answer(number, result)
     } catch (error) {
       this.#refuse(number, method, error)
     }
+  }
+
+  async #authenticate(number: number | undefined, parameters: unknown): Promise<void> {
+    this.#isAuthenticating = true
+    try {
+      const { key } = check(AuthenticateSchema, parameters)
+      this.#setCaller(await this.#options.entrance.authenticate(key))
+      this.#answer(number, {})
+    } catch (error) {
+      this.#refuse(number, 'authenticate', error)
+      this.#stopReading()
+    }
+    this.#isAuthenticating = false
+    this.#resume()
+  }
+
+  #setCaller(caller: Caller): void {
+    this.#forgetCaller()
+    this.#caller = caller
+    if (!this.#isEnding) this.#forgetCaller = caller.onEnd(error => this.#expel(error))
+  }
+
+  /** The caller must go: what it waits for is refused, and the connection ends. */
+  #expel(error: ServiceError): void {
+    this.#isEnding = true
+    for (const call of this.#pending) {
+      call.abort(error)
+      this.#refuse(call.number, call.method, error)
+    }
+    this.#pending.clear()
+    this.#sendError(null, error)
+    this.#stopReading()
   }
 
   #expect(call: PendingCall, result: Promise<unknown>, timeout: number | undefined): void {

@@ -1,17 +1,19 @@
 import { createServer, type Server } from 'node:net'
 import { formatRpcAddress, parseRpcAddress, type RpcAddress } from '../../protocol/rpc-address.ts'
+import type { Entrance } from '../access/entrance.ts'
 import type { Service } from '../service.ts'
 import { RpcConnection, type RpcConnectionOptions } from './rpc-connection.ts'
 import { listenAtPath } from './unix-socket.ts'
 
-export interface RpcServerOptions extends RpcConnectionOptions {
+export interface RpcServerOptions extends Omit<RpcConnectionOptions, 'entrance'> {
+  /** How the callers of the address that is listened at are let in. */
+  readonly entranceOf: (address: RpcAddress) => Entrance
   /** Clients at once; further ones are turned away. Default: 1024. */
   readonly maxConnections?: number | undefined
 }
 
 /**
- * The internal RPC: every method of `service`, for trusted callers, over TCP or a Unix socket. The protocol is described
- * in protocol/rpc.ts.
+ * The internal RPC: every method of `service`, over TCP or a Unix socket. The protocol is described in protocol/rpc.ts.
  */
 export class RpcServer {
   readonly #server: Server
@@ -26,9 +28,10 @@ export class RpcServer {
   static async open(service: Pick<Service, 'call'>, address: string, options: RpcServerOptions): Promise<RpcServer> {
     const { log, maxConnections = 1024 } = options
     const parsed = parseRpcAddress(address)
+    const entrance = options.entranceOf(parsed)
     const connections = new Set<RpcConnection>()
     const server = createServer(socket => {
-      const connection = new RpcConnection(socket, service, options)
+      const connection = new RpcConnection(socket, service, { ...options, entrance })
       connections.add(connection)
       void connection.closed.then(() => connections.delete(connection))
     })
@@ -36,12 +39,6 @@ export class RpcServer {
     server.on('drop', () => log.warn({ maxConnections }, 'an RPC client was turned away: there are too many'))
     if ('path' in parsed) await listenAtPath(server, parsed.path)
     else await listenAtPort(server, parsed.host, parsed.port)
-    if (!('path' in parsed) && !isLoopback(parsed.host)) {
-      log.warn(
-        { host: parsed.host },
-        'the RPC server can be reached from other machines, and whoever does may do everything',
-      )
-    }
     server.removeAllListeners('error')
     server.on('error', error => log.error(error, 'the RPC server could not accept a connection'))
     return new RpcServer(server, connections, parsed)
@@ -93,8 +90,4 @@ function listenAtPort(server: Server, host: string, port: number): Promise<void>
     })
     server.listen({ host, port, exclusive: true }, resolve)
   })
-}
-
-function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host)
 }

@@ -11,14 +11,17 @@ import {
   type List,
   type ServerMessage,
 } from '../../protocol/messages.ts'
-import type { Query, Recorded } from '../../protocol/values.ts'
+import type { Query, Recorded, StreamQuery } from '../../protocol/values.ts'
 import { protocolVersions } from '../../protocol/versions.ts'
+import type { Caller } from '../access/caller.ts'
+import { callerOf, type Entrance } from '../access/entrance.ts'
 import type { Service } from '../service.ts'
 import { Outbox, type Sink } from './outbox.ts'
 
 /** What all sessions of a server share. */
 export interface SessionContext {
   readonly service: Service
+  readonly entrance: Entrance
   readonly onError: (code: ErrorCode) => void
   /** Called for each list that a slow reader was spared. */
   readonly onSkippedList: () => void
@@ -28,6 +31,10 @@ export interface SessionContext {
 
 /** In ms: until a socket must have sent `hello`. */
 const helloTimeout = 10_000
+/** With more bytes in messages that follow a `hello` whose token is being checked, the socket is closed. */
+const mostWaiting = 2 * limits.frameBytes
+/** The code that a socket is closed with whose key or token is refused: 4000 more than the status of HTTP. */
+const unauthorizedClose = 4401
 
 /** The part of a socket that only a session needs. */
 type Closable = Pick<WebSocket<unknown>, 'end' | 'close'>
@@ -54,15 +61,23 @@ export class Session {
   readonly #abort = new AbortController()
   #socket: Closable | undefined
   #outbox: Outbox | undefined
-  #isGreeted = false
+  /** What the upgrade bore. */
+  readonly #credential: string | undefined
+  /** Undefined until it was told welcome. */
+  #caller: Caller | undefined
+  #forgetCaller = () => {}
+  /** What follows a `hello` whose token is being checked, and its bytes. */
+  #waiting: unknown[] | undefined
+  #waitingBytes = 0
   #deadline: NodeJS.Timeout | undefined
   #stopGenerations: (() => void) | undefined
   /** Name of the generation that was announced to the client last. */
   #announced = ''
 
-  constructor(codec: Codec, context: SessionContext) {
+  constructor(codec: Codec, context: SessionContext, credential: string | undefined) {
     this.#codec = codec
     this.#context = context
+    this.#credential = credential
   }
 
   get subscriptions(): number {
@@ -81,9 +96,23 @@ export class Session {
 
   /** Takes one frame. `bytes` need to live only until this returns. */
   receive(bytes: Uint8Array, isBinary: boolean): void {
-    let value: unknown
     try {
-      value = this.#decode(bytes, isBinary)
+      const value = this.#decode(bytes, isBinary)
+      if (this.#waiting) this.#keepWaiting(this.#waiting, value, bytes.length)
+      else this.#take(value)
+    } catch (error) {
+      this.#fail(error, {})
+    }
+  }
+
+  #keepWaiting(waiting: unknown[], value: unknown, bytes: number): void {
+    waiting.push(value)
+    this.#waitingBytes += bytes
+    if (this.#waitingBytes > mostWaiting) this.end(1008, 'too much came before the welcome')
+  }
+
+  #take(value: unknown): void {
+    try {
       this.#handle(messageOf(value))
     } catch (error) {
       this.#fail(error, referenceOf(value))
@@ -101,16 +130,29 @@ export class Session {
     this.#socket?.end(code, reason)
   }
 
+  /** The caller must go: all that it has here ends, also where it does not read that. */
+  #expel(error: ServiceError): void {
+    this.#endWork(error)
+    this.#fail(error, {})
+    this.end(unauthorizedClose, 'unauthorized')
+  }
+
+  #endWork(reason: ServiceError): void {
+    this.#abort.abort(reason)
+    this.#stopGenerations?.()
+    for (const subscription of this.#subscriptions.values()) subscription.close()
+    this.#subscriptions.clear()
+  }
+
   /** The socket is gone, and must not be touched any more. */
   closed(): void {
     clearTimeout(this.#deadline)
-    this.#abort.abort(new ServiceError('shutting_down', 'the connection is gone'))
-    this.#stopGenerations?.()
+    this.#forgetCaller()
+    this.#waiting = undefined
+    this.#endWork(new ServiceError('shutting_down', 'the connection is gone'))
     this.#socket = undefined
     this.#outbox?.close()
     this.#outbox = undefined
-    for (const subscription of this.#subscriptions.values()) subscription.close()
-    this.#subscriptions.clear()
   }
 
   #decode(bytes: Uint8Array, isBinary: boolean): unknown {
@@ -128,31 +170,33 @@ export class Session {
   }
 
   #handle(message: ClientMessage): void {
-    if (!this.#isGreeted && message.type !== 'hello') {
+    const caller = this.#caller
+    if (message.type === 'hello') {
+      this.#greet(message)
+      return
+    }
+    if (!caller) {
       throw new ServiceError('hello_first', `expected hello as the first message, got ${message.type}`)
     }
     switch (message.type) {
-      case 'hello':
-        this.#greet(message)
-        break
       case 'subscribe':
-        this.#subscribe(message)
+        this.#subscribe(caller, message)
         break
       case 'unsubscribe':
         this.#unsubscribe(message)
         break
       case 'event':
-        this.#record(message)
+        this.#record(caller, message)
         break
       case 'call':
-        void this.#call(message)
+        void this.#call(caller, message)
         break
       case 'ping':
         this.#send({ type: 'pong' }, message)
     }
   }
 
-  #greet({ protocols, request }: MessageOf<'hello'>): void {
+  #greet({ protocols, key, request }: MessageOf<'hello'>): void {
     const protocol = protocolVersions.find(version => protocols.includes(version))
     if (protocol === undefined) {
       throw new ServiceError(
@@ -160,13 +204,46 @@ export class Session {
         `expected one of the versions ${protocolVersions.join(', ')}, got ${protocols.join(', ')}`,
       )
     }
+    if (this.#caller) {
+      if (key !== undefined) {
+        throw new ServiceError('bad_message', 'key: the socket has its caller already: connect again for another')
+      }
+      this.#welcome(this.#caller, protocol, request)
+      return
+    }
+    const refuse = (error: unknown) => {
+      this.#fail(error, { request })
+      this.end(unauthorizedClose, 'unauthorized')
+    }
+    try {
+      const caller = callerOf(this.#context.entrance, key ?? this.#credential)
+      if (caller instanceof Promise) {
+        this.#waiting = []
+        caller.then(caller => this.#admit(caller, protocol, request)).catch(refuse)
+      } else this.#admit(caller, protocol, request)
+    } catch (error) {
+      refuse(error)
+    }
+  }
+
+  /** @throws {ServiceError} `unauthorized` */
+  #admit(caller: Caller, protocol: number, request: number | undefined): void {
+    // It has gone meanwhile.
+    if (!this.#outbox) return
+    this.#welcome(caller, protocol, request)
     clearTimeout(this.#deadline)
-    const { info } = this.#context.service
+    this.#caller = caller
+    this.#forgetCaller = caller.onEnd(error => this.#expel(error))
+    this.#stopGenerations = this.#context.service.onGeneration(() => this.#announce())
+    const waiting = this.#waiting ?? []
+    this.#waiting = undefined
+    for (const value of waiting) this.#take(value)
+  }
+
+  #welcome(caller: Caller, protocol: number, request: number | undefined): void {
+    const info = this.#context.service.welcome(caller)
     this.#send({ type: 'welcome', protocol, ...info }, { request })
     this.#announced = info.generation
-    if (this.#isGreeted) return
-    this.#isGreeted = true
-    this.#stopGenerations = this.#context.service.onGeneration(() => this.#announce())
   }
 
   /** Tells the client of the generation that is served now, once. */
@@ -177,16 +254,15 @@ export class Session {
     this.#outbox?.push({ type: 'generation', generation, model })
   }
 
-  #subscribe({ subscription, query, request }: MessageOf<'subscribe'>): void {
+  #subscribe(caller: Caller, { subscription, query: given, request }: MessageOf<'subscribe'>): void {
+    const query = withUser(given, caller)
     const former = this.#subscriptions.get(subscription)
     if (!former && this.#subscriptions.size >= limits.subscriptions) {
       throw new ServiceError('too_many_subscriptions', `expected at most ${limits.subscriptions} subscriptions`)
     }
-    former?.close()
-    this.#outbox?.dropList(subscription)
-    this.#send({ type: 'subscribed', subscription }, { request })
     let sequence = 0
     const opened = this.#context.service.subscribe(
+      caller,
       query,
       list => {
         if (list.generation !== this.#announced) this.#announce()
@@ -196,6 +272,9 @@ export class Session {
       },
       error => this.#fail(error, { subscription }),
     )
+    former?.close()
+    this.#outbox?.dropList(subscription)
+    this.#send({ type: 'subscribed', subscription }, { request })
     this.#subscriptions.set(subscription, { query, close: () => opened.close() })
   }
 
@@ -208,18 +287,21 @@ export class Session {
     this.#send({ type: 'unsubscribed', subscription }, { request })
   }
 
-  #record({ type: _, request, user = this.#onlyUser(), ...event }: MessageOf<'event'>): void {
+  #record(
+    caller: Caller,
+    { type: _, request, user = caller.onlyUser ?? this.#onlyUser(), ...event }: MessageOf<'event'>,
+  ): void {
     const { id } = event
-    this.#context.service.record({ ...event, user }, result => {
+    this.#context.service.record(caller, { ...event, user }, result => {
       if (result instanceof ServiceError) this.#fail(result, { id, request })
       else this.#send(ackOf(result, user), { request })
     })
   }
 
-  async #call({ method, params, request }: MessageOf<'call'>): Promise<void> {
+  async #call(caller: Caller, { method, params, request }: MessageOf<'call'>): Promise<void> {
     try {
       const { signal } = this.#abort
-      const result = await this.#context.service.call(method, params, { trusted: false, signal })
+      const result = await this.#context.service.call(method, params, { caller, signal })
       this.#send({ type: 'result', method, result }, { request })
     } catch (error) {
       this.#fail(error, { request })
@@ -264,6 +346,14 @@ function ackOf({ id, status, known }: Recorded, user: string): Ack {
     ...(status === 'duplicate' && { duplicate: true }),
     ...(known === false && { known }),
   }
+}
+
+/** @throws {ServiceError} `user_required` */
+function withUser(query: StreamQuery, { onlyUser }: Caller): Query {
+  if (query.kind !== 'user') return query
+  const user = query.user ?? onlyUser
+  if (user !== undefined) return { ...query, user }
+  throw new ServiceError('user_required', 'query.user: expected the id of a user, since the socket is not bound to one')
 }
 
 /** @throws {ServiceError} `unknown_type`, `bad_message` */

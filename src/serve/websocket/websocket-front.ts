@@ -4,6 +4,8 @@ import { type Codec, negotiate } from '../../protocol/codec.ts'
 import { ServiceError, wireError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import { subprotocols } from '../../protocol/versions.ts'
+import { credentialOf } from '../access/entrance.ts'
+import { type Admission, refusalOf } from '../http/admission.ts'
 import { refuse } from '../http/reply.ts'
 import type { SocketLimit } from '../socket-limit.ts'
 import { Session, type SessionContext } from './session.ts'
@@ -13,8 +15,7 @@ export interface WebSocketOptions {
   readonly maxConnections: number
   /** Seconds after which a socket that answers no ping is closed; 8 to 960. */
   readonly idleTimeout: number
-  /** Whether a page of this `Origin` (with this `Host` as the server's) may connect. */
-  readonly allows: (origin: string, host: string) => boolean
+  readonly admission: Admission
   /** Whether the server is about to end. */
   readonly isClosing: () => boolean
   /** Told when a socket becomes a WebSocket, and when that has gone. */
@@ -31,7 +32,7 @@ export class WebSocketFront {
   readonly #sessions = new Set<Session>()
 
   constructor(app: TemplatedApp, context: SessionContext, options: WebSocketOptions) {
-    const { maxConnections, idleTimeout, allows, isClosing, sockets } = options
+    const { maxConnections, idleTimeout, admission, isClosing, sockets } = options
     app.ws<SocketData>('/v1/stream', {
       maxPayloadLength: limits.frameBytes,
       // Without a bound: what is pushed must arrive. Sessions watch how much is unread and close those who never read.
@@ -46,13 +47,14 @@ export class WebSocketFront {
           if (this.#sessions.size >= maxConnections) {
             throw new ServiceError('too_many_connections', `expected at most ${maxConnections} connections`)
           }
-          codec = admit(request, allows)
+          codec = admit(request, admission)
         } catch (error) {
           context.onError(wireError(error).code)
           refuse(response, error)
           return
         }
-        upgrade(response, request, socketContext, codec, new Session(codec, context))
+        const credential = credentialOf(request.getHeader('authorization'))
+        upgrade(response, request, socketContext, codec, new Session(codec, context, credential))
       },
       open: socket => {
         const { session } = socket.getUserData()
@@ -92,11 +94,9 @@ export class WebSocketFront {
  *
  * @throws {ServiceError} why it may not.
  */
-function admit(request: HttpRequest, allows: WebSocketOptions['allows']): Codec {
-  const origin = request.getHeader('origin')
-  if (!allows(origin, request.getHeader('host'))) {
-    throw new ServiceError('forbidden_origin', `pages of ${origin} may not connect`)
-  }
+function admit(request: HttpRequest, admission: Admission): Codec {
+  const refusal = refusalOf(request, admission)
+  if (refusal) throw refusal
   const offered = request.getHeader('sec-websocket-protocol')
   const codec = negotiate(offered)
   if (!codec) {
