@@ -2,7 +2,7 @@ import type { z } from 'zod'
 import { ServiceError } from './errors.ts'
 import { expectation, placeOf } from './expectation.ts'
 import { decodeJson } from './json.ts'
-import type { ServerMessage } from './messages.ts'
+import type { ListContent, ListEnvelope, ServerMessage } from './messages.ts'
 import { decodeMsgpack, encodeMsgpack } from './msgpack.ts'
 import { type Subprotocol, subprotocols } from './versions.ts'
 
@@ -15,6 +15,40 @@ export interface Codec {
   decode(bytes: Uint8Array): unknown
   /** Bytes are part of a larger buffer, which nobody else writes to where they are. */
   encode(message: ServerMessage): string | Uint8Array
+  /** The message of `list`, which is encoded once, whoever gets it under whatever envelope. */
+  encodeList(envelope: ListEnvelope, list: ListContent): string | Uint8Array
+}
+
+/** What lists are in each encoding, without what begins a map. */
+const jsonFields = new WeakMap<ListContent, string>()
+const msgpackFields = new WeakMap<ListContent, { readonly count: number; readonly bytes: Uint8Array }>()
+
+function encodeJsonList(envelope: ListEnvelope, list: ListContent): string {
+  let fields = jsonFields.get(list)
+  if (fields === undefined) {
+    fields = JSON.stringify(list).slice(1)
+    jsonFields.set(list, fields)
+  }
+  return `${JSON.stringify(envelope).slice(0, -1)},${fields}`
+}
+
+/** Maps of up to 15 fields begin with a byte that has their number in its lower half. */
+const fixmap = 0x80
+
+function encodeMsgpackList(envelope: ListEnvelope, list: ListContent): Uint8Array {
+  let fields = msgpackFields.get(list)
+  if (fields === undefined) {
+    const bytes = encodeMsgpack(list)
+    // Copied: it would keep alive the larger buffer that it is part of.
+    fields = { count: bytes[0]! & 0xf, bytes: bytes.slice(1) }
+    msgpackFields.set(list, fields)
+  }
+  const head = encodeMsgpack(envelope)
+  const message = new Uint8Array(head.length + fields.bytes.length)
+  message.set(head)
+  message[0] = fixmap | ((head[0]! & 0xf) + fields.count)
+  message.set(fields.bytes, head.length)
+  return message
 }
 
 const codecs: Readonly<Record<Subprotocol, Codec>> = {
@@ -23,12 +57,14 @@ const codecs: Readonly<Record<Subprotocol, Codec>> = {
     binary: false,
     decode: decodeJson,
     encode: JSON.stringify,
+    encodeList: encodeJsonList,
   },
   'aurochs.v1.msgpack': {
     subprotocol: 'aurochs.v1.msgpack',
     binary: true,
     decode: decodeMsgpack,
     encode: encodeMsgpack,
+    encodeList: encodeMsgpackList,
   },
 }
 

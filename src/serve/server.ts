@@ -7,10 +7,13 @@ import { FaultLog } from './fault-log.ts'
 import { socketsLeft } from './file-limit.ts'
 import { HttpFront } from './http/http-front.ts'
 import { Origins } from './http/origins.ts'
+import { RateLimiter } from './load/rate-limiter.ts'
+import { SendMemory } from './load/send-memory.ts'
 import { Metrics } from './metrics.ts'
 import { RpcServer, type RpcServerOptions } from './rpc/rpc-server.ts'
 import { Service } from './service.ts'
 import { SocketLimit } from './socket-limit.ts'
+import { FrameTurns } from './websocket/frame-turns.ts'
 import { WebSocketFront } from './websocket/websocket-front.ts'
 
 export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'threads' | 'since' | 'historyLimit'> {
@@ -28,6 +31,14 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
   readonly maxConnections?: number | undefined
   /** Seconds after which a socket that answers no ping is closed, 8 to 960. Default: 60. */
   readonly idleTimeout?: number | undefined
+  /**
+   * Units a second that each client may ask for, and twice as many at once: an event is one, a list of 1,000 items about
+   * twenty. Clients are sockets and, for HTTP, addresses; those of the internal RPC are not limited. 0: any number.
+   * Default: 5,000.
+   */
+  readonly rate?: number | undefined
+  /** Bytes that may wait until they are read, of all connections together: beyond, slow readers are closed. Default: 256 MiB. */
+  readonly sendMemory?: number | undefined
   /** Of the program, given in `welcome`. */
   readonly version: string
   readonly log: Logger
@@ -58,11 +69,13 @@ export class Server {
    * @throws RangeError when an option is out of its range. Error when the model is missing or altered, the state is in use, or the address is taken.
    */
   static async start(options: ServeOptions): Promise<Server> {
-    const { port, rpc, log, idleTimeout, maxConnections } = options
+    const { port, rpc, log, idleTimeout, maxConnections, rate, sendMemory } = options
     assertWholeNumber('port', port, 0, 65_535)
     // Out of this range, uWebSockets ends the process.
     if (idleTimeout !== undefined) assertWholeNumber('idleTimeout', idleTimeout, 8, 960)
     if (maxConnections !== undefined) assertWholeNumber('maxConnections', maxConnections, 1, 1_000_000)
+    if (rate !== undefined) assertWholeNumber('rate', rate, 0, 1_000_000_000)
+    if (sendMemory !== undefined) assertWholeNumber('sendMemory', sendMemory, 2 ** 20)
     const metrics = new Metrics()
     const faults = new FaultLog(log)
     const recommender = await Recommender.open({
@@ -96,15 +109,18 @@ export class Server {
   }
 
   private constructor(recommender: Recommender, metrics: Metrics, faults: FaultLog, options: ServeOptions) {
-    const { host = '127.0.0.1', cors = [], idleTimeout = 60, version, log } = options
+    const { host = '127.0.0.1', cors = [], idleTimeout = 60, rate = 5000, version, log } = options
     const { http: most, webSockets: maxConnections, rpc: maxRpcConnections } = socketLimits(options)
     this.#host = host
     this.#log = log
     this.#recommender = recommender
-    this.service = new Service({ recommender, metrics, version })
+    this.service = new Service({ recommender, metrics, limiter: new RateLimiter(rate), version })
     const origins = new Origins(cors)
+    const memory = new SendMemory(options.sendMemory ?? 256 * 2 ** 20)
     const context = {
       service: this.service,
+      memory,
+      turns: new FrameTurns(),
       origins,
       onError: metrics.error.bind(metrics),
       onSkippedList: metrics.skippedList.bind(metrics),
@@ -112,7 +128,7 @@ export class Server {
       isClosing: () => this.#closed !== undefined,
     }
     const { onError, onFault } = context
-    this.#rpcOptions = { log, onError, onFault, maxConnections: maxRpcConnections }
+    this.#rpcOptions = { log, memory, onError, onFault, maxConnections: maxRpcConnections }
     this.#sockets = new WebSocketFront(this.#app, context, {
       maxConnections,
       idleTimeout,
@@ -131,6 +147,7 @@ export class Server {
       cachedUsers: () => recommender.cachedUsers,
       waitingQueries: () => recommender.waitingQueries,
       waitingEvents: () => recommender.pendingEvents,
+      unsentBytes: () => memory.total,
     })
   }
 

@@ -15,7 +15,7 @@ export interface ServedModel {
   readonly close: () => Promise<void>
 }
 
-export interface ServedModelOptions extends Pick<ServeOptions, 'cors' | 'maxConnections'> {
+export interface ServedModelOptions extends Pick<ServeOptions, 'cors' | 'maxConnections' | 'rate' | 'sendMemory'> {
   /** Default: 1. */
   readonly threads?: number
   /** What the internal RPC listens at. Default: there is none. */

@@ -2,6 +2,8 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js'
 import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
 import { decodeJson } from '../../protocol/json.ts'
 import { type MethodName, methods } from '../../protocol/methods.ts'
+import type { Client } from '../load/client.ts'
+import type { SendMemory } from '../load/send-memory.ts'
 import type { Service } from '../service.ts'
 import type { Origins } from './origins.ts'
 import { queryReader } from './query.ts'
@@ -9,6 +11,7 @@ import { Reply } from './reply.ts'
 
 export interface HttpContext {
   readonly service: Service
+  readonly memory: SendMemory
   readonly origins: Origins
   readonly onError: (code: ErrorCode) => void
   /** Called with errors that are not a client's. */
@@ -78,40 +81,58 @@ export class HttpFront {
 
   #answer(route: Route, read: ReadParams, response: HttpResponse, request: HttpRequest): void {
     const { name, write = (reply, result) => reply.json(200, result) } = route
-    const reply = this.#admit(response, request)
+    const client = clientOf(response)
+    const reply = this.#admit(response, request, { client, name })
     if (!reply) return
     const call = async () => {
       const params = await read(request, reply)
-      write(reply, await this.#context.service.call(name, params, { trusted: false, signal: reply.signal }))
+      write(reply, await this.#context.service.call(name, params, { trusted: false, client, signal: reply.signal }))
     }
-    call().catch(error => this.#fail(reply, error))
+    call().catch(error => this.#fail(reply, error, client))
   }
 
   #refuse(response: HttpResponse, request: HttpRequest, error: ServiceError): void {
-    const reply = this.#admit(response, request)
-    if (reply) this.#fail(reply, error)
+    const client = clientOf(response)
+    const reply = this.#admit(response, request, { client })
+    if (reply) this.#fail(reply, error, client)
   }
 
-  /** The reply to a client that may use the server; one that may not has been refused. */
-  #admit(response: HttpResponse, request: HttpRequest): Reply | undefined {
-    const { origins, isClosing } = this.#context
+  /** The reply to a client that may use the server; one that may not has been refused. `name`: the method. */
+  #admit(
+    response: HttpResponse,
+    request: HttpRequest,
+    { client = clientOf(response), name }: { readonly client?: Client; readonly name?: MethodName } = {},
+  ): Reply | undefined {
+    const { service, memory, origins, isClosing } = this.#context
+    const refusal = service.refusalOf(client, declaredLength(request), name)
+    if (refusal === 'flood') {
+      response.close()
+      return undefined
+    }
     const origin = request.getHeader('origin')
     this.#unanswered++
     const onOver = () => {
       if (--this.#unanswered === 0) for (const resolve of this.#whenAnswered.splice(0)) resolve()
     }
     const isHeadOnly = request.getMethod() === 'head'
-    const reply = new Reply(response, { headers: origins.headers(origin), isLast: isClosing, isHeadOnly, onOver })
+    const headers = origins.headers(origin)
+    const reply = new Reply(response, { headers, isLast: isClosing, isHeadOnly, memory, onOver })
+    if (refusal) {
+      this.#fail(reply, refusal === 'silence' ? new ServiceError('rate_limited', 'expected fewer requests') : refusal)
+      return undefined
+    }
     if (origins.allows(origin, request.getHeader('host'))) return reply
     this.#fail(reply, new ServiceError('forbidden_origin', `pages of ${origin} may not use the server`))
     return undefined
   }
 
-  #fail(reply: Reply, error: unknown): void {
+  #fail(reply: Reply, error: unknown, client?: Client): void {
     if (reply.isOver) return
-    const { onError, onFault } = this.#context
+    const { service, onError, onFault } = this.#context
     if (!(error instanceof ServiceError)) onFault(error)
-    onError(wireError(error).code)
+    const failure = wireError(error)
+    onError(failure.code)
+    if (client) service.noteRefusal(client, failure)
     reply.refuse(error)
   }
 }
@@ -132,6 +153,11 @@ function overview({ info }: Pick<Service, 'info'>): string {
     '  GET  /healthz, /readyz      whether it is alive, and can do its work\n' +
     "  GET  /metrics               figures in Prometheus' text format\n"
   )
+}
+
+/** All connections of one address: the socket library does not tell them apart. */
+function clientOf(response: HttpResponse): Client {
+  return { name: `address ${Buffer.from(response.getRemoteAddress()).toString('hex')}`, isLimited: true }
 }
 
 /** Of the body, in bytes; 0 where the client did not say. */

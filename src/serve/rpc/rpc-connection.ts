@@ -5,6 +5,8 @@ import { limits } from '../../protocol/limits.ts'
 import { encodeMsgpack } from '../../protocol/msgpack.ts'
 import { callArguments, messageType, type ResponseMessage, requestNumber } from '../../protocol/rpc.ts'
 import { RefusedMessage, RpcReader } from '../../protocol/rpc-reader.ts'
+import type { Client } from '../load/client.ts'
+import type { SendMemory, SendShare } from '../load/send-memory.ts'
 import type { Service } from '../service.ts'
 import { PendingCall } from './pending-call.ts'
 
@@ -12,6 +14,8 @@ const expectedMessage = 'expected [0, number, method, params], the number whole 
 
 export interface RpcConnectionOptions {
   readonly log: Logger
+  /** Bounds what all connections together have unsent. */
+  readonly memory: SendMemory
   /** Called with the code of each error that a call or a notification met. */
   readonly onError?: ((code: ErrorCode) => void) | undefined
   /** Called with errors that are not a caller's. Default: they are logged. */
@@ -20,10 +24,10 @@ export interface RpcConnectionOptions {
 
 /** In bytes: while more than this of the answers is unsent, since the client does not read them, none of its calls is read. */
 const pauseAbove = 1 << 20
-/** In bytes: with more than this unsent, from calls that had begun before, the connection is closed. */
-const dropAbove = 1 << 26
 /** In ms: a client that reads nothing of what is unsent for so long is disconnected. */
 const stallTimeout = 60_000
+/** Connections so far. */
+let connections = 0
 /** In ms: until the client must have ended its side after the server has ended its own. */
 const endTimeout = 1000
 
@@ -39,6 +43,8 @@ export class RpcConnection {
   readonly #options: RpcConnectionOptions
   readonly #reader = new RpcReader(limits)
   readonly #pending = new Set<PendingCall>()
+  readonly #client: Client = { name: `rpc ${++connections}`, isLimited: false }
+  readonly #share: SendShare
   /** Encoded answers that leave together, and their bytes. */
   #answers: Uint8Array[] = []
   #answerBytes = 0
@@ -53,6 +59,7 @@ export class RpcConnection {
     this.#socket = socket
     this.#service = service
     this.#options = options
+    this.#share = options.memory.join({ dropLists: () => {}, close: () => this.#dropSlowReader() })
     socket.setNoDelay()
     socket.setKeepAlive(true, stallTimeout)
     socket.setTimeout(stallTimeout, () => {
@@ -63,11 +70,15 @@ export class RpcConnection {
       this.#reader.push(chunk)
       this.#read()
     })
-    socket.on('drain', () => this.#resume())
+    socket.on('drain', () => {
+      this.#share.hold(socket.writableLength)
+      this.#resume()
+    })
     socket.on('error', error => options.log.debug({ error: error.message }, 'an RPC connection failed'))
     this.closed = new Promise(resolve => {
       socket.on('close', () => {
         this.#isEnding = true
+        this.#share.leave()
         for (const call of this.#pending) call.abort(new Error('the caller has disconnected'))
         this.#pending.clear()
         resolve()
@@ -142,7 +153,11 @@ export class RpcConnection {
       if (more.length > 0) throw new ServiceError('bad_message', expectedMessage)
       const { parameters, timeout } = callArguments(params)
       const call = new PendingCall(number, method)
-      const result = this.#service.call(method, parameters, { trusted: true, signal: call.signal })
+      const result = this.#service.call(method, parameters, {
+        trusted: true,
+        client: this.#client,
+        signal: call.signal,
+      })
       if (result instanceof Promise) this.#expect(call, result, timeout)
       else this.#answer(number, result)
     } catch (error) {
@@ -220,7 +235,7 @@ export class RpcConnection {
     this.#answerBytes = 0
     if (!this.#socket.writable) return
     this.#socket.write(answers.length === 1 ? answers[0] : Buffer.concat(answers))
-    if (this.#socket.writableLength > dropAbove) this.#dropSlowReader()
+    this.#share.hold(this.#socket.writableLength)
   }
 
   #dropSlowReader(): void {

@@ -12,12 +12,20 @@ import {
 } from '../../protocol/messages.ts'
 import type { Query } from '../../protocol/values.ts'
 import { protocolVersions } from '../../protocol/versions.ts'
+import type { Watch } from '../../recommend/watched-list.ts'
+import type { Client } from '../load/client.ts'
+import { answerInterval } from '../load/rate-limiter.ts'
+import type { SendMemory } from '../load/send-memory.ts'
 import type { Service } from '../service.ts'
+import type { FrameReader, FrameTurns } from './frame-turns.ts'
 import { Outbox, type Sink } from './outbox.ts'
+import { WaitingFrames } from './waiting-frames.ts'
 
 /** What all sessions of a server share. */
 export interface SessionContext {
   readonly service: Service
+  readonly memory: SendMemory
+  readonly turns: FrameTurns
   readonly onError: (code: ErrorCode) => void
   /** Called for each list that a slow reader was spared. */
   readonly onSkippedList: () => void
@@ -27,6 +35,13 @@ export interface SessionContext {
 
 /** In ms: until a socket must have sent `hello`. */
 const helloTimeout = 10_000
+/** In bytes: while more than this of the answers is unsent, no further frames are read. */
+const pauseAbove = 1 << 20
+/** Calls without an answer; with as many no further frames are read. */
+const mostCalls = 32
+
+/** Sockets so far. */
+let sockets = 0
 
 /** The part of a socket that only a session needs. */
 type Closable = Pick<WebSocket<unknown>, 'end' | 'close'>
@@ -42,19 +57,26 @@ type MessageOf<Type extends ClientMessageType> = Extract<ClientMessage, { type: 
 
 interface OpenSubscription {
   readonly query: Query
-  close(): void
+  readonly watch: Watch
 }
 
 /** The conversation with one socket. */
-export class Session {
+export class Session implements FrameReader {
   readonly #codec: Codec
   readonly #context: SessionContext
   readonly #subscriptions = new Map<number, OpenSubscription>()
   readonly #abort = new AbortController()
+  readonly #client: Client = { name: `socket ${++sockets}`, isLimited: true }
+  /** Frames that came while they could not be read. */
+  readonly #frames = new WaitingFrames()
+  /** Calls without an answer. */
+  #calls = 0
   #socket: Closable | undefined
   #outbox: Outbox | undefined
   #isGreeted = false
   #deadline: NodeJS.Timeout | undefined
+  /** Runs while messages were refused that are not answered. */
+  #notice: NodeJS.Timeout | undefined
   #stopGenerations: (() => void) | undefined
   /** Name of the generation that was announced to the client last. */
   #announced = ''
@@ -70,8 +92,11 @@ export class Session {
 
   open(socket: Sink & Closable): void {
     this.#socket = socket
-    this.#outbox = new Outbox(socket, this.#codec, {
+    this.#outbox = new Outbox(socket, this.#codec, this.#context.memory, {
       onSkip: this.#context.onSkippedList,
+      onLost: subscriptions => {
+        for (const subscription of subscriptions) this.#subscriptions.get(subscription)?.watch.renew()
+      },
       // Without a closing frame, which it would not read either. What it did not see acknowledged it can send again.
       onOverflow: () => this.#socket?.close(),
     })
@@ -80,18 +105,37 @@ export class Session {
 
   /** Takes one frame. `bytes` need to live only until this returns. */
   receive(bytes: Uint8Array, isBinary: boolean): void {
-    let value: unknown
-    try {
-      value = this.#decode(bytes, isBinary)
-      this.#handle(messageOf(value))
-    } catch (error) {
-      this.#fail(error, referenceOf(value))
+    const refusal = this.#context.service.refusalOf(this.#client, bytes.length)
+    if (refusal === 'silence') {
+      this.#notice ??= setTimeout(() => this.#noticeRefusals(), answerInterval)
+    } else if (refusal === 'flood') {
+      this.end(1008, 'rate_limited: more messages were sent than the server takes of one client')
+    } else if (refusal) {
+      this.#fail(refusal, {})
+    } else if (this.#frames.size === 0 && this.#hasRoom && this.#context.turns.hasTime) {
+      this.#read(bytes, isBinary)
+    } else if (this.#frames.bytes + bytes.length > limits.frameBytes) {
+      this.#fail(new ServiceError('overloaded', 'expected answers to be read: no more messages are kept before'), {})
+    } else {
+      this.#frames.push(bytes, isBinary)
+      this.#readLater()
     }
+  }
+
+  readSome(most: number): boolean {
+    for (let read = 0; read < most && this.#hasRoom; read++) {
+      const frame = this.#frames.shift()
+      if (!frame) break
+      this.#read(frame.bytes, frame.isBinary)
+    }
+    this.#outbox?.holdUnread(this.#frames.bytes)
+    return this.#frames.size > 0 && this.#hasRoom
   }
 
   /** The reader has caught up, at least in part. */
   drain(): void {
     this.#outbox?.flush()
+    this.#readLater()
   }
 
   /** Closes the socket, after all that was to be sent. Codes: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
@@ -103,13 +147,44 @@ export class Session {
   /** The socket is gone, and must not be touched any more. */
   closed(): void {
     clearTimeout(this.#deadline)
+    clearTimeout(this.#notice)
     this.#abort.abort(new ServiceError('shutting_down', 'the connection is gone'))
     this.#stopGenerations?.()
     this.#socket = undefined
     this.#outbox?.close()
     this.#outbox = undefined
-    for (const subscription of this.#subscriptions.values()) subscription.close()
+    for (const { watch } of this.#subscriptions.values()) watch.close()
     this.#subscriptions.clear()
+    this.#frames.clear()
+    this.#context.turns.remove(this)
+  }
+
+  #noticeRefusals(): void {
+    this.#notice = undefined
+    const refusal = this.#context.service.refusalNotice(this.#client)
+    if (refusal) this.#fail(refusal, {})
+  }
+
+  /** Whether the answers to what was read leave room for more. */
+  get #hasRoom(): boolean {
+    return this.#calls < mostCalls && this.#outbox !== undefined && this.#outbox.unsent < pauseAbove
+  }
+
+  /** Has the frames that wait read when it is the socket's turn, if they can be. */
+  #readLater(): void {
+    if (this.#frames.size === 0) return
+    this.#outbox?.holdUnread(this.#frames.bytes)
+    if (this.#hasRoom) this.#context.turns.add(this)
+  }
+
+  #read(bytes: Uint8Array, isBinary: boolean): void {
+    let value: unknown
+    try {
+      value = this.#decode(bytes, isBinary)
+      this.#handle(messageOf(value))
+    } catch (error) {
+      this.#fail(error, referenceOf(value))
+    }
   }
 
   #decode(bytes: Uint8Array, isBinary: boolean): unknown {
@@ -181,27 +256,28 @@ export class Session {
     if (!former && this.#subscriptions.size >= limits.subscriptions) {
       throw new ServiceError('too_many_subscriptions', `expected at most ${limits.subscriptions} subscriptions`)
     }
-    former?.close()
-    this.#outbox?.dropList(subscription)
-    this.#send({ type: 'subscribed', subscription }, { request })
     let sequence = 0
-    const opened = this.#context.service.subscribe(
+    const about = query.kind === 'user' ? { user: query.user } : { item: query.item }
+    const watch = this.#context.service.subscribe(
       query,
       list => {
         if (list.generation !== this.#announced) this.#announce()
         sequence++
-        const about = query.kind === 'user' ? { user: query.user } : { item: query.item }
-        this.#outbox?.offerList(subscription, { type: 'list', subscription, sequence, ...about, ...list })
+        this.#outbox?.offerList({ type: 'list', subscription, sequence, ...about }, list)
       },
       error => this.#fail(error, { subscription }),
+      this.#client,
     )
-    this.#subscriptions.set(subscription, { query, close: () => opened.close() })
+    former?.watch.close()
+    this.#outbox?.dropList(subscription)
+    this.#send({ type: 'subscribed', subscription }, { request })
+    this.#subscriptions.set(subscription, { query, watch })
   }
 
   #unsubscribe({ subscription, request }: MessageOf<'unsubscribe'>): void {
     const open = this.#subscriptions.get(subscription)
     if (!open) throw new ServiceError('not_subscribed', `this socket has no subscription ${subscription}`)
-    open.close()
+    open.watch.close()
     this.#subscriptions.delete(subscription)
     this.#outbox?.dropList(subscription)
     this.#send({ type: 'unsubscribed', subscription }, { request })
@@ -217,13 +293,17 @@ export class Session {
   }
 
   async #call({ method, params, request }: MessageOf<'call'>): Promise<void> {
+    this.#calls++
     try {
       const { signal } = this.#abort
-      const result = await this.#context.service.call(method, params, { trusted: false, signal })
+      const client = this.#client
+      const result = await this.#context.service.call(method, params, { trusted: false, client, signal })
       this.#send({ type: 'result', method, result }, { request })
     } catch (error) {
       this.#fail(error, { request })
     }
+    this.#calls--
+    this.#readLater()
   }
 
   /** The user of all subscriptions. */
@@ -246,6 +326,7 @@ export class Session {
     if (!this.#outbox) return
     const failure = wireError(error)
     this.#context.onError(failure.code)
+    this.#context.service.noteRefusal(this.#client, failure)
     this.#outbox.push({
       type: 'error',
       ...failure,
