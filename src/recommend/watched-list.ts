@@ -14,12 +14,18 @@ export interface Watch {
   renew(): void
 }
 
+/** Watchers who are given a list in one turn of the event loop: all others are served between two. */
+const watchersAtOnce = 64
+
 /** The list of one subscription of a user, which all share that watch it with the same filters: it is ranked and made once. */
 export class WatchedList {
   /** And whether each has a list that was not lost. */
   readonly #watchers = new Map<Watcher, boolean>()
   readonly #onUnwatched: () => void
   #subscription: UserSubscription | undefined
+  /** What is being delivered, and the watchers who are to get it. */
+  #newest: { readonly list: UserList; readonly ranking: UserRanking } | undefined
+  readonly #due = new Set<Watcher>()
 
   /** `onUnwatched` is called when the last watcher has gone. */
   constructor(onUnwatched: () => void) {
@@ -52,9 +58,21 @@ export class WatchedList {
 
   /** Gives `list` to all, or only to those without one where nothing has changed. */
   deliver(list: UserList, ranking: UserRanking): void {
-    for (const [watcher, hasList] of [...this.#watchers]) {
+    this.#newest = { list, ranking }
+    const isBusy = this.#due.size > 0
+    for (const [watcher, hasList] of this.#watchers) if (!hasList || ranking.isChange) this.#due.add(watcher)
+    if (!isBusy) this.#deliverSome()
+  }
+
+  /** Where a newer list comes before all have the one before it, the others get only the newer one. */
+  #deliverSome(): void {
+    const { list, ranking } = this.#newest!
+    let left = watchersAtOnce
+    for (const watcher of this.#due) {
+      if (left-- === 0) break
+      this.#due.delete(watcher)
       // Those before it may have closed it.
-      if ((hasList && !ranking.isChange) || !this.#watchers.has(watcher)) continue
+      if (!this.#watchers.has(watcher)) continue
       this.#watchers.set(watcher, true)
       try {
         watcher.onList(list, ranking)
@@ -62,6 +80,8 @@ export class WatchedList {
         watcher.onError(error as Error)
       }
     }
+    if (this.#due.size > 0) setImmediate(() => this.#deliverSome())
+    else this.#newest = undefined
   }
 
   fail(error: Error): void {

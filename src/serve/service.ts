@@ -71,11 +71,17 @@ export class Service {
    * Whether a message of `client` is read, of so many bytes and, where that is known already, for the method `name`: gives why
    * not. To be asked before anything is done for the message.
    */
-  refusalOf({ name, isLimited }: Client, bytes: number, method?: string): Refusal | undefined {
-    if (!isLimited || (method !== undefined && probes.has(method))) return undefined
-    const refusal = this.#limiter.refusalOf(name, messageCost(bytes))
-    if (refusal === 'silence' || refusal === 'flood') this.#metrics.error('rate_limited')
-    return refusal
+  refusalOf(client: Client, bytes: number, method?: string): Refusal | undefined {
+    return method !== undefined && probes.has(method) ? undefined : this.#refusalOf(client, messageCost(bytes))
+  }
+
+  /** The same of a message that was to be read, and waited: what came of those before it may have cost too much. */
+  lateRefusalOf(client: Client): Refusal | undefined {
+    return this.#refusalOf(client, 0)
+  }
+
+  #refusalOf({ name, isLimited }: Client, cost: number): Refusal | undefined {
+    return isLimited ? this.#limiter.refusalOf(name, cost) : undefined
   }
 
   /** The answer to messages that were refused in silence, if there are any: to be asked `answerInterval` later. */
@@ -85,7 +91,7 @@ export class Service {
 
   /** Counts that `client` was refused what will be refused again: it costs more than what is done. */
   noteRefusal({ name, isLimited }: Client, error: WireError): void {
-    if (isLimited && error.retryAfter === undefined) this.#limiter.chargeAtMost(name, refusalCost)
+    if (isLimited && error.retryAfter === undefined) this.#limiter.charge(name, refusalCost)
   }
 
   /**
@@ -107,7 +113,7 @@ export class Service {
       client: Client,
     ) => unknown
     const checked = check(methods[name].params, params)
-    if (client.isLimited) this.#limiter.charge(client.name, callCost(name, checked as never))
+    if (client.isLimited) this.#limiter.take(client.name, callCost(name, checked as never))
     const result = handler(checked, signal, client)
     return result instanceof Promise ? result.catch(error => Promise.reject(asServiceError(error))) : result
   }
@@ -142,7 +148,7 @@ export class Service {
     onError: (error: ServiceError) => void,
     { name, isLimited }: Client,
   ): Watch {
-    if (isLimited) this.#limiter.charge(name, queryCost(query))
+    if (isLimited) this.#limiter.take(name, queryCost(query))
     const fail = (error: Error) => onError(asServiceError(error))
     if (query.kind === 'user') return this.#recommender.subscribe(query, onList, fail, name)
     return this.#recommender.subscribeSimilar(query, onList, fail, name)

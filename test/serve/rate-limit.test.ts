@@ -17,32 +17,32 @@ const event = (id: number) => ({ type: 'event', id: `${id}`, user: 'ann', item: 
 
 test('a client has its rate, and two seconds of it at once; others have their own', async () => {
   const limiter = new RateLimiter(100)
-  limiter.charge('ann', 150)
+  limiter.take('ann', 150)
   const refusal = limiter.refusalOf('ann', 100)
   if (!(refusal instanceof ServiceError)) throw new Error(`expected a refusal, got ${refusal}`)
   expect(refusal.code).toBe('rate_limited')
   // 50 are missing, at 100 a second.
   expect(refusal.retryAfter).toBeGreaterThan(400)
   expect(refusal.retryAfter).toBeLessThanOrEqual(500)
-  limiter.charge('bob', 200)
-  expect(() => limiter.charge('bob', 1)).toThrow('at most 100 units a second')
+  limiter.take('bob', 200)
+  expect(() => limiter.take('bob', 1)).toThrow('at most 100 units a second')
   await wait(refusal.retryAfter!)
-  limiter.charge('ann', 100)
+  limiter.take('ann', 100)
   // One that costs more than there can ever be costs all that there can be.
-  limiter.charge('cid', 1_000_000)
-  new RateLimiter(0).charge('ann', 1e12)
+  limiter.take('cid', 1_000_000)
+  new RateLimiter(0).take('ann', 1e12)
 })
 
 test('a client who was away for long is known as any other, and forgotten', async () => {
   const limiter = new RateLimiter(1000)
-  limiter.charge('ann', 2000)
-  for (let client = 0; client < 100; client++) limiter.charge(`client ${client}`, 1)
+  limiter.take('ann', 2000)
+  for (let client = 0; client < 100; client++) limiter.take(`client ${client}`, 1)
   expect(limiter.refusalOf('ann', 500)).toBeInstanceOf(ServiceError)
 })
 
 test('of many refusals few are answered, each for those before it, and in the end it is a flood', async () => {
   const limiter = new RateLimiter(100)
-  limiter.charge('ann', 200)
+  limiter.take('ann', 200)
   const refusals = Array.from({ length: 2000 }, () => limiter.refusalOf('ann', 50))
   expect(refusals[0]).toMatchObject({ code: 'rate_limited' })
   expect(refusals.filter(refusal => refusal instanceof ServiceError).length).toBeLessThan(10)

@@ -5,7 +5,7 @@ import { ServiceError } from '../../protocol/errors.ts'
 const burst = 2
 /** In ms: from one refusal that is answered to the next. */
 export const answerInterval = 100
-/** A client that is refused so many messages in a second, and as many as its rate besides, does not listen to answers. */
+/** A client that is refused more messages in a second does not listen to answers. */
 const mostRefused = 1000
 
 /** What is known of a client. */
@@ -46,21 +46,21 @@ export class RateLimiter {
    *
    * @throws {ServiceError} `rate_limited`, with the time until it would be there.
    */
-  charge(client: string, cost: number): void {
+  take(client: string, cost: number): void {
     if (this.#rate === 0 || cost === 0) return
     const { bucket } = this.#accountOf(client)
     const possible = Math.min(cost, bucket.bucketSize)
     if (!bucket.tryRemoveTokens(possible)) throw this.#refusal(bucket, possible)
   }
 
-  /** Takes `cost`, or what is left. */
-  chargeAtMost(client: string, cost: number): void {
+  /** Takes `cost` of what was done already: it may become a debt, up to as much as the bucket holds. */
+  charge(client: string, cost: number): void {
     if (this.#rate === 0) return
     const { bucket } = this.#accountOf(client)
-    bucket.tryRemoveTokens(Math.min(cost, bucket.content))
+    bucket.content = Math.max(-bucket.bucketSize, bucket.content - cost)
   }
 
-  /** As {@link charge}, but gives the refusal: so that one that nobody reads costs nothing. */
+  /** As {@link take}, but gives the refusal: so that one that nobody reads costs nothing. 0 is refused where there is a debt. */
   refusalOf(client: string, cost: number): Refusal | undefined {
     if (this.#rate === 0) return undefined
     const account = this.#accountOf(client)
@@ -75,7 +75,7 @@ export class RateLimiter {
     }
     account.refused++
     account.unanswered += possible
-    if (account.refused > this.#rate + mostRefused) return 'flood'
+    if (account.refused > mostRefused) return 'flood'
     if (now < account.quietUntil) return 'silence'
     return this.#answer(account, now)
   }

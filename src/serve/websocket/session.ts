@@ -14,7 +14,7 @@ import type { Query } from '../../protocol/values.ts'
 import { protocolVersions } from '../../protocol/versions.ts'
 import type { Watch } from '../../recommend/watched-list.ts'
 import type { Client } from '../load/client.ts'
-import { answerInterval } from '../load/rate-limiter.ts'
+import { answerInterval, type Refusal } from '../load/rate-limiter.ts'
 import type { SendMemory } from '../load/send-memory.ts'
 import type { Service } from '../service.ts'
 import type { FrameReader, FrameTurns } from './frame-turns.ts'
@@ -105,14 +105,8 @@ export class Session implements FrameReader {
 
   /** Takes one frame. `bytes` need to live only until this returns. */
   receive(bytes: Uint8Array, isBinary: boolean): void {
-    const refusal = this.#context.service.refusalOf(this.#client, bytes.length)
-    if (refusal === 'silence') {
-      this.#notice ??= setTimeout(() => this.#noticeRefusals(), answerInterval)
-    } else if (refusal === 'flood') {
-      this.end(1008, 'rate_limited: more messages were sent than the server takes of one client')
-    } else if (refusal) {
-      this.#fail(refusal, {})
-    } else if (this.#frames.size === 0 && this.#hasRoom && this.#context.turns.hasTime) {
+    if (this.#refuses(this.#context.service.refusalOf(this.#client, bytes.length))) return
+    if (this.#frames.size === 0 && this.#hasRoom && this.#context.turns.hasTime) {
       this.#read(bytes, isBinary)
     } else if (this.#frames.bytes + bytes.length > limits.frameBytes) {
       this.#fail(new ServiceError('overloaded', 'expected answers to be read: no more messages are kept before'), {})
@@ -126,7 +120,7 @@ export class Session implements FrameReader {
     for (let read = 0; read < most && this.#hasRoom; read++) {
       const frame = this.#frames.shift()
       if (!frame) break
-      this.#read(frame.bytes, frame.isBinary)
+      if (!this.#refuses(this.#context.service.lateRefusalOf(this.#client))) this.#read(frame.bytes, frame.isBinary)
     }
     this.#outbox?.holdUnread(this.#frames.bytes)
     return this.#frames.size > 0 && this.#hasRoom
@@ -157,6 +151,18 @@ export class Session implements FrameReader {
     this.#subscriptions.clear()
     this.#frames.clear()
     this.#context.turns.remove(this)
+  }
+
+  /** Whether a message is not read, for `refusal`, which is answered now or soon. */
+  #refuses(refusal: Refusal | undefined): boolean {
+    if (refusal === 'silence') {
+      this.#notice ??= setTimeout(() => this.#noticeRefusals(), answerInterval)
+    } else if (refusal === 'flood') {
+      this.end(1008, 'rate_limited: more messages were sent than the server takes of one client')
+    } else if (refusal) {
+      this.#fail(refusal, {})
+    }
+    return refusal !== undefined
   }
 
   #noticeRefusals(): void {
