@@ -1,5 +1,6 @@
 /** One attacker of the bench, in a process of its own of low priority; each sends at a bounded rate, until it is ended. */
 
+import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { setPriority } from 'node:os'
 import { setTimeout } from 'node:timers/promises'
@@ -151,10 +152,14 @@ async function greeted(port: number, onText: (bytes: Buffer) => void = () => {})
 /** A WebSocket that writes and never reads. */
 async function unread(port: number): Promise<Socket> {
   const socket = await opened(port, false)
+  const answer = once(socket, 'data')
+  socket.resume()
   socket.write(
     'GET /v1/stream HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
       'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
   )
+  await Promise.race([answer, once(socket, 'close')])
+  socket.pause()
   send(socket, { type: 'hello', protocols: [1] })
   return socket
 }

@@ -40,7 +40,7 @@ function encodeMsgpackList(envelope: ListEnvelope, list: ListContent): Uint8Arra
   if (fields === undefined) {
     const bytes = encodeMsgpack(list)
     // Copied: it would keep alive the larger buffer that it is part of.
-    fields = { count: bytes[0]! & 0xf, bytes: bytes.slice(1) }
+    fields = { count: bytes[0]! & 0xf, bytes: new Uint8Array(bytes.subarray(1)) }
     msgpackFields.set(list, fields)
   }
   const head = encodeMsgpack(envelope)
