@@ -19,30 +19,46 @@ export interface Codec {
   encodeList(envelope: ListEnvelope, list: ListContent): string | Uint8Array
 }
 
-/** What lists are in each encoding, without what begins a map. */
-const jsonFields = new WeakMap<ListContent, string>()
-const msgpackFields = new WeakMap<ListContent, { readonly count: number; readonly bytes: Uint8Array }>()
+/** What lists are in one encoding, without what begins a map: of those that several get, once. */
+class ListFields<Fields extends object | string> {
+  readonly #encode: (list: ListContent) => Fields
+  readonly #shared = new WeakMap<ListContent, Fields>()
+  /** Most lists are for one socket: only those that are asked for again are kept, since keeping costs as much as encoding. */
+  #last: { readonly list: ListContent; readonly fields: Fields } | undefined
+
+  constructor(encode: (list: ListContent) => Fields) {
+    this.#encode = encode
+  }
+
+  of(list: ListContent): Fields {
+    const shared = this.#shared.get(list)
+    if (shared !== undefined) return shared
+    if (this.#last?.list === list) {
+      this.#shared.set(list, this.#last.fields)
+      return this.#last.fields
+    }
+    const fields = this.#encode(list)
+    this.#last = { list, fields }
+    return fields
+  }
+}
+
+const jsonFields = new ListFields(list => JSON.stringify(list).slice(1))
+const msgpackFields = new ListFields(list => {
+  const bytes = encodeMsgpack(list)
+  // Copied: it would keep alive the larger buffer that it is part of.
+  return { count: bytes[0]! & 0xf, bytes: new Uint8Array(bytes.subarray(1)) }
+})
 
 function encodeJsonList(envelope: ListEnvelope, list: ListContent): string {
-  let fields = jsonFields.get(list)
-  if (fields === undefined) {
-    fields = JSON.stringify(list).slice(1)
-    jsonFields.set(list, fields)
-  }
-  return `${JSON.stringify(envelope).slice(0, -1)},${fields}`
+  return `${JSON.stringify(envelope).slice(0, -1)},${jsonFields.of(list)}`
 }
 
 /** Maps of up to 15 fields begin with a byte that has their number in its lower half. */
 const fixmap = 0x80
 
 function encodeMsgpackList(envelope: ListEnvelope, list: ListContent): Uint8Array {
-  let fields = msgpackFields.get(list)
-  if (fields === undefined) {
-    const bytes = encodeMsgpack(list)
-    // Copied: it would keep alive the larger buffer that it is part of.
-    fields = { count: bytes[0]! & 0xf, bytes: new Uint8Array(bytes.subarray(1)) }
-    msgpackFields.set(list, fields)
-  }
+  const fields = msgpackFields.of(list)
   const head = encodeMsgpack(envelope)
   const message = new Uint8Array(head.length + fields.bytes.length)
   message.set(head)

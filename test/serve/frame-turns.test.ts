@@ -18,9 +18,10 @@ function readerOf(name: string, count: number, ms: number, read: string[]) {
 
 test('after the time of a turn frames wait, and their sockets take turns', async () => {
   const turns = new FrameTurns()
-  expect(turns.hasTime).toBe(true)
+  expect(turns.begin()).toBe(true)
   for (const end = performance.now() + 3; performance.now() < end; );
-  expect(turns.hasTime).toBe(false)
+  turns.end()
+  expect(turns.begin()).toBe(false)
   const read: string[] = []
   turns.add(readerOf('many', 100, 0, read))
   turns.add(readerOf('few', 3, 0, read))
@@ -28,7 +29,7 @@ test('after the time of a turn frames wait, and their sockets take turns', async
   for (let turn = 0; turn < 10; turn++) await setImmediate()
   expect(read.slice(0, 20)).toEqual([...Array(16).fill('many'), 'few', 'few', 'few', 'many'])
   expect(read).toHaveLength(103)
-  expect(turns.hasTime).toBe(true)
+  expect(turns.begin()).toBe(true)
 })
 
 test('between two slices of frames everything else has its turn', async () => {

@@ -118,7 +118,7 @@ export class HttpFront {
     const headers = origins.headers(origin)
     const reply = new Reply(response, { headers, isLast: isClosing, isHeadOnly, memory, onOver })
     if (refusal) {
-      this.#fail(reply, refusal === 'silence' ? new ServiceError('rate_limited', 'expected fewer requests') : refusal)
+      this.#fail(reply, refusal === 'silence' ? service.refusalNotice(client) : refusal)
       return undefined
     }
     if (origins.allows(origin, request.getHeader('host'))) return reply

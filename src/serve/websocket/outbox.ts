@@ -43,6 +43,7 @@ export class Outbox {
   #lost = new Set<number>()
   /** Bytes of frames that came and wait for the reader to catch up. */
   #unread = 0
+  #unsent = 0
   #scheduled = false
   #closed = false
 
@@ -53,9 +54,9 @@ export class Outbox {
     this.#share = memory.join({ dropLists: () => this.#dropLists(), close: () => listener.onOverflow() })
   }
 
-  /** Bytes that were written and not sent. */
+  /** Bytes that were written and not sent, as of when something was written or sent last. */
   get unsent(): number {
-    return this.#closed ? 0 : this.#socket.getBufferedAmount()
+    return this.#unsent
   }
 
   push(message: ServerMessage): void {
@@ -80,7 +81,7 @@ export class Outbox {
   /** Counts the bytes of frames that came and wait until the reader has caught up. */
   holdUnread(bytes: number): void {
     this.#unread = bytes
-    this.#share.hold(this.unsent + bytes)
+    this.#share.hold(this.#unsent + bytes)
   }
 
   /** Writes what may be written now: at the end of each turn of the event loop, and when the reader has caught up. */
@@ -97,14 +98,14 @@ export class Outbox {
         this.#socket.send(this.#codec.encodeList(envelope, list), this.#codec.binary)
       }
     })
+    this.#unsent = this.#socket.getBufferedAmount()
     for (const waiting of this.#lists.values()) {
       if (waiting.isKept) continue
       waiting.isKept = true
       this.#share.keep(waiting.list)
     }
-    if (this.#closed) return
-    this.#share.hold(this.unsent + this.#unread)
-    if (this.#lost.size > 0 && this.unsent <= slowAt) {
+    this.#share.hold(this.#unsent + this.#unread)
+    if (this.#lost.size > 0 && this.#unsent <= slowAt) {
       const lost = [...this.#lost]
       this.#lost.clear()
       this.#listener.onLost(lost)

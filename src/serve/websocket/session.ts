@@ -106,10 +106,12 @@ export class Session implements FrameReader {
   /** Takes one frame. `bytes` need to live only until this returns. */
   receive(bytes: Uint8Array, isBinary: boolean): void {
     if (this.#refuses(this.#context.service.refusalOf(this.#client, bytes.length))) return
-    if (this.#frames.size === 0 && this.#hasRoom && this.#context.turns.hasTime) {
+    const { turns } = this.#context
+    if (this.#frames.size === 0 && this.#hasRoom && turns.begin()) {
       this.#read(bytes, isBinary)
+      turns.end()
     } else if (this.#frames.bytes + bytes.length > limits.frameBytes) {
-      this.#fail(new ServiceError('overloaded', 'expected answers to be read: no more messages are kept before'), {})
+      this.#fail(new ServiceError('rate_limited', 'expected answers to be read: no more messages are kept before'), {})
     } else {
       this.#frames.push(bytes, isBinary)
       this.#readLater()
