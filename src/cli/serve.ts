@@ -60,6 +60,8 @@ const Options = z.object({
   historyLimit: wholeNumber(1, 1_000_000),
   maxConnections: wholeNumber(1, 1_000_000),
   idleTimeout: wholeNumber(8, 960),
+  rate: wholeNumber(0, 1_000_000_000),
+  sendMemory: wholeNumber(1, 1_000_000).transform(mebibytes => mebibytes * 2 ** 20),
   logLevel: oneOf(['silent', 'error', 'warn', 'info', 'debug']),
   json: z.boolean().default(false),
 })
@@ -102,6 +104,16 @@ export const register: Register = program => {
     .option('--history-limit <n>', 'events of one user that count at most, the newest', '5000')
     .option('--max-connections <n>', 'sockets open at once', '10000')
     .option('--idle-timeout <seconds>', 'a socket that answers no ping for so long is closed', '60')
+    .option(
+      '--rate <n>',
+      'what a client may ask for in a second, in events; a list of 1000 items is as 20; 0: any',
+      '5000',
+    )
+    .option(
+      '--send-memory <MiB>',
+      'what may wait to be read, of all connections; beyond, slow readers are closed',
+      '256',
+    )
     .option(
       '--log-level <level>',
       'silent, error, warn, info or debug; the log goes to stderr, as JSON lines where that is no terminal',

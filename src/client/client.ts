@@ -233,7 +233,9 @@ export class Client {
         this.#noteGeneration(message.generation, message.model)
         break
       case 'error':
-        if (message.subscription === undefined) this.#requests.refuse(message)
+        // Whatever was refused, what else was sent lately may have been, too.
+        if (message.code === 'rate_limited') this.#requests.hold(message, () => this.#subscriptions.resendUnconfirmed())
+        else if (message.subscription === undefined) this.#requests.refuse(message)
         else this.#subscriptions.refuse(message.subscription, message)
     }
   }

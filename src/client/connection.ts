@@ -78,9 +78,16 @@ export class Connection {
 
   /** Sends after `wait` ms if `isWanted` then, and if the connection was not lost before: then `onWelcome` will follow. */
   sendLater(frame: Frame, wait: number, isWanted: () => boolean): void {
+    this.later(wait, () => {
+      if (isWanted()) this.send(frame)
+    })
+  }
+
+  /** Calls `action` after `wait` ms, if the connection was not lost before: then `onWelcome` will follow. */
+  later(wait: number, action: () => void): void {
     const timer = setTimeout(() => {
       this.#retries.delete(timer)
-      if (isWanted()) this.send(frame)
+      action()
     }, wait)
     this.#retries.add(timer)
   }

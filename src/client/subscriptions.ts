@@ -57,6 +57,11 @@ export class Subscriptions {
     }
   }
 
+  /** Subscribes again to what the server has not confirmed on this connection. */
+  resendUnconfirmed(): void {
+    for (const { frame, isConfirmed } of this.#subscriptions.values()) if (!isConfirmed) this.#connection.send(frame)
+  }
+
   confirm(number: number): void {
     const subscription = this.#subscriptions.get(number)
     if (subscription) subscription.isConfirmed = true

@@ -83,6 +83,11 @@ export const errorCodes = {
     meaning: 'the event is not known to be durable (disk full?): send it again',
   },
   overloaded: { status: 503, retryAfter: 1000, meaning: 'more waits in the server than it will keep' },
+  rate_limited: {
+    status: 429,
+    retryAfter: 1000,
+    meaning: 'the client has asked for more than it may in so short a time (--rate)',
+  },
   not_ready: { status: 503, retryAfter: 1000, meaning: 'the server cannot do its work now' },
   shutting_down: { status: 503, retryAfter: 1000, meaning: 'the server is about to end' },
   internal: { status: 500, retryAfter: 1000, meaning: 'a fault of the server; its log says more' },
@@ -93,11 +98,18 @@ export type ErrorCode = keyof typeof errorCodes
 /** A refusal that the client gets, by `code`. */
 export class ServiceError extends Error {
   readonly code: ErrorCode
+  /** In ms: when the same request may succeed, where more is known than the table says. */
+  readonly retryAfter: number | undefined
 
-  constructor(code: ErrorCode, message: string) {
+  constructor(code: ErrorCode, message: string, retryAfter?: number) {
+    // Without a stack, which nobody reads of a refusal: to note it takes ten times as long as all the rest.
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
     super(message)
+    Error.stackTraceLimit = stackTraceLimit
     this.name = 'ServiceError'
     this.code = code
+    this.retryAfter = retryAfter
   }
 }
 
@@ -112,8 +124,8 @@ export interface WireError {
 
 /** `error` for the wire. What is not meant for clients becomes `internal`, without its message. */
 export function wireError(error: unknown): WireError {
-  const { code, message } =
+  const { code, message, ...known } =
     error instanceof ServiceError ? error : new ServiceError('internal', 'a fault of the server: its log says more')
-  const { retryAfter } = errorCodes[code]
+  const retryAfter = known.retryAfter ?? errorCodes[code].retryAfter
   return retryAfter === null ? { code, message } : { code, message, retryAfter }
 }

@@ -1,7 +1,8 @@
 /**
  * What one client may ask of the server. They are part of the protocol: `welcome` and the method `info` state them, and
  * beyond them stands an error with a code, not a closed connection. What closes one: a message beyond `frameBytes`, an
- * HTTP body beyond `messageBytes`, once it is answered, and answers of more than 16 MiB that are not read.
+ * HTTP body beyond `messageBytes`, once it is answered, more messages than the rate allows, and answers that are not read
+ * while the server needs the memory for others.
  *
  * They agree with each other: `events` events with every field at its longest, in ASCII, fit into `messageBytes` and
  * `values`, and so do filters of `filterItems` ids.

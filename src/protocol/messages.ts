@@ -21,7 +21,12 @@
  * Every client message may carry a `request` number, which each answer to it repeats. Unknown fields are ignored; a
  * message of unknown type is answered by the error `unknown_type`. An error ends neither the connection nor its
  * subscriptions. An event id is unique to its user: an event sent again is acknowledged again and counted once. A reader
- * who is too slow gets every ack, but only the newest list of each subscription; the gaps in `sequence` tell.
+ * who is too slow gets every ack, but only the newest list of each subscription; the gaps in `sequence` tell. What a reader
+ * sends who leaves megabytes of answers unread waits until it has read some.
+ *
+ * Who sends more than the server's rate allows gets the error `rate_limited`, unread and so without the request number, ten
+ * times a second at most: it answers all that were refused until then. After its `retryAfter` what has no answer may be sent
+ * again. Who goes on sending all the same, a thousand messages a second beyond the rate, is disconnected (1008).
  */
 import { z } from 'zod'
 import type { WireError } from './errors.ts'
@@ -108,11 +113,8 @@ export interface Subscribed extends Answer {
   readonly subscription: number
 }
 
-/**
- * A list of a subscription: with `user`, `basis` and perhaps `after` where the query is of the kind `user`, with `item`
- * where it is of the kind `similar`.
- */
-export interface List extends SimilarItems, Partial<Pick<Recommendations, 'basis' | 'after'>> {
+/** What a list says of the subscription that it is for. */
+export interface ListEnvelope {
   readonly type: 'list'
   readonly subscription: number
   readonly user?: string
@@ -120,6 +122,15 @@ export interface List extends SimilarItems, Partial<Pick<Recommendations, 'basis
   /** Counts the subscription's lists from 1. Lists that were replaced by a newer one before they were sent are counted, too. */
   readonly sequence: number
 }
+
+/** What it says whoever gets it: `list` may name the same list for all who watch one user with the same filters. */
+export type ListContent = SimilarItems & Partial<Pick<Recommendations, 'basis' | 'after'>>
+
+/**
+ * A list of a subscription: with `user`, `basis` and perhaps `after` where the query is of the kind `user`, with `item`
+ * where it is of the kind `similar`.
+ */
+export interface List extends ListEnvelope, ListContent {}
 
 /** The event is on disk. */
 export interface Ack extends Answer {

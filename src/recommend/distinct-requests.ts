@@ -18,9 +18,18 @@ export class DistinctRequests {
   }
 }
 
-/** Whether the lists are the same for certain: filters of items are not compared. */
 function isSame(a: RankRequest, b: RankRequest): boolean {
-  const isUnfiltered = ({ exclude, only }: RankRequest) => exclude.length === 0 && only === undefined
-  const isAlike = a.user === b.user && a.recent === b.recent && a.limit === b.limit && a.seen === b.seen
-  return isAlike && isUnfiltered(a) && isUnfiltered(b)
+  return (
+    a.user === b.user &&
+    a.recent === b.recent &&
+    a.limit === b.limit &&
+    a.seen === b.seen &&
+    hasSameRows(a.exclude, b.exclude) &&
+    hasSameRows(a.only, b.only)
+  )
+}
+
+function hasSameRows(a: Uint32Array | undefined, b: Uint32Array | undefined): boolean {
+  if (a === b) return true
+  return a?.length === b?.length && a !== undefined && a.every((row, at) => row === b?.[at])
 }

@@ -5,11 +5,18 @@ export type RecommendErrorReason = 'unknown_item' | 'overloaded' | 'storage_fail
 
 export class RecommendError extends Error {
   readonly reason: RecommendErrorReason
+  /** In ms: when it is worth asking again, where that is known. */
+  readonly retryAfter: number | undefined
 
-  constructor(reason: RecommendErrorReason, message: string, cause?: unknown) {
+  constructor(
+    reason: RecommendErrorReason,
+    message: string,
+    { cause, retryAfter }: { readonly cause?: unknown; readonly retryAfter?: number } = {},
+  ) {
     super(message, { cause })
     this.name = 'RecommendError'
     this.reason = reason
+    this.retryAfter = retryAfter
   }
 }
 

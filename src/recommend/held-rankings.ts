@@ -16,7 +16,8 @@ export class HeldRankings {
 
   hold(subscription: UserSubscription, ranking: UserRanking, deliver: Deliver): void {
     const held = this.#held.get(subscription)
-    if (held) held.newest = ranking
+    // One that is left out may have been for all, and the one that follows it is not.
+    if (held) held.newest = { ...ranking, isChange: ranking.isChange || held.newest?.isChange === true }
     else this.#held.set(subscription, { oldest: ranking, newest: undefined, deliver })
   }
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import type { Generation } from './generation.ts'
 
@@ -32,6 +33,15 @@ export class ResolvedFilters {
     this.limit = limit
     this.seen = seen
     this.#ids = ids
+  }
+
+  /** Equal where the filters are. */
+  get key(): string {
+    const { exclude = [], only } = this.#ids
+    const kind = `${this.limit} ${this.seen}`
+    if (exclude.length === 0 && only === undefined) return kind
+    const ids = [exclude.toSorted(), only?.toSorted() ?? null]
+    return `${kind} ${createHash('sha256').update(JSON.stringify(ids)).digest('base64')}`
   }
 
   rowsIn(generation: Generation): FilterRows {

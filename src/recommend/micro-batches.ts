@@ -1,10 +1,16 @@
 import type { Ranking, RankRequest } from '../models/algorithm.ts'
 import type { ModelPool } from '../models/model-pool.ts'
 import { DistinctRequests } from './distinct-requests.ts'
+import { FairQueue } from './fair-queue.ts'
 import type { Generation } from './generation.ts'
+import { WorkerSchedule, type WorkSource } from './worker-schedule.ts'
 
 /** One list that is wanted. Exactly one of `answer` and `fail` follows, unless `resolve` gave nothing. */
 export interface PendingQuery {
+  /** Who asks: clients take turns. */
+  readonly client: string
+  /** Items in the list at most. */
+  readonly limit: number
   /**
    * The request in rows of `generation`, made when the batch is formed, as late as can be. Undefined: not wanted now. What it
    * throws, it fails with.
@@ -20,37 +26,58 @@ export interface MicroBatchOptions {
   readonly largestBatch?: number | undefined
   /** Called after each batch: queries, and ms from the call of the pool to its answer. */
   readonly onBatch?: ((queries: number, took: number) => void) | undefined
+  /** Shares the workers with other work. Default: there is no other. */
+  readonly schedule?: WorkerSchedule | undefined
 }
+
+/**
+ * Lists of more items are long. A batch is searched with its largest limit: of half a million items, 64 lists of 10 take
+ * 2 ms, of 100 5 ms, of 1,000 138 ms, and so do 63 of 10 beside one of 1,000.
+ */
+const mostShortItems = 100
+/** Items that a batch of long lists looks for at most, where it has more than one: 5 ms. */
+const longBatchItems = 2000
 
 /** Queries in one batch of those in the background: few, since all others wait while their lists are sent. */
 const backgroundBatch = 4
 
 /**
  * Ranks in micro-batches: what came while all workers were busy is the next batch, so that no query waits for a timer, and
- * the busier the server the cheaper a list. A batch is ranked by one generation.
+ * the busier the server the cheaper a list. A batch is ranked by one generation, and holds either short lists or long ones.
+ * Clients take turns, one query each.
  */
 export class MicroBatches {
   readonly #current: () => Generation
-  readonly #largest: number
   readonly #onBatch: NonNullable<MicroBatchOptions['onBatch']>
-  readonly #normal = new QueryQueue((models, requests) => models.rankOnOne(requests))
+  readonly #schedule: WorkerSchedule
+  readonly #short = new QueryQueue((models, requests) => models.rankOnOne(requests))
+  readonly #long = new QueryQueue((models, requests) => models.rankOnOne(requests))
   readonly #background = new QueryQueue((models, requests) => models.rankInBackground(requests))
   #whenIdle: (() => void)[] = []
 
   /** `current` gives the generation of the next batch. */
-  constructor(current: () => Generation, { largestBatch = 64, onBatch = () => {} }: MicroBatchOptions = {}) {
+  constructor(
+    current: () => Generation,
+    {
+      largestBatch = 64,
+      onBatch = () => {},
+      schedule = new WorkerSchedule(() => current().models.threads),
+    }: MicroBatchOptions = {},
+  ) {
     this.#current = current
-    this.#largest = largestBatch
     this.#onBatch = onBatch
+    this.#schedule = schedule
+    schedule.add(this.#sourceOf(this.#short, false, largestBatch))
+    schedule.add(this.#sourceOf(this.#long, true, largestBatch))
   }
 
   /** Queries that wait for a worker. */
   get waiting(): number {
-    return this.#normal.waiting + this.#background.waiting
+    return this.#short.waiting + this.#long.waiting + this.#background.waiting
   }
 
   push(query: PendingQuery): void {
-    this.#normal.push(query)
+    this.#queueOf(query.limit).push(query)
     this.#next()
   }
 
@@ -60,29 +87,52 @@ export class MicroBatches {
     this.#next()
   }
 
+  /** In ms: how long a further query of `client` would wait, as far as that can be known. */
+  expectedWait({ client, limit }: Pick<PendingQuery, 'client' | 'limit'>): number {
+    return this.#queueOf(limit).expectedWait(client) / this.#current().models.threads
+  }
+
   /** Waits until no query is left, those included that the answers to others lead to. */
   async drained(): Promise<void> {
     while (!this.#isIdle) await new Promise<void>(resolve => this.#whenIdle.push(resolve))
   }
 
+  #queueOf(limit: number): QueryQueue {
+    return limit > mostShortItems ? this.#long : this.#short
+  }
+
+  #sourceOf(queue: QueryQueue, isLong: boolean, largestBatch: number): WorkSource {
+    return {
+      isLong,
+      get waiting() {
+        return queue.waiting
+      },
+      begin: (free, done) => {
+        const size = Math.min(largestBatch, Math.ceil(queue.waiting / free))
+        return this.#run(queue, queue.take(size, isLong ? longBatchItems : Number.POSITIVE_INFINITY), done)
+      },
+    }
+  }
+
   #next(): void {
-    const generation = this.#current()
-    const { threads } = generation.models
-    for (const queue = this.#normal; queue.running < threads && queue.waiting > 0; ) {
-      const size = Math.min(this.#largest, Math.ceil(queue.waiting / (threads - queue.running)))
-      void this.#run(generation, queue, queue.take(size))
-    }
+    this.#schedule.next()
     for (const queue = this.#background; queue.running < 1 && queue.waiting > 0; ) {
-      void this.#run(generation, queue, queue.take(backgroundBatch))
+      this.#run(queue, queue.take(backgroundBatch), () => this.#next())
     }
+    this.#noteIdle()
+  }
+
+  #noteIdle(): void {
     if (this.#isIdle) for (const resolve of this.#whenIdle.splice(0)) resolve()
   }
 
   get #isIdle(): boolean {
-    return this.#normal.running === 0 && this.#background.running === 0
+    return this.waiting === 0 && [this.#short, this.#long, this.#background].every(({ running }) => running === 0)
   }
 
-  async #run(generation: Generation, queue: QueryQueue, pending: readonly PendingQuery[]): Promise<void> {
+  /** Ranks a batch, and calls `onFree` when its worker is free; gives false where none of it was wanted any more. */
+  #run(queue: QueryQueue, pending: readonly PendingQuery[], onFree: () => void): boolean {
+    const generation = this.#current()
     const queries: PendingQuery[] = []
     const distinct = new DistinctRequests()
     /** Of each query: the place of its request. */
@@ -97,57 +147,72 @@ export class MicroBatches {
         query.fail(error as Error)
       }
     }
-    if (queries.length === 0) return
+    if (queries.length === 0) return false
     queue.running++
     // Used until all are answered: the lists are named by its ids.
-    await generation.use(async models => {
+    void generation.use(async models => {
       const began = performance.now()
       const outcomes = await queue.rankEach(models, distinct.requests)
       queue.running--
-      this.#onBatch(queries.length, performance.now() - began)
+      const took = performance.now() - began
+      queue.noteTime(took / queries.length)
+      this.#onBatch(queries.length, took)
       // The next batch leaves before this one's answers are processed.
-      this.#next()
+      onFree()
       queries.forEach((query, at) => {
         const outcome = outcomes[places[at]!]!
         if (outcome instanceof Error) query.fail(outcome)
         else query.answer(outcome, generation)
       })
+      this.#noteIdle()
     })
+    return true
   }
 }
 
 type Rank = (models: ModelPool, requests: readonly RankRequest[]) => Promise<readonly Ranking[]>
 
-/** Queries of one priority: those that wait, and how many batches of them are ranked. */
+/** Queries of one kind: those that wait, and how many batches of them are ranked. */
 class QueryQueue {
   running = 0
-  #queries: PendingQuery[] = []
-  /** Those before it were taken. */
-  #first = 0
+  readonly #queries = new FairQueue<PendingQuery>()
   readonly #rank: Rank
+  /** In ms: what a query took of a worker, of late. */
+  #queryTime = 0
 
   constructor(rank: Rank) {
     this.#rank = rank
   }
 
   get waiting(): number {
-    return this.#queries.length - this.#first
+    return this.#queries.size
   }
 
   push(query: PendingQuery): void {
-    this.#queries.push(query)
+    this.#queries.push(query.client, query)
   }
 
-  /** The oldest `count`, or as many as there are. */
-  take(count: number): PendingQuery[] {
-    const taken = this.#queries.slice(this.#first, this.#first + count)
-    this.#first += taken.length
-    // Not each time: of a million that wait, all that are left would be moved for each batch.
-    if (2 * this.#first >= this.#queries.length) {
-      this.#queries = this.#queries.slice(this.#first)
-      this.#first = 0
+  /** Those whose turn it is: `most` of them, and no more than make lists of `mostItems` together, but one at least. */
+  take(most: number, mostItems = Number.POSITIVE_INFINITY): PendingQuery[] {
+    const taken: PendingQuery[] = []
+    let largest = 0
+    for (let query = this.#queries.first; query && taken.length < most; query = this.#queries.first) {
+      largest = Math.max(largest, query.limit)
+      if (taken.length > 0 && (taken.length + 1) * largest > mostItems) break
+      taken.push(query)
+      this.#queries.shift()
     }
     return taken
+  }
+
+  /** `took`: ms a query. */
+  noteTime(took: number): void {
+    this.#queryTime += (took - this.#queryTime) / 8
+  }
+
+  /** In ms of one worker: until those of `client` are ranked that wait, each after one of every other client. */
+  expectedWait(client: string): number {
+    return this.#queries.waitingOf(client) * this.#queries.clients * this.#queryTime
   }
 
   /** Ranks a batch; if it fails, one by one, so that a query that makes it fail fails alone. */

@@ -5,6 +5,7 @@ import { previousOf } from '../models/published.ts'
 import { Pool, workerModuleUrl } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
 import { Announcements } from './announcements.ts'
+import { AskedLists } from './asked-lists.ts'
 import { RecommendError, unknownItem } from './errors.ts'
 import { Generation } from './generation.ts'
 import { HeldRankings } from './held-rankings.ts'
@@ -26,6 +27,8 @@ import { SimilarSubscriptions } from './similar-subscriptions.ts'
 import { UserCache } from './user-cache.ts'
 import type { UserState } from './user-state.ts'
 import { type UserRanking, UserSubscription } from './user-subscription.ts'
+import { type Watch, WatchedList } from './watched-list.ts'
+import { WorkerSchedule } from './worker-schedule.ts'
 
 export interface RecommenderOptions extends JournalOptions {
   /** Directory of the model. */
@@ -65,9 +68,6 @@ export interface EventRetention {
 const mostPending = 100_000
 /** In ms: how long after the journal could not be read it is tried again, for those who wait for lists. */
 const loadInterval = 1000
-/** Lists that may be asked for once and not answered yet. */
-const mostAsked = 100_000
-
 /**
  * From histories to lists, live: events in, lists out, under one published generation that can be swapped. An event goes
  * to the journal and, at the same time, into the lists of its user's subscriptions; a list is given out only when the
@@ -89,7 +89,7 @@ export class Recommender {
   readonly #listPrefix = Math.random().toString(36).slice(2, 8)
   #lists = 0
   /** Lists that {@link recommend} and {@link recommendBatch} have not given yet. */
-  #asked = 0
+  readonly #asked = new AskedLists()
   #generation: Generation
   #closed: Promise<void> | undefined
   #swapping: Promise<unknown> = Promise.resolve()
@@ -123,10 +123,12 @@ export class Recommender {
     this.#generation = generation
     this.#journal = journal
     const { onBatch = () => {} } = options
+    const schedule = new WorkerSchedule(() => pool.threads)
     this.#batches = new MicroBatches(() => this.#generation, {
+      schedule,
       onBatch: (queries, took) => this.#guard(() => onBatch(queries, took)),
     })
-    this.#similarLookups = new SimilarLookups(pool.threads)
+    this.#similarLookups = new SimilarLookups(pool.threads, schedule)
     journal?.onSettled(() => this.#held.release(journal.settled))
   }
 
@@ -142,7 +144,7 @@ export class Recommender {
 
   /** Lists that wait for a worker. */
   get waitingQueries(): number {
-    return this.#batches.waiting + this.#similarLookups.waiting
+    return this.#batches.waiting + this.#similarLookups.size
   }
 
   /** Events that wait for the disk. */
@@ -185,13 +187,22 @@ export class Recommender {
     this.#refreshOrLoad(state, state.isIncomplete)
   }
 
-  /** Calls `onList` with the list for a user, now and whenever it may have changed, until the subscription is closed. */
-  subscribe(query: UserQuery, onList: (list: UserList) => void, onError: (error: Error) => void): { close(): void } {
-    const onRanking = (ranking: UserRanking) => {
-      this.#options.onList?.(performance.now() - ranking.changedAt)
-      onList(userListOf(ranking, this.#newName()))
-    }
-    return this.#subscribe(query.user, new ResolvedFilters(query), onRanking, onError)
+  /**
+   * Calls `onList` with the list for a user, now and whenever it may have changed, until the watch is closed. Who watches
+   * the same user with the same filters gets the same object.
+   */
+  subscribe(query: UserQuery, onList: (list: UserList) => void, onError: (error: Error) => void, client = ''): Watch {
+    const filters = new ResolvedFilters(query)
+    const { watched } = this.#users.get(query.user)
+    const { key } = filters
+    const list = watched.get(key) ?? this.#watch(query.user, filters, client)
+    return list.add({
+      onList: (list, { changedAt }) => {
+        this.#options.onList?.(performance.now() - changedAt)
+        onList(list)
+      },
+      onError: error => this.#guard(() => onError(error)),
+    })
   }
 
   /** Calls `onList` with the items most similar to one, now and whenever another model is served. */
@@ -199,9 +210,10 @@ export class Recommender {
     query: SimilarQuery,
     onList: (list: RecommendedList) => void,
     onError: (error: Error) => void,
-  ): { close(): void } {
+    client = '',
+  ): Watch {
     return this.#similar.add(
-      signal => this.similar(query, signal),
+      signal => this.similar(query, signal, client),
       list => this.#guard(() => onList(list)),
       error => this.#guard(() => onError(error)),
     )
@@ -211,10 +223,13 @@ export class Recommender {
    * The list for a user, once.
    *
    * @throws the signal's reason when it is aborted before; the query is then not ranked any more.
-   * @throws {RecommendError} `overloaded` while 100,000 lists are asked for.
+   * @param client who asks: clients take turns.
+   * @throws {RecommendError} `overloaded` while 100,000 lists are asked for, by clients who ask for their share of these; or
+   *   where it would take 10 s.
    */
-  async recommend(query: UserQuery, signal?: AbortSignal): Promise<UserList> {
-    const [list] = await this.#listsOf([query.user], query, ranking => userListOf(ranking, this.#newName()), signal)
+  async recommend(query: UserQuery, signal?: AbortSignal, client = ''): Promise<UserList> {
+    const listOf = (ranking: UserRanking) => userListOf(ranking, this.#newName())
+    const [list] = await this.#listsOf([query.user], query, listOf, { signal, client })
     return list!
   }
 
@@ -227,6 +242,7 @@ export class Recommender {
     users: readonly string[],
     filters: ListFilters,
     signal?: AbortSignal,
+    client = '',
   ): Promise<RecommendedBatch> {
     for (;;) {
       const generations = new Set<string>()
@@ -234,7 +250,7 @@ export class Recommender {
         generations.add(ranking.generation.name)
         return batchListOf(ranking)
       }
-      const lists = await this.#listsOf(users, filters, listOf, signal)
+      const lists = await this.#listsOf(users, filters, listOf, { signal, client })
       const [generation = this.#generation.name, ...others] = generations
       if (others.length === 0) return { list: this.#newName(), generation, lists }
     }
@@ -246,13 +262,13 @@ export class Recommender {
    * @throws {RecommendError} `unknown_item`; `overloaded` while 100,000 such lists wait. UnsupportedError when the
    *   algorithm cannot find similar items. The signal's reason when it is aborted before.
    */
-  async similar({ item, limit }: SimilarQuery, signal?: AbortSignal): Promise<RecommendedList> {
+  async similar({ item, limit }: SimilarQuery, signal?: AbortSignal, client = ''): Promise<RecommendedList> {
     signal?.throwIfAborted()
     const generation = this.#generation
     const list = generation.use(async models => {
       const row = models.artifact.items.indexOf(item)
       if (row < 0) throw unknownItem(item, models.artifact.items)
-      const found = await this.#similarLookups.find(models, row, limit, signal)
+      const found = await this.#similarLookups.find(models, row, limit, { signal, client })
       return listOf(found, generation, this.#newName())
     })
     return unlessAborted(list, signal)
@@ -278,7 +294,7 @@ export class Recommender {
       signal?.throwIfAborted()
       if (this.#closed) throw new RecommendError('shutting_down', 'no other model is served any more')
       const next = await Generation.open(directory, { pool: this.#pool, background: this.#background }).catch(error => {
-        throw new RecommendError('bad_model', (error as Error).message, error)
+        throw new RecommendError('bad_model', (error as Error).message, { cause: error })
       })
       await this.#assertHasEventsOf(next)
       const [old, before] = [this.#generation, this.#after]
@@ -400,56 +416,70 @@ export class Recommender {
     users: readonly string[],
     filters: ListFilters,
     listOf: (ranking: UserRanking) => List,
-    signal: AbortSignal | undefined,
+    { signal, client }: Asking,
   ): Promise<List[]> {
     signal?.throwIfAborted()
-    if (this.#asked > 0 && this.#asked + users.length > mostAsked) {
-      throw new RecommendError('overloaded', `${this.#asked} lists are asked for already: ask again later`)
-    }
     const resolved = new ResolvedFilters(filters)
+    this.#asked.admit(client, users.length, this.#batches.expectedWait({ client, limit: resolved.limit }))
     const subscriptions: UserSubscription[] = []
     const lists = users.map(
       user =>
         new Promise<List>((resolve, reject) => {
-          const subscription = this.#subscribe(
-            user,
-            resolved,
-            ranking => {
-              resolve(listOf(ranking))
-              subscription.close()
-            },
-            reject,
-          )
+          const onRanking = (ranking: UserRanking) => {
+            resolve(listOf(ranking))
+            subscription.close()
+          }
+          const subscription = this.#open(user, resolved, { onRanking, onError: reject, client })
           subscriptions.push(subscription)
+          this.#begin(subscription)
         }),
     )
-    this.#asked += users.length
+    this.#asked.add(client, users.length)
     try {
       return await unlessAborted(Promise.all(lists), signal)
     } finally {
       for (const subscription of subscriptions) subscription.close()
-      this.#asked -= users.length
+      this.#asked.add(client, -users.length)
     }
   }
 
-  #subscribe(
-    user: string,
-    filters: ResolvedFilters,
-    onRanking: OnUserRanking,
-    onError: (error: Error) => void,
-  ): UserSubscription {
-    const subscription = new UserSubscription(this.#users.get(user), filters, {
-      enqueue: (query, priority) => {
-        if (priority === 'normal') this.#batches.push(query)
-        else this.#batches.pushInBackground(query)
-      },
-      onRanking: ranking => this.#deliver(subscription, ranking, onRanking),
-      onError: error => this.#guard(() => onError(error)),
+  /** The list for `user` that all share who watch it. */
+  #watch(user: string, filters: ResolvedFilters, client: string): WatchedList {
+    const { key } = filters
+    const { watched } = this.#users.get(user)
+    const list = new WatchedList(() => watched.delete(key))
+    const subscription = this.#open(user, filters, {
+      onRanking: ranking => list.deliver(userListOf(ranking, this.#newName()), ranking),
+      onError: error => list.fail(error),
+      client,
     })
-    // Only this one: what the user's other subscriptions show has not changed.
+    list.subscription = subscription
+    watched.set(key, list)
+    if (!subscription.state.isLoaded) void this.#load(subscription.state)
+    return list
+  }
+
+  #open(user: string, filters: ResolvedFilters, { onRanking, onError, client }: Listening): UserSubscription {
+    const subscription = new UserSubscription(
+      this.#users.get(user),
+      filters,
+      {
+        enqueue: (query, priority) => {
+          if (priority === 'normal') this.#batches.push(query)
+          else this.#batches.pushInBackground(query)
+        },
+        onRanking: ranking => this.#deliver(subscription, ranking, onRanking),
+        onError: error => this.#guard(() => onError(error)),
+      },
+      client,
+    )
+    return subscription
+  }
+
+  /** Only this one: what the user's other subscriptions show has not changed. */
+  #begin(subscription: UserSubscription): void {
     if (subscription.state.isLoaded) subscription.refresh()
     else void this.#load(subscription.state)
-    return subscription
   }
 
   get #historyLimit(): number {
@@ -545,6 +575,18 @@ function warn(error: unknown): void {
 }
 
 type OnUserRanking = (ranking: UserRanking) => void
+
+/** Who asks, and until when. */
+interface Asking {
+  readonly signal: AbortSignal | undefined
+  readonly client: string
+}
+
+interface Listening {
+  readonly onRanking: OnUserRanking
+  readonly onError: (error: Error) => void
+  readonly client: string
+}
 
 function refresh(state: UserState): void {
   if (!state.isLoaded) return

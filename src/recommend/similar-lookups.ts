@@ -1,6 +1,8 @@
 import type { ItemList } from '../models/algorithm.ts'
 import type { ModelPool } from '../models/model-pool.ts'
 import { RecommendError } from './errors.ts'
+import { FairQueue } from './fair-queue.ts'
+import type { WorkerSchedule, WorkSource } from './worker-schedule.ts'
 
 /** Lookups that may wait. */
 const mostWaiting = 100_000
@@ -17,59 +19,74 @@ interface Lookup {
   readonly reject: (error: unknown) => void
 }
 
+/** What a lookup is for. */
+export interface LookupOptions {
+  readonly signal?: AbortSignal | undefined
+  /** Who asks. */
+  readonly client: string
+}
+
 /**
  * Finds similar items, several in one job of a worker, on no more than half of the workers: the lists of users go first.
- * What nobody waits for any more is not looked up.
+ * Clients take turns. What nobody waits for any more is not looked up.
  */
-export class SimilarLookups {
+export class SimilarLookups implements WorkSource {
+  readonly isLong = true
   /** Batches at once. */
   readonly #most: number
-  readonly #waiting: Lookup[] = []
+  readonly #schedule: WorkerSchedule
+  readonly #queue = new FairQueue<Lookup>()
   #running = 0
 
-  /** `threads`: workers that there are. */
-  constructor(threads: number) {
+  /** `threads`: workers that there are, which `schedule` shares out. */
+  constructor(threads: number, schedule: WorkerSchedule) {
     this.#most = Math.max(1, Math.floor(threads / 2))
+    this.#schedule = schedule
+    schedule.add(this)
   }
 
-  /** Lookups that wait for a worker. */
+  /** Lookups that wait for a worker; none where they have all workers that they may have. */
   get waiting(): number {
-    return this.#waiting.length
+    return this.#running < this.#most ? this.#queue.size : 0
+  }
+
+  /** All lookups that wait. */
+  get size(): number {
+    return this.#queue.size
   }
 
   /**
    * The items most similar to the one in row `item`, by `models`, which must stay open until then.
    *
-   * @throws {RecommendError} `overloaded` while 100,000 wait. UnsupportedError when the algorithm cannot find similar items.
-   *   The signal's reason when it was aborted before its turn came.
+   * @throws {RecommendError} `overloaded` while 100,000 wait, for clients who have their share of these. UnsupportedError
+   *   when the algorithm cannot find similar items. The signal's reason when it was aborted before its turn came.
    */
-  find(models: ModelPool, item: number, limit: number, signal?: AbortSignal): Promise<ItemList> {
+  find(models: ModelPool, item: number, limit: number, { signal, client }: LookupOptions): Promise<ItemList> {
     return new Promise((resolve, reject) => {
-      if (this.#waiting.length >= mostWaiting) {
+      const queue = this.#queue
+      if (queue.size >= mostWaiting && queue.waitingOf(client) >= mostWaiting / queue.clients) {
         throw new RecommendError('overloaded', `${mostWaiting} lists of similar items wait already: ask again later`)
       }
-      this.#waiting.push({ models, item, limit, signal, resolve, reject })
-      this.#begin()
+      queue.push(client, { models, item, limit, signal, resolve, reject })
+      this.#schedule.next()
     })
   }
 
-  #begin(): void {
-    while (this.#running < this.#most) {
-      const batch = this.#take()
-      if (batch.length === 0) return
-      this.#running++
-      void this.#run(batch).finally(() => {
-        this.#running--
-        this.#begin()
-      })
-    }
+  begin(_free: number, done: () => void): boolean {
+    const batch = this.#take()
+    if (batch.length === 0) return false
+    this.#running++
+    void this.#run(batch).finally(() => {
+      this.#running--
+      done()
+    })
+    return true
   }
 
   /** The next lookups that are still wanted, by one model and of one length. */
   #take(): Lookup[] {
     const batch: Lookup[] = []
-    let taken = 0
-    for (const lookup of this.#waiting) {
+    for (let lookup = this.#queue.first; lookup; lookup = this.#queue.first) {
       const { models, limit, signal, reject } = lookup
       if (signal?.aborted) {
         reject(signal.reason)
@@ -79,9 +96,8 @@ export class SimilarLookups {
         if (isFull || models !== first.models || limit !== first.limit) break
         batch.push(lookup)
       }
-      taken++
+      this.#queue.shift()
     }
-    this.#waiting.splice(0, taken)
     return batch
   }
 

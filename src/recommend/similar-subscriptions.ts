@@ -1,23 +1,19 @@
 import type { RecommendedList } from './lists.ts'
-
-interface Subscription {
-  refresh(): void
-  close(): void
-}
+import type { Watch } from './watched-list.ts'
 
 /** Those who want the items similar to one, now and whenever another model is served. */
 export class SimilarSubscriptions {
-  readonly #open = new Set<Subscription>()
+  readonly #open = new Set<Watch>()
 
   /** Calls `onList` with what `find` gives, unless it is to be found anew or was closed; neither listener may throw. */
   add(
     find: (signal: AbortSignal) => Promise<RecommendedList>,
     onList: (list: RecommendedList) => void,
     onError: (error: Error) => void,
-  ): { close(): void } {
+  ): Watch {
     let lookup = new AbortController()
-    const subscription: Subscription = {
-      refresh: () => {
+    const subscription: Watch = {
+      renew: () => {
         lookup.abort()
         lookup = new AbortController()
         const { signal } = lookup
@@ -36,12 +32,12 @@ export class SimilarSubscriptions {
       },
     }
     this.#open.add(subscription)
-    subscription.refresh()
+    subscription.renew()
     return subscription
   }
 
   /** Looks all up anew: another model is served. */
   renew(): void {
-    for (const subscription of this.#open) subscription.refresh()
+    for (const subscription of this.#open) subscription.renew()
   }
 }

@@ -5,6 +5,7 @@ import { noEvents, type UserEvents } from '../models/algorithm.ts'
 import type { Artifact } from '../models/artifact.ts'
 import type { Generation } from './generation.ts'
 import type { UserSubscription } from './user-subscription.ts'
+import type { WatchedList } from './watched-list.ts'
 
 /** An event, and the row of its item in the generation that the user was last ranked by. */
 interface KnownEvent {
@@ -32,6 +33,8 @@ export interface EventMemory {
 export class UserState {
   readonly user: string
   readonly subscriptions = new Set<UserSubscription>()
+  /** Those of the subscriptions that watchers share, by their filters. */
+  readonly watched = new Map<string, WatchedList>()
   /** Whether the journal is being read. */
   isLoading = false
   /** Whether an event takes back what is not in memory: what that changes, only the journal can say, which has to be read. */

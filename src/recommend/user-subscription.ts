@@ -16,6 +16,8 @@ export interface UserRanking {
   readonly after: string | undefined
   /** When the oldest change that it answers came, on the clock of `performance.now()`. */
   readonly changedAt: number
+  /** Whether it may differ from the one before; otherwise it is for those who have none. */
+  readonly isChange: boolean
 }
 
 /** `background`: the list is wanted, but not at the cost of others. */
@@ -42,6 +44,8 @@ interface Change {
   readonly priority: Priority
   /** On the clock of `performance.now()`. */
   readonly at: number
+  /** False: only somebody who has no list wants it. */
+  readonly isChange: boolean
 }
 
 /** A subscription to the list of one user: it is made anew whenever it may have changed. */
@@ -49,14 +53,17 @@ export class UserSubscription {
   readonly state: UserState
   readonly #filters: ResolvedFilters
   readonly #handlers: SubscriptionHandlers
+  readonly #client: string
   /** The query for the next list. Others that are still in a queue or in a batch are void. */
   #query: Enqueued | undefined
   #isClosed = false
 
-  constructor(state: UserState, filters: ResolvedFilters, handlers: SubscriptionHandlers) {
+  /** `client`: who asks for the list. */
+  constructor(state: UserState, filters: ResolvedFilters, handlers: SubscriptionHandlers, client = '') {
     this.state = state
     this.#filters = filters
     this.#handlers = handlers
+    this.#client = client
     state.subscriptions.add(this)
   }
 
@@ -65,8 +72,8 @@ export class UserSubscription {
   }
 
   /** Has the list made, for a change at `at`: once, however often this is called before it is there. */
-  refresh(at = performance.now()): void {
-    const change: Change = { priority: 'normal', at }
+  refresh(at = performance.now(), isChange = true): void {
+    const change: Change = { priority: 'normal', at, isChange }
     const query = this.#query
     if (!query) this.#enqueue(change)
     // An event does not wait for a list that is made in the background.
@@ -80,7 +87,7 @@ export class UserSubscription {
    * the next answers what it would have, as soon.
    */
   renew(): void {
-    const change: Change = { priority: 'background', at: performance.now() }
+    const change: Change = { priority: 'background', at: performance.now(), isChange: true }
     const query = this.#query
     if (!query) this.#enqueue(change)
     else if (query.ranked) query.next = both(both(query.change, query.next), change)
@@ -101,10 +108,13 @@ export class UserSubscription {
     const query: Enqueued = { change, ranked: undefined, next: undefined }
     this.#query = query
     const pending: PendingQuery = {
+      client: this.#client,
+      limit: this.#filters.limit,
       resolve: generation => this.#resolve(query, generation),
       answer: (ranking, generation) => {
         if (!this.#settle(query)) return
-        this.#handlers.onRanking({ ...query.ranked!, changedAt: query.change.at, ranking, generation })
+        const { at, isChange } = query.change
+        this.#handlers.onRanking({ ...query.ranked!, changedAt: at, isChange, ranking, generation })
       },
       fail: error => {
         if (this.#settle(query)) this.fail(error)
@@ -148,5 +158,5 @@ function both(one: Change, other: Change | undefined): Change
 function both(one: Change | undefined, other: Change | undefined): Change | undefined {
   if (!one || !other) return one ?? other
   const priority = one.priority === 'normal' ? 'normal' : other.priority
-  return { priority, at: Math.min(one.at, other.at) }
+  return { priority, at: Math.min(one.at, other.at), isChange: one.isChange || other.isChange }
 }

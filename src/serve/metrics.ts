@@ -10,6 +10,7 @@ export interface Levels {
   readonly cachedUsers: () => number
   readonly waitingQueries: () => number
   readonly waitingEvents: () => number
+  readonly unsentBytes: () => number
 }
 
 const seconds = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
@@ -58,6 +59,7 @@ export class Metrics {
     this.#gauge('aurochs_cached_users', 'Users whose events are in memory.', levels.cachedUsers)
     this.#gauge('aurochs_waiting_queries', 'Lists that wait for a worker.', levels.waitingQueries)
     this.#gauge('aurochs_waiting_events', 'Events that wait for the disk.', levels.waitingEvents)
+    this.#gauge('aurochs_unsent_bytes', 'What waits until its reader has read more.', levels.unsentBytes)
   }
 
   event(outcome: Outcome): void {

@@ -14,12 +14,15 @@ import { socketsLeft } from './file-limit.ts'
 import { Hosts } from './http/hosts.ts'
 import { HttpFront } from './http/http-front.ts'
 import { Origins } from './http/origins.ts'
+import { RateLimiter } from './load/rate-limiter.ts'
+import { SendMemory } from './load/send-memory.ts'
 import { Metrics } from './metrics.ts'
 import { Retraining, type RetrainingOptions } from './retraining.ts'
 import { RpcServer, type RpcServerOptions } from './rpc/rpc-server.ts'
 import { Service } from './service.ts'
 import { SocketLimit } from './socket-limit.ts'
 import { assertTlsFiles, type TlsFiles } from './tls.ts'
+import { FrameTurns } from './websocket/frame-turns.ts'
 import { WebSocketFront } from './websocket/websocket-front.ts'
 
 export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'threads' | 'since' | 'historyLimit'> {
@@ -53,6 +56,14 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
   readonly retrain?: RetrainingOptions | undefined
   /** Directory whose model is served whenever another takes its place, as when another process has trained it. Default: none. */
   readonly watch?: string | undefined
+  /**
+   * Units a second that each client may ask for, and twice as many at once: an event is one, a list of 1,000 items about
+   * twenty. Clients are sockets and, for HTTP, addresses; those of the internal RPC are not limited. 0: any number.
+   * Default: 5,000.
+   */
+  readonly rate?: number | undefined
+  /** Bytes that may wait until they are read, of all connections together: beyond, slow readers are closed. Default: 256 MiB. */
+  readonly sendMemory?: number | undefined
   /** Of the program, given in `welcome`. */
   readonly version: string
   readonly log: Logger
@@ -97,12 +108,14 @@ export class Server {
    *   use, the address is taken, the files of `tls` cannot be used, or other machines would be let in without keys.
    */
   static async start(options: ServeOptions): Promise<Server> {
-    const { port, rpc, log, idleTimeout, maxConnections } = options
+    const { port, rpc, log, idleTimeout, maxConnections, rate, sendMemory } = options
     assertWholeNumber('port', port, 0, 65_535)
     // Out of this range, uWebSockets ends the process.
     if (idleTimeout !== undefined) assertWholeNumber('idleTimeout', idleTimeout, 8, 960)
     if (maxConnections !== undefined) assertWholeNumber('maxConnections', maxConnections, 1, 1_000_000)
     if (options.tls) assertTlsFiles(options.tls)
+    if (rate !== undefined) assertWholeNumber('rate', rate, 0, 1_000_000_000)
+    if (sendMemory !== undefined) assertWholeNumber('sendMemory', sendMemory, 2 ** 20)
     const metrics = new Metrics()
     const faults = new FaultLog(log)
     const refusals = new Refusals(log, reason => metrics.refusal(reason))
@@ -147,18 +160,21 @@ export class Server {
     { metrics, faults, refusals }: Observers,
     options: ServeOptions,
   ) {
-    const { host = defaultHost, allowHosts = [], cors = [], idleTimeout = 60, tls, version, log } = options
+    const { host = defaultHost, allowHosts = [], cors = [], idleTimeout = 60, rate = 5000, tls, version, log } = options
     this.#app = tls ? uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key }) : uws.App()
     this.#scheme = tls ? 'https' : 'http'
     const { http: most, webSockets: maxConnections, rpc: maxRpcConnections } = socketLimits(options)
     this.#host = host
     this.#log = log
     this.#recommender = recommender
-    this.#access = access
-    this.service = new Service({ recommender, metrics, version })
+    this.service = new Service({ recommender, metrics, limiter: new RateLimiter(rate), version })
     const admission = { hosts: new Hosts(host, allowHosts), origins: new Origins(cors), refusals }
+    const memory = new SendMemory(options.sendMemory ?? 256 * 2 ** 20)
+    this.#access = access
     const context = {
       service: this.service,
+      memory,
+      turns: new FrameTurns(),
       admission,
       entrance: webEntrance(access, host),
       onError: metrics.error.bind(metrics),
@@ -170,6 +186,7 @@ export class Server {
     this.#rpcOptions = {
       entranceOf: (address: RpcAddress) => rpcEntrance(access, address),
       log,
+      memory,
       onError,
       onFault,
       maxConnections: maxRpcConnections,
@@ -192,6 +209,7 @@ export class Server {
       cachedUsers: () => recommender.cachedUsers,
       waitingQueries: () => recommender.waitingQueries,
       waitingEvents: () => recommender.pendingEvents,
+      unsentBytes: () => memory.total,
     })
   }
 

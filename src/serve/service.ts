@@ -2,8 +2,9 @@ import type { Outcome } from '../events/journal.ts'
 import { UnsupportedError } from '../models/open-model.ts'
 import { rollBackModel } from '../models/published.ts'
 import { check } from '../protocol/codec.ts'
-import { ServiceError, wireError } from '../protocol/errors.ts'
+import { ServiceError, type WireError, wireError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
+import type { ListContent } from '../protocol/messages.ts'
 import {
   isMethodName,
   type MethodName,
@@ -12,26 +13,24 @@ import {
   type Results,
   type ServiceInfo,
 } from '../protocol/methods.ts'
-import type {
-  Event,
-  ModelInfo,
-  Query,
-  Recommendations,
-  Recorded,
-  RecordResult,
-  SimilarItems,
-} from '../protocol/values.ts'
+import type { Event, ModelInfo, Query, Recorded, RecordResult } from '../protocol/values.ts'
 import { features } from '../protocol/versions.ts'
 import { RecommendError } from '../recommend/errors.ts'
 import type { Generation } from '../recommend/generation.ts'
 import type { Recommender } from '../recommend/recommender.ts'
+import type { Watch } from '../recommend/watched-list.ts'
 import type { Caller } from './access/caller.ts'
+import type { Client } from './load/client.ts'
+import { callCost, messageCost, probes, queryCost, refusalCost } from './load/cost.ts'
+import type { RateLimiter, Refusal } from './load/rate-limiter.ts'
 import type { Metrics } from './metrics.ts'
 import type { Retraining } from './retraining.ts'
 
 /** The caller, and until when the answer is wanted. */
 export interface CallContext {
   readonly caller: Caller
+  /** Whose share of the server it takes. */
+  readonly client: Client
   /** Aborting it ends the call, which then fails with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
@@ -39,6 +38,7 @@ export interface CallContext {
 export interface ServiceParts {
   readonly recommender: Recommender
   readonly metrics: Metrics
+  readonly limiter: RateLimiter
   /** Of the program. */
   readonly version: string
 }
@@ -49,6 +49,7 @@ type Handlers = {
   readonly [Name in MethodName]: (
     params: Params<Name>,
     signal: AbortSignal | undefined,
+    client: Client,
   ) => Results[Name] | Promise<Results[Name]>
 }
 
@@ -59,23 +60,53 @@ type Handlers = {
 export class Service {
   readonly #recommender: Recommender
   readonly #metrics: Metrics
+  readonly #limiter: RateLimiter
   readonly #version: string
   /** What trains the next models, if this server does. */
   retraining: Pick<Retraining, 'dataset' | 'abandon'> | undefined
   #isClosing = false
 
-  constructor({ recommender, metrics, version }: ServiceParts) {
+  constructor({ recommender, metrics, limiter, version }: ServiceParts) {
     this.#recommender = recommender
     this.#metrics = metrics
+    this.#limiter = limiter
     this.#version = version
+  }
+
+  /**
+   * Whether a message of `client` is read, of so many bytes and, where that is known already, for the method `name`: gives why
+   * not. To be asked before anything is done for the message.
+   */
+  refusalOf(client: Client, bytes: number, method?: string): Refusal | undefined {
+    return method !== undefined && probes.has(method) ? undefined : this.#refusalOf(client, messageCost(bytes))
+  }
+
+  /** The same of a message that was to be read, and waited: what came of those before it may have cost too much. */
+  lateRefusalOf(client: Client): Refusal | undefined {
+    return this.#refusalOf(client, 0)
+  }
+
+  #refusalOf({ name, isLimited }: Client, cost: number): Refusal | undefined {
+    return isLimited ? this.#limiter.refusalOf(name, cost) : undefined
+  }
+
+  /** The answer to messages that were refused in silence, if there are any: to be asked `answerInterval` later. */
+  refusalNotice({ name }: Client): ServiceError | undefined {
+    return this.#limiter.notice(name)
+  }
+
+  /** Counts that `client` was refused what will be refused again: it costs more than what is done. */
+  noteRefusal({ name, isLimited }: Client, error: WireError): void {
+    if (isLimited && error.retryAfter === undefined) this.#limiter.charge(name, refusalCost)
   }
 
   /**
    * Calls a method by name; `params` are checked by its schema. Methods that need not wait give their result at once.
    *
-   * @throws {ServiceError} also by rejection: `unknown_method`, `unauthorized`, `forbidden`, `bad_message`, and what the method refuses.
+   * @throws {ServiceError} also by rejection: `unknown_method`, `unauthorized`, `forbidden`, `bad_message`, `rate_limited`, and
+   *   what the method refuses.
    */
-  call(name: string, params: unknown, { caller, signal }: CallContext): unknown {
+  call(name: string, params: unknown, { caller, client, signal }: CallContext): unknown {
     if (!isMethodName(name)) {
       throw new ServiceError('unknown_method', `expected one of ${Object.keys(methods).join(', ')}, got ${name}`)
     }
@@ -84,8 +115,13 @@ export class Service {
     signal?.throwIfAborted()
     const checked = check(methods[name].params, params) as Params<MethodName>
     caller.assertMayActFor(name, checked)
-    const handler = this.#handlers[name] as (params: unknown, signal?: AbortSignal) => unknown
-    const result = handler(checked, signal)
+    if (client.isLimited) this.#limiter.take(client.name, callCost(name, checked as never))
+    const handler = this.#handlers[name] as (
+      params: unknown,
+      signal: AbortSignal | undefined,
+      client: Client,
+    ) => unknown
+    const result = handler(checked, signal, client)
     return result instanceof Promise ? result.catch(error => Promise.reject(asServiceError(error))) : result
   }
 
@@ -119,23 +155,26 @@ export class Service {
 
   /**
    * Calls `onList` with the list that `query` names, now and whenever it may have changed, until it is closed;
-   * never before this returns.
+   * never before this returns. All who subscribe to the same get the same object.
    *
-   * @throws {ServiceError} `unauthorized`, `forbidden` where the caller may not have such a list by `recommend` or `similar`.
+   * @throws {ServiceError} `unauthorized`, `forbidden` where the caller may not have such a list by `recommend` or `similar`;
+   *   `rate_limited`.
    */
   subscribe(
     caller: Caller,
     query: Query,
-    onList: (list: SimilarItems & Partial<Recommendations>) => void,
+    onList: (list: ListContent) => void,
     onError: (error: ServiceError) => void,
-  ): { close(): void } {
+    { name, isLimited }: Client,
+  ): Watch {
+    if (isLimited) this.#limiter.take(name, queryCost(query))
     const fail = (error: Error) => onError(asServiceError(error))
     if (query.kind === 'user') {
       caller.assertMay('recommend', { ...query, unknown: 'popularity' })
-      return this.#recommender.subscribe(query, onList, fail)
+      return this.#recommender.subscribe(query, onList, fail, name)
     }
     caller.assertMay('similar', query)
-    return this.#recommender.subscribeSimilar(query, onList, fail)
+    return this.#recommender.subscribeSimilar(query, onList, fail, name)
   }
 
   /**
@@ -197,7 +236,7 @@ export class Service {
       return { status: 'ready', generation: this.#recommender.generation.name }
     },
     metrics: async () => ({ text: await this.#metrics.text() }),
-    recommend: async (query, signal) => {
+    recommend: async (query, signal, client) => {
       const { user } = query
       if (query.unknown === 'error' && !(await this.#recommender.knows(user))) {
         throw new ServiceError(
@@ -205,12 +244,13 @@ export class Service {
           `neither the model nor the events know the user ${JSON.stringify(user)}; for a list by popularity leave unknown=error out`,
         )
       }
-      return { user, ...(await this.#recommender.recommend(query, signal)) }
+      return { user, ...(await this.#recommender.recommend(query, signal, client.name)) }
     },
-    recommend_batch: ({ users, ...filters }, signal) => this.#recommender.recommendBatch(users, filters, signal),
-    similar: async (query, signal) => ({
+    recommend_batch: ({ users, ...filters }, signal, client) =>
+      this.#recommender.recommendBatch(users, filters, signal, client.name),
+    similar: async (query, signal, client) => ({
       item: query.item,
-      ...(await this.#recommender.similar(query, signal)),
+      ...(await this.#recommender.similar(query, signal, client.name)),
     }),
     record: event => {
       return new Promise((resolve, reject) => {
@@ -260,7 +300,7 @@ export class Service {
 
 /** The refusal that `error` is to a client; what is a fault of ours stays as it is. */
 function asServiceError<Given>(error: Given): ServiceError {
-  if (error instanceof RecommendError) return new ServiceError(error.reason, error.message)
+  if (error instanceof RecommendError) return new ServiceError(error.reason, error.message, error.retryAfter)
   if (error instanceof UnsupportedError) return new ServiceError('unsupported', error.message)
   return error as unknown as ServiceError
 }

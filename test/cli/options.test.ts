@@ -130,6 +130,8 @@ const commands: Readonly<
       watch: { '': 'the directory of a model' },
       'history-limit': { 0: whole(1, 1_000_000) },
       'max-connections': { 0: whole(1, 1_000_000) },
+      rate: { '-1': whole(0, 1_000_000_000) },
+      'send-memory': { 0: whole(1, 1_000_000) },
       'idle-timeout': { 7: whole(8, 960), x: whole(8, 960) },
       'log-level': { loud: 'one of silent, error, warn, info, debug' },
     },

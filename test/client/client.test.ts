@@ -142,7 +142,6 @@ test('after a flush every event is on disk', async () => {
 
 test('a refusal of the server reaches the call that caused it', async () => {
   using client = new Client(server.url)
-  await expect(client.send({ user: 'ann', item: 'nothing' })).rejects.toMatchObject({ code: 'unknown_item' })
   await expect(client.send({ user: 'ann', item: 'i1', weight: 0 })).rejects.toBeInstanceOf(ServerError)
   await expect(next(client.recommendations('ann', { limit: 0 }))).rejects.toMatchObject({ code: 'bad_message' })
   expect((await client.send({ user: 'ann', item: 'i1' })).type).toBe('ack')

@@ -349,6 +349,48 @@ test('only so many events and calls may wait for an answer', async () => {
   expect(socket.take()).toHaveLength(1)
 })
 
+test('what a server refuses as too much is all sent again after its wait, and nothing is sent meanwhile', async () => {
+  const { client, socket } = connected()
+  const lists = client.recommendations('ann')
+  const events = ['a', 'b'].map(id => client.send({ user: 'ann', item: 'i', id }))
+  const call = client.call('ping', {})
+  const sent = socket.take()
+  socket.say({ type: 'ack', id: 'a', user: 'ann', request: sent[1]!.request })
+  for (let times = 0; times < 2; times++)
+    socket.say({ type: 'error', code: 'rate_limited', message: 'no', retryAfter: 500 })
+  const late = client.send({ user: 'ann', item: 'i', id: 'c' })
+  await vi.advanceTimersByTimeAsync(499)
+  expect(socket.take()).toEqual([])
+  await vi.advanceTimersByTimeAsync(1)
+  const again = socket.take()
+  expect(again.map(({ type, id }) => id ?? type)).toEqual(['subscribe', 'b', 'call', 'c'])
+  for (const { request, id } of again.slice(1)) socket.say({ type: id ? 'ack' : 'result', id, result: {}, request })
+  await Promise.all([...events, call, late])
+  await lists.return?.()
+})
+
+test('no more is sent at once than a server takes, and what waits is sent as answers come', async () => {
+  const { client, socket } = connected()
+  for (let n = 0; n < 1000; n++) void client.send({ user: 'ann', item: 'i', id: `${n}` })
+  const sent = socket.take()
+  expect(sent).toHaveLength(512)
+  socket.say({ type: 'ack', id: '7', user: 'ann', request: sent[7]!.request })
+  expect(socket.take().map(({ id }) => id)).toEqual(['512'])
+  client.close()
+})
+
+test('a call whose connections are all lost before its answer fails, and an event is sent again', async () => {
+  const { server, client, socket } = connected()
+  const call = client.call('recommend', { user: 'ann' })
+  const failed = expect(call).rejects.toThrow('the connection was lost 5 times before the answer came')
+  void client.send({ user: 'ann', item: 'i', id: 'e' })
+  expect(socket.take()).toHaveLength(2)
+  for (let losses = 1; losses < 5; losses++) expect((await reconnect(server)).messages).toHaveLength(2)
+  expect((await reconnect(server)).messages.map(({ id }) => id)).toEqual(['e'])
+  await failed
+  client.close()
+})
+
 test('a signal ends a call with its reason, before and after it was sent', async () => {
   const { client, socket } = connected()
   const controller = new AbortController()

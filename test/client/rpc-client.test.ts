@@ -6,6 +6,7 @@ import pino from 'pino'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
 import { ConnectionError, RpcClient, type RpcClientOptions, ServerError } from '../../src/client/rpc/index.ts'
 import { methods } from '../../src/protocol/methods.ts'
+import { SendMemory } from '../../src/serve/load/send-memory.ts'
 import { RpcServer } from '../../src/serve/rpc/rpc-server.ts'
 import type { Server } from '../../src/serve/server.ts'
 import { openEntrance, ScriptedService } from '../serve/scripted-service.ts'
@@ -34,7 +35,11 @@ async function connected(address = server.rpc!, options?: RpcClientOptions): Pro
 /** A server whose calls end when the test says so. */
 async function scripted(address = `unix:${join(freshFolder(), 'rpc.sock')}`) {
   const service = new ScriptedService()
-  const rpc = await RpcServer.open(service, address, { entranceOf: () => openEntrance, log: pino({ level: 'silent' }) })
+  const rpc = await RpcServer.open(service, address, {
+    entranceOf: () => openEntrance,
+    log: pino({ level: 'silent' }),
+    memory: new SendMemory(2 ** 26),
+  })
   onTestFinished(() => rpc.close(0))
   return { service, rpc, address }
 }

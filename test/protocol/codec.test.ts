@@ -37,6 +37,36 @@ function codeOf(decode: () => unknown): string {
   }
 }
 
+test('a list that is encoded once is the same message as one that is encoded whole, under any envelope', () => {
+  const item = fc.record({
+    item: fc.oneof(fc.string(), fc.integer()),
+    score: fc.double({ noNaN: true, noDefaultInfinity: true }),
+  })
+  const basis = fc.constantFrom('model' as const, 'popularity' as const)
+  const content = fc.record(
+    { list: fc.string(), generation: fc.string(), items: fc.array(item, { maxLength: 30 }), basis, after: fc.string() },
+    { requiredKeys: ['list', 'generation', 'items'] },
+  )
+  const about = fc.oneof(fc.record({ user: fc.string() }), fc.record({ item: fc.string() }))
+  const bytes = (frame: string | Uint8Array) => Buffer.from(frame as Uint8Array)
+  for (const name of ['aurochs.v1.json', 'aurochs.v1.msgpack']) {
+    const { encode, encodeList } = negotiate(name)!
+    fc.assert(
+      fc.property(
+        content,
+        fc.array(about, { minLength: 1, maxLength: 3 }),
+        fc.nat(2 ** 32 - 1),
+        (list, about, number) => {
+          for (const subject of about) {
+            const envelope = { type: 'list' as const, subscription: number, sequence: number, ...subject }
+            expect(bytes(encodeList(envelope, list))).toEqual(bytes(encode({ ...envelope, ...list })))
+          }
+        },
+      ),
+    )
+  }
+})
+
 test('values within the limits come out of MessagePack and JSON as they went in', () => {
   fc.assert(
     fc.property(plain, value => {

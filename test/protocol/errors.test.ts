@@ -12,11 +12,19 @@ test('an error says when to come back exactly where the table has a wait', () =>
   }
 })
 
-test('only faults and shortages of the server are worth a retry, and after a whole number of ms', () => {
+test('where more is known, an error says so instead', () => {
+  expect(wireError(new ServiceError('rate_limited', 'no', 42))).toEqual({
+    code: 'rate_limited',
+    message: 'no',
+    retryAfter: 42,
+  })
+})
+
+test('only faults and shortages of the server, and what came too fast, are worth a retry, and after a whole number of ms', () => {
   for (const code of codes) {
     const { status, retryAfter } = errorCodes[code]
     if (retryAfter === null) expect(status === 501 || status < 500, code).toBe(true)
-    else expect(Number.isInteger(retryAfter) && retryAfter > 0 && status >= 500, code).toBe(true)
+    else expect(Number.isInteger(retryAfter) && retryAfter > 0 && (status >= 500 || status === 429), code).toBe(true)
   }
 })
 

@@ -47,6 +47,8 @@ const settled = () => new Promise<void>(resolve => setImmediate(resolve))
 /** A query that keeps what comes of it. */
 function queryOf(user: number, outcomes: string[], onAnswer = () => {}): PendingQuery {
   return {
+    client: 'ann',
+    limit: 10,
     resolve: () => requestOf(user),
     answer: ({ items }) => {
       outcomes.push(`list of ${items[0]}`)
@@ -144,13 +146,13 @@ test('what many ask for of one user is ranked once, and answered to each', async
     { ...other, only: Uint32Array.of(1) },
     { ...other, recent: { items: Uint32Array.of(2), weights: Float32Array.of(1), times: Float64Array.of(0) } },
   ]
-  // Each twice; those with filters of items are ranked each time.
+  // Each twice.
   for (const request of [...requests, ...requests]) {
     batches.push({ ...queryOf(0, outcomes), resolve: () => request })
   }
   await generation.finish()
   await generation.finish()
-  expect(generation.batches[1]).toEqual([7, 8, 7, 7, 7, 7, 7, 7, 7])
+  expect(generation.batches[1]).toEqual([7, 8, 7, 7, 7, 7, 7])
   expect(outcomes.slice(1)).toEqual([7, 8, 7, 7, 7, 7, 7, 7, 8, 7, 7, 7, 7, 7].map(user => `list of ${user}`))
 })
 
@@ -206,4 +208,62 @@ test('drained waits until no query is left, those that an answer asks for includ
   await generation.finish()
   await drained
   expect(outcomes).toEqual(['list of 0', 'list of 1', 'drained'])
+})
+
+/** The batches that are formed, one after the other, of what waits behind a first query. */
+async function batchesOf(threads: number, waiting: readonly PendingQuery[]): Promise<(readonly number[])[]> {
+  const generation = new HeldGeneration(threads)
+  const batches = new MicroBatches(() => generation.asGeneration, { largestBatch: 4 })
+  for (let worker = 0; worker < threads; worker++) batches.push(queryOf(0, []))
+  for (const query of waiting) batches.push(query)
+  while (batches.waiting > 0) await generation.finish()
+  return generation.batches.slice(threads)
+}
+
+test('clients take turns, however much one of them asks for', async () => {
+  const many = Array.from({ length: 8 }, (_, user) => ({ ...queryOf(1 + user, []), client: 'bob' }))
+  const few = [21, 22].map(user => ({ ...queryOf(user, []), client: 'cid' }))
+  expect(await batchesOf(1, [...many, ...few])).toEqual([
+    [1, 21, 2, 22],
+    [3, 4, 5, 6],
+    [7, 8],
+  ])
+})
+
+test('no short list is searched with the limit of a long one, and on one worker the two take turns', async () => {
+  const long = (user: number, limit = 1000) => ({ ...queryOf(user, []), client: `long ${user}`, limit })
+  const short = Array.from({ length: 8 }, (_, user) => queryOf(10 + user, []))
+  expect(await batchesOf(1, [long(1), long(2), long(3), long(4, 101), ...short])).toEqual([
+    [1, 2],
+    [10, 11, 12, 13],
+    [3, 4],
+    [14, 15, 16, 17],
+  ])
+})
+
+test('long lists have no more than half of the workers while there are short ones', async () => {
+  const long = Array.from({ length: 8 }, (_, user) => ({ ...queryOf(user, []), limit: 1000 }))
+  const generation = new HeldGeneration(4)
+  const batches = new MicroBatches(() => generation.asGeneration)
+  for (const query of long) batches.push(query)
+  batches.push(queryOf(100, []))
+  batches.push(queryOf(101, []))
+  // All of them were free when the long ones came, and nobody asked for short ones.
+  expect(generation.batches).toEqual([[0], [1], [2], [3]])
+  for (let finished = 0; finished < 4; finished++) await generation.finish()
+  expect(generation.batches.slice(4)).toEqual([[100, 101], [4, 5], [6]])
+})
+
+test('how long a query would wait follows from what the client has waiting, and how many others have', async () => {
+  const generation = new HeldGeneration(1)
+  const batches = new MicroBatches(() => generation.asGeneration)
+  const wait = (client: string, limit = 10) => batches.expectedWait({ client, limit })
+  for (let user = 0; user < 3; user++) batches.push(queryOf(user, []))
+  await new Promise(resolve => setTimeout(resolve, 20))
+  await generation.finish()
+  for (let user = 0; user < 3; user++) batches.push(queryOf(user, []))
+  const alone = wait('ann')
+  batches.push({ ...queryOf(9, []), client: 'bob' })
+  expect(alone).toBeGreaterThan(0)
+  expect([wait('ann'), wait('bob'), wait('cid'), wait('ann', 1000)]).toEqual([2 * alone, (2 / 3) * alone, 0, 0])
 })

@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from 'vitest'
 import { Journal } from '../../src/events/journal.ts'
 import { ModelPool } from '../../src/models/model-pool.ts'
+import type { UserQuery } from '../../src/recommend/lists.ts'
 import { Recommender, type RecommenderOptions } from '../../src/recommend/recommender.ts'
 import { expectedList, expectedSimilar, writeSmallModel } from '../serve/small-model.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -505,4 +506,47 @@ test('a model that is missing or a state in use ends the opening, and leaves not
   const recommender = await opened({ state })
   await expect(Recommender.open({ model, state })).rejects.toThrow('is in use by another server')
   expect(await recorded(recommender, eventOf('ann', 'i1'))).toBe('stored')
+})
+
+test('who watches one user with the same filters shares one ranking and one list', async () => {
+  const queries: number[] = []
+  const recommender = await opened({ onBatch: count => queries.push(count) })
+  const user = newUser()
+  const watch = (given: Partial<UserQuery> = {}) => new Observed(recommender, queryOf(user, given))
+  const filtered = { exclude: ['i2', 'i1'], limit: 5 }
+  const plain = [watch(), watch(), watch()]
+  const others = [watch(filtered), watch({ ...filtered, exclude: ['i1', 'i2'] })]
+  for (const observed of [...plain, ...others]) await observed.next()
+  expect(queries.reduce((sum, count) => sum + count, 0)).toBe(2)
+  await recorded(recommender, eventOf(user, 'i3'))
+  const changed = await Promise.all([...plain, ...others].map(observed => observed.next()))
+  expect(new Set(changed).size).toBe(2)
+  expect(changed[0]).not.toBe(changed[3])
+  // One more gets its list, and none of the others gets another.
+  const late = watch()
+  expect(itemsOf(await late.next())).toEqual(itemsOf(changed[0]!))
+  plain[0]!.close()
+  await recorded(recommender, eventOf(user, 'i4'))
+  const last = await Promise.all([plain[1]!, plain[2]!, late].map(observed => observed.next()))
+  expect(new Set(last).size).toBe(1)
+  expect([...plain, late].map(({ lists }) => lists.length)).toEqual([2, 3, 3, 2])
+})
+
+test('a watcher that has lost its list gets it once more, alone', async () => {
+  const recommender = await opened()
+  const lists: string[] = []
+  const watches = ['first', 'second'].map(name =>
+    recommender.subscribe(
+      queryOf('7'),
+      () => lists.push(name),
+      error => expect.unreachable(error.message),
+    ),
+  )
+  await vi.waitFor(() => expect(lists).toEqual(['first', 'second']))
+  watches[1]!.renew()
+  await vi.waitFor(() => expect(lists).toEqual(['first', 'second', 'second']))
+  for (const watch of watches) watch.close()
+  watches[1]!.renew()
+  await recommender.drained()
+  expect(lists).toHaveLength(3)
 })

@@ -6,21 +6,25 @@ import { pino } from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { ErrorCode } from '../../src/protocol/errors.ts'
 import { limits } from '../../src/protocol/limits.ts'
+import { SendMemory } from '../../src/serve/load/send-memory.ts'
 import { RpcServer } from '../../src/serve/rpc/rpc-server.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { RpcPeer } from './rpc-peer.ts'
 import { openEntrance, ScriptedService } from './scripted-service.ts'
 
 /** A server of its own for the test that calls it, and what it wrote and counted. */
-async function open(address = 'tcp:127.0.0.1:0', maxConnections?: number) {
+async function open(address = 'tcp:127.0.0.1:0', maxConnections?: number, sendMemory = 2 ** 26) {
   const service = new ScriptedService()
   const errors: ErrorCode[] = []
   const lines: string[] = []
   const log = pino({ level: 'warn' }, { write: line => lines.push(line) })
+  const memory = new SendMemory(sendMemory)
+  const onError = (code: ErrorCode) => errors.push(code)
   const server = await RpcServer.open(service, address, {
     entranceOf: () => openEntrance,
     log,
-    onError: code => errors.push(code),
+    memory,
+    onError,
     maxConnections,
   })
   onTestFinished(() => server.close(0))
@@ -29,7 +33,7 @@ async function open(address = 'tcp:127.0.0.1:0', maxConnections?: number) {
     onTestFinished(() => peer.close())
     return peer
   }
-  return { service, server, connect, errors, lines }
+  return { service, server, memory, connect, errors, lines }
 }
 
 const until = (condition: () => boolean) =>
@@ -178,7 +182,23 @@ test('a client that does not read its answers is not read from either, and gets 
   expect(answers).toEqual(Array.from({ length: 2 * count }, (_, n) => n >> 1))
 })
 
-test('a client that lets the answers to what it called pile up is disconnected', async () => {
+test('answers that are not read are kept while there is memory for them, however many', async () => {
+  const { service, server, memory, connect } = await open(undefined, undefined, 2 ** 28)
+  const peer = await connect()
+  peer.socket.pause()
+  peer.send(...Array.from({ length: limits.pipelined }, (_, number) => [0, number, 'hold', []]))
+  await until(() => service.held.length === limits.pipelined)
+  const text = 'x'.repeat(100_000)
+  for (const { resolve } of service.held) resolve({ text })
+  await until(() => memory.total > 2 ** 26)
+  await moment()
+  expect(server.connections).toBe(1)
+  peer.socket.resume()
+  for (let number = 0; number < limits.pipelined; number++) expect((await peer.next())[1]).toBe(number)
+  await until(() => memory.total === 0)
+})
+
+test('a client that lets the answers to what it called pile up is disconnected when the memory is full', async () => {
   const { service, server, connect, lines } = await open()
   const peer = await connect()
   peer.socket.pause()

@@ -15,7 +15,8 @@ export interface ServedModel {
   readonly close: () => Promise<void>
 }
 
-export interface ServedModelOptions extends Pick<ServeOptions, 'cors' | 'host' | 'maxConnections' | 'open' | 'tls'> {
+export interface ServedModelOptions
+  extends Pick<ServeOptions, 'cors' | 'host' | 'maxConnections' | 'open' | 'rate' | 'sendMemory' | 'tls'> {
   /** Default: 1. */
   readonly threads?: number
   /** What the internal RPC listens at. Default: there is none. */

@@ -3,6 +3,8 @@ import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.t
 import { decodeJson } from '../../protocol/json.ts'
 import { type MethodName, methods, type ServiceInfo } from '../../protocol/methods.ts'
 import { callerOf, credentialOf, type Entrance } from '../access/entrance.ts'
+import type { Client } from '../load/client.ts'
+import type { SendMemory } from '../load/send-memory.ts'
 import type { Service } from '../service.ts'
 import { type Admission, refusalOf } from './admission.ts'
 import { queryReader } from './query.ts'
@@ -12,6 +14,7 @@ export interface HttpContext {
   readonly service: Service
   readonly admission: Admission
   readonly entrance: Entrance
+  readonly memory: SendMemory
   readonly onError: (code: ErrorCode) => void
   /** Called with errors that are not a client's. */
   readonly onFault: (error: unknown) => void
@@ -76,7 +79,8 @@ export class HttpFront {
   #answer(route: Route, read: ReadParams, response: HttpResponse, request: HttpRequest): void {
     const { name, write = (reply, result) => reply.json(200, result) } = route
     const { service, entrance } = this.#context
-    const reply = this.#admit(response, request)
+    const client = clientOf(response)
+    const reply = this.#admit(response, request, { client, name })
     if (!reply) return
     const credential = credentialOf(request.getHeader('authorization'))
     const authenticate = async () => callerOf(entrance, credential)
@@ -85,43 +89,55 @@ export class HttpFront {
       // Both begin now; where both fail, it is the first that is told.
       const [caller, params] = await Promise.all([authenticate(), parameters()])
       const forget = caller.onEnd(error => {
-        this.#fail(reply, error)
+        this.#fail(reply, error, client)
         reply.abandon(error)
       })
       try {
-        write(reply, await service.call(name, params, { caller, signal: reply.signal }))
+        write(reply, await service.call(name, params, { caller, client, signal: reply.signal }))
       } finally {
         forget()
       }
     }
-    call().catch(error => this.#fail(reply, error))
+    call().catch(error => this.#fail(reply, error, client))
   }
 
   #refuse(response: HttpResponse, request: HttpRequest, error: ServiceError): void {
-    const reply = this.#admit(response, request)
-    if (reply) this.#fail(reply, error)
+    const client = clientOf(response)
+    const reply = this.#admit(response, request, { client })
+    if (reply) this.#fail(reply, error, client)
   }
 
-  /** The reply to a client that may use the server; one that may not has been refused. */
-  #admit(response: HttpResponse, request: HttpRequest): Reply | undefined {
-    const { admission, isClosing } = this.#context
+  /** The reply to a client that may use the server; one that may not has been refused. `name`: the method. */
+  #admit(
+    response: HttpResponse,
+    request: HttpRequest,
+    { client = clientOf(response), name }: { readonly client?: Client; readonly name?: MethodName } = {},
+  ): Reply | undefined {
+    const { service, memory, admission, isClosing } = this.#context
+    const refusal = service.refusalOf(client, declaredLength(request), name)
+    if (refusal === 'flood') {
+      response.close()
+      return undefined
+    }
     this.#unanswered++
     const onOver = () => {
       if (--this.#unanswered === 0) for (const resolve of this.#whenAnswered.splice(0)) resolve()
     }
     const isHeadOnly = request.getMethod() === 'head'
     const headers = admission.origins.headers(request.getHeader('origin'))
-    const reply = new Reply(response, { headers, isLast: isClosing, isHeadOnly, onOver })
-    const refusal = refusalOf(request, admission)
-    if (refusal) this.#fail(reply, refusal)
-    return refusal ? undefined : reply
+    const reply = new Reply(response, { headers, isLast: isClosing, isHeadOnly, memory, onOver })
+    const denial = refusal === 'silence' ? service.refusalNotice(client) : (refusal ?? refusalOf(request, admission))
+    if (denial) this.#fail(reply, denial)
+    return denial ? undefined : reply
   }
 
-  #fail(reply: Reply, error: unknown): void {
+  #fail(reply: Reply, error: unknown, client?: Client): void {
     if (reply.isOver) return
-    const { onError, onFault } = this.#context
+    const { service, onError, onFault } = this.#context
     if (!(error instanceof ServiceError)) onFault(error)
-    onError(wireError(error).code)
+    const failure = wireError(error)
+    onError(failure.code)
+    if (client) service.noteRefusal(client, failure)
     reply.refuse(error)
   }
 }
@@ -141,6 +157,11 @@ function overview({ version, generation, model }: ServiceInfo): string {
     '  GET  /healthz, /readyz      whether it is alive, and can do its work\n' +
     "  GET  /metrics               figures in Prometheus' text format\n"
   )
+}
+
+/** All connections of one address: the socket library does not tell them apart. */
+function clientOf(response: HttpResponse): Client {
+  return { name: `address ${Buffer.from(response.getRemoteAddress()).toString('hex')}`, isLimited: true }
 }
 
 /** Of the body, in bytes; 0 where the client did not say. */

@@ -2,6 +2,7 @@ import type { HttpResponse } from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
 import { errorCodes, ServiceError, wireError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
+import type { SendMemory } from '../load/send-memory.ts'
 
 /** Answers an HTTP request at once: only within its handler. */
 export function refuse(response: HttpResponse, error: unknown): void {
@@ -15,9 +16,14 @@ export interface ReplyOptions {
   readonly isLast?: () => boolean
   /** Whether the answer has no body, only the length of one, as to HEAD. Default: it has one. */
   readonly isHeadOnly?: boolean
+  /** Bounds what is kept of long answers that are not read. Default: nothing does. */
+  readonly memory?: SendMemory
   /** Called once, when it was answered or the client has gone. */
   readonly onOver?: () => void
 }
+
+/** In bytes: longer bodies are written as the client reads them. */
+const longBody = 64 * 1024
 
 /** One HTTP answer, written whole and at most once, now or later; nothing is written to a client that has gone. */
 export class Reply {
@@ -27,12 +33,15 @@ export class Reply {
   #isOver = false
   /** Whether the request's body is not read to its end. */
   #isReading = false
+  /** Called when the client goes before it has read all. */
+  #whenGone: (() => void) | undefined
 
   /** Must be made within the request's handler. */
   constructor(response: HttpResponse, options: ReplyOptions = {}) {
     this.#response = response
     this.#options = options
     response.onAborted(() => {
+      this.#whenGone?.()
       this.#end()
       this.abandon(new ServiceError('shutting_down', 'the connection is gone'))
     })
@@ -70,7 +79,7 @@ export class Reply {
 
   send(status: number, type: string, body: string, headers: readonly (readonly [string, string])[] = []): void {
     if (this.#isOver) return
-    const { headers: always = [], isLast = () => false, isHeadOnly = false } = this.#options
+    const { headers: always = [], isLast = () => false, isHeadOnly = false, memory } = this.#options
     this.#response.cork(() => {
       this.#response.writeStatus(`${status} ${STATUS_CODES[status]}`)
       for (const [name, value] of [...always, ...headers]) this.#response.writeHeader(name, value)
@@ -82,9 +91,26 @@ export class Reply {
         if (closes) this.#response.writeHeader('connection', 'close')
         // Told a length, it would wait for the body (uWebSockets #1855).
         this.#response.endWithoutBody()
-      } else this.#response.end(body, closes)
+      } else if (memory && body.length > longBody && !closes) this.#sendLong(Buffer.from(body), memory)
+      else this.#response.end(body, closes)
     })
     this.#end()
+  }
+
+  /** Sends what the network takes, and the rest whenever it takes more: the socket library would keep a copy. */
+  #sendLong(body: Buffer, memory: SendMemory): void {
+    const response = this.#response
+    const begin = response.getWriteOffset()
+    const share = memory.join({ dropLists: () => {}, close: () => response.close() })
+    this.#whenGone = () => share.leave()
+    const sendRest = (offset: number): boolean => {
+      const [isTaken, isDone] = response.tryEnd(body.subarray(offset - begin), body.length)
+      if (isDone) share.leave()
+      else share.hold(body.length - (response.getWriteOffset() - begin))
+      return isTaken
+    }
+    response.onWritable(sendRest)
+    sendRest(begin)
   }
 
   #end(): void {

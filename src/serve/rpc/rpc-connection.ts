@@ -14,6 +14,8 @@ import {
 import { RefusedMessage, RpcReader } from '../../protocol/rpc-reader.ts'
 import type { Caller } from '../access/caller.ts'
 import type { Entrance } from '../access/entrance.ts'
+import type { Client } from '../load/client.ts'
+import type { SendMemory, SendShare } from '../load/send-memory.ts'
 import type { Service } from '../service.ts'
 import { PendingCall } from './pending-call.ts'
 
@@ -22,6 +24,8 @@ const expectedMessage = 'expected [0, number, method, params], the number whole 
 export interface RpcConnectionOptions {
   readonly entrance: Entrance
   readonly log: Logger
+  /** Bounds what all connections together have unsent. */
+  readonly memory: SendMemory
   /** Called with the code of each error that a call or a notification met. */
   readonly onError?: ((code: ErrorCode) => void) | undefined
   /** Called with errors that are not a caller's. Default: they are logged. */
@@ -30,10 +34,10 @@ export interface RpcConnectionOptions {
 
 /** In bytes: while more than this of the answers is unsent, since the client does not read them, none of its calls is read. */
 const pauseAbove = 1 << 20
-/** In bytes: with more than this unsent, from calls that had begun before, the connection is closed. */
-const dropAbove = 1 << 26
 /** In ms: a client that reads nothing of what is unsent for so long is disconnected. */
 const stallTimeout = 60_000
+/** Connections so far. */
+let connections = 0
 /** In ms: until the client must have ended its side after the server has ended its own. */
 const endTimeout = 1000
 
@@ -49,6 +53,8 @@ export class RpcConnection {
   readonly #options: RpcConnectionOptions
   readonly #reader = new RpcReader(limits)
   readonly #pending = new Set<PendingCall>()
+  readonly #client: Client = { name: `rpc ${++connections}`, isLimited: false }
+  readonly #share: SendShare
   /** Encoded answers that leave together, and their bytes. */
   #answers: Uint8Array[] = []
   #answerBytes = 0
@@ -68,6 +74,7 @@ export class RpcConnection {
     this.#socket = socket
     this.#service = service
     this.#options = options
+    this.#share = options.memory.join({ dropLists: () => {}, close: () => this.#dropSlowReader() })
     this.#caller = options.entrance.anonymous()
     this.#setCaller(this.#caller)
     socket.setNoDelay()
@@ -80,12 +87,16 @@ export class RpcConnection {
       this.#reader.push(chunk)
       this.#read()
     })
-    socket.on('drain', () => this.#resume())
+    socket.on('drain', () => {
+      this.#share.hold(socket.writableLength)
+      this.#resume()
+    })
     socket.on('error', error => options.log.debug({ error: error.message }, 'an RPC connection failed'))
     this.closed = new Promise(resolve => {
       socket.on('close', () => {
         this.#isEnding = true
         this.#forgetCaller()
+        this.#share.leave()
         for (const call of this.#pending) call.abort(new Error('the caller has disconnected'))
         this.#pending.clear()
         resolve()
@@ -165,7 +176,11 @@ export class RpcConnection {
         return
       }
       const call = new PendingCall(number, method)
-      const result = this.#service.call(method, parameters, { caller: this.#caller, signal: call.signal })
+      const result = this.#service.call(method, parameters, {
+        caller: this.#caller,
+        client: this.#client,
+        signal: call.signal,
+      })
       if (result instanceof Promise) this.#expect(call, result, timeout)
       else this.#answer(number, result)
     } catch (error) {
@@ -275,7 +290,7 @@ export class RpcConnection {
     this.#answerBytes = 0
     if (!this.#socket.writable) return
     this.#socket.write(answers.length === 1 ? answers[0] : Buffer.concat(answers))
-    if (this.#socket.writableLength > dropAbove) this.#dropSlowReader()
+    this.#share.hold(this.#socket.writableLength)
   }
 
   #dropSlowReader(): void {

@@ -1,20 +1,29 @@
 import type { WebSocket } from 'uWebSockets.js'
 import type { Codec } from '../../protocol/codec.ts'
-import type { ServerMessage } from '../../protocol/messages.ts'
+import type { ListContent, ListEnvelope, ServerMessage } from '../../protocol/messages.ts'
+import type { SendMemory, SendShare } from '../load/send-memory.ts'
 
 /** The part of a socket that an outbox needs. */
 export type Sink = Pick<WebSocket<unknown>, 'send' | 'getBufferedAmount' | 'cork'>
 
 /** With this many bytes unread, lists are kept back: the reader is slow, and only the newest will be of use. */
 const slowAt = 64 * 1024
-/** With this many beside the largest message, nothing more can be kept for the reader. */
-const overflowAt = 16 * 1024 * 1024
 
 export interface OutboxListener {
   /** A list was replaced by a newer one before it could leave. */
   readonly onSkip: () => void
-  /** So much is unread that the socket must be closed. */
+  /** The memory is needed for others: the socket must be closed. */
   readonly onOverflow: () => void
+  /** Lists were dropped, those of these subscriptions, and the reader has caught up: they are wanted anew. */
+  readonly onLost: (subscriptions: readonly number[]) => void
+}
+
+/** The newest list of a subscription. */
+interface WaitingList {
+  readonly envelope: ListEnvelope
+  readonly list: ListContent
+  /** Whether it was told to the memory that all connections share. */
+  isKept: boolean
 }
 
 /**
@@ -27,17 +36,27 @@ export class Outbox {
   readonly #socket: Sink
   readonly #codec: Codec
   readonly #listener: OutboxListener
+  readonly #share: SendShare
   #messages: ServerMessage[] = []
-  #lists = new Map<number, ServerMessage>()
-  /** Bytes of the largest message that was written since the reader had read all. */
-  #largest = 0
+  #lists = new Map<number, WaitingList>()
+  /** Subscriptions whose lists were dropped. */
+  #lost = new Set<number>()
+  /** Bytes of frames that came and wait for the reader to catch up. */
+  #unread = 0
+  #unsent = 0
   #scheduled = false
   #closed = false
 
-  constructor(socket: Sink, codec: Codec, listener: OutboxListener) {
+  constructor(socket: Sink, codec: Codec, memory: SendMemory, listener: OutboxListener) {
     this.#socket = socket
     this.#codec = codec
     this.#listener = listener
+    this.#share = memory.join({ dropLists: () => this.#dropLists(), close: () => listener.onOverflow() })
+  }
+
+  /** Bytes that were written and not sent, as of when something was written or sent last. */
+  get unsent(): number {
+    return this.#unsent
   }
 
   push(message: ServerMessage): void {
@@ -45,16 +64,24 @@ export class Outbox {
     this.#schedule()
   }
 
-  /** Puts the newest list of `subscription` in place of one that still waits. */
-  offerList(subscription: number, list: ServerMessage): void {
-    if (this.#lists.delete(subscription)) this.#listener.onSkip()
-    this.#lists.set(subscription, list)
+  /** Puts the newest list of a subscription in place of one that still waits. */
+  offerList(envelope: ListEnvelope, list: ListContent): void {
+    const { subscription } = envelope
+    if (this.#remove(subscription)) this.#listener.onSkip()
+    this.#lists.set(subscription, { envelope, list, isKept: false })
     this.#schedule()
   }
 
   /** Drops the list of `subscription` that waits. */
   dropList(subscription: number): void {
-    this.#lists.delete(subscription)
+    this.#lost.delete(subscription)
+    this.#remove(subscription)
+  }
+
+  /** Counts the bytes of frames that came and wait until the reader has caught up. */
+  holdUnread(bytes: number): void {
+    this.#unread = bytes
+    this.#share.hold(this.#unsent + bytes)
   }
 
   /** Writes what may be written now: at the end of each turn of the event loop, and when the reader has caught up. */
@@ -62,31 +89,56 @@ export class Outbox {
     this.#scheduled = false
     if (this.#closed) return
     this.#socket.cork(() => {
-      for (const message of this.#messages.splice(0)) this.#send(message)
-      for (const [subscription, list] of this.#lists) {
-        if (this.#socket.getBufferedAmount() > slowAt) return
-        this.#lists.delete(subscription)
-        this.#send(list)
+      for (const message of this.#messages.splice(0)) {
+        this.#socket.send(this.#codec.encode(message), this.#codec.binary)
+      }
+      for (const [subscription, { envelope, list }] of this.#lists) {
+        if (this.#socket.getBufferedAmount() > slowAt) break
+        this.#remove(subscription)
+        this.#socket.send(this.#codec.encodeList(envelope, list), this.#codec.binary)
       }
     })
-    if (this.#socket.getBufferedAmount() > overflowAt + this.#largest) this.#listener.onOverflow()
+    this.#unsent = this.#socket.getBufferedAmount()
+    for (const waiting of this.#lists.values()) {
+      if (waiting.isKept) continue
+      waiting.isKept = true
+      this.#share.keep(waiting.list)
+    }
+    this.#share.hold(this.#unsent + this.#unread)
+    if (this.#lost.size > 0 && this.#unsent <= slowAt) {
+      const lost = [...this.#lost]
+      this.#lost.clear()
+      this.#listener.onLost(lost)
+    }
   }
 
   /** The socket must not be used any more. */
   close(): void {
     this.#closed = true
+    for (const subscription of [...this.#lists.keys()]) this.#remove(subscription)
+    this.#share.leave()
+  }
+
+  /** Gives whether a list of `subscription` waited. */
+  #remove(subscription: number): boolean {
+    const waiting = this.#lists.get(subscription)
+    if (!waiting) return false
+    this.#lists.delete(subscription)
+    if (waiting.isKept) this.#share.drop(waiting.list)
+    return true
+  }
+
+  #dropLists(): void {
+    for (const [subscription, { isKept }] of [...this.#lists]) {
+      if (!isKept) continue
+      this.#remove(subscription)
+      this.#lost.add(subscription)
+    }
   }
 
   #schedule(): void {
     if (this.#scheduled || this.#closed) return
     this.#scheduled = true
     queueMicrotask(() => this.flush())
-  }
-
-  #send(message: ServerMessage): void {
-    const frame = this.#codec.encode(message)
-    if (this.#socket.getBufferedAmount() === 0) this.#largest = 0
-    this.#largest = Math.max(this.#largest, typeof frame === 'string' ? Buffer.byteLength(frame) : frame.length)
-    this.#socket.send(frame, this.#codec.binary)
   }
 }

@@ -13,15 +13,23 @@ import {
 } from '../../protocol/messages.ts'
 import type { Query, Recorded, StreamQuery } from '../../protocol/values.ts'
 import { protocolVersions } from '../../protocol/versions.ts'
+import type { Watch } from '../../recommend/watched-list.ts'
 import type { Caller } from '../access/caller.ts'
 import { callerOf, type Entrance } from '../access/entrance.ts'
+import type { Client } from '../load/client.ts'
+import { answerInterval, type Refusal } from '../load/rate-limiter.ts'
+import type { SendMemory } from '../load/send-memory.ts'
 import type { Service } from '../service.ts'
+import type { FrameReader, FrameTurns } from './frame-turns.ts'
 import { Outbox, type Sink } from './outbox.ts'
+import { WaitingFrames } from './waiting-frames.ts'
 
 /** What all sessions of a server share. */
 export interface SessionContext {
   readonly service: Service
   readonly entrance: Entrance
+  readonly memory: SendMemory
+  readonly turns: FrameTurns
   readonly onError: (code: ErrorCode) => void
   /** Called for each list that a slow reader was spared. */
   readonly onSkippedList: () => void
@@ -31,10 +39,15 @@ export interface SessionContext {
 
 /** In ms: until a socket must have sent `hello`. */
 const helloTimeout = 10_000
-/** With more bytes in messages that follow a `hello` whose token is being checked, the socket is closed. */
-const mostWaiting = 2 * limits.frameBytes
+/** In bytes: while more than this of the answers is unsent, no further frames are read. */
+const pauseAbove = 1 << 20
+/** Calls without an answer; with as many no further frames are read. */
+const mostCalls = 32
 /** The code that a socket is closed with whose key or token is refused: 4000 more than the status of HTTP. */
 const unauthorizedClose = 4401
+
+/** Sockets so far. */
+let sockets = 0
 
 /** The part of a socket that only a session needs. */
 type Closable = Pick<WebSocket<unknown>, 'end' | 'close'>
@@ -50,15 +63,20 @@ type MessageOf<Type extends ClientMessageType> = Extract<ClientMessage, { type: 
 
 interface OpenSubscription {
   readonly query: Query
-  close(): void
+  readonly watch: Watch
 }
 
 /** The conversation with one socket. */
-export class Session {
+export class Session implements FrameReader {
   readonly #codec: Codec
   readonly #context: SessionContext
   readonly #subscriptions = new Map<number, OpenSubscription>()
   readonly #abort = new AbortController()
+  readonly #client: Client = { name: `socket ${++sockets}`, isLimited: true }
+  /** Frames that came while they could not be read. */
+  readonly #frames = new WaitingFrames()
+  /** Calls without an answer. */
+  #calls = 0
   #socket: Closable | undefined
   #outbox: Outbox | undefined
   /** What the upgrade bore. */
@@ -66,10 +84,11 @@ export class Session {
   /** Undefined until it was told welcome. */
   #caller: Caller | undefined
   #forgetCaller = () => {}
-  /** What follows a `hello` whose token is being checked, and its bytes. */
-  #waiting: unknown[] | undefined
-  #waitingBytes = 0
+  /** While the token of a `hello` is checked no further frames are read. */
+  #isAuthenticating = false
   #deadline: NodeJS.Timeout | undefined
+  /** Runs while messages were refused that are not answered. */
+  #notice: NodeJS.Timeout | undefined
   #stopGenerations: (() => void) | undefined
   /** Name of the generation that was announced to the client last. */
   #announced = ''
@@ -86,8 +105,11 @@ export class Session {
 
   open(socket: Sink & Closable): void {
     this.#socket = socket
-    this.#outbox = new Outbox(socket, this.#codec, {
+    this.#outbox = new Outbox(socket, this.#codec, this.#context.memory, {
       onSkip: this.#context.onSkippedList,
+      onLost: subscriptions => {
+        for (const subscription of subscriptions) this.#subscriptions.get(subscription)?.watch.renew()
+      },
       // Without a closing frame, which it would not read either. What it did not see acknowledged it can send again.
       onOverflow: () => this.#socket?.close(),
     })
@@ -96,32 +118,33 @@ export class Session {
 
   /** Takes one frame. `bytes` need to live only until this returns. */
   receive(bytes: Uint8Array, isBinary: boolean): void {
-    try {
-      const value = this.#decode(bytes, isBinary)
-      if (this.#waiting) this.#keepWaiting(this.#waiting, value, bytes.length)
-      else this.#take(value)
-    } catch (error) {
-      this.#fail(error, {})
+    if (this.#refuses(this.#context.service.refusalOf(this.#client, bytes.length))) return
+    const { turns } = this.#context
+    if (this.#frames.size === 0 && this.#hasRoom && turns.begin()) {
+      this.#read(bytes, isBinary)
+      turns.end()
+    } else if (this.#frames.bytes + bytes.length > limits.frameBytes) {
+      this.#fail(new ServiceError('rate_limited', 'expected answers to be read: no more messages are kept before'), {})
+    } else {
+      this.#frames.push(bytes, isBinary)
+      this.#readLater()
     }
   }
 
-  #keepWaiting(waiting: unknown[], value: unknown, bytes: number): void {
-    waiting.push(value)
-    this.#waitingBytes += bytes
-    if (this.#waitingBytes > mostWaiting) this.end(1008, 'too much came before the welcome')
-  }
-
-  #take(value: unknown): void {
-    try {
-      this.#handle(messageOf(value))
-    } catch (error) {
-      this.#fail(error, referenceOf(value))
+  readSome(most: number): boolean {
+    for (let read = 0; read < most && this.#hasRoom; read++) {
+      const frame = this.#frames.shift()
+      if (!frame) break
+      if (!this.#refuses(this.#context.service.lateRefusalOf(this.#client))) this.#read(frame.bytes, frame.isBinary)
     }
+    this.#outbox?.holdUnread(this.#frames.bytes)
+    return this.#frames.size > 0 && this.#hasRoom
   }
 
   /** The reader has caught up, at least in part. */
   drain(): void {
     this.#outbox?.flush()
+    this.#readLater()
   }
 
   /** Closes the socket, after all that was to be sent. Codes: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
@@ -140,19 +163,62 @@ export class Session {
   #endWork(reason: ServiceError): void {
     this.#abort.abort(reason)
     this.#stopGenerations?.()
-    for (const subscription of this.#subscriptions.values()) subscription.close()
+    for (const { watch } of this.#subscriptions.values()) watch.close()
     this.#subscriptions.clear()
+    this.#frames.clear()
+    this.#context.turns.remove(this)
   }
 
   /** The socket is gone, and must not be touched any more. */
   closed(): void {
     clearTimeout(this.#deadline)
+    clearTimeout(this.#notice)
     this.#forgetCaller()
-    this.#waiting = undefined
     this.#endWork(new ServiceError('shutting_down', 'the connection is gone'))
     this.#socket = undefined
     this.#outbox?.close()
     this.#outbox = undefined
+  }
+
+  /** Whether a message is not read, for `refusal`, which is answered now or soon. */
+  #refuses(refusal: Refusal | undefined): boolean {
+    if (refusal === 'silence') {
+      this.#notice ??= setTimeout(() => this.#noticeRefusals(), answerInterval)
+    } else if (refusal === 'flood') {
+      this.end(1008, 'rate_limited: more messages were sent than the server takes of one client')
+    } else if (refusal) {
+      this.#fail(refusal, {})
+    }
+    return refusal !== undefined
+  }
+
+  #noticeRefusals(): void {
+    this.#notice = undefined
+    const refusal = this.#context.service.refusalNotice(this.#client)
+    if (refusal) this.#fail(refusal, {})
+  }
+
+  /** Whether the answers to what was read leave room for more. */
+  get #hasRoom(): boolean {
+    if (this.#isAuthenticating || this.#outbox === undefined) return false
+    return this.#calls < mostCalls && this.#outbox.unsent < pauseAbove
+  }
+
+  /** Has the frames that wait read when it is the socket's turn, if they can be. */
+  #readLater(): void {
+    if (this.#frames.size === 0) return
+    this.#outbox?.holdUnread(this.#frames.bytes)
+    if (this.#hasRoom) this.#context.turns.add(this)
+  }
+
+  #read(bytes: Uint8Array, isBinary: boolean): void {
+    let value: unknown
+    try {
+      value = this.#decode(bytes, isBinary)
+      this.#handle(messageOf(value))
+    } catch (error) {
+      this.#fail(error, referenceOf(value))
+    }
   }
 
   #decode(bytes: Uint8Array, isBinary: boolean): unknown {
@@ -218,7 +284,7 @@ export class Session {
     try {
       const caller = callerOf(this.#context.entrance, key ?? this.#credential)
       if (caller instanceof Promise) {
-        this.#waiting = []
+        this.#isAuthenticating = true
         caller.then(caller => this.#admit(caller, protocol, request)).catch(refuse)
       } else this.#admit(caller, protocol, request)
     } catch (error) {
@@ -235,9 +301,8 @@ export class Session {
     this.#caller = caller
     this.#forgetCaller = caller.onEnd(error => this.#expel(error))
     this.#stopGenerations = this.#context.service.onGeneration(() => this.#announce())
-    const waiting = this.#waiting ?? []
-    this.#waiting = undefined
-    for (const value of waiting) this.#take(value)
+    this.#isAuthenticating = false
+    this.#readLater()
   }
 
   #welcome(caller: Caller, protocol: number, request: number | undefined): void {
@@ -261,27 +326,28 @@ export class Session {
       throw new ServiceError('too_many_subscriptions', `expected at most ${limits.subscriptions} subscriptions`)
     }
     let sequence = 0
-    const opened = this.#context.service.subscribe(
+    const about = query.kind === 'user' ? { user: query.user } : { item: query.item }
+    const watch = this.#context.service.subscribe(
       caller,
       query,
       list => {
         if (list.generation !== this.#announced) this.#announce()
         sequence++
-        const about = query.kind === 'user' ? { user: query.user } : { item: query.item }
-        this.#outbox?.offerList(subscription, { type: 'list', subscription, sequence, ...about, ...list })
+        this.#outbox?.offerList({ type: 'list', subscription, sequence, ...about }, list)
       },
       error => this.#fail(error, { subscription }),
+      this.#client,
     )
-    former?.close()
+    former?.watch.close()
     this.#outbox?.dropList(subscription)
     this.#send({ type: 'subscribed', subscription }, { request })
-    this.#subscriptions.set(subscription, { query, close: () => opened.close() })
+    this.#subscriptions.set(subscription, { query, watch })
   }
 
   #unsubscribe({ subscription, request }: MessageOf<'unsubscribe'>): void {
     const open = this.#subscriptions.get(subscription)
     if (!open) throw new ServiceError('not_subscribed', `this socket has no subscription ${subscription}`)
-    open.close()
+    open.watch.close()
     this.#subscriptions.delete(subscription)
     this.#outbox?.dropList(subscription)
     this.#send({ type: 'unsubscribed', subscription }, { request })
@@ -299,13 +365,17 @@ export class Session {
   }
 
   async #call(caller: Caller, { method, params, request }: MessageOf<'call'>): Promise<void> {
+    this.#calls++
     try {
       const { signal } = this.#abort
-      const result = await this.#context.service.call(method, params, { caller, signal })
+      const client = this.#client
+      const result = await this.#context.service.call(method, params, { caller, client, signal })
       this.#send({ type: 'result', method, result }, { request })
     } catch (error) {
       this.#fail(error, { request })
     }
+    this.#calls--
+    this.#readLater()
   }
 
   /** The user of all subscriptions. */
@@ -328,6 +398,7 @@ export class Session {
     if (!this.#outbox) return
     const failure = wireError(error)
     this.#context.onError(failure.code)
+    this.#context.service.noteRefusal(this.#client, failure)
     this.#outbox.push({
       type: 'error',
       ...failure,

@@ -35,7 +35,7 @@ export class WebSocketFront {
     const { maxConnections, idleTimeout, admission, isClosing, sockets } = options
     app.ws<SocketData>('/v1/stream', {
       maxPayloadLength: limits.frameBytes,
-      // Without a bound: what is pushed must arrive. Sessions watch how much is unread and close those who never read.
+      // Without a bound: what is pushed must arrive. The memory that all share bounds how much is unread.
       maxBackpressure: 0,
       idleTimeout,
       sendPingsAutomatically: true,

@@ -1,0 +1,156 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { expect, onTestFinished, test } from 'vitest'
+import { Client } from '../../src/client/index.ts'
+import { ServiceError } from '../../src/protocol/errors.ts'
+import { callCost, messageCost, queryCost } from '../../src/serve/load/cost.ts'
+import { RateLimiter } from '../../src/serve/load/rate-limiter.ts'
+import { Peer } from './peer.ts'
+import { type ServedModelOptions, serveSmallModel } from './served-model.ts'
+
+async function served(options: ServedModelOptions) {
+  const served = await serveSmallModel(options)
+  onTestFinished(served.close)
+  return served.server.url
+}
+
+const event = (id: number) => ({ type: 'event', id: `${id}`, user: 'ann', item: 'i1' })
+
+test('a client has its rate, and two seconds of it at once; others have their own', async () => {
+  const limiter = new RateLimiter(100)
+  limiter.take('ann', 150)
+  const refusal = limiter.refusalOf('ann', 100)
+  if (!(refusal instanceof ServiceError)) throw new Error(`expected a refusal, got ${refusal}`)
+  expect(refusal.code).toBe('rate_limited')
+  // 50 are missing, at 100 a second.
+  expect(refusal.retryAfter).toBeGreaterThan(400)
+  expect(refusal.retryAfter).toBeLessThanOrEqual(500)
+  limiter.take('bob', 200)
+  expect(() => limiter.take('bob', 1)).toThrow('at most 100 units a second')
+  await wait(refusal.retryAfter!)
+  limiter.take('ann', 100)
+  // One that costs more than there can ever be costs all that there can be.
+  limiter.take('cid', 1_000_000)
+  new RateLimiter(0).take('ann', 1e12)
+})
+
+test('a client who was away for long is known as any other, and forgotten', async () => {
+  const limiter = new RateLimiter(1000)
+  limiter.take('ann', 2000)
+  for (let client = 0; client < 100; client++) limiter.take(`client ${client}`, 1)
+  expect(limiter.refusalOf('ann', 500)).toBeInstanceOf(ServiceError)
+})
+
+test('of many refusals few are answered, each for those before it, and in the end it is a flood', async () => {
+  const limiter = new RateLimiter(100)
+  limiter.take('ann', 200)
+  const refusals = Array.from({ length: 2000 }, () => limiter.refusalOf('ann', 50))
+  expect(refusals[0]).toMatchObject({ code: 'rate_limited' })
+  expect(refusals.filter(refusal => refusal instanceof ServiceError).length).toBeLessThan(10)
+  expect(refusals.filter(refusal => refusal === 'silence').length).toBeGreaterThan(500)
+  expect(refusals.at(-1)).toBe('flood')
+  // As many as were refused may come when the bucket is full.
+  expect(limiter.notice('ann')?.retryAfter).toBeGreaterThan(1800)
+  expect(limiter.notice('ann')).toBeUndefined()
+})
+
+test('what costs the server more costs more', () => {
+  const users = (count: number) => Array.from({ length: count }, (_, n) => `${n}`)
+  const filters = { seen: 'exclude' as const, exclude: [] }
+  const list = (limit: number) => callCost('recommend', { user: 'ann', limit, unknown: 'popularity', ...filters })
+  const batch = (count: number, limit: number) =>
+    callCost('recommend_batch', { users: users(count), limit, ...filters })
+  expect([messageCost(10), messageCost(1_250_000)]).toEqual([1, 306])
+  expect([callCost('ping', {}), list(10), list(1000), batch(4, 10), batch(100, 1000)]).toEqual([0, 0, 20, 1, 525])
+  expect(queryCost({ kind: 'similar', item: 'i', limit: 1000 })).toBe(55)
+})
+
+test('events beyond the rate are refused with the time to wait, and after that they are taken', async () => {
+  const peer = await Peer.greeted(await served({ rate: 100 }))
+  for (let id = 0; id < 290; id++) peer.send(event(id))
+  const first = await peer.next('error')
+  expect(first).toMatchObject({ code: 'rate_limited' })
+  expect(first.retryAfter).toBeGreaterThanOrEqual(1)
+  expect(first.retryAfter).toBeLessThan(1000)
+  await wait(300)
+  const errors = peer.waiting.filter(({ type }) => type === 'error')
+  expect(errors.length).toBeLessThan(20)
+  expect(await peer.ask({ type: 'ping' })).toMatchObject({ type: 'pong' })
+  const acks = peer.waiting.filter(({ type }) => type === 'ack')
+  expect(acks.length).toBeGreaterThan(195)
+  expect(acks.length).toBeLessThan(260)
+  await peer.close()
+})
+
+test('a large batch is refused where a small one is not', async () => {
+  const peer = await Peer.greeted(await served({ rate: 100 }))
+  const users = Array.from({ length: 1000 }, (_, n) => `${n}`)
+  const batch = (count: number) =>
+    peer.ask({ type: 'call', method: 'recommend_batch', params: { users: users.slice(0, count), limit: 50 } })
+  expect(await batch(200)).toMatchObject({ type: 'result' })
+  expect(await batch(1000)).toMatchObject({ type: 'error', code: 'rate_limited' })
+  expect(await batch(20)).toMatchObject({ type: 'result' })
+  await peer.close()
+})
+
+test('who floods all the same is disconnected with 1008, however bad the frames are; others notice nothing', async () => {
+  const url = await served({ rate: 1000 })
+  const other = await Peer.greeted(url)
+  const peer = await Peer.greeted(url)
+  const begun = performance.now()
+  for (let frame = 0; frame < 20_000; frame++) peer.raw('{}')
+  let slowest = 0
+  while (!peer.closed) {
+    const asked = performance.now()
+    expect(await other.ask({ type: 'ping' })).toMatchObject({ type: 'pong' })
+    slowest = Math.max(slowest, performance.now() - asked)
+    if (performance.now() - begun > 10_000) throw new Error('the flood goes on')
+  }
+  expect(peer.closed).toMatchObject({ code: 1008, reason: expect.stringContaining('rate_limited') })
+  // Tens of ms; of the frames few are read, and few are answered.
+  expect(slowest).toBeLessThan(500)
+  expect(peer.waiting.filter(({ type }) => type === 'error').length).toBeLessThan(150)
+  await other.close()
+})
+
+test('one socket with thousands of frames does not keep the others waiting until all are read', async () => {
+  const url = await served({ rate: 0 })
+  const [many, other] = [await Peer.greeted(url), await Peer.greeted(url)]
+  const count = 5000
+  for (let request = 1; request <= count; request++) many.send({ type: 'ping', request })
+  expect(await other.ask({ type: 'ping' })).toMatchObject({ type: 'pong' })
+  const answered = many.waiting.length
+  for (let request = 1; request <= count; request++) expect(await many.next('pong')).toMatchObject({ request })
+  expect(answered).toBeLessThan(count)
+  await Promise.all([many.close(), other.close()])
+})
+
+test('by HTTP an address that asks for too much gets 429 and when to come back; probes are answered all the same', async () => {
+  const url = await served({ rate: 20 })
+  const statuses: number[] = []
+  let refused: Response | undefined
+  for (let n = 0; n < 60; n++) {
+    const response = await fetch(`${url}/v1/recommend/7`)
+    statuses.push(response.status)
+    if (response.status === 429) refused ??= response
+    else await response.arrayBuffer()
+    if (refused) break
+  }
+  expect(statuses.slice(0, 40)).toEqual(Array(40).fill(200))
+  const { error } = (await refused!.json()) as { error: { code: string; retryAfter: number } }
+  expect(error).toMatchObject({ code: 'rate_limited', retryAfter: expect.any(Number) })
+  expect(Number(refused!.headers.get('retry-after'))).toBe(Math.ceil(error.retryAfter / 1000))
+  for (const path of ['/healthz', '/readyz']) expect((await fetch(url + path)).status).toBe(200)
+})
+
+test('the client of this package waits as it is told, and everything is acknowledged', async () => {
+  const client = new Client(await served({ rate: 200 }), { onDisconnect: reason => expect.unreachable(reason) })
+  onTestFinished(() => client.close())
+  const acks = await Promise.all(
+    Array.from({ length: 800 }, (_, n) => client.send({ user: 'ann', item: `i${n % 20}` })),
+  )
+  expect(acks).toHaveLength(800)
+  const lists = await Promise.all(
+    Array.from({ length: 20 }, () => client.call('recommend', { user: 'ann', limit: 1000 })),
+  )
+  expect(lists).toHaveLength(20)
+}, 30_000)
