@@ -80,6 +80,11 @@ export class Service {
     return this.#refusalOf(client, 0)
   }
 
+  /** The same of a message while too many of `client` wait already. */
+  excessRefusalOf({ name, isLimited }: Client): Refusal | undefined {
+    return isLimited ? this.#limiter.excess(name) : undefined
+  }
+
   #refusalOf({ name, isLimited }: Client, cost: number): Refusal | undefined {
     return isLimited ? this.#limiter.refusalOf(name, cost) : undefined
   }

@@ -66,7 +66,21 @@ export class RateLimiter {
     const account = this.#accountOf(client)
     const { bucket } = account
     const possible = Math.min(cost, bucket.bucketSize)
-    if (bucket.tryRemoveTokens(possible)) return undefined
+    return bucket.tryRemoveTokens(possible) ? undefined : this.#refuse(account, possible)
+  }
+
+  /** Refuses a message of one of whom too many wait. */
+  excess(client: string): Refusal | undefined {
+    return this.#rate === 0 ? undefined : this.#refuse(this.#accountOf(client), 1)
+  }
+
+  /** The answer to those that were refused in silence, if there are any. */
+  notice(client: string): ServiceError | undefined {
+    const account = this.#accountOf(client)
+    return account.unanswered > 0 ? this.#answer(account, performance.now()) : undefined
+  }
+
+  #refuse(account: Account, cost: number): Refusal {
     const now = performance.now()
     const second = Math.floor(now / 1000)
     if (second !== account.second) {
@@ -74,16 +88,10 @@ export class RateLimiter {
       account.refused = 0
     }
     account.refused++
-    account.unanswered += possible
+    account.unanswered += cost
     if (account.refused > mostRefused) return 'flood'
     if (now < account.quietUntil) return 'silence'
     return this.#answer(account, now)
-  }
-
-  /** The answer to those that were refused in silence, if there are any. */
-  notice(client: string): ServiceError | undefined {
-    const account = this.#accountOf(client)
-    return account.unanswered > 0 ? this.#answer(account, performance.now()) : undefined
   }
 
   #answer(account: Account, now: number): ServiceError {

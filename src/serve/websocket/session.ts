@@ -39,6 +39,8 @@ const helloTimeout = 10_000
 const pauseAbove = 1 << 20
 /** Calls without an answer; with as many no further frames are read. */
 const mostCalls = 32
+/** Frames of a client with a rate that may wait to be read: one that sends more at once must wait itself. */
+const mostWaiting = 2000
 
 /** Sockets so far. */
 let sockets = 0
@@ -105,8 +107,11 @@ export class Session implements FrameReader {
 
   /** Takes one frame. `bytes` need to live only until this returns. */
   receive(bytes: Uint8Array, isBinary: boolean): void {
-    if (this.#refuses(this.#context.service.refusalOf(this.#client, bytes.length))) return
-    const { turns } = this.#context
+    const { service, turns } = this.#context
+    const isFull = this.#frames.size >= mostWaiting
+    if (this.#refuses(isFull ? service.excessRefusalOf(this.#client) : service.refusalOf(this.#client, bytes.length))) {
+      return
+    }
     if (this.#frames.size === 0 && this.#hasRoom && turns.begin()) {
       this.#read(bytes, isBinary)
       turns.end()
