@@ -7,7 +7,7 @@ import type { Key, KeyStore } from '../serve/access/key-store.ts'
 import type { Rights } from '../serve/access/rights.ts'
 import { asGiven, mustBe } from '../storage/expectation.ts'
 import { assertHasSqlite } from '../storage/sqlite.ts'
-import { parseOptions, type Register, several, text, UsageError } from './command.ts'
+import { duration, instant, parseOptions, type Register, several, text, UsageError, wholeNumber } from './command.ts'
 import { table } from './terminal/table.ts'
 
 const state = text('a directory')
@@ -33,27 +33,20 @@ const CreateOptions = z.object({
   name: text('what the key is for'),
   user: users,
   method: allowedMethods,
+  rate: wholeNumber(1, 1_000_000_000).optional(),
   admin: z.boolean().default(false),
   signing: z.boolean().default(false),
-  expires: z
-    .union([z.iso.datetime({ offset: true }), z.iso.date()], mustBe('a date or a time such as 2030-05-31T18:30:00Z'))
-    .transform(Date.parse)
-    .optional(),
+  expires: instant.optional(),
 })
 
 const ListOptions = z.object({ state, json: z.boolean().default(false) })
 const RevokeOptions = z.object({ state })
 
-const units = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-
 const TokenOptions = z.object({
   key: text('a file'),
   user: z.string().refine(value => IdSchema.safeParse(value).success, mustBe(user)),
   method: allowedMethods,
-  expiresIn: z
-    .string()
-    .regex(/^[1-9]\d{0,8}[smhd]$/, mustBe('a time such as 30s, 15m, 1h or 7d'))
-    .transform(given => Number.parseInt(given, 10) * units[given.at(-1) as keyof typeof units]),
+  expiresIn: duration,
 })
 
 const examples = `
@@ -81,6 +74,7 @@ export const register: Register = program => {
       'it may call this method; may be repeated (default: all that are not for admins)',
       several,
     )
+    .option('--rate <units>', 'what all who show it may ask for together, in units a second as of serve --rate')
     .option('--admin', `it may call those for admins as well: ${adminMethods()}`)
     .option('--signing', 'a key that signs tokens, each for one user: prints its private part as a JWK (Ed25519)')
     .option('--expires <date>', 'from when on it is refused (default: never)')
@@ -105,7 +99,7 @@ export const register: Register = program => {
 
 async function create(given: unknown): Promise<void> {
   const options = parseOptions(CreateOptions, given)
-  const { name, signing, admin, expires, method: allowed } = options
+  const { name, signing, rate, admin, expires, method: allowed } = options
   const forAdmins = allowed?.find(each => isMethodName(each) && methods[each].access === 'admin')
   if (signing && admin) throw new UsageError('--admin and --signing exclude each other: a token is never for admins')
   if (forAdmins !== undefined && !admin) {
@@ -113,7 +107,7 @@ async function create(given: unknown): Promise<void> {
   }
   const { id, secret, ...made } = signing ? await madeSigningKey() : await madeApiKey()
   const users = options.user && new Set(options.user)
-  const rights: Rights = { users, methods: allowed, admin: admin ? 'all' : 'none' }
+  const rights: Rights = { users, methods: allowed, rate, admin: admin ? 'all' : 'none' }
   const store = await openStore(options.state, true)
   try {
     store.add({ ...made, id, name, rights, created: Date.now(), expires })
@@ -152,11 +146,32 @@ async function list(given: unknown): Promise<void> {
     for (const key of found) process.stdout.write(`${JSON.stringify(shown(key))}\n`)
     return
   }
-  const heads = ['id', 'name', 'kind', 'users', 'methods', 'admin', 'created', 'expires', 'last used', 'revoked']
+  const heads = [
+    'id',
+    'name',
+    'kind',
+    'users',
+    'methods',
+    'rate',
+    'admin',
+    'created',
+    'expires',
+    'last used',
+    'revoked',
+  ]
   const rows = found.map(key => {
-    const { id, name, kind, users, methods, admin, created, expires, used, revoked } = shown(key)
+    const { id, name, kind, users, methods, rate, admin, created, expires, used, revoked } = shown(key)
     const times = [created ?? '', expires ?? 'never', used ?? 'never', revoked ?? 'no']
-    return [id, name, kind, users?.join(',') ?? 'all', methods?.join(',') ?? 'all', admin ? 'yes' : 'no', ...times]
+    return [
+      id,
+      name,
+      kind,
+      users?.join(',') ?? 'all',
+      methods?.join(',') ?? 'all',
+      `${rate ?? ''}`,
+      admin ? 'yes' : 'no',
+      ...times,
+    ]
   })
   process.stdout.write(table([heads, ...rows]))
 }
@@ -202,7 +217,7 @@ async function openStore(directory: string, makes = false): Promise<KeyStore> {
 
 /** A key as it is printed, without what it is checked by. */
 function shown({ id, name, kind, rights, created, expires, used, revoked }: Key) {
-  const { users, methods, admin } = rights
+  const { users, methods, rate, admin } = rights
   const time = (ms: number | undefined) => (ms === undefined ? null : `${new Date(ms).toISOString().slice(0, 19)}Z`)
   return {
     id,
@@ -210,6 +225,7 @@ function shown({ id, name, kind, rights, created, expires, used, revoked }: Key)
     kind,
     users: users ? [...users] : null,
     methods: methods ?? null,
+    rate: rate ?? null,
     admin: admin === 'all',
     created: time(created),
     expires: time(expires),

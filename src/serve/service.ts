@@ -86,6 +86,11 @@ export class Service {
     return this.#refusalOf(client, 0)
   }
 
+  /** The same of a message while too many of `client` wait already. */
+  excessRefusalOf({ name, isLimited }: Client): Refusal | undefined {
+    return isLimited ? this.#limiter.excess(name) : undefined
+  }
+
   #refusalOf({ name, isLimited }: Client, cost: number): Refusal | undefined {
     return isLimited ? this.#limiter.refusalOf(name, cost) : undefined
   }
@@ -115,7 +120,9 @@ export class Service {
     signal?.throwIfAborted()
     const checked = check(methods[name].params, params) as Params<MethodName>
     caller.assertMayActFor(name, checked)
-    if (client.isLimited) this.#limiter.take(client.name, callCost(name, checked as never))
+    const cost = callCost(name, checked as never)
+    if (client.isLimited) this.#limiter.take(client.name, cost)
+    this.#takeShare(caller, cost)
     const handler = this.#handlers[name] as (
       params: unknown,
       signal: AbortSignal | undefined,
@@ -167,14 +174,19 @@ export class Service {
     onError: (error: ServiceError) => void,
     { name, isLimited }: Client,
   ): Watch {
-    if (isLimited) this.#limiter.take(name, queryCost(query))
+    if (query.kind === 'user') caller.assertMay('recommend', { ...query, unknown: 'popularity' })
+    else caller.assertMay('similar', query)
+    const cost = queryCost(query)
+    if (isLimited) this.#limiter.take(name, cost)
+    this.#takeShare(caller, cost)
     const fail = (error: Error) => onError(asServiceError(error))
-    if (query.kind === 'user') {
-      caller.assertMay('recommend', { ...query, unknown: 'popularity' })
-      return this.#recommender.subscribe(query, onList, fail, name)
-    }
-    caller.assertMay('similar', query)
+    if (query.kind === 'user') return this.#recommender.subscribe(query, onList, fail, name)
     return this.#recommender.subscribeSimilar(query, onList, fail, name)
+  }
+
+  /** Takes what is done for the caller, and one for its message, from what its key shares. */
+  #takeShare({ share }: Caller, cost: number): void {
+    if (share) this.#limiter.take(share.name, 1 + cost, share.rate)
   }
 
   /**
@@ -184,6 +196,7 @@ export class Service {
    */
   record(caller: Caller, event: Event, settle: Settle): void {
     caller.assertMay('record', event)
+    this.#takeShare(caller, 0)
     this.#record(event, settle)
   }
 

@@ -29,8 +29,8 @@ export function addSigningKey(state: string, options: KeyOptions = {}) {
 }
 
 function add(state: string, id: string, kind: 'api' | 'signing', verifier: string, options: KeyOptions): void {
-  const { users, methods, admin = 'none', expires } = options
-  const rights = { users: users && new Set(users), methods, admin }
+  const { users, methods, rate, admin = 'none', expires } = options
+  const rights = { users: users && new Set(users), methods, rate, admin }
   withKeys(state, store => store.add({ id, name: 'a test', kind, verifier, rights, created: Date.now(), expires }))
 }
 

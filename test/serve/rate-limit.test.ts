@@ -4,7 +4,9 @@ import { Client } from '../../src/client/index.ts'
 import { ServiceError } from '../../src/protocol/errors.ts'
 import { callCost, messageCost, queryCost } from '../../src/serve/load/cost.ts'
 import { RateLimiter } from '../../src/serve/load/rate-limiter.ts'
+import { addKey } from './keys.ts'
 import { Peer } from './peer.ts'
+import { RpcPeer } from './rpc-peer.ts'
 import { type ServedModelOptions, serveSmallModel } from './served-model.ts'
 
 async function served(options: ServedModelOptions) {
@@ -154,3 +156,33 @@ test('the client of this package waits as it is told, and everything is acknowle
   )
   expect(lists).toHaveLength(20)
 }, 30_000)
+
+test('a key with a rate of its own is shared by all who show it, on every front, and others have theirs', async () => {
+  let [slow, other] = ['', '']
+  const prepare = (state: string) => {
+    slow = addKey(state, { rate: 5 }).key
+    other = addKey(state).key
+  }
+  const { server, close } = await serveSmallModel({ rpc: 'tcp', prepare })
+  onTestFinished(close)
+  const get = async (key: string) => {
+    const response = await fetch(`${server.url}/v1/recommend/3`, { headers: { authorization: `Bearer ${key}` } })
+    return { status: response.status, body: await response.json() }
+  }
+  const rpc = await RpcPeer.connect(server.rpc!)
+  await rpc.call('authenticate', { key: slow })
+  const peer = await Peer.connect(server.url)
+  await peer.ask({ type: 'hello', protocols: [1], key: slow })
+  // Ten are there at first.
+  for (let at = 0; at < 5; at++) expect(await get(slow)).toMatchObject({ status: 200 })
+  for (let at = 0; at < 5; at++) expect((await rpc.call('recommend', { user: '3' }))[2]).toBeNull()
+  const refusal = { code: 'rate_limited', retryAfter: expect.any(Number) }
+  expect(await get(slow)).toMatchObject({ status: 429, body: { error: refusal } })
+  expect((await rpc.call('recommend', { user: '3' }))[2]).toMatchObject(refusal)
+  expect(await peer.ask({ type: 'event', id: 'e', user: 'ann', item: 'i1' })).toMatchObject(refusal)
+  expect(await peer.ask({ type: 'subscribe', subscription: 1, query: { kind: 'user', user: 'ann' } })).toMatchObject(
+    refusal,
+  )
+  expect(await get(other)).toMatchObject({ status: 200 })
+  await peer.close()
+})

@@ -114,7 +114,7 @@ export class Access {
         throw new TokenError('malformed', 'the key that signed the token may not act for its user')
       }
       const both = methods?.filter(name => rights.methods?.includes(name) ?? true)
-      return this.#admit(known, { users: new Set([user]), methods: both, admin: 'none' }, expires)
+      return this.#admit(known, { users: new Set([user]), methods: both, rate: rights.rate, admin: 'none' }, expires)
     } catch (error) {
       if (error instanceof TokenError) throw this.#refusal(error.reason, error.message, signer)
       throw error

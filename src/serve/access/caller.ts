@@ -31,6 +31,12 @@ export class Caller {
     this.#refusals = refusals
   }
 
+  /** What all callers of its key share, where that has a rate of its own. */
+  get share(): { readonly name: string; readonly rate: number } | undefined {
+    const rate = this.#rights?.rate
+    return rate === undefined ? undefined : { name: `key ${this.#grant.keyId}`, rate }
+  }
+
   /** The user that it is bound to, if it is exactly one. */
   get onlyUser(): string | undefined {
     const { users } = this.#rights ?? {}

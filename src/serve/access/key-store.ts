@@ -19,6 +19,7 @@ const format = {
       verifier TEXT NOT NULL,
       users TEXT,
       methods TEXT,
+      rate INTEGER,
       admin INTEGER NOT NULL,
       created INTEGER NOT NULL,
       expires INTEGER,
@@ -52,6 +53,7 @@ interface KeyRow {
   readonly verifier: string
   readonly users: string | null
   readonly methods: string | null
+  readonly rate: number | null
   readonly admin: number
   readonly created: number
   readonly expires: number | null
@@ -104,11 +106,11 @@ export class KeyStore {
   }
 
   add({ id, name, kind, verifier, rights, created, expires }: Omit<Key, 'used' | 'revoked'>): void {
-    const { users, methods, admin } = rights
+    const { users, methods, rate, admin } = rights
     const lists = [users && [...users], methods].map(list => (list ? JSON.stringify(list) : null))
     this.#database
-      .prepare('INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)')
-      .run(id, name, kind, verifier, ...lists, admin === 'all' ? 1 : 0, created, expires ?? null)
+      .prepare('INSERT INTO keys VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, NULL, NULL)')
+      .run(id, name, kind, verifier, ...lists, rate ?? null, admin === 'all' ? 1 : 0, created, expires ?? null)
   }
 
   /** Oldest first. */
@@ -134,10 +136,11 @@ export class KeyStore {
   }
 }
 
-function keyOf({ users, methods, admin, expires, used, revoked, ...row }: KeyRow): Key {
+function keyOf({ users, methods, rate, admin, expires, used, revoked, ...row }: KeyRow): Key {
   const rights: Rights = {
     ...(users !== null && { users: new Set(JSON.parse(users) as string[]) }),
     ...(methods !== null && { methods: JSON.parse(methods) as string[] }),
+    ...(rate !== null && { rate }),
     admin: admin === 1 ? 'all' : 'none',
   }
   return { ...row, rights, expires: expires ?? undefined, used: used ?? undefined, revoked: revoked ?? undefined }

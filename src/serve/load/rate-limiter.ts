@@ -42,13 +42,13 @@ export class RateLimiter {
   }
 
   /**
-   * Takes the cost of what `client` asks for, or refuses it.
+   * Takes the cost of what `client` asks for, or refuses it. `rate`: its own units a second, always the same for a client.
    *
    * @throws {ServiceError} `rate_limited`, with the time until it would be there.
    */
-  take(client: string, cost: number): void {
-    if (this.#rate === 0 || cost === 0) return
-    const { bucket } = this.#accountOf(client)
+  take(client: string, cost: number, rate = this.#rate): void {
+    if (rate === 0 || cost === 0) return
+    const { bucket } = this.#accountOf(client, rate)
     const possible = Math.min(cost, bucket.bucketSize)
     if (!bucket.tryRemoveTokens(possible)) throw this.#refusal(bucket, possible)
   }
@@ -66,7 +66,21 @@ export class RateLimiter {
     const account = this.#accountOf(client)
     const { bucket } = account
     const possible = Math.min(cost, bucket.bucketSize)
-    if (bucket.tryRemoveTokens(possible)) return undefined
+    return bucket.tryRemoveTokens(possible) ? undefined : this.#refuse(account, possible)
+  }
+
+  /** Refuses a message of one of whom too many wait. */
+  excess(client: string): Refusal | undefined {
+    return this.#rate === 0 ? undefined : this.#refuse(this.#accountOf(client), 1)
+  }
+
+  /** The answer to those that were refused in silence, if there are any. */
+  notice(client: string): ServiceError | undefined {
+    const account = this.#accountOf(client)
+    return account.unanswered > 0 ? this.#answer(account, performance.now()) : undefined
+  }
+
+  #refuse(account: Account, cost: number): Refusal {
     const now = performance.now()
     const second = Math.floor(now / 1000)
     if (second !== account.second) {
@@ -74,16 +88,10 @@ export class RateLimiter {
       account.refused = 0
     }
     account.refused++
-    account.unanswered += possible
+    account.unanswered += cost
     if (account.refused > mostRefused) return 'flood'
     if (now < account.quietUntil) return 'silence'
     return this.#answer(account, now)
-  }
-
-  /** The answer to those that were refused in silence, if there are any. */
-  notice(client: string): ServiceError | undefined {
-    const account = this.#accountOf(client)
-    return account.unanswered > 0 ? this.#answer(account, performance.now()) : undefined
   }
 
   #answer(account: Account, now: number): ServiceError {
@@ -96,12 +104,12 @@ export class RateLimiter {
   #refusal(bucket: TokenBucket, cost: number): ServiceError {
     return new ServiceError(
       'rate_limited',
-      `expected at most ${this.#rate} units a second of one client, and those of ${burst} s at once: send what was not answered again, later`,
+      `expected at most ${bucket.tokensPerInterval} units a second of one client, and those of ${burst} s at once: send what was not answered again, later`,
       Math.max(1, bucket.getWaitTime(cost)),
     )
   }
 
-  #accountOf(client: string): Account {
+  #accountOf(client: string, rate = this.#rate): Account {
     const known = this.#accounts.get(client)
     if (known) return known
     const now = performance.now()
@@ -111,15 +119,15 @@ export class RateLimiter {
       this.#accounts = new Map()
       this.#periodEnd = now + burst * 1000
     }
-    const account = this.#former.get(client) ?? this.#newAccount()
+    const account = this.#former.get(client) ?? newAccount(rate)
     this.#accounts.set(client, account)
     return account
   }
+}
 
-  #newAccount(): Account {
-    const bucketSize = burst * this.#rate
-    const bucket = new TokenBucket({ bucketSize, tokensPerInterval: this.#rate, interval: 'second' })
-    bucket.content = bucketSize
-    return { bucket, second: 0, refused: 0, quietUntil: 0, unanswered: 0 }
-  }
+function newAccount(rate: number): Account {
+  const bucketSize = burst * rate
+  const bucket = new TokenBucket({ bucketSize, tokensPerInterval: rate, interval: 'second' })
+  bucket.content = bucketSize
+  return { bucket, second: 0, refused: 0, quietUntil: 0, unanswered: 0 }
 }

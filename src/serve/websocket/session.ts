@@ -45,6 +45,8 @@ const pauseAbove = 1 << 20
 const mostCalls = 32
 /** The code that a socket is closed with whose key or token is refused: 4000 more than the status of HTTP. */
 const unauthorizedClose = 4401
+/** Frames of a client with a rate that may wait to be read: one that sends more at once must wait itself. */
+const mostWaiting = 2000
 
 /** Sockets so far. */
 let sockets = 0
@@ -118,8 +120,11 @@ export class Session implements FrameReader {
 
   /** Takes one frame. `bytes` need to live only until this returns. */
   receive(bytes: Uint8Array, isBinary: boolean): void {
-    if (this.#refuses(this.#context.service.refusalOf(this.#client, bytes.length))) return
-    const { turns } = this.#context
+    const { service, turns } = this.#context
+    const isFull = this.#frames.size >= mostWaiting
+    if (this.#refuses(isFull ? service.excessRefusalOf(this.#client) : service.refusalOf(this.#client, bytes.length))) {
+      return
+    }
     if (this.#frames.size === 0 && this.#hasRoom && turns.begin()) {
       this.#read(bytes, isBinary)
       turns.end()
