@@ -130,9 +130,22 @@ async function startAttack(plan: AttackPlan): Promise<{ end(): Promise<AttackCou
   }
 }
 
-function summary({ latency, errors, sent, shown, lateness, ...others }: Measured): object {
+function summary({ latency, ack, errors, sent, shown, lateness, ...others }: Measured): object {
   const { healthWorst, anonymousMiB, attacker } = others
   const { p50, p99, max } = latency
   const failures = { errors: errors.length, firstErrors: errors.slice(0, 3) }
-  return { sent, shown, p50, p99, max, healthWorst, anonymousMiB, latenessP99: lateness.p99, ...failures, attacker }
+  const acks = { ackP50: ack.p50, ackP99: ack.p99 }
+  return {
+    sent,
+    shown,
+    p50,
+    p99,
+    max,
+    ...acks,
+    healthWorst,
+    anonymousMiB,
+    latenessP99: lateness.p99,
+    ...failures,
+    attacker,
+  }
 }
