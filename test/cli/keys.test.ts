@@ -38,7 +38,7 @@ test('keys are made, listed and revoked', async () => {
   )
   const time = expect.stringMatching(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
   const kept = { kind: 'api', created: time, used: null, revoked: null }
-  const ofLimited = { ...kept, id, name: 'a shop', users: ['ann', '7'], methods: ['recommend'], admin: false }
+  const ofLimited = { ...kept, id, name: 'a shop', users: ['ann', '7'], methods: ['recommend'], rate: null, admin: false }
   expect(listed!.json()).toEqual([
     { ...ofLimited, expires: '2999-01-01T00:00:00Z' },
     {
@@ -52,7 +52,7 @@ test('keys are made, listed and revoked', async () => {
       expires: null,
     },
   ])
-  expect(table!.stdout).toMatch(/^id +name +kind +users +methods +admin +created +expires +last used +revoked\n/)
+  expect(table!.stdout).toMatch(/^id +name +kind +users +methods +rate +admin +created +expires +last used +revoked\n/)
   expect(table!.stdout).toContain('ann,7')
   expect(revoked).toMatchObject({ status: 0, stdout: '' })
   expect(again).toMatchObject({ status: 0, stdout: '' })
@@ -100,7 +100,7 @@ test('what cannot be is said before a key is made', async () => {
     '--user must be the id of a user, of 1 to 256 characters, got nothing',
     '--expires must be a date or a time such as 2024-05-31T18:30:00Z, got tomorrow',
     `${state} has no keys: name the --state of the server, or make one by \`aurochs keys create\``,
-    '--expires-in must be a time such as 30s, 15m, 1h or 7d, got 1 hour',
+    '--expires-in must be a time such as 30s, 15m, 1h or 90d, got 1 hour',
     '--key must be a file that can be read: ENOENT',
   ]
   for (const [at, { stderr }] of runs.entries()) expect(stderr).toContain(`aurochs: ${messages[at]}`)
