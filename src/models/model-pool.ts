@@ -18,7 +18,10 @@ export interface OpenModelPool extends Pick<OpenArtifact, 'verify'> {
   readonly pool?: Pool | undefined
   /** Number of own workers. Default: as many threads as the machine runs at once. */
   readonly threads?: number | undefined
-  /** Workers of low priority: they verify the model, and rank what nobody must wait for. Default: `pool`. */
+  /**
+   * Workers of low priority: they verify the model, rank what takes long or nobody must wait for, and find similar items.
+   * Default: `pool`.
+   */
   readonly background?: Pool | undefined
 }
 
@@ -78,6 +81,11 @@ export class ModelPool {
     return this.#pool.threads
   }
 
+  /** Workers of low priority. */
+  get backgroundThreads(): number {
+    return this.#background.threads
+  }
+
   /** {@link OpenModel.rank} on all workers. The lists are the same for any number of workers. */
   async rank(requests: readonly RankRequest[], signal?: AbortSignal): Promise<Ranking[]> {
     const size = Math.min(largestChunk, Math.ceil(requests.length / this.threads))
@@ -99,7 +107,7 @@ export class ModelPool {
   }
 
   /**
-   * {@link OpenModel.similar} on one worker.
+   * {@link OpenModel.similar} on one worker of low priority.
    *
    * @throws {UnsupportedError} when the algorithm cannot find similar items.
    */
@@ -108,7 +116,7 @@ export class ModelPool {
     if (!this.capabilities.includes('similar')) {
       throw new UnsupportedError(this.artifact.manifest.algorithm, 'similar')
     }
-    return unpackLists(await this.#run('similar', requests, signal))
+    return unpackLists(await this.#run('similar', requests, signal, this.#background))
   }
 
   /** Runs a job on one worker, which opens the model first if it has not: as one does that took the place of another. */

@@ -3,7 +3,6 @@ import type { ModelPool } from '../models/model-pool.ts'
 import { DistinctRequests } from './distinct-requests.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { Generation } from './generation.ts'
-import { WorkerSchedule, type WorkSource } from './worker-schedule.ts'
 
 /** One list that is wanted. Exactly one of `answer` and `fail` follows, unless `resolve` gave nothing. */
 export interface PendingQuery {
@@ -26,8 +25,6 @@ export interface MicroBatchOptions {
   readonly largestBatch?: number | undefined
   /** Called after each batch: queries, and ms from the call of the pool to its answer. */
   readonly onBatch?: ((queries: number, took: number) => void) | undefined
-  /** Shares the workers with other work. Default: there is no other. */
-  readonly schedule?: WorkerSchedule | undefined
 }
 
 /**
@@ -43,32 +40,23 @@ const backgroundBatch = 4
 
 /**
  * Ranks in micro-batches: what came while all workers were busy is the next batch, so that no query waits for a timer, and
- * the busier the server the cheaper a list. A batch is ranked by one generation, and holds either short lists or long ones.
- * Clients take turns, one query each.
+ * the busier the server the cheaper a list. A batch is ranked by one generation, and holds either short lists or long ones,
+ * which are ranked on workers of low priority: the short ones go first. Clients take turns, one query each.
  */
 export class MicroBatches {
   readonly #current: () => Generation
   readonly #onBatch: NonNullable<MicroBatchOptions['onBatch']>
-  readonly #schedule: WorkerSchedule
+  readonly #largest: number
   readonly #short = new QueryQueue((models, requests) => models.rankOnOne(requests))
-  readonly #long = new QueryQueue((models, requests) => models.rankOnOne(requests))
+  readonly #long = new QueryQueue((models, requests) => models.rankInBackground(requests))
   readonly #background = new QueryQueue((models, requests) => models.rankInBackground(requests))
   #whenIdle: (() => void)[] = []
 
   /** `current` gives the generation of the next batch. */
-  constructor(
-    current: () => Generation,
-    {
-      largestBatch = 64,
-      onBatch = () => {},
-      schedule = new WorkerSchedule(() => current().models.threads),
-    }: MicroBatchOptions = {},
-  ) {
+  constructor(current: () => Generation, { largestBatch = 64, onBatch = () => {} }: MicroBatchOptions = {}) {
     this.#current = current
+    this.#largest = largestBatch
     this.#onBatch = onBatch
-    this.#schedule = schedule
-    schedule.add(this.#sourceOf(this.#short, false, largestBatch))
-    schedule.add(this.#sourceOf(this.#long, true, largestBatch))
   }
 
   /** Queries that wait for a worker. */
@@ -89,7 +77,8 @@ export class MicroBatches {
 
   /** In ms: how long a further query of `client` would wait, as far as that can be known. */
   expectedWait({ client, limit }: Pick<PendingQuery, 'client' | 'limit'>): number {
-    return this.#queueOf(limit).expectedWait(client) / this.#current().models.threads
+    const { threads, backgroundThreads } = this.#current().models
+    return this.#queueOf(limit).expectedWait(client) / (limit > mostShortItems ? backgroundThreads : threads)
   }
 
   /** Waits until no query is left, those included that the answers to others lead to. */
@@ -101,25 +90,19 @@ export class MicroBatches {
     return limit > mostShortItems ? this.#long : this.#short
   }
 
-  #sourceOf(queue: QueryQueue, isLong: boolean, largestBatch: number): WorkSource {
-    return {
-      isLong,
-      get waiting() {
-        return queue.waiting
-      },
-      begin: (free, done) => {
-        const size = Math.min(largestBatch, Math.ceil(queue.waiting / free))
-        return this.#run(queue, queue.take(size, isLong ? longBatchItems : Number.POSITIVE_INFINITY), done)
-      },
-    }
+  #next(): void {
+    const { threads, backgroundThreads } = this.#current().models
+    this.#begin(this.#short, threads, free => Math.min(this.#largest, Math.ceil(this.#short.waiting / free)))
+    this.#begin(this.#long, backgroundThreads, () => this.#largest, longBatchItems)
+    this.#begin(this.#background, 1, () => backgroundBatch)
+    this.#noteIdle()
   }
 
-  #next(): void {
-    this.#schedule.next()
-    for (const queue = this.#background; queue.running < 1 && queue.waiting > 0; ) {
-      this.#run(queue, queue.take(backgroundBatch), () => this.#next())
+  /** Begins batches while fewer than `most` are ranked, of as many queries as `sizeOf` says where so many workers are free. */
+  #begin(queue: QueryQueue, most: number, sizeOf: (free: number) => number, items = Number.POSITIVE_INFINITY): void {
+    while (queue.running < most && queue.waiting > 0) {
+      this.#run(queue, queue.take(sizeOf(most - queue.running), items))
     }
-    this.#noteIdle()
   }
 
   #noteIdle(): void {
@@ -130,8 +113,7 @@ export class MicroBatches {
     return this.waiting === 0 && [this.#short, this.#long, this.#background].every(({ running }) => running === 0)
   }
 
-  /** Ranks a batch, and calls `onFree` when its worker is free; gives false where none of it was wanted any more. */
-  #run(queue: QueryQueue, pending: readonly PendingQuery[], onFree: () => void): boolean {
+  #run(queue: QueryQueue, pending: readonly PendingQuery[]): void {
     const generation = this.#current()
     const queries: PendingQuery[] = []
     const distinct = new DistinctRequests()
@@ -147,7 +129,7 @@ export class MicroBatches {
         query.fail(error as Error)
       }
     }
-    if (queries.length === 0) return false
+    if (queries.length === 0) return
     queue.running++
     // Used until all are answered: the lists are named by its ids.
     void generation.use(async models => {
@@ -158,7 +140,7 @@ export class MicroBatches {
       queue.noteTime(took / queries.length)
       this.#onBatch(queries.length, took)
       // The next batch leaves before this one's answers are processed.
-      onFree()
+      this.#next()
       queries.forEach((query, at) => {
         const outcome = outcomes[places[at]!]!
         if (outcome instanceof Error) query.fail(outcome)
@@ -166,7 +148,6 @@ export class MicroBatches {
       })
       this.#noteIdle()
     })
-    return true
   }
 }
 

@@ -28,7 +28,6 @@ import { UserCache } from './user-cache.ts'
 import type { UserState } from './user-state.ts'
 import { type UserRanking, UserSubscription } from './user-subscription.ts'
 import { type Watch, WatchedList } from './watched-list.ts'
-import { WorkerSchedule } from './worker-schedule.ts'
 
 export interface RecommenderOptions extends JournalOptions {
   /** Directory of the model. */
@@ -54,6 +53,11 @@ export interface Forgotten {
 
 const forgetting = workerModuleUrl('../models/forget', import.meta.url)
 
+interface Workers {
+  readonly pool: Pool
+  readonly background: Pool
+}
+
 /** Which events are kept. */
 export interface EventRetention {
   /** Datasets and models that must have the events that are removed. */
@@ -77,8 +81,8 @@ export class Recommender {
   readonly #options: RecommenderOptions
   /** The workers that rank, whatever generation. */
   readonly #pool: Pool
-  /** Verifies the next generation, and makes the lists anew that it changes. */
-  readonly #background = new Pool({ threads: 1, niceness: 10, isLazy: true })
+  /** As many of low priority: they verify the next generation, make the lists anew that it changes, and do what takes long. */
+  readonly #background: Pool
   readonly #journal: Journal | undefined
   readonly #users = new UserCache()
   readonly #similar = new SimilarSubscriptions()
@@ -104,31 +108,36 @@ export class Recommender {
   static async open(options: RecommenderOptions): Promise<Recommender> {
     const { model, state, threads } = options
     const pool = new Pool(threads === undefined ? {} : { threads })
+    const background = new Pool({ threads: pool.threads, niceness: 10 })
     let generation: Generation | undefined
     try {
-      generation = await Generation.open(model, { pool })
+      generation = await Generation.open(model, { pool, background })
       const { journals } = generation.artifact.manifest.dataset
       const journal = state === undefined ? undefined : await Journal.open(state, journalOptions(options, journals))
-      return new Recommender(options, generation, pool, journal)
+      return new Recommender(options, generation, { pool, background }, journal)
     } catch (error) {
       await generation?.retire().catch(() => {})
-      await pool.close()
+      await Promise.all([pool.close(), background.close()])
       throw error
     }
   }
 
-  private constructor(options: RecommenderOptions, generation: Generation, pool: Pool, journal: Journal | undefined) {
+  private constructor(
+    options: RecommenderOptions,
+    generation: Generation,
+    { pool, background }: Workers,
+    journal: Journal | undefined,
+  ) {
     this.#options = options
     this.#pool = pool
+    this.#background = background
     this.#generation = generation
     this.#journal = journal
     const { onBatch = () => {} } = options
-    const schedule = new WorkerSchedule(() => pool.threads)
     this.#batches = new MicroBatches(() => this.#generation, {
-      schedule,
       onBatch: (queries, took) => this.#guard(() => onBatch(queries, took)),
     })
-    this.#similarLookups = new SimilarLookups(pool.threads, schedule)
+    this.#similarLookups = new SimilarLookups(background.threads)
     journal?.onSettled(() => this.#held.release(journal.settled))
   }
 

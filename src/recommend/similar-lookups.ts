@@ -2,11 +2,10 @@ import type { ItemList } from '../models/algorithm.ts'
 import type { ModelPool } from '../models/model-pool.ts'
 import { RecommendError } from './errors.ts'
 import { FairQueue } from './fair-queue.ts'
-import type { WorkerSchedule, WorkSource } from './worker-schedule.ts'
 
 /** Lookups that may wait. */
 const mostWaiting = 100_000
-/** Lookups, and items in their lists, that a worker does in one go: users' lists must not wait for more. */
+/** Lookups, and items in their lists, that a worker does in one go: others' must not wait for more. */
 const batchLookups = 16
 const batchItems = 1000
 
@@ -27,27 +26,18 @@ export interface LookupOptions {
 }
 
 /**
- * Finds similar items, several in one job of a worker, on no more than half of the workers: the lists of users go first.
- * Clients take turns. What nobody waits for any more is not looked up.
+ * Finds similar items, several in one job of a worker of low priority, on no more than half of these: the lists of users go
+ * first. Clients take turns. What nobody waits for any more is not looked up.
  */
-export class SimilarLookups implements WorkSource {
-  readonly isLong = true
+export class SimilarLookups {
   /** Batches at once. */
   readonly #most: number
-  readonly #schedule: WorkerSchedule
   readonly #queue = new FairQueue<Lookup>()
   #running = 0
 
-  /** `threads`: workers that there are, which `schedule` shares out. */
-  constructor(threads: number, schedule: WorkerSchedule) {
+  /** `threads`: workers of low priority that there are. */
+  constructor(threads: number) {
     this.#most = Math.max(1, Math.floor(threads / 2))
-    this.#schedule = schedule
-    schedule.add(this)
-  }
-
-  /** Lookups that wait for a worker; none where they have all workers that they may have. */
-  get waiting(): number {
-    return this.#running < this.#most ? this.#queue.size : 0
   }
 
   /** All lookups that wait. */
@@ -68,19 +58,20 @@ export class SimilarLookups implements WorkSource {
         throw new RecommendError('overloaded', `${mostWaiting} lists of similar items wait already: ask again later`)
       }
       queue.push(client, { models, item, limit, signal, resolve, reject })
-      this.#schedule.next()
+      this.#begin()
     })
   }
 
-  begin(_free: number, done: () => void): boolean {
-    const batch = this.#take()
-    if (batch.length === 0) return false
-    this.#running++
-    void this.#run(batch).finally(() => {
-      this.#running--
-      done()
-    })
-    return true
+  #begin(): void {
+    while (this.#running < this.#most) {
+      const batch = this.#take()
+      if (batch.length === 0) return
+      this.#running++
+      void this.#run(batch).finally(() => {
+        this.#running--
+        this.#begin()
+      })
+    }
   }
 
   /** The next lookups that are still wanted, by one model and of one length. */

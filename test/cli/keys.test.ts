@@ -38,7 +38,15 @@ test('keys are made, listed and revoked', async () => {
   )
   const time = expect.stringMatching(/^20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/)
   const kept = { kind: 'api', created: time, used: null, revoked: null }
-  const ofLimited = { ...kept, id, name: 'a shop', users: ['ann', '7'], methods: ['recommend'], rate: null, admin: false }
+  const ofLimited = {
+    ...kept,
+    id,
+    name: 'a shop',
+    users: ['ann', '7'],
+    methods: ['recommend'],
+    rate: null,
+    admin: false,
+  }
   expect(listed!.json()).toEqual([
     { ...ofLimited, expires: '2999-01-01T00:00:00Z' },
     {

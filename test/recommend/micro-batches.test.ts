@@ -9,7 +9,7 @@ import { requestOf } from '../models/requests.ts'
 class HeldGeneration {
   readonly batches: (readonly number[])[] = []
   readonly background: (readonly number[])[] = []
-  readonly models: Pick<ModelPool, 'threads' | 'rankOnOne' | 'rankInBackground'>
+  readonly models: Pick<ModelPool, 'threads' | 'backgroundThreads' | 'rankOnOne' | 'rankInBackground'>
   uses = 0
   readonly #waiting: (() => void)[] = []
 
@@ -23,7 +23,12 @@ class HeldGeneration {
         if (users.includes(-2)) throw new Error('the weights of a user are infinite')
         return users.map(user => ({ items: Uint32Array.of(user), scores: Float32Array.of(0), basis: 'model' }))
       }
-    this.models = { threads, rankOnOne: rankIn(this.batches), rankInBackground: rankIn(this.background) }
+    this.models = {
+      threads,
+      backgroundThreads: threads,
+      rankOnOne: rankIn(this.batches),
+      rankInBackground: rankIn(this.background),
+    }
   }
 
   async use<Result>(work: (models: ModelPool) => Promise<Result>): Promise<Result> {
@@ -230,28 +235,16 @@ test('clients take turns, however much one of them asks for', async () => {
   ])
 })
 
-test('no short list is searched with the limit of a long one, and on one worker the two take turns', async () => {
+test('long lists are ranked apart from short ones, on workers of low priority', async () => {
   const long = (user: number, limit = 1000) => ({ ...queryOf(user, []), client: `long ${user}`, limit })
-  const short = Array.from({ length: 8 }, (_, user) => queryOf(10 + user, []))
-  expect(await batchesOf(1, [long(1), long(2), long(3), long(4, 101), ...short])).toEqual([
-    [1, 2],
-    [10, 11, 12, 13],
-    [3, 4],
-    [14, 15, 16, 17],
-  ])
-})
-
-test('long lists have no more than half of the workers while there are short ones', async () => {
-  const long = Array.from({ length: 8 }, (_, user) => ({ ...queryOf(user, []), limit: 1000 }))
-  const generation = new HeldGeneration(4)
+  const generation = new HeldGeneration(1)
   const batches = new MicroBatches(() => generation.asGeneration)
-  for (const query of long) batches.push(query)
-  batches.push(queryOf(100, []))
-  batches.push(queryOf(101, []))
-  // All of them were free when the long ones came, and nobody asked for short ones.
-  expect(generation.batches).toEqual([[0], [1], [2], [3]])
+  for (const query of [long(1), long(2), long(3), long(4, 101)]) batches.push(query)
+  for (let user = 0; user < 4; user++) batches.push(queryOf(10 + user, []))
+  expect([generation.background, generation.batches]).toEqual([[[1]], [[10]]])
   for (let finished = 0; finished < 4; finished++) await generation.finish()
-  expect(generation.batches.slice(4)).toEqual([[100, 101], [4, 5], [6]])
+  expect(generation.background).toEqual([[1], [2, 3], [4]])
+  expect(generation.batches).toEqual([[10], [11, 12, 13]])
 })
 
 test('how long a query would wait follows from what the client has waiting, and how many others have', async () => {

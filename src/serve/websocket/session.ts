@@ -46,7 +46,9 @@ const mostCalls = 32
 /** The code that a socket is closed with whose key or token is refused: 4000 more than the status of HTTP. */
 const unauthorizedClose = 4401
 /** Frames of a client with a rate that may wait to be read: one that sends more at once must wait itself. */
-const mostWaiting = 2000
+const mostWaiting = 1000
+/** Messages in a row that are none, before the `hello` and after it: who sends more does not listen to the answers. */
+const mostFaults = { before: 10, after: 100 } as const
 
 /** Sockets so far. */
 let sockets = 0
@@ -79,6 +81,10 @@ export class Session implements FrameReader {
   readonly #frames = new WaitingFrames()
   /** Calls without an answer. */
   #calls = 0
+  /** Messages since the last that was one. */
+  #faults = 0
+  /** What still comes is not read. */
+  #isEnding = false
   #socket: Closable | undefined
   #outbox: Outbox | undefined
   /** What the upgrade bore. */
@@ -121,11 +127,13 @@ export class Session implements FrameReader {
   /** Takes one frame. `bytes` need to live only until this returns. */
   receive(bytes: Uint8Array, isBinary: boolean): void {
     const { service, turns } = this.#context
+    if (this.#isEnding) return
     const isFull = this.#frames.size >= mostWaiting
     if (this.#refuses(isFull ? service.excessRefusalOf(this.#client) : service.refusalOf(this.#client, bytes.length))) {
       return
     }
-    if (this.#frames.size === 0 && this.#hasRoom && turns.begin()) {
+    // Of one without a caller only few are read before it has one, or is closed.
+    if (this.#frames.size === 0 && this.#hasRoom && (turns.begin() || !this.#caller)) {
       this.#read(bytes, isBinary)
       turns.end()
     } else if (this.#frames.bytes + bytes.length > limits.frameBytes) {
@@ -154,6 +162,7 @@ export class Session implements FrameReader {
 
   /** Closes the socket, after all that was to be sent. Codes: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
   end(code: number, reason: string): void {
+    this.#isEnding = true
     this.#outbox?.flush()
     this.#socket?.end(code, reason)
   }
@@ -205,7 +214,7 @@ export class Session implements FrameReader {
 
   /** Whether the answers to what was read leave room for more. */
   get #hasRoom(): boolean {
-    if (this.#isAuthenticating || this.#outbox === undefined) return false
+    if (this.#isAuthenticating || this.#isEnding || this.#outbox === undefined) return false
     return this.#calls < mostCalls && this.#outbox.unsent < pauseAbove
   }
 
@@ -218,12 +227,22 @@ export class Session implements FrameReader {
 
   #read(bytes: Uint8Array, isBinary: boolean): void {
     let value: unknown
+    let message: ClientMessage | undefined
     try {
       value = this.#decode(bytes, isBinary)
-      this.#handle(messageOf(value))
+      message = messageOf(value)
+      this.#handle(message)
     } catch (error) {
       this.#fail(error, referenceOf(value))
     }
+    this.#countFaults(message !== undefined && (this.#caller !== undefined || message.type === 'hello'))
+  }
+
+  /** A client that does not speak the protocol is told so some times, and then closed. */
+  #countFaults(isGood: boolean): void {
+    this.#faults = isGood ? 0 : this.#faults + 1
+    const most = this.#caller ? mostFaults.after : mostFaults.before
+    if (this.#faults >= most) this.end(1008, `${most} messages in a row were none`)
   }
 
   #decode(bytes: Uint8Array, isBinary: boolean): unknown {
