@@ -1,10 +1,9 @@
 import { z } from 'zod'
-import { RpcClient } from '../client/rpc/rpc-client.ts'
-import { ServerError } from '../client/server-error.ts'
 import { isMethodName, type MethodName, methods, type ParamsInput } from '../protocol/methods.ts'
 import { parseRpcAddress } from '../protocol/rpc-address.ts'
 import { asGiven } from '../storage/expectation.ts'
 import { parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
+import { callServer } from './server-call.ts'
 
 const Options = z.object({ timeout: wholeNumber(1, 3_600_000), key: text('a key or a token').optional() })
 
@@ -31,22 +30,14 @@ export const register: Register = program => {
     .option('--key <key>', 'a key or a token, where the server expects one (default: the variable AUROCHS_KEY)')
     .addHelpText('after', examples)
     .action(async (address: string, method: string, params: string, given: unknown) => {
-      const { timeout, key = process.env.AUROCHS_KEY || undefined } = parseOptions(Options, given)
+      const { timeout, key } = parseOptions(Options, given)
       assertAddress(address)
       if (!isMethodName(method)) {
         throw new UsageError(`the method must be one of ${Object.keys(methods).join(', ')}, got ${asGiven(method)}`)
       }
       // The server checks them.
       const parsed = parseObject(params) as ParamsInput<MethodName>
-      let client: RpcClient | undefined
-      try {
-        client = await RpcClient.connect(address, { key })
-        process.stdout.write(`${JSON.stringify(await client.call(method, parsed, { timeout }))}\n`)
-      } catch (error) {
-        throw error instanceof ServerError ? new UsageError(`${error.code}: ${error.message}`, 1) : error
-      } finally {
-        client?.close()
-      }
+      process.stdout.write(`${JSON.stringify(await callServer(address, method, parsed, { key, timeout }))}\n`)
     })
 }
 

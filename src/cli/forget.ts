@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs'
 import { z } from 'zod'
 import { forgetEvents } from '../events/idle-state.ts'
-import { forgetInDirectory } from '../models/forget.ts'
-import { previousOf } from '../models/published.ts'
+import { forgetEverywhere } from '../models/forget.ts'
+import { withLocks } from '../storage/directory-lock.ts'
 import { parseOptions, type Register, text, UsageError } from './command.ts'
 import { callServer, rpcAddress } from './server-call.ts'
 
@@ -14,7 +13,7 @@ const Options = z.object({
 
 const notes = `
 Nothing of the user's stays in the events, and in each DIRECTORY neither history nor id nor parameters; of a model, MODEL.previous
-is changed too. A running server does it by --rpc, for its events, its memory and the models that it serves. Not reached: what
+and MODEL.next are changed too. A running server does it by --rpc, for its events, its memory and the models that it serves. Not reached: what
 others' parameters learned from the user, until the next training, backups, exported files, and the files that
 datasets were imported from.
 `
@@ -37,9 +36,9 @@ export const register: Register = program => {
       const server = rpc === undefined ? undefined : await callServer(rpc, 'forget', { user })
       const events = state === undefined ? server!.events : forgetEvents(state, user)
       const reached = [...(server?.directories ?? [])]
-      for (const directory of directories.flatMap(each => [each, previousOf(each)]).filter(existsSync)) {
-        if (await forgetInDirectory({ directory, user })) reached.push(directory)
-      }
+      await withLocks(directories, async () => {
+        for (const directory of directories) reached.push(...(await forgetEverywhere({ directory, user })))
+      })
       if (json) process.stdout.write(`${JSON.stringify({ events, directories: reached })}\n`)
       else
         process.stdout.write(`removed ${events} events; changed ${reached.join(', ') || 'no dataset and no model'}\n`)

@@ -56,7 +56,8 @@ async function run(dataset: string, given: unknown): Promise<void> {
       retrain({ ...options, dataset, model, signal, onProgress: progress => show(bar, progress) }),
     )
     bar.stop()
-    const generation = swap !== undefined && model !== undefined ? await swapOn(swap, model) : undefined
+    const isToServe = swap !== undefined && model !== undefined && retrained.isNew
+    const generation = isToServe ? await swapOn(swap, model) : undefined
     process.stdout.write(
       `${json ? JSON.stringify({ ...retrained, generation }) : summary(options.out, retrained, model)}\n`,
     )

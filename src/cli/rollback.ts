@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { rollBackModel } from '../models/published.ts'
+import { withLocks } from '../storage/directory-lock.ts'
 import { parseOptions, type Register } from './command.ts'
 import { rpcAddress, swapOn } from './server-call.ts'
 
@@ -13,7 +14,7 @@ export const register: Register = program => {
     .option('--swap <address>', 'then have the server of this internal RPC serve it')
     .action(async (model: string, given: unknown) => {
       const { swap } = parseOptions(Options, given)
-      await rollBackModel(model)
+      await withLocks([model], () => rollBackModel(model))
       process.stdout.write(`${model}: the former model is back, and the newer one at ${model}.previous\n`)
       if (swap !== undefined) process.stdout.write(`${swap} serves it now, as ${await swapOn(swap, model)}\n`)
     })

@@ -1,14 +1,13 @@
 import { z } from 'zod'
-import { isRpcAddress } from '../protocol/rpc-address.ts'
+import { longestInterval } from '../recommend/retraining/schedule.ts'
 import { serve } from '../serve/serve.ts'
 import type { Server } from '../serve/server.ts'
 import type { TlsFiles } from '../serve/tls.ts'
 import { asGiven, mustBe, oneOf } from '../storage/expectation.ts'
 import { duration, instant, parseOptions, type Register, several, text, UsageError, wholeNumber } from './command.ts'
+import { rpcAddress } from './server-call.ts'
 import { endSignals } from './terminal/interrupt.ts'
 import { openLog } from './terminal/log.ts'
-
-const rpcAddress = 'an address such as unix:/run/aurochs.sock or 127.0.0.1:9000'
 
 /** As browsers send it: a scheme and a host, without a path. */
 function isOrigin(text: string): boolean {
@@ -38,7 +37,7 @@ const Options = z.object({
   port: wholeNumber(0, 65535),
   host: text('a name or an address of this machine'),
   state: text('a directory'),
-  rpc: text(rpcAddress).refine(isRpcAddress, mustBe(rpcAddress)).optional(),
+  rpc: rpcAddress.optional(),
   cors: z
     .array(z.string())
     .refine(origins => origins.every(isOrigin), corsRefusal)
@@ -52,7 +51,9 @@ const Options = z.object({
   tlsKey: text('a file').optional(),
   threads: wholeNumber(1, 1024).optional(),
   since: instant.optional(),
-  retrain: duration.optional(),
+  retrain: duration
+    .refine(interval => interval >= 1000 && interval <= longestInterval, mustBe('a time from 1s to 24d'))
+    .optional(),
   dataset: text('a directory').optional(),
   keep: duration.optional(),
   keepIds: duration.optional(),

@@ -12,18 +12,23 @@ const address = 'an address such as unix:/run/aurochs.sock or 127.0.0.1:9000'
 /** The option that names a server. */
 export const rpcAddress = text(address).refine(isRpcAddress, mustBe(address))
 
-/** How long a method may take, in ms: opening a large model takes seconds. */
-const timeout = 600_000
+export interface ServerCallOptions {
+  /** Default: what the variable AUROCHS_KEY holds, if anything. */
+  readonly key?: string | undefined
+  /** In ms. Default: ten minutes, since to open a large model takes seconds, and to forget a user in it, too. */
+  readonly timeout?: number | undefined
+}
 
-/** What the method gives, called with the key in the variable AUROCHS_KEY, if there is one. @throws UsageError with what the server refuses. */
+/** What the method gives. @throws UsageError with what the server refuses. */
 export async function callServer<Name extends MethodName>(
   address: string,
   method: Name,
   params: ParamsInput<Name>,
+  { key = process.env.AUROCHS_KEY || undefined, timeout = 600_000 }: ServerCallOptions = {},
 ): Promise<Results[Name]> {
   let client: RpcClient | undefined
   try {
-    client = await RpcClient.connect(address, { key: process.env.AUROCHS_KEY || undefined })
+    client = await RpcClient.connect(address, { key })
     return await client.call(method, params, { timeout })
   } catch (error) {
     throw error instanceof ServerError ? new UsageError(`${error.code}: ${error.message}`, 1) : error

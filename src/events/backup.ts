@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
-import { mkdir, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { rename } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { sync, withDraft } from '../storage/directory.ts'
 import { lockFile } from '../storage/directory-lock.ts'
 import { busyTimeout, connect } from '../storage/sqlite.ts'
 import { EventReader } from './reader.ts'
@@ -15,20 +16,14 @@ export async function backUpState(directory: string, out: string): Promise<void>
   new EventReader(directory).close()
   const place = resolve(out)
   if (existsSync(place)) throw new Error(`${out} exists: name another place for the copy`)
-  await mkdir(dirname(place), { recursive: true })
-  const draft = join(dirname(place), `.${basename(place)}.${process.pid}.partial`)
-  await rm(draft, { recursive: true, force: true })
-  try {
-    await mkdir(draft)
+  await withDraft(place, async draft => {
     for (const name of readdirSync(directory)) {
       if (name.endsWith('.db') && name !== lockFile) await copyDatabase(join(directory, name), join(draft, name))
     }
     await sync(draft)
     await rename(draft, place)
     await sync(dirname(place))
-  } finally {
-    await rm(draft, { recursive: true, force: true })
-  }
+  })
 }
 
 async function copyDatabase(from: string, to: string): Promise<void> {
@@ -40,9 +35,4 @@ async function copyDatabase(from: string, to: string): Promise<void> {
     database.close()
   }
   await sync(to)
-}
-
-async function sync(path: string): Promise<void> {
-  const file = await open(path)
-  await file.sync().finally(() => file.close())
 }

@@ -1,9 +1,10 @@
 import { createWriteStream } from 'node:fs'
-import { open, rename, rm } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
-import { basename, dirname, join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Database, literal } from '../ingest/database.ts'
+import { sync, withDraft } from '../storage/directory.ts'
 import { EventReader } from './reader.ts'
 
 export interface ExportOptions {
@@ -38,20 +39,16 @@ const columns = {
  * @throws Error when `directory` is no state, or the disk is full. The signal's reason when it is aborted.
  */
 export async function exportEvents(directory: string, out: string, options: ExportOptions): Promise<number> {
-  const place = resolve(out)
-  const draft = join(dirname(place), `.${basename(place)}.${process.pid}.partial`)
-  const lines = options.format === 'ndjson' ? draft : `${draft}.ndjson`
-  try {
+  return withDraft(out, async draft => {
+    const lines = join(draft, 'events.ndjson')
     const events = await writeLines(directory, lines, options)
-    if (options.format === 'parquet') await asParquet(lines, draft, options.signal)
-    const file = await open(draft)
-    await file.sync().finally(() => file.close())
-    await rename(draft, place)
+    const file = options.format === 'ndjson' ? lines : join(draft, 'events.parquet')
+    if (options.format === 'parquet') await asParquet(lines, file, options.signal)
+    await sync(file)
+    await rename(file, out)
+    await sync(dirname(resolve(out)))
     return events
-  } finally {
-    await rm(draft, { force: true })
-    await rm(lines, { force: true })
-  }
+  })
 }
 
 /** The events as lines of JSON. */
@@ -102,6 +99,5 @@ async function asParquet(lines: string, path: string, signal: AbortSignal | unde
     )
   } finally {
     database.close()
-    await rm(`${path}.spill`, { recursive: true, force: true })
   }
 }

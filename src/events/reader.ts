@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { openReadOnly } from '../storage/sqlite.ts'
 import type { UserEvent } from './event.ts'
-import { eventsFile, eventsFormat } from './store.ts'
+import { eventsFile, eventsFormat, sinceName } from './store.ts'
 import { type CountingChange, countingChanges } from './undo.ts'
 
 /** An event with its place in the order of arrival, from 1, which no other event of the journal ever has. */
@@ -12,7 +12,7 @@ export interface StoredEvent extends UserEvent {
 
 /** What a user did after some position, as far as it counts. */
 export interface UserHistory {
-  /** The newest, in order of arrival, oldest first. */
+  /** The newest, in order of arrival, oldest first. Before them the user's undos up to the position: what they take back may come later. */
   readonly events: readonly StoredEvent[]
   /** What these change in what stands at or before the position: what they take back there, or let count again. */
   readonly changes: readonly CountingChange[]
@@ -39,6 +39,7 @@ export class EventReader {
   readonly #database: DatabaseSync
   readonly #recent: StatementSync
   readonly #upTo: StatementSync
+  readonly #undos: StatementSync
   readonly #exists: StatementSync
   readonly #after: StatementSync
 
@@ -54,6 +55,9 @@ export class EventReader {
     )
     this.#upTo = prepare(`SELECT ${columns} FROM events WHERE position IN
          (SELECT position FROM events WHERE user = ? AND position <= ?) ORDER BY position`)
+    this.#undos = prepare(
+      `SELECT ${columns} FROM events WHERE user = ? AND position <= ? AND undo IS NOT NULL ORDER BY position DESC LIMIT ?`,
+    )
     this.#exists = prepare('SELECT EXISTS (SELECT 1 FROM events WHERE user = ? AND position > ?) AS found')
     this.#after = prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
     this.journal = this.#state('journal') as string
@@ -74,14 +78,25 @@ export class EventReader {
   recent(user: string, after: number, limit: number): UserHistory {
     const rows = this.#recent.all(user, after, limit) as unknown as EventRow[]
     const events = rows.reverse().map(eventOf)
+    if (after === 0) return { events, changes: [] }
     const ids = new Set(events.map(({ id }) => id))
-    const reachesBack = after > 0 && events.some(({ undo }) => undo !== undefined && !ids.has(undo))
-    return { events, changes: reachesBack ? countingChanges(this.upTo(user, after), events) : [] }
+    const reachesBack = events.some(({ undo }) => undo !== undefined && !ids.has(undo))
+    const changes = reachesBack ? countingChanges(this.upTo(user, after), events) : []
+    const undos = (this.#undos.all(user, after, limit) as unknown as EventRow[]).reverse().map(eventOf)
+    return { events: [...undos, ...events], changes }
   }
 
   /** What `user` did up to a position, in order of arrival. */
   upTo(user: string, position: number): StoredEvent[] {
     return (this.#upTo.all(user, position) as unknown as EventRow[]).map(eventOf)
+  }
+
+  /** Users who took back anything up to a position: what they took back may come later. */
+  undoingUpTo(position: number): ReadonlySet<string> {
+    const rows = this.#database
+      .prepare('SELECT DISTINCT user FROM events WHERE undo IS NOT NULL AND position <= ?')
+      .all(position) as { user: string }[]
+    return new Set(rows.map(({ user }) => user))
   }
 
   /** Whether `user` has events after position `after`. */
@@ -94,8 +109,10 @@ export class EventReader {
     return (this.#after.all(position, limit) as unknown as EventRow[]).map(eventOf)
   }
 
-  /** The position of the last event that arrived before `time` (ms since 1970). Reads all. */
+  /** The position of the last event that arrived before `time` (ms since 1970): as a server decided it, or else by reading all. */
   positionBefore(time: number): number {
+    const decided = this.#database.prepare('SELECT value FROM state WHERE name = ?').get(sinceName(time))
+    if (decided) return (decided as { value: number }).value
     const { position } = this.#database
       .prepare(`SELECT coalesce((SELECT min(position) - 1 FROM events WHERE arrived >= ?), ?) AS position`)
       .get(time, this.newest) as { position: number }

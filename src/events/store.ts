@@ -1,9 +1,12 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { type DatabaseFormat, openDatabase, transact } from '../storage/sqlite.ts'
+import { busyTimeout, type DatabaseFormat, openDatabase, transact } from '../storage/sqlite.ts'
 import type { UserEvent } from './event.ts'
 
 /** The name of the file in the directory of a state. */
 export const eventsFile = 'events.db'
+
+/** Undos are few, and must be found whatever they take back. */
+const undos = 'CREATE INDEX undos ON events (user, position) WHERE undo IS NOT NULL;'
 
 const identity = `INSERT INTO state SELECT 'journal', lower(hex(randomblob(8)));`
 
@@ -40,6 +43,7 @@ export const eventsFormat: DatabaseFormat = {
     ) STRICT;
     CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
     INSERT INTO state VALUES ('probes', 0), ('position', 0), ('removed', 0);
+    ${undos}
     ${removed}
     ${identity}
   `,
@@ -50,10 +54,16 @@ export const eventsFormat: DatabaseFormat = {
       INSERT INTO state SELECT * FROM former;
       DROP TABLE former;
       INSERT INTO state VALUES ('position', (SELECT coalesce(max(position), 0) FROM events)), ('removed', 0);
+      ${undos}
       ${removed}
       ${identity}
     `,
   },
+}
+
+/** What the state calls the decision of {@link EventStore.positionBefore}. */
+export function sinceName(since: number): string {
+  return `since ${since}`
 }
 
 /** Which events may be removed, and for how long those that were are still known. */
@@ -146,7 +156,7 @@ export class EventStore {
    */
   positionBefore(since: number): number {
     if (since <= 0) return 0
-    const name = `since ${since}`
+    const name = sinceName(since)
     transact(this.#database, () => {
       this.#database
         .prepare(
@@ -184,7 +194,11 @@ export class EventStore {
     return count
   }
 
-  /** Removes some of what is known of `user`; gives how many rows. 0: nothing is left of it, in the file neither. */
+  /**
+   * Removes some of what is known of `user`; gives how many rows. 0: nothing is left of it, in the files neither.
+   *
+   * @throws Error while another process reads the events, as for a copy, and so keeps the log from being emptied.
+   */
   forgetSome(user: string): number {
     let count = 0
     transact(this.#database, () => {
@@ -194,8 +208,7 @@ export class EventStore {
       const ids = 'DELETE FROM removed WHERE user = ?1 AND id IN (SELECT id FROM removed WHERE user = ?1 LIMIT ?2)'
       count += Number(this.#database.prepare(ids).run(user, removedAtOnce).changes)
     })
-    // The log has the pages as they were.
-    if (count === 0) this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    if (count === 0) this.#emptyLog()
     return count
   }
 
@@ -211,6 +224,17 @@ export class EventStore {
 
   close(): void {
     this.#database.close()
+  }
+
+  /** The log has pages as they were. It is not waited for those who read it: no event could be written meanwhile. */
+  #emptyLog(): void {
+    this.#database.exec('PRAGMA busy_timeout = 0')
+    const { busy } = this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
+    this.#database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
+    if (busy === 0) return
+    throw new Error(
+      'another process reads the events, so the log has them still: do it again when its copy or export is done',
+    )
   }
 
   #removeUpTo(position: number): void {

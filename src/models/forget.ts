@@ -1,4 +1,5 @@
 /** Takes a user out of datasets and models on disk. What others' parameters learned from the user stays until the next training. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { withoutRow } from '../storage/csr.ts'
 import { Dataset, writeDataset } from '../storage/dataset.ts'
@@ -7,16 +8,28 @@ import { idsWithout, writeIds } from '../storage/ids.ts'
 import { openSafetensors, type Safetensors, type Tensor, vector, writeSafetensors } from '../storage/safetensors.ts'
 import { sequenceTensors, withoutSequence } from '../storage/sequences.ts'
 import { Artifact, type ArtifactManifest, artifactFiles, linkOrCopy } from './artifact.ts'
+import { nextOf, previousOf } from './published.ts'
 import { algorithmNamed } from './registry.ts'
 
-/** Forgets `user` in a dataset or a model; gives whether it had the user. @throws Error where `directory` is neither. */
-export function forgetInDirectory({
-  directory,
-  user,
-}: {
+/**
+ * Forgets `user` in a dataset, or in a model and those that it took the place of or that may take its place. Gives which of them
+ * had the user. @throws Error where one is neither a dataset nor a model, or the disk is full.
+ */
+export async function forgetEverywhere({ directory, user }: ForgetTask): Promise<string[]> {
+  const reached: string[] = []
+  for (const each of [directory, previousOf(directory), nextOf(directory)].filter(existsSync)) {
+    if (await forgetInDirectory({ directory: each, user })) reached.push(each)
+  }
+  return reached
+}
+
+interface ForgetTask {
   readonly directory: string
   readonly user: string
-}): Promise<boolean> {
+}
+
+/** Forgets `user` in a dataset or a model; gives whether it had the user. @throws Error where `directory` is neither. */
+export function forgetInDirectory({ directory, user }: ForgetTask): Promise<boolean> {
   const isDataset = formatOf(directory) === 'aurochs-dataset'
   return isDataset ? forgetInDataset(directory, user) : forgetInModel(directory, user)
 }

@@ -2,8 +2,8 @@
  * A model that is served has its directory, in which others take its place, and beside it `DIRECTORY.previous`, which it took
  * the place of, and `DIRECTORY.next`, which may take its place.
  */
-import { existsSync } from 'node:fs'
-import { rename, rm } from 'node:fs/promises'
+import { existsSync, readFileSync } from 'node:fs'
+import { rename, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { exchangeDirectories } from '../storage/directory.ts'
 import { Artifact } from './artifact.ts'
@@ -16,29 +16,36 @@ export function nextOf(directory: string): string {
   return `${resolve(directory)}.next`
 }
 
+/** Says, while a model is being published, which one: its checksum. */
+function publishingOf(directory: string): string {
+  return `${resolve(directory)}.publishing`
+}
+
 /**
  * Puts the model in `nextOf(directory)` into the place of the one at `directory`, which is kept as the previous one. Killed at
  * any moment, `directory` holds one or the other, and {@link recoverPublished} ends what was begun.
  */
 export async function publishNext(directory: string): Promise<void> {
+  const { checksum } = opened(nextOf(directory))
+  await writeFile(publishingOf(directory), checksum, { flush: true })
   await exchangeDirectories(nextOf(directory), resolve(directory))
-  await keepAsPrevious(directory)
+  await finishPublishing(directory)
 }
 
-/** After a kill: keeps a model that was replaced as the previous one, and removes one that was not published. */
+/** After a kill: ends what was begun to be published, and removes a model that was not. */
 export async function recoverPublished(directory: string): Promise<void> {
-  const next = nextOf(directory)
-  if (!existsSync(next)) return
-  if (createdAt(next) < createdAt(directory)) await keepAsPrevious(directory)
-  else await rm(next, { recursive: true, force: true })
+  await finishPublishing(directory)
+  await rm(nextOf(directory), { recursive: true, force: true })
 }
 
 /**
- * Puts the previous model into the place of the one at `directory`, which becomes the previous one: done twice, all is as before.
+ * Puts the previous model into the place of the one at `directory`, which becomes the previous one: done twice, all is as
+ * before. `verify` reads all of it first. Default: true.
  *
- * @throws Error when there is none.
+ * @throws Error when there is none, or it is damaged.
  */
-export async function rollBackModel(directory: string): Promise<void> {
+export async function rollBackModel(directory: string, { verify = true } = {}): Promise<void> {
+  await finishPublishing(directory)
   const previous = previousOf(directory)
   if (!existsSync(previous)) {
     throw new Error(
@@ -46,24 +53,25 @@ export async function rollBackModel(directory: string): Promise<void> {
     )
   }
   // What is not whole takes nobody's place.
-  Artifact.open(previous).close()
+  opened(previous, verify)
   await exchangeDirectories(previous, resolve(directory))
 }
 
-/** `next` holds the model that was replaced. */
-async function keepAsPrevious(directory: string): Promise<void> {
-  const previous = previousOf(directory)
-  await rm(previous, { recursive: true, force: true })
-  await rename(nextOf(directory), previous)
+/** Keeps the model as the previous one that another has taken the place of, if that was begun and not ended. */
+async function finishPublishing(directory: string): Promise<void> {
+  const publishing = publishingOf(directory)
+  if (!existsSync(publishing)) return
+  const hasTakenPlace = opened(directory).checksum === readFileSync(publishing, 'utf8')
+  if (hasTakenPlace && existsSync(nextOf(directory))) {
+    await rm(previousOf(directory), { recursive: true, force: true })
+    await rename(nextOf(directory), previousOf(directory))
+  }
+  await rm(publishing, { force: true })
 }
 
-/** In ms since 1970; what is no model is none that was ever served. */
-function createdAt(directory: string): number {
-  try {
-    const artifact = Artifact.open(directory, { verify: false })
-    artifact.close()
-    return Date.parse(artifact.manifest.created)
-  } catch {
-    return Number.POSITIVE_INFINITY
-  }
+/** A model, checked and closed. */
+function opened(directory: string, verify = false): Artifact {
+  const artifact = Artifact.open(directory, { verify })
+  artifact.close()
+  return artifact
 }

@@ -16,7 +16,10 @@ export interface TrainModel {
   readonly resume?: boolean | undefined
   /** A model to begin with in place of random values, where the algorithm can: of the same options but for epochs. */
   readonly warmStart?: Artifact | undefined
-  /** Save the model so far after an epoch once this many seconds have passed since the last time. Default: 300. */
+  /**
+   * Save the model so far after an epoch once this many seconds have passed since the last time, and when the signal is aborted.
+   * Infinity: nothing but a model whose training has come to its end. Default: 300.
+   */
   readonly checkpointSeconds?: number | undefined
   /** Aborting it ends the training; a resumable algorithm saves what it has. */
   readonly signal?: AbortSignal | undefined
@@ -78,6 +81,7 @@ export async function trainModel(
         if (performance.now() - savedAt >= checkpointSeconds * 1000) await save(soFar)
       },
     })
+    if (!trained.complete && checkpointSeconds === Number.POSITIVE_INFINITY) signal?.throwIfAborted()
     return await save(trained)
   } finally {
     from?.close()

@@ -102,10 +102,11 @@ export const methods = {
     params: z.object({ model: z.string().min(1) }),
   },
   rollback: {
-    summary: 'serves the model again that the one that is served took the place of',
+    summary: 'where the model `from` is served, serves the one again that it took the place of',
     reads: false,
     access: 'admin',
-    params: z.object({}),
+    /** `from`: its generation. Called twice, it does nothing the second time. */
+    params: z.object({ from: z.string().min(1) }),
   },
   forget: {
     summary: 'removes all that is known of a user from the events, the memory and the models of the server',

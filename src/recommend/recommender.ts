@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs'
 import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../events/journal.ts'
-import { previousOf } from '../models/published.ts'
+import { Artifact } from '../models/artifact.ts'
 import { Pool, workerModuleUrl } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
+import { withLocks } from '../storage/directory-lock.ts'
 import { Announcements } from './announcements.ts'
 import { AskedLists } from './asked-lists.ts'
 import { RecommendError, unknownItem } from './errors.ts'
@@ -21,7 +21,7 @@ import {
   userListOf,
 } from './lists.ts'
 import { MicroBatches } from './micro-batches.ts'
-import { sharedPosition } from './retraining/positions.ts'
+import { highestPositions, sharedPosition } from './retraining/positions.ts'
 import { SimilarLookups } from './similar-lookups.ts'
 import { SimilarSubscriptions } from './similar-subscriptions.ts'
 import { UserCache } from './user-cache.ts'
@@ -34,6 +34,8 @@ export interface RecommenderOptions extends JournalOptions {
   readonly model: string
   /** Directory of the events; made if there is none. Without it no events are taken. */
   readonly state?: string | undefined
+  /** Directories of datasets that have events of the state, beside those of the model. Default: none is known. */
+  readonly datasets?: readonly string[] | undefined
   /** Workers that rank. Default: as many threads as the machine runs at once. */
   readonly threads?: number | undefined
   /** Called after each batch: queries, and ms that it took. */
@@ -49,6 +51,12 @@ export interface Forgotten {
   /** Rows of events, and of ids of removed events. */
   readonly events: number
   readonly directories: readonly string[]
+}
+
+function checksumAt(directory: string): string {
+  const artifact = Artifact.open(directory, { verify: false })
+  artifact.close()
+  return artifact.checksum
 }
 
 const forgetting = workerModuleUrl('../models/forget', import.meta.url)
@@ -112,8 +120,8 @@ export class Recommender {
     let generation: Generation | undefined
     try {
       generation = await Generation.open(model, { pool, background })
-      const { journals } = generation.artifact.manifest.dataset
-      const journal = state === undefined ? undefined : await Journal.open(state, journalOptions(options, journals))
+      const positions = highestPositions([model, ...(options.datasets ?? [])])
+      const journal = state === undefined ? undefined : await Journal.open(state, journalOptions(options, positions))
       return new Recommender(options, generation, { pool, background }, journal)
     } catch (error) {
       await generation?.retire().catch(() => {})
@@ -367,29 +375,32 @@ export class Recommender {
   }
 
   /**
-   * Removes what is known of `user` from the journal, the memory, the model that is served and the previous one, and from
-   * `directories`, other models and datasets. Gives how many rows of events and ids there were, and which directories had the user.
+   * Removes what is known of `user` from the journal, the memory, the model that is served, and from
+   * `directories`, other models and datasets; of models, from those before and after them, too. Gives how many rows of events and ids there were, and which directories had the user.
    *
    * @throws Error when a disk failed: then it is to be done again.
    */
   async forget(user: string, directories: readonly string[] = []): Promise<Forgotten> {
     const events = (await this.#journal?.forget(user)) ?? 0
-    const served = this.#generation.artifact.directory
-    const all = new Set(
-      [served, ...directories].flatMap(directory => [directory, previousOf(directory)]).filter(existsSync),
-    )
-    const reached: string[] = []
-    for (const directory of all) {
-      if (await this.#background.run<boolean>(forgetting, 'forgetInDirectory', { directory, user }))
-        reached.push(directory)
-    }
-    if (reached.includes(served)) await this.swap(served)
     const state = this.#users.find(user)
     if (state) {
       state.clear()
       this.#refreshOrLoad(state, true)
     }
-    return { events, directories: reached }
+    const served = this.#generation.artifact.directory
+    const forgetIn = (directory: string) =>
+      this.#background.run<readonly string[]>(forgetting, 'forgetEverywhere', { directory, user })
+    return withLocks([served, ...directories], async () => {
+      const reached: string[] = []
+      try {
+        reached.push(...(await forgetIn(served)))
+      } finally {
+        // Also where it was written anew the last time, and then something failed.
+        if (checksumAt(served) !== this.#generation.name) await this.swap(served)
+      }
+      for (const directory of directories) reached.push(...(await forgetIn(directory)))
+      return { events, directories: reached }
+    })
   }
 
   /** Calls `listener` soon after another generation is served; gives what ends that. */

@@ -19,6 +19,12 @@ export interface RetrainingOptions {
   readonly keepIds?: number | undefined
 }
 
+/** What of which events is new to the dataset: see `ServeOptions`. */
+export interface JournalSource {
+  readonly state: string
+  readonly since?: number | undefined
+}
+
 /** In ms: 30 days. */
 export const defaultKeepIds = 30 * 86_400_000
 
@@ -29,14 +35,14 @@ export class Retraining {
   readonly #log: Logger
   readonly #schedule: RetrainingSchedule
 
-  constructor(recommender: Recommender, state: string, options: RetrainingOptions, log: Logger) {
+  constructor(recommender: Recommender, journal: JournalSource, options: RetrainingOptions, log: Logger) {
     this.#recommender = recommender
     this.#options = options
     this.#log = log
     const { dataset, interval, threads } = options
     this.#schedule = new RetrainingSchedule({
       interval,
-      task: () => ({ dataset, state, model: recommender.generation.artifact.directory, threads }),
+      task: () => ({ ...journal, dataset, model: recommender.generation.artifact.directory, threads }),
       onRetrained: retrained => this.#serve(retrained),
       onFailure: failure =>
         log.error({ failure }, 'the retraining failed: the model that is served goes on being served'),
@@ -68,7 +74,7 @@ export class Retraining {
       await this.#recommender.swap(directory)
     } catch (error) {
       // A worker that starts again opens what is served from there.
-      await rollBackModel(directory)
+      await rollBackModel(directory, { verify: false })
       throw error
     }
     await this.#removeEvents()

@@ -5,6 +5,7 @@ import { Artifact } from '../models/artifact.ts'
 import { parseRpcAddress, type RpcAddress } from '../protocol/rpc-address.ts'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
 import { ModelWatch } from '../recommend/retraining/model-watch.ts'
+import { longestInterval } from '../recommend/retraining/schedule.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { Access } from './access/access.ts'
 import { exposedAddress, rpcEntrance, webEntrance } from './access/entrance.ts'
@@ -115,6 +116,7 @@ export class Server {
     if (maxConnections !== undefined) assertWholeNumber('maxConnections', maxConnections, 1, 1_000_000)
     if (options.tls) assertTlsFiles(options.tls)
     if (rate !== undefined) assertWholeNumber('rate', rate, 0, 1_000_000_000)
+    if (options.retrain) assertWholeNumber('retrain.interval', options.retrain.interval, 1, longestInterval)
     if (sendMemory !== undefined) assertWholeNumber('sendMemory', sendMemory, 2 ** 20)
     const metrics = new Metrics()
     const faults = new FaultLog(log)
@@ -123,6 +125,7 @@ export class Server {
     const opened = Recommender.open({
       model: options.model,
       state: options.state,
+      datasets: options.retrain && [options.retrain.dataset],
       threads: options.threads,
       since: options.since,
       historyLimit: options.historyLimit,
@@ -227,8 +230,8 @@ export class Server {
   }
 
   /** Serves the models that are trained from now on, here or by another process. */
-  #followModels({ retrain, watch, state, model, log }: ServeOptions): void {
-    if (retrain) this.#retraining = new Retraining(this.#recommender, state, retrain, log)
+  #followModels({ retrain, watch, state, since, log }: ServeOptions): void {
+    if (retrain) this.#retraining = new Retraining(this.#recommender, { state, since }, retrain, log)
     this.service.retraining = this.#retraining
     if (watch === undefined) return
     const onChange = async () => {
@@ -237,7 +240,7 @@ export class Server {
       if (artifact.checksum !== this.#recommender.generation.name) await this.#recommender.swap(watch)
     }
     const onFailure = (error: unknown) => log.error(error, `the model at ${watch} cannot be served`)
-    this.#watch = new ModelWatch({ directory: watch, onChange, onFailure }, model)
+    this.#watch = new ModelWatch({ directory: watch, onChange, onFailure })
   }
 
   /**
@@ -252,13 +255,14 @@ export class Server {
   async #close(): Promise<void> {
     if (this.#listening) uws.us_listen_socket_close(this.#listening)
     this.#watch?.close()
-    await this.#retraining?.close()
+    const ended = this.#retraining?.close()
     const drained = Promise.all([this.service.drain(), this.#http.answered()])
     const late = wait(drainTimeout, 'late', { ref: false })
     if ((await Promise.race([drained, late])) === 'late') this.#log.warn('some work did not end in time')
     await this.#rpc?.close()
     this.#sockets.end()
     await wait(closingTimeout)
+    await ended
     // What came meanwhile on a connection that was kept alive.
     await Promise.race([this.#http.answered(), late])
     this.#app.close()

@@ -19,6 +19,7 @@ import { RecommendError } from '../recommend/errors.ts'
 import type { Generation } from '../recommend/generation.ts'
 import type { Recommender } from '../recommend/recommender.ts'
 import type { Watch } from '../recommend/watched-list.ts'
+import { withLocks } from '../storage/directory-lock.ts'
 import type { Caller } from './access/caller.ts'
 import type { Client } from './load/client.ts'
 import { callCost, messageCost, probes, queryCost, refusalCost } from './load/cost.ts'
@@ -272,19 +273,22 @@ export class Service {
     },
     record_batch: async ({ events }) => ({ results: await Promise.all(events.map(event => this.#recordOne(event))) }),
     swap: ({ model }, signal) => this.swap(model, signal),
-    rollback: (_, signal) => this.#rollback(signal),
+    rollback: ({ from }, signal) => this.#rollback(from, signal),
     forget: ({ user }) => this.#forget(user),
   }
 
-  async #rollback(signal: AbortSignal | undefined): Promise<Results['rollback']> {
-    const { directory } = this.#recommender.generation.artifact
-    await rollBackModel(directory).catch(error => {
+  async #rollback(from: string, signal: AbortSignal | undefined): Promise<Results['rollback']> {
+    const { generation } = this.#recommender
+    const { directory } = generation.artifact
+    if (generation.name !== from) return { generation: generation.name, model: modelInfo(generation) }
+    // The swap verifies it.
+    await withLocks([directory], () => rollBackModel(directory, { verify: false })).catch(error => {
       throw new ServiceError('bad_model', (error as Error).message)
     })
     try {
       return await this.swap(directory, signal)
     } catch (error) {
-      await rollBackModel(directory)
+      await rollBackModel(directory, { verify: false })
       throw error
     }
   }

@@ -1,5 +1,5 @@
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { basename, dirname, join, resolve } from 'node:path'
 import { manifestName } from './directory.ts'
 import { connect } from './sqlite.ts'
 
@@ -23,18 +23,48 @@ export function lockDirectory(directory: string): DirectoryLock {
   makeStateDirectory(directory)
   const owner = join(directory, 'server.pid')
   const file = join(directory, lockFile)
-  const db = connect(file)
-  try {
-    db.exec('PRAGMA busy_timeout = 0; BEGIN IMMEDIATE')
-  } catch (error) {
-    db.close()
-    if ((error as { errcode?: number }).errcode !== 5) throw error
+  const lock = lockByFile(file)
+  if (!lock) {
     throw new Error(
       `${directory} is in use by another server (process ${readOwner(owner)}): stop it, or name another --state`,
     )
   }
   writeFileSync(owner, `${process.pid}\n`)
-  return { file, close: () => db.close() }
+  return lock
+}
+
+/**
+ * Does `work` while no other process or thread changes `directories`, datasets and models that are replaced whole. The locks are
+ * files beside them, which stay.
+ *
+ * @throws Error naming the directory that another process or thread is changing, and what `work` throws.
+ */
+export async function withLocks<Result>(directories: readonly string[], work: () => Promise<Result>): Promise<Result> {
+  const locks: DirectoryLock[] = []
+  try {
+    for (const place of new Set(directories.map(directory => resolve(directory)))) {
+      mkdirSync(dirname(place), { recursive: true })
+      const lock = lockByFile(join(dirname(place), `.${basename(place)}.lock`))
+      if (!lock) throw new Error(`${place} is being retrained or changed by another process: try again later`)
+      locks.push(lock)
+    }
+    return await work()
+  } finally {
+    for (const lock of locks) lock.close()
+  }
+}
+
+/** Undefined where another has it. */
+function lockByFile(file: string): DirectoryLock | undefined {
+  const db = connect(file)
+  try {
+    db.exec('PRAGMA busy_timeout = 0; BEGIN IMMEDIATE')
+    return { file, close: () => db.close() }
+  } catch (error) {
+    db.close()
+    if ((error as { errcode?: number }).errcode === 5) return undefined
+    throw error
+  }
 }
 
 /** @throws Error saying why `directory` cannot be made, or must not hold a state. */

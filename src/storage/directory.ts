@@ -57,19 +57,32 @@ export async function writeDirectory<Fields extends Pick<Manifest, 'format' | 'v
 ): Promise<Fields & Pick<Manifest, 'files'>> {
   const place = resolve(target)
   refuseToLose(place, replace)
+  return withDraft(target, async draft => {
+    const fields = await write(draft)
+    const manifest = { ...fields, files: await checksums(draft) }
+    await writeFile(join(draft, manifestName), sealed(manifest), { flush: true })
+    await sync(draft)
+    refuseToLose(place, replace, fields.format)
+    await swapIn(draft, place)
+    return manifest
+  })
+}
+
+/**
+ * Lets `fill` write to a fresh directory beside `target`, to put it, or a file of it, in that place by a rename. What is left of
+ * it afterwards is removed, also when the process exits meanwhile.
+ *
+ * @throws what `fill` throws, and Error naming the remedy when the disk is full.
+ */
+export async function withDraft<Result>(target: string, fill: (draft: string) => Promise<Result>): Promise<Result> {
+  const place = resolve(target)
   await mkdir(dirname(place), { recursive: true })
   const draft = beside(place, 'partial')
   const discard = () => rmSync(draft, { recursive: true, force: true })
   process.on('exit', discard)
   try {
     await mkdir(draft)
-    const fields = await write(draft)
-    const manifest = { ...fields, files: await checksums(draft) }
-    await writeFile(join(draft, manifestName), sealed(manifest), { flush: true })
-    await syncDirectory(draft)
-    refuseToLose(place, replace, fields.format)
-    await swapIn(draft, place)
-    return manifest
+    return await fill(draft)
   } catch (error) {
     throw (error as NodeJS.ErrnoException).code === 'ENOSPC'
       ? new Error(`the disk is full: ${target} was not written; free some space or write to another disk`, {
@@ -250,7 +263,7 @@ function refuseToLose(place: string, replace: boolean, format?: Format): void {
 async function swapIn(draft: string, place: string): Promise<void> {
   if (existsSync(place) && !isEmpty(place)) return exchangeDirectories(draft, place)
   await rename(draft, place)
-  await syncDirectory(dirname(place))
+  await sync(dirname(place))
 }
 
 /**
@@ -269,7 +282,7 @@ export async function exchangeDirectories(other: string, place: string): Promise
     }
     await rename(old, other)
   }
-  await syncDirectory(dirname(place))
+  await sync(dirname(place))
 }
 
 async function checksums(directory: string): Promise<Manifest['files']> {
@@ -296,9 +309,10 @@ async function crc32(file: FileHandle): Promise<number> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path)
-  await directory.sync().finally(() => directory.close())
+/** Waits until the disk has what a directory lists, or a file holds. */
+export async function sync(path: string): Promise<void> {
+  const file = await open(path)
+  await file.sync().finally(() => file.close())
 }
 
 function beside(place: string, purpose: string): string {

@@ -123,7 +123,7 @@ const commands: Readonly<
         '2024-02-30': 'a date or a time',
         '': 'a date',
       },
-      retrain: { soon: time, 1: time, '': time },
+      retrain: { soon: time, 1: time, '': time, '0s': 'a time from 1s to 24d', '25d': 'a time from 1s to 24d' },
       dataset: directory,
       keep: { '90': time },
       'keep-ids': { ever: time },

@@ -108,7 +108,7 @@ test('what is recorded is retrained, served without a restart, rolled back, expo
   expect((await aurochs('rollback', model, '--swap', rpc)).stdout).toContain(
     `${rpc} serves it now, as ${before.generation}\n`,
   )
-  expect((await client.call('rollback', {})).generation).toBe(after.generation)
+  expect((await client.call('rollback', { from: before.generation })).generation).toBe(after.generation)
 
   const copy = join(folder, 'copy')
   const parquet = join(folder, 'events.parquet')

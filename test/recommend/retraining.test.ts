@@ -197,13 +197,26 @@ test('killed between any two steps of publishing, the model is the old or the ne
   await train(4)
   await recoverPublished(model)
   expect([existsSync(nextOf(model)), Artifact.open(model).checksum]).toEqual([false, old])
-  // Published, but the former model not yet kept.
+  // It was to be published, and nothing has happened yet.
+  await train(4)
+  writeFileSync(`${model}.publishing`, Artifact.open(nextOf(model)).checksum)
+  await recoverPublished(model)
+  expect([existsSync(nextOf(model)), existsSync(`${model}.publishing`), Artifact.open(model).checksum]).toEqual([
+    false,
+    false,
+    old,
+  ])
+  // It has taken its place, but the former model is not yet kept: also who rolls back gets that one.
   await train(5)
   const newer = Artifact.open(nextOf(model)).checksum
   await publishNext(model)
-  renameSync(previousOf(model), nextOf(model))
-  await recoverPublished(model)
-  expect([Artifact.open(model).checksum, Artifact.open(previousOf(model)).checksum]).toEqual([newer, old])
+  for (const end of [recoverPublished, rollBackModel]) {
+    renameSync(previousOf(model), nextOf(model))
+    writeFileSync(`${model}.publishing`, newer)
+    await end(model)
+  }
+  expect([Artifact.open(model).checksum, Artifact.open(previousOf(model)).checksum]).toEqual([old, newer])
+  await rollBackModel(model)
   await rollBackModel(model)
   expect([Artifact.open(model).checksum, Artifact.open(previousOf(model)).checksum]).toEqual([old, newer])
   await expect(rollBackModel(dataset)).rejects.toThrow(
@@ -245,6 +258,65 @@ function retrainProcess(task: RetrainOptions): ChildProcess {
   child.send(task)
   return child
 }
+
+test('one at a time: a retraining, a roll-back or a forgetting does not begin while another changes the same model', async () => {
+  const { dataset, model, state } = await loop()
+  await recordAll(state, newItemEvents('x'))
+  const first = inPlace({ dataset, model, state })
+  await expect(inPlace({ dataset, model, state })).rejects.toThrow(
+    'is being retrained or changed by another process: try again later',
+  )
+  expect(await first).toMatchObject({ events: 12 })
+  expect(await inPlace({ dataset, model, state })).toMatchObject({ isNew: false })
+})
+
+test('an undo that came before its event takes it back, however many datasets lie between', async () => {
+  const { dataset, model, state } = await loop()
+  const event = eventOf('u1', 'odd9', { weight: 4 })
+  await recordAll(state, [eventOf('u1', undefined, { undo: event.id }), eventOf('u3', 'even2')])
+  await inPlace({ dataset, model, state })
+  const recommender = await opened({ dataset, model, state })
+  const before = itemsOf(await recommender.recommend(queryOf('u1', { limit: 30 })))
+  await recorded(recommender, event)
+  expect(itemsOf(await recommender.recommend(queryOf('u1', { limit: 30 })))).toEqual(before)
+  await recommender.close()
+  const later = await opened({ dataset, model, state })
+  expect(itemsOf(await later.recommend(queryOf('u1', { limit: 30 })))).toEqual(before)
+  await inPlace({ dataset, model, state })
+  expect(pairsOf(Dataset.open(dataset)).filter(([user, item]) => user === 'u1' && item === 'odd9')).toEqual([])
+})
+
+test('a dataset whose pairs are no sums is refused', async () => {
+  const folder = freshFolder()
+  const text = 'user,item,w\nann,x,3\nann,x,4\n'
+  const { directory } = await imported(folder, text, { weight: 'w', duplicates: 'max' })
+  const state = join(folder, 'state')
+  await recordAll(state, [eventOf('ann', 'x')])
+  await expect(retrain({ dataset: directory, state })).rejects.toThrow(
+    'was imported with --duplicates max, and events add up',
+  )
+})
+
+test('what a failed forgetting has begun is ended when it is done again', async () => {
+  const { dataset, model, state } = await loop()
+  const recommender = await opened({ dataset, model, state })
+  await expect(recommender.forget('u1', [`${dataset}-none`, state])).rejects.toThrow()
+  expect(recommender.generation.artifact.users.indexOf('u1')).toBe(-1)
+  expect(await recommender.forget('u1', [dataset])).toEqual({ events: 0, directories: [dataset] })
+})
+
+test('new events come after the positions that the dataset has, where an older copy of the state was put back', async () => {
+  const { dataset, model, state } = await loop()
+  await recordAll(state, [eventOf('u1', 'odd9')])
+  cpSync(state, `${state}-copy`, { recursive: true })
+  await recordAll(state, newItemEvents('x'))
+  // The model is not trained on it.
+  await retrain({ dataset, state })
+  const recommender = await Recommender.open({ model, state: `${state}-copy`, threads: 1, datasets: [dataset] })
+  onTestFinished(() => recommender.close())
+  await recorded(recommender, eventOf('u2', 'even3'))
+  expect(await retrain({ dataset, state: `${state}-copy` })).toMatchObject({ events: 1 })
+})
 
 test('a dataset of another version, and one that lacks events that were removed, are refused by name', async () => {
   const { dataset, model, state } = await loop()
@@ -292,7 +364,7 @@ test.skipIf(!canMount)('a disk that is full leaves the old dataset, and says so'
   expect(stderr).toBe(
     'aurochs: the disk is full: /mnt/data was not written; free some space or write to another disk\n',
   )
-  expect(stdout).toBe(`code 1\ndata\n${readFileSync(join(dataset, 'manifest.json'), 'utf8')}`)
+  expect(stdout).toBe(`code 1\n.data.lock\ndata\n${readFileSync(join(dataset, 'manifest.json'), 'utf8')}`)
 })
 
 test('a schedule retrains in a process of its own, again and again, and goes on after a failure', async () => {

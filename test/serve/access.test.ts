@@ -44,7 +44,7 @@ const params: { readonly [Name in MethodName]: (user: string) => ParamsInput<Nam
   record: event,
   record_batch: user => ({ events: [event('ann'), event(user)] }),
   swap: () => ({ model: served.model }),
-  rollback: () => ({}),
+  rollback: () => ({ from: served.server.service.info.generation }),
   forget: user => ({ user }),
 }
 

@@ -185,7 +185,7 @@ test('every method is there by POST, and by GET if it only reads', async () => {
     record: [event, { id: 'all', status: 'stored' }],
     record_batch: [{ events: [event] }, { results: [{ id: 'all', status: 'duplicate' }] }],
     swap: [{ model }, { error: { code: 'forbidden' } }],
-    rollback: [{}, { error: { code: 'forbidden' } }],
+    rollback: [{ from: 'another' }, { error: { code: 'forbidden' } }],
     forget: [{ user: 'ann' }, { error: { code: 'forbidden' } }],
   }
   for (const [name, [params, expected]] of Object.entries(calls)) {

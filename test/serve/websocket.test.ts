@@ -303,7 +303,7 @@ describe.each(subprotocols)('over %s', subprotocol => {
         },
       ],
       swap: [{ model }, { code: 'forbidden' }],
-      rollback: [{}, { code: 'forbidden' }],
+      rollback: [{ from: 'another' }, { code: 'forbidden' }],
       forget: [{ user: 'ann' }, { code: 'forbidden' }],
     }
     for (const [method, [params, expected]] of Object.entries(calls)) {

@@ -72,7 +72,9 @@ export class MergedSequences {
 
   /** Whether any event weighs other than 1. */
   get hasWeights(): boolean {
-    return this.#former.weights !== undefined || this.#part.events.weights.some(weight => weight !== 1)
+    const { events, changes } = this.#part
+    if (this.#former.weights !== undefined || events.weights.some(weight => weight !== 1)) return true
+    return [...changes.values()].flat().some(({ weight, isTakenBack }) => !isTakenBack && weight !== 1)
   }
 
   /** All events, by row and then in order of time; of equal times those of the dataset first. */

@@ -34,7 +34,7 @@ interface ReadRange {
 /** Events that one query reads: the log of the journal cannot be shortened meanwhile. */
 const readAtOnce = 10_000
 
-/** Reads a part of the journal. All of it is in memory: 24 bytes an event, and the ids. */
+/** Reads a part of the journal. All of it is in memory: 48 bytes an event, and the ids. */
 export async function readJournal(
   reader: EventReader,
   users: Numbering,
@@ -51,6 +51,7 @@ export async function readJournal(
       columns.push(user[at]!, numbers[at]!, weight, time, kinds.get(kind)!)
     })
   }
+  const undidBefore = after > 0 ? reader.undoingUpTo(after) : new Set<string>()
   let read = 0
   for (let from = after; from < upTo; ) {
     const found = reader.after(from, readAtOnce).filter(({ position }) => position <= upTo)
@@ -58,8 +59,8 @@ export async function readJournal(
     from = found.at(-1)!.position
     read += found.length
     const numbers = users.numbersOf(found.map(({ user }) => user))
-    found.forEach(({ undo }, at) => {
-      if (undo !== undefined) undoing.add(numbers[at]!)
+    found.forEach(({ user, undo }, at) => {
+      if (undo !== undefined || undidBefore.has(user)) undoing.add(numbers[at]!)
     })
     const chosen = [...found.keys()].filter(at => isOfItem(found[at]!))
     add(

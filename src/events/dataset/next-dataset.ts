@@ -49,10 +49,10 @@ export interface NextDataset {
 /**
  * Writes the dataset that has, beside all of `dataset`, the events of the journal that came after those it has. Its users and
  * items keep their rows; new ones that have pairs are appended. Weights add up, undos and weights below 0 lower a sum, and a
- * pair whose sum is not above 0 is left out. The manifest says up to which position it has the journal, so that
+ * pair whose sum is not above 0 is left out: it begins anew, whatever its sum was. The manifest says up to which position it has the journal, so that
  * nothing is counted twice.
  *
- * The new events must fit in memory, at 24 bytes each, and so must the ids.
+ * The new events must fit in memory, at 48 bytes each, and so must the ids.
  *
  * @throws Error when events are missing that were removed from the journal, when `out` exists, or the disk is full. Nothing
  *   then remains on disk.
@@ -62,6 +62,7 @@ export async function writeNextDataset(dataset: Dataset, options: NextDatasetOpt
   const reader = new EventReader(state)
   try {
     const after = dataset.manifest.journals?.[reader.journal] ?? (since > 0 ? reader.positionBefore(since) : 0)
+    assertSums(dataset)
     assertWhole(reader, dataset, after, state)
     const upTo = Math.max(after, reader.newest)
     const users = new Numbering(dataset.users)
@@ -86,6 +87,15 @@ export async function writeNextDataset(dataset: Dataset, options: NextDatasetOpt
   } finally {
     reader.close()
   }
+}
+
+/** @throws Error where the pairs are no sums: events add up, in lists as in the next dataset. */
+function assertSums({ directory, manifest }: Dataset): void {
+  const { duplicates = 'sum' } = (manifest.options ?? {}) as { readonly duplicates?: string }
+  if (duplicates === 'sum' || duplicates === 'count') return
+  throw new Error(
+    `${directory} was imported with --duplicates ${duplicates}, and events add up: import it with --duplicates sum or count to extend it`,
+  )
 }
 
 /** @throws Error where the journal lacks events that the dataset does not have. */

@@ -3,7 +3,7 @@ import { identityOf } from '../../storage/directory.ts'
 export interface ModelWatchOptions {
   /** Directory that a model is in, or will be. */
   readonly directory: string
-  /** Called when there is a model that is not served yet, or another than before. */
+  /** Called when there is a model, soon after the start too, or another than before. */
   readonly onChange: () => Promise<unknown>
   /** Called with why a model could not be served: it is tried again when another takes its place. */
   readonly onFailure: (error: unknown) => void
@@ -15,12 +15,10 @@ const interval = 1000
 /** Notices when another model takes the place of the one in a directory. */
 export class ModelWatch {
   readonly #timer: NodeJS.Timeout
-  #identity: string
+  #identity = ''
   #isChanging = false
 
-  /** `served`: the directory of the model that is served now. */
-  constructor({ directory, onChange, onFailure }: ModelWatchOptions, served: string) {
-    this.#identity = directory === served ? identityOf(directory) : ''
+  constructor({ directory, onChange, onFailure }: ModelWatchOptions) {
     this.#timer = setInterval(async () => {
       const identity = identityOf(directory)
       if (this.#isChanging || identity === this.#identity || identity === '') return

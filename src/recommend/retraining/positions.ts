@@ -16,6 +16,17 @@ export function sharedPosition(directories: readonly string[], journal: string):
   return Math.min(...[...directories, ...previous].map(directory => positionsIn(directory)[journal] ?? 0))
 }
 
+/** Of each journal the highest position that any of `directories` has, datasets and models; of a model, the previous one too. */
+export function highestPositions(directories: readonly string[]): Positions {
+  const highest: Record<string, number> = {}
+  for (const directory of [...directories, ...directories.map(previousOf)].filter(existsSync)) {
+    for (const [journal, position] of Object.entries(positionsIn(directory))) {
+      highest[journal] = Math.max(highest[journal] ?? 0, position)
+    }
+  }
+  return highest
+}
+
 function positionsIn(directory: string): Positions {
   if (formatOf(directory) === 'aurochs-dataset') {
     const dataset = Dataset.open(directory)

@@ -11,6 +11,7 @@ import { trainModel } from '../../models/train.ts'
 import { Pool } from '../../parallel/pool.ts'
 import { Dataset } from '../../storage/dataset.ts'
 import { checksumOf } from '../../storage/directory.ts'
+import { withLocks } from '../../storage/directory-lock.ts'
 import { type GateResult, passGate } from './gate.ts'
 
 /** Scheduling priority of the threads that train: the lists of users go first. */
@@ -54,15 +55,27 @@ export interface Retrained extends Omit<NextDataset, 'manifest'> {
 
 /**
  * Makes the next dataset, and trains and publishes the next model where one is asked for. Killed at any moment, dataset and
- * model are each the old one or the new one, whole; done again, it goes on from there.
+ * model are each the old one or the new one, whole; done again, nothing counts twice.
  *
  * @throws GateError where the new model is not fit to be served: it stays at `MODEL.next`. Error when a dataset or a model is
  *   missing, damaged or of another version, or the disk is full. The signal's reason when it is aborted.
  */
 export async function retrain(options: RetrainOptions): Promise<Retrained> {
-  const { dataset: directory, state, out = directory, model, signal, onProgress } = options
+  const { dataset: directory, out = directory, model } = options
   const isInPlace = resolve(out) === resolve(directory)
   const replace = options.replace ?? options.out === undefined
+  const places = [out, ...(model === undefined ? [] : [model])]
+  return withLocks(places, () => retrainLocked(options, { isInPlace, replace }))
+}
+
+interface Place {
+  /** Whether the next dataset takes the place of the one that is extended. */
+  readonly isInPlace: boolean
+  readonly replace: boolean
+}
+
+async function retrainLocked(options: RetrainOptions, { isInPlace, replace }: Place): Promise<Retrained> {
+  const { dataset: directory, state, out = directory, model, signal, onProgress } = options
   if (model !== undefined) await recoverPublished(model)
   const before = Dataset.open(directory, { verify: true })
   try {
@@ -109,7 +122,7 @@ async function trainNext(
     const canBegin = algorithm.warmEpochs !== undefined && former.manifest.epochs > 0
     const passes = epochs ?? (canBegin ? algorithm.warmEpochs : undefined)
     const trained = checkedOptions(former, algorithm)
-    const manifest = await trainModel(
+    await trainModel(
       dataset,
       nextOf(model),
       algorithm,
@@ -117,13 +130,13 @@ async function trainNext(
       {
         pool,
         replace: true,
+        // One that is cut off begins anew.
+        checkpointSeconds: Number.POSITIVE_INFINITY,
         warmStart: canBegin ? former : undefined,
         signal,
         onProgress: progress => onProgress?.({ stage: 'training', ...progress }),
       },
     )
-    signal?.throwIfAborted()
-    if (!manifest.complete) throw new Error(`the training did not come to its end: ${nextOf(model)} is not served`)
     const gate = await check(model, state, pool)
     await publishNext(model)
     return gate

@@ -3,8 +3,11 @@ import { workerModuleUrl } from '../../parallel/pool.ts'
 import type { Retrained } from './retrain.ts'
 import type { RetrainReport, RetrainTask } from './retrain-process.ts'
 
+/** In ms: the longest wait that timers know, 24 days. */
+export const longestInterval = 2 ** 31 - 1
+
 export interface ScheduleOptions {
-  /** In ms: from the end of one retraining to the begin of the next, and from the start to the first. */
+  /** In ms, up to {@link longestInterval}: from the end of one retraining to the begin of the next, and from the start to the first. */
   readonly interval: number
   /** What is to be done when its time has come. */
   readonly task: () => RetrainTask
@@ -13,6 +16,9 @@ export interface ScheduleOptions {
   /** Called with why a retraining did not come to its end: what is served goes on, and the next is tried in its time. */
   readonly onFailure: (failure: string) => void
 }
+
+/** In ms: how long a retraining that is not wanted any more may take to end by itself. */
+const patience = 2000
 
 /** Retrains again and again, one process at a time. The interval is that of a clock that nobody sets. */
 export class RetrainingSchedule {
@@ -29,8 +35,12 @@ export class RetrainingSchedule {
 
   /** Ends a retraining that runs, which leaves all as it was before; the next begins in its time. */
   async abandon(): Promise<void> {
-    this.#child?.kill()
+    const child = this.#child
+    child?.kill()
+    // It may be in an epoch that takes minutes; killed, it leaves all as it was, too.
+    const timer = setTimeout(() => child?.kill('SIGKILL'), patience)
     await this.#running
+    clearTimeout(timer)
   }
 
   /** Ends a retraining that has begun, which leaves all as it was before, and schedules no more. */
