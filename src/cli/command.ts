@@ -50,13 +50,19 @@ export const instant = z
 
 const milliseconds = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
-/** An option's text such as `30s`, `15m`, `1h` or `90d` as ms. */
-export const duration: z.ZodType<number, string> = z.string().transform((text, context) => {
-  const [, number, unit] = /^(\d{1,6}(?:\.\d+)?)([smhd])$/.exec(text) ?? []
-  if (number !== undefined) return Number(number) * milliseconds[unit as keyof typeof milliseconds]
-  context.addIssue(`must be a time such as 30s, 15m, 1h or 90d, got ${asGiven(text)}`)
-  return z.NEVER
-})
+/** An option's text such as `30s`, `15m`, `1h` or `90d` as ms, from `least` to `most` of them; `expected` says what it must be. */
+export function durationFrom(least: number, most: number, expected: string): z.ZodType<number, string> {
+  return z.string().transform((text, context) => {
+    const [, number, unit] = /^(\d{1,6}(?:\.\d+)?)([smhd])$/.exec(text) ?? []
+    const time = Number(number) * milliseconds[unit as keyof typeof milliseconds]
+    if (time >= least && time <= most) return time
+    context.addIssue(`must be ${expected}, got ${asGiven(text)}`)
+    return z.NEVER
+  })
+}
+
+/** The same of any length. */
+export const duration = durationFrom(0, Number.POSITIVE_INFINITY, 'a time such as 30s, 15m, 1h or 90d')
 
 /** Gathers the values of an option that may be given several times. */
 export function several(value: string, before: readonly string[] = []): string[] {

@@ -3,8 +3,18 @@ import { longestInterval } from '../recommend/retraining/schedule.ts'
 import { serve } from '../serve/serve.ts'
 import type { Server } from '../serve/server.ts'
 import type { TlsFiles } from '../serve/tls.ts'
-import { asGiven, mustBe, oneOf } from '../storage/expectation.ts'
-import { duration, instant, parseOptions, type Register, several, text, UsageError, wholeNumber } from './command.ts'
+import { asGiven, oneOf } from '../storage/expectation.ts'
+import {
+  duration,
+  durationFrom,
+  instant,
+  parseOptions,
+  type Register,
+  several,
+  text,
+  UsageError,
+  wholeNumber,
+} from './command.ts'
 import { rpcAddress } from './server-call.ts'
 import { endSignals } from './terminal/interrupt.ts'
 import { openLog } from './terminal/log.ts'
@@ -51,9 +61,7 @@ const Options = z.object({
   tlsKey: text('a file').optional(),
   threads: wholeNumber(1, 1024).optional(),
   since: instant.optional(),
-  retrain: duration
-    .refine(interval => interval >= 1000 && interval <= longestInterval, mustBe('a time from 1s to 24d'))
-    .optional(),
+  retrain: durationFrom(1000, longestInterval, 'a time from 1s to 24d, as 1h').optional(),
   dataset: text('a directory').optional(),
   keep: duration.optional(),
   keepIds: duration.optional(),

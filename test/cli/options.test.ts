@@ -9,6 +9,7 @@ const whole = (least: number, most: number) => `a whole number from ${least} to 
 const column = { '': 'the name of a column' }
 const threads = { x: whole(1, 1024), 0: whole(1, 1024), 1.5: whole(1, 1024), '': whole(1, 1024) }
 const directory = { '': 'a directory' }
+const interval = 'a time from 1s to 24d, as 1h'
 const time = 'a time such as 30s, 15m, 1h or 90d'
 const rpc = { x: 'an address such as unix:/run/aurochs.sock or 127.0.0.1:9000', '': 'an address such as unix:' }
 const training = {
@@ -123,7 +124,7 @@ const commands: Readonly<
         '2024-02-30': 'a date or a time',
         '': 'a date',
       },
-      retrain: { soon: time, 1: time, '': time, '0s': 'a time from 1s to 24d', '25d': 'a time from 1s to 24d' },
+      retrain: { soon: interval, 1: interval, '': interval, '0s': interval, '25d': interval },
       dataset: directory,
       keep: { '90': time },
       'keep-ids': { ever: time },

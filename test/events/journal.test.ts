@@ -335,9 +335,11 @@ test('a writer that starts again makes no other state in the place of one that i
   const [writer] = await threadsOf(journal)
   renameSync(directory, `${directory}-moved`)
   await writer.terminate()
-  await wait(1500)
+  await vi.waitFor(() => expect(journal.failure).toContain('was removed or replaced'), {
+    timeout: 20_000,
+    interval: 50,
+  })
   expect(existsSync(directory)).toBe(false)
-  expect(journal.failure).toContain('was removed or replaced')
   expect(await append(journal, event('ann', '1'))).toBe('failed')
   renameSync(`${directory}-moved`, directory)
   while (journal.failure !== undefined) await wait(20)
