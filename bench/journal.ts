@@ -167,7 +167,7 @@ async function nextDataset(folder: string, state: string): Promise<{ seconds: nu
 }
 
 /** Removes nine tenths of the events, while one comes every ms. */
-async function remove(state: string, events: number, { users, items }: Names): Promise<Removal> {
+async function remove(state: string, count: number, { users, items }: Names): Promise<Removal> {
   const journal = await Journal.open(state)
   const acks: number[] = []
   let sent = 0
@@ -184,7 +184,7 @@ async function remove(state: string, events: number, { users, items }: Names): P
     journal.append(event, () => acks.push(performance.now() - began))
   }, 1)
   const began = performance.now()
-  const removed = await journal.remove({ upTo: Math.floor(0.9 * events), keep: 0, keepIds: 0 })
+  const { events: removed } = await journal.remove({ upTo: Math.floor(0.9 * count), keep: 0, keepIds: 0 })
   const seconds = (performance.now() - began) / 1000
   clearInterval(timer)
   await journal.close()

@@ -21,7 +21,13 @@ export const register: Register = program => {
     .addHelpText('after', notes)
     .action((directories: readonly string[], given: unknown) => {
       const { state, ...retention } = parseOptions(Options, given)
-      const removed = removeEvents(state, retention, journal => sharedPosition(directories, journal))
-      process.stdout.write(`${state}: ${removed.toLocaleString('en')} rows of events and ids removed\n`)
+      const { events, ids, upTo, newest } = removeEvents(state, retention, journal =>
+        sharedPosition(directories, journal),
+      )
+      const count = (number: number) => number.toLocaleString('en')
+      process.stdout.write(
+        `${state}: ${count(events)} events removed, and ${count(ids)} ids of those removed before; all that is named has ` +
+          `the events up to position ${upTo} of ${newest}\n`,
+      )
     })
 }

@@ -13,6 +13,7 @@ const Options = z.object({
   state: text('a directory'),
   out: z.string().regex(/^-$|\.(parquet|ndjson)$/, mustBe(file)),
   after: wholeNumber(0, Number.MAX_SAFE_INTEGER),
+  replace: z.boolean().default(false),
 })
 
 export const register: Register = program => {
@@ -21,12 +22,13 @@ export const register: Register = program => {
     .description('write the events of a server, which may run meanwhile, to a file')
     .requiredOption('--state <directory>', 'where the server keeps the events')
     .requiredOption('--out <file>', file)
+    .option('--replace', 'take the place of a file at --out')
     .option('--after <position>', 'only events after this position, which each event states', '0')
     .action(run)
 }
 
 async function run(given: unknown): Promise<void> {
-  const { state, out, after } = parseOptions(Options, given)
+  const { state, out, after, replace } = parseOptions(Options, given)
   if (out === '-') {
     const reader = new EventReader(state)
     await pipeline(eventLines(reader, { after }), process.stdout, { end: false }).finally(() => reader.close())
@@ -36,7 +38,9 @@ async function run(given: unknown): Promise<void> {
   const format = out.endsWith('.parquet') ? 'parquet' : 'ndjson'
   try {
     const onProgress = (done: number) => bar.show('writing events', done)
-    const events = await interruptible(signal => exportEvents(state, out, { format, after, signal, onProgress }))
+    const events = await interruptible(signal =>
+      exportEvents(state, out, { format, after, replace, signal, onProgress }),
+    )
     bar.stop()
     process.stdout.write(`${out}: ${events.toLocaleString('en')} events\n`)
   } finally {

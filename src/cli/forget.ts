@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { forgetEvents } from '../events/idle-state.ts'
 import { forgetEverywhere } from '../models/forget.ts'
+import { formatOf } from '../storage/directory.ts'
 import { withLocks } from '../storage/directory-lock.ts'
 import { parseOptions, type Register, text, UsageError } from './command.ts'
 import { callServer, rpcAddress } from './server-call.ts'
@@ -33,8 +34,10 @@ export const register: Register = program => {
       if ((state === undefined) === (rpc === undefined)) {
         throw new UsageError('name either --state, of a server that does not run, or --rpc, of one that does')
       }
+      const stray = directories.find(directory => formatOf(directory) === undefined)
+      if (stray !== undefined) throw new UsageError(`${stray} is neither a dataset nor a model: nothing was removed`)
       const server = rpc === undefined ? undefined : await callServer(rpc, 'forget', { user })
-      const events = state === undefined ? server!.events : forgetEvents(state, user)
+      const { events } = server ?? forgetEvents(state!, user)
       const reached = [...(server?.directories ?? [])]
       await withLocks(directories, async () => {
         for (const directory of directories) reached.push(...(await forgetEverywhere({ directory, user })))
@@ -42,5 +45,7 @@ export const register: Register = program => {
       if (json) process.stdout.write(`${JSON.stringify({ events, directories: reached })}\n`)
       else
         process.stdout.write(`removed ${events} events; changed ${reached.join(', ') || 'no dataset and no model'}\n`)
+      if (directories.length > 0) return
+      process.stderr.write('no dataset was named: a model that is trained on one that has the user knows it again\n')
     })
 }

@@ -180,7 +180,10 @@ async function revoke(id: string, given: unknown): Promise<void> {
   const options = parseOptions(RevokeOptions, given)
   const store = await openStore(options.state)
   try {
-    if (store.revoke(id, Date.now())) return
+    if (store.revoke(id, Date.now())) {
+      process.stdout.write(`${id} is revoked\n`)
+      return
+    }
     const known = store.list().some(key => key.id === id)
     if (!known) throw new UsageError(`there is no key ${asGiven(id)} in ${options.state}: see \`aurochs keys list\``, 3)
   } finally {

@@ -73,18 +73,19 @@ function show(bar: ProgressBar, progress: RetrainProgress): void {
 }
 
 function summary(out: string, retrained: Retrained, model: string | undefined): string {
-  const { isNew, events, users, items, pairs, newUsers, newItems, gate } = retrained
+  const { isNew, events, users, items, pairs, newUsers, newItems, becameText, gate } = retrained
   const count = (number: number) => number.toLocaleString('en')
   if (!isNew) return `${out}: there is nothing new`
   const lines = [
     `${out}: ${count(events)} events more; ${count(users)} users (${count(newUsers)} new) × ${count(items)} items ` +
       `(${count(newItems)} new), ${count(pairs)} pairs`,
   ]
+  for (const side of becameText) lines.push(`ids of ${side} are text from now on: not all are integers any more`)
   if (gate && gate.users > 0) {
     const { users: tried, candidate, served } = gate
     lines.push(
-      `${model}: of the newest items of ${count(tried)} users it finds ${candidate}, the former model ${served}`,
+      `${model}: passed its check: tried on ${count(tried)} users, it finds the newest item of ${candidate}, the former model of ${served}`,
     )
-  } else if (gate) lines.push(`${model}: the former model has none of the newest items to compare with`)
+  } else if (gate) lines.push(`${model}: not checked: the former model has none of the newest items to compare with`)
   return lines.join('\n')
 }

@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, existsSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
@@ -9,6 +9,8 @@ import { EventReader } from './reader.ts'
 
 export interface ExportOptions {
   readonly format: 'parquet' | 'ndjson'
+  /** Take the place of a file at `out`. Default: refuse. */
+  readonly replace?: boolean | undefined
   /** Events after this position. Default: 0, all. */
   readonly after?: number | undefined
   readonly signal?: AbortSignal | undefined
@@ -34,11 +36,13 @@ const columns = {
 
 /**
  * Writes the events of the state in `directory`, which a server may use meanwhile, to the file `out`, in order of arrival, undos
- * and what they took back included. The file appears whole; one that is there is replaced. Gives how many events it has.
+ * and what they took back included. The file appears whole. Gives how many events it has.
  *
- * @throws Error when `directory` is no state, or the disk is full. The signal's reason when it is aborted.
+ * @throws Error when `directory` is no state, `out` exists, or the disk is full. The signal's reason when it is aborted.
  */
 export async function exportEvents(directory: string, out: string, options: ExportOptions): Promise<number> {
+  if (!options.replace && existsSync(out))
+    throw new Error(`${out} exists: name another file, or replace it (replace, --replace)`)
   return withDraft(out, async draft => {
     const lines = join(draft, 'events.ndjson')
     const events = await writeLines(directory, lines, options)
@@ -54,7 +58,7 @@ export async function exportEvents(directory: string, out: string, options: Expo
 /** The events as lines of JSON. */
 export async function* eventLines(
   reader: EventReader,
-  { after = 0, signal, onProgress }: Omit<ExportOptions, 'format'>,
+  { after = 0, signal, onProgress }: Omit<ExportOptions, 'format' | 'replace'>,
 ): AsyncGenerator<string> {
   const last = reader.newest
   for (let from = after; from < last; ) {

@@ -2,21 +2,27 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { lockDirectory } from '../storage/directory-lock.ts'
-import { EventStore, eventsFile, type Retention } from './store.ts'
+import { EventStore, eventsFile, type Removed, type Retention } from './store.ts'
 
 /**
- * Removes what `retention` does not keep from the events in `directory`, and gives the room back to the disk. Gives how many rows
- * of events and ids were removed.
+ * Removes what `retention` does not keep from the events in `directory`, and gives the room back to the disk. Gives what was removed, and
+ * up to which position that may be.
  *
  * @throws Error when a server uses the state, it is no state, or the disk failed.
  */
-export function removeEvents(directory: string, retention: Omit<Retention, 'upTo'>, upTo: UpTo): number {
+export function removeEvents(directory: string, retention: Omit<Retention, 'upTo'>, upTo: UpTo): RemovedUpTo {
   return withStore(directory, store => {
     const position = upTo(store.journal)
     const removed = untilNothingIsLeft(() => store.removeSome({ ...retention, upTo: position }, removedAtOnce))
-    if (removed > 0) store.vacuum()
-    return removed
+    if (removed.events + removed.ids > 0) store.vacuum()
+    return { ...removed, upTo: position, newest: store.position }
   })
+}
+
+export interface RemovedUpTo extends Removed {
+  /** Positions: of the last event that every dataset and model has, and of the newest. */
+  readonly upTo: number
+  readonly newest: number
 }
 
 /** Nobody waits. */
@@ -25,15 +31,18 @@ const removedAtOnce = 20_000
 /** The last position that may be removed from a journal. */
 export type UpTo = (journal: string) => number
 
-/** Removes all that the state in `directory` has of `user`; gives how many rows. @throws as {@link removeEvents}. */
-export function forgetEvents(directory: string, user: string): number {
+/** Removes all that the state in `directory` has of `user`; gives how much. @throws as {@link removeEvents}. */
+export function forgetEvents(directory: string, user: string): Removed {
   return withStore(directory, store => untilNothingIsLeft(() => store.forgetSome(user)))
 }
 
-function untilNothingIsLeft(removeSome: () => number): number {
-  let sum = 0
-  for (let count = removeSome(); count > 0; count = removeSome()) sum += count
-  return sum
+function untilNothingIsLeft(removeSome: () => Removed): Removed {
+  let sum: Removed = { events: 0, ids: 0 }
+  for (;;) {
+    const { events, ids } = removeSome()
+    if (events + ids === 0) return sum
+    sum = { events: sum.events + events, ids: sum.ids + ids }
+  }
 }
 
 function withStore<Result>(directory: string, work: (store: EventStore) => Result): Result {

@@ -8,7 +8,7 @@ import { assertRecordable, type UserEvent } from './event.ts'
 import type { UserHistory } from './reader.ts'
 import type { Read, ReadDone, ReaderData } from './reader-thread.ts'
 import { RestartingThread } from './restarting-thread.ts'
-import type { Retention } from './store.ts'
+import type { Removed, Retention } from './store.ts'
 import type { Removal, Write, WriteDone, WriterData, WriterFound } from './writer-thread.ts'
 
 /**
@@ -57,7 +57,7 @@ interface WaitingRead {
 type Writer = RestartingThread<Write, WriteDone, WriterFound>
 type Reader = RestartingThread<Read, ReadDone>
 
-const nothingWritten = { positions: new Float64Array(), removed: 0, took: 0 }
+const nothingWritten = { positions: new Float64Array(), removed: { events: 0, ids: 0 }, took: 0 }
 
 /** In ms: from one part of a removal to the next. */
 const removalPause = 20
@@ -199,16 +199,16 @@ export class Journal {
   }
 
   /**
-   * Removes what `retention` does not keep, some at a time: new events do not wait. Gives how many rows of events and ids.
+   * Removes what `retention` does not keep, some at a time: new events do not wait. Gives how much was removed.
    *
    * @throws Error where the disk failed; what was removed before stays removed.
    */
-  remove(retention: Retention): Promise<number> {
+  remove(retention: Retention): Promise<Removed> {
     return this.#removeAll({ what: 'remove', retention })
   }
 
   /** Removes all that is known of `user`. @throws as {@link remove}. */
-  forget(user: string): Promise<number> {
+  forget(user: string): Promise<Removed> {
     return this.#removeAll({ what: 'forget', user })
   }
 
@@ -251,13 +251,13 @@ export class Journal {
     this.#request({ what: 'record', events, arrived }, finish)
   }
 
-  async #removeAll(removal: Removal): Promise<number> {
-    let sum = 0
+  async #removeAll(removal: Removal): Promise<Removed> {
+    let sum: Removed = { events: 0, ids: 0 }
     for (;;) {
       const { removed, failure } = await new Promise<WriteDone>(resolve => this.#request(removal, resolve))
       if (failure !== undefined) throw new Error(failure)
-      sum += removed
-      if (removed === 0) return sum
+      sum = { events: sum.events + removed.events, ids: sum.ids + removed.ids }
+      if (removed.events + removed.ids === 0) return sum
       // Events that come all the time have most of the disk's.
       await setTimeout(removalPause)
     }

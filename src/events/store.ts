@@ -76,6 +76,17 @@ export interface Retention {
   readonly keepIds: number
 }
 
+/** Rows that were removed. */
+export interface Removed {
+  readonly events: number
+  /** Ids of events that had been removed before. */
+  readonly ids: number
+}
+
+/** Up to position ?1, but not of users who took anything back after it. */
+const isRemovable = `position <= ?1 AND NOT EXISTS (
+  SELECT 1 FROM events AS later WHERE later.user = events.user AND later.undo IS NOT NULL AND later.position > ?1)`
+
 /** Rows that one transaction removes where new events may wait for it: each lies on another page of the index. */
 const removedAtOnce = 250
 
@@ -169,16 +180,16 @@ export class EventStore {
   }
 
   /**
-   * Removes some of the events, and of the ids of removed ones, that `retention` does not keep; gives how many. 0: all are
-   * removed. Oldest first. Ages are counted up to the newest event: a clock that jumps ahead makes no event old.
+   * Removes some of the events, and of the ids of removed ones, that `retention` does not keep; gives how many. None: all are
+   * removed. Oldest first. What a user did who took anything back after that is kept: it may be that. Ages are counted up to the newest event: a clock that jumps ahead makes no event old.
    */
-  removeSome({ upTo, keep, keepIds }: Retention, most = removedAtOnce): number {
+  removeSome({ upTo, keep, keepIds }: Retention, most = removedAtOnce): Removed {
     const now = Math.min(Date.now(), this.#arrived)
     const [keepSince, keepIdsSince] = [now - keep, now - keepIds]
-    let count = 0
+    let removed: Removed = { events: 0, ids: 0 }
     transact(this.#database, () => {
       const oldest = this.#database
-        .prepare('SELECT position, user, id, arrived FROM events WHERE position <= ? ORDER BY position LIMIT ?')
+        .prepare(`SELECT position, user, id, arrived FROM events WHERE ${isRemovable} ORDER BY position LIMIT ?2`)
         .all(upTo, most) as { position: number; user: string; id: string; arrived: number }[]
       // Where the clock was set back once, one that looks younger may stand before older ones, which wait for it.
       const end = oldest.findIndex(({ arrived }) => arrived > keepSince)
@@ -186,30 +197,30 @@ export class EventStore {
       const keepId = this.#database.prepare('INSERT OR IGNORE INTO removed VALUES (?, ?, ?)')
       for (const { user, id, arrived } of gone) if (arrived > keepIdsSince) keepId.run(user, id, arrived)
       const last = gone.at(-1)?.position
-      if (last !== undefined) this.#removeUpTo(last)
-      count += gone.length
+      if (last !== undefined) this.#removeUpTo(last, upTo)
       const ids = `DELETE FROM removed WHERE (user, id) IN (SELECT user, id FROM removed WHERE arrived <= ? LIMIT ?)`
-      count += Number(this.#database.prepare(ids).run(keepIdsSince, most).changes)
+      const { changes } = this.#database.prepare(ids).run(keepIdsSince, most)
+      removed = { events: gone.length, ids: Number(changes) }
     })
-    return count
+    return removed
   }
 
   /**
-   * Removes some of what is known of `user`; gives how many rows. 0: nothing is left of it, in the files neither.
+   * Removes some of what is known of `user`; gives how much. Nothing: nothing is left of it, in the files neither.
    *
    * @throws Error while another process reads the events, as for a copy, and so keeps the log from being emptied.
    */
-  forgetSome(user: string): number {
-    let count = 0
+  forgetSome(user: string): Removed {
+    let removed: Removed = { events: 0, ids: 0 }
     transact(this.#database, () => {
       this.#keepPosition.run(this.#position)
       const events = 'DELETE FROM events WHERE position IN (SELECT position FROM events WHERE user = ? LIMIT ?)'
-      count += Number(this.#database.prepare(events).run(user, removedAtOnce).changes)
+      const { changes } = this.#database.prepare(events).run(user, removedAtOnce)
       const ids = 'DELETE FROM removed WHERE user = ?1 AND id IN (SELECT id FROM removed WHERE user = ?1 LIMIT ?2)'
-      count += Number(this.#database.prepare(ids).run(user, removedAtOnce).changes)
+      removed = { events: Number(changes), ids: Number(this.#database.prepare(ids).run(user, removedAtOnce).changes) }
     })
-    if (count === 0) this.#emptyLog()
-    return count
+    if (removed.events + removed.ids === 0) this.#emptyLog()
+    return removed
   }
 
   /** Gives the room of what was removed back to the disk: rewrites the file, which must not be in use. */
@@ -237,9 +248,9 @@ export class EventStore {
     )
   }
 
-  #removeUpTo(position: number): void {
+  #removeUpTo(position: number, upTo: number): void {
     this.#keepPosition.run(this.#position)
-    this.#database.prepare('DELETE FROM events WHERE position <= ?').run(position)
+    this.#database.prepare(`DELETE FROM events WHERE ${isRemovable} AND position <= ?2`).run(upTo, position)
     this.#database.prepare("UPDATE state SET value = ? WHERE name = 'removed'").run(position)
   }
 

@@ -6,7 +6,7 @@ import { fileIdentity } from '../storage/file-identity.ts'
 import type { Positions } from '../storage/positions.ts'
 import type { UserEvent } from './event.ts'
 import type { ThreadReady } from './restarting-thread.ts'
-import { EventStore, eventsFile, type Retention } from './store.ts'
+import { EventStore, eventsFile, type Removed, type Retention } from './store.ts'
 
 /** Events to record in one transaction; none: only find out whether the disk takes writes. */
 export interface Group {
@@ -27,8 +27,8 @@ export type Write = Group | Removal
 export interface WriteDone {
   /** Of a group: the position of each event, 0 where it was there before. */
   readonly positions: Float64Array
-  /** Of a removal: how many rows were removed. 0: there are no more. */
-  readonly removed: number
+  /** Of a removal. Nothing: there is no more. */
+  readonly removed: Removed
   /** Duration of the transaction, in ms. */
   readonly took: number
   readonly failure?: string
@@ -117,7 +117,7 @@ function carryOut(store: EventStore, write: Write): Pick<WriteDone, 'positions' 
   }
 }
 
-const nothing = { positions: new Float64Array(), removed: 0 }
+const nothing = { positions: new Float64Array(), removed: { events: 0, ids: 0 } }
 
 interface KnownFile {
   readonly path: string

@@ -16,6 +16,17 @@ export function nextOf(directory: string): string {
   return `${resolve(directory)}.next`
 }
 
+/** Says of which dataset the model is that was rolled back, by its checksum. */
+function rejectedOf(directory: string): string {
+  return `${resolve(directory)}.rejected`
+}
+
+/** The checksum of the dataset of the model that was rolled back last, unless another has been published since. */
+export function rejectedDataset(directory: string): string | undefined {
+  const file = rejectedOf(directory)
+  return existsSync(file) ? readFileSync(file, 'utf8') : undefined
+}
+
 /** Says, while a model is being published, which one: its checksum. */
 function publishingOf(directory: string): string {
   return `${resolve(directory)}.publishing`
@@ -30,6 +41,7 @@ export async function publishNext(directory: string): Promise<void> {
   await writeFile(publishingOf(directory), checksum, { flush: true })
   await exchangeDirectories(nextOf(directory), resolve(directory))
   await finishPublishing(directory)
+  await rm(rejectedOf(directory), { force: true })
 }
 
 /** After a kill: ends what was begun to be published, and removes a model that was not. */
@@ -40,11 +52,15 @@ export async function recoverPublished(directory: string): Promise<void> {
 
 /**
  * Puts the previous model into the place of the one at `directory`, which becomes the previous one: done twice, all is as
- * before. `verify` reads all of it first. Default: true.
+ * before. No other is trained on the same data until there are new events. `verify` reads all of it first. Default: true.
  *
+ * @returns the checksums of the model that is in its place now, and of the one that was.
  * @throws Error when there is none, or it is damaged.
  */
-export async function rollBackModel(directory: string, { verify = true } = {}): Promise<void> {
+export async function rollBackModel(
+  directory: string,
+  { verify = true } = {},
+): Promise<{ now: string; before: string }> {
   await finishPublishing(directory)
   const previous = previousOf(directory)
   if (!existsSync(previous)) {
@@ -53,8 +69,11 @@ export async function rollBackModel(directory: string, { verify = true } = {}): 
     )
   }
   // What is not whole takes nobody's place.
-  opened(previous, verify)
+  const { checksum: now } = opened(previous, verify)
+  const { checksum: before, manifest } = opened(directory)
+  await writeFile(rejectedOf(directory), manifest.dataset.checksum, { flush: true })
   await exchangeDirectories(previous, resolve(directory))
+  return { now, before }
 }
 
 /** Keeps the model as the previous one that another has taken the place of, if that was begun and not ended. */

@@ -144,7 +144,7 @@ export interface Swapped {
 
 /** What was reached to forget a user. */
 export interface Forgotten {
-  /** Events, and ids of removed events, that were removed. */
+  /** Events that were removed. */
   readonly events: number
   /** Directories of models and datasets that had the user, and have not any more. */
   readonly directories: readonly string[]

@@ -1,5 +1,6 @@
 import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../events/journal.ts'
+import type { Removed } from '../events/store.ts'
 import { Artifact } from '../models/artifact.ts'
 import { Pool, workerModuleUrl } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
@@ -48,7 +49,6 @@ export interface RecommenderOptions extends JournalOptions {
 
 /** Where a user was to be forgotten. */
 export interface Forgotten {
-  /** Rows of events, and of ids of removed events. */
   readonly events: number
   readonly directories: readonly string[]
 }
@@ -367,9 +367,9 @@ export class Recommender {
    *
    * @throws Error when a directory is none of ours, or the disk failed.
    */
-  async removeEvents({ directories, keep, keepIds }: EventRetention): Promise<number> {
+  async removeEvents({ directories, keep, keepIds }: EventRetention): Promise<Removed> {
     const journal = this.#journal
-    if (!journal) return 0
+    if (!journal) return { events: 0, ids: 0 }
     const upTo = Math.min(sharedPosition(directories, journal.name), this.#after)
     return journal.remove({ upTo, keep, keepIds })
   }
@@ -381,7 +381,7 @@ export class Recommender {
    * @throws Error when a disk failed: then it is to be done again.
    */
   async forget(user: string, directories: readonly string[] = []): Promise<Forgotten> {
-    const events = (await this.#journal?.forget(user)) ?? 0
+    const { events = 0 } = (await this.#journal?.forget(user)) ?? {}
     const state = this.#users.find(user)
     if (state) {
       state.clear()

@@ -66,6 +66,7 @@ export class Retraining {
   async #serve({ isNew, gate, ...figures }: Retrained): Promise<void> {
     if (!isNew) {
       this.#log.info('there is nothing new to train on')
+      await this.#removeEvents()
       return
     }
     this.#log.info({ ...figures, ...gate }, 'a model was trained')
@@ -88,6 +89,6 @@ export class Retraining {
       keep,
       keepIds,
     })
-    if (removed > 0) this.#log.info({ removed }, 'old events were removed')
+    if (removed.events > 0) this.#log.info(removed, 'old events were removed')
   }
 }

@@ -5,7 +5,9 @@ import { Artifact } from '../models/artifact.ts'
 import { parseRpcAddress, type RpcAddress } from '../protocol/rpc-address.ts'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
 import { ModelWatch } from '../recommend/retraining/model-watch.ts'
+import { assertOfDataset } from '../recommend/retraining/retrain.ts'
 import { longestInterval } from '../recommend/retraining/schedule.ts'
+import { Dataset } from '../storage/dataset.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { Access } from './access/access.ts'
 import { exposedAddress, rpcEntrance, webEntrance } from './access/entrance.ts'
@@ -70,6 +72,16 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
   readonly log: Logger
 }
 
+/** Found at the start, not at the first retraining. @throws Error as {@link assertOfDataset}, or when it is no dataset. */
+function assertDataset(directory: string, model: string): void {
+  const dataset = Dataset.open(directory)
+  try {
+    assertOfDataset(model, dataset)
+  } finally {
+    dataset.close()
+  }
+}
+
 /** In ms: how long a shutdown waits for work that has begun. */
 const drainTimeout = 10_000
 /** In ms: what the network has to take the closing frames, and clients that keep connections alive to send a last request. */
@@ -118,6 +130,7 @@ export class Server {
     if (rate !== undefined) assertWholeNumber('rate', rate, 0, 1_000_000_000)
     if (options.retrain) assertWholeNumber('retrain.interval', options.retrain.interval, 1, longestInterval)
     if (sendMemory !== undefined) assertWholeNumber('sendMemory', sendMemory, 2 ** 20)
+    if (options.retrain) assertDataset(options.retrain.dataset, options.model)
     const metrics = new Metrics()
     const faults = new FaultLog(log)
     const refusals = new Refusals(log, reason => metrics.refusal(reason))

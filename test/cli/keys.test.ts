@@ -62,7 +62,7 @@ test('keys are made, listed and revoked', async () => {
   ])
   expect(table!.stdout).toMatch(/^id +name +kind +users +methods +rate +admin +created +expires +last used +revoked\n/)
   expect(table!.stdout).toContain('ann,7')
-  expect(revoked).toMatchObject({ status: 0, stdout: '' })
+  expect(revoked).toMatchObject({ status: 0, stdout: `${id} is revoked\n` })
   expect(again).toMatchObject({ status: 0, stdout: '' })
   expect(unknown).toMatchObject({ status: 3, stderr: expect.stringContaining('there is no key none in') })
   expect(after!.json()).toMatchObject([{ id, revoked: time }, { revoked: null }])

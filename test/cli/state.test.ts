@@ -157,7 +157,9 @@ test('what is recorded is retrained, served without a restart, rolled back, expo
     ['forget', 'u1', '--state', copy],
   )
   expect([busy!.status, busy!.stderr]).toEqual([1, expect.stringContaining('is in use by another server')])
-  expect(compacted!.stdout).toBe(`${copy}: 14 rows of events and ids removed\n`)
+  expect(compacted!.stdout).toBe(
+    `${copy}: 14 events removed, and 0 ids of those removed before; all that is named has the events up to position 14 of 14\n`,
+  )
   expect(gone!.stdout).toBe('removed 0 events; changed no dataset and no model\n')
 }, 120_000)
 
@@ -172,6 +174,10 @@ test('what is wrong is said, and nothing is changed', async () => {
     ['backup', '--state', none, '--out', join(folder, 'y')],
     ['forget', 'ann', '--state', state, '--rpc', rpc],
     ['forget', 'ann', '--state', none],
+    ['forget', 'u1', none, '--rpc', rpc],
+    ['rollback', model, '--swap', `unix:${none}.sock`],
+    ['export-events', '--state', state, '--out', join(folder, 'events.parquet')],
+    ['serve', model, '--state', none, '--retrain', '1h', '--dataset', model],
     ['compact', none, '--state', state],
     ['serve', model, '--state', none, '--retrain', '1h'],
     ['serve', model, '--state', none, '--keep', '1h'],
@@ -188,6 +194,10 @@ test('what is wrong is said, and nothing is changed', async () => {
     [1, expect.stringContaining(`there is no ${join(none, 'events.db')}`)],
     [2, expect.stringContaining('name either --state, of a server that does not run, or --rpc, of one that does')],
     [1, expect.stringContaining(`there is no ${join(none, 'events.db')}`)],
+    [2, expect.stringContaining(`${none} is neither a dataset nor a model: nothing was removed`)],
+    [1, expect.stringContaining('cannot connect to')],
+    [1, expect.stringContaining('events.parquet exists: name another file, or replace it (replace, --replace)')],
+    [1, expect.stringContaining('must be a dataset')],
     [1, expect.stringContaining('is in use by another server')],
     [2, 'aurochs: --retrain needs --dataset: name the one that the model was trained on\n'],
     [2, 'aurochs: --dataset, --keep and --keep-ids need --retrain: say how often\n'],

@@ -445,17 +445,17 @@ test('events that a retention does not keep are removed, and their ids known as 
   for (let id = 1; id <= 2500; id++) journal.append(event('ann', `${id}`), () => {})
   await journal.flushed()
   const retention = { upTo: 2400, keep: 0, keepIds: 10_000 }
-  expect(await journal.remove({ ...retention, keep: 10_000 })).toBe(0)
+  expect(await journal.remove({ ...retention, keep: 10_000 })).toEqual({ events: 0, ids: 0 })
   // A clock that jumps ahead makes no event old.
   vi.setSystemTime(Date.now() + 1e9)
-  expect(await journal.remove({ ...retention, keep: 10_000 })).toBe(0)
+  expect(await journal.remove({ ...retention, keep: 10_000 })).toEqual({ events: 0, ids: 0 })
   vi.useRealTimers()
-  expect(await journal.remove(retention)).toBe(2400)
+  expect(await journal.remove(retention)).toEqual({ events: 2400, ids: 0 })
   expect((await journal.recent('ann')).events.map(({ id }) => id)).toEqual(
     Array.from({ length: 100 }, (_, at) => `${2401 + at}`),
   )
   expect(await append(journal, event('ann', '7'))).toBe('duplicate')
-  expect(await journal.remove({ ...retention, keepIds: 0 })).toBe(2400)
+  expect(await journal.remove({ ...retention, keepIds: 0 })).toEqual({ events: 0, ids: 2400 })
   expect(await append(journal, event('ann', '7'))).toBe('stored')
   await journal.remove({ ...retention, upTo: 2501 })
   await journal.close()
@@ -466,12 +466,24 @@ test('events that a retention does not keep are removed, and their ids known as 
   await later.close()
 })
 
+test('what a later undo may take back is kept until that undo may be removed, too', async () => {
+  const journal = await Journal.open(directory)
+  for (const id of ['1', '2']) journal.append(event('ann', id), () => {})
+  journal.append(event('bob', '1'), () => {})
+  await append(journal, event('ann', '3', { item: undefined, undo: '1' }))
+  const retention = { keep: 0, keepIds: 0 }
+  expect(await journal.remove({ ...retention, upTo: 3 })).toMatchObject({ events: 1 })
+  expect(rows('user, id')).toEqual(['1', '2', '3'].map(id => ({ user: 'ann', id })))
+  expect(await journal.remove({ ...retention, upTo: 4 })).toMatchObject({ events: 3 })
+  await journal.close()
+})
+
 test('a user who is forgotten leaves nothing, not even in the log, and others all', async () => {
   const journal = await Journal.open(directory)
   const secret = 'a-user-to-forget'
   for (let id = 0; id < 1500; id++) journal.append(event(secret, `${id}`), () => {})
   await append(journal, event('bob', '1'))
-  expect(await journal.forget(secret)).toBe(1500)
+  expect(await journal.forget(secret)).toEqual({ events: 1500, ids: 0 })
   expect(await journal.knows(secret)).toBe(false)
   for (const name of readdirSync(directory)) {
     expect(readFileSync(join(directory, name)).includes(secret)).toBe(false)

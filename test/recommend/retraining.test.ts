@@ -230,9 +230,10 @@ test('a retraining killed at any moment leaves a whole dataset and a whole model
   let weight = 12
   for (let round = 0; round < 8; round++) {
     const child = retrainProcess({ dataset, model, state, threads: 1 })
+    const ended = new Promise(resolve => child.once('exit', resolve))
     await wait(200 + 90 * round)
     child.kill('SIGKILL')
-    await new Promise(resolve => child.once('exit', resolve))
+    await ended
     const whole = Dataset.open(dataset, { verify: true })
     expect([0, weight]).toContain(sumOf(whole))
     whole.close()
@@ -284,6 +285,42 @@ test('an undo that came before its event takes it back, however many datasets li
   expect(itemsOf(await later.recommend(queryOf('u1', { limit: 30 })))).toEqual(before)
   await inPlace({ dataset, model, state })
   expect(pairsOf(Dataset.open(dataset)).filter(([user, item]) => user === 'u1' && item === 'odd9')).toEqual([])
+})
+
+test('a model of another dataset is refused before anything is written', async () => {
+  const [one, other] = [await loop(), freshFolder()]
+  const { directory } = await imported(other, 'user,item\nann,other\nbob,else\n')
+  await recordAll(one.state, newItemEvents('x'))
+  await expect(inPlace({ ...one, dataset: directory })).rejects.toThrow(
+    `${directory} has only 0 of 22 items of the model ${one.model}: name the dataset that it was trained on`,
+  )
+  await expect(inPlace({ ...one, model: `${one.model}-none` })).rejects.toThrow('there is no model at')
+  expect(Dataset.open(one.dataset).manifest.journals).toBeUndefined()
+})
+
+test('what was rolled back does not come again before there are new events', async () => {
+  const { dataset, model, state } = await loop()
+  await recordAll(state, newItemEvents('x'))
+  await inPlace({ dataset, model, state })
+  const rejected = Artifact.open(model).checksum
+  expect(await rollBackModel(model)).toMatchObject({ before: rejected })
+  expect(await inPlace({ dataset, model, state })).toMatchObject({ isNew: false })
+  expect(Artifact.open(model).checksum).not.toBe(rejected)
+  await recordAll(state, [eventOf('u1', 'x')])
+  expect(await inPlace({ dataset, model, state })).toMatchObject({ isNew: true, events: 1 })
+})
+
+test('new users and items that have each other alone are similar to something', async () => {
+  const { dataset, model, state } = await loop()
+  await recordAll(
+    state,
+    ['n1', 'n2', 'n3'].flatMap(user => [eventOf(user, 'new1'), eventOf(user, 'new2')]),
+  )
+  await inPlace({ dataset, model, state })
+  const recommender = await opened({ dataset, model, state })
+  const { items } = await recommender.similar({ item: 'new1', limit: 1 })
+  expect(items[0]!.item).toBe('new2')
+  expect(items[0]!.score).toBeGreaterThan(0.5)
 })
 
 test('a dataset whose pairs are no sums is refused', async () => {
@@ -406,15 +443,15 @@ test('old events are removed as far as dataset and models have them', async () =
   const recommender = await opened({ dataset, model, state })
   for (const event of newItemEvents('x')) await recorded(recommender, event)
   const remove = () => recommender.removeEvents({ directories: [dataset, model], keep: 0, keepIds: 0 })
-  expect(await remove()).toBe(0)
+  expect(await remove()).toEqual({ events: 0, ids: 0 })
   await inPlace({ dataset, model, state })
   // What is served, and what could be rolled back to, lack them still.
-  expect(await remove()).toBe(0)
+  expect(await remove()).toEqual({ events: 0, ids: 0 })
   await recommender.swap(model)
-  expect(await remove()).toBe(0)
+  expect(await remove()).toEqual({ events: 0, ids: 0 })
   await recorded(recommender, eventOf('u1', 'x'))
   await inPlace({ dataset, model, state })
   await recommender.swap(model)
   await recorded(recommender, eventOf('u1', 'odd1'))
-  expect(await remove()).toBe(12)
+  expect(await remove()).toMatchObject({ events: 12 })
 })

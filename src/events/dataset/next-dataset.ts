@@ -44,6 +44,8 @@ export interface NextDataset {
   readonly events: number
   readonly newUsers: number
   readonly newItems: number
+  /** Whose ids were integers and are text now, since a new one is no integer. */
+  readonly becameText: readonly ('users' | 'items')[]
 }
 
 /**
@@ -83,7 +85,11 @@ export async function writeNextDataset(dataset: Dataset, options: NextDatasetOpt
     }
     const onPairs = (done: number) => onProgress?.({ stage: 'writing pairs', done })
     const manifest = await writeDirectory(out, draft => fill(draft, writing, onPairs, signal), { replace })
-    return { manifest, events: part.read, newUsers: rows.users.added.length, newItems: rows.items.added.length }
+    const [newUsers, newItems] = [rows.users.added.length, rows.items.added.length]
+    const becameText = (['users', 'items'] as const).filter(side => {
+      return dataset[side].kind === 'integer' && idsOf(side, writing).some(id => !isInteger(id))
+    })
+    return { manifest, events: part.read, newUsers, newItems, becameText }
   } finally {
     reader.close()
   }
@@ -142,6 +148,11 @@ async function fill(
     source: dataset.manifest.source,
     options: dataset.manifest.options,
   })
+}
+
+/** The ids that are new to one side. */
+function idsOf(side: 'users' | 'items', { ids, ...rows }: Writing): string[] {
+  return rows[side].added.map(number => ids[side].idOf(number))
 }
 
 /** The ids of all rows. They stay integers only where the new ones are. */

@@ -5,6 +5,7 @@ import { type Pool, sharedCounter, workerModuleUrl } from '../../parallel/pool.t
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { allocateFactors, type FactorMatrix, setUnpadded } from '../../storage/factors.ts'
 import { rowsIn } from '../../storage/ids.ts'
+import { randomNumbers } from '../../storage/random.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
 import type { HalfStepArgs } from './jobs.ts'
@@ -43,8 +44,11 @@ export async function trainAls(dataset: Dataset, options: AlsOptions, context: T
     trainer.spectrum = tensors.spectrum.slice()
   } else if (warmStart) {
     const tensors = alsTensors(warmStart)
-    copyKnownRows(tensors.users.data, rowsIn(warmStart.users, dataset.users), users)
-    copyKnownRows(tensors.items.data, rowsIn(warmStart.items, dataset.items), items)
+    const random = randomNumbers(options.seed)
+    const deviation = options.initialDeviation / Math.sqrt(options.factors)
+    const draw = () => (random() - 0.5) * Math.sqrt(12) * deviation
+    copyKnownRows(tensors.users.data, rowsIn(warmStart.users, dataset.users), users, draw)
+    copyKnownRows(tensors.items.data, rowsIn(warmStart.items, dataset.items), items, draw)
     await trainer.begin()
   } else {
     await trainer.initialise()
@@ -83,10 +87,14 @@ export async function trainAls(dataset: Dataset, options: AlsOptions, context: T
   return trained()
 }
 
-/** Copies rows of a matrix without padding to `to`, whose rows have the places `from`; the others stay 0. */
-function copyKnownRows(data: Float32Array, from: Int32Array, to: FactorMatrix): void {
+/**
+ * Copies rows of a matrix without padding to `to`, whose rows have the places `from`. The others are drawn: users and items at 0
+ * that have each other alone would stay there.
+ */
+function copyKnownRows(data: Float32Array, from: Int32Array, to: FactorMatrix, draw: () => number): void {
   from.forEach((source, row) => {
     if (source >= 0) to.data.set(data.subarray(source * to.rank, (source + 1) * to.rank), row * to.stride)
+    else for (let k = 0; k < to.rank; k++) to.data[row * to.stride + k] = draw()
   })
 }
 

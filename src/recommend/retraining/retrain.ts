@@ -5,7 +5,7 @@ import { EventReader } from '../../events/reader.ts'
 import type { TrainProgress } from '../../models/algorithm.ts'
 import { Artifact, checkedOptions } from '../../models/artifact.ts'
 import { ModelPool } from '../../models/model-pool.ts'
-import { nextOf, publishNext, recoverPublished } from '../../models/published.ts'
+import { nextOf, publishNext, recoverPublished, rejectedDataset } from '../../models/published.ts'
 import { algorithmNamed } from '../../models/registry.ts'
 import { trainModel } from '../../models/train.ts'
 import { Pool } from '../../parallel/pool.ts'
@@ -79,15 +79,42 @@ async function retrainLocked(options: RetrainOptions, { isInPlace, replace }: Pl
   if (model !== undefined) await recoverPublished(model)
   const before = Dataset.open(directory, { verify: true })
   try {
+    if (model !== undefined) assertOfDataset(model, before)
     if (replace && isInPlace && isUpToDate(before, state, model)) return unchanged(before)
     const { since } = options
     const next = await writeNextDataset(before, { state, out, replace, since, signal, onProgress })
     const { users, items, pairs } = next.manifest
-    const { events, newUsers, newItems } = next
+    const { events, newUsers, newItems, becameText } = next
     const gate = model === undefined ? undefined : await trainNext(out, model, options)
-    return { events, newUsers, newItems, users, items, pairs, isNew: true, gate }
+    return { events, newUsers, newItems, becameText, users, items, pairs, isNew: true, gate }
   } finally {
     before.close()
+  }
+}
+
+/** Items of a model that are looked for in a dataset, and the share of them that must be there. */
+const lookedFor = 1000
+const leastKnown = 0.5
+
+/**
+ * Checks that the model may have been trained on what the dataset has grown from: datasets lose no items.
+ *
+ * @throws Error when it is no model, or most of its items are not in the dataset.
+ */
+export function assertOfDataset(model: string, dataset: Dataset): void {
+  const artifact = Artifact.open(model, { verify: false })
+  try {
+    const { items } = artifact
+    const step = Math.max(1, Math.floor(items.size / lookedFor))
+    const some = Array.from({ length: Math.ceil(items.size / step) }, (_, at) => items.at(at * step))
+    const known = dataset.items.indicesOf(some).filter(row => row >= 0).length
+    if (known >= leastKnown * some.length) return
+    throw new Error(
+      `${dataset.directory} has only ${known} of ${some.length} items of the model ${model}: name the dataset that it was trained on, ` +
+        'or one made from that',
+    )
+  } finally {
+    artifact.close()
   }
 }
 
@@ -102,11 +129,14 @@ function isUpToDate({ manifest }: Dataset, state: string, model: string | undefi
   if (model === undefined) return true
   const artifact = Artifact.open(model, { verify: false })
   artifact.close()
-  return artifact.manifest.complete && artifact.manifest.dataset.checksum === checksumOf(manifest)
+  if (!artifact.manifest.complete) return false
+  const checksum = checksumOf(manifest)
+  // A model of the same data was rolled back: another comes when there are new events.
+  return artifact.manifest.dataset.checksum === checksum || rejectedDataset(model) === checksum
 }
 
 function unchanged({ manifest: { users, items, pairs } }: Dataset): Retrained {
-  return { users, items, pairs, events: 0, newUsers: 0, newItems: 0, isNew: false }
+  return { users, items, pairs, events: 0, newUsers: 0, newItems: 0, becameText: [], isNew: false }
 }
 
 async function trainNext(
