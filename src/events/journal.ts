@@ -8,7 +8,7 @@ import { assertRecordable, type UserEvent } from './event.ts'
 import type { UserHistory } from './reader.ts'
 import type { Read, ReadDone, ReaderData } from './reader-thread.ts'
 import { RestartingThread } from './restarting-thread.ts'
-import type { Removed, Retention } from './store.ts'
+import { type Removed, type Retention, steadyTime } from './store.ts'
 import type { Removal, Write, WriteDone, WriterData, WriterFound } from './writer-thread.ts'
 
 /**
@@ -179,7 +179,7 @@ export class Journal {
     // A copy of what an event is: the caller may go on with the object, which may have what no thread can be sent.
     const { user, id, item, weight, time, kind, list, undo } = event
     const appended = { user, id, item, weight, time, kind, list, undo }
-    this.#appends.push({ event: appended, arrived: Date.now(), settle })
+    this.#appends.push({ event: appended, arrived: steadyTime(), settle })
     this.#sendNext()
     return this.#last
   }

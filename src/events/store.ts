@@ -61,6 +61,11 @@ export const eventsFormat: DatabaseFormat = {
   },
 }
 
+/** In ms since 1970: by the clock on the wall when the process began, and from then on by one that nobody sets. */
+export function steadyTime(): number {
+  return Math.round(performance.timeOrigin + performance.now())
+}
+
 /** What the state calls the decision of {@link EventStore.positionBefore}. */
 export function sinceName(since: number): string {
   return `since ${since}`
@@ -94,7 +99,7 @@ const removedAtOnce = 250
  * Writes the file of events. Users and items stand in it by id, not by row, so any model can be served on it.
  *
  * `position` grows in order of arrival and is never given twice: a reader can go on from where it stopped. `time` is when an
- * event happened, `arrived` when the server got it, which does not fall even where the clock is set back.
+ * event happened, `arrived` when the server got it.
  */
 export class EventStore {
   readonly #database: DatabaseSync
@@ -102,7 +107,6 @@ export class EventStore {
   readonly #probe: StatementSync
   readonly #keepPosition: StatementSync
   #position: number
-  #arrived: number
 
   /** @throws Error when `file` is not a file of events, or of another version. */
   constructor(file: string) {
@@ -116,10 +120,8 @@ export class EventStore {
     )
     this.#probe = this.#database.prepare("UPDATE state SET value = value + 1 WHERE name = 'probes'")
     this.#keepPosition = this.#database.prepare("UPDATE state SET value = ? WHERE name = 'position'")
-    const newest = this.#database.prepare('SELECT position, arrived FROM events ORDER BY position DESC LIMIT 1').get()
-    const { position = 0, arrived = 0 } = (newest ?? {}) as { position?: number; arrived?: number }
-    this.#position = Math.max(position, this.#state('position') as number)
-    this.#arrived = arrived
+    const newest = this.#database.prepare('SELECT max(position) AS position FROM events').get()
+    this.#position = Math.max((newest as { position: number | null }).position ?? 0, this.#state('position') as number)
   }
 
   /** Of the newest event. */
@@ -145,19 +147,15 @@ export class EventStore {
    */
   record(events: readonly UserEvent[], arrived: readonly number[]): Float64Array {
     const positions = new Float64Array(events.length)
-    let [position, latest] = [this.#position, this.#arrived]
+    let position = this.#position
     transact(this.#database, () => {
       events.forEach((event, at) => {
         const { user, id, item = null, weight, time, kind = null, list = null, undo = null } = event
-        const now = Math.max(latest, arrived[at]!)
-        const { changes } = this.#insert.run(position + 1, user, id, item, weight, time, now, kind, list, undo)
-        if (changes === 0) return
-        positions[at] = ++position
-        latest = now
+        const { changes } = this.#insert.run(position + 1, user, id, item, weight, time, arrived[at]!, kind, list, undo)
+        if (changes > 0) positions[at] = ++position
       })
     })
     this.#position = position
-    this.#arrived = latest
     return positions
   }
 
@@ -181,23 +179,22 @@ export class EventStore {
 
   /**
    * Removes some of the events, and of the ids of removed ones, that `retention` does not keep; gives how many. None: all are
-   * removed. Oldest first. What a user did who took anything back after that is kept: it may be that. Ages are counted up to the newest event: a clock that jumps ahead makes no event old.
+   * removed. Oldest first. What a user did who took anything back after that is kept: it may be that. Ages are by {@link steadyTime}.
    */
   removeSome({ upTo, keep, keepIds }: Retention, most = removedAtOnce): Removed {
-    const now = Math.min(Date.now(), this.#arrived)
+    const now = steadyTime()
     const [keepSince, keepIdsSince] = [now - keep, now - keepIds]
     let removed: Removed = { events: 0, ids: 0 }
     transact(this.#database, () => {
       const oldest = this.#database
         .prepare(`SELECT position, user, id, arrived FROM events WHERE ${isRemovable} ORDER BY position LIMIT ?2`)
         .all(upTo, most) as { position: number; user: string; id: string; arrived: number }[]
-      // Where the clock was set back once, one that looks younger may stand before older ones, which wait for it.
-      const end = oldest.findIndex(({ arrived }) => arrived > keepSince)
-      const gone = end < 0 ? oldest : oldest.slice(0, end)
+      // Where the clock was wrong once, some that look younger may stand before older ones.
+      const gone = oldest.filter(({ arrived }) => arrived <= keepSince)
       const keepId = this.#database.prepare('INSERT OR IGNORE INTO removed VALUES (?, ?, ?)')
       for (const { user, id, arrived } of gone) if (arrived > keepIdsSince) keepId.run(user, id, arrived)
       const last = gone.at(-1)?.position
-      if (last !== undefined) this.#removeUpTo(last, upTo)
+      if (last !== undefined) this.#removeUpTo(last, upTo, keepSince)
       const ids = `DELETE FROM removed WHERE (user, id) IN (SELECT user, id FROM removed WHERE arrived <= ? LIMIT ?)`
       const { changes } = this.#database.prepare(ids).run(keepIdsSince, most)
       removed = { events: gone.length, ids: Number(changes) }
@@ -248,9 +245,10 @@ export class EventStore {
     )
   }
 
-  #removeUpTo(position: number, upTo: number): void {
+  #removeUpTo(position: number, upTo: number, keepSince: number): void {
     this.#keepPosition.run(this.#position)
-    this.#database.prepare(`DELETE FROM events WHERE ${isRemovable} AND position <= ?2`).run(upTo, position)
+    const gone = `DELETE FROM events WHERE ${isRemovable} AND position <= ?2 AND arrived <= ?3`
+    this.#database.prepare(gone).run(upTo, position, keepSince)
     this.#database.prepare("UPDATE state SET value = ? WHERE name = 'removed'").run(position)
   }
 

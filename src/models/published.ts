@@ -5,7 +5,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { exchangeDirectories } from '../storage/directory.ts'
+import { assertReplaceable, exchangeDirectories } from '../storage/directory.ts'
 import { Artifact } from './artifact.ts'
 
 export function previousOf(directory: string): string {
@@ -38,6 +38,7 @@ function publishingOf(directory: string): string {
  */
 export async function publishNext(directory: string): Promise<void> {
   const { checksum } = opened(nextOf(directory))
+  assertReplaceable(previousOf(directory), 'aurochs-model')
   await writeFile(publishingOf(directory), checksum, { flush: true })
   await exchangeDirectories(nextOf(directory), resolve(directory))
   await finishPublishing(directory)
@@ -47,7 +48,13 @@ export async function publishNext(directory: string): Promise<void> {
 /** After a kill: ends what was begun to be published, and removes a model that was not. */
 export async function recoverPublished(directory: string): Promise<void> {
   await finishPublishing(directory)
-  await rm(nextOf(directory), { recursive: true, force: true })
+  await removeModel(nextOf(directory))
+}
+
+/** @throws Error where something else is there, or lies in it. */
+async function removeModel(directory: string): Promise<void> {
+  assertReplaceable(directory, 'aurochs-model')
+  await rm(directory, { recursive: true, force: true })
 }
 
 /**
@@ -82,7 +89,7 @@ async function finishPublishing(directory: string): Promise<void> {
   if (!existsSync(publishing)) return
   const hasTakenPlace = opened(directory).checksum === readFileSync(publishing, 'utf8')
   if (hasTakenPlace && existsSync(nextOf(directory))) {
-    await rm(previousOf(directory), { recursive: true, force: true })
+    await removeModel(previousOf(directory))
     await rename(nextOf(directory), previousOf(directory))
   }
   await rm(publishing, { force: true })

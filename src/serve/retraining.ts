@@ -69,7 +69,7 @@ export class Retraining {
       await this.#removeEvents()
       return
     }
-    this.#log.info({ ...figures, ...gate }, 'a model was trained')
+    this.#log.info({ ...figures, gate }, 'a model was trained')
     const { directory } = this.#recommender.generation.artifact
     try {
       await this.#recommender.swap(directory)

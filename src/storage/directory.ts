@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
+import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { native } from '../native.ts'
@@ -77,6 +78,7 @@ export async function writeDirectory<Fields extends Pick<Manifest, 'format' | 'v
 export async function withDraft<Result>(target: string, fill: (draft: string) => Promise<Result>): Promise<Result> {
   const place = resolve(target)
   await mkdir(dirname(place), { recursive: true })
+  removeAbandoned(place)
   const draft = beside(place, 'partial')
   const discard = () => rmSync(draft, { recursive: true, force: true })
   process.on('exit', discard)
@@ -316,7 +318,27 @@ export async function sync(path: string): Promise<void> {
 }
 
 function beside(place: string, purpose: string): string {
-  return join(dirname(place), `.${basename(place)}.${randomBytes(4).toString('hex')}.${purpose}`)
+  return join(dirname(place), `.${basename(place)}.${owner}.${randomBytes(4).toString('hex')}.${purpose}`)
+}
+
+/** The machine and the process: what a process that was killed leaves is known by it. */
+const owner = `${hostname()}-${process.pid}`
+
+/** Removes drafts for `place` of processes of this machine that are gone. */
+function removeAbandoned(place: string): void {
+  const ours = `.${basename(place)}.${hostname()}-`
+  for (const name of readdirSync(dirname(place))) {
+    const pid = name.startsWith(ours) ? /^(\d+)\.[0-9a-f]{8}\.partial$/.exec(name.slice(ours.length))?.[1] : undefined
+    if (pid !== undefined && !isAlive(Number(pid))) rmSync(join(dirname(place), name), { recursive: true, force: true })
+  }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ESRCH'
+  }
 }
 
 function isEmpty(directory: string): boolean {

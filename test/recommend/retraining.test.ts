@@ -244,7 +244,7 @@ test('a retraining killed at any moment leaves a whole dataset and a whole model
   weight += 12
   await inPlace({ dataset, model, state })
   expect(sumOf(Dataset.open(dataset, { verify: true }))).toBe(weight)
-  expect(readdirSync(join(dataset, '..')).filter(name => name.endsWith('.next'))).toEqual([])
+  expect(readdirSync(join(dataset, '..')).filter(name => /next|partial|publishing/.test(name))).toEqual([])
 }, 60_000)
 
 function sumOf({ byUser, items }: Dataset): number {
@@ -296,6 +296,21 @@ test('a model of another dataset is refused before anything is written', async (
   )
   await expect(inPlace({ ...one, model: `${one.model}-none` })).rejects.toThrow('there is no model at')
   expect(Dataset.open(one.dataset).manifest.journals).toBeUndefined()
+})
+
+test('a directory that is no model of ours is not removed, whatever its name', async () => {
+  const { dataset, model, state } = await loop()
+  await recordAll(state, newItemEvents('x'))
+  for (const place of [nextOf(model), previousOf(model)]) {
+    mkdirSync(place)
+    writeFileSync(join(place, 'precious.txt'), 'precious')
+    await expect(inPlace({ dataset, model, state })).rejects.toThrow(
+      `${place} was not written by Aurochs, so it is not replaced`,
+    )
+    expect(readdirSync(place)).toEqual(['precious.txt'])
+    renameSync(place, `${place}-elsewhere`)
+  }
+  expect(await inPlace({ dataset, model, state })).toMatchObject({ isNew: true })
 })
 
 test('what was rolled back does not come again before there are new events', async () => {

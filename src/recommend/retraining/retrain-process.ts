@@ -19,7 +19,8 @@ process.on('SIGINT', () => {})
 process.on('disconnect', () => process.exit(1))
 process.once('message', async (task: RetrainTask) => {
   os.setPriority(10)
-  const report = (message: RetrainReport) => process.connected && process.send?.(message)
+  // Where the server has just ended nobody waits for it.
+  const report = (message: RetrainReport) => process.connected && process.send?.(message, () => {})
   try {
     let reported = 0
     const onProgress = (progress: RetrainProgress) => {

@@ -27,6 +27,8 @@ export class RetrainingSchedule {
   #child: ChildProcess | undefined
   #running: Promise<void> = Promise.resolve()
   #isClosed = false
+  /** Whether the one that runs is not wanted any more. */
+  #isAbandoned = false
 
   constructor(options: ScheduleOptions) {
     this.#options = options
@@ -36,6 +38,7 @@ export class RetrainingSchedule {
   /** Ends a retraining that runs, which leaves all as it was before; the next begins in its time. */
   async abandon(): Promise<void> {
     const child = this.#child
+    if (child) this.#isAbandoned = true
     child?.kill()
     // It may be in an epoch that takes minutes; killed, it leaves all as it was, too.
     const timer = setTimeout(() => child?.kill('SIGKILL'), patience)
@@ -63,8 +66,9 @@ export class RetrainingSchedule {
       const retrained = await this.#retrain(task())
       if (!this.#isClosed) await onRetrained(retrained)
     } catch (error) {
-      if (!this.#isClosed) onFailure((error as Error).message)
+      if (!this.#isClosed && !this.#isAbandoned) onFailure((error as Error).message)
     }
+    this.#isAbandoned = false
   }
 
   /** @throws Error when it failed, or its process ended. */
