@@ -180,7 +180,7 @@ export class Service {
     if (isLimited) this.#limiter.take(name, cost)
     this.#takeShare(caller, cost)
     const fail = (error: Error) => onError(asServiceError(error))
-    if (query.kind === 'user') return this.#recommender.subscribe(query, onList, fail, name)
+    if (query.kind === 'user') return this.#recommender.subscribe(query, onList, fail)
     return this.#recommender.subscribeSimilar(query, onList, fail, name)
   }
 
