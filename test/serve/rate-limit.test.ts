@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Client } from '../../src/client/index.ts'
 import { ServiceError } from '../../src/protocol/errors.ts'
 import { callCost, messageCost, queryCost } from '../../src/serve/load/cost.ts'
@@ -35,11 +35,26 @@ test('a client has its rate, and two seconds of it at once; others have their ow
   new RateLimiter(0).take('ann', 1e12)
 })
 
-test('a client who was away for long is known as any other, and forgotten', async () => {
-  const limiter = new RateLimiter(1000)
-  limiter.take('ann', 2000)
-  for (let client = 0; client < 100; client++) limiter.take(`client ${client}`, 1)
-  expect(limiter.refusalOf('ann', 500)).toBeInstanceOf(ServiceError)
+test('a newcomer empties no bucket of others, and a debt is known until it is paid', () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+  const limiter = new RateLimiter(100)
+  let taken = 0
+  for (let second = 0; second < 60; second++) {
+    vi.advanceTimersByTime(1000)
+    if (second % 5 === 4) limiter.take(`newcomer ${second}`, 1)
+    while (limiter.refusalOf('ann', 10) === undefined) taken += 10
+  }
+  // Two seconds of it are there at once.
+  expect(taken).toBe(100 * 61)
+  limiter.charge('bob', 400)
+  for (let second = 0; second < 3; second++) {
+    vi.advanceTimersByTime(999)
+    limiter.take(`another ${second}`, 1)
+  }
+  // Of the 200 that he owes and the 200 of a full bucket 300 are there.
+  expect(limiter.refusalOf('bob', 101)).toBeInstanceOf(ServiceError)
+  expect(limiter.refusalOf('bob', 99)).toBeUndefined()
 })
 
 test('of many refusals few are answered, each for those before it, and in the end it is a flood', async () => {

@@ -3,6 +3,8 @@ import { ServiceError } from '../../protocol/errors.ts'
 
 /** In s: a client that was idle for so long may send at once what it could have sent meanwhile. */
 const burst = 2
+/** In ms: what the largest debt takes to become a full bucket. */
+const period = 2 * burst * 1000
 /** In ms: from one refusal that is answered to the next. */
 export const answerInterval = 100
 /** A client that is refused more messages in a second does not listen to answers. */
@@ -31,7 +33,7 @@ export type Refusal = ServiceError | 'silence' | 'flood'
  */
 export class RateLimiter {
   readonly #rate: number
-  /** Clients that were seen in this period and in the one before: in two of them any bucket fills up, and is as a new one. */
+  /** Clients of this period, and others of the one before: who was in neither has a full bucket, and is as a new one. */
   #accounts = new Map<string, Account>()
   #former = new Map<string, Account>()
   #periodEnd = 0
@@ -110,15 +112,15 @@ export class RateLimiter {
   }
 
   #accountOf(client: string, rate = this.#rate): Account {
-    const known = this.#accounts.get(client)
-    if (known) return known
     const now = performance.now()
     if (now >= this.#periodEnd) {
-      // Nobody came for longer than a period: those before it are as new.
-      this.#former = now >= this.#periodEnd + burst * 1000 ? new Map() : this.#accounts
+      // Nobody came for a period: all are as new.
+      this.#former = now >= this.#periodEnd + period ? new Map() : this.#accounts
       this.#accounts = new Map()
-      this.#periodEnd = now + burst * 1000
+      this.#periodEnd = now + period
     }
+    const known = this.#accounts.get(client)
+    if (known) return known
     const account = this.#former.get(client) ?? newAccount(rate)
     this.#accounts.set(client, account)
     return account
