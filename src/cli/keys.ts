@@ -84,7 +84,10 @@ export const register: Register = program => {
     .option('--json', 'one JSON object a line')
     .action(list)
   at(keys.command('revoke'))
-    .description('refuse a key from now on, and all tokens that it signed; what they have open at a server ends')
+    .description(
+      'refuse a key from now on, and all tokens that it signed; what they have open at a server ends. Where all keys are ' +
+        'revoked nobody is let in: to let everyone in again, end the server and remove keys.db',
+    )
     .argument('<id>', 'as `aurochs keys list` shows it')
     .action(revoke)
   keys

@@ -38,8 +38,9 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
    */
   readonly allowHosts?: readonly string[] | undefined
   /**
-   * Whether it serves other machines also without keys: then whoever reaches it may read and write as any user. Default: it
-   * refuses to start where `host` or `rpc` are not of this machine alone and the state has no key.
+   * Whether it serves other machines also without keys, or with none that is not revoked: then whoever reaches it may read and
+   * write as any user. Default: it refuses to start where `host` or `rpc` are not of this machine alone and the state has no
+   * key; and where all are revoked, it lets nobody in.
    */
   readonly open?: boolean | undefined
   /** Certificate and private key: then it serves by https and wss only. Default: http and ws. */
@@ -271,7 +272,7 @@ export class Server {
 function openAccess(options: ServeOptions, refusals: Refusals, faults: FaultLog): Access {
   const { state, host = defaultHost, rpc, open = false, log } = options
   const exposure = { state, host, rpc: rpc === undefined ? undefined : parseRpcAddress(rpc), open }
-  const access = new Access({ state, refusals, onFault: (error, message) => faults.report(error, message) })
+  const access = new Access({ state, open, refusals, onFault: (error, message) => faults.report(error, message) })
   try {
     const exposed = exposedAddress(access, exposure)
     if (exposed !== undefined)
