@@ -7,7 +7,8 @@ import { Recommender, type RecommenderOptions } from '../recommend/recommender.t
 import { ModelWatch } from '../recommend/retraining/model-watch.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { Access } from './access/access.ts'
-import { exposedAddress, rpcEntrance, webEntrance } from './access/entrance.ts'
+import { rpcAuthenticator, webAuthenticator } from './access/authenticator.ts'
+import { exposedAddress } from './access/exposure.ts'
 import { Refusals } from './access/refusals.ts'
 import { FaultLog } from './fault-log.ts'
 import { socketsLeft } from './file-limit.ts'
@@ -177,7 +178,7 @@ export class Server {
       memory,
       turns: new FrameTurns(),
       admission,
-      entrance: webEntrance(access, host),
+      authenticator: webAuthenticator(access, host),
       onError: metrics.error.bind(metrics),
       onSkippedList: metrics.skippedList.bind(metrics),
       onFault: (error: unknown) => faults.report(error),
@@ -185,7 +186,7 @@ export class Server {
     }
     const { onError, onFault } = context
     this.#rpcOptions = {
-      entranceOf: (address: RpcAddress) => rpcEntrance(access, address),
+      authenticatorOf: (address: RpcAddress) => rpcAuthenticator(access, address),
       log,
       memory,
       onError,

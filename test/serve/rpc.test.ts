@@ -10,7 +10,7 @@ import { SendMemory } from '../../src/serve/load/send-memory.ts'
 import { RpcServer } from '../../src/serve/rpc/rpc-server.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { RpcPeer } from './rpc-peer.ts'
-import { openEntrance, ScriptedService } from './scripted-service.ts'
+import { openAuthenticator, ScriptedService } from './scripted-service.ts'
 
 /** A server of its own for the test that calls it, and what it wrote and counted. */
 async function open(address = 'tcp:127.0.0.1:0', maxConnections?: number, sendMemory = 2 ** 26) {
@@ -21,7 +21,7 @@ async function open(address = 'tcp:127.0.0.1:0', maxConnections?: number, sendMe
   const memory = new SendMemory(sendMemory)
   const onError = (code: ErrorCode) => errors.push(code)
   const server = await RpcServer.open(service, address, {
-    entranceOf: () => openEntrance,
+    authenticatorOf: () => openAuthenticator,
     log,
     memory,
     onError,

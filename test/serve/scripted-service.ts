@@ -1,6 +1,6 @@
 import { ServiceError } from '../../src/protocol/errors.ts'
+import type { Authenticator } from '../../src/serve/access/authenticator.ts'
 import { Caller } from '../../src/serve/access/caller.ts'
-import type { Entrance } from '../../src/serve/access/entrance.ts'
 
 /** A call that waits until the test settles it. */
 export interface HeldCall {
@@ -11,7 +11,7 @@ export interface HeldCall {
 }
 
 /** Lets everyone do everything. */
-export const openEntrance: Entrance = {
+export const openAuthenticator: Authenticator = {
   anonymous: () => Caller.trusted,
   authenticate: () => Caller.trusted,
 }

@@ -2,18 +2,18 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js'
 import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
 import { decodeJson } from '../../protocol/json.ts'
 import { type MethodName, methods, type ServiceInfo } from '../../protocol/methods.ts'
-import { callerOf, credentialOf, type Entrance } from '../access/entrance.ts'
+import { type Authenticator, callerOf, credentialOf } from '../access/authenticator.ts'
 import type { Client } from '../load/client.ts'
 import type { SendMemory } from '../load/send-memory.ts'
 import type { Service } from '../service.ts'
-import { type Admission, refusalOf } from './admission.ts'
+import { type Admission, admissionError } from './admission.ts'
 import { queryReader } from './query.ts'
 import { Reply } from './reply.ts'
 
 export interface HttpContext {
   readonly service: Service
   readonly admission: Admission
-  readonly entrance: Entrance
+  readonly authenticator: Authenticator
   readonly memory: SendMemory
   readonly onError: (code: ErrorCode) => void
   /** Called with errors that are not a client's. */
@@ -78,12 +78,12 @@ export class HttpFront {
 
   #answer(route: Route, read: ReadParams, response: HttpResponse, request: HttpRequest): void {
     const { name, write = (reply, result) => reply.json(200, result) } = route
-    const { service, entrance } = this.#context
+    const { service, authenticator } = this.#context
     const client = clientOf(response)
     const reply = this.#admit(response, request, { client, name })
     if (!reply) return
     const credential = credentialOf(request.getHeader('authorization'))
-    const authenticate = async () => callerOf(entrance, credential)
+    const authenticate = async () => callerOf(authenticator, credential)
     const parameters = async () => read(request, reply)
     const call = async () => {
       // Both begin now; where both fail, it is the first that is told.
@@ -126,7 +126,8 @@ export class HttpFront {
     const isHeadOnly = request.getMethod() === 'head'
     const headers = admission.origins.headers(request.getHeader('origin'))
     const reply = new Reply(response, { headers, isLast: isClosing, isHeadOnly, memory, onOver })
-    const denial = refusal === 'silence' ? service.refusalNotice(client) : (refusal ?? refusalOf(request, admission))
+    const denial =
+      refusal === 'silence' ? service.refusalNotice(client) : (refusal ?? admissionError(request, admission))
     if (denial) this.#fail(reply, denial)
     return denial ? undefined : reply
   }

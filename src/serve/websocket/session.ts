@@ -14,8 +14,8 @@ import {
 import type { Query, Recorded, StreamQuery } from '../../protocol/values.ts'
 import { protocolVersions } from '../../protocol/versions.ts'
 import type { Watch } from '../../recommend/watched-list.ts'
+import { type Authenticator, callerOf } from '../access/authenticator.ts'
 import type { Caller } from '../access/caller.ts'
-import { callerOf, type Entrance } from '../access/entrance.ts'
 import type { Client } from '../load/client.ts'
 import { answerInterval, type Refusal } from '../load/rate-limiter.ts'
 import type { SendMemory } from '../load/send-memory.ts'
@@ -27,7 +27,7 @@ import { WaitingFrames } from './waiting-frames.ts'
 /** What all sessions of a server share. */
 export interface SessionContext {
   readonly service: Service
-  readonly entrance: Entrance
+  readonly authenticator: Authenticator
   readonly memory: SendMemory
   readonly turns: FrameTurns
   readonly onError: (code: ErrorCode) => void
@@ -306,7 +306,7 @@ export class Session implements FrameReader {
       this.end(unauthorizedClose, 'unauthorized')
     }
     try {
-      const caller = callerOf(this.#context.entrance, key ?? this.#credential)
+      const caller = callerOf(this.#context.authenticator, key ?? this.#credential)
       if (caller instanceof Promise) {
         this.#isAuthenticating = true
         caller.then(caller => this.#admit(caller, protocol, request)).catch(refuse)
