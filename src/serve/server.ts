@@ -60,7 +60,8 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
   readonly watch?: string | undefined
   /**
    * Units a second that each client may ask for, and twice as many at once: an event is one, a list of 1,000 items about
-   * twenty. Clients are sockets and, for HTTP, addresses; those of the internal RPC are not limited. 0: any number.
+   * twenty. Clients are sockets and, for HTTP, addresses; who shows a key with a rate of its own is counted by that
+   * instead, and those of the internal RPC are not limited. 0: any number.
    * Default: 5,000.
    */
   readonly rate?: number | undefined
@@ -176,6 +177,7 @@ export class Server {
     const context = {
       service: this.service,
       memory,
+      isLimited: true,
       turns: new FrameTurns(),
       admission,
       authenticator: webAuthenticator(access, host),
@@ -187,6 +189,8 @@ export class Server {
     const { onError, onFault } = context
     this.#rpcOptions = {
       authenticatorOf: (address: RpcAddress) => rpcAuthenticator(access, address),
+      // Its clients are other services of the same operator.
+      isLimited: false,
       log,
       memory,
       onError,

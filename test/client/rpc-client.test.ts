@@ -37,6 +37,7 @@ async function scripted(address = `unix:${join(freshFolder(), 'rpc.sock')}`) {
   const service = new ScriptedService()
   const rpc = await RpcServer.open(service, address, {
     authenticatorOf: () => openAuthenticator,
+    isLimited: false,
     log: pino({ level: 'silent' }),
     memory: new SendMemory(2 ** 26),
   })

@@ -17,22 +17,24 @@ async function served(options: ServedModelOptions) {
 
 const event = (id: number) => ({ type: 'event', id: `${id}`, user: 'ann', item: 'i1' })
 
+const account = (name: string) => ({ name, isLimited: true })
+
 test('a client has its rate, and two seconds of it at once; others have their own', async () => {
   const limiter = new RateLimiter(100)
-  limiter.take('ann', 150)
-  const refusal = limiter.refusalOf('ann', 100)
+  limiter.take(account('ann'), 150)
+  const refusal = limiter.decide(account('ann'), 100)
   if (!(refusal instanceof ServiceError)) throw new Error(`expected a refusal, got ${refusal}`)
   expect(refusal.code).toBe('rate_limited')
   // 50 are missing, at 100 a second.
   expect(refusal.retryAfter).toBeGreaterThan(400)
   expect(refusal.retryAfter).toBeLessThanOrEqual(500)
-  limiter.take('bob', 200)
-  expect(() => limiter.take('bob', 1)).toThrow('at most 100 units a second')
+  limiter.take(account('bob'), 200)
+  expect(() => limiter.take(account('bob'), 1)).toThrow('at most 100 units a second')
   await wait(refusal.retryAfter!)
-  limiter.take('ann', 100)
+  limiter.take(account('ann'), 100)
   // One that costs more than there can ever be costs all that there can be.
-  limiter.take('cid', 1_000_000)
-  new RateLimiter(0).take('ann', 1e12)
+  limiter.take(account('cid'), 1_000_000)
+  new RateLimiter(0).take(account('ann'), 1e12)
 })
 
 test('a newcomer empties no bucket of others, and a debt is known until it is paid', () => {
@@ -42,32 +44,32 @@ test('a newcomer empties no bucket of others, and a debt is known until it is pa
   let taken = 0
   for (let second = 0; second < 60; second++) {
     vi.advanceTimersByTime(1000)
-    if (second % 5 === 4) limiter.take(`newcomer ${second}`, 1)
-    while (limiter.refusalOf('ann', 10) === undefined) taken += 10
+    if (second % 5 === 4) limiter.take(account(`newcomer ${second}`), 1)
+    while (limiter.decide(account('ann'), 10) === 'taken') taken += 10
   }
   // Two seconds of it are there at once.
   expect(taken).toBe(100 * 61)
-  limiter.charge('bob', 400)
+  limiter.charge(account('bob'), 400)
   for (let second = 0; second < 3; second++) {
     vi.advanceTimersByTime(999)
-    limiter.take(`another ${second}`, 1)
+    limiter.take(account(`another ${second}`), 1)
   }
   // Of the 200 that he owes and the 200 of a full bucket 300 are there.
-  expect(limiter.refusalOf('bob', 101)).toBeInstanceOf(ServiceError)
-  expect(limiter.refusalOf('bob', 99)).toBeUndefined()
+  expect(limiter.decide(account('bob'), 101)).toBeInstanceOf(ServiceError)
+  expect(limiter.decide(account('bob'), 99)).toBe('taken')
 })
 
 test('of many refusals few are answered, each for those before it, and in the end it is a flood', async () => {
   const limiter = new RateLimiter(100)
-  limiter.take('ann', 200)
-  const refusals = Array.from({ length: 2000 }, () => limiter.refusalOf('ann', 50))
+  limiter.take(account('ann'), 200)
+  const refusals = Array.from({ length: 2000 }, () => limiter.decide(account('ann'), 50))
   expect(refusals[0]).toMatchObject({ code: 'rate_limited' })
   expect(refusals.filter(refusal => refusal instanceof ServiceError).length).toBeLessThan(10)
   expect(refusals.filter(refusal => refusal === 'silence').length).toBeGreaterThan(500)
   expect(refusals.at(-1)).toBe('flood')
   // As many as were refused may come when the bucket is full.
-  expect(limiter.notice('ann')?.retryAfter).toBeGreaterThan(1800)
-  expect(limiter.notice('ann')).toBeUndefined()
+  expect(limiter.notice(account('ann'))?.retryAfter).toBeGreaterThan(1800)
+  expect(limiter.notice(account('ann'))).toBeUndefined()
 })
 
 test('what costs the server more costs more', () => {
@@ -194,10 +196,57 @@ test('a key with a rate of its own is shared by all who show it, on every front,
   const refusal = { code: 'rate_limited', retryAfter: expect.any(Number) }
   expect(await get(slow)).toMatchObject({ status: 429, body: { error: refusal } })
   expect((await rpc.call('recommend', { user: '3' }))[2]).toMatchObject(refusal)
-  expect(await peer.ask({ type: 'event', id: 'e', user: 'ann', item: 'i1' })).toMatchObject(refusal)
-  expect(await peer.ask({ type: 'subscribe', subscription: 1, query: { kind: 'user', user: 'ann' } })).toMatchObject(
-    refusal,
-  )
+  // Unread, and so without the number of a request.
+  peer.send({ type: 'event', id: 'e', user: 'ann', item: 'i1' })
+  expect(await peer.next('ack', 'error')).toMatchObject(refusal)
   expect(await get(other)).toMatchObject({ status: 200 })
   await peer.close()
+})
+
+test.each([0, 50])('who shows a key with a rate of its own is counted by that, and not by the rate %d', async rate => {
+  let key = ''
+  const prepare = (state: string) => {
+    key = addKey(state, { rate: 10_000 }).key
+  }
+  const url = await served({ rate, prepare })
+  const batch = { users: Array.from({ length: 100 }, (_, n) => `${n}`), limit: 40 }
+  const init = { method: 'POST', body: JSON.stringify(batch), headers: { authorization: `Bearer ${key}` } }
+  // Each is 25 for its lists, and of the address of its key takes only the message.
+  for (let at = 0; at < 20; at++) expect((await fetch(`${url}/v1/recommend_batch`, init)).status).toBe(200)
+  const peers = [await Peer.connect(url), await Peer.connect(url)]
+  for (const peer of peers) await peer.ask({ type: 'hello', protocols: [1], key })
+  for (let id = 0; id < 500; id++) for (const peer of peers) peer.send(event(id))
+  for (const peer of peers)
+    for (let at = 0; at < 500; at++) expect(await peer.next('ack', 'error')).toMatchObject({ type: 'ack' })
+  await Promise.all(peers.map(peer => peer.close()))
+})
+
+test('whom a shared rate refuses is told so by itself, whatever else is refused by it', () => {
+  const limiter = new RateLimiter(1000)
+  const [ann, bob] = [account('ann'), account('bob')]
+  const shared = { name: 'a key', rate: 10 }
+  expect(limiter.decide(ann, 20, shared)).toBe('taken')
+  for (const each of [ann, bob]) {
+    expect(limiter.decide(each, 1, shared)).toBeInstanceOf(ServiceError)
+    expect(limiter.decide(each, 1, shared)).toBe('silence')
+  }
+  expect(limiter.notice(ann, shared)).toMatchObject({ code: 'rate_limited' })
+  expect(limiter.notice(bob, shared)).toMatchObject({ code: 'rate_limited' })
+  const ends = Array.from({ length: 1500 }, () => limiter.decide(ann, 1, shared))
+  expect(ends.at(-1)).toBe('flood')
+  expect(limiter.decide(bob, 1, shared)).not.toBe('flood')
+  // Its own bucket is full.
+  expect(limiter.decide(ann, 2000)).toBe('taken')
+})
+
+test('bad messages are charged to the rate of the key that sends them', async () => {
+  let key = ''
+  const prepare = (state: string) => {
+    key = addKey(state, { rate: 10 }).key
+  }
+  const url = await served({ prepare })
+  const headers = { authorization: `Bearer ${key}` }
+  expect((await fetch(`${url}/v1/recommend/3?limit=0`, { headers })).status).toBe(400)
+  expect((await fetch(`${url}/v1/recommend/3`, { headers })).status).toBe(429)
+  expect((await fetch(`${url}/v1/health`, { headers })).status).toBe(200)
 })

@@ -14,7 +14,7 @@ import {
 import { RefusedMessage, RpcReader } from '../../protocol/rpc-reader.ts'
 import type { Authenticator } from '../access/authenticator.ts'
 import type { Caller } from '../access/caller.ts'
-import type { Client } from '../load/client.ts'
+import type { LoadAccount } from '../load/account.ts'
 import type { HeldBytes, SendMemory } from '../load/send-memory.ts'
 import type { Service } from '../service.ts'
 import { PendingCall } from './pending-call.ts'
@@ -23,6 +23,8 @@ const expectedMessage = 'expected [0, number, method, params], the number whole 
 
 export interface RpcConnectionOptions {
   readonly authenticator: Authenticator
+  /** Whether the rate of the server is a limit to clients. */
+  readonly isLimited: boolean
   readonly log: Logger
   /** Bounds what all connections together have unsent. */
   readonly memory: SendMemory
@@ -53,7 +55,7 @@ export class RpcConnection {
   readonly #options: RpcConnectionOptions
   readonly #reader = new RpcReader(limits)
   readonly #pending = new Set<PendingCall>()
-  readonly #client: Client = { name: `rpc ${++connections}`, isLimited: false }
+  readonly #account: LoadAccount
   readonly #held: HeldBytes
   /** Encoded answers that leave together, and their bytes. */
   #answers: Uint8Array[] = []
@@ -74,6 +76,7 @@ export class RpcConnection {
     this.#socket = socket
     this.#service = service
     this.#options = options
+    this.#account = { name: `rpc ${++connections}`, isLimited: options.isLimited }
     this.#held = options.memory.join({ dropLists: () => {}, close: () => this.#dropSlowReader() })
     this.#caller = options.authenticator.anonymous()
     this.#setCaller(this.#caller)
@@ -178,7 +181,7 @@ export class RpcConnection {
       const call = new PendingCall(number, method)
       const result = this.#service.call(method, parameters, {
         caller: this.#caller,
-        client: this.#client,
+        account: this.#account,
         signal: call.signal,
       })
       if (result instanceof Promise) this.#expect(call, result, timeout)
