@@ -74,7 +74,10 @@ export const register: Register = program => {
       'it may call this method; may be repeated (default: all that are not for admins)',
       several,
     )
-    .option('--rate <units>', 'what all who show it may ask for together, in units a second as of serve --rate')
+    .option(
+      '--rate <units>',
+      'what all who show it may ask for together, in units a second, instead of each by serve --rate',
+    )
     .option('--admin', `it may call those for admins as well: ${adminMethods()}`)
     .option('--signing', 'a key that signs tokens, each for one user: prints its private part as a JWK (Ed25519)')
     .option('--expires <date>', 'from when on it is refused (default: never)')
@@ -84,7 +87,10 @@ export const register: Register = program => {
     .option('--json', 'one JSON object a line')
     .action(list)
   at(keys.command('revoke'))
-    .description('refuse a key from now on, and all tokens that it signed; what they have open at a server ends')
+    .description(
+      'refuse a key from now on, and all tokens that it signed; what they have open at a server ends. Where all keys are ' +
+        'revoked nobody is let in: to let everyone in again, end the server and remove keys.db',
+    )
     .argument('<id>', 'as `aurochs keys list` shows it')
     .action(revoke)
   keys

@@ -96,7 +96,7 @@ export const register: Register = program => {
     )
     .option(
       '--open',
-      'serve other machines also without keys (aurochs keys): whoever reaches it may act for every user',
+      'serve everyone where there is no key (aurochs keys) or all are revoked, other machines too: whoever reaches it may act for every user',
     )
     .option('--tls-cert <file>', 'serve by https and wss: the certificate and those that lead to its authority, in PEM')
     .option('--tls-key <file>', 'its private key, in PEM')

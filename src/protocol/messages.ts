@@ -26,7 +26,8 @@
  *
  * Who sends more than the server's rate allows gets the error `rate_limited`, unread and so without the request number, ten
  * times a second at most: it answers all that were refused until then. After its `retryAfter` what has no answer may be sent
- * again. Who goes on sending all the same, a thousand messages a second beyond the rate, is disconnected (1008).
+ * again. All who show a key with a rate of its own have that together, instead of one each. Who goes on sending all the same, a
+ * thousand messages a second beyond the rate, is disconnected (1008).
  */
 import { z } from 'zod'
 import type { WireError } from './errors.ts'

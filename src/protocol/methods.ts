@@ -1,6 +1,7 @@
 /**
  * The methods of the service, one description for every front: WebSocket (`call`), HTTP (`/v1/METHOD`) and RPC. To add
- * one: its entry here, which says who may call it, the type of its result, and its handler in `serve/service.ts`.
+ * one: its entry here, which says who may call it, the type of its result, and its handler in `serve/service.ts`. Whose key or
+ * token is bound to one user may leave that user out of the parameters, and of the events in them.
  */
 import { z } from 'zod'
 import type { Limits } from './limits.ts'

@@ -191,9 +191,10 @@ class QueryQueue {
     this.#queryTime += (took - this.#queryTime) / 8
   }
 
-  /** In ms of one worker: until those of `client` are ranked that wait, each after one of every other client. */
+  /** In ms of one worker: until those of `client` are ranked that wait, each after one of every other client that has one. */
   expectedWait(client: string): number {
-    return this.#queries.waitingOf(client) * this.#queries.clients * this.#queryTime
+    const { size, clients } = this.#queries
+    return Math.min(size, this.#queries.waitingOf(client) * clients) * this.#queryTime
   }
 
   /** Ranks a batch; if it fails, one by one, so that a query that makes it fail fails alone. */

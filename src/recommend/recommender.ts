@@ -208,11 +208,11 @@ export class Recommender {
    * Calls `onList` with the list for a user, now and whenever it may have changed, until the watch is closed. Who watches
    * the same user with the same filters gets the same object.
    */
-  subscribe(query: UserQuery, onList: (list: UserList) => void, onError: (error: Error) => void, client = ''): Watch {
+  subscribe(query: UserQuery, onList: (list: UserList) => void, onError: (error: Error) => void): Watch {
     const filters = new ResolvedFilters(query)
     const { watched } = this.#users.get(query.user)
     const { key } = filters
-    const list = watched.get(key) ?? this.#watch(query.user, filters, client)
+    const list = watched.get(key) ?? this.#watch(query.user, filters)
     return list.add({
       onList: (list, { changedAt }) => {
         this.#options.onList?.(performance.now() - changedAt)
@@ -463,9 +463,10 @@ export class Recommender {
     }
   }
 
-  /** The list for `user` that all share who watch it. */
-  #watch(user: string, filters: ResolvedFilters, client: string): WatchedList {
+  /** The list for `user` that all share who watch it: its turns are those of none of them. */
+  #watch(user: string, filters: ResolvedFilters): WatchedList {
     const { key } = filters
+    const client = `list ${key} of ${user}`
     const { watched } = this.#users.get(user)
     const list = new WatchedList(() => watched.delete(key))
     const subscription = this.#open(user, filters, {

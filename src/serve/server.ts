@@ -10,7 +10,8 @@ import { longestInterval } from '../recommend/retraining/schedule.ts'
 import { Dataset } from '../storage/dataset.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { Access } from './access/access.ts'
-import { exposedAddress, rpcEntrance, webEntrance } from './access/entrance.ts'
+import { rpcAuthenticator, webAuthenticator } from './access/authenticator.ts'
+import { exposedAddress } from './access/exposure.ts'
 import { Refusals } from './access/refusals.ts'
 import { FaultLog } from './fault-log.ts'
 import { socketsLeft } from './file-limit.ts'
@@ -41,8 +42,9 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
    */
   readonly allowHosts?: readonly string[] | undefined
   /**
-   * Whether it serves other machines also without keys: then whoever reaches it may read and write as any user. Default: it
-   * refuses to start where `host` or `rpc` are not of this machine alone and the state has no key.
+   * Whether it serves other machines also without keys, or with none that is not revoked: then whoever reaches it may read and
+   * write as any user. Default: it refuses to start where `host` or `rpc` are not of this machine alone and the state has no
+   * key; and where all are revoked, it lets nobody in.
    */
   readonly open?: boolean | undefined
   /** Certificate and private key: then it serves by https and wss only. Default: http and ws. */
@@ -61,7 +63,8 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
   readonly watch?: string | undefined
   /**
    * Units a second that each client may ask for, and twice as many at once: an event is one, a list of 1,000 items about
-   * twenty. Clients are sockets and, for HTTP, addresses; those of the internal RPC are not limited. 0: any number.
+   * twenty. Clients are sockets and, for HTTP, addresses; who shows a key with a rate of its own is counted by that
+   * instead, and those of the internal RPC are not limited. 0: any number.
    * Default: 5,000.
    */
   readonly rate?: number | undefined
@@ -190,9 +193,10 @@ export class Server {
     const context = {
       service: this.service,
       memory,
+      isLimited: true,
       turns: new FrameTurns(),
       admission,
-      entrance: webEntrance(access, host),
+      authenticator: webAuthenticator(access, host),
       onError: metrics.error.bind(metrics),
       onSkippedList: metrics.skippedList.bind(metrics),
       onFault: (error: unknown) => faults.report(error),
@@ -200,7 +204,9 @@ export class Server {
     }
     const { onError, onFault } = context
     this.#rpcOptions = {
-      entranceOf: (address: RpcAddress) => rpcEntrance(access, address),
+      authenticatorOf: (address: RpcAddress) => rpcAuthenticator(access, address),
+      // Its clients are other services of the same operator.
+      isLimited: false,
       log,
       memory,
       onError,
@@ -288,7 +294,7 @@ export class Server {
 function openAccess(options: ServeOptions, refusals: Refusals, faults: FaultLog): Access {
   const { state, host = defaultHost, rpc, open = false, log } = options
   const exposure = { state, host, rpc: rpc === undefined ? undefined : parseRpcAddress(rpc), open }
-  const access = new Access({ state, refusals, onFault: (error, message) => faults.report(error, message) })
+  const access = new Access({ state, open, refusals, onFault: (error, message) => faults.report(error, message) })
   try {
     const exposed = exposedAddress(access, exposure)
     if (exposed !== undefined)

@@ -13,25 +13,33 @@ import {
   type Results,
   type ServiceInfo,
 } from '../protocol/methods.ts'
-import type { Event, ModelInfo, Query, Recorded, RecordResult } from '../protocol/values.ts'
+import type { Event, ModelInfo, Query, Recorded, RecordResult, StreamQuery } from '../protocol/values.ts'
 import { features } from '../protocol/versions.ts'
 import { RecommendError } from '../recommend/errors.ts'
 import type { Generation } from '../recommend/generation.ts'
 import type { Recommender } from '../recommend/recommender.ts'
 import type { Watch } from '../recommend/watched-list.ts'
 import { withLocks } from '../storage/directory-lock.ts'
+import { withBoundUser } from './access/bound-user.ts'
 import type { Caller } from './access/caller.ts'
-import type { Client } from './load/client.ts'
-import { callCost, messageCost, probes, queryCost, refusalCost } from './load/cost.ts'
-import type { RateLimiter, Refusal } from './load/rate-limiter.ts'
+import type { LoadAccount } from './load/account.ts'
+import { callCost, errorCost, messageCost, probes, queryCost } from './load/cost.ts'
+import type { RateDecision, RateLimiter } from './load/rate-limiter.ts'
 import type { Metrics } from './metrics.ts'
 import type { Retraining } from './retraining.ts'
 
+/** Whom a message is from. */
+export interface Sender {
+  readonly account: LoadAccount
+  /** Undefined until it is known. */
+  readonly caller?: Caller | undefined
+}
+
 /** The caller, and until when the answer is wanted. */
-export interface CallContext {
+export interface CallContext extends Sender {
   readonly caller: Caller
-  /** Whose share of the server it takes. */
-  readonly client: Client
+  /** Whether the message was counted as the caller's, by {@link Service.decide}. Default: the caller was not known yet. */
+  readonly isCounted?: boolean | undefined
   /** Aborting it ends the call, which then fails with the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
@@ -46,11 +54,25 @@ export interface ServiceParts {
 
 type Settle = (result: Recorded | ServiceError) => void
 
+/** An event whose user may follow from the caller. */
+type CallersEvent = Omit<Event, 'user'> & { readonly user?: string | undefined }
+
+/** What was subscribed to. */
+export interface Subscription {
+  readonly query: Query
+  readonly watch: Watch
+}
+
+export interface SubscriptionHandlers {
+  readonly onList: (list: ListContent) => void
+  readonly onError: (error: ServiceError) => void
+}
+
 type Handlers = {
   readonly [Name in MethodName]: (
     params: Params<Name>,
     signal: AbortSignal | undefined,
-    client: Client,
+    client: string,
   ) => Results[Name] | Promise<Results[Name]>
 }
 
@@ -75,61 +97,63 @@ export class Service {
   }
 
   /**
-   * Whether a message of `client` is read, of so many bytes and, where that is known already, for the method `name`: gives why
-   * not. To be asked before anything is done for the message.
+   * Whether a message of so many bytes is read, and, where that is known already, for the method `name`. To be asked before
+   * anything is done for the message.
    */
-  refusalOf(client: Client, bytes: number, method?: string): Refusal | undefined {
-    return method !== undefined && probes.has(method) ? undefined : this.#refusalOf(client, messageCost(bytes))
+  decide({ account, caller }: Sender, bytes: number, name?: MethodName): RateDecision {
+    if (name !== undefined && probes.has(name)) return 'taken'
+    return this.#limiter.decide(account, messageCost(bytes), caller?.sharedRate)
   }
 
   /** The same of a message that was to be read, and waited: what came of those before it may have cost too much. */
-  lateRefusalOf(client: Client): Refusal | undefined {
-    return this.#refusalOf(client, 0)
+  decideLate({ account, caller }: Sender): RateDecision {
+    return this.#limiter.decide(account, 0, caller?.sharedRate)
   }
 
-  /** The same of a message while too many of `client` wait already. */
-  excessRefusalOf({ name, isLimited }: Client): Refusal | undefined {
-    return isLimited ? this.#limiter.excess(name) : undefined
-  }
-
-  #refusalOf({ name, isLimited }: Client, cost: number): Refusal | undefined {
-    return isLimited ? this.#limiter.refusalOf(name, cost) : undefined
+  /** The same of a message while too many of the sender wait already. */
+  decideExcess({ account, caller }: Sender): RateDecision {
+    return this.#limiter.decideExcess(account, caller?.sharedRate)
   }
 
   /** The answer to messages that were refused in silence, if there are any: to be asked `answerInterval` later. */
-  refusalNotice({ name }: Client): ServiceError | undefined {
-    return this.#limiter.notice(name)
+  rateNotice({ account, caller }: Sender): ServiceError | undefined {
+    return this.#limiter.notice(account, caller?.sharedRate)
   }
 
-  /** Counts that `client` was refused what will be refused again: it costs more than what is done. */
-  noteRefusal({ name, isLimited }: Client, error: WireError): void {
-    if (isLimited && error.retryAfter === undefined) this.#limiter.charge(name, refusalCost)
+  /** Counts that the sender was refused what will be refused again: it costs more than what is done. */
+  noteError({ account, caller }: Sender, error: WireError): void {
+    if (error.retryAfter === undefined) this.#limiter.charge(account, errorCost, caller?.sharedRate)
+  }
+
+  /** Takes what is done for the caller, and one for its message where that was not counted as the caller's. */
+  #take({ account, caller: { sharedRate }, isCounted = false }: CallContext, cost: number): void {
+    this.#limiter.take(account, sharedRate && !isCounted ? 1 + cost : cost, sharedRate)
   }
 
   /**
-   * Calls a method by name; `params` are checked by its schema. Methods that need not wait give their result at once.
+   * Calls a method by name; `params` are checked by its schema. A user that they leave out is the one that the caller is bound
+   * to. Methods that need not wait give their result at once.
    *
    * @throws {ServiceError} also by rejection: `unknown_method`, `unauthorized`, `forbidden`, `bad_message`, `rate_limited`, and
    *   what the method refuses.
    */
-  call(name: string, params: unknown, { caller, client, signal }: CallContext): unknown {
+  call(name: string, params: unknown, context: CallContext): unknown {
+    const { caller, account, signal } = context
     if (!isMethodName(name)) {
       throw new ServiceError('unknown_method', `expected one of ${Object.keys(methods).join(', ')}, got ${name}`)
     }
     // First, since strangers need not be told what is wrong with their parameters.
     caller.assertMayCall(name)
     signal?.throwIfAborted()
-    const checked = check(methods[name].params, params) as Params<MethodName>
+    const checked = check(methods[name].params, withBoundUser(name, params, caller.onlyUser)) as Params<MethodName>
     caller.assertMayActFor(name, checked)
-    const cost = callCost(name, checked as never)
-    if (client.isLimited) this.#limiter.take(client.name, cost)
-    this.#takeShare(caller, cost)
+    if (!probes.has(name)) this.#take(context, callCost(name, checked as never))
     const handler = this.#handlers[name] as (
       params: unknown,
       signal: AbortSignal | undefined,
-      client: Client,
+      client: string,
     ) => unknown
-    const result = handler(checked, signal, client)
+    const result = handler(checked, signal, account.name)
     return result instanceof Promise ? result.catch(error => Promise.reject(asServiceError(error))) : result
   }
 
@@ -162,43 +186,51 @@ export class Service {
   }
 
   /**
-   * Calls `onList` with the list that `query` names, now and whenever it may have changed, until it is closed;
-   * never before this returns. All who subscribe to the same get the same object.
+   * Calls `onList` with the list that `query` names, now and whenever it may have changed, until it is closed; never before
+   * this returns. All who subscribe to the same get the same object. A user that it leaves out is the one that the caller is
+   * bound to.
    *
    * @throws {ServiceError} `unauthorized`, `forbidden` where the caller may not have such a list by `recommend` or `similar`;
-   *   `rate_limited`.
+   *   `user_required`; `rate_limited`.
    */
-  subscribe(
-    caller: Caller,
-    query: Query,
-    onList: (list: ListContent) => void,
-    onError: (error: ServiceError) => void,
-    { name, isLimited }: Client,
-  ): Watch {
+  subscribe(context: CallContext, given: StreamQuery, { onList, onError }: SubscriptionHandlers): Subscription {
+    const { caller, account } = context
+    const query = queryOf(given, caller)
     if (query.kind === 'user') caller.assertMay('recommend', { ...query, unknown: 'popularity' })
     else caller.assertMay('similar', query)
-    const cost = queryCost(query)
-    if (isLimited) this.#limiter.take(name, cost)
-    this.#takeShare(caller, cost)
+    this.#take(context, queryCost(query))
     const fail = (error: Error) => onError(asServiceError(error))
-    if (query.kind === 'user') return this.#recommender.subscribe(query, onList, fail, name)
-    return this.#recommender.subscribeSimilar(query, onList, fail, name)
-  }
-
-  /** Takes what is done for the caller, and one for its message, from what its key shares. */
-  #takeShare({ share }: Caller, cost: number): void {
-    if (share) this.#limiter.take(share.name, 1 + cost, share.rate)
+    const watch =
+      query.kind === 'user'
+        ? this.#recommender.subscribe(query, onList, fail)
+        : this.#recommender.subscribeSimilar(query, onList, fail, account.name)
+    return { query, watch }
   }
 
   /**
-   * Makes an event durable, and calls `settle` once it is or cannot be.
+   * Makes an event durable, and calls `settle`, also with its user, once it is or cannot be. A user that it leaves out is the
+   * one that the caller is bound to.
    *
    * @throws {ServiceError} when it is refused before.
    */
-  record(caller: Caller, event: Event, settle: Settle): void {
+  record(
+    context: CallContext,
+    given: CallersEvent,
+    settle: (result: Recorded | ServiceError, user: string) => void,
+  ): void {
+    const { caller } = context
+    const { user = caller.onlyUser } = given
+    if (user === undefined) {
+      const expected = 'expected a user in the event'
+      throw new ServiceError(
+        'user_required',
+        `${expected}: neither the key or token nor the subscriptions are of exactly one`,
+      )
+    }
+    const event = { ...given, user }
     caller.assertMay('record', event)
-    this.#takeShare(caller, 0)
-    this.#record(event, settle)
+    this.#take(context, 0)
+    this.#record(event, result => settle(result, user))
   }
 
   #record({ time = Date.now(), ...event }: Event, settle: Settle): void {
@@ -258,13 +290,13 @@ export class Service {
           `neither the model nor the events know the user ${JSON.stringify(user)}; for a list by popularity leave unknown=error out`,
         )
       }
-      return { user, ...(await this.#recommender.recommend(query, signal, client.name)) }
+      return { user, ...(await this.#recommender.recommend(query, signal, client)) }
     },
     recommend_batch: ({ users, ...filters }, signal, client) =>
-      this.#recommender.recommendBatch(users, filters, signal, client.name),
+      this.#recommender.recommendBatch(users, filters, signal, client),
     similar: async (query, signal, client) => ({
       item: query.item,
-      ...(await this.#recommender.similar(query, signal, client.name)),
+      ...(await this.#recommender.similar(query, signal, client)),
     }),
     record: event => {
       return new Promise((resolve, reject) => {
@@ -313,6 +345,14 @@ export class Service {
       }
     })
   }
+}
+
+/** @throws {ServiceError} `user_required` */
+function queryOf(query: StreamQuery, { onlyUser }: Caller): Query {
+  if (query.kind !== 'user') return query
+  const user = query.user ?? onlyUser
+  if (user !== undefined) return { ...query, user }
+  throw new ServiceError('user_required', 'query.user: expected the id of a user, since the socket is not bound to one')
 }
 
 /** The refusal that `error` is to a client; what is a fault of ours stays as it is. */

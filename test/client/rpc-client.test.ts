@@ -9,7 +9,7 @@ import { methods } from '../../src/protocol/methods.ts'
 import { SendMemory } from '../../src/serve/load/send-memory.ts'
 import { RpcServer } from '../../src/serve/rpc/rpc-server.ts'
 import type { Server } from '../../src/serve/server.ts'
-import { openEntrance, ScriptedService } from '../serve/scripted-service.ts'
+import { openAuthenticator, ScriptedService } from '../serve/scripted-service.ts'
 import { serveSmallModel } from '../serve/served-model.ts'
 import { expectedList } from '../serve/small-model.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -36,7 +36,8 @@ async function connected(address = server.rpc!, options?: RpcClientOptions): Pro
 async function scripted(address = `unix:${join(freshFolder(), 'rpc.sock')}`) {
   const service = new ScriptedService()
   const rpc = await RpcServer.open(service, address, {
-    entranceOf: () => openEntrance,
+    authenticatorOf: () => openAuthenticator,
+    isLimited: false,
     log: pino({ level: 'silent' }),
     memory: new SendMemory(2 ** 26),
   })

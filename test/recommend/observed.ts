@@ -2,6 +2,7 @@ import type { UserEvent } from '../../src/events/event.ts'
 import type { Outcome } from '../../src/events/journal.ts'
 import type { UserList, UserQuery } from '../../src/recommend/lists.ts'
 import type { Recommender } from '../../src/recommend/recommender.ts'
+import type { Watch } from '../../src/recommend/watched-list.ts'
 
 let events = 0
 
@@ -25,7 +26,7 @@ export const itemsOf = ({ items }: Pick<UserList, 'items'>) => items.map(({ item
 export class Observed {
   readonly lists: UserList[] = []
   readonly errors: Error[] = []
-  readonly #subscription: { close(): void }
+  readonly #subscription: Watch
   #taken = 0
   #wake: () => void = () => {}
 
@@ -62,6 +63,11 @@ export class Observed {
       const list = await this.next()
       if (isWanted(list)) return list
     }
+  }
+
+  /** Has the list made once more. */
+  renew(): void {
+    this.#subscription.renew()
   }
 
   close(): void {

@@ -90,6 +90,21 @@ test('no more than 100,000 lists are asked for at a time', async () => {
   expect((await recommender.recommend(queryOf('3'))).items).toHaveLength(10)
 })
 
+test('a list that is shared does not wait for what the first who watched it asks for besides', async () => {
+  const recommender = await opened()
+  const flooder = new Observed(recommender, queryOf('3'))
+  const own = new Observed(recommender, queryOf('3'))
+  await Promise.all([flooder.next(), own.next()])
+  flooder.close()
+  const lists = Array.from({ length: 20_000 }, () => '3')
+  const flood = recommender.recommendBatch(lists, queryOf('', { limit: 1 }))
+  const waiting = recommender.waitingQueries
+  own.renew()
+  await own.next()
+  expect(recommender.waitingQueries).toBeGreaterThan(waiting / 2)
+  await flood
+})
+
 test('an event changes the list, which comes after the event is on disk', async () => {
   const user = newUser()
   const subscription = new Observed(recommender, queryOf(user))

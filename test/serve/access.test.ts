@@ -146,6 +146,20 @@ describe.each(Object.entries(fronts))('by %s', (front, ask) => {
   })
 })
 
+describe.each(Object.entries(fronts).filter(([front]) => front !== 'a path'))('by %s', (_, ask) => {
+  const { user: _user, ...own } = event('ann')
+  const shorter: readonly (readonly [MethodName, object])[] = [
+    ['recommend', { limit: 1 }],
+    ['record', own],
+    ['record_batch', { events: [own] }],
+  ]
+
+  test.each(shorter)('%s may leave the user out of %j where the key or token is of one', async (name, params) => {
+    for (const key of [keys.ann, tokenOfAnn]) expect(await ask(name, params, key)).toBe('ok')
+    expect(await ask(name, params, keys.everyone)).toBe('bad_message')
+  })
+})
+
 test('what was refused was not done', async () => {
   const bob = { user: 'bob', unknown: 'error' }
   expect(await fronts['a POST']!('recommend', bob, keys.admin)).toBe('unknown_user')

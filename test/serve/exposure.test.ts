@@ -1,3 +1,4 @@
+import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import pino from 'pino'
 import { expect, onTestFinished, test } from 'vitest'
@@ -32,10 +33,27 @@ test.each([{ host: '0.0.0.0' }, { host: '::' }, { rpc: '0.0.0.0:0' }, { host: '1
   },
 )
 
-test('keys that are all revoked are none', async () => {
+test('where all keys are revoked nobody is let in, unless that is wanted', async () => {
   const prepare = (state: string) => revokeKey(state, addKey(state).id)
-  await expect(serveSmallModel({ host: '0.0.0.0', prepare })).rejects.toThrow('has no keys')
+  for (const host of ['127.0.0.1', '0.0.0.0']) {
+    const { port } = await serve({ host, prepare })
+    expect((await local(port, '/healthz')).status).toBe(200)
+    expect((await local(port, '/v1/info')).status).toBe(401)
+    expect((await local((await serve({ host, open: true, prepare })).port, '/v1/info')).status).toBe(200)
+  }
+})
+
+test('without its file of keys a server is open again', async () => {
+  const prepare = (state: string) => {
+    revokeKey(state, addKey(state).id)
+    for (const name of readdirSync(state)) if (name.startsWith('keys.db')) rmSync(join(state, name))
+  }
   expect((await local((await serve({ prepare })).port, '/v1/info')).status).toBe(200)
+})
+
+test('--open takes no key out of force', async () => {
+  const { port } = await serve({ open: true, prepare: state => void addKey(state) })
+  expect((await local(port, '/v1/info')).status).toBe(401)
 })
 
 test('with a key it serves other machines, also one that has expired', async () => {

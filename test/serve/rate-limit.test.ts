@@ -1,5 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { Client } from '../../src/client/index.ts'
 import { ServiceError } from '../../src/protocol/errors.ts'
 import { callCost, messageCost, queryCost } from '../../src/serve/load/cost.ts'
@@ -17,42 +17,65 @@ async function served(options: ServedModelOptions) {
 
 const event = (id: number) => ({ type: 'event', id: `${id}`, user: 'ann', item: 'i1' })
 
-test('a client has its rate, and two seconds of it at once; others have their own', async () => {
+const account = (name: string) => ({ name, isLimited: true })
+
+/** Time passes when the test says so. */
+function stopClock(): void {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  onTestFinished(() => void vi.useRealTimers())
+}
+
+test('a client has its rate, and two seconds of it at once; others have their own', () => {
+  stopClock()
   const limiter = new RateLimiter(100)
-  limiter.take('ann', 150)
-  const refusal = limiter.refusalOf('ann', 100)
+  limiter.take(account('ann'), 150)
+  const refusal = limiter.decide(account('ann'), 100)
   if (!(refusal instanceof ServiceError)) throw new Error(`expected a refusal, got ${refusal}`)
   expect(refusal.code).toBe('rate_limited')
   // 50 are missing, at 100 a second.
-  expect(refusal.retryAfter).toBeGreaterThan(400)
-  expect(refusal.retryAfter).toBeLessThanOrEqual(500)
-  limiter.take('bob', 200)
-  expect(() => limiter.take('bob', 1)).toThrow('at most 100 units a second')
-  await wait(refusal.retryAfter!)
-  limiter.take('ann', 100)
+  expect(refusal.retryAfter).toBe(500)
+  limiter.take(account('bob'), 200)
+  expect(() => limiter.take(account('bob'), 1)).toThrow('at most 100 units a second')
+  vi.advanceTimersByTime(500)
+  limiter.take(account('ann'), 100)
   // One that costs more than there can ever be costs all that there can be.
-  limiter.take('cid', 1_000_000)
-  new RateLimiter(0).take('ann', 1e12)
+  limiter.take(account('cid'), 1_000_000)
+  new RateLimiter(0).take(account('ann'), 1e12)
 })
 
-test('a client who was away for long is known as any other, and forgotten', async () => {
-  const limiter = new RateLimiter(1000)
-  limiter.take('ann', 2000)
-  for (let client = 0; client < 100; client++) limiter.take(`client ${client}`, 1)
-  expect(limiter.refusalOf('ann', 500)).toBeInstanceOf(ServiceError)
-})
-
-test('of many refusals few are answered, each for those before it, and in the end it is a flood', async () => {
+test('a newcomer empties no bucket of others, and a debt is known until it is paid', () => {
+  stopClock()
   const limiter = new RateLimiter(100)
-  limiter.take('ann', 200)
-  const refusals = Array.from({ length: 2000 }, () => limiter.refusalOf('ann', 50))
+  let taken = 0
+  for (let second = 0; second < 60; second++) {
+    vi.advanceTimersByTime(1000)
+    if (second % 5 === 4) limiter.take(account(`newcomer ${second}`), 1)
+    while (limiter.decide(account('ann'), 10) === 'taken') taken += 10
+  }
+  // Two seconds of it are there at once.
+  expect(taken).toBe(100 * 61)
+  limiter.charge(account('bob'), 400)
+  for (let second = 0; second < 3; second++) {
+    vi.advanceTimersByTime(999)
+    limiter.take(account(`another ${second}`), 1)
+  }
+  // Of the 200 that he owes and the 200 of a full bucket 300 are there.
+  expect(limiter.decide(account('bob'), 101)).toBeInstanceOf(ServiceError)
+  expect(limiter.decide(account('bob'), 99)).toBe('taken')
+})
+
+test('of many refusals few are answered, each for those before it, and in the end it is a flood', () => {
+  stopClock()
+  const limiter = new RateLimiter(100)
+  limiter.take(account('ann'), 200)
+  const refusals = Array.from({ length: 2000 }, () => limiter.decide(account('ann'), 50))
   expect(refusals[0]).toMatchObject({ code: 'rate_limited' })
-  expect(refusals.filter(refusal => refusal instanceof ServiceError).length).toBeLessThan(10)
-  expect(refusals.filter(refusal => refusal === 'silence').length).toBeGreaterThan(500)
+  expect(refusals.filter(refusal => refusal instanceof ServiceError)).toHaveLength(1)
+  expect(refusals.filter(refusal => refusal === 'silence')).toHaveLength(999)
   expect(refusals.at(-1)).toBe('flood')
   // As many as were refused may come when the bucket is full.
-  expect(limiter.notice('ann')?.retryAfter).toBeGreaterThan(1800)
-  expect(limiter.notice('ann')).toBeUndefined()
+  expect(limiter.notice(account('ann'))?.retryAfter).toBe(2000)
+  expect(limiter.notice(account('ann'))).toBeUndefined()
 })
 
 test('what costs the server more costs more', () => {
@@ -67,19 +90,23 @@ test('what costs the server more costs more', () => {
 })
 
 test('events beyond the rate are refused with the time to wait, and after that they are taken', async () => {
+  const begun = performance.now()
   const peer = await Peer.greeted(await served({ rate: 100 }))
-  for (let id = 0; id < 290; id++) peer.send(event(id))
+  const sent = 1100
+  for (let id = 0; id < sent; id++) peer.send(event(id))
   const first = await peer.next('error')
   expect(first).toMatchObject({ code: 'rate_limited' })
   expect(first.retryAfter).toBeGreaterThanOrEqual(1)
-  expect(first.retryAfter).toBeLessThan(1000)
+  expect(first.retryAfter).toBeLessThanOrEqual(2000)
+  const received = (type: string) => peer.waiting.filter(message => message.type === type).length
+  await vi.waitFor(() => expect(received('ack')).toBeGreaterThan(195), { timeout: 10_000 })
+  // The time for a ping, or for several where some of its rate is owed.
   await wait(300)
-  const errors = peer.waiting.filter(({ type }) => type === 'error')
-  expect(errors.length).toBeLessThan(20)
   expect(await peer.ask({ type: 'ping' })).toMatchObject({ type: 'pong' })
-  const acks = peer.waiting.filter(({ type }) => type === 'ack')
-  expect(acks.length).toBeGreaterThan(195)
-  expect(acks.length).toBeLessThan(260)
+  const took = performance.now() - begun
+  expect(received('ack')).toBeLessThanOrEqual(200 + took / 10)
+  // Ten a second, of which one was taken above.
+  expect(received('error')).toBeLessThanOrEqual(1 + took / 100)
   await peer.close()
 })
 
@@ -88,7 +115,8 @@ test('a large batch is refused where a small one is not', async () => {
   const users = Array.from({ length: 1000 }, (_, n) => `${n}`)
   const batch = (count: number) =>
     peer.ask({ type: 'call', method: 'recommend_batch', params: { users: users.slice(0, count), limit: 50 } })
-  expect(await batch(200)).toMatchObject({ type: 'result' })
+  // 180 of 200; the next needs them all.
+  expect(await batch(360)).toMatchObject({ type: 'result' })
   expect(await batch(1000)).toMatchObject({ type: 'error', code: 'rate_limited' })
   expect(await batch(20)).toMatchObject({ type: 'result' })
   await peer.close()
@@ -108,8 +136,8 @@ test('who floods all the same is disconnected with 1008, however bad the frames 
     if (performance.now() - begun > 10_000) throw new Error('the flood goes on')
   }
   expect(peer.closed).toMatchObject({ code: 1008, reason: expect.stringContaining('rate_limited') })
-  // Tens of ms; of the frames few are read, and few are answered.
-  expect(slowest).toBeLessThan(500)
+  // Tens of ms, where the machine has time; of the frames few are read, and few are answered.
+  expect(slowest).toBeLessThan(2000)
   expect(peer.waiting.filter(({ type }) => type === 'error').length).toBeLessThan(150)
   await other.close()
 })
@@ -127,17 +155,17 @@ test('one socket with thousands of frames does not keep the others waiting until
 })
 
 test('by HTTP an address that asks for too much gets 429 and when to come back; probes are answered all the same', async () => {
-  const url = await served({ rate: 20 })
+  const url = await served({ rate: 5 })
   const statuses: number[] = []
   let refused: Response | undefined
-  for (let n = 0; n < 60; n++) {
+  for (let n = 0; n < 200; n++) {
     const response = await fetch(`${url}/v1/recommend/7`)
     statuses.push(response.status)
     if (response.status === 429) refused ??= response
     else await response.arrayBuffer()
     if (refused) break
   }
-  expect(statuses.slice(0, 40)).toEqual(Array(40).fill(200))
+  expect(statuses.slice(0, 10)).toEqual(Array(10).fill(200))
   const { error } = (await refused!.json()) as { error: { code: string; retryAfter: number } }
   expect(error).toMatchObject({ code: 'rate_limited', retryAfter: expect.any(Number) })
   expect(Number(refused!.headers.get('retry-after'))).toBe(Math.ceil(error.retryAfter / 1000))
@@ -160,7 +188,7 @@ test('the client of this package waits as it is told, and everything is acknowle
 test('a key with a rate of its own is shared by all who show it, on every front, and others have theirs', async () => {
   let [slow, other] = ['', '']
   const prepare = (state: string) => {
-    slow = addKey(state, { rate: 5 }).key
+    slow = addKey(state, { rate: 2 }).key
     other = addKey(state).key
   }
   const { server, close } = await serveSmallModel({ rpc: 'tcp', prepare })
@@ -173,16 +201,67 @@ test('a key with a rate of its own is shared by all who show it, on every front,
   await rpc.call('authenticate', { key: slow })
   const peer = await Peer.connect(server.url)
   await peer.ask({ type: 'hello', protocols: [1], key: slow })
-  // Ten are there at first.
-  for (let at = 0; at < 5; at++) expect(await get(slow)).toMatchObject({ status: 200 })
-  for (let at = 0; at < 5; at++) expect((await rpc.call('recommend', { user: '3' }))[2]).toBeNull()
+  // Four are there at first.
+  for (let at = 0; at < 2; at++) expect(await get(slow)).toMatchObject({ status: 200 })
+  for (let at = 0; at < 2; at++) expect((await rpc.call('recommend', { user: '3' }))[2]).toBeNull()
+  // Two seconds of the rate are owed for it.
+  peer.send({ type: 'call', method: 'none' })
+  await peer.next('error')
   const refusal = { code: 'rate_limited', retryAfter: expect.any(Number) }
   expect(await get(slow)).toMatchObject({ status: 429, body: { error: refusal } })
   expect((await rpc.call('recommend', { user: '3' }))[2]).toMatchObject(refusal)
-  expect(await peer.ask({ type: 'event', id: 'e', user: 'ann', item: 'i1' })).toMatchObject(refusal)
-  expect(await peer.ask({ type: 'subscribe', subscription: 1, query: { kind: 'user', user: 'ann' } })).toMatchObject(
-    refusal,
-  )
+  // Unread, and so without the number of a request.
+  peer.send({ type: 'event', id: 'e', user: 'ann', item: 'i1' })
+  expect(await peer.next('ack', 'error')).toMatchObject(refusal)
   expect(await get(other)).toMatchObject({ status: 200 })
   await peer.close()
+})
+
+test.each([0, 50])('who shows a key with a rate of its own is counted by that, and not by the rate %d', async rate => {
+  let key = ''
+  const prepare = (state: string) => {
+    key = addKey(state, { rate: 10_000 }).key
+  }
+  const url = await served({ rate, prepare })
+  const batch = { users: Array.from({ length: 100 }, (_, n) => `${n}`), limit: 40 }
+  const init = { method: 'POST', body: JSON.stringify(batch), headers: { authorization: `Bearer ${key}` } }
+  // Each is 25 for its lists, and of the address of its key takes only the message.
+  for (let at = 0; at < 20; at++) expect((await fetch(`${url}/v1/recommend_batch`, init)).status).toBe(200)
+  const peers = [await Peer.connect(url), await Peer.connect(url)]
+  for (const peer of peers) await peer.ask({ type: 'hello', protocols: [1], key })
+  for (let id = 0; id < 500; id++) for (const peer of peers) peer.send(event(id))
+  for (const peer of peers)
+    for (let at = 0; at < 500; at++) expect(await peer.next('ack', 'error')).toMatchObject({ type: 'ack' })
+  await Promise.all(peers.map(peer => peer.close()))
+})
+
+test('whom a shared rate refuses is told so by itself, whatever else is refused by it', () => {
+  stopClock()
+  const limiter = new RateLimiter(1000)
+  const [ann, bob] = [account('ann'), account('bob')]
+  const shared = { name: 'a key', rate: 10 }
+  expect(limiter.decide(ann, 20, shared)).toBe('taken')
+  for (const each of [ann, bob]) {
+    expect(limiter.decide(each, 1, shared)).toBeInstanceOf(ServiceError)
+    expect(limiter.decide(each, 1, shared)).toBe('silence')
+  }
+  expect(limiter.notice(ann, shared)).toMatchObject({ code: 'rate_limited' })
+  expect(limiter.notice(bob, shared)).toMatchObject({ code: 'rate_limited' })
+  const ends = Array.from({ length: 1500 }, () => limiter.decide(ann, 1, shared))
+  expect(ends.at(-1)).toBe('flood')
+  expect(limiter.decide(bob, 1, shared)).not.toBe('flood')
+  // Its own bucket is full.
+  expect(limiter.decide(ann, 2000)).toBe('taken')
+})
+
+test('bad messages are charged to the rate of the key that sends them', async () => {
+  let key = ''
+  const prepare = (state: string) => {
+    key = addKey(state, { rate: 1 }).key
+  }
+  const url = await served({ prepare })
+  const headers = { authorization: `Bearer ${key}` }
+  expect((await fetch(`${url}/v1/recommend/3?limit=0`, { headers })).status).toBe(400)
+  expect((await fetch(`${url}/v1/recommend/3`, { headers })).status).toBe(429)
+  expect((await fetch(`${url}/v1/health`, { headers })).status).toBe(200)
 })

@@ -10,10 +10,22 @@ import { SendMemory } from '../../src/serve/load/send-memory.ts'
 import { RpcServer } from '../../src/serve/rpc/rpc-server.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { RpcPeer } from './rpc-peer.ts'
-import { openEntrance, ScriptedService } from './scripted-service.ts'
+import { openAuthenticator, ScriptedService } from './scripted-service.ts'
+
+interface Opening {
+  readonly address?: string
+  readonly isLimited?: boolean
+  readonly maxConnections?: number
+  readonly sendMemory?: number
+}
 
 /** A server of its own for the test that calls it, and what it wrote and counted. */
-async function open(address = 'tcp:127.0.0.1:0', maxConnections?: number, sendMemory = 2 ** 26) {
+async function open({
+  address = 'tcp:127.0.0.1:0',
+  isLimited = false,
+  maxConnections,
+  sendMemory = 2 ** 26,
+}: Opening = {}) {
   const service = new ScriptedService()
   const errors: ErrorCode[] = []
   const lines: string[] = []
@@ -21,7 +33,8 @@ async function open(address = 'tcp:127.0.0.1:0', maxConnections?: number, sendMe
   const memory = new SendMemory(sendMemory)
   const onError = (code: ErrorCode) => errors.push(code)
   const server = await RpcServer.open(service, address, {
-    entranceOf: () => openEntrance,
+    authenticatorOf: () => openAuthenticator,
+    isLimited,
     log,
     memory,
     onError,
@@ -47,6 +60,12 @@ test('calls that come together are answered together, each by its number', async
   peer.send(...Array.from({ length: 2000 }, (_, number) => [0, number, 'echo', [{ number }]]))
   const answers = await peer.nextOf(2000)
   for (let number = 0; number < 2000; number++) expect(answers.get(number)).toEqual([1, number, null, { number }])
+})
+
+test.each([true, false])('the server says whether clients have its rate: %s', async isLimited => {
+  const { service, connect } = await open({ isLimited })
+  await (await connect()).call('echo')
+  expect(service.accounts).toEqual([{ name: expect.stringMatching(/^rpc \d+$/), isLimited }])
 })
 
 test('calls are answered in the order in which they are ready', async () => {
@@ -183,7 +202,7 @@ test('a client that does not read its answers is not read from either, and gets 
 })
 
 test('answers that are not read are kept while there is memory for them, however many', async () => {
-  const { service, server, memory, connect } = await open(undefined, undefined, 2 ** 28)
+  const { service, server, memory, connect } = await open({ sendMemory: 2 ** 28 })
   const peer = await connect()
   peer.socket.pause()
   peer.send(...Array.from({ length: limits.pipelined }, (_, number) => [0, number, 'hold', []]))
@@ -303,7 +322,7 @@ test('closing waits no longer than it was told', async () => {
 })
 
 test('clients beyond the most that are taken are turned away', async () => {
-  const { server, connect, lines } = await open(undefined, 2)
+  const { server, connect, lines } = await open({ maxConnections: 2 })
   const peers = [await connect(), await connect()]
   await until(() => server.connections === 2)
   const third = await connect()
@@ -314,7 +333,7 @@ test('clients beyond the most that are taken are turned away', async () => {
 
 test('a Unix socket is for its user only, and gone when the server has closed', async () => {
   const path = join(freshFolder(), 'rpc.sock')
-  const { server, connect } = await open(`unix:${path}`)
+  const { server, connect } = await open({ address: `unix:${path}` })
   expect(server.address).toBe(`unix:${path}`)
   expect(lstatSync(path).mode & 0o777).toBe(0o600)
   const peer = await connect()
@@ -327,22 +346,26 @@ test('the socket that a dead server left is taken over; a live one is not, nor a
   const folder = freshFolder()
   const path = join(folder, 'rpc.sock')
   await leaveSocket(path)
-  const { connect } = await open(`unix:${path}`)
-  await expect(open(`unix:${path}`)).rejects.toThrow(`${path} is in use by another server`)
+  const { connect } = await open({ address: `unix:${path}` })
+  await expect(open({ address: `unix:${path}` })).rejects.toThrow(`${path} is in use by another server`)
   const peer = await connect()
   expect(await peer.call('echo')).toMatchObject([1, 4e9, null, {}])
 
   const file = join(folder, 'file')
   writeFileSync(file, 'kept')
-  await expect(open(`unix:${file}`)).rejects.toThrow('a file of another kind')
+  await expect(open({ address: `unix:${file}` })).rejects.toThrow('a file of another kind')
   expect(existsSync(file)).toBe(true)
-  await expect(open(`unix:${folder}/none/rpc.sock`)).rejects.toThrow(`cannot listen at ${folder}/none/rpc.sock`)
+  await expect(open({ address: `unix:${folder}/none/rpc.sock` })).rejects.toThrow(
+    `cannot listen at ${folder}/none/rpc.sock`,
+  )
 })
 
 test('a port that is taken, and what is no address, are refused', async () => {
   const { server } = await open()
-  await expect(open(server.address)).rejects.toThrow(`cannot listen at ${server.address}: the port is taken`)
-  await expect(open('nonsense')).rejects.toThrow('expected an address such as')
+  await expect(open({ address: server.address })).rejects.toThrow(
+    `cannot listen at ${server.address}: the port is taken`,
+  )
+  await expect(open({ address: 'nonsense' })).rejects.toThrow('expected an address such as')
 })
 
 /** A socket file at which nobody listens any more. */

@@ -1,6 +1,8 @@
 import { ServiceError } from '../../src/protocol/errors.ts'
+import type { Authenticator } from '../../src/serve/access/authenticator.ts'
 import { Caller } from '../../src/serve/access/caller.ts'
-import type { Entrance } from '../../src/serve/access/entrance.ts'
+import type { LoadAccount } from '../../src/serve/load/account.ts'
+import type { CallContext } from '../../src/serve/service.ts'
 
 /** A call that waits until the test settles it. */
 export interface HeldCall {
@@ -11,7 +13,7 @@ export interface HeldCall {
 }
 
 /** Lets everyone do everything. */
-export const openEntrance: Entrance = {
+export const openAuthenticator: Authenticator = {
   anonymous: () => Caller.trusted,
   authenticate: () => Caller.trusted,
 }
@@ -20,8 +22,11 @@ export const openEntrance: Entrance = {
 export class ScriptedService {
   readonly held: HeldCall[] = []
   readonly echoed: unknown[] = []
+  /** Of all calls so far. */
+  readonly accounts: LoadAccount[] = []
 
-  call(method: string, params: unknown, { signal }: { signal?: AbortSignal | undefined }): unknown {
+  call(method: string, params: unknown, { account, signal }: Pick<CallContext, 'account' | 'signal'>): unknown {
+    this.accounts.push(account)
     if (method === 'echo') {
       this.echoed.push(params)
       return params

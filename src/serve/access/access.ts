@@ -11,6 +11,8 @@ import { publicJwk, signerOf, TokenError, verifyToken } from './token.ts'
 export interface AccessOptions {
   /** Directory of the state, whose keys count. */
   readonly state: string
+  /** Whether a state whose keys are all revoked is as one without keys. */
+  readonly open: boolean
   readonly refusals: Refusals
   /** Called with errors that no caller can be told of. */
   readonly onFault: (error: unknown, message: string) => void
@@ -31,9 +33,10 @@ interface KnownKey {
 }
 
 /**
- * Who is let in. The server is protected as soon as its state has a key that is not revoked, and then stays so until it
- * ends: whoever came in before must go, and every caller shows an API key or a token. Keys that others make or revoke
- * meanwhile count within a second; a file that has gone has no keys; while it cannot be read, the keys stay as they were.
+ * Who is let in. The server is protected as soon as its state has a key, be it revoked, and then stays so until it ends:
+ * whoever came in before must go, and every caller shows an API key or a token. So revoking the last key lets nobody in, also
+ * after a restart: who wants that everybody is removes `keys.db`, or says `open`. Keys that others make or revoke meanwhile
+ * count within a second; a file that has gone has no keys; while it cannot be read, the keys stay as they were.
  *
  * A key or token that is shown is judged by the clock on the wall. The time that it then has left is measured by a clock
  * that nobody sets, so that no change of the clock on the wall makes it last longer, or ends it early.
@@ -166,7 +169,7 @@ export class Access {
     for (const key of keys) this.#takeOver(key)
     const ids = new Set(keys.map(({ id }) => id))
     for (const [id, { grant }] of this.#keys) if (!ids.has(id)) grant.end(noSuchKey())
-    if (keys.some(({ revoked }) => revoked === undefined)) this.#protect()
+    if (keys.some(({ revoked }) => revoked === undefined || !this.#options.open)) this.#protect()
     this.#version = version
   }
 

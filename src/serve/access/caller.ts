@@ -1,5 +1,6 @@
 import { ServiceError } from '../../protocol/errors.ts'
 import type { MethodName, Params } from '../../protocol/methods.ts'
+import type { SharedRate } from '../load/account.ts'
 import { atDeadline } from './deadline.ts'
 import { Grant } from './grant.ts'
 import type { Refusals } from './refusals.ts'
@@ -19,6 +20,8 @@ export class Caller {
   /** May do everything, for ever. */
   static readonly trusted = new Caller({ grant: new Grant(), rights: allRights })
 
+  /** That of all callers of its key, where that has a rate of its own: they are counted by it, and by nothing else. */
+  readonly sharedRate: SharedRate | undefined
   readonly #grant: Grant
   readonly #rights: Rights | undefined
   readonly #deadline: number
@@ -29,12 +32,7 @@ export class Caller {
     this.#rights = rights
     this.#deadline = deadline
     this.#refusals = refusals
-  }
-
-  /** What all callers of its key share, where that has a rate of its own. */
-  get share(): { readonly name: string; readonly rate: number } | undefined {
-    const rate = this.#rights?.rate
-    return rate === undefined ? undefined : { name: `key ${this.#grant.keyId}`, rate }
+    this.sharedRate = rights?.rate === undefined ? undefined : { name: `key ${grant.keyId}`, rate: rights.rate }
   }
 
   /** The user that it is bound to, if it is exactly one. */

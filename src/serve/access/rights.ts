@@ -6,7 +6,7 @@ export interface Rights {
   readonly users?: ReadonlySet<string> | undefined
   /** What it may call. Absent: every method that its `admin` allows. */
   readonly methods?: readonly string[] | undefined
-  /** Units a second that all who show its key, or a token of it, may ask for together. Absent: each as much as any client. */
+  /** Units a second that all who show its key, or a token of it, may ask for together. Absent: each socket or address as much as any. */
   readonly rate?: number | undefined
   /** Which methods for admins it may call: those that only read, or all. */
   readonly admin: 'none' | 'reads' | 'all'

@@ -12,7 +12,7 @@ export interface Admission {
 }
 
 /** Why `request` is not let in, if so: the name that it addresses the server by, or the page that it comes from. */
-export function refusalOf(
+export function admissionError(
   request: Pick<HttpRequest, 'getHeader'>,
   { hosts, origins, refusals }: Admission,
 ): ServiceError | undefined {

@@ -2,19 +2,21 @@ import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js'
 import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
 import { decodeJson } from '../../protocol/json.ts'
 import { type MethodName, methods, type ServiceInfo } from '../../protocol/methods.ts'
-import { callerOf, credentialOf, type Entrance } from '../access/entrance.ts'
-import type { Client } from '../load/client.ts'
+import { type Authenticator, callerOf, credentialOf } from '../access/authenticator.ts'
+import type { LoadAccount } from '../load/account.ts'
 import type { SendMemory } from '../load/send-memory.ts'
-import type { Service } from '../service.ts'
-import { type Admission, refusalOf } from './admission.ts'
+import type { Sender, Service } from '../service.ts'
+import { type Admission, admissionError } from './admission.ts'
 import { queryReader } from './query.ts'
 import { Reply } from './reply.ts'
 
 export interface HttpContext {
   readonly service: Service
   readonly admission: Admission
-  readonly entrance: Entrance
+  readonly authenticator: Authenticator
   readonly memory: SendMemory
+  /** Whether the rate of the server is a limit to clients. */
+  readonly isLimited: boolean
   readonly onError: (code: ErrorCode) => void
   /** Called with errors that are not a client's. */
   readonly onFault: (error: unknown) => void
@@ -78,44 +80,42 @@ export class HttpFront {
 
   #answer(route: Route, read: ReadParams, response: HttpResponse, request: HttpRequest): void {
     const { name, write = (reply, result) => reply.json(200, result) } = route
-    const { service, entrance } = this.#context
-    const client = clientOf(response)
-    const reply = this.#admit(response, request, { client, name })
+    const { service, authenticator } = this.#context
+    const account = this.#accountOf(response)
+    const reply = this.#admit(response, request, account, name)
     if (!reply) return
     const credential = credentialOf(request.getHeader('authorization'))
-    const authenticate = async () => callerOf(entrance, credential)
+    const authenticate = async () => callerOf(authenticator, credential)
     const parameters = async () => read(request, reply)
+    let sender: Sender = { account }
     const call = async () => {
       // Both begin now; where both fail, it is the first that is told.
       const [caller, params] = await Promise.all([authenticate(), parameters()])
+      sender = { account, caller }
       const forget = caller.onEnd(error => {
-        this.#fail(reply, error, client)
+        this.#fail(reply, error, sender)
         reply.abandon(error)
       })
       try {
-        write(reply, await service.call(name, params, { caller, client, signal: reply.signal }))
+        write(reply, await service.call(name, params, { caller, account, signal: reply.signal }))
       } finally {
         forget()
       }
     }
-    call().catch(error => this.#fail(reply, error, client))
+    call().catch(error => this.#fail(reply, error, sender))
   }
 
   #refuse(response: HttpResponse, request: HttpRequest, error: ServiceError): void {
-    const client = clientOf(response)
-    const reply = this.#admit(response, request, { client })
-    if (reply) this.#fail(reply, error, client)
+    const account = this.#accountOf(response)
+    const reply = this.#admit(response, request, account)
+    if (reply) this.#fail(reply, error, { account })
   }
 
   /** The reply to a client that may use the server; one that may not has been refused. `name`: the method. */
-  #admit(
-    response: HttpResponse,
-    request: HttpRequest,
-    { client = clientOf(response), name }: { readonly client?: Client; readonly name?: MethodName } = {},
-  ): Reply | undefined {
+  #admit(response: HttpResponse, request: HttpRequest, account: LoadAccount, name?: MethodName): Reply | undefined {
     const { service, memory, admission, isClosing } = this.#context
-    const refusal = service.refusalOf(client, declaredLength(request), name)
-    if (refusal === 'flood') {
+    const decision = service.decide({ account }, declaredLength(request), name)
+    if (decision === 'flood') {
       response.close()
       return undefined
     }
@@ -126,19 +126,27 @@ export class HttpFront {
     const isHeadOnly = request.getMethod() === 'head'
     const headers = admission.origins.headers(request.getHeader('origin'))
     const reply = new Reply(response, { headers, isLast: isClosing, isHeadOnly, memory, onOver })
-    const denial = refusal === 'silence' ? service.refusalNotice(client) : (refusal ?? refusalOf(request, admission))
-    if (denial) this.#fail(reply, denial)
-    return denial ? undefined : reply
+    const rateError = decision === 'silence' ? service.rateNotice({ account }) : decision
+    const error = rateError === 'taken' ? admissionError(request, admission) : rateError
+    if (error) this.#fail(reply, error)
+    return error ? undefined : reply
   }
 
-  #fail(reply: Reply, error: unknown, client?: Client): void {
+  /** `sender`: where what was wrong with the request counts. */
+  #fail(reply: Reply, error: unknown, sender?: Sender): void {
     if (reply.isOver) return
     const { service, onError, onFault } = this.#context
     if (!(error instanceof ServiceError)) onFault(error)
     const failure = wireError(error)
     onError(failure.code)
-    if (client) service.noteRefusal(client, failure)
+    if (sender) service.noteError(sender, failure)
     reply.refuse(error)
+  }
+
+  /** All connections of one address: the socket library does not tell them apart. */
+  #accountOf(response: HttpResponse): LoadAccount {
+    const name = `address ${Buffer.from(response.getRemoteAddress()).toString('hex')}`
+    return { name, isLimited: this.#context.isLimited }
   }
 }
 
@@ -157,11 +165,6 @@ function overview({ version, generation, model }: ServiceInfo): string {
     '  GET  /healthz, /readyz      whether it is alive, and can do its work\n' +
     "  GET  /metrics               figures in Prometheus' text format\n"
   )
-}
-
-/** All connections of one address: the socket library does not tell them apart. */
-function clientOf(response: HttpResponse): Client {
-  return { name: `address ${Buffer.from(response.getRemoteAddress()).toString('hex')}`, isLimited: true }
 }
 
 /** Of the body, in bytes; 0 where the client did not say. */

@@ -101,12 +101,12 @@ export class Reply {
   #sendLong(body: Buffer, memory: SendMemory): void {
     const response = this.#response
     const begin = response.getWriteOffset()
-    const share = memory.join({ dropLists: () => {}, close: () => response.close() })
-    this.#whenGone = () => share.leave()
+    const held = memory.join({ dropLists: () => {}, close: () => response.close() })
+    this.#whenGone = () => held.leave()
     const sendRest = (offset: number): boolean => {
       const [isTaken, isDone] = response.tryEnd(body.subarray(offset - begin), body.length)
-      if (isDone) share.leave()
-      else share.hold(body.length - (response.getWriteOffset() - begin))
+      if (isDone) held.leave()
+      else held.set(body.length - (response.getWriteOffset() - begin))
       return isTaken
     }
     response.onWritable(sendRest)

@@ -8,7 +8,7 @@ import type { Query } from '../../protocol/values.ts'
 /** Bytes that are read for a unit beyond the first. */
 const bytesPerUnit = 4096
 /** Of a message that is refused for what is wrong with it, beside its own: the error that says so is made and sent. */
-export const refusalCost = 20
+export const errorCost = 20
 
 /** Of a message before it is read. */
 export function messageCost(bytes: number): number {

@@ -6,10 +6,10 @@ export interface SendHolder {
   close(): void
 }
 
-/** What one holder holds: to be kept up to date by it. */
-export interface SendShare {
+/** The bytes and lists that one holder holds: to be kept up to date by it. */
+export interface HeldBytes {
   /** Sets the bytes that are encoded and not sent, or came and cannot be answered before. */
-  hold(bytes: number): void
+  set(bytes: number): void
   /** A list waits; the same list of several holders counts once. */
   keep(list: SizedList): void
   /** A list that was kept waits no more. */
@@ -56,11 +56,11 @@ export class SendMemory {
     return this.#total
   }
 
-  join(holder: SendHolder): SendShare {
+  join(holder: SendHolder): HeldBytes {
     const held: Held = { holder, bytes: 0, listBytes: 0 }
     this.#held.add(held)
     return {
-      hold: bytes => {
+      set: bytes => {
         // One that is closed may say so after it has left.
         if (!this.#held.has(held)) return
         this.#total += bytes - held.bytes

@@ -12,17 +12,19 @@ import {
   requestNumber,
 } from '../../protocol/rpc.ts'
 import { RefusedMessage, RpcReader } from '../../protocol/rpc-reader.ts'
+import type { Authenticator } from '../access/authenticator.ts'
 import type { Caller } from '../access/caller.ts'
-import type { Entrance } from '../access/entrance.ts'
-import type { Client } from '../load/client.ts'
-import type { SendMemory, SendShare } from '../load/send-memory.ts'
+import type { LoadAccount } from '../load/account.ts'
+import type { HeldBytes, SendMemory } from '../load/send-memory.ts'
 import type { Service } from '../service.ts'
 import { PendingCall } from './pending-call.ts'
 
 const expectedMessage = 'expected [0, number, method, params], the number whole and in 32 bits, or [2, method, params]'
 
 export interface RpcConnectionOptions {
-  readonly entrance: Entrance
+  readonly authenticator: Authenticator
+  /** Whether the rate of the server is a limit to clients. */
+  readonly isLimited: boolean
   readonly log: Logger
   /** Bounds what all connections together have unsent. */
   readonly memory: SendMemory
@@ -53,8 +55,8 @@ export class RpcConnection {
   readonly #options: RpcConnectionOptions
   readonly #reader = new RpcReader(limits)
   readonly #pending = new Set<PendingCall>()
-  readonly #client: Client = { name: `rpc ${++connections}`, isLimited: false }
-  readonly #share: SendShare
+  readonly #account: LoadAccount
+  readonly #held: HeldBytes
   /** Encoded answers that leave together, and their bytes. */
   #answers: Uint8Array[] = []
   #answerBytes = 0
@@ -74,8 +76,9 @@ export class RpcConnection {
     this.#socket = socket
     this.#service = service
     this.#options = options
-    this.#share = options.memory.join({ dropLists: () => {}, close: () => this.#dropSlowReader() })
-    this.#caller = options.entrance.anonymous()
+    this.#account = { name: `rpc ${++connections}`, isLimited: options.isLimited }
+    this.#held = options.memory.join({ dropLists: () => {}, close: () => this.#dropSlowReader() })
+    this.#caller = options.authenticator.anonymous()
     this.#setCaller(this.#caller)
     socket.setNoDelay()
     socket.setKeepAlive(true, stallTimeout)
@@ -88,7 +91,7 @@ export class RpcConnection {
       this.#read()
     })
     socket.on('drain', () => {
-      this.#share.hold(socket.writableLength)
+      this.#held.set(socket.writableLength)
       this.#resume()
     })
     socket.on('error', error => options.log.debug({ error: error.message }, 'an RPC connection failed'))
@@ -96,7 +99,7 @@ export class RpcConnection {
       socket.on('close', () => {
         this.#isEnding = true
         this.#forgetCaller()
-        this.#share.leave()
+        this.#held.leave()
         for (const call of this.#pending) call.abort(new Error('the caller has disconnected'))
         this.#pending.clear()
         resolve()
@@ -178,7 +181,7 @@ export class RpcConnection {
       const call = new PendingCall(number, method)
       const result = this.#service.call(method, parameters, {
         caller: this.#caller,
-        client: this.#client,
+        account: this.#account,
         signal: call.signal,
       })
       if (result instanceof Promise) this.#expect(call, result, timeout)
@@ -192,7 +195,7 @@ export class RpcConnection {
     this.#isAuthenticating = true
     try {
       const { key } = check(AuthenticateSchema, parameters)
-      this.#setCaller(await this.#options.entrance.authenticate(key))
+      this.#setCaller(await this.#options.authenticator.authenticate(key))
       this.#answer(number, {})
     } catch (error) {
       this.#refuse(number, 'authenticate', error)
@@ -290,7 +293,7 @@ export class RpcConnection {
     this.#answerBytes = 0
     if (!this.#socket.writable) return
     this.#socket.write(answers.length === 1 ? answers[0] : Buffer.concat(answers))
-    this.#share.hold(this.#socket.writableLength)
+    this.#held.set(this.#socket.writableLength)
   }
 
   #dropSlowReader(): void {

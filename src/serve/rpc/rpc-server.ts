@@ -1,13 +1,13 @@
 import { createServer, type Server } from 'node:net'
 import { formatRpcAddress, parseRpcAddress, type RpcAddress } from '../../protocol/rpc-address.ts'
-import type { Entrance } from '../access/entrance.ts'
+import type { Authenticator } from '../access/authenticator.ts'
 import type { Service } from '../service.ts'
 import { RpcConnection, type RpcConnectionOptions } from './rpc-connection.ts'
 import { listenAtPath } from './unix-socket.ts'
 
-export interface RpcServerOptions extends Omit<RpcConnectionOptions, 'entrance'> {
+export interface RpcServerOptions extends Omit<RpcConnectionOptions, 'authenticator'> {
   /** How the callers of the address that is listened at are let in. */
-  readonly entranceOf: (address: RpcAddress) => Entrance
+  readonly authenticatorOf: (address: RpcAddress) => Authenticator
   /** Clients at once; further ones are turned away. Default: 1024. */
   readonly maxConnections?: number | undefined
 }
@@ -28,10 +28,10 @@ export class RpcServer {
   static async open(service: Pick<Service, 'call'>, address: string, options: RpcServerOptions): Promise<RpcServer> {
     const { log, maxConnections = 1024 } = options
     const parsed = parseRpcAddress(address)
-    const entrance = options.entranceOf(parsed)
+    const authenticator = options.authenticatorOf(parsed)
     const connections = new Set<RpcConnection>()
     const server = createServer(socket => {
-      const connection = new RpcConnection(socket, service, { ...options, entrance })
+      const connection = new RpcConnection(socket, service, { ...options, authenticator })
       connections.add(connection)
       void connection.closed.then(() => connections.delete(connection))
     })

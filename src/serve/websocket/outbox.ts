@@ -1,7 +1,7 @@
 import type { WebSocket } from 'uWebSockets.js'
 import type { Codec } from '../../protocol/codec.ts'
 import type { ListContent, ListEnvelope, ServerMessage } from '../../protocol/messages.ts'
-import type { SendMemory, SendShare } from '../load/send-memory.ts'
+import type { HeldBytes, SendMemory } from '../load/send-memory.ts'
 
 /** The part of a socket that an outbox needs. */
 export type Sink = Pick<WebSocket<unknown>, 'send' | 'getBufferedAmount' | 'cork'>
@@ -36,7 +36,7 @@ export class Outbox {
   readonly #socket: Sink
   readonly #codec: Codec
   readonly #listener: OutboxListener
-  readonly #share: SendShare
+  readonly #held: HeldBytes
   #messages: ServerMessage[] = []
   #lists = new Map<number, WaitingList>()
   /** Subscriptions whose lists were dropped. */
@@ -51,7 +51,7 @@ export class Outbox {
     this.#socket = socket
     this.#codec = codec
     this.#listener = listener
-    this.#share = memory.join({ dropLists: () => this.#dropLists(), close: () => listener.onOverflow() })
+    this.#held = memory.join({ dropLists: () => this.#dropLists(), close: () => listener.onOverflow() })
   }
 
   /** Bytes that were written and not sent, as of when something was written or sent last. */
@@ -81,7 +81,7 @@ export class Outbox {
   /** Counts the bytes of frames that came and wait until the reader has caught up. */
   holdUnread(bytes: number): void {
     this.#unread = bytes
-    this.#share.hold(this.#unsent + bytes)
+    this.#held.set(this.#unsent + bytes)
   }
 
   /** Writes what may be written now: at the end of each turn of the event loop, and when the reader has caught up. */
@@ -102,9 +102,9 @@ export class Outbox {
     for (const waiting of this.#lists.values()) {
       if (waiting.isKept) continue
       waiting.isKept = true
-      this.#share.keep(waiting.list)
+      this.#held.keep(waiting.list)
     }
-    this.#share.hold(this.#unsent + this.#unread)
+    this.#held.set(this.#unsent + this.#unread)
     if (this.#lost.size > 0 && this.#unsent <= slowAt) {
       const lost = [...this.#lost]
       this.#lost.clear()
@@ -116,7 +116,7 @@ export class Outbox {
   close(): void {
     this.#closed = true
     for (const subscription of [...this.#lists.keys()]) this.#remove(subscription)
-    this.#share.leave()
+    this.#held.leave()
   }
 
   /** Gives whether a list of `subscription` waited. */
@@ -124,7 +124,7 @@ export class Outbox {
     const waiting = this.#lists.get(subscription)
     if (!waiting) return false
     this.#lists.delete(subscription)
-    if (waiting.isKept) this.#share.drop(waiting.list)
+    if (waiting.isKept) this.#held.drop(waiting.list)
     return true
   }
 

@@ -4,8 +4,8 @@ import { type Codec, negotiate } from '../../protocol/codec.ts'
 import { ServiceError, wireError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import { subprotocols } from '../../protocol/versions.ts'
-import { credentialOf } from '../access/entrance.ts'
-import { type Admission, refusalOf } from '../http/admission.ts'
+import { credentialOf } from '../access/authenticator.ts'
+import { type Admission, admissionError } from '../http/admission.ts'
 import { refuse } from '../http/reply.ts'
 import type { SocketLimit } from '../socket-limit.ts'
 import { Session, type SessionContext } from './session.ts'
@@ -95,8 +95,8 @@ export class WebSocketFront {
  * @throws {ServiceError} why it may not.
  */
 function admit(request: HttpRequest, admission: Admission): Codec {
-  const refusal = refusalOf(request, admission)
-  if (refusal) throw refusal
+  const error = admissionError(request, admission)
+  if (error) throw error
   const offered = request.getHeader('sec-websocket-protocol')
   const codec = negotiate(offered)
   if (!codec) {

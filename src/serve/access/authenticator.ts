@@ -4,8 +4,8 @@ import type { Access } from './access.ts'
 import { Caller } from './caller.ts'
 import { allRights, type Rights } from './rights.ts'
 
-/** How the callers of one address that is listened at are let in. */
-export interface Entrance {
+/** Who the callers of one address are that is listened at. */
+export interface Authenticator {
   /** One that shows no credential. */
   anonymous(): Caller
   /**
@@ -20,9 +20,9 @@ export interface Entrance {
  * For HTTP and WebSocket at `host`. While the server has no keys, everyone may act for every user; of what is for admins,
  * everyone on this machine may call what only reads, as `metrics`, and others nothing.
  */
-export function webEntrance(access: Access, host: string): Entrance {
+export function webAuthenticator(access: Access, host: string): Authenticator {
   const rights: Rights = { admin: isLoopback(host) ? 'reads' : 'none' }
-  return entrance(access, () => access.anonymous(rights))
+  return authenticatorOf(access, () => access.anonymous(rights))
 }
 
 /**
@@ -30,13 +30,13 @@ export function webEntrance(access: Access, host: string): Entrance {
  * without a key. Over TCP, while the server has no keys, everyone on this machine may do everything, and others may act
  * for every user, but call nothing that is for admins.
  */
-export function rpcEntrance(access: Access, address: RpcAddress): Entrance {
-  if ('path' in address) return entrance(access, () => Caller.trusted)
+export function rpcAuthenticator(access: Access, address: RpcAddress): Authenticator {
+  if ('path' in address) return authenticatorOf(access, () => Caller.trusted)
   const rights: Rights = isLoopback(address.host) ? allRights : { admin: 'none' }
-  return entrance(access, () => access.anonymous(rights))
+  return authenticatorOf(access, () => access.anonymous(rights))
 }
 
-function entrance(access: Access, anonymous: () => Caller): Entrance {
+function authenticatorOf(access: Access, anonymous: () => Caller): Authenticator {
   return {
     anonymous,
     authenticate: credential => (access.isProtected ? access.authenticate(credential) : anonymous()),
@@ -46,37 +46,13 @@ function entrance(access: Access, anonymous: () => Caller): Entrance {
 /**
  * The caller with this credential, if it shows one.
  *
- * @throws {ServiceError} as {@link Entrance.authenticate}.
+ * @throws {ServiceError} as {@link Authenticator.authenticate}.
  */
-export function callerOf(entrance: Entrance, credential: string | undefined): Caller | Promise<Caller> {
-  return credential === undefined ? entrance.anonymous() : entrance.authenticate(credential)
+export function callerOf(authenticator: Authenticator, credential: string | undefined): Caller | Promise<Caller> {
+  return credential === undefined ? authenticator.anonymous() : authenticator.authenticate(credential)
 }
 
 /** A credential from a header `Authorization: Bearer …`; another scheme is given as it came. Undefined without one. */
 export function credentialOf(header: string): string | undefined {
   return header === '' ? undefined : header.replace(/^bearer +/i, '')
-}
-
-/** Where a server listens, and whether it may do so without keys. */
-export interface Exposure {
-  readonly host: string
-  readonly rpc: RpcAddress | undefined
-  readonly open: boolean
-  readonly state: string
-}
-
-/**
- * Checks that nobody on other machines is let in without a key, unless that is wanted. Gives the address by which everyone is,
- * if there is one.
- *
- * @throws Error that names what to do.
- */
-export function exposedAddress({ isProtected }: Access, { host, rpc, open, state }: Exposure): string | undefined {
-  const exposed = [host, ...(rpc && 'host' in rpc ? [rpc.host] : [])].find(each => !isLoopback(each))
-  if (exposed === undefined || isProtected) return undefined
-  if (open) return exposed
-  throw new Error(
-    `${exposed} can be reached from other machines, and the state ${state} has no keys: make one by ` +
-      '`aurochs keys create`, or let everyone in by --open',
-  )
 }
