@@ -1,6 +1,6 @@
 /**
  * What a long journal costs: the start of `aurochs serve`, its memory and its lists with 10,000,000 events in the state beside a
- * hundredth of them, the next dataset of all of them, and the removal of nine tenths while the server takes events.
+ * hundredth of them, the next dataset of all of them, and the removal of the oldest 100,000 while events come.
  *
  * `--data MODEL` names the model's directory. `--events N` (10,000,000), `--users N` (200,000) of theirs.
  */
@@ -27,6 +27,7 @@ import { seeded } from './stream/random.ts'
 
 /** Events of one transaction. */
 const groupSize = 5000
+const mostRemoved = 100_000
 /** Lists that are asked for after each start. */
 const lists = 500
 
@@ -166,7 +167,7 @@ async function nextDataset(folder: string, state: string): Promise<{ seconds: nu
   return { seconds: (performance.now() - began) / 1000, peakMiB }
 }
 
-/** Removes nine tenths of the events, while one comes every ms. */
+/** Removes the oldest events, while one comes every ms. */
 async function remove(state: string, count: number, { users, items }: Names): Promise<Removal> {
   const journal = await Journal.open(state)
   const acks: number[] = []
@@ -184,7 +185,11 @@ async function remove(state: string, count: number, { users, items }: Names): Pr
     journal.append(event, () => acks.push(performance.now() - began))
   }, 1)
   const began = performance.now()
-  const { events: removed } = await journal.remove({ upTo: Math.floor(0.9 * count), keep: 0, keepIds: 0 })
+  const { events: removed } = await journal.remove({
+    upTo: Math.min(mostRemoved, Math.floor(0.9 * count)),
+    keep: 0,
+    keepIds: 0,
+  })
   const seconds = (performance.now() - began) / 1000
   clearInterval(timer)
   await journal.close()

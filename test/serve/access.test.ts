@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { cpSync } from 'node:fs'
+import { connect } from 'node:net'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type MethodName, methods, type ParamsInput } from '../../src/protocol/methods.ts'
 import { addKey, addSigningKey } from './keys.ts'
@@ -238,4 +240,33 @@ test('an RPC connection with a wrong key is refused and ended; another caller ma
   expect([0, 1, 2, 3].map(number => codeOf(answers.get(number)![2]))).toEqual(['ok', 'forbidden', 'ok', 'ok'])
   expect(codeOf((await peer.call('authenticate', { key: 'wrong' }))[2])).toBe('unauthorized')
   await peer.ended()
+})
+
+test('an RPC connection that shows no key is told once, and ended; nothing else of it is carried out', async () => {
+  const peer = await RpcPeer.connect(served.server.rpc!)
+  const calls = Array.from({ length: 50 }, (_, number) => [
+    0,
+    number,
+    'record',
+    [{ ...event('ann'), user: 'stranger' }],
+  ])
+  peer.send([0, 99, 'ping', []], ...calls)
+  expect(await peer.next()).toEqual([1, 99, null, {}])
+  expect(codeOf((await peer.next())[2])).toBe('unauthorized')
+  await peer.ended()
+  await expect(peer.next()).rejects.toThrow('closed before an answer came')
+  const known = { user: 'stranger', unknown: 'error' }
+  expect(await fronts['a POST']!('recommend', known, keys.admin)).toBe('unknown_user')
+})
+
+test('the body of one who may not call is not read', async () => {
+  const { port } = new URL(served.server.url)
+  const socket = connect(Number(port), '127.0.0.1')
+  onTestFinished(() => {
+    socket.destroy()
+  })
+  socket.write('POST /v1/record HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n1\r\n{\r\n')
+  // The answer comes though the body has not ended.
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  expect(answer.toString()).toMatch(/^HTTP\/1\.1 401 /)
 })

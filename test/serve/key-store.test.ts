@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { KeyStore } from '../../src/serve/access/key-store.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { addKey, addSigningKey, revokeKey, withKeys } from './keys.ts'
@@ -60,4 +60,18 @@ test('several processes that make the first keys at once make all of them', asyn
   )
   expect(await Promise.all(ends)).toEqual(ends.map(() => [0, null]))
   expect(withKeys(state, store => store.list())).toHaveLength(6)
+})
+
+test('a key whose rights are damaged has none, and the others are as they were', () => {
+  const state = freshFolder()
+  const { id } = addKey(state, { users: ['ann'] })
+  addKey(state, { users: ['bob'] })
+  const database = new DatabaseSync(join(state, 'keys.db'))
+  database.prepare("UPDATE keys SET users = '[' WHERE id = ?").run(id)
+  database.close()
+  const store = KeyStore.open(state)
+  onTestFinished(() => store.close())
+  const [damaged, other] = ['ann', 'bob'].map(user => store.list().find(key => (key.id !== id) === (user === 'bob'))!)
+  expect(damaged!.rights).toEqual({ users: new Set(), methods: [], admin: 'none' })
+  expect(other!.rights.users).toEqual(new Set(['bob']))
 })

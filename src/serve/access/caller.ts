@@ -41,6 +41,11 @@ export class Caller {
     return users?.size === 1 ? [...users][0] : undefined
   }
 
+  /** Whether it has shown a credential, or none is expected. */
+  get isKnown(): boolean {
+    return this.#rights !== undefined
+  }
+
   /** @throws {ServiceError} `unauthorized` without a credential that is good now. */
   assertKnown(): void {
     this.#assertLive()

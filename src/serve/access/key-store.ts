@@ -137,11 +137,20 @@ export class KeyStore {
 }
 
 function keyOf({ users, methods, rate, admin, expires, used, revoked, ...row }: KeyRow): Key {
-  const rights: Rights = {
-    ...(users !== null && { users: new Set(JSON.parse(users) as string[]) }),
-    ...(methods !== null && { methods: JSON.parse(methods) as string[] }),
-    ...(rate !== null && { rate }),
-    admin: admin === 1 ? 'all' : 'none',
-  }
+  const rights = rightsOf({ users, methods, rate, admin })
   return { ...row, rights, expires: expires ?? undefined, used: used ?? undefined, revoked: revoked ?? undefined }
+}
+
+/** Where they are damaged, none: other keys must be revocable all the same. */
+function rightsOf({ users, methods, rate, admin }: Pick<KeyRow, 'users' | 'methods' | 'rate' | 'admin'>): Rights {
+  try {
+    return {
+      ...(users !== null && { users: new Set(JSON.parse(users) as string[]) }),
+      ...(methods !== null && { methods: JSON.parse(methods) as string[] }),
+      ...(rate !== null && { rate }),
+      admin: admin === 1 ? 'all' : 'none',
+    }
+  } catch {
+    return { users: new Set(), methods: [], admin: 'none' }
+  }
 }

@@ -32,7 +32,7 @@ export function methodDenial(name: MethodName, rights: Rights | undefined): Deni
   if (access === 'anyone') return undefined
   if (!rights) {
     const remedy =
-      'give one of `aurochs keys create` as the header `Authorization: Bearer KEY`, in `hello`, or by `authenticate`'
+      'give one of `aurochs keys create` as the header `Authorization: Bearer KEY`, in `hello`, by `authenticate`, or to a command as AUROCHS_KEY'
     return {
       reason: 'no_key',
       message: `${name} expects a key or a token, got none: ${remedy}`,
@@ -42,7 +42,8 @@ export function methodDenial(name: MethodName, rights: Rights | undefined): Deni
     return { reason: 'method', message: `expected one of the methods ${rights.methods.join(', ')}, got ${name}` }
   }
   if (access !== 'admin' || rights.admin === 'all' || (rights.admin === 'reads' && reads)) return undefined
-  const remedy = 'call it with a key of `aurochs keys create --admin`, or by the internal RPC of a Unix socket'
+  const remedy =
+    'call it with a key of `aurochs keys create --admin`, or by the internal RPC (serve --rpc), best at a Unix socket'
   return { reason: 'admin', message: `${name} is for admins: ${remedy}` }
 }
 

@@ -85,12 +85,14 @@ export class HttpFront {
     const reply = this.#admit(response, request, account, name)
     if (!reply) return
     const credential = credentialOf(request.getHeader('authorization'))
-    const authenticate = async () => callerOf(authenticator, credential)
-    const parameters = async () => read(request, reply)
     let sender: Sender = { account }
     const call = async () => {
-      // Both begin now; where both fail, it is the first that is told.
-      const [caller, params] = await Promise.all([authenticate(), parameters()])
+      const authenticated = callerOf(authenticator, credential)
+      // The body of one who may not call is not read.
+      if (!(authenticated instanceof Promise)) authenticated.assertMayCall(name)
+      const parameters = async () => read(request, reply)
+      // Both go on at once; where both fail, it is the first that is told.
+      const [caller, params] = await Promise.all([authenticated, parameters()])
       sender = { account, caller }
       const forget = caller.onEnd(error => {
         this.#fail(reply, error, sender)

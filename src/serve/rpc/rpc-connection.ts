@@ -40,6 +40,12 @@ const pauseAbove = 1 << 20
 const stallTimeout = 60_000
 /** Connections so far. */
 let connections = 0
+/** In ms: until a client must have shown a key, where one is expected. */
+const keyTimeout = 10_000
+/** In ms: for how long calls are read in one go; all other connections are served between two. */
+const turnTime = 2
+/** Calls between two looks at the clock. */
+const callsPerLook = 16
 /** In ms: until the client must have ended its side after the server has ended its own. */
 const endTimeout = 1000
 
@@ -62,6 +68,8 @@ export class RpcConnection {
   #answerBytes = 0
   #isPaused = false
   #caller: Caller
+  /** Runs until it is known who calls. */
+  #keyDeadline: NodeJS.Timeout | undefined
   /** Has the end of the caller end nothing. */
   #forgetCaller = () => {}
   /** What comes is not read until it is known whose it is. */
@@ -98,6 +106,7 @@ export class RpcConnection {
     this.closed = new Promise(resolve => {
       socket.on('close', () => {
         this.#isEnding = true
+        clearTimeout(this.#keyDeadline)
         this.#forgetCaller()
         this.#held.leave()
         for (const call of this.#pending) call.abort(new Error('the caller has disconnected'))
@@ -120,12 +129,15 @@ export class RpcConnection {
 
   /** Carries out the calls that have come, until one must wait. What they give at once leaves in one piece. */
   #read(): void {
-    while (!this.#isEnding) {
+    const turnEnd = performance.now() + turnTime
+    for (let calls = 1; !this.#isEnding; calls++) {
       if (!this.#hasRoom) this.#flush()
-      if (!this.#hasRoom) {
+      const isTurnOver = calls % callsPerLook === 0 && performance.now() >= turnEnd
+      if (!this.#hasRoom || isTurnOver) {
         this.#isPaused = true
         this.#socket.pause()
-        return
+        if (isTurnOver) setImmediate(() => this.#resume())
+        break
       }
       const message = this.#reader.next()
       if (message === undefined) break
@@ -188,6 +200,8 @@ export class RpcConnection {
       else this.#answer(number, result)
     } catch (error) {
       this.#refuse(number, method, error)
+      // A stranger is told once.
+      if (!this.#caller.isKnown) this.#stopReading()
     }
   }
 
@@ -207,7 +221,12 @@ export class RpcConnection {
 
   #setCaller(caller: Caller): void {
     this.#forgetCaller()
+    clearTimeout(this.#keyDeadline)
     this.#caller = caller
+    if (!caller.isKnown) {
+      const error = new ServiceError('unauthorized', 'the server expects a key or a token, got none')
+      this.#keyDeadline = setTimeout(() => this.#expel(error), keyTimeout)
+    }
     if (!this.#isEnding) this.#forgetCaller = caller.onEnd(error => this.#expel(error))
   }
 
