@@ -96,7 +96,7 @@ export const register: Register = program => {
     )
     .option(
       '--open',
-      'serve everyone where there is no key (aurochs keys) or all are revoked, other machines too: whoever reaches it may act for every user',
+      'without keys (aurochs keys), or where all are revoked, serve whoever reaches the server, for every user',
     )
     .option('--tls-cert <file>', 'serve by https and wss: the certificate and those that lead to its authority, in PEM')
     .option('--tls-key <file>', 'its private key, in PEM')

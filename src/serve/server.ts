@@ -318,11 +318,11 @@ function socketLimits({ maxConnections = 10_000, rpc, log }: ServeOptions) {
   const left = socketsLeft() ?? all
   if (left >= all) return { ...wanted, http: maxConnections + 1000 }
   if (left < 16) throw new RangeError('too few files may be open: raise the limit, as by ulimit -n 65536')
-  const share = left / all
+  const fraction = left / all
   const limits = {
-    http: Math.floor((maxConnections + 1000) * share),
-    webSockets: Math.floor(maxConnections * share),
-    rpc: Math.floor(wanted.rpc * share),
+    http: Math.floor((maxConnections + 1000) * fraction),
+    webSockets: Math.floor(maxConnections * fraction),
+    rpc: Math.floor(wanted.rpc * fraction),
   }
   log.warn(limits, 'connections are limited further by the open files that are allowed: raise ulimit -n')
   return limits

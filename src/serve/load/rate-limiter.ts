@@ -63,7 +63,10 @@ export class RateLimiter {
     if (bucket) bucket.content = Math.max(-bucket.bucketSize, bucket.content - cost)
   }
 
-  /** As {@link take}, but gives what becomes of it: so that a refusal that nobody reads costs nothing. 0 is refused where there is a debt. */
+  /**
+   * As {@link take}, but gives what becomes of it: so that a refusal that nobody reads costs nothing. 0 is refused where there
+   * is a debt.
+   */
   decide(account: LoadAccount, cost: number, shared?: SharedRate): RateDecision {
     const bucket = this.#bucketOf(account, shared)
     return !bucket || tookFrom(bucket, cost) ? 'taken' : this.#refuse(account, bucket, cost)
