@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { openReadOnly } from '../storage/sqlite.ts'
 import type { UserEvent } from './event.ts'
-import { eventsFile, eventsFormat, sinceName } from './store.ts'
+import { eventsFile, eventsFormat, sinceName, stateOf } from './store.ts'
 import { type CountingChange, countingChanges } from './undo.ts'
 
 /** An event with its place in the order of arrival, from 1, which no other event of the journal ever has. */
@@ -60,18 +60,18 @@ export class EventReader {
     )
     this.#exists = prepare('SELECT EXISTS (SELECT 1 FROM events WHERE user = ? AND position > ?) AS found')
     this.#after = prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
-    this.journal = this.#state('journal') as string
+    this.journal = stateOf(this.#database, 'journal') as string
   }
 
   /** Of the newest event; 0 where there was none. */
   get newest(): number {
     const { last } = this.#database.prepare('SELECT max(position) AS last FROM events').get() as { last: number | null }
-    return Math.max(last ?? 0, this.#state('position') as number)
+    return Math.max(last ?? 0, stateOf(this.#database, 'position') as number)
   }
 
   /** Events up to this position may have been removed. */
   get removed(): number {
-    return this.#state('removed') as number
+    return stateOf(this.#database, 'removed') as number
   }
 
   /** What `user` did after position `after`, the newest `limit` events at most. */
@@ -121,11 +121,6 @@ export class EventReader {
 
   close(): void {
     this.#database.close()
-  }
-
-  #state(name: string): number | string {
-    return (this.#database.prepare('SELECT value FROM state WHERE name = ?').get(name) as { value: number | string })
-      .value
   }
 }
 

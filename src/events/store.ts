@@ -71,6 +71,11 @@ export function sinceName(since: number): string {
   return `since ${since}`
 }
 
+/** What the table `state` of an events file has under `name`, one of those that it has from the beginning. */
+export function stateOf(database: DatabaseSync, name: string): number | string {
+  return (database.prepare('SELECT value FROM state WHERE name = ?').get(name) as { value: number | string }).value
+}
+
 /** Which events may be removed, and for how long those that were are still known. */
 export interface Retention {
   /** Of the last event that is part of every dataset and model in use: none after it is removed. */
@@ -121,7 +126,10 @@ export class EventStore {
     this.#probe = this.#database.prepare("UPDATE state SET value = value + 1 WHERE name = 'probes'")
     this.#keepPosition = this.#database.prepare("UPDATE state SET value = ? WHERE name = 'position'")
     const newest = this.#database.prepare('SELECT max(position) AS position FROM events').get()
-    this.#position = Math.max((newest as { position: number | null }).position ?? 0, this.#state('position') as number)
+    this.#position = Math.max(
+      (newest as { position: number | null }).position ?? 0,
+      stateOf(this.#database, 'position') as number,
+    )
   }
 
   /** Of the newest event. */
@@ -136,7 +144,7 @@ export class EventStore {
 
   /** Names the journal, as datasets and models do that have its events. */
   get journal(): string {
-    return this.#state('journal') as string
+    return stateOf(this.#database, 'journal') as string
   }
 
   /**
@@ -174,7 +182,7 @@ export class EventStore {
         )
         .run(name, since)
     })
-    return this.#state(name) as number
+    return stateOf(this.#database, name) as number
   }
 
   /**
@@ -250,10 +258,5 @@ export class EventStore {
     const gone = `DELETE FROM events WHERE ${isRemovable} AND position <= ?2 AND arrived <= ?3`
     this.#database.prepare(gone).run(upTo, position, keepSince)
     this.#database.prepare("UPDATE state SET value = ? WHERE name = 'removed'").run(position)
-  }
-
-  #state(name: string): number | string {
-    return (this.#database.prepare('SELECT value FROM state WHERE name = ?').get(name) as { value: number | string })
-      .value
   }
 }

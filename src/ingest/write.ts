@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { MappedCsr } from '../storage/csr.ts'
 import { datasetFiles } from '../storage/dataset.ts'
 import { type Id, writeIds } from '../storage/ids.ts'
-import { type Dtype, SafetensorsWriter } from '../storage/safetensors.ts'
+import { SafetensorsWriter } from '../storage/safetensors.ts'
+import { sequencesLayout } from '../storage/sequences.ts'
 import { type Database, numbers } from './database.ts'
 import { type Events, eventsInOrder } from './events.ts'
 import type { Counts } from './indices.ts'
@@ -97,13 +98,7 @@ async function writeEvents(
   progress: Progress,
 ): Promise<void> {
   const { count, hasWeights, kinds } = events
-  const layout: Record<string, { dtype: Dtype; shape: readonly number[] }> = {
-    indptr: { dtype: 'U64', shape: [users + 1] },
-    items: { dtype: 'U32', shape: [count] },
-    times: { dtype: 'I64', shape: [count] },
-  }
-  if (hasWeights) layout.weights = { dtype: 'F32', shape: [count] }
-  if (kinds) layout.kinds = { dtype: 'U8', shape: [count] }
+  const layout = sequencesLayout(users, count, { hasWeights, hasKinds: kinds !== undefined })
   const file = await SafetensorsWriter.create(path, layout)
   const perUser = new Float64Array(users)
   try {

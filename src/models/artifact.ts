@@ -367,6 +367,18 @@ export function saveArtifact(
 }
 
 /**
+ * Opens the model in `directory` and closes it again, for its manifest and checksum. With `verify`, its contents are compared
+ * with their checksums.
+ *
+ * @throws Error as {@link Artifact.open}.
+ */
+export function inspectArtifact(directory: string, { verify = false } = {}): Pick<Artifact, 'manifest' | 'checksum'> {
+  const artifact = Artifact.open(directory, { verify })
+  artifact.close()
+  return artifact
+}
+
+/**
  * Writes the quality of a model to its manifest; its other files stay what they are.
  *
  * @returns the new manifest

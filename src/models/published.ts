@@ -6,7 +6,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { assertReplaceable, exchangeDirectories } from '../storage/directory.ts'
-import { Artifact } from './artifact.ts'
+import { inspectArtifact } from './artifact.ts'
 
 export function previousOf(directory: string): string {
   return `${resolve(directory)}.previous`
@@ -37,7 +37,7 @@ function publishingOf(directory: string): string {
  * any moment, `directory` holds one or the other, and {@link recoverPublished} ends what was begun.
  */
 export async function publishNext(directory: string): Promise<void> {
-  const { checksum } = opened(nextOf(directory))
+  const { checksum } = inspectArtifact(nextOf(directory))
   assertReplaceable(previousOf(directory), 'aurochs-model')
   await writeFile(publishingOf(directory), checksum, { flush: true })
   await exchangeDirectories(nextOf(directory), resolve(directory))
@@ -76,8 +76,8 @@ export async function rollBackModel(
     )
   }
   // What is not whole takes nobody's place.
-  const { checksum: now } = opened(previous, verify)
-  const { checksum: before, manifest } = opened(directory)
+  const { checksum: now } = inspectArtifact(previous, { verify })
+  const { checksum: before, manifest } = inspectArtifact(directory)
   await writeFile(rejectedOf(directory), manifest.dataset.checksum, { flush: true })
   await exchangeDirectories(previous, resolve(directory))
   return { now, before }
@@ -87,17 +87,10 @@ export async function rollBackModel(
 async function finishPublishing(directory: string): Promise<void> {
   const publishing = publishingOf(directory)
   if (!existsSync(publishing)) return
-  const hasTakenPlace = opened(directory).checksum === readFileSync(publishing, 'utf8')
+  const hasTakenPlace = inspectArtifact(directory).checksum === readFileSync(publishing, 'utf8')
   if (hasTakenPlace && existsSync(nextOf(directory))) {
     await removeModel(previousOf(directory))
     await rename(nextOf(directory), previousOf(directory))
   }
   await rm(publishing, { force: true })
-}
-
-/** A model, checked and closed. */
-function opened(directory: string, verify = false): Artifact {
-  const artifact = Artifact.open(directory, { verify })
-  artifact.close()
-  return artifact
 }

@@ -1,7 +1,7 @@
 import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../events/journal.ts'
 import type { Removed } from '../events/store.ts'
-import { Artifact } from '../models/artifact.ts'
+import { inspectArtifact } from '../models/artifact.ts'
 import { Pool, workerModuleUrl } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
 import { withLocks } from '../storage/directory-lock.ts'
@@ -53,12 +53,6 @@ export interface Forgotten {
   readonly directories: readonly string[]
 }
 
-function checksumAt(directory: string): string {
-  const artifact = Artifact.open(directory, { verify: false })
-  artifact.close()
-  return artifact.checksum
-}
-
 const forgetting = workerModuleUrl('../models/forget', import.meta.url)
 
 interface Workers {
@@ -80,6 +74,7 @@ export interface EventRetention {
 const mostPending = 100_000
 /** In ms: how long after the journal could not be read it is tried again, for those who wait for lists. */
 const loadInterval = 1000
+
 /**
  * From histories to lists, live: events in, lists out, under one published generation that can be swapped. An event goes
  * to the journal and, at the same time, into the lists of its user's subscriptions; a list is given out only when the
@@ -396,7 +391,7 @@ export class Recommender {
         reached.push(...(await forgetIn(served)))
       } finally {
         // Also where it was written anew the last time, and then something failed.
-        if (checksumAt(served) !== this.#generation.name) await this.swap(served)
+        if (inspectArtifact(served).checksum !== this.#generation.name) await this.swap(served)
       }
       for (const directory of directories) reached.push(...(await forgetIn(directory)))
       return { events, directories: reached }

@@ -26,7 +26,7 @@ export interface JournalSource {
 }
 
 /** In ms: 30 days. */
-export const defaultKeepIds = 30 * 86_400_000
+const defaultKeepIds = 30 * 86_400_000
 
 /** Trains the next model of what a server records, again and again, and has it served. */
 export class Retraining {

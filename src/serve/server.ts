@@ -1,7 +1,7 @@
 import uws, { type us_listen_socket } from 'uWebSockets.js'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { Artifact } from '../models/artifact.ts'
+import { inspectArtifact } from '../models/artifact.ts'
 import { parseRpcAddress, type RpcAddress } from '../protocol/rpc-address.ts'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
 import { ModelWatch } from '../recommend/retraining/model-watch.ts'
@@ -254,9 +254,7 @@ export class Server {
     this.service.retraining = this.#retraining
     if (watch === undefined) return
     const onChange = async () => {
-      const artifact = Artifact.open(watch, { verify: false })
-      artifact.close()
-      if (artifact.checksum !== this.#recommender.generation.name) await this.#recommender.swap(watch)
+      if (inspectArtifact(watch).checksum !== this.#recommender.generation.name) await this.#recommender.swap(watch)
     }
     const onFailure = (error: unknown) => log.error(error, `the model at ${watch} cannot be served`)
     this.#watch = new ModelWatch({ directory: watch, onChange, onFailure })

@@ -3,7 +3,15 @@ import { native } from '../native.ts'
 import { closedOnError } from './closing.ts'
 import { boundsWithout, without } from './csr.ts'
 import { RowPointers } from './row-pointers.ts'
-import { elements, mappedTensor, openSafetensors, type Safetensors, type Tensor, vector } from './safetensors.ts'
+import {
+  type Dtype,
+  elements,
+  mappedTensor,
+  openSafetensors,
+  type Safetensors,
+  type Tensor,
+  vector,
+} from './safetensors.ts'
 
 /** The events of one user side by side, in order of time; equal times keep the order of the source. */
 export interface Sequence {
@@ -36,6 +44,21 @@ export function sequenceOf({ indptr, items, times, weights, kinds }: Sequences, 
     times: times.subarray(begin, end),
     weights: weights?.subarray(begin, end),
     kinds: kinds?.subarray(begin, end),
+  }
+}
+
+/** The tensors of the file of `events` events of `users` users, as {@link MappedSequences} opens it. */
+export function sequencesLayout(
+  users: number,
+  events: number,
+  { hasWeights, hasKinds }: { readonly hasWeights: boolean; readonly hasKinds: boolean },
+): Record<string, { readonly dtype: Dtype; readonly shape: readonly number[] }> {
+  return {
+    indptr: { dtype: 'U64', shape: [users + 1] },
+    items: { dtype: 'U32', shape: [events] },
+    times: { dtype: 'I64', shape: [events] },
+    ...(hasWeights && { weights: { dtype: 'F32', shape: [events] } }),
+    ...(hasKinds && { kinds: { dtype: 'U8', shape: [events] } }),
   }
 }
 

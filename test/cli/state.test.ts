@@ -67,21 +67,8 @@ test('what is recorded is retrained, served without a restart, rolled back, expo
   await record('someone', 'new')
   await record('someone', 'i3')
   const before = await client.call('info', {})
-  const retrained = await aurochs(
-    'retrain',
-    plays,
-    '--state',
-    state,
-    '--out',
-    plays,
-    '--replace',
-    '--train',
-    model,
-    '--threads',
-    '1',
-    '--swap',
-    rpc,
-  )
+  const options = ['--state', state, '--out', plays, '--replace', '--train', model, '--threads', '1']
+  const retrained = await aurochs('retrain', plays, ...options, '--swap', rpc)
   expect(retrained.stderr).toBe('')
   expect(retrained.stdout).toMatch(/plays: 14 events more; 13 users \(1 new\) × 18 items \(1 new\), \d+ pairs\n/)
   const after = await client.call('info', {})
@@ -90,19 +77,7 @@ test('what is recorded is retrained, served without a restart, rolled back, expo
   const { items } = await client.call('recommend', { user: 'stranger', limit: 18 })
   expect(items.map(({ item }) => item)).toContain('new')
 
-  const again = await aurochs(
-    'retrain',
-    plays,
-    '--state',
-    state,
-    '--out',
-    plays,
-    '--replace',
-    '--train',
-    model,
-    '--threads',
-    '1',
-  )
+  const again = await aurochs('retrain', plays, ...options)
   expect(again.stdout).toBe(`${plays}: there is nothing new\n`)
 
   expect((await aurochs('rollback', model, '--swap', rpc)).stdout).toContain(

@@ -157,10 +157,10 @@ test('a model that is broken does not pass, and the one that is served stays', a
   const served = Artifact.open(model).checksum
   // Sound by its checksums, but all items are the same to it.
   const { train } = defaultAlgorithm
-  const mend = () => {
+  const restore = () => {
     Object.assign(defaultAlgorithm, { train })
   }
-  onTestFinished(mend)
+  onTestFinished(restore)
   const broken: typeof train = async (data, chosen, context) => {
     const { tensors, ...rest } = await train(data, chosen, context)
     const same = (rows: number) => ({ rows, rank: 8, stride: 8, data: new Float32Array(rows * 8).fill(1) })
@@ -176,7 +176,7 @@ test('a model that is broken does not pass, and the one that is served stays', a
   await expect(failed).rejects.toThrow(/is not fit to be served: of the newest items of 200 users it finds \d+ among/)
   expect(Artifact.open(model).checksum).toBe(served)
   expect(existsSync(nextOf(model))).toBe(true)
-  mend()
+  restore()
   // The dataset has the events already: the next run trains on it.
   expect(await inPlace({ dataset, model, state })).toMatchObject({ isNew: true, events: 0 })
   expect(Artifact.open(previousOf(model)).checksum).toBe(served)

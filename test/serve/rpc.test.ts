@@ -201,14 +201,19 @@ test('a client that does not read its answers is not read from either, and gets 
   expect(answers).toEqual(Array.from({ length: 2 * count }, (_, n) => n >> 1))
 })
 
-test('answers that are not read are kept while there is memory for them, however many', async () => {
-  const { service, server, memory, connect } = await open({ sendMemory: 2 ** 28 })
-  const peer = await connect()
+/** Has the peer make as many calls as it may at a time and not read the answers, 100 kB each. */
+async function answerUnread(peer: RpcPeer, service: ScriptedService): Promise<void> {
   peer.socket.pause()
   peer.send(...Array.from({ length: limits.pipelined }, (_, number) => [0, number, 'hold', []]))
   await until(() => service.held.length === limits.pipelined)
   const text = 'x'.repeat(100_000)
   for (const { resolve } of service.held) resolve({ text })
+}
+
+test('answers that are not read are kept while there is memory for them, however many', async () => {
+  const { service, server, memory, connect } = await open({ sendMemory: 2 ** 28 })
+  const peer = await connect()
+  await answerUnread(peer, service)
   await until(() => memory.total > 2 ** 26)
   await moment()
   expect(server.connections).toBe(1)
@@ -220,11 +225,7 @@ test('answers that are not read are kept while there is memory for them, however
 test('a client that lets the answers to what it called pile up is disconnected when the memory is full', async () => {
   const { service, server, connect, lines } = await open()
   const peer = await connect()
-  peer.socket.pause()
-  peer.send(...Array.from({ length: limits.pipelined }, (_, number) => [0, number, 'hold', []]))
-  await until(() => service.held.length === limits.pipelined)
-  const text = 'x'.repeat(100_000)
-  for (const { resolve } of service.held) resolve({ text })
+  await answerUnread(peer, service)
   await until(() => server.connections === 0)
   expect(lines.join()).toContain('does not read its answers')
 })

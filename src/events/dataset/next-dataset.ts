@@ -6,8 +6,8 @@ import { MappedCsr } from '../../storage/csr.ts'
 import { type Dataset, type DatasetManifest, datasetFiles, manifestOf } from '../../storage/dataset.ts'
 import { writeDirectory } from '../../storage/directory.ts'
 import { type Id, type IdMap, writeIds } from '../../storage/ids.ts'
-import { type Dtype, SafetensorsWriter } from '../../storage/safetensors.ts'
-import type { Sequences } from '../../storage/sequences.ts'
+import { SafetensorsWriter } from '../../storage/safetensors.ts'
+import { type Sequences, sequencesLayout } from '../../storage/sequences.ts'
 import { EventReader } from '../reader.ts'
 import { mergedPairs } from './merged-pairs.ts'
 import { type MergedKinds, MergedSequences, mergedKinds } from './merged-sequences.ts'
@@ -216,13 +216,7 @@ async function writeSequences(
   const indptr = boundsOf(perUser)
   const events = Number(indptr.at(-1))
   const { hasWeights } = merged
-  const layout: Record<string, { dtype: Dtype; shape: readonly number[] }> = {
-    indptr: { dtype: 'U64', shape: [indptr.length] },
-    items: { dtype: 'U32', shape: [events] },
-    times: { dtype: 'I64', shape: [events] },
-  }
-  if (hasWeights) layout.weights = { dtype: 'F32', shape: [events] }
-  if (kinds.names) layout.kinds = { dtype: 'U8', shape: [events] }
+  const layout = sequencesLayout(indptr.length - 1, events, { hasWeights, hasKinds: kinds.names !== undefined })
   const file = await SafetensorsWriter.create(path, layout)
   try {
     await file.append('indptr', indptr)

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs'
-import { Artifact } from '../../models/artifact.ts'
+import { inspectArtifact } from '../../models/artifact.ts'
 import { previousOf } from '../../models/published.ts'
 import { Dataset } from '../../storage/dataset.ts'
 import { formatOf } from '../../storage/directory.ts'
@@ -33,7 +33,5 @@ function positionsIn(directory: string): Positions {
     dataset.close()
     return dataset.manifest.journals ?? {}
   }
-  const artifact = Artifact.open(directory, { verify: false })
-  artifact.close()
-  return artifact.manifest.dataset.journals ?? {}
+  return inspectArtifact(directory).manifest.dataset.journals ?? {}
 }

@@ -1,15 +1,12 @@
 /** A process that retrains once: what it needs in memory, and how it may end, is no matter of the server that serves meanwhile. */
 import os from 'node:os'
-import { type Retrained, type RetrainOptions, type RetrainProgress, retrain } from './retrain.ts'
+import { type Retrained, type RetrainOptions, retrain } from './retrain.ts'
 
 /** What the process is sent, once. */
 export type RetrainTask = Omit<RetrainOptions, 'signal' | 'onProgress'>
 
-/** What it answers: any number of times how far it is, then its outcome. */
-export type RetrainReport =
-  | { readonly progress: RetrainProgress }
-  | { readonly retrained: Retrained }
-  | { readonly failure: string }
+/** What it answers, once: the outcome. */
+export type RetrainReport = { readonly retrained: Retrained } | { readonly failure: string }
 
 const controller = new AbortController()
 process.on('SIGTERM', () => controller.abort(new Error('the server is about to end')))
@@ -22,13 +19,7 @@ process.once('message', async (task: RetrainTask) => {
   // Where the server has just ended nobody waits for it.
   const report = (message: RetrainReport) => process.connected && process.send?.(message, () => {})
   try {
-    let reported = 0
-    const onProgress = (progress: RetrainProgress) => {
-      if (performance.now() - reported < 1000) return
-      reported = performance.now()
-      report({ progress })
-    }
-    report({ retrained: await retrain({ ...task, signal: controller.signal, onProgress }) })
+    report({ retrained: await retrain({ ...task, signal: controller.signal }) })
   } catch (error) {
     report({ failure: (error as Error).message })
   }

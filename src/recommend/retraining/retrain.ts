@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import { type NextDataset, type NextDatasetProgress, writeNextDataset } from '../../events/dataset/next-dataset.ts'
 import { EventReader } from '../../events/reader.ts'
 import type { TrainProgress } from '../../models/algorithm.ts'
-import { Artifact, checkedOptions } from '../../models/artifact.ts'
+import { Artifact, checkedOptions, inspectArtifact } from '../../models/artifact.ts'
 import { ModelPool } from '../../models/model-pool.ts'
 import { nextOf, publishNext, recoverPublished, rejectedDataset } from '../../models/published.ts'
 import { algorithmNamed } from '../../models/registry.ts'
@@ -127,12 +127,11 @@ function isUpToDate({ manifest }: Dataset, state: string, model: string | undefi
     reader.close()
   }
   if (model === undefined) return true
-  const artifact = Artifact.open(model, { verify: false })
-  artifact.close()
-  if (!artifact.manifest.complete) return false
+  const trained = inspectArtifact(model).manifest
+  if (!trained.complete) return false
   const checksum = checksumOf(manifest)
   // A model of the same data was rolled back: another comes when there are new events.
-  return artifact.manifest.dataset.checksum === checksum || rejectedDataset(model) === checksum
+  return trained.dataset.checksum === checksum || rejectedDataset(model) === checksum
 }
 
 function unchanged({ manifest: { users, items, pairs } }: Dataset): Retrained {
