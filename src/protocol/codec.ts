@@ -2,7 +2,8 @@ import type { z } from 'zod'
 import { ServiceError } from './errors.ts'
 import { expectation, placeOf } from './expectation.ts'
 import { decodeJson } from './json.ts'
-import type { ListContent, ListEnvelope, ServerMessage } from './messages.ts'
+import { jsonPieces, type ManyLists, msgpackPieces } from './long-answers.ts'
+import type { CallResult, ListContent, ListEnvelope, ServerMessage } from './messages.ts'
 import { decodeMsgpack, encodeMsgpack } from './msgpack.ts'
 import { type Subprotocol, subprotocols } from './versions.ts'
 
@@ -15,8 +16,15 @@ export interface Codec {
   decode(bytes: Uint8Array): unknown
   /** Bytes are part of a larger buffer, which nobody else writes to where they are. */
   encode(message: ServerMessage): string | Uint8Array
+  /** The message of a long answer, in pieces. */
+  encodePieces(message: LongResult): Generator<string | Uint8Array>
   /** The message of `list`, which is encoded once, whoever gets it under whatever envelope. */
   encodeList(envelope: ListEnvelope, list: ListContent): string | Uint8Array
+}
+
+/** What a `call` gave, where that is long. */
+export interface LongResult extends CallResult {
+  readonly result: ManyLists
 }
 
 /** What lists are in one encoding, without what begins a map: of those that several get, once. */
@@ -73,6 +81,7 @@ const codecs: Readonly<Record<Subprotocol, Codec>> = {
     binary: false,
     decode: decodeJson,
     encode: JSON.stringify,
+    encodePieces: ({ result, ...envelope }) => jsonPieces(result, envelope),
     encodeList: encodeJsonList,
   },
   'aurochs.v1.msgpack': {
@@ -80,6 +89,7 @@ const codecs: Readonly<Record<Subprotocol, Codec>> = {
     binary: true,
     decode: decodeMsgpack,
     encode: encodeMsgpack,
+    encodePieces: ({ result, ...envelope }) => msgpackPieces(result, envelope),
     encodeList: encodeMsgpackList,
   },
 }

@@ -1,7 +1,7 @@
 /**
  * What one client may ask of the server. They are part of the protocol: `welcome` and the method `info` state them, and
  * beyond them stands an error with a code, not a closed connection. What closes one: a message beyond `frameBytes`, 10
- * messages before `hello` that are not, or 100 in a row after it that are none, an
+ * messages before `hello` that are not, or 20 in a row after it that are none, an
  * HTTP body beyond `messageBytes`, once it is answered, more messages than the rate allows, and answers that are not read
  * while the server needs the memory for others.
  *

@@ -1,6 +1,5 @@
 /** Lists as they are given out, by id. */
 import type { ItemList } from '../models/algorithm.ts'
-import { plainId } from '../storage/ids.ts'
 import type { Generation } from './generation.ts'
 import type { ListFilters } from './list-filters.ts'
 import type { UserRanking } from './user-subscription.ts'
@@ -46,9 +45,11 @@ export interface BatchList extends Pick<UserList, 'basis' | 'after'> {
   readonly scores: readonly number[]
 }
 
-export function listOf({ items, scores }: ItemList, { name, artifact }: Generation, list: string): RecommendedList {
-  const named = Array.from(items, (row, at) => ({ item: plainId(artifact.items.at(row)), score: scores[at] }))
-  return { list, generation: name, items: named }
+export function listOf({ items, scores }: ItemList, generation: Generation, list: string): RecommendedList {
+  // Pushed one by one: `Array.from` takes ten times as long, and lists have thousands.
+  const named: { item: string | number; score: number }[] = []
+  for (let at = 0; at < items.length; at++) named.push({ item: generation.itemAt(items[at]!), score: scores[at]! })
+  return { list, generation: generation.name, items: named }
 }
 
 export function userListOf({ ranking, generation, after }: UserRanking, list: string): UserList {
@@ -59,11 +60,10 @@ export function userListOf({ ranking, generation, after }: UserRanking, list: st
 
 export function batchListOf({ ranking, generation, after }: UserRanking): BatchList {
   const { basis } = ranking
-  // Pushed one by one: `Array.from` takes ten times as long, and a batch has thousands.
   const items: (string | number)[] = []
   const scores: number[] = []
   for (let at = 0; at < ranking.items.length; at++) {
-    items.push(plainId(generation.artifact.items.at(ranking.items[at]!)))
+    items.push(generation.itemAt(ranking.items[at]!))
     scores.push(ranking.scores[at]!)
   }
   return after === undefined ? { basis, items, scores } : { basis, after, items, scores }

@@ -111,7 +111,7 @@ export class Recommender {
   static async open(options: RecommenderOptions): Promise<Recommender> {
     const { model, state, threads } = options
     const pool = new Pool(threads === undefined ? {} : { threads })
-    const background = new Pool({ threads: pool.threads, niceness: 10 })
+    const background = new Pool({ threads: Math.max(1, pool.threads - 1), niceness: 10 })
     let generation: Generation | undefined
     try {
       generation = await Generation.open(model, { pool, background })

@@ -20,6 +20,7 @@ import { HttpFront } from './http/http-front.ts'
 import { Origins } from './http/origins.ts'
 import { RateLimiter } from './load/rate-limiter.ts'
 import { SendMemory } from './load/send-memory.ts'
+import { Turns } from './load/turns.ts'
 import { Metrics } from './metrics.ts'
 import { Retraining, type RetrainingOptions } from './retraining.ts'
 import { RpcServer, type RpcServerOptions } from './rpc/rpc-server.ts'
@@ -194,7 +195,8 @@ export class Server {
       service: this.service,
       memory,
       isLimited: true,
-      turns: new FrameTurns(),
+      frameTurns: new FrameTurns(),
+      answerTurns: new Turns(),
       admission,
       authenticator: webAuthenticator(access, host),
       onError: metrics.error.bind(metrics),

@@ -13,8 +13,8 @@ afterEach(() => void vi.useRealTimers())
 function readerOf(name: string, count: number, ms: number, read: string[]) {
   let left = count
   return {
-    readSome: (most: number) => {
-      for (let n = 0; n < most && left > 0; n++, left--) {
+    takeTurn: () => {
+      for (let n = 0; n < 16 && left > 0; n++, left--) {
         vi.advanceTimersByTime(ms)
         read.push(name)
       }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { negotiate } from '../../src/protocol/codec.ts'
 import type { ListContent } from '../../src/protocol/messages.ts'
 import { SendMemory } from '../../src/serve/load/send-memory.ts'
+import { Turns } from '../../src/serve/load/turns.ts'
 import { Outbox } from '../../src/serve/websocket/outbox.ts'
 
 const mebibyte = 2 ** 20
@@ -23,14 +24,20 @@ function unreadOutbox(memory: SendMemory) {
     },
   }
   const state = { closed: 0, lost: [] as number[] }
-  const outbox: Outbox = new Outbox(sink as never, negotiate('aurochs.v1.json')!, memory, {
-    onSkip: () => {},
-    onOverflow: () => {
-      state.closed++
-      outbox.close()
+  const outbox: Outbox = new Outbox(
+    sink as never,
+    negotiate('aurochs.v1.json')!,
+    { memory, answerTurns: new Turns() },
+    {
+      onSkip: () => {},
+      onOverflow: () => {
+        state.closed++
+        outbox.close()
+      },
+      onAnswered: () => {},
+      onLost: subscriptions => state.lost.push(...subscriptions),
     },
-    onLost: subscriptions => state.lost.push(...subscriptions),
-  })
+  )
   const answer = (mebibytes: number) => {
     outbox.push({ type: 'ack', id: 'x'.repeat(mebibytes * mebibyte), user: 'ann' })
     outbox.flush()

@@ -5,6 +5,7 @@ import { type MethodName, methods, type ServiceInfo } from '../../protocol/metho
 import { type Authenticator, callerOf, credentialOf } from '../access/authenticator.ts'
 import type { LoadAccount } from '../load/account.ts'
 import type { SendMemory } from '../load/send-memory.ts'
+import type { Turns } from '../load/turns.ts'
 import type { Sender, Service } from '../service.ts'
 import { type Admission, admissionError } from './admission.ts'
 import { queryReader } from './query.ts'
@@ -15,6 +16,7 @@ export interface HttpContext {
   readonly admission: Admission
   readonly authenticator: Authenticator
   readonly memory: SendMemory
+  readonly answerTurns: Turns
   /** Whether the rate of the server is a limit to clients. */
   readonly isLimited: boolean
   readonly onError: (code: ErrorCode) => void
@@ -115,7 +117,7 @@ export class HttpFront {
 
   /** The reply to a client that may use the server; one that may not has been refused. `name`: the method. */
   #admit(response: HttpResponse, request: HttpRequest, account: LoadAccount, name?: MethodName): Reply | undefined {
-    const { service, memory, admission, isClosing } = this.#context
+    const { service, memory, answerTurns, admission, isClosing } = this.#context
     const decision = service.decide({ account }, declaredLength(request), name)
     if (decision === 'flood') {
       response.close()
@@ -127,7 +129,7 @@ export class HttpFront {
     }
     const isHeadOnly = request.getMethod() === 'head'
     const headers = admission.origins.headers(request.getHeader('origin'))
-    const reply = new Reply(response, { headers, isLast: isClosing, isHeadOnly, memory, onOver })
+    const reply = new Reply(response, { headers, isLast: isClosing, isHeadOnly, memory, answerTurns, onOver })
     const rateError = decision === 'silence' ? service.rateNotice({ account }) : decision
     const error = rateError === 'taken' ? admissionError(request, admission) : rateError
     if (error) this.#fail(reply, error)

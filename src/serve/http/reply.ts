@@ -2,7 +2,9 @@ import type { HttpResponse } from 'uWebSockets.js'
 import { STATUS_CODES } from 'node:http'
 import { errorCodes, ServiceError, wireError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
+import { bytesOf, isLongAnswer, jsonPieces, type ManyLists } from '../../protocol/long-answers.ts'
 import type { SendMemory } from '../load/send-memory.ts'
+import type { Turns, TurnTaker } from '../load/turns.ts'
 
 /** Answers an HTTP request at once: only within its handler. */
 export function refuse(response: HttpResponse, error: unknown): void {
@@ -18,6 +20,8 @@ export interface ReplyOptions {
   readonly isHeadOnly?: boolean
   /** Bounds what is kept of long answers that are not read. Default: nothing does. */
   readonly memory?: SendMemory
+  /** When the pieces of a long answer are written. Default: it is written in one. */
+  readonly answerTurns?: Turns
   /** Called once, when it was answered or the client has gone. */
   readonly onOver?: () => void
 }
@@ -25,12 +29,14 @@ export interface ReplyOptions {
 /** In bytes: longer bodies are written as the client reads them. */
 const longBody = 64 * 1024
 
-/** One HTTP answer, written whole and at most once, now or later; nothing is written to a client that has gone. */
+/** One HTTP answer, written at most once, now or later; nothing is written to a client that has gone. */
 export class Reply {
   readonly #response: HttpResponse
   readonly #options: ReplyOptions
   readonly #abort = new AbortController()
   #isOver = false
+  /** Whether `onOver` was called. */
+  #wasTold = false
   /** Whether the request's body is not read to its end. */
   #isReading = false
   /** Called when the client goes before it has read all. */
@@ -63,6 +69,11 @@ export class Reply {
   }
 
   json(status: number, value: unknown): void {
+    const { memory, answerTurns, isHeadOnly = false } = this.#options
+    if (memory && answerTurns && !isHeadOnly && isLongAnswer(value)) {
+      if (!this.#isOver) this.#sendInPieces(status, value, memory, answerTurns)
+      return
+    }
     this.send(status, 'application/json', JSON.stringify(value))
   }
 
@@ -79,13 +90,10 @@ export class Reply {
 
   send(status: number, type: string, body: string, headers: readonly (readonly [string, string])[] = []): void {
     if (this.#isOver) return
-    const { headers: always = [], isLast = () => false, isHeadOnly = false, memory } = this.#options
+    const { isHeadOnly = false, memory } = this.#options
     this.#response.cork(() => {
-      this.#response.writeStatus(`${status} ${STATUS_CODES[status]}`)
-      for (const [name, value] of [...always, ...headers]) this.#response.writeHeader(name, value)
-      this.#response.writeHeader('content-type', type)
-      // What is left of a body that is not read would be taken for another request.
-      const closes = this.#isReading || isLast()
+      this.#writeHead(status, type, headers)
+      const closes = this.#closes
       if (isHeadOnly) {
         this.#response.writeHeader('content-length', `${Buffer.byteLength(body)}`)
         if (closes) this.#response.writeHeader('connection', 'close')
@@ -95,6 +103,52 @@ export class Reply {
       else this.#response.end(body, closes)
     })
     this.#end()
+  }
+
+  /** Whether the answer is the last of its connection. */
+  get #closes(): boolean {
+    // What is left of a body that is not read would be taken for another request.
+    return this.#isReading || (this.#options.isLast?.() ?? false)
+  }
+
+  #writeHead(status: number, type: string, headers: readonly (readonly [string, string])[] = []): void {
+    const { headers: always = [] } = this.#options
+    this.#response.writeStatus(`${status} ${STATUS_CODES[status]}`)
+    for (const [name, value] of [...always, ...headers]) this.#response.writeHeader(name, value)
+    this.#response.writeHeader('content-type', type)
+  }
+
+  /** Encodes and sends an answer as the client reads it, one piece at each turn. */
+  #sendInPieces(status: number, value: ManyLists, memory: SendMemory, turns: Turns): void {
+    const response = this.#response
+    const pieces = jsonPieces(value)
+    const held = memory.join({ dropLists: () => {}, close: () => response.close() })
+    const end = () => {
+      turns.remove(writer)
+      held.leave()
+      this.#onOver()
+    }
+    const writer: TurnTaker = {
+      takeTurn: () => {
+        let isTaken = true
+        response.cork(() => {
+          const { value: piece, done } = pieces.next()
+          if (!done) isTaken = response.write(piece)
+          else response.end('', this.#closes)
+          if (done) end()
+        })
+        return isTaken && !this.#wasTold
+      },
+    }
+    this.#isOver = true
+    this.#whenGone = end
+    response.cork(() => this.#writeHead(status, 'application/json'))
+    response.onWritable(() => {
+      turns.add(writer)
+      return true
+    })
+    held.set(bytesOf(value))
+    turns.add(writer)
   }
 
   /** Sends what the network takes, and the rest whenever it takes more: the socket library would keep a copy. */
@@ -116,6 +170,12 @@ export class Reply {
   #end(): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.#onOver()
+  }
+
+  #onOver(): void {
+    if (this.#wasTold) return
+    this.#wasTold = true
     this.#options.onOver?.()
   }
 

@@ -1,14 +1,17 @@
 import { ServiceError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import { answerInterval, type RateDecision } from '../load/rate-limiter.ts'
+import type { TurnTaker } from '../load/turns.ts'
 import type { Sender, Service } from '../service.ts'
-import type { FrameReader, FrameTurns } from './frame-turns.ts'
+import type { FrameTurns } from './frame-turns.ts'
 import { WaitingFrames } from './waiting-frames.ts'
 
 /** Frames of a client with a rate that may wait to be read: one that sends more at once must wait itself. */
 const mostWaiting = 1000
+/** Frames that a socket may have read before it is the turn of the next. */
+const framesAtOnce = 16
 /** Messages in a row that are none, before the `hello` and after it: who sends more does not listen to the answers. */
-const mostFaults = { before: 10, after: 100 } as const
+const mostFaults = { before: 10, after: 20 } as const
 
 /** Whose frames are read. */
 export interface FrameHandler {
@@ -28,7 +31,7 @@ export interface FrameHandler {
 }
 
 /** Frames of one socket: read at once, when it is its turn, or not at all where they are more than the rate allows. */
-export class IncomingFrames implements FrameReader {
+export class IncomingFrames implements TurnTaker {
   readonly #service: Service
   readonly #turns: FrameTurns
   readonly #handler: FrameHandler
@@ -52,19 +55,27 @@ export class IncomingFrames implements FrameReader {
     const sender = handler.sender()
     const isFull = waiting.size >= mostWaiting
     if (this.#refuses(isFull ? service.decideExcess(sender) : service.decide(sender, bytes.length))) return
-    // Of one without a caller only few are read before it has one, or is closed.
-    if (waiting.size === 0 && handler.hasRoom() && (this.#turns.begin() || !sender.caller)) {
+    // Only few are read of one without a caller, before it has one, and of one whose last message was none: then it is closed.
+    const isShort = !sender.caller || this.#faults > 0
+    if (waiting.size === 0 && handler.hasRoom() && (this.#turns.begin() || isShort)) {
       this.#read(bytes, isBinary)
       this.#turns.end()
     } else if (waiting.bytes + bytes.length > limits.frameBytes) {
       handler.refuse(new ServiceError('rate_limited', 'expected answers to be read: no more messages are kept before'))
     } else {
       waiting.push(bytes, isBinary)
+      // Whether many come that are none is found out before they are kept.
+      if (this.#faults > 0 || waiting.size === framesAtOnce) this.#readWaiting(1)
       this.readLater()
     }
   }
 
-  readSome(most: number): boolean {
+  takeTurn(): boolean {
+    this.#readWaiting(framesAtOnce)
+    return this.#waiting.size > 0 && this.#handler.hasRoom()
+  }
+
+  #readWaiting(most: number): void {
     const [handler, waiting] = [this.#handler, this.#waiting]
     for (let read = 0; read < most && handler.hasRoom(); read++) {
       const frame = waiting.shift()
@@ -72,7 +83,6 @@ export class IncomingFrames implements FrameReader {
       if (!this.#refuses(this.#service.decideLate(handler.sender()))) this.#read(frame.bytes, frame.isBinary)
     }
     handler.holdUnread(waiting.bytes)
-    return waiting.size > 0 && handler.hasRoom()
   }
 
   /** Has the frames that wait read when it is the socket's turn, if they can be. */

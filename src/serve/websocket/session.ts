@@ -5,23 +5,21 @@ import type { Ack, ClientMessage, GenerationChanged, List, ServerMessage } from 
 import type { Recorded } from '../../protocol/values.ts'
 import type { Authenticator } from '../access/authenticator.ts'
 import type { Caller } from '../access/caller.ts'
-import type { SendMemory } from '../load/send-memory.ts'
 import type { CallContext, Sender, Service } from '../service.ts'
 import { decodeFrame, type MessageOf, messageOf, type Reference, referenceOf } from './client-message.ts'
 import type { FrameTurns } from './frame-turns.ts'
 import { Greeting } from './greeting.ts'
 import { IncomingFrames } from './incoming-frames.ts'
-import { Outbox, type Sink } from './outbox.ts'
+import { Outbox, type OutboxShare, type Sink } from './outbox.ts'
 import { Subscriptions } from './subscriptions.ts'
 
 /** What all sessions of a server share. */
-export interface SessionContext {
+export interface SessionContext extends OutboxShare {
   readonly service: Service
   readonly authenticator: Authenticator
-  readonly memory: SendMemory
   /** Whether the rate of the server is a limit to clients. */
   readonly isLimited: boolean
-  readonly turns: FrameTurns
+  readonly frameTurns: FrameTurns
   readonly onError: (code: ErrorCode) => void
   /** Called for each list that a slow reader was spared. */
   readonly onSkippedList: () => void
@@ -65,7 +63,7 @@ export class Session {
 
   /** `credential`: what the upgrade bore. */
   constructor(codec: Codec, context: SessionContext, credential: string | undefined) {
-    const { service, authenticator, turns, isLimited } = context
+    const { service, authenticator, frameTurns, isLimited } = context
     this.#codec = codec
     this.#context = context
     this.#sender = { account: { name: `socket ${++sockets}`, isLimited } }
@@ -76,7 +74,7 @@ export class Session {
       onRefused: (error, request) => this.#turnAway(error, { request }),
       onLate: () => this.end(1008, 'no hello came'),
     })
-    this.#frames = new IncomingFrames(service, turns, {
+    this.#frames = new IncomingFrames(service, frameTurns, {
       sender: () => this.#sender,
       hasRoom: () => this.#hasRoom,
       isEnding: () => this.#isEnding,
@@ -93,8 +91,9 @@ export class Session {
 
   open(socket: Sink & Closable): void {
     this.#socket = socket
-    this.#outbox = new Outbox(socket, this.#codec, this.#context.memory, {
+    this.#outbox = new Outbox(socket, this.#codec, this.#context, {
       onSkip: this.#context.onSkippedList,
+      onAnswered: () => this.#frames.readLater(),
       onLost: subscriptions => this.#subscriptions.renew(subscriptions),
       // Without a closing frame, which it would not read either. What it did not see acknowledged it can send again.
       onOverflow: () => this.#socket?.close(),
@@ -116,7 +115,7 @@ export class Session {
   /** Closes the socket, after all that was to be sent. Codes: https://www.rfc-editor.org/rfc/rfc6455#section-7.4.1 */
   end(code: number, reason: string): void {
     this.#isEnding = true
-    this.#outbox?.flush()
+    this.#outbox?.finish()
     this.#socket?.end(code, reason)
   }
 

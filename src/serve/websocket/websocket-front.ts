@@ -8,6 +8,7 @@ import { credentialOf } from '../access/authenticator.ts'
 import { type Admission, admissionError } from '../http/admission.ts'
 import { refuse } from '../http/reply.ts'
 import type { SocketLimit } from '../socket-limit.ts'
+import type { FragmentSender } from './outbox.ts'
 import { Session, type SessionContext } from './session.ts'
 
 export interface WebSocketOptions {
@@ -60,7 +61,7 @@ export class WebSocketFront {
         const { session } = socket.getUserData()
         sockets.upgraded()
         this.#sessions.add(session)
-        session.open(socket)
+        session.open(socket as typeof socket & FragmentSender)
       },
       message: (socket, message, isBinary) => socket.getUserData().session.receive(new Uint8Array(message), isBinary),
       drain: socket => socket.getUserData().session.drain(),
