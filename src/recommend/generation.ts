@@ -1,10 +1,7 @@
 import type { Artifact } from '../models/artifact.ts'
 import { ModelPool } from '../models/model-pool.ts'
 import type { Pool } from '../parallel/pool.ts'
-import { plainId } from '../storage/ids.ts'
-
-/** A power of 2: ids of items that are kept, since most lists hold the same popular ones. */
-const keptIds = 65_536
+import { KeptIds } from './kept-ids.ts'
 
 /**
  * One published model: its files mapped, open in the workers. Each use of it is counted, and a retired
@@ -14,9 +11,8 @@ export class Generation {
   /** Names the model: another model has another name. */
   readonly name: string
   readonly models: ModelPool
-  /** Ids of items, each where the lower bits of its row say, and those rows. */
-  readonly #keptRows = new Int32Array(keptIds).fill(-1)
-  readonly #keptIds: (string | number)[] = Array(keptIds).fill('')
+  /** Ids of the model's items, by their rows in it. */
+  readonly itemIds: KeptIds
   #uses = 0
   #whenUnused: (() => void) | undefined
 
@@ -28,20 +24,11 @@ export class Generation {
   private constructor(models: ModelPool) {
     this.name = models.artifact.checksum
     this.models = models
+    this.itemIds = new KeptIds(models.artifact.items)
   }
 
   get artifact(): Artifact {
     return this.models.artifact
-  }
-
-  /** The id of the item in a row of the model, as it is given out. */
-  itemAt(row: number): string | number {
-    const place = row & (keptIds - 1)
-    if (this.#keptRows[place] !== row) {
-      this.#keptIds[place] = plainId(this.artifact.items.at(row))
-      this.#keptRows[place] = row
-    }
-    return this.#keptIds[place]!
   }
 
   /** Keeps the generation open until what `work` promises is settled. */

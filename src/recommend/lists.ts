@@ -48,7 +48,7 @@ export interface BatchList extends Pick<UserList, 'basis' | 'after'> {
 export function listOf({ items, scores }: ItemList, generation: Generation, list: string): RecommendedList {
   // Pushed one by one: `Array.from` takes ten times as long, and lists have thousands.
   const named: { item: string | number; score: number }[] = []
-  for (let at = 0; at < items.length; at++) named.push({ item: generation.itemAt(items[at]!), score: scores[at]! })
+  for (let at = 0; at < items.length; at++) named.push({ item: generation.itemIds.at(items[at]!), score: scores[at]! })
   return { list, generation: generation.name, items: named }
 }
 
@@ -63,7 +63,7 @@ export function batchListOf({ ranking, generation, after }: UserRanking): BatchL
   const items: (string | number)[] = []
   const scores: number[] = []
   for (let at = 0; at < ranking.items.length; at++) {
-    items.push(generation.itemAt(ranking.items[at]!))
+    items.push(generation.itemIds.at(ranking.items[at]!))
     scores.push(ranking.scores[at]!)
   }
   return after === undefined ? { basis, items, scores } : { basis, after, items, scores }

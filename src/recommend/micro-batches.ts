@@ -137,7 +137,7 @@ export class MicroBatches {
       const outcomes = await queue.rankEach(models, distinct.requests)
       queue.running--
       const took = performance.now() - began
-      queue.noteTime(took / queries.length)
+      queue.noteTime(took, queries.length)
       this.#onBatch(queries.length, took)
       // The next batch leaves before this one's answers are processed.
       this.#next()
@@ -158,8 +158,9 @@ class QueryQueue {
   running = 0
   readonly #queries = new FairQueue<PendingQuery>()
   readonly #rank: Rank
-  /** In ms: what a query took of a worker, of late. */
-  #queryTime = 0
+  /** Of late: ms of workers, and queries that were ranked in them. */
+  #took = 0
+  #ranked = 0
 
   constructor(rank: Rank) {
     this.#rank = rank
@@ -186,15 +187,18 @@ class QueryQueue {
     return taken
   }
 
-  /** `took`: ms a query. */
-  noteTime(took: number): void {
-    this.#queryTime += (took - this.#queryTime) / 8
+  /** A batch of so many took so many ms. */
+  noteTime(took: number, queries: number): void {
+    this.#took += took - this.#took / 8
+    this.#ranked += queries - this.#ranked / 8
   }
 
   /** In ms of one worker: until those of `client` are ranked that wait, each after one of every other client that has one. */
   expectedWait(client: string): number {
     const { size, clients } = this.#queries
-    return Math.min(size, this.#queries.waitingOf(client) * clients) * this.#queryTime
+    // Of all batches together: one of a single query takes nearly as long as one of many.
+    const queryTime = this.#ranked === 0 ? 0 : this.#took / this.#ranked
+    return Math.min(size, this.#queries.waitingOf(client) * clients) * queryTime
   }
 
   /** Ranks a batch; if it fails, one by one, so that a query that makes it fail fails alone. */

@@ -1,5 +1,8 @@
 import { type EventMemory, UserState } from './user-state.ts'
 
+/** Users that are looked at when room is made. */
+const looksAtOnce = 32
+
 /**
  * The users in memory: all that have subscriptions, and of the others those that were used last. The millions that are
  * not in memory cost nothing: they are read from the journal by an index.
@@ -43,12 +46,13 @@ export class UserCache {
   }
 
   #makeRoom(): void {
-    // Beginning to iterate over a map costs a walk over the entries that were deleted from it.
     if (this.#hasRoom) return
-    // Looks at a few with each call: enough to keep pace with who comes, and never a walk over all subscribed users.
-    let looks = 8
+    // Some at once, since beginning to iterate over a map costs a walk over the entries that were deleted from it; and never a
+    // walk over all subscribed users.
+    let looks = looksAtOnce
+    const enough = this.#capacity - Math.min(looksAtOnce, this.#capacity >> 4)
     for (const [user, state] of this.#states) {
-      if (this.#hasRoom || looks-- === 0) return
+      if (looks-- === 0 || (this.#hasRoom && this.#states.size < enough)) return
       this.#states.delete(user)
       if (state.subscriptions.size > 0) this.#states.set(user, state)
       else state.detach()

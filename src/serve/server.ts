@@ -27,7 +27,6 @@ import { RpcServer, type RpcServerOptions } from './rpc/rpc-server.ts'
 import { Service } from './service.ts'
 import { SocketLimit } from './socket-limit.ts'
 import { assertTlsFiles, type TlsFiles } from './tls.ts'
-import { FrameTurns } from './websocket/frame-turns.ts'
 import { WebSocketFront } from './websocket/websocket-front.ts'
 
 export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'threads' | 'since' | 'historyLimit'> {
@@ -195,7 +194,7 @@ export class Server {
       service: this.service,
       memory,
       isLimited: true,
-      frameTurns: new FrameTurns(),
+      readTurns: new Turns(),
       answerTurns: new Turns(),
       admission,
       authenticator: webAuthenticator(access, host),

@@ -263,3 +263,18 @@ test('how long a query would wait follows from what the client has waiting, and 
   expect(wait('bob') / alone).toBeCloseTo(2 / 3)
   expect([wait('cid'), wait('ann', 1000)]).toEqual([0, 0])
 })
+
+test('a query that took long alone does not count as if all others would, too', async () => {
+  const generation = new HeldGeneration(1)
+  const batches = new MicroBatches(() => generation.asGeneration)
+  const rank = async (users: number, ms: number) => {
+    for (let user = 0; user < users; user++) batches.push(queryOf(user, []))
+    await new Promise(resolve => setTimeout(resolve, ms))
+    while (batches.waiting > 0) await generation.finish()
+    await generation.finish()
+  }
+  for (let round = 0; round < 4; round++) await rank(129, 0)
+  await rank(1, 100)
+  for (let user = 0; user < 1001; user++) batches.push(queryOf(user, []))
+  expect(batches.expectedWait({ client: 'ann', limit: 10 })).toBeLessThan(1000)
+})

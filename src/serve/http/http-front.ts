@@ -4,10 +4,12 @@ import { decodeJson } from '../../protocol/json.ts'
 import { type MethodName, methods, type ServiceInfo } from '../../protocol/methods.ts'
 import { type Authenticator, callerOf, credentialOf } from '../access/authenticator.ts'
 import type { LoadAccount } from '../load/account.ts'
+import { probes } from '../load/cost.ts'
 import type { SendMemory } from '../load/send-memory.ts'
 import type { Turns } from '../load/turns.ts'
 import type { Sender, Service } from '../service.ts'
 import { type Admission, admissionError } from './admission.ts'
+import { CallTurns } from './call-turns.ts'
 import { queryReader } from './query.ts'
 import { Reply } from './reply.ts'
 
@@ -17,6 +19,7 @@ export interface HttpContext {
   readonly authenticator: Authenticator
   readonly memory: SendMemory
   readonly answerTurns: Turns
+  readonly readTurns: Turns
   /** Whether the rate of the server is a limit to clients. */
   readonly isLimited: boolean
   readonly onError: (code: ErrorCode) => void
@@ -45,11 +48,13 @@ interface Route {
  */
 export class HttpFront {
   readonly #context: HttpContext
+  readonly #turns: CallTurns
   #unanswered = 0
   #whenAnswered: (() => void)[] = []
 
   constructor(app: TemplatedApp, context: HttpContext) {
     this.#context = context
+    this.#turns = new CallTurns(context.readTurns)
     for (const route of routes()) {
       const offered = Object.keys(route.read).map(method => method.toUpperCase())
       for (const method of ['get', 'head', 'post'] as const) {
@@ -101,7 +106,9 @@ export class HttpFront {
         reply.abandon(error)
       })
       try {
-        write(reply, await service.call(name, params, { caller, account, signal: reply.signal }))
+        const context = { caller, account, signal: reply.signal }
+        const begin = async () => service.call(name, params, context)
+        write(reply, await (probes.has(name) ? begin() : this.#turns.run(account.name, begin)))
       } finally {
         forget()
       }

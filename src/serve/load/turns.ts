@@ -5,17 +5,35 @@ export interface TurnTaker {
 }
 
 /** In ms: for how long work is done in one go; all that comes meanwhile is served between two. */
-export const turnTime = 2
+const turnTime = 2
+/** In ms: work that is further apart is not done in one go. */
+const gap = 0.5
 
-/** Work of many connections that need not be done at once: they take turns, for a short time in each turn of the event loop. */
+/**
+ * When work is done of which there may be too much. The socket library gives out all that has come, of one socket after the
+ * other, which may be hundreds of thousands of frames: what is beyond the time of a turn waits, and then those who have work
+ * take turns, for a short time in each turn of the event loop.
+ */
 export class Turns {
   /** In the order of their turns. */
   readonly #takers = new Set<TurnTaker>()
+  /** On the clock of `performance.now()`: until when work is done in this turn, and when the last was. */
+  #turnEnd = 0
+  #lastEnd = 0
   #isScheduled = false
 
-  /** Whether somebody waits for a turn. */
-  get isBusy(): boolean {
-    return this.#isScheduled
+  /** Whether work may be done at once; {@link end} must follow. */
+  begin(): boolean {
+    if (this.#isScheduled) return false
+    const now = performance.now()
+    // Not by an immediate of each turn of the event loop: with it an event costs 12 % more.
+    if (now - this.#lastEnd > gap) this.#turnEnd = now + turnTime
+    return now < this.#turnEnd
+  }
+
+  /** The work is done. */
+  end(): void {
+    this.#lastEnd = performance.now()
   }
 
   /** Has `taker` called when its turn comes. */

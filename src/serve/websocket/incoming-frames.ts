@@ -1,9 +1,8 @@
 import { ServiceError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import { answerInterval, type RateDecision } from '../load/rate-limiter.ts'
-import type { TurnTaker } from '../load/turns.ts'
+import type { Turns, TurnTaker } from '../load/turns.ts'
 import type { Sender, Service } from '../service.ts'
-import type { FrameTurns } from './frame-turns.ts'
 import { WaitingFrames } from './waiting-frames.ts'
 
 /** Frames of a client with a rate that may wait to be read: one that sends more at once must wait itself. */
@@ -33,7 +32,7 @@ export interface FrameHandler {
 /** Frames of one socket: read at once, when it is its turn, or not at all where they are more than the rate allows. */
 export class IncomingFrames implements TurnTaker {
   readonly #service: Service
-  readonly #turns: FrameTurns
+  readonly #turns: Turns
   readonly #handler: FrameHandler
   /** Those that came while they could not be read. */
   readonly #waiting = new WaitingFrames()
@@ -42,7 +41,7 @@ export class IncomingFrames implements TurnTaker {
   /** Runs while messages were refused that are not answered. */
   #notice: NodeJS.Timeout | undefined
 
-  constructor(service: Service, turns: FrameTurns, handler: FrameHandler) {
+  constructor(service: Service, turns: Turns, handler: FrameHandler) {
     this.#service = service
     this.#turns = turns
     this.#handler = handler

@@ -5,9 +5,9 @@ import type { Ack, ClientMessage, GenerationChanged, List, ServerMessage } from 
 import type { Recorded } from '../../protocol/values.ts'
 import type { Authenticator } from '../access/authenticator.ts'
 import type { Caller } from '../access/caller.ts'
+import type { Turns } from '../load/turns.ts'
 import type { CallContext, Sender, Service } from '../service.ts'
 import { decodeFrame, type MessageOf, messageOf, type Reference, referenceOf } from './client-message.ts'
-import type { FrameTurns } from './frame-turns.ts'
 import { Greeting } from './greeting.ts'
 import { IncomingFrames } from './incoming-frames.ts'
 import { Outbox, type OutboxShare, type Sink } from './outbox.ts'
@@ -19,7 +19,7 @@ export interface SessionContext extends OutboxShare {
   readonly authenticator: Authenticator
   /** Whether the rate of the server is a limit to clients. */
   readonly isLimited: boolean
-  readonly frameTurns: FrameTurns
+  readonly readTurns: Turns
   readonly onError: (code: ErrorCode) => void
   /** Called for each list that a slow reader was spared. */
   readonly onSkippedList: () => void
@@ -63,7 +63,7 @@ export class Session {
 
   /** `credential`: what the upgrade bore. */
   constructor(codec: Codec, context: SessionContext, credential: string | undefined) {
-    const { service, authenticator, frameTurns, isLimited } = context
+    const { service, authenticator, readTurns, isLimited } = context
     this.#codec = codec
     this.#context = context
     this.#sender = { account: { name: `socket ${++sockets}`, isLimited } }
@@ -74,7 +74,7 @@ export class Session {
       onRefused: (error, request) => this.#turnAway(error, { request }),
       onLate: () => this.end(1008, 'no hello came'),
     })
-    this.#frames = new IncomingFrames(service, frameTurns, {
+    this.#frames = new IncomingFrames(service, readTurns, {
       sender: () => this.#sender,
       hasRoom: () => this.#hasRoom,
       isEnding: () => this.#isEnding,

@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { FrameTurns } from '../../src/serve/websocket/frame-turns.ts'
+import { Turns } from '../../src/serve/load/turns.ts'
 
 /** Time passes when the test says so. */
 beforeEach(() => {
@@ -24,7 +24,7 @@ function readerOf(name: string, count: number, ms: number, read: string[]) {
 }
 
 test('after the time of a turn frames wait, and their sockets take turns', async () => {
-  const turns = new FrameTurns()
+  const turns = new Turns()
   expect(turns.begin()).toBe(true)
   vi.advanceTimersByTime(3)
   turns.end()
@@ -41,7 +41,7 @@ test('after the time of a turn frames wait, and their sockets take turns', async
 })
 
 test('between two slices of frames everything else has its turn', async () => {
-  const turns = new FrameTurns()
+  const turns = new Turns()
   const read: string[] = []
   turns.add(readerOf('slow', 64, 1, read))
   const sizes: number[] = []
@@ -53,7 +53,7 @@ test('between two slices of frames everything else has its turn', async () => {
 })
 
 test('a socket that has gone is read no more', async () => {
-  const turns = new FrameTurns()
+  const turns = new Turns()
   const read: string[] = []
   const reader = readerOf('gone', 10, 0, read)
   turns.add(reader)
