@@ -19,6 +19,8 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
   readonly notes?: string
   /** Each field needs a default and a description: flags, checks and documentation are made from it. */
   readonly options: z.ZodObject & z.ZodType<Options>
+  /** Options that are worth a search on the data at hand, and the values to search among. Absent: there are none. */
+  readonly search?: Readonly<Record<string, SearchRange>>
   /** Whether an interrupted training gives what it has so far, and {@link TrainContext.from} can go on from there. */
   readonly resumable: boolean
   /**
@@ -56,6 +58,18 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    */
   verify(artifact: Artifact): void
 }
+
+/** Values of an option that are worth trying: some, or all between two bounds. */
+export type SearchRange =
+  | { readonly values: readonly (string | number | boolean)[] }
+  | {
+      readonly from: number
+      readonly to: number
+      /** By which steps are alike: `log` where values differ by factors. */
+      readonly scale: 'linear' | 'log'
+      /** Only whole numbers. */
+      readonly isWhole?: boolean
+    }
 
 export interface TrainContext {
   readonly pool: Pool

@@ -34,7 +34,7 @@ const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number 
   // Lists that are ranked together cost less each.
   recommend_batch: ({ users, limit }) => Math.ceil((users.length * (1 + listCost(limit))) / 4),
   similar: ({ limit }) => similarCost(limit),
-  record_batch: ({ events }) => Math.ceil(events.length / 10),
+  record_batch: ({ events }) => Math.ceil(events.length / 4),
 }
 
 function listCost(limit: number): number {
