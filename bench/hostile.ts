@@ -11,6 +11,7 @@ import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Artifact } from '../src/models/artifact.ts'
 import { atLeast, atMost, type Bar, type Bench } from './bar.ts'
@@ -98,8 +99,12 @@ async function recordHistory(port: number, items: readonly (string | number)[]):
       return { id: `${first + at}`, user: hotUser, item: items[(first + at) % items.length] }
     })
     const body = JSON.stringify({ events })
-    const { ok, status } = await fetch(`http://127.0.0.1:${port}/v1/record_batch`, { method: 'POST', body })
-    if (!ok) throw new Error(`the history could not be recorded: status ${status}`)
+    const record = () => fetch(`http://127.0.0.1:${port}/v1/record_batch`, { method: 'POST', body })
+    let answer = await record()
+    for (; answer.status === 429; answer = await record()) {
+      await setTimeout(1000 * Number(answer.headers.get('retry-after')))
+    }
+    if (!answer.ok) throw new Error(`the history could not be recorded: status ${answer.status}`)
   }
 }
 
