@@ -12,6 +12,15 @@ export { type EvaluateOptions, type Evaluation, evaluate, type Ranker } from './
 export { type HeldOut, heldOut, type Pairs, type Training } from './evaluation/held-out.ts'
 export { type Metric, parseMetrics } from './evaluation/metrics.ts'
 export { parseSplit, type Split, splitDataset } from './evaluation/split.ts'
+export {
+  type ChooseOptions,
+  type ChosenOptions,
+  chooseOptions,
+  trialsToChoose,
+} from './evaluation/tune/choose-options.ts'
+export { searchPlot } from './evaluation/tune/plot.ts'
+export { type Tuned, type TunedOptions, type TuneOptions, type TuneProgress, tune } from './evaluation/tune/tune.ts'
+export { readBest } from './evaluation/tune/tuned-options.ts'
 export { backUpState } from './events/backup.ts'
 export { type NextDataset, type NextDatasetOptions, writeNextDataset } from './events/dataset/next-dataset.ts'
 export type { UserEvent } from './events/event.ts'

@@ -76,6 +76,13 @@ function refuseForeign(chosen: readonly Algorithm[], given: Readonly<Record<stri
   }
 }
 
+/** `options` as they are typed: `--factors 64 --epochs 15`. */
+export function flagsText(options: Readonly<Record<string, unknown>>): string {
+  return Object.entries(options)
+    .map(([key, value]) => (value === true ? `--${kebab(key)}` : `--${kebab(key)} ${value}`))
+    .join(' ')
+}
+
 function flagsOf(options: Algorithm['options']): Flag[] {
   const defaults = options.parse({}) as Readonly<Record<string, unknown>>
   const { properties = {} } = jsonSchemaOf(options)

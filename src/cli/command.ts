@@ -38,6 +38,14 @@ export function wholeNumber(least: number, most: number): z.ZodType<number, stri
   })
 }
 
+/** An option's text as a share, above 0 and below 1. */
+export const fraction = z.string().transform((text, context) => {
+  const share = Number(text)
+  if (text.trim() !== '' && share > 0 && share < 1) return share
+  context.addIssue(`must be a share between 0 and 1, got ${asGiven(text)}`)
+  return z.NEVER
+})
+
 /** An option's text that may not be empty; `what` says what it is: `the name of a column`. */
 export function text(what: string) {
   return z.string().min(1, mustBe(what))

@@ -9,6 +9,7 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['import', () => import('./import.ts')],
   ['demo', () => import('./demo.ts')],
   ['train', () => import('./train.ts')],
+  ['tune', () => import('./tune.ts')],
   ['evaluate', () => import('./evaluate.ts')],
   ['recommend', () => import('./recommend.ts')],
   ['similar', () => import('./similar.ts')],

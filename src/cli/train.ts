@@ -1,18 +1,30 @@
 import { z } from 'zod'
-import type { TrainProgress } from '../models/algorithm.ts'
+import {
+  type ChooseOptions,
+  type ChooseProgress,
+  type ChosenOptions,
+  chooseOptions,
+  trialsToChoose,
+} from '../evaluation/tune/choose-options.ts'
+import { searchedOptions } from '../evaluation/tune/search-space.ts'
+import { readBest } from '../evaluation/tune/tuned-options.ts'
+import type { Algorithm, TrainProgress } from '../models/algorithm.ts'
 import type { ArtifactManifest } from '../models/artifact.ts'
 import { algorithmNamed, algorithms, defaultAlgorithm } from '../models/registry.ts'
-import { trainModel } from '../models/train.ts'
+import { assertPlace, trainModel } from '../models/train.ts'
 import { Pool } from '../parallel/pool.ts'
 import { Dataset } from '../storage/dataset.ts'
 import { oneOf } from '../storage/expectation.ts'
-import { addAlgorithmOptions, algorithmNotes, parseAlgorithmOptions } from './algorithm-options.ts'
-import { parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
+import { addAlgorithmOptions, algorithmNotes, flagsText, parseAlgorithmOptions } from './algorithm-options.ts'
+import { asUsage, parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
 import { exitCodeOf, interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
+import { inWorkspace } from './terminal/workspace.ts'
 
 const flags = z.looseObject({
-  model: oneOf(algorithms.map(({ name }) => name)),
+  model: oneOf(algorithms.map(({ name }) => name)).optional(),
+  fromTune: text('a directory').optional(),
+  tune: z.boolean(),
   out: text('a directory'),
   threads: wholeNumber(1, 1024).optional(),
   checkpointSeconds: wholeNumber(0, 1e9),
@@ -22,6 +34,10 @@ const flags = z.looseObject({
 })
 
 const notes = `
+Options that matter most and that you do not give are chosen: by short trainings on most of the data, which have twice the epochs of the
+training together, and by how well they rank the rest. The manifest says what was chosen, and what it reached beside the
+defaults; the same data gives the same choice. With --no-tune all have their defaults. Longer searches: aurochs tune.
+
 Ctrl-C ends the training of an algorithm with epochs after the running one and saves the model so far; --resume goes on
 from there, bit for bit as if it had not stopped.
 `
@@ -32,7 +48,9 @@ export const register: Register = program => {
     .description('learn a model of a dataset')
     .argument('<DATASET>', 'a directory that `aurochs import` made')
     .requiredOption('--out <directory>', 'where the model goes')
-    .option('--model <name>', 'the algorithm', defaultAlgorithm.name)
+    .option('--model <name>', `the algorithm (default: ${defaultAlgorithm.name})`)
+    .option('--no-tune', 'take the defaults of options that are not given, in place of a search')
+    .option('--from-tune <directory>', 'take the model and the options that `aurochs tune` found')
     .option('--threads <n>', 'workers (default: as many as the machine runs at once)')
     .option('--checkpoint-seconds <n>', 'save the model so far after an epoch when this much time has passed', '300')
     .option('--resume', 'go on from the model at --out, with its options unless others are given')
@@ -44,16 +62,23 @@ export const register: Register = program => {
 }
 
 async function run(directory: string, given: Record<string, unknown>): Promise<void> {
-  const { model, out, threads, checkpointSeconds, resume, replace, json } = parseOptions(flags, given)
-  const algorithm = algorithmNamed(model)
-  const options = parseAlgorithmOptions([algorithm], given).get(algorithm)!
+  const flag = parseOptions(flags, given)
+  const { out, threads, checkpointSeconds, resume, replace, json } = flag
+  const found = flag.fromTune === undefined ? undefined : foundBy(flag.fromTune, flag.model)
+  const algorithm = algorithmNamed(found?.algorithm ?? flag.model ?? defaultAlgorithm.name)
+  const wanted = { ...found?.options, ...parseAlgorithmOptions([algorithm], given).get(algorithm) }
   const dataset = Dataset.open(directory, { verify: true })
   const pool = new Pool(threads === undefined ? {} : { threads })
   const report = json ? jsonLines() : progressBar(algorithm.resumable)
   try {
     await interruptible(async signal => {
+      assertPlace(out, { replace, resume })
+      const isToChoose = flag.tune && !found && !resume
+      const chosen = isToChoose ? await choose(dataset, algorithm, wanted, { pool, signal }) : undefined
+      if (chosen && !json) process.stdout.write(reasonFor(algorithm, chosen))
       signal.addEventListener('abort', report.stopping)
-      const train = { pool, resume, replace, checkpointSeconds, signal, onProgress: report.show }
+      const { options, tuning } = chosen ?? { options: wanted, tuning: found?.tuning }
+      const train = { pool, resume, replace, tuning, checkpointSeconds, signal, onProgress: report.show }
       const manifest = await trainModel(dataset, out, algorithm, options, train)
       report.stop()
       process.stdout.write(`${json ? JSON.stringify(manifest) : summary(out, manifest)}\n`)
@@ -65,6 +90,43 @@ async function run(directory: string, given: Record<string, unknown>): Promise<v
     report.stop()
     await pool.close()
   }
+}
+
+/** What the search in `directory` found, which must be of the algorithm `model` where one is named. */
+function foundBy(directory: string, model: string | undefined) {
+  const { algorithm, options, ...tuning } = asUsage(() => readBest(directory))
+  if (model === undefined || model === algorithm) return { algorithm, options, tuning }
+  throw new UsageError(
+    `--from-tune ${directory} found ${algorithm}, not ${model}: leave --model out, or name another search`,
+  )
+}
+
+/** Chooses the options that are not given; undefined where there are none, or nothing to compare them by. */
+async function choose(
+  dataset: Dataset,
+  algorithm: Algorithm,
+  given: Readonly<Record<string, unknown>>,
+  context: Pick<ChooseOptions, 'pool' | 'signal'>,
+): Promise<ChosenOptions | undefined> {
+  const trials = trialsToChoose(dataset, algorithm, given)
+  if (trials === 0) return undefined
+  const bar = new ProgressBar()
+  const onProgress = ({ done, total, score, training }: ChooseProgress) => {
+    const reached = score === undefined ? '' : `, best so far ${score.toFixed(4)}`
+    const share = (done + (training?.done ?? 0)) / total
+    bar.show('choosing options', share, undefined, `: trial ${Math.min(total, done + 1)} of ${total}${reached}`)
+  }
+  try {
+    return await inWorkspace(folder => chooseOptions(dataset, algorithm, given, { ...context, folder, onProgress }))
+  } finally {
+    bar.stop()
+  }
+}
+
+function reasonFor(algorithm: Algorithm, { options, tuning }: ChosenOptions): string {
+  const { metric, score, defaultScore, trials, seconds } = tuning
+  const flags = flagsText(searchedOptions(algorithm, options))
+  return `chosen in ${seconds} s: ${flags} (${metric} ${score.toFixed(4)}, the defaults ${defaultScore.toFixed(4)}; ${trials} trials)\n`
 }
 
 interface Report {

@@ -84,7 +84,7 @@ function heldPairs(byUser: Csr, events: Sequences | undefined, split: Split): Ui
 }
 
 /** (pairs) The last event of each pair, or -1 if there is none. */
-function lastEvents({ rows, columns, indptr, indices }: Csr, events: Sequences): Float64Array {
+export function lastEvents({ rows, columns, indptr, indices }: Csr, events: Sequences): Float64Array {
   const last = new Float64Array(indices.length)
   const lastOfItem = new Float64Array(columns).fill(-1)
   for (let user = 0, event = 0, pair = 0; user < rows; user++) {
@@ -97,7 +97,7 @@ function lastEvents({ rows, columns, indptr, indices }: Csr, events: Sequences):
 }
 
 /** (events) 1 where the event is held out. */
-function heldEvents({ byUser, events }: Dataset, heldPairs: Uint8Array, split: Split): Uint8Array | undefined {
+export function heldEvents({ byUser, events }: Dataset, heldPairs: Uint8Array, split: Split): Uint8Array | undefined {
   if (!events) return undefined
   const held = new Uint8Array(events.items.length)
   const isHeldItem = new Uint8Array(byUser.columns)

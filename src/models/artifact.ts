@@ -69,6 +69,8 @@ export interface ArtifactManifest extends Manifest {
   readonly epochs: number
   /** {@link Artifact.checksum} of the model that the training began with, where there was one. */
   readonly warmStart?: string | undefined
+  /** How the options were chosen, where a search did. */
+  readonly tuning?: Tuning | undefined
   /** Whether the training came to its end: not so in a checkpoint. */
   readonly complete: boolean
   /** Loss after each epoch; empty where the algorithm has none. */
@@ -78,6 +80,20 @@ export interface ArtifactManifest extends Manifest {
   /** ISO 8601, UTC. */
   readonly created: string
 }
+
+const tuningSchema = z.object({
+  metric: z.string(),
+  score: z.number(),
+  defaultScore: z.number(),
+  trials: z.int().positive(),
+  seconds: z.number(),
+})
+
+/**
+ * What a search for options found: the `score` of the `metric` that they reached on a part of the training data that the trials
+ * did not learn from, beside that of the defaults; of how many trials, in how many seconds.
+ */
+export type Tuning = Readonly<z.output<typeof tuningSchema>>
 
 const count = z.int().nonnegative()
 const manifestSchema = z.looseObject({
@@ -93,6 +109,7 @@ const manifestSchema = z.looseObject({
   }),
   epochs: count,
   warmStart: z.string().optional(),
+  tuning: tuningSchema.optional(),
   complete: z.boolean(),
   loss: z.array(z.number()),
   metrics: z.record(z.string(), z.number()).optional(),
@@ -324,6 +341,7 @@ export interface ArtifactParts {
   readonly trained: Trained
   /** {@link Artifact.checksum} of the model that the training began with. */
   readonly warmStart?: string | undefined
+  readonly tuning?: Tuning | undefined
 }
 
 /**
@@ -335,7 +353,7 @@ export interface ArtifactParts {
  */
 export function saveArtifact(
   directory: string,
-  { algorithm, options, dataset, trained, warmStart }: ArtifactParts,
+  { algorithm, options, dataset, trained, warmStart, tuning }: ArtifactParts,
   write?: WriteOptions,
 ): Promise<ArtifactManifest> {
   const fill = async (draft: string): Promise<Omit<ArtifactManifest, 'files'>> => {
@@ -359,6 +377,7 @@ export function saveArtifact(
       dataset: { users, items, pairs, events, journals, checksum: checksumOf(dataset.manifest) },
       epochs: trained.epochs,
       warmStart,
+      tuning,
       complete: trained.complete,
       loss: trained.loss,
     }

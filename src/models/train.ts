@@ -6,7 +6,7 @@ import type { Dataset } from '../storage/dataset.ts'
 import { assertReplaceable, checksumOf } from '../storage/directory.ts'
 import { faultIn } from '../storage/expectation.ts'
 import type { Algorithm, Trained, TrainProgress } from './algorithm.ts'
-import { Artifact, type ArtifactManifest, checkedOptions, saveArtifact } from './artifact.ts'
+import { Artifact, type ArtifactManifest, checkedOptions, saveArtifact, type Tuning } from './artifact.ts'
 
 export interface TrainModel {
   readonly pool: Pool
@@ -14,6 +14,8 @@ export interface TrainModel {
   readonly replace?: boolean | undefined
   /** Go on from the model that is there: the same dataset and options, but perhaps more epochs. */
   readonly resume?: boolean | undefined
+  /** How the options were chosen, for the manifest. */
+  readonly tuning?: Tuning | undefined
   /** A model to begin with in place of random values, where the algorithm can: of the same options but for epochs. */
   readonly warmStart?: Artifact | undefined
   /**
@@ -43,18 +45,21 @@ export async function trainModel(
   options: Readonly<Record<string, unknown>>,
   train: TrainModel,
 ): Promise<ArtifactManifest> {
-  const { pool, replace = false, resume = false, warmStart, checkpointSeconds = 300, signal, onProgress } = train
+  const {
+    pool,
+    replace = false,
+    resume = false,
+    tuning,
+    warmStart,
+    checkpointSeconds = 300,
+    signal,
+    onProgress,
+  } = train
   const fault = faultIn(algorithm.options, options)
   if (fault) throw new TypeError(`options of ${algorithm.name}: ${fault}`)
   if (replace && resume)
     throw new TypeError('a model is either replaced (replace, --replace) or resumed (resume, --resume)')
-  // Found before hours of work, not after.
-  if (replace || resume) assertReplaceable(directory, 'aurochs-model')
-  else if (existsSync(directory)) {
-    throw new Error(
-      `${directory} exists: choose another place, replace it (replace, --replace) or go on from it (resume, --resume)`,
-    )
-  }
+  assertPlace(directory, { replace, resume })
   const { from, decided } = resume
     ? openCheckpoint(directory, dataset, algorithm, options)
     : { from: undefined, decided: resolved(algorithm, algorithm.options.parse(options)) }
@@ -64,7 +69,14 @@ export async function trainModel(
     // Else what the epochs freed counts beside what saving takes: 20 MiB of 510 on the brunch reads at 64 factors.
     native.trimMemory()
     const began = from?.manifest.warmStart ?? warmStart?.checksum
-    const parts = { algorithm: algorithm.name, options: decided, dataset, trained, warmStart: began }
+    const parts = {
+      algorithm: algorithm.name,
+      options: decided,
+      dataset,
+      trained,
+      warmStart: began,
+      tuning: from?.manifest.tuning ?? tuning,
+    }
     const manifest = await saveArtifact(directory, parts, { replace: replace || resume || isOurs })
     isOurs = true
     savedAt = performance.now()
@@ -89,6 +101,23 @@ export async function trainModel(
 }
 
 type Options = Readonly<Record<string, unknown>>
+
+/**
+ * Found before hours of work, not after.
+ *
+ * @throws Error where a model cannot be saved in `directory`, since something is there.
+ */
+export function assertPlace(
+  directory: string,
+  { replace = false, resume = false }: Pick<TrainModel, 'replace' | 'resume'>,
+): void {
+  if (replace || resume) assertReplaceable(directory, 'aurochs-model')
+  else if (existsSync(directory)) {
+    throw new Error(
+      `${directory} exists: choose another place, replace it (replace, --replace) or go on from it (resume, --resume)`,
+    )
+  }
+}
 
 /** @throws Error where training cannot begin with `model`. */
 function assertWarmStart({ directory, manifest }: Artifact, algorithm: Algorithm, decided: Options): void {

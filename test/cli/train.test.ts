@@ -15,7 +15,18 @@ test('trains, prints each epoch, and resumes bit for bit', async () => {
   const { directory } = await datasetOf(checkerboard(40))
   const folder = freshFolder()
   const [whole, parts] = [join(folder, 'whole'), join(folder, 'parts')]
-  const printed = await aurochs('train', directory, '--out', whole, '--factors', '7', '--epochs', '4', '--json')
+  const printed = await aurochs(
+    'train',
+    directory,
+    '--out',
+    whole,
+    '--factors',
+    '7',
+    '--epochs',
+    '4',
+    '--no-tune',
+    '--json',
+  )
   expect(printed.status).toBe(0)
   const lines = printed.json() as Record<string, unknown>[]
   expect(lines.map(({ epoch }) => epoch)).toEqual([1, 2, 3, 4, undefined])
@@ -27,7 +38,7 @@ test('trains, prints each epoch, and resumes bit for bit', async () => {
     loss: lines.slice(0, 4).map(({ loss }) => loss),
   })
 
-  const train = (...args: string[]) => ['train', directory, '--out', parts, '--factors', '7', ...args]
+  const train = (...args: string[]) => ['train', directory, '--out', parts, '--factors', '7', '--no-tune', ...args]
   await aurochs(...train('--epochs', '2'))
   const [taken, other, resumed] = await aurochsInTurn(
     train('--epochs', '4'),
@@ -71,7 +82,17 @@ test('every algorithm of the registry is trained by its name, the default one wi
 test('Ctrl-C ends after the epoch, saves, and says how to go on', async () => {
   const { directory } = await datasetOf(checkerboard(60))
   const out = join(freshFolder(), 'model')
-  const child = spawn(process.execPath, [main, 'train', directory, '--out', out, '--epochs', '100000', '--json'])
+  const child = spawn(process.execPath, [
+    main,
+    'train',
+    directory,
+    '--out',
+    out,
+    '--epochs',
+    '100000',
+    '--no-tune',
+    '--json',
+  ])
   let errors = ''
   child.stderr.on('data', chunk => {
     errors += chunk
@@ -132,4 +153,65 @@ test('an algorithm that trains in one go has nothing to resume', async () => {
     stderr:
       'aurochs: popular trains in one go and has nothing to resume: replace the model in place of resuming it (replace, --replace)\n',
   })
+})
+
+test('options that are not given are chosen, those given are kept, and the manifest says how', async () => {
+  const { directory } = await datasetOf(checkerboard(30))
+  const folder = freshFolder()
+  const out = (name: string) => join(folder, name)
+  const train = (name: string, ...args: string[]) => ['train', directory, '--out', out(name), '--factors', '3', ...args]
+  const [first, second, defaults] = await aurochsInTurn(
+    train('first', '--regularization', '0.02'),
+    train('second', '--regularization', '0.02'),
+    train('defaults', '--no-tune'),
+  )
+  expect([first!.status, second!.status, defaults!.status]).toEqual([0, 0, 0])
+  const { options, tuning, files } = manifestOf(out('first'))
+  expect(options).toMatchObject({ factors: 3, regularization: 0.02, epochs: 15 })
+  expect(tuning).toMatchObject({ metric: 'ndcg@20', trials: 7 })
+  expect(tuning!.score).toBeGreaterThanOrEqual(tuning!.defaultScore)
+  expect(first!.stdout).toMatch(
+    /^chosen in [\d.]+ s: .*--unobserved-weight .* \(ndcg@20 .*, the defaults .*; 7 trials\)\n/,
+  )
+  expect(manifestOf(out('second')).files['tensors.safetensors']).toEqual(files['tensors.safetensors'])
+  expect(manifestOf(out('defaults'))).toMatchObject({ options: { unobservedWeight: 0.1, regularization: 0.03 } })
+  expect(manifestOf(out('defaults')).tuning).toBeUndefined()
+})
+
+test('what a search found is trained by --from-tune', async () => {
+  const { directory } = await datasetOf(checkerboard(30))
+  const folder = freshFolder()
+  const [search, out] = [join(folder, 'search'), join(folder, 'model')]
+  const limits = ['--factors', '3', '--epochs', '9', '--budget', '5s', '--users', '10']
+  const tuned = await aurochs('tune', directory, '--out', search, ...limits)
+  expect({ status: tuned.status, stderr: tuned.stderr }).toEqual({ status: 0, stderr: '' })
+  expect(tuned.stdout).toMatch(/^ndcg@20 +epochs +s +model +options\n/)
+  const [, flags] = /^best: --model als (.*)$/m.exec(tuned.stdout)!
+  expect(readFileSync(join(search, 'plot.svg'), 'utf8')).toContain('<circle')
+  const [trained, again, other, nothing] = await aurochsInTurn(
+    ['train', directory, '--out', out, '--from-tune', search],
+    ['tune', directory, '--out', search, ...limits, '--json'],
+    ['train', directory, '--out', join(folder, 'other'), '--from-tune', search, '--model', 'popular'],
+    ['train', directory, '--out', join(folder, 'nothing'), '--from-tune', folder],
+  )
+  expect(trained!.status).toBe(0)
+  const { options, tuning, algorithm } = manifestOf(out)
+  const found = Object.fromEntries(
+    [...flags!.matchAll(/--(\S+) (\S+)/g)].map(([, name, value]) => [name, Number(value)]),
+  )
+  expect(algorithm).toBe('als')
+  expect(options).toMatchObject({
+    factors: 3,
+    regularization: found.regularization,
+    unobservedWeight: found['unobserved-weight'],
+    epochs: found.epochs,
+  })
+  expect(tuning).toMatchObject({ metric: 'ndcg@20', trials: expect.any(Number) })
+  expect(again!.json()).toMatchObject([{ model: 'als', metric: 'ndcg@20' }])
+  expect(other!.stderr).toBe(
+    `aurochs: --from-tune ${search} found als, not popular: leave --model out, or name another search\n`,
+  )
+  expect(nothing!.stderr).toBe(
+    `aurochs: ${folder} holds no search that came to its end: expected the --out of aurochs tune\n`,
+  )
 })

@@ -12,6 +12,10 @@ export const als: Algorithm<AlsOptions> = {
   --confidence implicit   Σ αr (1 − s)² over the pairs + Σ α₀ s² over all others       (the library implicit: α₀ = 1, ν = 0)
   --confidence hu         Σ (1 + αr)(1 − s)² over the pairs + Σ α₀ s² over all others  (Hu, Koren & Volinsky 2008: the same)`,
   options: alsOptions,
+  search: {
+    unobservedWeight: { from: 0.003, to: 1, scale: 'log' },
+    regularization: { from: 0.002, to: 0.5, scale: 'log' },
+  },
   resumable: true,
   warmEpochs: 3,
   userTensors: ['users'],

@@ -1,0 +1,122 @@
+/** The trials of a search on disk: one line of JSON each, so that a search that was interrupted goes on. */
+import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import type { Options } from './search-space.ts'
+
+/** What a search compares its trials by: trials of other searches are no others of it. */
+export interface SearchIdentity {
+  /** Checksum of the dataset. */
+  readonly dataset: string
+  readonly metric: string
+  /** Of the users who are judged. */
+  readonly seed: number
+}
+
+export interface LoggedScore {
+  readonly algorithm: string
+  readonly options: Options
+  readonly epochs: number
+  /** Null: the training failed. */
+  readonly score: number | null
+  readonly seconds: number
+  /** Why it failed. */
+  readonly error?: string | undefined
+}
+
+export const trialLogName = 'trials.ndjson'
+
+const headSchema = z.object({
+  format: z.literal('aurochs-tuning'),
+  version: z.literal(1),
+  dataset: z.string(),
+  metric: z.string(),
+  seed: z.number(),
+})
+const scoreSchema = z.object({
+  algorithm: z.string(),
+  options: z.record(z.string(), z.unknown()),
+  epochs: z.number(),
+  score: z.number().nullable(),
+  seconds: z.number(),
+  error: z.string().optional(),
+})
+
+export class TrialLog {
+  /** Scores of earlier runs, by algorithm and options, in the order of their rungs. */
+  readonly #earlier = new Map<string, LoggedScore[]>()
+  readonly #file: number
+
+  /**
+   * Opens the log of the search in `directory`, or begins one.
+   *
+   * @throws Error when what is there is the log of another search, or none.
+   */
+  static open(directory: string, identity: SearchIdentity): TrialLog {
+    mkdirSync(directory, { recursive: true })
+    const path = join(directory, trialLogName)
+    const { head, scores, length } = existsSync(path) ? readLog(path) : { head: undefined, scores: [], length: 0 }
+    if (head) assertSame(directory, head, identity)
+    const file = openSync(path, 'a+')
+    // What was half written when a search ended.
+    ftruncateSync(file, length)
+    const log = new TrialLog(file, scores)
+    if (!head) log.#append({ format: 'aurochs-tuning', version: 1, ...identity })
+    return log
+  }
+
+  private constructor(file: number, earlier: readonly LoggedScore[]) {
+    this.#file = file
+    for (const score of earlier) {
+      const key = keyOf(score)
+      this.#earlier.set(key, [...(this.#earlier.get(key) ?? []), score])
+    }
+  }
+
+  /** What an earlier run of the search has for this rung of a trial. */
+  find(trial: Pick<LoggedScore, 'algorithm' | 'options'>, rung: number): LoggedScore | undefined {
+    return this.#earlier.get(keyOf(trial))?.[rung]
+  }
+
+  append(score: LoggedScore): void {
+    this.#append(score)
+  }
+
+  close(): void {
+    closeSync(this.#file)
+  }
+
+  #append(value: object): void {
+    writeSync(this.#file, `${JSON.stringify(value)}\n`)
+    fsyncSync(this.#file)
+  }
+}
+
+function keyOf({ algorithm, options }: Pick<LoggedScore, 'algorithm' | 'options'>): string {
+  return JSON.stringify([algorithm, options])
+}
+
+/** `length`: bytes of whole lines. */
+function readLog(path: string) {
+  const text = readFileSync(path, 'utf8')
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+  const lines = whole.split('\n').slice(0, -1)
+  const parsed = lines.map((line, at) => {
+    try {
+      return at === 0 ? headSchema.parse(JSON.parse(line)) : scoreSchema.parse(JSON.parse(line))
+    } catch {
+      throw new Error(`${path} is damaged: line ${at + 1} is none of a search; remove it to begin anew`)
+    }
+  })
+  const [head, ...scores] = parsed as [z.output<typeof headSchema> | undefined, ...LoggedScore[]]
+  return { head, scores, length: Buffer.byteLength(whole) }
+}
+
+function assertSame(directory: string, found: SearchIdentity, wanted: SearchIdentity): void {
+  for (const name of ['dataset', 'metric', 'seed'] as const) {
+    if (found[name] === wanted[name]) continue
+    throw new Error(
+      `${directory} holds a search with another ${name} (${found[name]}, not ${wanted[name]}): choose another place, or remove it`,
+    )
+  }
+}

@@ -1,0 +1,50 @@
+/** What a search found, in a file of its own beside its trials, for training to take up. */
+import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { z } from 'zod'
+import { faultIn } from '../../storage/expectation.ts'
+
+const fileName = 'best.json'
+
+const schema = z.object({
+  algorithm: z.string(),
+  options: z.record(z.string(), z.unknown()),
+  metric: z.string(),
+  score: z.number(),
+  defaultScore: z.number(),
+  trials: z.int().positive(),
+  seconds: z.number(),
+})
+
+export type SavedBest = z.output<typeof schema>
+
+/** Writes it in place of what is there. */
+export function saveBest(directory: string, best: SavedBest): void {
+  const path = join(directory, fileName)
+  const draft = `${path}.next`
+  const file = openSync(draft, 'w')
+  try {
+    writeSync(file, `${JSON.stringify(best, undefined, 2)}\n`)
+    fsyncSync(file)
+  } finally {
+    closeSync(file)
+  }
+  renameSync(draft, path)
+}
+
+/** @throws RangeError when `directory` holds no search that has come to its end. */
+export function readBest(directory: string): SavedBest {
+  const path = join(directory, fileName)
+  if (!existsSync(path)) {
+    throw new RangeError(`${directory} holds no search that came to its end: expected the --out of aurochs tune`)
+  }
+  let value: unknown
+  try {
+    value = JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    throw new RangeError(`${path} is no JSON: search once more, by aurochs tune`)
+  }
+  const fault = faultIn(schema, value)
+  if (fault) throw new RangeError(`${path} is damaged: ${fault}; search once more, by aurochs tune`)
+  return value as SavedBest
+}

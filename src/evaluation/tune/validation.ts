@@ -1,0 +1,91 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { Csr } from '../../storage/csr.ts'
+import { Dataset, type DatasetParts, writeDataset } from '../../storage/dataset.ts'
+import { randomNumbers } from '../../storage/random.ts'
+import type { Pairs } from '../held-out.ts'
+import { heldEvents, lastEvents } from '../split.ts'
+import { pairsWithMark, trainingPart } from '../training-part.ts'
+
+export interface ValidationOptions {
+  /** Users who are judged at most. Default: 5,000. */
+  readonly users?: number | undefined
+  /** Share of the pairs of a judged user that are held out, one at least. Default: 0.2. */
+  readonly share?: number | undefined
+  readonly seed?: number | undefined
+}
+
+/** Users of whom pairs are held out at most, as a share of all who can be: the data must stay nearly as dense as it is. */
+const mostUsersShare = 0.5
+
+/**
+ * A training part of `dataset`, and what is to be found: of some of the users who have at least two pairs, drawn at random, a
+ * share of the pairs, those with the latest events where there are times, else drawn at random.
+ *
+ * @throws RangeError when no user has two pairs.
+ */
+export function validationParts(
+  dataset: Dataset,
+  { users = 5000, share = 0.2, seed = 0 }: ValidationOptions = {},
+): { readonly train: DatasetParts; readonly test: Pairs } {
+  const { byUser, events } = dataset
+  const random = randomNumbers(seed)
+  const judged = chosenUsers(dataset, users, random)
+  const last = events && lastEvents(byUser, events)
+  const held = new Uint8Array(byUser.indices.length)
+  for (const user of judged) {
+    const [begin, end] = [Number(byUser.indptr[user]), Number(byUser.indptr[user + 1])]
+    const places = last ? last.subarray(begin, end) : Float64Array.from({ length: end - begin }, () => random())
+    const pairs = Uint32Array.from({ length: end - begin }, (_, at) => at)
+    pairs.sort((a, b) => places[b]! - places[a]! || b - a)
+    for (const pair of pairs.subarray(0, Math.max(1, Math.round(share * pairs.length)))) held[begin + pair] = 1
+  }
+  return {
+    train: trainingPart(dataset, held, heldEvents(dataset, held, { kind: 'last', pairs: 1 })),
+    test: { byUser: pairsWithMark(byUser, held, 1), users: dataset.users, items: dataset.items },
+  }
+}
+
+/** Calls `work` with both parts, of which the training part lies in `folder` meanwhile. */
+export async function withValidation<Result>(
+  dataset: Dataset,
+  options: ValidationOptions,
+  folder: string,
+  work: (parts: { readonly train: Dataset; readonly test: Pairs }) => Promise<Result>,
+): Promise<Result> {
+  const { train: part, test } = validationParts(dataset, options)
+  const directory = join(folder, 'learned-from')
+  let train: Dataset | undefined
+  try {
+    await writeDataset(directory, part)
+    train = Dataset.open(directory)
+    return await work({ train, test })
+  } finally {
+    train?.close()
+    rmSync(directory, { recursive: true, force: true })
+  }
+}
+
+/** Whether any user has two pairs: one to learn from, and one to find. */
+export function isJudgeable({ rows, indptr }: Pick<Csr, 'rows' | 'indptr'>): boolean {
+  for (let user = 0; user < rows; user++) if (indptr[user + 1]! - indptr[user]! >= 2n) return true
+  return false
+}
+
+function chosenUsers({ byUser }: Dataset, most: number, random: () => number): Uint32Array {
+  const able = Uint32Array.from({ length: byUser.rows }, (_, user) => user).filter(
+    user => byUser.indptr[user + 1]! - byUser.indptr[user]! >= 2n,
+  )
+  if (able.length === 0) {
+    throw new RangeError('options cannot be compared: no user has two items, one to learn from and one to find')
+  }
+  const count = Math.min(most, Math.max(1, Math.ceil(able.length * mostUsersShare)))
+  // The first steps of a shuffle (Fisher & Yates).
+  for (let place = 0; place < count; place++) {
+    const other = place + Math.floor(random() * (able.length - place))
+    const user = able[place]!
+    able[place] = able[other]!
+    able[other] = user
+  }
+  return able.subarray(0, count).sort()
+}

@@ -1,0 +1,172 @@
+import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeEach, expect, test } from 'vitest'
+import { z } from 'zod'
+import { chooseOptions, trialsToChoose } from '../../../src/evaluation/tune/choose-options.ts'
+import { searchPlot } from '../../../src/evaluation/tune/plot.ts'
+import { type TuneOptions, tune } from '../../../src/evaluation/tune/tune.ts'
+import { readBest } from '../../../src/evaluation/tune/tuned-options.ts'
+import type { Algorithm } from '../../../src/models/algorithm.ts'
+import { als } from '../../../src/models/als/index.ts'
+import { popular } from '../../../src/models/popular/index.ts'
+import { Pool } from '../../../src/parallel/pool.ts'
+import type { Dataset } from '../../../src/storage/dataset.ts'
+import { checkerboard, datasetOf } from '../../models/interactions.ts'
+import { freshFolder } from '../../storage/folder.ts'
+
+const pool = new Pool({ threads: 2 })
+afterAll(() => pool.close())
+
+let dataset: Dataset
+beforeEach(async () => {
+  dataset = await datasetOf(checkerboard(40))
+})
+
+function search(options: Partial<TuneOptions> = {}) {
+  const algorithms = new Map<Algorithm, Record<string, unknown>>([[als as Algorithm, { factors: 2, epochs: 9 }]])
+  return tune(dataset, { algorithms, budget: 60, mostTrials: 7, folder: freshFolder(), pool, ...options })
+}
+
+test('the best of the trials is found, and the best third of them had all epochs', async () => {
+  const folder = freshFolder()
+  const { best, trials, defaultScore } = await search({ folder })
+  expect(trials).toHaveLength(7)
+  expect(trials.map(({ scores }) => scores.length).sort()).toEqual([1, 1, 1, 1, 1, 2, 2])
+  expect(trials.every(({ scores }) => scores.every(({ epochs }, rung) => epochs === [3, 9][rung]))).toBe(true)
+  const last = trials.filter(({ scores }) => scores.length === 2).map(({ scores }) => scores[1]!.score)
+  expect(best.score).toBe(Math.max(...last))
+  expect(best.options).toMatchObject({ factors: 2 })
+  expect(best.algorithm).toBe(als)
+  expect(defaultScore).toBe(Math.max(...trials[0]!.scores.map(({ score }) => score)))
+  // Nothing is left of the models.
+  expect(readdirSync(folder)).toEqual([])
+  const svg = searchPlot(trials, 'ndcg@20')
+  const searched = Object.keys(als.search!).length
+  expect(svg.match(/<circle/g)).toHaveLength(9 * searched)
+})
+
+test('algorithms are compared by the same users, and one without options to search is tried once', async () => {
+  const algorithms = new Map<Algorithm, Record<string, unknown>>([
+    [popular as Algorithm, {}],
+    [als as Algorithm, { factors: 2, epochs: 3 }],
+  ])
+  const { best, trials } = await search({ algorithms, mostTrials: 5 })
+  expect(trials.map(({ algorithm }) => algorithm.name).sort()).toEqual(['als', 'als', 'als', 'als', 'popular'])
+  expect(best.algorithm).toBe(als)
+})
+
+test('a search goes on from its log, and comes to the same end as one that was not interrupted', async () => {
+  const [whole, cut] = [join(freshFolder(), 'search'), join(freshFolder(), 'search')]
+  const { best, trials } = await search({ log: whole })
+  const controller = new AbortController()
+  const reason = new Error('enough')
+  const onProgress = ({ trials }: { trials: number }) => {
+    if (trials === 4) controller.abort(reason)
+  }
+  await expect(search({ log: cut, signal: controller.signal, onProgress })).rejects.toBe(reason)
+  // As a search leaves it that was killed in the midst of a line.
+  appendFileSync(join(cut, 'trials.ndjson'), '{"algorithm":"als","opt')
+  const begun: number[] = []
+  const resumed = await search({ log: cut, onProgress: ({ trials }) => begun.push(trials) })
+  expect(begun[0]).toBe(4)
+  const scoresOf = (of: typeof trials) => of.map(({ options, scores }) => [options, scores.map(({ score }) => score)])
+  expect(scoresOf(resumed.trials)).toEqual(scoresOf(trials))
+  expect(resumed.best).toEqual(best)
+  const { seconds: _, ...saved } = readBest(cut)
+  const { seconds: __, ...expected } = readBest(whole)
+  expect(saved).toEqual(expected)
+  expect(saved).toMatchObject({ algorithm: 'als', options: best.options, metric: 'ndcg@20', trials: 7 })
+  const lines = readFileSync(join(cut, 'trials.ndjson'), 'utf8').trimEnd().split('\n')
+  expect(lines.map(line => JSON.parse(line))).toHaveLength(1 + 9)
+})
+
+test('the log of another search, or none, is refused and left as it is', async () => {
+  const log = join(freshFolder(), 'search')
+  await search({ log, mostTrials: 1 })
+  await expect(search({ log, seed: 1 })).rejects.toThrow(
+    `${log} holds a search with another seed (0, not 1): choose another place, or remove it`,
+  )
+  const path = join(log, 'trials.ndjson')
+  const before = readFileSync(path, 'utf8')
+  writeFileSync(path, before.replace('"score"', '"scone"'))
+  await expect(search({ log })).rejects.toThrow(
+    `${path} is damaged: line 2 is none of a search; remove it to begin anew`,
+  )
+  expect(() => readBest(freshFolder())).toThrow(
+    'holds no search that came to its end: expected the --out of aurochs tune',
+  )
+})
+
+/** ALS whose trainings fail where the regularisation is above `most`. */
+function failing(most: number): Algorithm {
+  return {
+    ...(als as Algorithm),
+    train: async (data, options, context) => {
+      if ((options as { regularization: number }).regularization > most)
+        throw new RangeError('the factors are infinite')
+      return (als as Algorithm).train(data, options, context)
+    },
+  }
+}
+
+test('options that cannot be trained are no reason to end a search that has others', async () => {
+  const { trials, best } = await search({ algorithms: new Map([[failing(0.05), { factors: 2, epochs: 9 }]]) })
+  const failed = trials.filter(({ scores }) => scores[0]!.error !== undefined)
+  expect(failed.length).toBeGreaterThan(0)
+  expect(failed.every(({ scores }) => scores.length === 1 && scores[0]!.error === 'the factors are infinite')).toBe(
+    true,
+  )
+  expect((best.options as { regularization: number }).regularization).toBeLessThanOrEqual(0.05)
+  await expect(search({ algorithms: new Map([[failing(-1), {}]]), mostTrials: 2 })).rejects.toThrow(
+    'no options could be trained; the first trial failed: the factors are infinite',
+  )
+})
+
+test('an aborted search throws the reason and leaves its folder empty', async () => {
+  const folder = freshFolder()
+  const reason = new Error('enough')
+  await expect(search({ folder, signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+  expect(readdirSync(folder)).toEqual([])
+})
+
+test('options are chosen by trials of few epochs, those given kept, the same each time, and it is said how', async () => {
+  const given = { factors: 2, regularization: 0.02, epochs: 9 }
+  const totals = new Set<number>()
+  const choose = () =>
+    chooseOptions(dataset, als as Algorithm, given, {
+      folder: freshFolder(),
+      pool,
+      onProgress: ({ done, total, training }) => {
+        expect(done).toBeLessThan(total)
+        if (training) expect(training.epochs!.total).toBe(2)
+        totals.add(total)
+      },
+    })
+  const { options, tuning } = await choose()
+  expect(options).toMatchObject(given)
+  expect([...totals]).toEqual([trialsToChoose(dataset, als as Algorithm, given)])
+  expect(tuning).toMatchObject({ metric: 'ndcg@20', trials: 7 })
+  expect(tuning.score).toBeGreaterThanOrEqual(tuning.defaultScore)
+  const again = await choose()
+  expect(again.options).toEqual(options)
+  expect(again.tuning.score).toBe(tuning.score)
+})
+
+test('there is nothing to choose where all is given, an algorithm has no epochs, or nobody can be judged', async () => {
+  const lonely = await datasetOf(Array.from({ length: 9 }, (_, at): [number, number, number] => [at, at % 4, 1]))
+  const count = (of: Dataset, algorithm: unknown, given = {}) => trialsToChoose(of, algorithm as Algorithm, given)
+  expect(count(dataset, als)).toBeGreaterThan(7)
+  expect([
+    count(dataset, als, Object.fromEntries(Object.keys(als.search!).map(name => [name, 0.1]))),
+    count(dataset, als, { epochs: 0 }),
+    count(dataset, popular),
+    count(lonely, als),
+  ]).toEqual([0, 0, 0, 0])
+})
+
+test('an option that no algorithm of the search has is refused before anything is done', async () => {
+  const folder = freshFolder()
+  const algorithms = new Map<Algorithm, Record<string, unknown>>([[als as Algorithm, { factors: 0 }]])
+  await expect(search({ algorithms, folder })).rejects.toThrow(z.ZodError)
+  expect(existsSync(join(folder, 'learned-from'))).toBe(false)
+})
