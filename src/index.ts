@@ -19,7 +19,8 @@ export {
   trialsToChoose,
 } from './evaluation/tune/choose-options.ts'
 export { searchPlot } from './evaluation/tune/plot.ts'
-export { type Tuned, type TunedOptions, type TuneOptions, type TuneProgress, tune } from './evaluation/tune/tune.ts'
+export type { TunedOptions } from './evaluation/tune/search.ts'
+export { type Tuned, type TuneOptions, type TuneProgress, tune } from './evaluation/tune/tune.ts'
 export { readBest } from './evaluation/tune/tuned-options.ts'
 export { backUpState } from './events/backup.ts'
 export { type NextDataset, type NextDatasetOptions, writeNextDataset } from './events/dataset/next-dataset.ts'
