@@ -37,12 +37,18 @@ const flags = z.looseObject({
   json: z.boolean().default(false),
 })
 
+/** Two of them, for examples. */
+const some = algorithms
+  .slice(0, 2)
+  .map(({ name }) => name)
+  .join(',')
+
 const notes = `
 Some of the users lose a share of their pairs, the newest where there are times, which the models do not learn from; the options
 that rank these pairs best win. Options that you give are the same in all trials. Each trial begins with few epochs, and a third
 of them goes on. What was tried stays in --out, line by line: the same command goes on from there, with a larger --budget as well.
 
-  aurochs tune plays --model als,neighbours --budget 30m --out search
+  aurochs tune plays --model ${some} --budget 30m --out search
   aurochs train plays --from-tune search --out model
 `
 
@@ -59,7 +65,7 @@ export const register: Register = program => {
       '--out <directory>',
       'where the trials are kept, and a plot of them; a search that is there goes on',
     )
-    .option('--model <names>', 'the algorithms to search among, as als,neighbours', defaultAlgorithm.name)
+    .option('--model <names>', `the algorithms to search among, as ${some}`, defaultAlgorithm.name)
     .option('--budget <time>', 'how long the search may take in all', '10m')
     .option('--metric <name>', `what is compared, of ${metricNames.join(', ')}, @ a cut`, 'ndcg@20')
     .option('--users <n>', 'users who are judged, at most', '5000')
