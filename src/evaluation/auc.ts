@@ -18,8 +18,10 @@ export interface AucOptions {
  * is not, as in Rendle et al. 2009, "BPR".
  *
  * The held-out items and the negatives are ranked by themselves (`only`), which every algorithm can, and costs what the
- * negatives do and not what all items would: with 1000 negatives of more, a user's value has a standard error of at most
- * 0.016 by that, the mean of n users of 0.016 / √n. Where lists may have no more items than `negatives`, the value is exact.
+ * negatives do and not what all items would. Where lists may have no more items than `negatives`, the value is exact; with 250 drawn
+ * ones a user's value has a standard error of at most 0.032 by that, the mean of n users of 0.032 / √n, far below what the choice
+ * of users leaves. Of Gowalla's 40,981 items, 250 negatives cost 0.25 ms of one core a user by als and by popularity, 1000 cost 1 ms and
+ * 0.65 ms: an index that keeps its lists sorted by insertion takes time by the square of them, which rules out all items.
  *
  * @throws TypeError when the ranker leaves out items that it was to rank.
  */

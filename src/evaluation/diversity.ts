@@ -48,8 +48,10 @@ export class ListDiversity {
 
   /** Of the users of two items: how many have both, / √(users of a · users of b); 0 where one has none. */
   cosine(a: number, b: number): number {
-    const key = Math.min(a, b) * this.#items + Math.max(a, b)
-    const slot = (Math.imul(a ^ b, 0x9e3779b1) ^ Math.imul(a + b, 0x85ebca6b)) >>> 14
+    const [low, high] = [Math.min(a, b), Math.max(a, b)]
+    const key = low * this.#items + high
+    // A hash of a ^ b and a + b put many pairs of low rows, which are popular ones, in one slot.
+    const slot = Math.imul(Math.imul(low, 0x9e37_79b1) ^ (high + (low >>> 15)), 0x85eb_ca6b) >>> 14
     if (this.#keys[slot] === key) return this.#cosines[slot]
     const cosine = this.#cosine(a, b)
     this.#keys[slot] = key

@@ -49,7 +49,7 @@ export interface GroupEvaluation {
 }
 
 export interface EvaluateOptions {
-  /** For auc: of more items that a user's list may have and that are not held out, so many are drawn. Default: 1000. */
+  /** For auc: of more items that a user's list may have and that are not held out, so many are drawn. Default: 250. */
   readonly negatives?: number | undefined
   /** Of what is drawn for auc. Default: 0. */
   readonly seed?: number | undefined
@@ -70,7 +70,7 @@ export async function evaluate(
   ranker: Ranker,
   heldOut: HeldOut,
   metrics: readonly Metric[],
-  { negatives = 1000, seed = 0, signal, onProgress }: EvaluateOptions = {},
+  { negatives = 250, seed = 0, signal, onProgress }: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const { users, rows, histories, sizes, unknownUsers, unknownPairs, repeatedPairs } = heldOut
   if (users.length === 0)

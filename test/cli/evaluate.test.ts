@@ -122,60 +122,63 @@ test('last and time split by the time column', async () => {
   })
 })
 
-test('splits that need no times are measured, and models are compared user by user', async () => {
+// Each of the 480 pairs is found once; a user comes into several folds and counts once. Of 12 users two of eight pairs each are to
+// be found; the training has none of them, but something is given.
+test.each([
+  ['kfold:2', { train: { users: 60, pairs: 240 }, test: { users: 60, pairs: 480 }, folds: [{}, {}] }, '1-4'],
+  ['one', { train: { users: 60, pairs: 420 }, test: { users: 60, pairs: 60 } }, '5-19'],
+  ['users:0.2', { train: { users: 48, pairs: 384 }, test: { users: 12, pairs: 24, unknownUsers: 0 } }, '5-19'],
+])('models are compared user by user, split by %s', async (split, expected, group) => {
   const source = fileOf(freshFolder(), 'reads.csv', groups)
   const asked = [
     'evaluate',
     '--train',
     source,
     ...columns,
-    '--time',
-    'time',
     '--model',
     'popular',
     '--model',
     'neighbours',
+    '--split',
+    split,
   ]
   const measured = ['--metrics', 'recall@4,auc,novelty@4,diversity@4,coverage@4', '--compare', '--by-history']
-  const splits = ['kfold:3', 'one', 'users:0.2', 'users:0.2:0.5']
-  const runs = await aurochsInTurn(
-    ...splits.map(split => [...asked, ...measured, '--split', split, ...oneThread, '--json']),
-    [...asked, ...measured, '--split', 'kfold:3', ...oneThread],
-  )
-  expect(runs.map(({ stderr }) => stderr)).toEqual(runs.map(() => ''))
-  for (const [at, split] of splits.entries()) {
-    const [popular, neighbours, comparison] = runs[at]!.json() as ModelLine[]
-    expect(comparison, split).toMatchObject({
-      compared: { first: 'popular', second: 'neighbours' },
-      users: popular!.test.users,
-      metrics: { 'recall@4': { interval: [expect.any(Number), expect.any(Number)] } },
-    })
-    const { 'recall@4': recall } = comparison!.metrics as unknown as Record<string, Record<string, number>>
-    expect(recall!.difference).toBeCloseTo(neighbours!.metrics['recall@4']! - popular!.metrics['recall@4']!, 12)
-    expect(recall!.better! + recall!.equal! + recall!.worse!).toBeCloseTo(1, 12)
-    expect(recall!.better).toBeGreaterThan(recall!.worse!)
-    for (const { metrics, intervals, groups } of [popular!, neighbours!]) {
-      for (const name of ['recall@4', 'auc', 'novelty@4', 'diversity@4']) {
-        expect(intervals[name]![0], name).toBeLessThanOrEqual(metrics[name]! + 1e-12)
-        expect(intervals[name]![1], name).toBeGreaterThanOrEqual(metrics[name]! - 1e-12)
-      }
-      expect(intervals['coverage@4']).toBeUndefined()
-      expect(groups.map(({ group }) => group)).toContain(split === 'users:0.2:0.5' ? '1-4' : '5-19')
+  const { stderr, json } = await aurochs(...asked, ...measured, ...oneThread, '--json')
+  expect(stderr).toBe('')
+  const [popular, neighbours, comparison] = json() as ModelLine[]
+  expect(popular).toMatchObject(expected)
+  expect(comparison).toMatchObject({
+    compared: { first: 'popular', second: 'neighbours' },
+    users: popular!.test.users,
+    metrics: { 'recall@4': { interval: [expect.any(Number), expect.any(Number)] } },
+  })
+  const { 'recall@4': recall } = comparison!.metrics as unknown as Record<string, Record<string, number>>
+  expect(recall!.difference).toBeCloseTo(neighbours!.metrics['recall@4']! - popular!.metrics['recall@4']!, 12)
+  expect(recall!.better! + recall!.equal! + recall!.worse!).toBeCloseTo(1, 12)
+  expect(recall!.better).toBeGreaterThan(recall!.worse!)
+  for (const { metrics, intervals, groups, spread } of [popular!, neighbours!]) {
+    for (const name of ['recall@4', 'auc', 'novelty@4', 'diversity@4']) {
+      expect(intervals[name]![0], name).toBeLessThanOrEqual(metrics[name]! + 1e-12)
+      expect(intervals[name]![1], name).toBeGreaterThanOrEqual(metrics[name]! - 1e-12)
     }
+    expect(intervals['coverage@4']).toBeUndefined()
+    expect(groups.map(each => each.group)).toEqual([group])
+    if (spread) expect(Object.keys(spread)).toEqual(Object.keys(metrics))
   }
-  const [folds, one, users] = runs.slice(0, 3).map(run => run.json()[0] as ModelLine)
-  // Each of the 480 pairs is found once; a user comes into several folds and counts once.
-  expect(folds).toMatchObject({ test: { users: 60, pairs: groups.length }, folds: [{}, {}, {}] })
-  expect(Object.keys(folds!.spread!)).toEqual(Object.keys(folds!.metrics))
-  expect(one).toMatchObject({ test: { users: 60, pairs: 60 }, train: { pairs: groups.length - 60 } })
-  // Of 12 users two of eight pairs each are to be found; the training has none of them, but something is given.
-  expect(users).toMatchObject({ test: { users: 12, pairs: 24, unknownUsers: 0 }, train: { users: 48, pairs: 384 } })
-  const { stdout } = runs.at(-1)!
-  expect(stdout).toMatch(
-    /^3 folds, each with about 60 users, 20 items and 320 pairs to learn from; 60 users judged by 480/,
+})
+
+test('people get the mean over folds, its interval and spread, and a table of each comparison', async () => {
+  const source = fileOf(freshFolder(), 'reads.csv', groups)
+  const asked = ['evaluate', '--train', source, ...columns, '--model', 'popular', '--model', 'neighbours']
+  const { stderr, stdout } = await aurochs(
+    ...[...asked, '--split', 'kfold:2', '--metrics', 'recall@4', '--compare', '--by-history', ...oneThread],
   )
-  expect(stdout).toMatch(/^ {2}between folds ± +0\.\d{5} /m)
-  expect(stdout).toMatch(/^ {2}known 5-19: 60 users +0\.\d{5} /m)
+  expect(stderr).toBe('')
+  expect(stdout).toMatch(
+    /^2 folds, each with about 60 users, 20 items and 240 pairs to learn from; 60 users judged by 480/,
+  )
+  expect(stdout).toMatch(/^ {2}between folds ± +0\.\d{5}$/m)
+  expect(stdout).toMatch(/^ {2}known 1-4: 60 users +0\.\d{5}$/m)
   expect(stdout).toMatch(/^neighbours less popular, by 60 users: /m)
   expect(stdout).toMatch(/^recall@4 +\+0\.\d{5} +\+0\.\d{5} to \+0\.\d{5} +\d+\.\d % +\d+\.\d % +\d+\.\d %$/m)
 })

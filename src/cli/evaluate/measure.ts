@@ -34,7 +34,7 @@ export async function measure(name: string, part: Part, context: MeasureContext)
   const { flags, pool, signal, bar } = context
   const { metrics, seen, negatives, sampleSeed } = flags
   const begun = performance.now()
-  const models = await ModelPool.open(await trainedModel(name, part, context), { threads: pool.threads })
+  const models = await ModelPool.open(await trainedModel(name, part, context), { pool })
   try {
     const { history, users, items, manifest } = models.artifact
     const ready = performance.now()
