@@ -256,6 +256,24 @@ test.each(['exclude', 'allow'] as const)(
   },
 )
 
+test('an evaluation is the same for any number of workers', async () => {
+  const train = await datasetOf(randomInteractions(300, 60, 1))
+  const test = await datasetOf(randomInteractions(400, 70, 2))
+  const pool = new Pool({ threads: 1 })
+  const directory = await trained(defaultAlgorithm, train, { pool })
+  await pool.close()
+  const found = []
+  for (const threads of [1, 3]) {
+    const models = await ModelPool.open(directory, { threads })
+    const { history, users, items } = models.artifact
+    const held = heldOut(test, { byUser: history, users, items })
+    found.push(await evaluate(models, held, metricsAt(4), { negatives: 9, seed: 1 }))
+    await models.close()
+  }
+  expect(found[1]).toEqual(found[0])
+  expect(found[0]!.groups.map(({ group }) => group)).toEqual(['unknown', '1-4', '5-19'])
+})
+
 test('recall is the share of what was held out; capped recall, of what a list of that length can hold', async () => {
   const training = pairs([[1, 0, 0, 0, 0]])
   const held = heldOut(pairs([[0, 1, 1, 0, 1]]), training)
