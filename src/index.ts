@@ -8,10 +8,20 @@
  *     const recommender = await Recommender.open({ model: 'model' })
  *     const list = await recommender.recommend({ user: 'ann', limit: 10, seen: 'exclude', exclude: [] })
  */
-export { type EvaluateOptions, type Evaluation, evaluate, type Ranker } from './evaluation/evaluate.ts'
+export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts'
+export { type Comparison, compareUsers, type Difference } from './evaluation/compare.ts'
+export {
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+  type GroupEvaluation,
+  type Ranker,
+} from './evaluation/evaluate.ts'
+export { type FoldSummary, summariseFolds } from './evaluation/folds.ts'
 export { type HeldOut, heldOut, type Pairs, type Training } from './evaluation/held-out.ts'
-export { type Metric, parseMetrics } from './evaluation/metrics.ts'
-export { parseSplit, type Split, splitDataset } from './evaluation/split.ts'
+export { historyGroups } from './evaluation/history-groups.ts'
+export { type Metric, type MetricKind, metricNames, metricNotes, parseMetrics } from './evaluation/metrics.ts'
+export { foldsOf, parseSplit, type Split, splitDataset } from './evaluation/split.ts'
 export {
   type ChooseOptions,
   type ChosenOptions,
@@ -22,6 +32,7 @@ export { searchPlot } from './evaluation/tune/plot.ts'
 export type { TunedOptions } from './evaluation/tune/search.ts'
 export { type Tuned, type TuneOptions, type TuneProgress, tune } from './evaluation/tune/tune.ts'
 export { readBest } from './evaluation/tune/tuned-options.ts'
+export type { UserValues } from './evaluation/user-values.ts'
 export { backUpState } from './events/backup.ts'
 export { type NextDataset, type NextDatasetOptions, writeNextDataset } from './events/dataset/next-dataset.ts'
 export type { UserEvent } from './events/event.ts'
@@ -72,3 +83,4 @@ export type { Server } from './serve/server.ts'
 export type { Csr } from './storage/csr.ts'
 export { Dataset, type DatasetManifest, type DatasetParts, writeDataset } from './storage/dataset.ts'
 export { type Id, IdMap } from './storage/ids.ts'
+export type { Sequence, Sequences } from './storage/sequences.ts'

@@ -1,7 +1,15 @@
-import { type ItemList, noEvents, type RankRequest } from '../models/algorithm.ts'
+import type { ItemList, RankRequest } from '../models/algorithm.ts'
 import { contains } from '../search/item-lists.ts'
-import type { HeldOut } from './held-out.ts'
+import { assertWholeNumber } from '../storage/whole-number.ts'
+import { aucOfUsers } from './auc.ts'
+import { Coverage } from './coverage.ts'
+import { ListDiversity } from './diversity.ts'
+import { type HeldOut, heldItems } from './held-out.ts'
+import { historyGroupOf, historyGroups } from './history-groups.ts'
 import type { Metric } from './metrics.ts'
+import { novelty, selfInformation } from './novelty.ts'
+import { requestOf, usersAtOnce } from './requests.ts'
+import { byHistory, meansOf, type UserValues } from './user-values.ts'
 
 /** What is evaluated: a `ModelPool`, or anything else that orders all items for users of the training. */
 export interface Ranker {
@@ -19,78 +27,158 @@ export interface Evaluation {
   readonly users: number
   /** Held-out pairs of these users. */
   readonly pairs: number
-  /** Of the users, those that the training does not know. */
+  /** Of the users, those of whom nothing is known when lists are made. */
   readonly unknownUsers: number
   /** Of the pairs, those whose item the training does not know: no list can have them. */
   readonly unknownPairs: number
   /** Test pairs that the training has too; left aside where seen items are excluded. */
   readonly repeatedPairs: number
+  /** The same metrics of cold and warm users apart: of the groups of `historyGroups`, those that have users. */
+  readonly groups: readonly GroupEvaluation[]
+  /** What the means are of: for `bootstrapIntervals` and `compareUsers`. */
+  readonly perUser: UserValues
+}
+
+/** The metrics of the users of whom about as much is known. */
+export interface GroupEvaluation {
+  /** Name of one of `historyGroups`: how many items are known. */
+  readonly group: string
+  readonly users: number
+  readonly metrics: Readonly<Record<string, number>>
+  readonly perUser: UserValues
 }
 
 export interface EvaluateOptions {
+  /** For auc: of more items that a user's list may have and that are not held out, so many are drawn. Default: 250. */
+  readonly negatives?: number | undefined
+  /** Of what is drawn for auc. Default: 0. */
+  readonly seed?: number | undefined
   readonly signal?: AbortSignal | undefined
   /** Called with the share that is done, 0 to 1. */
   readonly onProgress?: (share: number) => void
 }
 
-/** Users ranked in one go: enough to keep all workers busy, few enough that their lists stay small. */
-const batch = 4096
-
 /**
  * Ranks all items for each held-out user, training pairs left out unless they may be found again, and compares the
  * lists with what was held out.
  *
- * @throws RangeError when no user is to be judged.
+ * What is kept is 8 bytes a user and metric. Same result for any number of workers.
+ *
+ * @throws RangeError when no user is to be judged, or an option is out of range.
  */
 export async function evaluate(
   ranker: Ranker,
   heldOut: HeldOut,
   metrics: readonly Metric[],
-  { signal, onProgress }: EvaluateOptions = {},
+  { negatives = 250, seed = 0, signal, onProgress }: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const { users, sizes, seen, unknownUsers, unknownPairs, repeatedPairs } = heldOut
+  const { users, rows, histories, sizes, unknownUsers, unknownPairs, repeatedPairs } = heldOut
   if (users.length === 0)
     throw new RangeError('there is nothing to judge: every pair of the test is in the training, too')
-  const longest = Math.max(...metrics.map(metric => metric.cut))
-  const sums = new Float64Array(metrics.length)
-  /** Per item: the best place that it had in any list, counted from 0. */
-  const best = new Float64Array(ranker.items).fill(Number.POSITIVE_INFINITY)
-  for (let first = 0; first < users.length; first += batch) {
-    signal?.throwIfAborted()
-    const requests = Array.from(users.subarray(first, first + batch), user => requestOf(user, seen, longest))
-    const lists = await ranker.rank(requests, signal)
-    lists.forEach(({ items }, at) => {
-      const held = heldOut.items.subarray(heldOut.indptr[first + at], heldOut.indptr[first + at + 1])
-      const hits = hitsOf(items, held)
-      metrics.forEach(({ cut, measure }, index) => {
-        const within = hits.filter(place => place < cut)
-        if (measure) sums[index] += measure(within, sizes[first + at], cut)
-      })
-      items.forEach((item, place) => {
-        if (place < best[item]) best[item] = place
-      })
-    })
-    onProgress?.(Math.min(1, (first + batch) / users.length))
+  assertWholeNumber('negatives', negatives, 1)
+  const values: Record<string, Float64Array> = {}
+  for (const { name, kind } of metrics) if (kind !== 'coverage') values[name] = new Float64Array(users.length)
+  const hasAuc = metrics.some(({ kind }) => kind === 'auc')
+  const ofLists = metrics.filter(({ kind }) => kind !== 'auc')
+  const passes = Number(hasAuc) + Number(ofLists.length > 0)
+  const progress = (passesDone: number) => (done: number) =>
+    onProgress?.(Math.min(1, (passesDone + done / users.length) / passes))
+
+  const coverages = historyGroups.map(() => new Coverage(ranker.items))
+  if (ofLists.length > 0)
+    await judgeLists(ranker, heldOut, ofLists, { values, coverages, signal, onUsers: progress(0) })
+  if (hasAuc) {
+    values.auc = await aucOfUsers(ranker, heldOut, { negatives, seed, signal, onUsers: progress(passes - 1) })
   }
-  const result = metrics.map(({ name, cut, measure }, index) => {
-    const value = measure ? sums[index] / users.length : best.filter(place => place < cut).length / ranker.items
-    return [name, value]
-  })
+
+  const perUser: UserValues = { rows, histories, values }
+  const summary = (of: UserValues, coverage: Coverage) => {
+    const means = meansOf(of)
+    const value = ({ name, kind, cut }: Metric) => (kind === 'coverage' ? coverage.share(cut) : means[name])
+    return Object.fromEntries(metrics.map(metric => [metric.name, value(metric)]))
+  }
+  const groups = byHistory(perUser).map(
+    (of, at): GroupEvaluation => ({
+      group: historyGroups[at].name,
+      users: of.rows.length,
+      metrics: summary(of, coverages[at]),
+      perUser: of,
+    }),
+  )
   return {
-    metrics: Object.fromEntries(result),
+    metrics: summary(perUser, Coverage.union(coverages)),
     users: users.length,
     pairs: sizes.reduce((sum, size) => sum + size, 0),
     unknownUsers,
     unknownPairs,
     repeatedPairs,
+    groups: groups.filter(group => group.users > 0),
+    perUser,
   }
 }
 
-function requestOf(user: number, seen: RankRequest['seen'], limit: number): RankRequest {
-  return { user, recent: noEvents, seen, limit, exclude: nothing }
+interface ListValues {
+  /** By metric's name, (judged): filled. */
+  readonly values: Readonly<Record<string, Float64Array>>
+  /** By group of users, see {@link historyGroupOf}: lists are added. */
+  readonly coverages: readonly Coverage[]
+  readonly signal: AbortSignal | undefined
+  /** Called with the number of users that are done. */
+  readonly onUsers: (done: number) => void
 }
 
-const nothing = new Uint32Array(0)
+/** Has the first places of every judged user's list ranked, and measures them. */
+async function judgeLists(
+  ranker: Ranker,
+  heldOut: HeldOut,
+  metrics: readonly Metric[],
+  { values, coverages, signal, onUsers }: ListValues,
+): Promise<void> {
+  const { sizes, histories, training } = heldOut
+  const judged = heldOut.users.length
+  const limit = Math.max(...metrics.map(({ cut }) => cut))
+  const measures = metrics.flatMap(metric => {
+    const measure = measureOf(metric, training)
+    return measure ? [{ measure, into: values[metric.name] }] : []
+  })
+  const isCovered = metrics.some(({ kind }) => kind === 'coverage')
+  const batch = usersAtOnce(Math.min(limit, ranker.items))
+  for (let first = 0; first < judged; first += batch) {
+    signal?.throwIfAborted()
+    const count = Math.min(batch, judged - first)
+    const requests = Array.from({ length: count }, (_, at) =>
+      requestOf(heldOut, first + at, { limit, only: undefined }),
+    )
+    const lists = await ranker.rank(requests, signal)
+    lists.forEach(({ items }, index) => {
+      const at = first + index
+      const hits = hitsOf(items, heldItems(heldOut, at))
+      for (const { measure, into } of measures) into[at] = measure(items, hits, sizes[at])
+      if (isCovered) coverages[historyGroupOf(histories[at])].add(items)
+    })
+    onUsers(first + count)
+  }
+}
+
+/** Measures one user's list: its items, best first, the places of its hits, from 0, and how many items were held out. */
+type ListMeasure = (items: Uint32Array, hits: readonly number[], held: number) => number
+
+/** None for coverage. */
+function measureOf({ kind, cut, measure }: Metric, training: HeldOut['training']): ListMeasure | undefined {
+  if (kind === 'novelty') {
+    const information = selfInformation(training)
+    return items => novelty(items, cut, information)
+  }
+  if (kind === 'diversity') {
+    const diversity = new ListDiversity(training)
+    return items => diversity.of(items, cut)
+  }
+  if (!measure) return undefined
+  return (_, hits, held) => {
+    const within = hits.filter(place => place < cut)
+    return measure(within, held, cut)
+  }
+}
 
 /** Places of `list` whose item was held out. */
 function hitsOf(list: Uint32Array, held: Uint32Array): number[] {

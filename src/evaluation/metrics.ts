@@ -2,8 +2,8 @@
  * What is measured, for people. The reported value is the mean over all judged users; |T| counts the held-out items that no
  * list can have, too.
  */
-export const metricNotes = `Metrics, each @ a cut k. T is the set of a user's held-out items, r = 1, 2, … k are the places of the list, and hit(r) is 1
-where the item at place r is in T, else 0. What is printed is the mean over the users who are judged:
+export const metricNotes = `Metrics, each but auc @ a cut k. T is the set of a user's held-out items, r = 1, 2, … k are the places of the list, and hit(r)
+is 1 where the item at place r is in T, else 0. What is printed is the mean over the users who are judged:
   recall         Σ hit(r) / |T|
   capped_recall  Σ hit(r) / min(k, |T|): 1 can be reached where k < |T| (Thakur et al. 2021, "BEIR")
   precision      Σ hit(r) / k
@@ -11,9 +11,15 @@ where the item at place r is in T, else 0. What is printed is the mean over the 
   hit            1 where there is a hit, else 0
   mrr            1 / r of the first hit, 0 without one
   map            Σ hit(r) · precision@r / min(k, |T|)
+  auc            without @: Σ over t in T of the share of the negatives that are ranked after t, / |T| (Rendle et al. 2009). Negatives
+                 are the items that lists may have and that are not in T; of more than --negatives, so many are drawn for each user.
+                 0 for an item of T that no list can have; ½ for others where there are no negatives
+  novelty        mean of −log₂(share of the training's users who have the item) over the items of the list (Zhou et al. 2010)
+  diversity      mean of 1 − cos(a, b) over all pairs of items of the list, where cos(a, b) is the number of the training's users who
+                 have both, / √(users who have a · users who have b) (Ziegler et al. 2005); 0 for a list of one item; k from 2 to 100
   coverage       no mean: the share of all items that are in at least one user's list`
 
-/** {@link metricNotes} as functions of one user's list. */
+/** {@link metricNotes} as functions of one user's list, those that only need to know where its hits are. */
 const measures = {
   recall: (hits, held) => hits.length / held,
   capped_recall: (hits, held, cut) => hits.length / Math.min(cut, held),
@@ -26,34 +32,53 @@ const measures = {
 } satisfies Record<string, Measure>
 
 /** @param hits places of the hits among the first `cut`, from 0, ascending; `held`: number of held-out items, not 0. */
-type Measure = (hits: readonly number[], held: number, cut: number) => number
+export type Measure = (hits: readonly number[], held: number, cut: number) => number
 
-export const metricNames = [...Object.keys(measures), 'coverage'] as readonly string[]
+/** See {@link metricNotes}. */
+export type MetricKind = keyof typeof measures | 'auc' | 'novelty' | 'diversity' | 'coverage'
+
+export const metricNames: readonly MetricKind[] = [
+  ...(Object.keys(measures) as (keyof typeof measures)[]),
+  ...(['auc', 'novelty', 'diversity', 'coverage'] as const),
+]
+
+/** Places that a metric may look at, where not 1 to 9999. */
+const cuts: Partial<Record<MetricKind, readonly [least: number, most: number]>> = {
+  // It is made of pairs, whose number grows with the square of the places.
+  diversity: [2, 100],
+  // It looks at all.
+  auc: [0, 0],
+}
 
 export interface Metric {
   /** As given: `recall@20`. */
   readonly name: string
-  /** k: how many places of the list count. */
+  readonly kind: MetricKind
+  /** k: how many places of the list count; 0 for auc, for which all do. */
   readonly cut: number
-  /** None for coverage, which is not a mean over users. */
+  /** Of what follows from the places of the hits. */
   readonly measure: Measure | undefined
 }
 
 /**
- * Parses `recall@20,ndcg@20`.
+ * Parses `recall@20,ndcg@20,auc`.
  *
  * @throws RangeError naming the part that is no metric.
  */
 export function parseMetrics(text: string): Metric[] {
   return text.split(',').map(part => {
     const name = part.trim()
-    const [, kind = '', digits = ''] = /^([a-z_]+)@([1-9]\d{0,3})$/.exec(name) ?? []
-    if (!metricNames.includes(kind)) {
+    const [, word = '', digits = '0'] = /^([a-z_]+)(?:@([1-9]\d{0,3}))?$/.exec(name) ?? []
+    const kind = metricNames.find(known => known === word)
+    const [least, most] = (kind && cuts[kind]) ?? [1, 9999]
+    const cut = Number(digits)
+    if (kind === undefined || cut < least || cut > most) {
+      const usual = metricNames.filter(known => !(known in cuts)).join(', ')
       throw new RangeError(
-        `metrics must be like recall@20,ndcg@10, of ${metricNames.join(', ')} at 1 to 9999, got ${name || 'nothing'}`,
+        `metrics must be like recall@20,ndcg@10, of ${usual} at 1 to 9999, diversity at 2 to 100, and auc without @, got ${name || 'nothing'}`,
       )
     }
-    return { name, cut: Number(digits), measure: measures[kind as keyof typeof measures] }
+    return { name, kind, cut, measure: kind in measures ? measures[kind as keyof typeof measures] : undefined }
   })
 }
 

@@ -1,9 +1,13 @@
-import type { Csr } from '../storage/csr.ts'
 import type { Dataset, DatasetParts } from '../storage/dataset.ts'
-import { randomNumbers } from '../storage/random.ts'
-import type { Sequences } from '../storage/sequences.ts'
+import { assertWholeNumber } from '../storage/whole-number.ts'
 import type { Pairs } from './held-out.ts'
+import { lastPairs, pairsFrom } from './splits/by-time.ts'
+import { givenEvents } from './splits/given-events.ts'
+import { held, type Marks, trained } from './splits/marks.ts'
+import { foldPairs, onePair, randomPairs, wholeUsers } from './splits/random.ts'
 import { pairsWithMark, trainingPart } from './training-part.ts'
+
+export { parseSplit } from './splits/parse.ts'
 
 /**
  * Which pairs of a dataset are held out. All events of a pair are held out with it, the earlier ones too: no model, be
@@ -12,27 +16,24 @@ import { pairsWithMark, trainingPart } from './training-part.ts'
 export type Split =
   /** Each pair with this probability, independently. */
   | { readonly kind: 'random'; readonly share: number; readonly seed: number }
+  /** The pairs of fold `fold`, from 0, of `folds`: each pair is in one. {@link foldsOf} gives all. */
+  | { readonly kind: 'kfold'; readonly folds: number; readonly fold: number; readonly seed: number }
+  /** One random pair of each user who has another: leave-one-out. */
+  | { readonly kind: 'one'; readonly seed: number }
+  /**
+   * A share of the users with all of their pairs: of those of each, `found` are to be found and the others given when lists are
+   * made. Users with one pair stay in the training.
+   */
+  | { readonly kind: 'users'; readonly share: number; readonly found: number; readonly seed: number }
   /** The pairs with the latest events of each user who has more than these. */
   | { readonly kind: 'last'; readonly pairs: number }
   /** The pairs with an event at this moment or later, in ms since 1970 (UTC), and all events from then on. */
   | { readonly kind: 'time'; readonly from: number }
 
-/**
- * Parses `random:0.1`, `last:1` or `time:2019-02-01`, a date or time of ISO 8601, in UTC if it does not say otherwise.
- *
- * @throws RangeError saying what was expected.
- */
-export function parseSplit(text: string, seed = 0): Split {
-  const [kind, ...rest] = text.split(':')
-  const value = rest.join(':')
-  const number = Number(value || Number.NaN)
-  if (kind === 'random' && number > 0 && number < 1) return { kind, share: number, seed }
-  if (kind === 'last' && Number.isInteger(number) && number > 0) return { kind, pairs: number }
-  const from = kind === 'time' ? momentOf(value) : Number.NaN
-  if (!Number.isNaN(from)) return { kind: 'time', from }
-  throw new RangeError(
-    `split must be random:SHARE with a share between 0 and 1, last:PAIRS or time:DATE with a date like 2019-02-01, got ${text || 'nothing'}`,
-  )
+/** The splits to evaluate by one after the other: all folds of a cross-validation, else the one split. */
+export function foldsOf(split: Split): Split[] {
+  if (split.kind !== 'kfold') return [split]
+  return Array.from({ length: split.folds }, (_, fold) => ({ ...split, fold }))
 }
 
 /**
@@ -43,81 +44,69 @@ export function parseSplit(text: string, seed = 0): Split {
  */
 export function splitDataset(dataset: Dataset, split: Split): { readonly train: DatasetParts; readonly test: Pairs } {
   const { byUser, users, items, events } = dataset
-  const held = heldPairs(byUser, events, split)
-  const count = held.reduce((sum, mark) => sum + mark, 0)
-  if (count === 0 || count === held.length) {
+  const marks = marksOf(dataset, split)
+  const count = (mark: number) => marks.reduce((sum, each) => sum + Number(each === mark), 0)
+  const tested = count(held)
+  if (tested === 0 || count(trained) === 0) {
     throw new RangeError(
-      `the split puts ${count} of ${held.length} pairs in the test: both parts must have some; choose another split`,
+      `the split puts ${tested} of ${marks.length} pairs in the test and ${count(trained)} in the training: ` +
+        'both parts must have some; choose another split',
     )
   }
   return {
-    train: trainingPart(dataset, held, heldEvents(dataset, held, split)),
-    test: { byUser: pairsWithMark(byUser, held, 1), users, items },
+    train: trainingPart(dataset, marks, heldEvents(dataset, marks, split)),
+    test: {
+      byUser: pairsWithMark(byUser, marks, held),
+      users,
+      items,
+      given: split.kind === 'users' ? givenEvents(byUser, events, marks) : undefined,
+    },
   }
 }
 
-/** (pairs) 1 where the pair is held out. */
-function heldPairs(byUser: Csr, events: Sequences | undefined, split: Split): Uint8Array {
-  const held = new Uint8Array(byUser.indices.length)
-  if (split.kind === 'random') {
-    const random = randomNumbers(split.seed)
-    return held.map(() => (random() < split.share ? 1 : 0))
+function marksOf({ byUser, events }: Dataset, split: Split): Marks {
+  switch (split.kind) {
+    case 'random':
+      assertShare('share', split.share)
+      return randomPairs(byUser, split.share, split.seed)
+    case 'kfold':
+      assertWholeNumber('folds', split.folds, 2)
+      assertWholeNumber('fold', split.fold, 0, split.folds - 1)
+      return foldPairs(byUser, split.folds, split.fold, split.seed)
+    case 'one':
+      return onePair(byUser, split.seed)
+    case 'users':
+      assertShare('share', split.share)
+      assertShare('found', split.found)
+      return wholeUsers(byUser, split, split.seed)
   }
   if (!events) {
     throw new RangeError(
-      `the split ${split.kind} needs times: import the source with times (time, --time), or split random`,
+      `the split ${split.kind} needs times: import the source with times (time, --time), or split random, kfold, one or users`,
     )
   }
-  const last = lastEvents(byUser, events)
-  if (split.kind === 'time') {
-    const from = BigInt(split.from)
-    return held.map((_, pair) => (last[pair] >= 0 && events.times[last[pair]] >= from ? 1 : 0))
-  }
-  for (let user = 0; user < byUser.rows; user++) {
-    const [begin, end] = [Number(byUser.indptr[user]), Number(byUser.indptr[user + 1])]
-    if (end - begin <= split.pairs) continue
-    const pairs = Array.from({ length: end - begin }, (_, at) => begin + at)
-    pairs.sort((a, b) => last[a] - last[b] || a - b)
-    for (const pair of pairs.slice(-split.pairs)) held[pair] = 1
-  }
-  return held
+  return split.kind === 'last' ? lastPairs(byUser, events, split.pairs) : pairsFrom(byUser, events, split.from)
 }
 
-/** (pairs) The last event of each pair, or -1 if there is none. */
-export function lastEvents({ rows, columns, indptr, indices }: Csr, events: Sequences): Float64Array {
-  const last = new Float64Array(indices.length)
-  const lastOfItem = new Float64Array(columns).fill(-1)
-  for (let user = 0, event = 0, pair = 0; user < rows; user++) {
-    const begin = event
-    for (const end = Number(events.indptr[user + 1]); event < end; event++) lastOfItem[events.items[event]] = event
-    for (const end = Number(indptr[user + 1]); pair < end; pair++) last[pair] = lastOfItem[indices[pair]]
-    for (const item of events.items.subarray(begin, event)) lastOfItem[item] = -1
-  }
-  return last
+function assertShare(option: string, value: number): void {
+  if (!(value > 0 && value < 1)) throw new RangeError(`${option} must be a number above 0 and below 1, got ${value}`)
 }
 
-/** (events) 1 where the event is held out. */
-export function heldEvents({ byUser, events }: Dataset, heldPairs: Uint8Array, split: Split): Uint8Array | undefined {
+/** (events) Not 0 where the event is of a pair that is not in the training, or too late for it. */
+export function heldEvents({ byUser, events }: Dataset, marks: Marks, split: Split): Uint8Array | undefined {
   if (!events) return undefined
-  const held = new Uint8Array(events.items.length)
-  const isHeldItem = new Uint8Array(byUser.columns)
+  const heldOut = new Uint8Array(events.items.length)
+  const markOf = new Uint8Array(byUser.columns)
   for (let user = 0, event = 0; user < byUser.rows; user++) {
     const [begin, end] = [Number(byUser.indptr[user]), Number(byUser.indptr[user + 1])]
-    for (let pair = begin; pair < end; pair++) isHeldItem[byUser.indices[pair]] = heldPairs[pair]
+    for (let pair = begin; pair < end; pair++) markOf[byUser.indices[pair]] = marks[pair]
     for (const next = Number(events.indptr[user + 1]); event < next; event++) {
-      held[event] = isHeldItem[events.items[event]]
+      heldOut[event] = markOf[events.items[event]]
     }
-    for (let pair = begin; pair < end; pair++) isHeldItem[byUser.indices[pair]] = 0
+    for (let pair = begin; pair < end; pair++) markOf[byUser.indices[pair]] = 0
   }
-  if (split.kind !== 'time') return held
+  if (split.kind !== 'time') return heldOut
   // Events need no pair: those that weigh 0 have none.
   const from = BigInt(split.from)
-  return held.map((mark, event) => (mark === 1 || events.times[event] >= from ? 1 : 0))
-}
-
-/** Milliseconds since 1970. Dates and times without a zone are UTC, not the zone of the machine. */
-function momentOf(text: string): number {
-  if (!/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?$/.test(text)) return Number.NaN
-  const zoned = /(Z|[+-]\d{2}:?\d{2})$/.test(text.slice(10))
-  return Date.parse(text.length === 10 ? text : text.replace(' ', 'T') + (zoned ? '' : 'Z'))
+  return heldOut.map((mark, event) => (mark !== 0 || events.times[event] >= from ? 1 : 0))
 }

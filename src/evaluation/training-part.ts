@@ -19,8 +19,8 @@ interface Layout {
 /**
  * What is not held out, as a dataset of its own: the users and items that have pairs in it, and their events.
  *
- * @param heldPairs (pairs) 1 where the pair is held out.
- * @param heldEvents (events) 1 where the event is held out.
+ * @param heldPairs (pairs) 0 where the pair is in the training, else not.
+ * @param heldEvents (events) The same of events.
  */
 export function trainingPart(dataset: Dataset, heldPairs: Uint8Array, heldEvents?: Uint8Array): DatasetParts {
   const { users, items, events, manifest } = dataset

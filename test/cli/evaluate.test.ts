@@ -38,6 +38,7 @@ test('a file is judged by another, users and items matched by id', async () => {
       train: { users: 3, items: 3, pairs: 6 },
       test: { users: 3, pairs: 4, unknownUsers: 1, unknownPairs: 1, repeatedPairs: 1 },
       metrics: { 'recall@2': (1 + 1 / 2 + 1) / 3, 'mrr@2': (1 / 2 + 1 + 1) / 3, 'precision@2': 1 / 2 },
+      intervals: { 'recall@2': [expect.any(Number), 1], 'mrr@2': [1 / 2, 1], 'precision@2': [1 / 2, 1 / 2] },
       seconds: { train: expect.any(Number), rank: expect.any(Number) },
     },
   ])
@@ -121,6 +122,99 @@ test('last and time split by the time column', async () => {
   })
 })
 
+// Each of the 480 pairs is found once; a user comes into several folds and counts once. Of 12 users two of eight pairs each are to
+// be found; the training has none of them, but something is given.
+test.each([
+  ['kfold:2', { train: { users: 60, pairs: 240 }, test: { users: 60, pairs: 480 }, folds: [{}, {}] }, '1-4'],
+  ['one', { train: { users: 60, pairs: 420 }, test: { users: 60, pairs: 60 } }, '5-19'],
+  ['users:0.2', { train: { users: 48, pairs: 384 }, test: { users: 12, pairs: 24, unknownUsers: 0 } }, '5-19'],
+])('models are compared user by user, split by %s', async (split, expected, group) => {
+  const source = fileOf(freshFolder(), 'reads.csv', groups)
+  const asked = [
+    'evaluate',
+    '--train',
+    source,
+    ...columns,
+    '--model',
+    'popular',
+    '--model',
+    'neighbours',
+    '--split',
+    split,
+  ]
+  const measured = ['--metrics', 'recall@4,auc,novelty@4,diversity@4,coverage@4', '--compare', '--by-history']
+  const { stderr, json } = await aurochs(...asked, ...measured, ...oneThread, '--json')
+  expect(stderr).toBe('')
+  const [popular, neighbours, comparison] = json() as ModelLine[]
+  expect(popular).toMatchObject(expected)
+  expect(comparison).toMatchObject({
+    compared: { first: 'popular', second: 'neighbours' },
+    users: popular!.test.users,
+    metrics: { 'recall@4': { interval: [expect.any(Number), expect.any(Number)] } },
+  })
+  const { 'recall@4': recall } = comparison!.metrics as unknown as Record<string, Record<string, number>>
+  expect(recall!.difference).toBeCloseTo(neighbours!.metrics['recall@4']! - popular!.metrics['recall@4']!, 12)
+  expect(recall!.better! + recall!.equal! + recall!.worse!).toBeCloseTo(1, 12)
+  expect(recall!.better).toBeGreaterThan(recall!.worse!)
+  for (const { metrics, intervals, groups, spread } of [popular!, neighbours!]) {
+    for (const name of ['recall@4', 'auc', 'novelty@4', 'diversity@4']) {
+      expect(intervals[name]![0], name).toBeLessThanOrEqual(metrics[name]! + 1e-12)
+      expect(intervals[name]![1], name).toBeGreaterThanOrEqual(metrics[name]! - 1e-12)
+    }
+    expect(intervals['coverage@4']).toBeUndefined()
+    expect(groups.map(each => each.group)).toEqual([group])
+    if (spread) expect(Object.keys(spread)).toEqual(Object.keys(metrics))
+  }
+})
+
+test('people get the mean over folds, its interval and spread, and a table of each comparison', async () => {
+  const source = fileOf(freshFolder(), 'reads.csv', groups)
+  const asked = ['evaluate', '--train', source, ...columns, '--model', 'popular', '--model', 'neighbours']
+  const { stderr, stdout } = await aurochs(
+    ...[...asked, '--split', 'kfold:2', '--metrics', 'recall@4', '--compare', '--by-history', ...oneThread],
+  )
+  expect(stderr).toBe('')
+  expect(stdout).toMatch(
+    /^2 folds, each with about 60 users, 20 items and 240 pairs to learn from; 60 users judged by 480/,
+  )
+  expect(stdout).toMatch(/^ {2}between folds ± +0\.\d{5}$/m)
+  expect(stdout).toMatch(/^ {2}known 1-4: 60 users +0\.\d{5}$/m)
+  expect(stdout).toMatch(/^neighbours less popular, by 60 users: /m)
+  expect(stdout).toMatch(/^recall@4 +\+0\.\d{5} +\+0\.\d{5} to \+0\.\d{5} +\d+\.\d % +\d+\.\d % +\d+\.\d %$/m)
+})
+
+interface ModelLine {
+  readonly metrics: Record<string, number>
+  readonly intervals: Record<string, [number, number]>
+  readonly spread?: Record<string, number>
+  readonly groups: { readonly group: string }[]
+  readonly test: { readonly users: number }
+}
+
+test('saved models are compared by the users that both are judged by', async () => {
+  const { folder, directory } = await smallModel()
+  const test = fileOf(folder, 'test.csv', ['bo:10', 'ada:40', 'ada:41'])
+  const asked = [
+    'evaluate',
+    '--model',
+    directory,
+    '--model',
+    directory,
+    '--test',
+    test,
+    ...columns,
+    '--metrics',
+    'recall@1',
+  ]
+  const { json, stderr } = await aurochs(...asked, '--compare', '--json', ...oneThread)
+  expect(stderr).toBe('')
+  expect(json()[2]).toEqual({
+    compared: { first: directory, second: directory },
+    users: 2,
+    metrics: { 'recall@1': { difference: 0, interval: [0, 0], better: 0, equal: 1, worse: 0 } },
+  })
+})
+
 test('the help defines every metric', async () => {
   const { stdout } = await aurochs('evaluate', '--help')
   for (const name of metricNames) expect(stdout).toMatch(new RegExp(`^ {2}${name} {2,}\\S.+$`, 'm'))
@@ -136,7 +230,9 @@ test('a saved model is judged against a test, and people get a table', async () 
   const ideal = 1 + 1 / Math.log2(3)
   expect(stdout).toContain('2 users, 4 items and 5 pairs to learn from; 2 users judged by 3 held-out pairs')
   expect(stdout).toMatch(/^model +recall@1 +ndcg@2 /m)
-  expect(stdout).toContain(`${directory}  0.75000   ${((1 + 1 / ideal) / 2).toFixed(5)}`)
+  const row = `${directory} +0.75000 +${((1 + 1 / ideal) / 2).toFixed(5)} `
+  expect(stdout).toMatch(new RegExp(`^${row}`, 'm'))
+  expect(stdout).toMatch(/^ {2}95 % +0\.50000–1\.00000 +\d\.\d{5}–1\.00000$/m)
 })
 
 test('--record leaves the metrics in the model', async () => {
@@ -183,7 +279,12 @@ test('contradictions are answered before anything is read', async () => {
     [['--model', 'als', ...files, '--split', 'last:1'], 'leave --test out'],
     [['--model', directory, '--train', 'x', '--split', 'last:1'], 'pairs that it may have learned from'],
     [['--model', 'als', '--train', 'x', '--split', 'half'], '--split must be random:SHARE'],
-    [['--model', 'als', ...files, '--metrics', 'auc'], '--metrics must be like recall@20'],
+    [['--model', 'als', ...files, '--metrics', 'auc@2'], '--metrics must be like recall@20'],
+    [['--model', 'als', ...files, '--compare'], '--compare needs two models or more, got only als: add --model'],
+    [
+      ['--model', 'als', '--model', 'popular', ...files, '--compare', '--metrics', 'coverage@3'],
+      '--compare needs a metric that each user has a value of, got only coverage',
+    ],
     [['--model', 'als', ...files, '--factors', '0'], '--factors must be a whole number from 1 to 1024, got 0'],
     [['--model', 'als', ...files, '--seen', 'maybe'], '--seen must be allow or exclude, got maybe'],
     [

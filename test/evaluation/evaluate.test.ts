@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { evaluate, type Ranker } from '../../src/evaluation/evaluate.ts'
 import { heldOut } from '../../src/evaluation/held-out.ts'
-import { parseMetrics } from '../../src/evaluation/metrics.ts'
+import { metricNames, parseMetrics } from '../../src/evaluation/metrics.ts'
 import { rowOf } from '../../src/models/history.ts'
 import { ModelPool } from '../../src/models/model-pool.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
@@ -32,10 +32,10 @@ function tableRanker(scores: readonly (readonly number[])[], history: Csr): Rank
   return {
     items: history.columns,
     async rank(requests) {
-      return requests.map(({ user, limit, seen }) => {
+      return requests.map(({ user, limit, seen, only }) => {
         const own = user < 0 ? [] : [...rowOf(history, user).indices]
         const order = Array.from({ length: history.columns }, (_, item) => item).filter(
-          item => seen === 'allow' || !own.includes(item),
+          item => (seen === 'allow' || !own.includes(item)) && (only?.includes(item) ?? true),
         )
         if (user >= 0) order.sort((a, b) => scores[user]![b]! - scores[user]![a]! || a - b)
         return { items: Uint32Array.from(order.slice(0, limit)) }
@@ -50,15 +50,16 @@ function popularRanker(history: Csr): Ranker {
   return {
     items: history.columns,
     rank: async requests =>
-      requests.map(({ user, limit, seen }) => {
+      requests.map(({ user, limit, seen, only }) => {
         const own = user < 0 || seen === 'allow' ? new Uint32Array(0) : rowOf(history, user).indices
-        return popularItems(popularity, limit, own)
+        return popularItems(popularity, limit, own, only)
       }),
   }
 }
 
-const names = ['recall', 'capped_recall', 'precision', 'ndcg', 'hit', 'mrr', 'map', 'coverage']
-const metricsAt = (...cuts: number[]) => parseMetrics(cuts.flatMap(cut => names.map(name => `${name}@${cut}`)).join())
+const names = metricNames.filter(name => name !== 'auc')
+const metricsAt = (...cuts: number[]) =>
+  parseMetrics(['auc', ...cuts.flatMap(cut => names.map(name => `${name}@${cut}`))].join())
 
 test.each(['exclude', 'allow'] as const)(
   'all metrics agree with their definitions, whatever is scored, known and held out: %s what was seen',
@@ -74,7 +75,7 @@ test.each(['exclude', 'allow'] as const)(
       })
     const worlds = fc
       .integer({ min: 1, max: 12 })
-      .chain(items => fc.tuple(fc.array(user(items), { minLength: 1, maxLength: 6 }), fc.integer({ min: 1, max: 15 })))
+      .chain(items => fc.tuple(fc.array(user(items), { minLength: 1, maxLength: 6 }), fc.integer({ min: 2, max: 15 })))
     await fc.assert(
       fc.asyncProperty(worlds, async ([given, cut]) => {
         const items = given[0]!.cells.length
@@ -94,7 +95,13 @@ test.each(['exclude', 'allow'] as const)(
             const trained = new Set(isKnown ? cells.flatMap((cell, item) => (isTrained(cell) ? [item] : [])) : [])
             const left = seen === 'exclude' ? trained : new Set<number>()
             const held = tested[at]!.flatMap((one, item) => (one && !left.has(item) ? [item] : []))
-            return { scores: isKnown ? scores : scores.map((_, item) => -item), training: left, held: new Set(held) }
+            const known = trained.size
+            return {
+              scores: isKnown ? scores : scores.map((_, item) => -item),
+              training: left,
+              held: new Set(held),
+              known,
+            }
           })
           .filter(({ held }) => held.size > 0)
         fc.pre(judged.length > 0)
@@ -105,10 +112,28 @@ test.each(['exclude', 'allow'] as const)(
         )
         const held = heldOut(test, { ...training, items: numbered(items) }, seen)
         const found = await evaluate(ranker, held, metricsAt(cut, 3))
-        for (const [name, value] of Object.entries({ ...naiveMetrics(judged, cut), ...naiveMetrics(judged, 3) })) {
+        // Diversity has its bounds: at least two places.
+        const owners = known.map(({ cells }) => new Set(cells.flatMap((cell, item) => (isTrained(cell) ? [item] : []))))
+        const naive = (users: readonly NaiveUser[]) => ({
+          ...naiveMetrics(users, owners, cut),
+          ...naiveMetrics(users, owners, 3),
+        })
+        for (const [name, value] of Object.entries(naive(judged))) {
           expect(found.metrics[name], name).toBeCloseTo(value, 12)
         }
-        const unknown = users.filter(({ isKnown }, at) => !isKnown && tested[at]!.some(one => one)).length
+        const group = ({ known }: NaiveUser) =>
+          known === 0 ? 'unknown' : known < 5 ? '1-4' : known < 20 ? '5-19' : '20+'
+        expect(found.groups.map(({ group, users }) => [group, users])).toEqual(
+          ['unknown', '1-4', '5-19', '20+']
+            .map(name => [name, judged.filter(user => group(user) === name).length])
+            .filter(([, users]) => users !== 0),
+        )
+        for (const { group: name, metrics } of found.groups) {
+          for (const [metric, value] of Object.entries(naive(judged.filter(user => group(user) === name)))) {
+            expect(metrics[metric], `${metric} of ${name}`).toBeCloseTo(value, 12)
+          }
+        }
+        const unknown = judged.filter(({ known }) => known === 0).length
         const repeated = known.flatMap(({ cells }) => cells.filter(cell => cell === 'both')).length
         expect(found).toMatchObject({
           users: judged.length,
@@ -138,7 +163,7 @@ test('items and users that the training never saw stay in the denominators', asy
     heldOut(test, { byUser: training.byUser, users: numbered(2), items: numbered(3) }),
     parseMetrics('recall@2,ndcg@1'),
   )
-  expect(result).toEqual({
+  expect(result).toMatchObject({
     metrics: { 'recall@2': (1 / 2 + 1) / 2, 'ndcg@1': 1 },
     users: 2,
     pairs: 3,
@@ -164,10 +189,10 @@ test('pairs of the test that the training has too are left aside, unless seen it
     items: Uint32Array.of(0, 1),
   })
   const ranker = popularRanker(training.byUser)
-  await expect(evaluate(ranker, heldOut(training, training), metricsAt(1))).rejects.toThrow(
+  await expect(evaluate(ranker, heldOut(training, training), metricsAt(2))).rejects.toThrow(
     'there is nothing to judge: every pair of the test is in the training, too',
   )
-  const { metrics } = await evaluate(ranker, heldOut(training, training, 'allow'), metricsAt(1))
+  const { metrics } = await evaluate(ranker, heldOut(training, training, 'allow'), parseMetrics('recall@1'))
   expect(metrics['recall@1']).toBe(1)
 })
 
@@ -231,6 +256,24 @@ test.each(['exclude', 'allow'] as const)(
   },
 )
 
+test('an evaluation is the same for any number of workers', async () => {
+  const train = await datasetOf(randomInteractions(300, 60, 1))
+  const test = await datasetOf(randomInteractions(400, 70, 2))
+  const pool = new Pool({ threads: 1 })
+  const directory = await trained(defaultAlgorithm, train, { pool })
+  await pool.close()
+  const found = []
+  for (const threads of [1, 3]) {
+    const models = await ModelPool.open(directory, { threads })
+    const { history, users, items } = models.artifact
+    const held = heldOut(test, { byUser: history, users, items })
+    found.push(await evaluate(models, held, metricsAt(4), { negatives: 9, seed: 1 }))
+    await models.close()
+  }
+  expect(found[1]).toEqual(found[0])
+  expect(found[0]!.groups.map(({ group }) => group)).toEqual(['unknown', '1-4', '5-19'])
+})
+
 test('recall is the share of what was held out; capped recall, of what a list of that length can hold', async () => {
   const training = pairs([[1, 0, 0, 0, 0]])
   const held = heldOut(pairs([[0, 1, 1, 0, 1]]), training)
@@ -254,9 +297,22 @@ test('a metric that is none is refused with those that are', () => {
     ['recall@20', 20],
     ['ndcg@5', 5],
   ])
-  for (const text of ['recall', 'recall@0', 'auc@20', '', 'recall@20,']) {
+  expect(parseMetrics('auc,diversity@100').map(({ name, cut }) => [name, cut])).toEqual([
+    ['auc', 0],
+    ['diversity@100', 100],
+  ])
+  for (const text of [
+    'recall',
+    'recall@0',
+    'auc@20',
+    'diversity@1',
+    'diversity@101',
+    'constructor@3',
+    '',
+    'recall@20,',
+  ]) {
     expect(() => parseMetrics(text)).toThrow(
-      'metrics must be like recall@20,ndcg@10, of recall, capped_recall, precision, ndcg, hit, mrr, map, coverage at 1 to 9999',
+      'metrics must be like recall@20,ndcg@10, of recall, capped_recall, precision, ndcg, hit, mrr, map, novelty, coverage at 1 to 9999, diversity at 2 to 100, and auc without @',
     )
   }
 })

@@ -6,9 +6,17 @@ export interface NaiveUser {
   readonly training: ReadonlySet<number>
   /** Held-out items; those that are not among the scored ones cannot be found. */
   readonly held: ReadonlySet<number>
+  /** How many items are known of the user. */
+  readonly known: number
 }
 
-export function naiveMetrics(users: readonly NaiveUser[], k: number): Record<string, number> {
+/** @param owned The items of each user of the training. */
+export function naiveMetrics(
+  users: readonly NaiveUser[],
+  owned: readonly ReadonlySet<number>[],
+  k: number,
+): Record<string, number> {
+  const items = users[0]!.scores.length
   const lists = users.map(({ scores, training }) =>
     scores
       .map((score, item) => ({ score, item }))
@@ -39,6 +47,39 @@ export function naiveMetrics(users: readonly NaiveUser[], k: number): Record<str
       return 0
     }),
     [`map@${k}`]: mean((hit, size) => sum(k, r => (hit(r) * sum(r, hit)) / r) / Math.min(k, size)),
-    [`coverage@${k}`]: new Set(lists.flat()).size / users[0]!.scores.length,
+    [`coverage@${k}`]: new Set(lists.flat()).size / items,
+    [`novelty@${k}`]: average(
+      lists.map(list => average(list.map(item => -Math.log2(Math.max(1, owners(item)) / owned.length)))),
+    ),
+    [`diversity@${k}`]: average(
+      lists.map(list => average(list.flatMap(a => list.filter(b => b !== a).map(b => 1 - cosine(a, b))))),
+    ),
+    auc: average(users.map(areaUnderCurve)),
   }
+
+  function owners(...all: number[]): number {
+    return owned.filter(row => all.every(item => row.has(item))).length
+  }
+
+  function cosine(a: number, b: number): number {
+    return owners(a, b) / (Math.sqrt(owners(a) * owners(b)) || 1)
+  }
+
+  /** Over all pairs of a held-out item and one that is neither held out nor left out. */
+  function areaUnderCurve({ scores, training, held }: NaiveUser): number {
+    const negatives = scores.flatMap((_, item) => (training.has(item) || held.has(item) ? [] : [item]))
+    const isBefore = (a: number, b: number) => scores[a]! > scores[b]! || (scores[a] === scores[b] && a < b)
+    const share = (item: number) =>
+      item >= items
+        ? 0
+        : negatives.length === 0
+          ? 1 / 2
+          : average(negatives.map(other => Number(isBefore(item, other))))
+    return average([...held].map(share))
+  }
+}
+
+/** 0 for nothing. */
+function average(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0) / Math.max(1, values.length)
 }

@@ -1,8 +1,11 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Pairs } from '../../src/evaluation/held-out.ts'
-import { parseSplit, splitDataset } from '../../src/evaluation/split.ts'
+import { evaluate, type Ranker } from '../../src/evaluation/evaluate.ts'
+import { heldOut, type Pairs } from '../../src/evaluation/held-out.ts'
+import { parseMetrics } from '../../src/evaluation/metrics.ts'
+import { foldsOf, parseSplit, splitDataset } from '../../src/evaluation/split.ts'
+import type { RankRequest } from '../../src/models/algorithm.ts'
 import { Dataset, type DatasetParts, writeDataset } from '../../src/storage/dataset.ts'
 import { sequenceOf } from '../../src/storage/sequences.ts'
 import { csrOf } from '../storage/csr-of.ts'
@@ -119,7 +122,18 @@ test('the training part of any split can be written, and has an event of each of
   const event = fc.record({ item: fc.nat(7), time: fc.nat(20) })
   const history = fc.array(event, { maxLength: 12 }).map(row => row.sort((a, b) => a.time - b.time))
   const histories = fc.array(history, { minLength: 1, maxLength: 6 })
-  const split = fc.constantFrom('random:0.4', 'last:1', 'last:2', 'time:1970-01-01T00:00:00.010Z')
+  const split = fc.constantFrom(
+    ...[
+      'random:0.4',
+      'last:1',
+      'last:2',
+      'time:1970-01-01T00:00:00.010Z',
+      'kfold:3',
+      'one',
+      'users:0.4',
+      'users:0.4:0.7',
+    ],
+  )
   await fc.assert(
     fc.asyncProperty(histories, split, async (rows, text) => {
       const counts = rows.map(row => Array.from({ length: 8 }, (_, item) => row.filter(e => e.item === item).length))
@@ -133,7 +147,8 @@ test('the training part of any split can be written, and has an event of each of
       const parts = partsOf(whole, text)
       fc.pre(parts !== undefined)
       const train = await datasetOf(parts!.train)
-      const held = new Set(listed(parts!.test).map(line => line.replace(/ \d+$/, '')))
+      const { given, ...test } = parts!.test
+      const held = new Set(listed(test).map(line => line.replace(/ \d+$/, '')))
       const users = Array.from({ length: train.users.size }, (_, user) => Number(train.users.at(user)))
       const items = new Set(Array.from({ length: train.items.size }, (_, item) => train.items.at(item)))
       const expected = users.map(user =>
@@ -183,6 +198,126 @@ test('random:0.1 takes a tenth, the same for the same seed, and loses nothing', 
   expect(Math.abs(test.length - 600)).toBeLessThan(116)
 })
 
+/** A dataset of users with from none to eleven of twelve items, with times or without. */
+function irregular(hasTimes: boolean): Promise<Dataset> {
+  const matrix = Array.from({ length: 36 }, (_, user) =>
+    Array.from({ length: 12 }, (_, item) => Number((user * 7 + item * 5) % 12 < user % 12) * (user + item + 1)),
+  )
+  const rows = matrix.map((row, user) =>
+    row
+      .flatMap((weight, item) => (weight > 0 ? [{ item, time: (item * 7 + user) % 12, weight, kind: 0 }] : []))
+      .sort((a, b) => a.time - b.time),
+  )
+  return datasetOf({
+    byUser: csrOf(matrix),
+    users: matrix.map((_, user) => user),
+    items: matrix[0]!.map((_, item) => item),
+    events: hasTimes ? sequencesOf(rows, 12) : undefined,
+    kinds: hasTimes ? ['view'] : undefined,
+  })
+}
+
+const usersIn = (lines: readonly string[]) => lines.map(line => Number(line.split(' ')[0]))
+
+test('kfold:5 has each pair in one fold, all folds of a size, and a user in as many as can be', async () => {
+  const dataset = await irregular(false)
+  const folds = (seed: number) => foldsOf(parseSplit('kfold:5', seed)).map(fold => splitDataset(dataset, fold))
+  const parts = folds(1)
+  expect(parts).toHaveLength(5)
+  const tests = parts.map(({ test }) => listed(test))
+  expect(tests.flat().sort()).toEqual(listed(dataset))
+  for (const [at, { train }] of parts.entries()) {
+    expect([...listed(await datasetOf(train)), ...tests[at]!].sort()).toEqual(listed(dataset))
+  }
+  const sizes = tests.map(({ length }) => length)
+  expect(Math.max(...sizes) - Math.min(...sizes)).toBeLessThanOrEqual(1)
+  for (let user = 0; user < 36; user++) {
+    const counts = tests.map(lines => usersIn(lines).filter(each => each === user).length)
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1)
+  }
+  expect(folds(1).map(({ test }) => listed(test))).toEqual(tests)
+  expect(folds(2).map(({ test }) => listed(test))).not.toEqual(tests)
+})
+
+test('one takes a random pair of each user who has another', async () => {
+  const dataset = await irregular(false)
+  const test = (seed: number) => listed(splitDataset(dataset, parseSplit('one', seed)).test)
+  const counts = new Map(usersIn(listed(dataset)).map(user => [user, 0]))
+  for (const user of usersIn(listed(dataset))) counts.set(user, counts.get(user)! + 1)
+  const several = [...counts].filter(([, count]) => count > 1).map(([user]) => user)
+  expect(usersIn(test(1)).sort()).toEqual(several.sort())
+  expect(test(1)).toEqual(test(1))
+  // Every pair of such users comes, sooner or later.
+  const found = new Set(Array.from({ length: 200 }, (_, seed) => test(seed)).flat())
+  expect([...found].sort()).toEqual(listed(dataset).filter(line => several.includes(usersIn([line])[0]!)))
+})
+
+test.each([true, false])(
+  'users:0.25:0.4 takes users whole: some pairs to find, the others given; times: %s',
+  async hasTimes => {
+    const dataset = await irregular(hasTimes)
+    const parts = (seed: number) => splitDataset(dataset, parseSplit('users:0.25:0.4', seed))
+    const { train, test } = parts(1)
+    const all = listed(dataset)
+    const eligible = new Set(
+      usersIn(all).filter((user, at, users) => users.indexOf(user) !== at || users.lastIndexOf(user) !== at),
+    )
+    const judged = new Set(usersIn(listed(test)))
+    expect(judged.size).toBe(Math.round(0.25 * eligible.size))
+    const kept = listed(await datasetOf(train))
+    expect(usersIn(kept).filter(user => judged.has(user))).toEqual([])
+    const given = Array.from({ length: 36 }, (_, row) => {
+      const { items, weights, times } = sequenceOf(test.given!, row)
+      expect([...times]).toEqual([...times].sort((a, b) => Number(a - b)))
+      const expected = hasTimes
+        ? [...items].map(item => BigInt((item * 7 + Number(dataset.users.at(row))) % 12))
+        : [...items].map(() => 0n)
+      expect([...times]).toEqual(expected)
+      return [...items].map((item, at) => `${dataset.users.at(row)} ${dataset.items.at(item)} ${weights![at]}`)
+    })
+    expect([...kept, ...listed(test), ...given.flat()].sort()).toEqual(all)
+    for (const user of judged) {
+      const pairs = usersIn(all).filter(each => each === user).length
+      const toFind = usersIn(listed(test)).filter(each => each === user).length
+      expect(toFind).toBe(Math.min(pairs - 1, Math.max(1, Math.round(0.4 * pairs))))
+    }
+    expect(listed(parts(1).test)).toEqual(listed(test))
+    expect(listed(parts(2).test)).not.toEqual(listed(test))
+    // Every user who can be held out is so, sooner or later.
+    const chosen = new Set(Array.from({ length: 60 }, (_, seed) => usersIn(listed(parts(seed).test))).flat())
+    expect([...chosen].sort()).toEqual([...eligible].sort())
+  },
+)
+
+test('what is given of a user is what lists rest on, but for items that the training does not know', async () => {
+  const dataset = await irregular(true)
+  const { train, test } = splitDataset(dataset, parseSplit('users:0.25:0.4', 1))
+  const training = await datasetOf(train)
+  const held = heldOut(test, training)
+  expect(held).toMatchObject({ unknownUsers: 0, repeatedPairs: 0, users: new Int32Array(held.rows.length).fill(-1) })
+  const requests: RankRequest[] = []
+  const ranker: Ranker = {
+    items: training.items.size,
+    rank: async asked => {
+      requests.push(...asked)
+      return asked.map(() => ({ items: new Uint32Array() }))
+    },
+  }
+  await evaluate(ranker, held, parseMetrics('recall@3'))
+  expect(requests).toHaveLength(held.rows.length)
+  for (const [at, { user, recent }] of requests.entries()) {
+    const { items, weights, times } = sequenceOf(test.given!, held.rows[at]!)
+    const known = [...items.keys()].filter(event => training.items.indexOf(dataset.items.at(items[event]!)) >= 0)
+    expect(user).toBe(-1)
+    expect([...recent.items].map(item => training.items.at(item))).toEqual(
+      known.map(event => dataset.items.at(items[event]!)),
+    )
+    expect([...recent.weights]).toEqual(known.map(event => weights![event]))
+    expect([...recent.times]).toEqual(known.map(event => Number(times[event])))
+    expect(held.histories[at]).toBe(known.length)
+  }
+})
+
 test('dates are UTC unless they say otherwise', () => {
   const from = (text: string) => parseSplit(text)
   expect(from('time:2019-02-01')).toEqual({ kind: 'time', from: Date.UTC(2019, 1, 1) })
@@ -200,6 +335,14 @@ test('a split that cannot be is refused', async () => {
     'time:soon',
     'time:2019-13-01',
     'first:1',
+    'kfold:1',
+    'kfold:101',
+    'kfold',
+    'one:1',
+    'users:1',
+    'users:0.1:0',
+    'users:0.1:0.2:0.3',
+    'random:0.1:0.2',
   ]) {
     expect(() => parseSplit(text)).toThrow(`split must be random:SHARE`)
   }
@@ -207,6 +350,12 @@ test('a split that cannot be is refused', async () => {
   const dataset = await datasetOf({ byUser, users, items })
   expect(() => splitDataset(dataset, parseSplit('last:1'))).toThrow(
     'the split last needs times: import the source with times (time, --time), or split random',
+  )
+  expect(() => splitDataset(dataset, { kind: 'kfold', folds: 3, fold: 3, seed: 0 })).toThrow(
+    'fold must be a whole number from 0 to 2, got 3',
+  )
+  expect(() => splitDataset(dataset, { kind: 'random', share: 2, seed: 0 })).toThrow(
+    'share must be a number above 0 and below 1, got 2',
   )
   const timed = await datasetOf(small)
   expect(() => splitDataset(timed, parseSplit('time:2019-01-01'))).toThrow('the split puts 0 of 8 pairs in the test')

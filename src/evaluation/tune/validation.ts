@@ -4,7 +4,9 @@ import type { Csr } from '../../storage/csr.ts'
 import { Dataset, type DatasetParts, writeDataset } from '../../storage/dataset.ts'
 import { randomNumbers } from '../../storage/random.ts'
 import type { Pairs } from '../held-out.ts'
-import { heldEvents, lastEvents } from '../split.ts'
+import { heldEvents } from '../split.ts'
+import { lastEvents } from '../splits/by-time.ts'
+import { held } from '../splits/marks.ts'
 import { pairsWithMark, trainingPart } from '../training-part.ts'
 
 export interface ValidationOptions {
@@ -32,17 +34,17 @@ export function validationParts(
   const random = randomNumbers(seed)
   const judged = chosenUsers(dataset, users, random)
   const last = events && lastEvents(byUser, events)
-  const held = new Uint8Array(byUser.indices.length)
+  const marks = new Uint8Array(byUser.indices.length)
   for (const user of judged) {
     const [begin, end] = [Number(byUser.indptr[user]), Number(byUser.indptr[user + 1])]
     const places = last ? last.subarray(begin, end) : Float64Array.from({ length: end - begin }, () => random())
     const pairs = Uint32Array.from({ length: end - begin }, (_, at) => at)
     pairs.sort((a, b) => places[b]! - places[a]! || b - a)
-    for (const pair of pairs.subarray(0, Math.max(1, Math.round(share * pairs.length)))) held[begin + pair] = 1
+    for (const pair of pairs.subarray(0, Math.max(1, Math.round(share * pairs.length)))) marks[begin + pair] = held
   }
   return {
-    train: trainingPart(dataset, held, heldEvents(dataset, held, { kind: 'last', pairs: 1 })),
-    test: { byUser: pairsWithMark(byUser, held, 1), users: dataset.users, items: dataset.items },
+    train: trainingPart(dataset, marks, heldEvents(dataset, marks, { kind: 'last', pairs: 1 })),
+    test: { byUser: pairsWithMark(byUser, marks, held), users: dataset.users, items: dataset.items },
   }
 }
 

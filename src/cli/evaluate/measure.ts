@@ -1,0 +1,80 @@
+import { join } from 'node:path'
+import { type Evaluation, evaluate } from '../../evaluation/evaluate.ts'
+import { heldOut } from '../../evaluation/held-out.ts'
+import type { Algorithm } from '../../models/algorithm.ts'
+import { ModelPool } from '../../models/model-pool.ts'
+import { trainModel } from '../../models/train.ts'
+import type { Pool } from '../../parallel/pool.ts'
+import { UsageError } from '../command.ts'
+import type { ProgressBar } from '../terminal/progress.ts'
+import type { EvaluateFlags } from './options.ts'
+import type { Part } from './parts.ts'
+
+/** One model, judged by one part. */
+export interface Measured {
+  readonly model: string
+  readonly options: object
+  readonly train: { readonly users: number; readonly items: number; readonly pairs: number }
+  readonly evaluation: Evaluation
+  readonly seconds: { readonly train: number; readonly rank: number }
+}
+
+/** What all models of one call are measured with. */
+export interface MeasureContext {
+  readonly flags: EvaluateFlags
+  readonly algorithmOptions: ReadonlyMap<Algorithm, Readonly<Record<string, unknown>>>
+  readonly folder: string
+  readonly pool: Pool
+  readonly signal: AbortSignal
+  readonly bar: ProgressBar
+}
+
+/** Trains the algorithm `name`, or opens the model there, and measures it as it would be served. */
+export async function measure(name: string, part: Part, context: MeasureContext): Promise<Measured> {
+  const { flags, pool, signal, bar } = context
+  const { metrics, seen, negatives, sampleSeed } = flags
+  const begun = performance.now()
+  const models = await ModelPool.open(await trainedModel(name, part, context), { pool })
+  try {
+    const { history, users, items, manifest } = models.artifact
+    const ready = performance.now()
+    const held = heldOut(part.test, { byUser: history, users, items }, seen)
+    if (held.unknownPairs > 0 && held.items.length === 0 && held.users.every(user => user < 0)) {
+      throw new UsageError(
+        `${name} knows neither users nor items of the test: its ids are ${items.kind}s like ${items.at(0)}, and the test has ids like ${part.test.items.at(0)}`,
+      )
+    }
+    const onProgress = (share: number) => bar.show(`ranking by ${name}${foldOf(part)}`, share)
+    const evaluation = await evaluate(models, held, metrics, { negatives, seed: sampleSeed, signal, onProgress })
+    const seconds = (from: number, to: number) => Math.round(to - from) / 1000
+    return {
+      model: name,
+      options: manifest.options,
+      train: { users: history.rows, items: history.columns, pairs: history.indices.length },
+      evaluation,
+      seconds: { train: seconds(begun, ready), rank: seconds(ready, performance.now()) },
+    }
+  } finally {
+    await models.close()
+  }
+}
+
+/** The directory of the model. */
+async function trainedModel(name: string, part: Part, context: MeasureContext): Promise<string> {
+  const { algorithmOptions, folder, pool, signal, bar } = context
+  const algorithm = [...algorithmOptions.keys()].find(chosen => chosen.name === name)
+  if (!algorithm) return name
+  const directory = join(folder, `model-${name}`)
+  await trainModel(part.train!, directory, algorithm, algorithmOptions.get(algorithm)!, {
+    pool,
+    signal,
+    replace: true,
+    onProgress: progress => bar.training(`training ${name}${foldOf(part)}`, progress),
+  })
+  signal.throwIfAborted()
+  return directory
+}
+
+function foldOf({ fold, folds }: Part): string {
+  return folds > 1 ? `, fold ${fold} of ${folds}` : ''
+}
