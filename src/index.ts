@@ -26,6 +26,7 @@ export type {
   Model,
   Ranking,
   RankRequest,
+  SimilarMeasure,
   SimilarRequest,
   TrainProgress,
   UserEvents,
