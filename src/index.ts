@@ -47,6 +47,7 @@ export type {
   Model,
   Ranking,
   RankRequest,
+  SimilarMeasure,
   SimilarRequest,
   TrainProgress,
   UserEvents,

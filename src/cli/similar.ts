@@ -1,10 +1,13 @@
 import { z } from 'zod'
+import { similarMeasures } from '../models/algorithm.ts'
 import { OpenModel } from '../models/open-model.ts'
+import { oneOf } from '../storage/expectation.ts'
 import { parseOptions, type Register, wholeNumber } from './command.ts'
 import { listed, nowPositional, print, refuseUnknown } from './look-up.ts'
 
 const Options = z.object({
   limit: wholeNumber(1, 10_000),
+  measure: oneOf(similarMeasures).optional(),
   json: z.boolean().default(false),
 })
 
@@ -16,15 +19,19 @@ export const register: Register = program => {
     .argument('<model>', 'directory of a trained model')
     .argument('<item...>', 'ids; those that begin with a dash after --')
     .option('--limit <n>', 'items a list', '10')
+    .option(
+      '--measure <name>',
+      "by what items are similar, as far as the model has it: cosine of their vectors; shrunk-cosine, less for items of whom little is known; neighbours, by the users that they share; default: the model's",
+    )
     .option('--json', 'print one JSON object a line: {"item", "items": [{"item", "score"}]}')
     .addOption(nowPositional('--item <id>', 'aurochs similar MODEL ITEM...'))
     .action((directory: string, ids: readonly string[], given: unknown) => {
-      const { limit, json } = parseOptions(Options, given)
+      const { limit, measure, json } = parseOptions(Options, given)
       const model = OpenModel.open(directory)
       try {
         const { items } = model.artifact
         const rows = ids.map(id => items.indexOf(id)).filter(row => row >= 0)
-        const lists = rows.length > 0 ? model.similar(rows.map(item => ({ item, limit }))) : []
+        const lists = rows.length > 0 ? model.similar(rows.map(item => ({ item, limit, measure }))) : []
         rows.forEach((row, at) => {
           const item = items.at(row)
           print({ item }, listed(lists[at], items), `Most similar to item ${item}:`, json)

@@ -93,6 +93,7 @@ test('a model shares the files of its dataset, and outlives it', async () => {
   const { folder, directory } = await smallModel()
   for (const [part, whole] of [
     ['history.safetensors', 'by-user.safetensors'],
+    ['by-item.safetensors', 'by-item.safetensors'],
     ['users.arrow', 'users.arrow'],
     ['items.arrow', 'items.arrow'],
   ] as const) {
@@ -128,9 +129,10 @@ test.runIf(process.platform === 'linux')(
     model.close()
     expect(new Set(mapped())).toEqual(
       new Set(
-        ['tensors.safetensors', 'history.safetensors', 'popularity.safetensors', 'users.arrow', 'items.arrow'].map(
-          name => join(directory, name),
-        ),
+        [
+          ...['tensors.safetensors', 'history.safetensors', 'by-item.safetensors', 'popularity.safetensors'],
+          ...['users.arrow', 'items.arrow'],
+        ].map(name => join(directory, name)),
       ),
     )
     other.close()

@@ -68,14 +68,28 @@ const step = fc.record({
   steps: fc.constantFrom(undefined, 0, 1, 3),
   simd,
 })
-const training = fc.record({
-  byItem: sparse,
-  byUser: sparse,
+const similarity = fc.record({
+  measure: fc.constantFrom('cosine', 'tfidf', 'bm25', 'jaccard', 'asymmetric', 'rp3beta', 'none'),
   weighted: fc.boolean(),
-  shrinkage: float,
-  limit: count,
+  ...{ shrinkage: float, locality: float, k1: float, b: float, asymmetry: float, alpha: float, beta: float },
 })
-const output = fc.record({ starts: longs, indices: words, similarities: floats, counts: words })
+const training = fc.record({ byRow: sparse, byColumn: sparse, similarity, limit: count })
+const plan = fc.record({
+  ...{ left: doubles, right: doubles, totals: doubles, most: doubles, weights: doubles },
+  ...{ costs: longs, starts: longs },
+})
+const output = fc.record({ indices: words, similarities: floats, counts: words })
+const lookup = fc.record({
+  ...{ similarity, byColumn: sparse, right: doubles, weights: doubles },
+  meanLength: float,
+})
+const queries = fc.array(
+  fc.record({
+    ...{ columns: words, weights: floats, own: fc.option(word, { nil: undefined }), limit: count },
+    mostAdditions: count,
+  }),
+  { maxLength: 3 },
+)
 const requests = fc.array(
   fc.record({
     items: words,
@@ -89,6 +103,7 @@ const requests = fc.array(
 const search = fc.record({
   limit: count,
   cosine: fc.boolean(),
+  shrinkage: fc.option(float, { nil: undefined }),
   excludeIndptr: fc.option(words, { nil: undefined }),
   excludeIndices: fc.option(words, { nil: undefined }),
   only: fc.option(words, { nil: undefined }),
@@ -124,7 +139,7 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   exchangePaths: fc.tuple(fc.constantFrom('', '\0', '/none/a'), fc.constantFrom('', '/none/b')),
   factorStride: fc.tuple(count),
   findIntegers: fc.tuple(signed, words, signed),
-  findNeighbours: fc.tuple(training, doubles, output, words, counter),
+  findNeighbours: fc.tuple(training, plan, output, words, counter),
   findStrings: fc.tuple(ints, bytes, words, fc.array(fc.string(), { maxLength: 3 })),
   firstNotFinite: fc.tuple(floats),
   initialiseFactors: fc.tuple(phase, float, word),
@@ -133,11 +148,12 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   interactionsFault: fc.tuple(sparse, count),
   mapFile: fc.tuple(paths),
   misalignment: fc.tuple(bytes),
+  nearestNeighbours: fc.tuple(lookup, queries),
   neighboursFault: fc.tuple(sparse),
   partialGramians: fc.tuple(phase, floats),
-  planNeighbours: fc.tuple(training, doubles, longs, longs),
+  planNeighbours: fc.tuple(training, plan),
   preferHugePages: fc.tuple(bytes),
-  rankByNeighbours: fc.tuple(sparse, requests),
+  rankByNeighbours: fc.tuple(sparse, count, requests),
   rotateFactors: fc.tuple(phase, floats),
   sequencesFault: fc.tuple(
     fc.record({ indptr: longs, items: words, times: signed, weights: fc.option(floats, { nil: undefined }) }),
