@@ -13,6 +13,14 @@ singular vectors of R̃ (--factors), graph-filter scores by
   --filter turbo-cf  r f(P) with a polynomial f of --order                          (Park et al. 2024)
   --filter bspm      (r P + α r D_I^-b V Vᵀ D_I^b) s(P), s(λ) ≈ exp(−λ · --sharpening-time)  (Choi et al. 2023)`,
   options: graphFilterOptions,
+  // GF-CF is BSPM that does not sharpen.
+  search: {
+    factors: { from: 32, to: 512, scale: 'log', isWhole: true },
+    lowPassWeight: { from: 0.03, to: 3, scale: 'log' },
+    sharpeningTime: { from: 0, to: 2.5, scale: 'linear' },
+    itemExponent: { from: 0.2, to: 0.8, scale: 'linear' },
+    userExponent: { from: 0.2, to: 0.8, scale: 'linear' },
+  },
   resumable: false,
   userTensors: ['userScales'],
   train: trainGraphFilter,
