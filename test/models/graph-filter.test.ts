@@ -290,29 +290,40 @@ test('options that cannot be are refused by name', () => {
 
 const gowalla = join(import.meta.dirname, '../../../shared/data/gowalla')
 
-test.skipIf(!existsSync(gowalla))('ranks Gowalla as published (skipped where it is absent)', { timeout: 600_000 }, async () => {
-  const folder = freshFolder()
-  const partOf = async (name: string) => {
-    await writeDataset(join(folder, name), gowallaPart(`${name}.txt`))
-    return Dataset.open(join(folder, name))
-  }
-  const [dataset, held] = [await partOf('train'), await partOf('test')]
-  const options = { filter: 'gf-cf', factors: 256, lowPassWeight: 0.3 }
-  const models = await ModelPool.open(await trained(graphFilter, dataset, { pool, options }), { pool })
-  const { history, users, items } = models.artifact
-  const judged = heldOut(held, { byUser: history, users, items })
-  const { metrics } = await evaluate(models, judged, parseMetrics('recall@20,ndcg@20'))
-  expect(metrics['recall@20']).toBeGreaterThan(0.1845)
-  expect(metrics['ndcg@20']).toBeGreaterThan(0.1515)
-  await models.close()
-})
+test.skipIf(!existsSync(gowalla))(
+  'ranks Gowalla as published (skipped where it is absent)',
+  { timeout: 600_000 },
+  async () => {
+    const folder = freshFolder()
+    const partOf = async (name: string) => {
+      await writeDataset(join(folder, name), gowallaPart(`${name}.txt`))
+      return Dataset.open(join(folder, name))
+    }
+    const [dataset, held] = [await partOf('train'), await partOf('test')]
+    const options = { filter: 'gf-cf', factors: 256, lowPassWeight: 0.3 }
+    const models = await ModelPool.open(await trained(graphFilter, dataset, { pool, options }), { pool })
+    const { history, users, items } = models.artifact
+    const judged = heldOut(held, { byUser: history, users, items })
+    const { metrics } = await evaluate(models, judged, parseMetrics('recall@20,ndcg@20'))
+    expect(metrics['recall@20']).toBeGreaterThan(0.1845)
+    expect(metrics['ndcg@20']).toBeGreaterThan(0.1515)
+    await models.close()
+  },
+)
 
 /** A file of lines of a user and items, whose ids are their rows. */
 function gowallaPart(name: string) {
   const rows = readFileSync(join(gowalla, name), 'utf8')
     .split('\n')
     .filter(line => line !== '')
-    .map(line => line.trim().split(' ').map(Number).slice(1).sort((a, b) => a - b))
+    .map(line =>
+      line
+        .trim()
+        .split(' ')
+        .map(Number)
+        .slice(1)
+        .sort((a, b) => a - b),
+    )
   const indptr = new BigUint64Array(rows.length + 1)
   rows.forEach((row, user) => {
     indptr[user + 1] = indptr[user]! + BigInt(row.length)

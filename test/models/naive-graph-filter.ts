@@ -101,7 +101,7 @@ function times(a: Matrix, b: Matrix): Matrix {
 function eigen(symmetric: Matrix): { readonly values: Row; readonly vectors: Matrix } {
   const n = symmetric.length
   const a = symmetric.map(row => [...row])
-  const v = a.map((_, i) => a.map((__, j) => (i === j ? 1 : 0)))
+  const v = a.map((_, i) => a.map((__, j) => Number(i === j)))
   for (let sweep = 0; sweep < 60; sweep++) {
     for (let p = 0; p < n; p++) {
       for (let q = p + 1; q < n; q++) {

@@ -1,4 +1,4 @@
-import type { GraphFilter, Operand } from '../../binding.d.ts'
+import type { GraphFilter } from '../../binding.d.ts'
 import { native } from '../../native.ts'
 import { concat, pointers, type Row } from '../../search/item-lists.ts'
 import { MappedCsr } from '../../storage/csr.ts'
@@ -51,10 +51,7 @@ export function verifyGraphFilter(artifact: Artifact): void {
     const place = native.firstNotFinite(tensor.operand)
     if (place === null) continue
     const width = tensor.shape.at(-1)!
-    throw artifact.damaged(
-      name,
-      `row ${Math.floor(place / width)}, column ${place % width} must be finite, but is not`,
-    )
+    throw artifact.damaged(name, `row ${Math.floor(place / width)}, column ${place % width} must be finite, but is not`)
   }
   const tile = native.filterTile()
   const { items } = artifact.manifest.dataset
@@ -138,7 +135,11 @@ class GraphFilterModel implements Model {
       Float32Array,
       histories.map(row => row.weights),
     )
-    return native.filterFoldIn(this.#filter, { indptr: BigUint64Array.from(pointers(lengths), BigInt), indices, weights })
+    return native.filterFoldIn(this.#filter, {
+      indptr: BigUint64Array.from(pointers(lengths), BigInt),
+      indices,
+      weights,
+    })
   }
 }
 

@@ -29,11 +29,16 @@ export const graphFilterOptions = z.strictObject({
     .max(1000)
     .default(0.2)
     .describe('α, the weight of the low-pass beside the linear filter; not of turbo-cf'),
-  userExponent: z.number().min(0).max(1).default(0.5).describe("a, how much less the pairs of a user of many count"),
+  userExponent: z.number().min(0).max(1).default(0.5).describe('a, how much less the pairs of a user of many count'),
   itemExponent: z.number().min(0).max(1).default(0.5).describe('b, how much less the pairs of an item of many count'),
   filterOrder: z.int().min(1).max(3).default(1).describe('degree of the polynomial of turbo-cf'),
   blurringTime: z.number().min(0).max(10).default(1).describe('how long bspm blurs'),
-  blurringSteps: z.int().min(1).max(4).default(1).describe('steps of blurring, each a pass over the data in every list'),
+  blurringSteps: z
+    .int()
+    .min(1)
+    .max(4)
+    .default(1)
+    .describe('steps of blurring, each a pass over the data in every list'),
   sharpeningTime: z.number().min(0).max(10).default(2.5).describe('how long bspm sharpens; 0: not at all'),
   sharpeningSteps: z.int().min(1).max(4).default(1).describe('steps of sharpening'),
   sharpeningSolver: z
