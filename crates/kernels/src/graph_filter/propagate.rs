@@ -77,13 +77,7 @@ pub(super) fn value(filter: &Filter<'_>, history: History<'_>, place: usize) -> 
 }
 
 #[inline(always)]
-fn add_histories(
-    filter: &Filter<'_>,
-    histories: &[History<'_>],
-    coefficient: f32,
-    lanes: usize,
-    signal: &mut [f32],
-) {
+fn add_histories(filter: &Filter<'_>, histories: &[History<'_>], coefficient: f32, lanes: usize, signal: &mut [f32]) {
     for (lane, &history) in histories.iter().enumerate() {
         for (place, &item) in history.items.iter().enumerate() {
             signal[item as usize * lanes + lane] += coefficient * value(filter, history, place);

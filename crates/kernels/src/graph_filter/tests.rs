@@ -85,9 +85,10 @@ impl Case {
         let Some((factors, vectors, _)) = &self.low_pass else { return Vec::new() };
         (0..*factors)
             .map(|f| {
-                let terms = history.iter().enumerate().map(|(item, r)| {
-                    r * f64::from(self.item_scales[item]) * f64::from(vectors[item * factors + f])
-                });
+                let terms = history
+                    .iter()
+                    .enumerate()
+                    .map(|(item, r)| r * f64::from(self.item_scales[item]) * f64::from(vectors[item * factors + f]));
                 terms.sum()
             })
             .collect()
@@ -122,7 +123,8 @@ fn tiled(rows: &[f32], items: usize, factors: usize) -> Vec<f32> {
 }
 
 fn cases() -> impl Strategy<Value = Case> {
-    let sizes = (1..crate::most(30), prop_oneof![1..crate::most(30), Just(crate::most(TILE)), 60..crate::most(150).max(61)]);
+    let sizes =
+        (1..crate::most(30), prop_oneof![1..crate::most(30), Just(crate::most(TILE)), 60..crate::most(150).max(61)]);
     sizes.prop_flat_map(|(users, items)| {
         let weight = prop_oneof![3 => Just(0.0f32), 1 => Just(1.0), 1 => Just(2.5), 1 => 0.1f32..5.0];
         let value = || prop_oneof![1 => Just(0.5f32), 3 => -1.0f32..1.0];
@@ -217,9 +219,7 @@ fn ranked(filter: &Filter<'_>, requests: &[Request<'_>], simd: Simd) -> Vec<Vec<
     assert_eq!(lists.indptr.len(), requests.len() + 1);
     let places = lists.indptr.windows(2).map(|pair| pair[0] as usize..pair[1] as usize);
     places
-        .map(|places| {
-            lists.items[places.clone()].iter().copied().zip(lists.scores[places].iter().copied()).collect()
-        })
+        .map(|places| lists.items[places.clone()].iter().copied().zip(lists.scores[places].iter().copied()).collect())
         .collect()
 }
 
