@@ -28,6 +28,18 @@ const training = {
   neighbours: { 0: whole(1, 10_000) },
   weighting: { x: 'none or weight' },
   shrinkage: { '-1': 'a number from 0 to 1000000000' },
+  filter: { low: 'one of gf-cf, turbo-cf, bspm' },
+  'low-pass-weight': { '-1': 'a number from 0 to 1000' },
+  'user-exponent': { 2: 'a number from 0 to 1' },
+  'item-exponent': { 2: 'a number from 0 to 1' },
+  'filter-order': { 4: whole(1, 3) },
+  'blurring-time': { '-1': 'a number from 0 to 10' },
+  'blurring-steps': { 0: whole(1, 4) },
+  'sharpening-time': { '-1': 'a number from 0 to 10' },
+  'sharpening-steps': { 5: whole(1, 4) },
+  'sharpening-solver': { exact: 'euler or rk4' },
+  'low-pass-merge': { never: 'early or late' },
+  'power-iterations': { 0: whole(1, 100) },
 }
 
 const reading = {

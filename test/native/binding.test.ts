@@ -100,6 +100,26 @@ const requests = fc.array(
   }),
   { maxLength: 3 },
 )
+const filter = fc.record({
+  interactions: sparse,
+  weighted: fc.boolean(),
+  userScales: fc.oneof(floats, fc.constant(Float32Array.of(1, 1, 0.5))),
+  itemScales: fc.oneof(floats, fc.constant(Float32Array.of(1, 1, 0.5))),
+  polynomial: floats,
+  factors: fc.oneof(count, fc.constant(2)),
+  vectors: fc.oneof(floats, fc.constant(Float32Array.of(1, 1, 0.5, 2, 0, 1))),
+  response: fc.oneof(floats, fc.constant(new Float32Array(128).fill(1))),
+})
+const product = fc.record({
+  matrix: sparse,
+  weighted: fc.boolean(),
+  rowScales: fc.oneof(floats, fc.constant(Float32Array.of(1, 1, 0.5))),
+  columnScales: floats,
+  dense: floats,
+  rank: count,
+  added: fc.option(fc.record({ coefficient: float, rows: floats }), { nil: undefined }),
+  simd,
+})
 const search = fc.record({
   limit: count,
   cosine: fc.boolean(),
@@ -138,6 +158,10 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   eigenbasis: fc.tuple(floats, count, floats, doubles),
   exchangePaths: fc.tuple(fc.constantFrom('', '\0', '/none/a'), fc.constantFrom('', '/none/b')),
   factorStride: fc.tuple(count),
+  filterFoldIn: fc.tuple(filter, sparse),
+  filterMultiply: fc.tuple(product, floats, words, counter),
+  filterScales: fc.tuple(sparse, count, fc.boolean(), float, floats),
+  filterTile: fc.tuple(),
   findIntegers: fc.tuple(signed, words, signed),
   findNeighbours: fc.tuple(training, plan, output, words, counter),
   findStrings: fc.tuple(ints, bytes, words, fc.array(fc.string(), { maxLength: 3 })),
@@ -153,6 +177,7 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   partialGramians: fc.tuple(phase, floats),
   planNeighbours: fc.tuple(training, plan),
   preferHugePages: fc.tuple(bytes),
+  rankByFilter: fc.tuple(filter, requests, simd),
   rankByNeighbours: fc.tuple(sparse, count, requests),
   rotateFactors: fc.tuple(phase, floats),
   sequencesFault: fc.tuple(

@@ -10,6 +10,7 @@
 
 mod als;
 mod file;
+mod graph_filter;
 mod ids;
 mod memory;
 mod neighbours;
