@@ -128,14 +128,21 @@ export function openDirectory(directory: string, format: Format): Manifest {
   }
   for (const [name, { bytes }] of Object.entries(manifest.files)) {
     const file = join(directory, name)
-    const found = statSync(file, { throwIfNoEntry: false })
-    if (!found) throw new Error(`${file} is missing: make the ${title[format]} anew`)
-    if (!found.isFile()) throw new Error(`${file} is damaged: it must be a file; make the ${title[format]} anew`)
-    if (found.size !== bytes) {
-      throw new Error(`${file} is damaged: expected ${bytes} bytes, got ${found.size}; make the ${title[format]} anew`)
-    }
+    const fault = fileFault(file, bytes)
+    if (fault === undefined) continue
+    // Where the manifest itself is altered, there may be no such file.
+    verifyManifest(directory, manifest)
+    throw new Error(`${file} is ${fault}; make the ${title[format]} anew`)
   }
   return manifest
+}
+
+/** What is wrong with a file that must have so many bytes, in words, or nothing. */
+function fileFault(file: string, bytes: number): string | undefined {
+  const found = statSync(file, { throwIfNoEntry: false })
+  if (!found) return 'missing'
+  if (!found.isFile()) return 'damaged: it must be a file'
+  return found.size === bytes ? undefined : `damaged: expected ${bytes} bytes, got ${found.size}`
 }
 
 /** What `directory` holds, if it is one of ours. */
@@ -183,20 +190,23 @@ export function identityOf(directory: string): string {
 
 /** Reads all files of `manifest`, itself too, and compares checksums. @throws Error naming the first altered file. */
 export function verifyDirectory(directory: string, manifest: Manifest): void {
-  const check = (name: string, expected: string, found: string) => {
-    if (found === expected) return
-    throw new Error(
-      `${join(directory, name)} is damaged: expected the checksum ${expected}, got ${found}; ` +
-        `make the ${title[manifest.format]} anew`,
-    )
-  }
-  const text = readFileSync(join(directory, manifestName), 'utf8')
-  const [seal, sum] = sealPattern.exec(text) ?? []
-  if (!seal || !sum) check(manifestName, 'in its last line', 'none')
-  else check(manifestName, sum, hex(native.crc32(Buffer.from(text.slice(0, -seal.length)))))
+  verifyManifest(directory, manifest)
   for (const [name, { crc32 }] of Object.entries(manifest.files)) {
-    check(name, crc32, hex(checksumOfFile(join(directory, name))))
+    assertChecksum(join(directory, name), manifest, crc32, hex(checksumOfFile(join(directory, name))))
   }
+}
+
+function verifyManifest(directory: string, manifest: Manifest): void {
+  const file = join(directory, manifestName)
+  const text = readFileSync(file, 'utf8')
+  const [seal, sum] = sealPattern.exec(text) ?? []
+  if (!seal || !sum) assertChecksum(file, manifest, 'in its last line', 'none')
+  else assertChecksum(file, manifest, sum, hex(native.crc32(Buffer.from(text.slice(0, -seal.length)))))
+}
+
+function assertChecksum(file: string, { format }: Manifest, expected: string, found: string): void {
+  if (found === expected) return
+  throw new Error(`${file} is damaged: expected the checksum ${expected}, got ${found}; make the ${title[format]} anew`)
 }
 
 /** Reads the file rather than mapping it: pages of a map would count as ours long after. */
