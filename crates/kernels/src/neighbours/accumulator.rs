@@ -3,14 +3,14 @@
 use std::ops::AddAssign;
 
 /// A number that sums start from 0 and only grow: counts, or sums of positive terms that never round to 0.
-pub(super) trait Sum: AddAssign + Copy + Default + PartialEq {}
+pub(crate) trait Sum: AddAssign + Copy + Default + PartialEq {}
 impl Sum for u32 {}
 impl Sum for f64 {}
 
 /// One sum a column in a dense array, and the list of columns that have one: adding and resetting cost nothing for the
 /// others. (The sparse accumulator of Gilbert, Moler & Schreiber 1992.)
 #[derive(Default)]
-pub(super) struct Accumulator<S> {
+pub(crate) struct Accumulator<S> {
     /// (columns) 0 where there is none.
     sums: Vec<S>,
     /// (columns + 1) The first `len` are the columns whose sums were added to, each once; one is room to write without

@@ -4,9 +4,9 @@
 //! Both add sparse rows in a dense array ([`accumulator`]) and keep the best ([`selection`]); neither holds the dense
 //! matrix of all similarities.
 
-mod accumulator;
+pub(crate) mod accumulator;
 pub mod rank;
-mod selection;
+pub(crate) mod selection;
 #[cfg(test)]
 mod tests;
 
