@@ -94,7 +94,6 @@ export function naiveScores(
   { weighting }: EaseOptions,
 ): Map<number, number> {
   const by = (at: number) => (weighting === 'weight' ? history.weights[at]! : 1)
-  const score = (j: number) =>
-    [...history.indices].reduce((sum, item, at) => sum + by(at) * weights[item]![j]!, 0)
+  const score = (j: number) => [...history.indices].reduce((sum, item, at) => sum + by(at) * weights[item]![j]!, 0)
   return new Map(weights.map((_, j) => [j, score(j)]))
 }

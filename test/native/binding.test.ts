@@ -92,7 +92,11 @@ const tile = fc.oneof(
   floats,
   fc.constant(0).map(() => Float32Array.from({ length: 1024 }, (_, at) => Number(at % 33 === 0))),
 )
-const triangle = fc.record({ values: tile, items: fc.oneof(count, fc.constant(3)), size: fc.constantFrom(0, 32, 32, 33, 64) })
+const triangle = fc.record({
+  values: tile,
+  items: fc.oneof(count, fc.constant(3)),
+  size: fc.constantFrom(0, 32, 32, 33, 64),
+})
 const panels = fc.record({ inverse: tile, left: tile, right: tile })
 const easeEntries = fc.record({
   starts: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 2n, 2n, 4n))),

@@ -1,5 +1,5 @@
-import { sharedArray } from '../../storage/shared-array.ts'
 import { vector } from '../../storage/safetensors.ts'
+import { sharedArray } from '../../storage/shared-array.ts'
 import type { Trained } from '../algorithm.ts'
 import type { Entries } from './jobs.ts'
 
@@ -66,7 +66,10 @@ function eachEntry(
 function keepLargest({ starts, indices, weights }: Entries, row: number, most: number, count: number): number {
   if (count <= most) return count
   const begin = Number(starts[row])
-  const sizes = weights.slice(begin, begin + count).map(Math.abs).sort()
+  const sizes = weights
+    .slice(begin, begin + count)
+    .map(Math.abs)
+    .sort()
   const least = sizes[count - most]
   // Those as large as the least that is kept are not all kept.
   let ties = sizes.subarray(count - most).lastIndexOf(least) + 1

@@ -8,7 +8,7 @@
 //!
 //! which is EASE where N is all other items, and needs no matrix of items × items: SLIM with features selected beforehand (Ning & Karypis
 //! 2011, section V-B) and a closed form. Candidates of j are the i with the largest G_ij² / (G_ii + λ), which is by how much each alone
-//! would make the error smaller.
+//! would make the error smaller; none is one that no user has beside j.
 //!
 //! Steck 2019b ("Markov Random Fields for Collaborative Filtering") inverts blocks of the items that a threshold on correlations
 //! connects, and averages what overlaps; this costs about as much and has nothing to average, since each column is solved for exactly.
