@@ -120,6 +120,29 @@ const product = fc.record({
   added: fc.option(fc.record({ coefficient: float, rows: floats }), { nil: undefined }),
   simd,
 })
+const easeTraining = fc.record({ byItem: sparse, byUser: sparse, weighted: fc.boolean(), regularization: float })
+/** A tile, which often is one. */
+const tile = fc.oneof(
+  floats,
+  fc.constant(0).map(() => Float32Array.from({ length: 1024 }, (_, at) => Number(at % 33 === 0))),
+)
+const triangle = fc.record({
+  values: tile,
+  items: fc.oneof(count, fc.constant(3)),
+  size: fc.constantFrom(0, 32, 32, 33, 64),
+})
+const panels = fc.record({ inverse: tile, left: tile, right: tile })
+const easeEntries = fc.record({
+  starts: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 2n, 2n, 4n))),
+  indices: words,
+  weights: floats,
+  counts: words,
+})
+const easeWeights = fc.record({
+  items: fc.oneof(count, fc.constant(3)),
+  dense: fc.option(fc.oneof(floats, fc.constant(new Float32Array(9))), { nil: undefined }),
+  sparse: fc.option(sparse, { nil: undefined }),
+})
 const search = fc.record({
   limit: count,
   cosine: fc.boolean(),
@@ -155,6 +178,18 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   alsFoldIn: fc.tuple(step),
   alsHalfStep: fc.tuple(step, floats, words, doubles, counter),
   crc32: fc.tuple(bytes, word),
+  easeColumns: fc.tuple(easeTraining, easeEntries, floats, words, counter),
+  easeCosts: fc.tuple(easeTraining, longs),
+  easeError: fc.tuple(easeTraining, triangle, count),
+  easeFault: fc.tuple(easeWeights),
+  easeGramian: fc.tuple(easeTraining, triangle, words, counter),
+  easeInvert: fc.tuple(triangle, count, tile),
+  easeLargest: fc.tuple(triangle, floats, easeEntries, counter),
+  easePanels: fc.tuple(triangle, count, panels, counter),
+  easeRank: fc.tuple(easeWeights, requests),
+  easeResiduals: fc.tuple(triangle, floats),
+  easeRows: fc.tuple(triangle, floats, count, floats),
+  easeUpdates: fc.tuple(triangle, count, panels, count, counter),
   eigenbasis: fc.tuple(floats, count, floats, doubles),
   exchangePaths: fc.tuple(fc.constantFrom('', '\0', '/none/a'), fc.constantFrom('', '/none/b')),
   factorStride: fc.tuple(count),
