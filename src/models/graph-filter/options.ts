@@ -30,10 +30,10 @@ import { MAX_RANK } from '../../storage/factors.ts'
  * | LE 0.5 | 0.3 | 0.1 | 128 | .278 | .216 | .192 | |
  * | LE 0.8 | 0.3 | 0.1 | 128 | .264 | .224 | .194 | |
  * | LR 2.5 | 0.4 | 0.2 | 256 | | | | .133 |
- * | LE 0.5 (default) | 0.3 | 0.1 | absent: 58, 117, 256, 256 | .289 | .215 | .194 | .133 |
+ * | LE 0.5 (default) | 0.3 | 0.1 | absent: 58, 118, 256, 256 | .289 | .215 | .194 | .133 |
  * | LE 0.5 | 0.2 | 0.1 | absent | .284 | .210 | .190 | |
  *
- * Exponents of users of 0.4 and 0.6 gained nothing at b = 0.5 and 0.4.
+ * Exponents of users of 0.4 and 0.6 gained next to nothing at b = 0.5 and 0.4.
  */
 export const graphFilterOptions = z.strictObject({
   filter: z.enum(['gf-cf', 'turbo-cf', 'bspm']).default('bspm').describe('which filter'),
