@@ -20,7 +20,7 @@ export function naiveGraphFilter(byUser: Csr, options: GraphFilterOptions): Naiv
   const isNormal = options.userExponent === 0.5 && options.itemExponent === 0.5
   const scale = isNormal ? 1 : values[0]!
   const filter = p.map(row => row.map(x => x / scale))
-  const kept = vectors.slice(0, options.factors).filter((_, at) => values[at]! > 1e-6 * values[0]!)
+  const kept = vectors.slice(0, options.factors ?? vectors.length).filter((_, at) => values[at]! > 1e-6 * values[0]!)
   const { itemScales } = normalised
 
   const filtered = (x: Row) => filter.map((_, item) => sum(x.map((value, from) => value * filter[from]![item]!)))

@@ -11,7 +11,10 @@ import { responseOf } from './polynomial.ts'
 
 /** Singular vectors of the low-pass: no more than users or items; 0 where there is no low-pass. */
 export function factorsOf(options: GraphFilterOptions, { users, items }: { users: number; items: number }): number {
-  return responseOf(options).lowPass ? Math.min(options.factors, users, items) : 0
+  if (!responseOf(options).lowPass) return 0
+  const most = Math.min(users, items)
+  const standard = Math.min(256, Math.max(16, Math.floor(most / 16)))
+  return Math.min(options.factors ?? standard, most)
 }
 
 /**
