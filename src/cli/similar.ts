@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { similarMeasures } from '../models/algorithm.ts'
+import { similarMeasureNotes, similarMeasures } from '../models/algorithm.ts'
 import { OpenModel } from '../models/open-model.ts'
 import { oneOf } from '../storage/expectation.ts'
 import { parseOptions, type Register, wholeNumber } from './command.ts'
@@ -12,6 +12,10 @@ const Options = z.object({
 })
 
 /** `aurochs similar`: the items that the model finds most similar. */
+const measures = Object.entries(similarMeasureNotes)
+  .map(([name, note]) => `${name}, ${note}`)
+  .join('; ')
+
 export const register: Register = program => {
   program
     .command('similar')
@@ -21,7 +25,7 @@ export const register: Register = program => {
     .option('--limit <n>', 'items a list', '10')
     .option(
       '--measure <name>',
-      "by what items are similar, as far as the model has it: cosine of their vectors; shrunk-cosine, less for items of whom little is known; neighbours, by the users that they share; default: the model's",
+      `by what items are similar, as far as the model has it: ${measures} (default: the model's best)`,
     )
     .option('--json', 'print one JSON object a line: {"item", "items": [{"item", "score"}]}')
     .addOption(nowPositional('--item <id>', 'aurochs similar MODEL ITEM...'))

@@ -190,6 +190,13 @@ export type ResolvedSimilarRequest = SimilarRequest
 export const similarMeasures = ['cosine', 'shrunk-cosine', 'neighbours'] as const
 export type SimilarMeasure = (typeof similarMeasures)[number]
 
+/** By what each of them finds items to be similar, for people. */
+export const similarMeasureNotes: Readonly<Record<SimilarMeasure, string>> = {
+  cosine: 'the cosine of their vectors',
+  'shrunk-cosine': 'the same, less for items of whom little is known',
+  neighbours: 'the users that they share',
+}
+
 /** Best first. */
 export interface ItemList {
   readonly items: Uint32Array

@@ -170,7 +170,8 @@ pub fn ease_panels(
     panels.check(tiles, &triangle, &next)?;
     let (area, simd) = (tiles.area(), Simd::detect());
     let mut shared = triangle.values.rows(area)?;
-    let (inverse, mut left, mut right) = (panels.inverse.rows(area)?, panels.left.rows(area)?, panels.right.rows(area)?);
+    let (inverse, mut left, mut right) =
+        (panels.inverse.rows(area)?, panels.left.rows(area)?, panels.right.rows(area)?);
     let chunks = next.chunks(tiles.count(), 1)?;
     let mut scratch = Floats::default();
     while let Some((i, _)) = chunks.take() {
@@ -180,7 +181,12 @@ pub fn ease_panels(
         let number = Tiles::number(i.max(step), i.min(step));
         // SAFETY: the counter gave this tile and these panels to this call alone; nobody writes the inverse in this phase.
         let (tile, inverse, left, right) = unsafe {
-            (shared.rows_mut(number..number + 1), inverse.rows_ref(0..1), left.rows_mut(i..i + 1), right.rows_mut(i..i + 1))
+            (
+                shared.rows_mut(number..number + 1),
+                inverse.rows_ref(0..1),
+                left.rows_mut(i..i + 1),
+                right.rows_mut(i..i + 1),
+            )
         };
         sweep::panel(tile, i < step, tiles.size, inverse, left, right, &mut scratch, simd);
     }

@@ -35,7 +35,7 @@ pub fn invert(
     scratch: &mut Vec<f64>,
     simd: Simd,
 ) -> Result<(), usize> {
-    assert!(size % PANEL == 0 && pivot.len() == size * size && inverse.len() == pivot.len());
+    assert!(size.is_multiple_of(PANEL) && pivot.len() == size * size && inverse.len() == pivot.len());
     simd.run(Invert { pivot, size, inverse, scratch })
 }
 
@@ -116,7 +116,7 @@ pub fn panel(
     simd: Simd,
 ) {
     let area = size * size;
-    assert!(size % PANEL == 0 && [tile.len(), inverse.len(), left.len(), right.len()] == [area; 4]);
+    assert!(size.is_multiple_of(PANEL) && [tile.len(), inverse.len(), left.len(), right.len()] == [area; 4]);
     simd.run(PanelStep { tile, transposed, size, inverse, left, right, scratch });
 }
 
@@ -165,7 +165,7 @@ impl Kernel for PanelStep<'_> {
 
 /// Subtracts D_i A_Kj from `tile` (i, j), given −D_i and A_Kj, packed by [`panel`]. Costs 2 size³ operations.
 pub fn update(tile: &mut [f32], left: &[f32], right: &[f32], size: usize, simd: Simd) {
-    assert!(size % PANEL == 0 && [tile.len(), left.len(), right.len()] == [size * size; 3]);
+    assert!(size.is_multiple_of(PANEL) && [tile.len(), left.len(), right.len()] == [size * size; 3]);
     simd.run(Update { tile, left, right, size });
 }
 

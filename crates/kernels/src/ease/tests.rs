@@ -106,14 +106,8 @@ fn sweep_all(tiles: Tiles, triangle: &mut [f32], backwards: bool, simd: Simd) ->
     let mut floats = Floats::default();
     for step in 0..count {
         let at = |number: usize| number * area..(number + 1) * area;
-        sweep::invert(
-            &mut triangle[at(Tiles::number(step, step))],
-            size,
-            &mut inverse,
-            &mut Vec::new(),
-            simd,
-        )
-        .map_err(|row| step * size + row)?;
+        sweep::invert(&mut triangle[at(Tiles::number(step, step))], size, &mut inverse, &mut Vec::new(), simd)
+            .map_err(|row| step * size + row)?;
         for i in ordered(count).into_iter().filter(|&i| i != step) {
             let tile = &mut triangle[at(Tiles::number(i.max(step), i.min(step)))];
             let (left, right) = (&mut left[at(i)], &mut right[at(i)]);
@@ -365,10 +359,7 @@ fn what_is_damaged_is_refused_by_name() {
     let beyond = Csr { indices: &[1, 3, 0], ..whole };
     let column = CsrError::Column { row: 0, column: 3, columns: 3 };
     assert_eq!(check(Weights::Sparse(beyond)), Err(WeightsError::Matrix(column.clone())));
-    assert_eq!(
-        check(Weights::Sparse(Csr { indices: &[1, 2, 1], ..whole })),
-        Err(WeightsError::Diagonal { item: 1 })
-    );
+    assert_eq!(check(Weights::Sparse(Csr { indices: &[1, 2, 1], ..whole })), Err(WeightsError::Diagonal { item: 1 }));
     let infinite = Csr { weights: &[0.5, -0.5, f32::INFINITY], ..whole };
     assert!(matches!(check(Weights::Sparse(infinite)), Err(WeightsError::Weight { item: 1, column: 0, .. })));
     let mut damaged = dense;

@@ -102,12 +102,8 @@ impl Lookup<'_> {
         };
         let terms = self.similarity.row_terms(columns, weights, self.weights, self.mean_length);
         let row = Row { columns, weights, terms, own: query.own, additions };
-        let matrix = Matrix {
-            similarity: self.similarity,
-            by_column: self.by_column,
-            weights: self.weights,
-            right: self.right,
-        };
+        let matrix =
+            Matrix { similarity: self.similarity, by_column: self.by_column, weights: self.weights, right: self.right };
         let Scratch { buffers, selection, kept } = scratch;
         selection.reset(query.limit);
         matrix.nearest(&row, None, selection, buffers);

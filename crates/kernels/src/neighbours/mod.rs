@@ -173,8 +173,7 @@ impl TrainingSearch<'_, '_> {
         let Output { starts, indices, similarities, counts } = output;
         assert!(starts.len() == rows.len() + 1 && counts.len() == rows.len());
         let similarity = training.similarity;
-        let matrix =
-            Matrix { similarity, by_column: training.by_column, weights: plan.weights, right: plan.right };
+        let matrix = Matrix { similarity, by_column: training.by_column, weights: plan.weights, right: plan.right };
         for (n, number) in rows.enumerate() {
             let (columns, weights) = training.by_row.row(number);
             let additions = training.additions(columns);
@@ -247,7 +246,9 @@ pub fn check(neighbours: Csr<'_>) -> Result<(), NeighboursError> {
     let mut last_of = vec![0; items];
     (0..items).try_for_each(|item| {
         let (others, similarities) = neighbours.checked_row(item, items).map_err(NeighboursError::Matrix)?;
-        if let Some(&similarity) = similarities.iter().find(|&&similarity| !(similarity > 0.0 && similarity < f32::INFINITY)) {
+        if let Some(&similarity) =
+            similarities.iter().find(|&&similarity| !(similarity > 0.0 && similarity < f32::INFINITY))
+        {
             return Err(NeighboursError::Similarity { item, similarity });
         }
         let places = || others.iter().zip(similarities);

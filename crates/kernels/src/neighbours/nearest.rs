@@ -88,7 +88,8 @@ impl Matrix<'_> {
         term: impl Fn(Own, u32, f32) -> S,
     ) {
         let Some(blocks) = blocks else {
-            self.look(row, &[0..self.right.len() as u32], None, selection, sums, &own, &term);
+            let all = 0..self.right.len() as u32;
+            self.look(row, std::slice::from_ref(&all), None, selection, sums, &own, &term);
             return;
         };
         blocks.bound(&self.similarity, &row.terms, bounds);

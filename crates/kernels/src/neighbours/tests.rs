@@ -153,13 +153,7 @@ impl Planned {
     }
 
     fn view(&self) -> Plan<'_> {
-        Plan {
-            left: &self.left,
-            right: &self.right,
-            totals: &self.totals,
-            most: &self.most,
-            weights: &self.weights,
-        }
+        Plan { left: &self.left, right: &self.right, totals: &self.totals, most: &self.most, weights: &self.weights }
     }
 }
 
@@ -312,7 +306,9 @@ proptest! {
         let mut selection = Selection::default();
         for _ in 0..2 {
             selection.reset(limit);
-            scored.iter().rev().for_each(|&(item, score)| selection.offer(item, score));
+            for &(item, score) in scored.iter().rev() {
+                selection.offer(item, score);
+            }
             prop_assert_eq!(selection.sorted().collect::<Vec<_>>(), best(scored.clone(), limit));
         }
     }
