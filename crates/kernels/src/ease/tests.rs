@@ -192,7 +192,7 @@ proptest! {
             let mut column = vec![0.0; n];
             for item in [0, n / 2, n - 1] {
                 super::weights::swept_rows(&swept, tiles, item..item + 1, &mut column);
-                prop_assert!(interactions.inverse_error(item, regularization, &column) < 1e-4);
+                prop_assert!(interactions.inverse_error(item, regularization, &column) < 1e-3);
                 column[n / 2] -= 0.5;
                 prop_assert!(interactions.inverse_error(item, regularization, &column) > 0.1);
                 column[n / 2] = f32::NAN;
