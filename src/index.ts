@@ -47,6 +47,7 @@ export type {
   Model,
   Ranking,
   RankRequest,
+  SimilarMeasure,
   SimilarRequest,
   TrainProgress,
   UserEvents,
@@ -55,6 +56,8 @@ export { noEvents } from './models/algorithm.ts'
 export { als } from './models/als/index.ts'
 export { type AlsOptions, alsOptions } from './models/als/options.ts'
 export { Artifact, type ArtifactManifest, recordMetrics } from './models/artifact.ts'
+export { ease } from './models/ease/index.ts'
+export { graphFilter } from './models/graph-filter/index.ts'
 export { ModelPool, type OpenModelPool } from './models/model-pool.ts'
 export { neighbours } from './models/neighbours/index.ts'
 export { OpenModel, UnsupportedError } from './models/open-model.ts'

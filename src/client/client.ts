@@ -2,7 +2,7 @@
 import type { WireError } from '../protocol/errors.ts'
 import type { Ack, List, ServerMessage } from '../protocol/messages.ts'
 import type { MethodName, ParamsInput, Results } from '../protocol/methods.ts'
-import type { Id, ModelInfo, QueryInput, Recommendations } from '../protocol/values.ts'
+import type { Id, ModelInfo, QueryInput, Recommendations, SimilarMeasure } from '../protocol/values.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { Requests } from './requests.ts'
 import { ServerError } from './server-error.ts'
@@ -22,14 +22,19 @@ export interface ClientOptions extends ConnectionOptions {
   readonly onGeneration?: (generation: string, model: ModelInfo) => void
 }
 
-export interface SimilarItemsOptions {
+interface ListOptions {
   /** Items in a list, 1 to 1000. Default: 10. */
   readonly limit?: number | undefined
   /** Ends the iteration, which then throws the signal's reason. */
   readonly signal?: AbortSignal | undefined
 }
 
-export interface RecommendationsOptions extends SimilarItemsOptions {
+export interface SimilarItemsOptions extends ListOptions {
+  /** By what items are similar, one of the model's `similarBy`. Default: the first of these. */
+  readonly measure?: SimilarMeasure | undefined
+}
+
+export interface RecommendationsOptions extends ListOptions {
   /** Whether items that the user already has may come again. Default: `exclude`. */
   readonly seen?: 'allow' | 'exclude' | undefined
   /** Never these, at most 1000. */
@@ -139,8 +144,8 @@ export class Client {
    *
    * @throws {ServerError} if the server refuses the subscription for good.
    */
-  similarItems(item: Id, { limit, signal }: SimilarItemsOptions = {}): AsyncIterableIterator<List, undefined> {
-    return this.#subscribe({ kind: 'similar', item, limit }, signal)
+  similarItems(item: Id, { limit, measure, signal }: SimilarItemsOptions = {}): AsyncIterableIterator<List, undefined> {
+    return this.#subscribe({ kind: 'similar', item, limit, measure }, signal)
   }
 
   /**

@@ -7,6 +7,7 @@ import type { Pool } from '../parallel/pool.ts'
 import type { Row } from '../search/item-lists.ts'
 import type { Dataset } from '../storage/dataset.ts'
 import type { Artifact } from './artifact.ts'
+import type { Popularity } from './popularity.ts'
 import type { TrainedTensor } from './trained-tensor.ts'
 
 /** How to train a model of one kind, and how to open what was trained. */
@@ -122,8 +123,12 @@ export interface Model {
    * are left out: `OpenModel.rank` adds the popular ones after them.
    */
   rank(requests: readonly ResolvedRequest[]): readonly ItemList[]
-  /** The items most similar to each request's item, most similar first, without itself. */
-  similar?(requests: readonly SimilarRequest[]): readonly ItemList[]
+  /** The items most similar to each request's item by its measure, most similar first, without itself. */
+  similar?(requests: readonly ResolvedSimilarRequest[]): readonly ItemList[]
+  /** The measures that {@link similar} knows, that of requests that name none first. Absent: one, which has no name. */
+  readonly similarBy?: readonly SimilarMeasure[]
+  /** What those of whom nothing is known get, and what comes where the model has no opinion. Default: that of the artifact. */
+  readonly popularity?: Popularity
   /** Vectors of users with these histories, (histories × factors); a user without items gets zeros. */
   foldIn?(histories: readonly Row[]): Float32Array
   /** The trained vectors of one side, (rows × factors) without padding. */
@@ -167,9 +172,29 @@ export interface ResolvedRequest {
   readonly only: Uint32Array | undefined
 }
 
+/** What the caller of `OpenModel.similar` wants a list for. */
 export interface SimilarRequest {
   readonly item: number
   readonly limit: number
+  /** Default: the first of {@link Model.similarBy}. */
+  readonly measure?: SimilarMeasure | undefined
+}
+
+/** A {@link SimilarRequest} as the algorithm gets it: its measure is one of the model's, or undefined where these have no name. */
+export type ResolvedSimilarRequest = SimilarRequest
+
+/**
+ * How similar two items may be said to be: by the cosine of their vectors; by that cosine made smaller where vectors are
+ * short, as those of rare items are; or by the users that they share.
+ */
+export const similarMeasures = ['cosine', 'shrunk-cosine', 'neighbours'] as const
+export type SimilarMeasure = (typeof similarMeasures)[number]
+
+/** By what each of them finds items to be similar, for people. */
+export const similarMeasureNotes: Readonly<Record<SimilarMeasure, string>> = {
+  cosine: 'the cosine of their vectors',
+  'shrunk-cosine': 'the same, less for items of whom little is known',
+  neighbours: 'the users that they share',
 }
 
 /** Best first. */

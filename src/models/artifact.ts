@@ -9,7 +9,7 @@ import { z } from 'zod'
 import type { FileSlice } from '../binding.d.ts'
 import { native } from '../native.ts'
 import { closedOnError } from '../storage/closing.ts'
-import { type Csr, MappedCsr } from '../storage/csr.ts'
+import { MappedCsr } from '../storage/csr.ts'
 import { type Dataset, datasetFiles } from '../storage/dataset.ts'
 import {
   checksumOf,
@@ -41,12 +41,16 @@ import { asPieces, type TrainedTensor } from './trained-tensor.ts'
 export const artifactFiles = {
   tensors: 'tensors.safetensors',
   history: 'history.safetensors',
+  /** The same pairs by item; models that were saved before there were lists from them lack it. */
+  byItem: 'by-item.safetensors',
   /** Only where the dataset has ordered events. */
   events: 'events.safetensors',
   popularity: 'popularity.safetensors',
   users: 'users.arrow',
   items: 'items.arrow',
 } as const
+
+const optionalFiles: ReadonlySet<string> = new Set([artifactFiles.events, artifactFiles.byItem])
 
 export interface ArtifactManifest extends Manifest {
   readonly format: 'aurochs-model'
@@ -129,6 +133,7 @@ export interface OpenArtifact {
 interface OpenParts {
   tensors: Safetensors
   history: MappedCsr
+  byItem: MappedCsr | undefined
   events: MappedSequences | undefined
   popularity: MappedPopularity
   users: MappedIds
@@ -159,8 +164,7 @@ export class Artifact {
         const fault = faultIn(manifestSchema, manifest)
         if (fault) throw damagedManifest(directory, fault)
         for (const name of Object.values(artifactFiles)) {
-          if (!manifest.files[name] && name !== artifactFiles.events)
-            throw damagedManifest(directory, `it lists no ${name}`)
+          if (!manifest.files[name] && !optionalFiles.has(name)) throw damagedManifest(directory, `it lists no ${name}`)
         }
         const found = checksumOf(manifest)
         if (checksum !== undefined && found !== checksum) {
@@ -191,8 +195,24 @@ export class Artifact {
   }
 
   /** (users × items) The pairs that the model was trained on. */
-  get history(): Csr {
+  get history(): MappedCsr {
     return this.#part('history')
+  }
+
+  /** Whether {@link byItem} is there. */
+  get hasPairsByItem(): boolean {
+    return this.#part('byItem') !== undefined
+  }
+
+  /**
+   * (items × users) The pairs of {@link history}.
+   *
+   * @throws Error where the model was saved without.
+   */
+  get byItem(): MappedCsr {
+    const byItem = this.#part('byItem')
+    if (byItem) return byItem
+    throw new Error(`${this.directory} lacks ${artifactFiles.byItem}: an older Aurochs saved it; train the model anew`)
   }
 
   /** (users × items) What each user did before the training, in order, where the dataset knows. */
@@ -230,8 +250,8 @@ export class Artifact {
    * list needs the ids.
    */
   close(): void {
-    const { tensors, history, events, popularity, users, items } = this.#open ?? {}
-    for (const part of [tensors, history, events, popularity, users, items]) part?.close()
+    const { tensors, history, byItem, events, popularity, users, items } = this.#open ?? {}
+    for (const part of [tensors, history, byItem, events, popularity, users, items]) part?.close()
     this.#open = undefined
   }
 
@@ -243,6 +263,10 @@ export class Artifact {
     open.tensors = openSafetensors(path('tensors'))
     open.history = MappedCsr.open(path('history'), items, { verify })
     this.#expect('history', 'rows and pairs', [users, pairs], [open.history.rows, open.history.pairs])
+    if (this.manifest.files[artifactFiles.byItem]) {
+      open.byItem = MappedCsr.open(path('byItem'), users, { verify })
+      this.#expect('byItem', 'rows and pairs', [items, pairs], [open.byItem.rows, open.byItem.pairs])
+    }
     if (expectedEvents !== undefined) {
       open.events = MappedSequences.open(path('events'), items, { verify })
       this.#expect('events', 'rows and events', [users, expectedEvents], [open.events.rows, open.events.events])
@@ -360,6 +384,7 @@ export function saveArtifact(
     await writeTensors(join(draft, artifactFiles.tensors), trained.tensors)
     await writeSafetensors(join(draft, artifactFiles.popularity), { ...popularityOf(dataset.byItem) })
     await linkOrCopy(join(dataset.directory, datasetFiles.byUser), join(draft, artifactFiles.history))
+    await linkOrCopy(join(dataset.directory, datasetFiles.byItem), join(draft, artifactFiles.byItem))
     await linkOrCopy(join(dataset.directory, datasetFiles.users), join(draft, artifactFiles.users))
     await linkOrCopy(join(dataset.directory, datasetFiles.items), join(draft, artifactFiles.items))
     const { users, items, pairs, events, journals } = dataset.manifest

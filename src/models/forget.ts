@@ -1,7 +1,7 @@
 /** Takes a user out of datasets and models on disk. What others' parameters learned from the user stays until the next training. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { withoutRow } from '../storage/csr.ts'
+import { type Csr, transposed, withoutRow } from '../storage/csr.ts'
 import { Dataset, writeDataset } from '../storage/dataset.ts'
 import { formatOf, writeDirectory } from '../storage/directory.ts'
 import { idsWithout, writeIds } from '../storage/ids.ts'
@@ -89,8 +89,9 @@ async function forgetInModel(directory: string, user: string): Promise<boolean> 
 async function fill(draft: string, artifact: Artifact, row: number): Promise<Omit<ArtifactManifest, 'files'>> {
   const { directory, manifest } = artifact
   const to = (name: keyof typeof artifactFiles) => join(draft, artifactFiles[name])
-  const { indptr, indices, weights } = withoutRow(artifact.history, row)
-  await writeSafetensors(to('history'), { indptr: vector(indptr), indices: vector(indices), weights: vector(weights) })
+  const history = withoutRow(artifact.history, row)
+  await writeSafetensors(to('history'), pairTensors(history))
+  if (artifact.hasPairsByItem) await writeSafetensors(to('byItem'), pairTensors(transposed(history)))
   const events = artifact.events && withoutSequence(artifact.events, row)
   if (events) await writeSafetensors(to('events'), sequenceTensors(events))
   await writeIds(to('users'), idsWithout(artifact.users, row))
@@ -102,7 +103,11 @@ async function fill(draft: string, artifact: Artifact, row: number): Promise<Omi
     tensors.close()
   }
   const { dataset, files: _, ...about } = manifest
-  return { ...about, dataset: { ...dataset, pairs: indices.length, events: events?.items.length } }
+  return { ...about, dataset: { ...dataset, pairs: history.indices.length, events: events?.items.length } }
+}
+
+function pairTensors({ indptr, indices, weights }: Csr): Record<string, Tensor> {
+  return { indptr: vector(indptr), indices: vector(indices), weights: vector(weights) }
 }
 
 /** The algorithm's tensors, those of users with zeros in `row`. */

@@ -1,6 +1,6 @@
 /** What the workers of a `ModelPool` do. */
 import { noEvents, type SimilarRequest } from './algorithm.ts'
-import { type Capability, OpenModel } from './open-model.ts'
+import { OpenModel } from './open-model.ts'
 import { type PackedLists, type PackedRequests, packLists, unpackRequests } from './packed.ts'
 
 /** Names a model for a thread to open: it opens that one or fails, even where another has taken its place on disk. */
@@ -33,13 +33,16 @@ export function verify({ directory }: Pick<ModelReference, 'directory'>): string
   return model.artifact.checksum
 }
 
+/** What a model can do beside ranking. */
+export type Abilities = Pick<OpenModel, 'capabilities' | 'similarBy'>
+
 /** Opens the model on this thread and ranks once, so that what every query reads is mapped; gives what else it can do. */
-export function warm({ model }: { readonly model: ModelReference }): readonly Capability[] {
+export function warm({ model }: { readonly model: ModelReference }): Abilities {
   const opened = modelOf(model)
   // Not one of the first, who have the most pairs: other queries wait meanwhile.
   const user = Math.floor(opened.artifact.manifest.dataset.users / 2)
   opened.rank([{ user, recent: noEvents, seen: 'exclude', limit: 1, exclude: new Uint32Array(), only: undefined }])
-  return opened.capabilities
+  return { capabilities: opened.capabilities, similarBy: opened.similarBy }
 }
 
 export function rank({ model, requests }: ModelJob<PackedRequests>): PackedLists {

@@ -1,8 +1,8 @@
 import { Pool, workerModuleUrl } from '../parallel/pool.ts'
-import type { ItemList, Ranking, RankRequest, SimilarRequest } from './algorithm.ts'
+import type { ItemList, Ranking, RankRequest, SimilarMeasure, SimilarRequest } from './algorithm.ts'
 import { Artifact, type OpenArtifact } from './artifact.ts'
-import type { ModelReference } from './model-jobs.ts'
-import { type Capability, UnsupportedError } from './open-model.ts'
+import type { Abilities, ModelReference } from './model-jobs.ts'
+import { assertMeasure, type Capability, UnsupportedError } from './open-model.ts'
 import { type PackedLists, packRequests, unpackLists } from './packed.ts'
 
 const work = workerModuleUrl('./model-jobs', import.meta.url)
@@ -28,7 +28,7 @@ export interface OpenModelPool extends Pick<OpenArtifact, 'verify'> {
 /** One model, open in every worker of a pool: what ranks on all cores, for evaluation and for serving. */
 export class ModelPool {
   readonly artifact: Artifact
-  #capabilities: readonly Capability[] = []
+  #abilities: Abilities = { capabilities: [], similarBy: [] }
   readonly #reference: ModelReference
   readonly #pool: Pool
   readonly #background: Pool
@@ -69,7 +69,12 @@ export class ModelPool {
 
   /** What the model can do beside ranking. */
   get capabilities(): readonly Capability[] {
-    return this.#capabilities
+    return this.#abilities.capabilities
+  }
+
+  /** The measures by which the model finds similar items, that of requests that name none first. */
+  get similarBy(): readonly SimilarMeasure[] {
+    return this.#abilities.similarBy
   }
 
   /** Number of items that it chooses from. */
@@ -109,13 +114,13 @@ export class ModelPool {
   /**
    * {@link OpenModel.similar} on one worker of low priority.
    *
-   * @throws {UnsupportedError} when the algorithm cannot find similar items.
+   * @throws {UnsupportedError} when the algorithm cannot find similar items, or not by the measure.
    */
   async similar(requests: readonly SimilarRequest[], signal?: AbortSignal): Promise<ItemList[]> {
     // Found here: an error that comes from a worker has lost its class.
-    if (!this.capabilities.includes('similar')) {
-      throw new UnsupportedError(this.artifact.manifest.algorithm, 'similar')
-    }
+    const { algorithm } = this.artifact.manifest
+    if (!this.capabilities.includes('similar')) throw new UnsupportedError(algorithm, 'similar')
+    for (const { measure } of requests) assertMeasure(algorithm, this.similarBy, measure)
     return unpackLists(await this.#run('similar', requests, signal, this.#background))
   }
 
@@ -155,8 +160,8 @@ export class ModelPool {
     for (const pool of [this.#background, this.#pool]) {
       if (this.#holders.has(pool)) continue
       this.#holders.add(pool)
-      const [capabilities] = await pool.onEachWorker<readonly Capability[]>(work, 'warm', { model: this.#reference })
-      this.#capabilities = capabilities!
+      const [abilities] = await pool.onEachWorker<Abilities>(work, 'warm', { model: this.#reference })
+      this.#abilities = abilities!
     }
   }
 }

@@ -1,6 +1,15 @@
 import { concat, union } from '../search/item-lists.ts'
 import { closedOnError } from '../storage/closing.ts'
-import type { Algorithm, ItemList, Model, Ranking, RankRequest, ResolvedRequest, SimilarRequest } from './algorithm.ts'
+import type {
+  Algorithm,
+  ItemList,
+  Model,
+  Ranking,
+  RankRequest,
+  ResolvedRequest,
+  SimilarMeasure,
+  SimilarRequest,
+} from './algorithm.ts'
 import { Artifact, checkedOptions, damagedManifest, type OpenArtifact } from './artifact.ts'
 import { historyOf } from './history.ts'
 import { popularItems } from './popularity.ts'
@@ -32,7 +41,8 @@ export class OpenModel {
    * without history gets these alone, on the basis `popularity`.
    */
   rank(requests: readonly RankRequest[]): Ranking[] {
-    const { history: trained, popularity } = this.artifact
+    const { history: trained } = this.artifact
+    const { popularity = this.artifact.popularity } = this.#model
     const resolved = requests.map((request): ResolvedRequest => {
       const { user, recent, seen, limit, exclude, only } = request
       const history = historyOf(trained, user, recent)
@@ -61,9 +71,17 @@ export class OpenModel {
     })
   }
 
-  /** @throws TypeError when the algorithm cannot find similar items. */
+  /**
+   * The items most similar to each request's item, most similar first, without itself.
+   *
+   * @throws TypeError when the algorithm cannot find similar items, or not by the measure.
+   */
   similar(requests: readonly SimilarRequest[]): readonly ItemList[] {
-    return this.#capable('similar')(requests)
+    const similar = this.#capable('similar')
+    const { algorithm } = this.artifact.manifest
+    for (const { measure } of requests) assertMeasure(algorithm, this.similarBy, measure)
+    const [standard] = this.similarBy
+    return similar(requests.map(request => ({ ...request, measure: request.measure ?? standard })))
   }
 
   /**
@@ -82,6 +100,11 @@ export class OpenModel {
    */
   vectors(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number } {
     return this.#capable('vectors')(side)
+  }
+
+  /** The measures by which the model finds similar items, that of requests that name none first. */
+  get similarBy(): readonly SimilarMeasure[] {
+    return this.#model.similarBy ?? []
   }
 
   /** What the model can do beside ranking. */
@@ -109,12 +132,23 @@ const meaning: Record<Capability, string> = {
   vectors: 'give vectors of users and items',
 }
 
-/** The algorithm of a model lacks this capability. */
+/** The algorithm of a model lacks this capability, or can do it in other ways only. */
 export class UnsupportedError extends TypeError {
-  constructor(algorithm: string, capability: Capability) {
-    super(`a model of ${algorithm} cannot ${meaning[capability]}: use another algorithm for that`)
+  constructor(algorithm: string, capability: Capability, way = '', remedy = 'use another algorithm for that') {
+    super(`a model of ${algorithm} cannot ${meaning[capability]}${way}: ${remedy}`)
     this.name = 'UnsupportedError'
   }
+}
+
+/** @throws {UnsupportedError} where a model that finds similar items by the measures `known` cannot by `measure`. */
+export function assertMeasure(
+  algorithm: string,
+  known: readonly SimilarMeasure[],
+  measure: SimilarMeasure | undefined,
+): void {
+  if (measure === undefined || known.includes(measure)) return
+  const remedy = known.length > 0 ? `ask for ${known.join(' or ')}` : 'name no measure'
+  throw new UnsupportedError(algorithm, 'similar', ` by ${measure}`, remedy)
 }
 
 /** @throws Error naming the manifest whose algorithm, or an option of it, is none. */

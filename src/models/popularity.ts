@@ -14,10 +14,10 @@ import {
 } from '../storage/safetensors.ts'
 import type { ItemList } from './algorithm.ts'
 
-/** How many users have a pair with each item, and the order that follows from it: in memory, or in a mapped file. */
+/** What each item counts, as how many users have a pair with it, and the order that follows from it: in memory, or in a mapped file. */
 export interface Popularity {
   /** (items) */
-  readonly counts: Tensor<Uint32Array>
+  readonly counts: Tensor<Uint32Array | Float32Array>
   /** (items) All items, most users first; of equal counts the lower row first. */
   readonly order: Tensor<Uint32Array>
 }
@@ -55,17 +55,26 @@ export class MappedPopularity implements Popularity {
 
   #orderFault(): string | undefined {
     const size = elements(this.counts.shape)
-    const [counts, order] = [valuesIn(this.counts, 0, size), valuesIn(this.order, 0, elements(this.order.shape))]
-    // Items that all differ by the order are different ones: none is missing.
-    for (let place = 0; place < order.length; place++) {
-      const [before, item] = [order[place - 1], order[place]]
-      if (item >= size) return `place ${place} of the order names item ${item} of ${size}`
-      if (place > 0 && byCount(counts[before], counts[item], before, item) >= 0) {
-        return `the counts do not fall by the order at place ${place}`
-      }
-    }
-    return undefined
+    return orderFault(valuesIn(this.counts, 0, size), valuesIn(this.order, 0, elements(this.order.shape)))
   }
+}
+
+/** Why `order` is not that of the items by what they count, in words, or undefined. */
+export function orderFault(counts: Uint32Array | Float32Array, order: Uint32Array): string | undefined {
+  // Items that all differ by the order are different ones: none is missing.
+  for (let place = 0; place < order.length; place++) {
+    const [before, item] = [order[place - 1], order[place]]
+    if (item >= counts.length) return `place ${place} of the order names item ${item} of ${counts.length}`
+    if (place > 0 && byCount(counts[before], counts[item], before, item) >= 0) {
+      return `the counts do not fall by the order at place ${place}`
+    }
+  }
+  return undefined
+}
+
+/** All items, those that count most first; of equal counts the lower row first. O(items · log items). */
+export function orderOf(counts: Uint32Array | Float32Array): Uint32Array {
+  return Uint32Array.from(counts.keys()).sort((a, b) => byCount(counts[a]!, counts[b]!, a, b))
 }
 
 /** Counts the users of each item. O(items · log items). */

@@ -10,13 +10,13 @@ import {
   type BatchRecommendations,
   EventSchema,
   IdSchema,
-  LimitSchema,
   listFields,
   type ModelInfo,
   type Recommendations,
   type Recorded,
   type RecordResult,
   type SimilarItems,
+  similarFields,
 } from './values.ts'
 
 interface Method {
@@ -87,7 +87,7 @@ export const methods = {
     reads: true,
     subject: 'item',
     access: 'credential',
-    params: z.object({ item: IdSchema, limit: LimitSchema }),
+    params: z.object(similarFields),
   },
   record: { summary: 'makes one event durable', reads: false, access: userOf, params: EventSchema },
   record_batch: {

@@ -1,6 +1,7 @@
 /** The values that messages and methods are made of, with their schemas. */
 import { z } from 'zod'
 import { isStorable } from '../events/event.ts'
+import { type SimilarMeasure, similarMeasures } from '../models/algorithm.ts'
 import type { WireError } from './errors.ts'
 import { shown } from './expectation.ts'
 import { limits } from './limits.ts'
@@ -35,6 +36,14 @@ export const NumberSchema = z.int().min(0).max(0xffffffff)
 const FilterIds = z.array(IdSchema).max(limits.filterItems)
 
 export const LimitSchema = z.int().min(1).max(limits.listItems).default(10)
+
+/** What a list of similar items may hold. */
+export const similarFields = {
+  item: IdSchema,
+  limit: LimitSchema,
+  /** By what items are similar, one of those that the model's `similarBy` names. Default: the first of these. */
+  measure: z.enum(similarMeasures).optional(),
+}
 
 /** What a list for a user may hold. */
 export const listFields = {
@@ -100,7 +109,7 @@ export const StreamQuerySchema = z.discriminatedUnion(
   'kind',
   [
     z.object({ kind: z.literal('user'), user: IdSchema.optional(), ...listFields }),
-    z.object({ kind: z.literal('similar'), item: IdSchema, limit: LimitSchema }),
+    z.object({ kind: z.literal('similar'), ...similarFields }),
   ],
   { error: ({ code }) => (code === 'invalid_union' ? 'expected "user" or "similar"' : undefined) },
 )
@@ -159,11 +168,15 @@ export interface Recorded {
 }
 export type RecordResult = Recorded | { readonly id: string; readonly error: WireError }
 
+export type { SimilarMeasure }
+
 /** What is served. */
 export interface ModelInfo {
   readonly algorithm: string
   /** What it can do beside ranking, as `similar`. */
   readonly capabilities: readonly string[]
+  /** The measures by which it finds similar items, the default first. */
+  readonly similarBy: readonly string[]
   readonly users: number
   readonly items: number
 }

@@ -1,5 +1,5 @@
 /** Lists as they are given out, by id. */
-import type { ItemList } from '../models/algorithm.ts'
+import type { ItemList, SimilarMeasure } from '../models/algorithm.ts'
 import type { Generation } from './generation.ts'
 import type { ListFilters } from './list-filters.ts'
 import type { UserRanking } from './user-subscription.ts'
@@ -13,6 +13,8 @@ export interface UserQuery extends ListFilters {
 export interface SimilarQuery {
   readonly item: string
   readonly limit: number
+  /** Default: the model's. */
+  readonly measure?: SimilarMeasure | undefined
 }
 
 /** Items best first, by id; integers beyond ±2^53 are strings. */

@@ -272,15 +272,15 @@ export class Recommender {
    * The items most similar to one, without itself.
    *
    * @throws {RecommendError} `unknown_item`; `overloaded` while 100,000 such lists wait. UnsupportedError when the
-   *   algorithm cannot find similar items. The signal's reason when it is aborted before.
+   *   algorithm cannot find similar items, or not by the measure. The signal's reason when it is aborted before.
    */
-  async similar({ item, limit }: SimilarQuery, signal?: AbortSignal, client = ''): Promise<RecommendedList> {
+  async similar({ item, limit, measure }: SimilarQuery, signal?: AbortSignal, client = ''): Promise<RecommendedList> {
     signal?.throwIfAborted()
     const generation = this.#generation
     const list = generation.use(async models => {
       const row = models.artifact.items.indexOf(item)
       if (row < 0) throw unknownItem(item, models.artifact.items)
-      const found = await this.#similarLookups.find(models, row, limit, { signal, client })
+      const found = await this.#similarLookups.find(models, { item: row, limit, measure }, { signal, client })
       return listOf(found, generation, this.#newName())
     })
     return unlessAborted(list, signal)

@@ -1,4 +1,4 @@
-import type { ItemList } from '../models/algorithm.ts'
+import type { ItemList, SimilarRequest } from '../models/algorithm.ts'
 import type { ModelPool } from '../models/model-pool.ts'
 import { RecommendError } from './errors.ts'
 import { FairQueue } from './fair-queue.ts'
@@ -11,8 +11,7 @@ const batchItems = 1000
 
 interface Lookup {
   readonly models: ModelPool
-  readonly item: number
-  readonly limit: number
+  readonly request: SimilarRequest
   readonly signal: AbortSignal | undefined
   readonly resolve: (list: ItemList) => void
   readonly reject: (error: unknown) => void
@@ -46,18 +45,18 @@ export class SimilarLookups {
   }
 
   /**
-   * The items most similar to the one in row `item`, by `models`, which must stay open until then.
+   * The items most similar to that of `request`, by `models`, which must stay open until then.
    *
    * @throws {RecommendError} `overloaded` while 100,000 wait, for clients who have their share of these. UnsupportedError
-   *   when the algorithm cannot find similar items. The signal's reason when it was aborted before its turn came.
+   *   when the algorithm cannot find similar items, or not by the measure. The signal's reason when it was aborted before its turn came.
    */
-  find(models: ModelPool, item: number, limit: number, { signal, client }: LookupOptions): Promise<ItemList> {
+  find(models: ModelPool, request: SimilarRequest, { signal, client }: LookupOptions): Promise<ItemList> {
     return new Promise((resolve, reject) => {
       const queue = this.#queue
       if (queue.size >= mostWaiting && queue.waitingOf(client) >= mostWaiting / queue.clients) {
         throw new RecommendError('overloaded', `${mostWaiting} lists of similar items wait already: ask again later`)
       }
-      queue.push(client, { models, item, limit, signal, resolve, reject })
+      queue.push(client, { models, request, signal, resolve, reject })
       this.#begin()
     })
   }
@@ -74,17 +73,19 @@ export class SimilarLookups {
     }
   }
 
-  /** The next lookups that are still wanted, by one model and of one length. */
+  /** The next lookups that are still wanted, by one model and measure and of one length. */
   #take(): Lookup[] {
     const batch: Lookup[] = []
     for (let lookup = this.#queue.first; lookup; lookup = this.#queue.first) {
-      const { models, limit, signal, reject } = lookup
+      const { models, request, signal, reject } = lookup
+      const { limit, measure } = request
       if (signal?.aborted) {
         reject(signal.reason)
       } else {
         const [first = lookup] = batch
         const isFull = batch.length >= batchLookups || (batch.length > 0 && (batch.length + 1) * limit > batchItems)
-        if (isFull || models !== first.models || limit !== first.limit) break
+        const isAlike = limit === first.request.limit && measure === first.request.measure
+        if (isFull || models !== first.models || !isAlike) break
         batch.push(lookup)
       }
       this.#queue.shift()
@@ -95,7 +96,7 @@ export class SimilarLookups {
   /** Never rejected. */
   async #run(batch: readonly Lookup[]): Promise<void> {
     try {
-      const lists = await batch[0]!.models.similar(batch.map(({ item, limit }) => ({ item, limit })))
+      const lists = await batch[0]!.models.similar(batch.map(({ request }) => request))
       for (const [at, { resolve }] of batch.entries()) resolve(lists[at]!)
     } catch (error) {
       for (const { reject } of batch) reject(error)

@@ -32,6 +32,8 @@ export interface SearchOptions {
   readonly only?: Uint32Array | undefined
   /** What items are ranked by: the inner product (default), or the cosine, 0 where either side is zero. */
   readonly measure?: 'product' | 'cosine' | undefined
+  /** Added to the product of the norms, by which a cosine is divided: cosines of small norms are smaller. Default: 0. */
+  readonly shrinkage?: number | undefined
 }
 
 /** Lists side by side, best first; of equal scores the lower index comes first. */
@@ -135,13 +137,14 @@ export class TopKIndex {
   }
 
   /** The items most similar to each of `items`, which is left out of its own list: their cosines, falling. */
-  similar(items: Uint32Array, { limit, only }: Pick<SearchOptions, 'limit' | 'only'>): Found {
+  similar(items: Uint32Array, { limit, only, shrinkage }: Pick<SearchOptions, 'limit' | 'only' | 'shrinkage'>): Found {
     const indptr = Uint32Array.from({ length: items.length + 1 }, (_, row) => row)
     const { factors, rank } = this.parts
     return this.search(native.topKRows(factors, rank, items), {
       limit,
       only,
       measure: 'cosine',
+      shrinkage,
       exclude: { indptr, indices: items },
     })
   }
@@ -159,11 +162,11 @@ export interface Effort {
 export function searchInto(
   { parts }: TopKIndex,
   queries: Float32Array,
-  { limit, exclude, only, measure = 'product' }: SearchOptions,
+  { limit, exclude, only, measure = 'product', shrinkage = 0 }: SearchOptions,
   { items, scores }: Found,
 ): Effort {
   const search = {
-    ...{ limit, cosine: measure === 'cosine' },
+    ...{ limit, cosine: measure === 'cosine', shrinkage },
     ...(exclude && { excludeIndptr: exclude.indptr, excludeIndices: exclude.indices }),
     ...(only && { only }),
   }

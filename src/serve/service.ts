@@ -366,6 +366,7 @@ export function modelInfo({ artifact, models }: Generation): ModelInfo {
   return {
     algorithm: artifact.manifest.algorithm,
     capabilities: models.capabilities,
+    similarBy: models.similarBy,
     users: artifact.manifest.dataset.users,
     items: artifact.manifest.dataset.items,
   }

@@ -61,6 +61,12 @@ export class MappedCsr implements Csr {
     return this.#tensors.weights.data
   }
 
+  /** As a kernel reads it: no array is viewed. */
+  get operand() {
+    const { indptr, indices, weights } = this.#tensors
+    return { indptr: indptr.operand, indices: indices.operand, weights: weights.operand }
+  }
+
   /** The pairs of one row, copied: no array is viewed. */
   row(row: number): Pick<Csr, 'indices' | 'weights'> {
     const { indptr, indices, weights } = this.#tensors
@@ -74,9 +80,7 @@ export class MappedCsr implements Csr {
   }
 
   #fault(): string | undefined {
-    const { indptr, indices, weights } = this.#tensors
-    const matrix = { indptr: indptr.operand, indices: indices.operand, weights: weights.operand }
-    return native.interactionsFault(matrix, this.columns) ?? undefined
+    return native.interactionsFault(this.operand, this.columns) ?? undefined
   }
 
   #boundsFault(): string | undefined {

@@ -93,6 +93,7 @@ test('a model shares the files of its dataset, and outlives it', async () => {
   const { folder, directory } = await smallModel()
   for (const [part, whole] of [
     ['history.safetensors', 'by-user.safetensors'],
+    ['by-item.safetensors', 'by-item.safetensors'],
     ['users.arrow', 'users.arrow'],
     ['items.arrow', 'items.arrow'],
   ] as const) {
@@ -128,9 +129,10 @@ test.runIf(process.platform === 'linux')(
     model.close()
     expect(new Set(mapped())).toEqual(
       new Set(
-        ['tensors.safetensors', 'history.safetensors', 'popularity.safetensors', 'users.arrow', 'items.arrow'].map(
-          name => join(directory, name),
-        ),
+        [
+          ...['tensors.safetensors', 'history.safetensors', 'by-item.safetensors', 'popularity.safetensors'],
+          ...['users.arrow', 'items.arrow'],
+        ].map(name => join(directory, name)),
       ),
     )
     other.close()
@@ -281,7 +283,7 @@ test('a manifest that lacks what every model has is refused', async () => {
     'history.safetensors does not belong to its manifest: expected rows and pairs 3 × 5, got 2 × 5',
   )
   expect(saying({ dataset: { ...manifest.dataset, items: 5 } })).toThrow(
-    'popularity.safetensors does not belong to its manifest: expected counts and order 5 × 5, got 4 × 4',
+    'by-item.safetensors does not belong to its manifest: expected rows and pairs 5 × 5, got 4 × 5',
   )
   expect(saying({ dataset: { ...manifest.dataset, events: 5 } })).toThrow('events.safetensors')
 })

@@ -4,13 +4,16 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Model, ResolvedRequest, TrainProgress } from '../../src/models/algorithm.ts'
 import { noEvents } from '../../src/models/algorithm.ts'
 import { Artifact, saveArtifact } from '../../src/models/artifact.ts'
+import { rowOf } from '../../src/models/history.ts'
 import { neighbours } from '../../src/models/neighbours/index.ts'
 import { checkMemory } from '../../src/models/neighbours/memory.ts'
-import { type NeighboursOptions, neighboursOptions } from '../../src/models/neighbours/options.ts'
+import { type NeighboursOptions, neighboursOptions, resolveNeighbours } from '../../src/models/neighbours/options.ts'
+import { OpenModel } from '../../src/models/open-model.ts'
 import { Pool } from '../../src/parallel/pool.ts'
+import type { Csr } from '../../src/storage/csr.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
 import { freshFolder } from '../storage/folder.ts'
-import { checkerboard, datasetOf } from './interactions.ts'
+import { checkerboard, datasetOf, randomInteractions } from './interactions.ts'
 
 let pool: Pool
 beforeAll(() => {
@@ -48,29 +51,85 @@ function best(all: readonly Scored[], limit: number): Scored[] {
     .slice(0, limit)
 }
 
-/** The neighbours of every item, from the dense matrix of all similarities. */
-function naiveNeighbours(dataset: Dataset, options: NeighboursOptions): Scored[][] {
-  const { rows, columns, indptr, indices, weights } = dataset.byItem
-  const dense = Array.from({ length: rows }, (_, item) => {
-    const row = new Float64Array(columns)
-    for (let at = Number(indptr[item]); at < Number(indptr[item + 1]); at++) {
-      row[indices[at]!] = options.weighting === 'weight' ? weights[at]! : 1
-    }
-    return row
-  })
-  const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, value, at) => sum + value * b[at]!, 0)
-  const norms = dense.map(row => Math.sqrt(dot(row, row)))
-  return dense.map((row, item) => {
-    const similarities = dense.map((other, at) => {
-      const cosine = dot(row, other) / (norms[item]! * norms[at]! + options.shrinkage)
-      return { item: at, score: Math.fround(Math.min(1, cosine)) }
-    })
-    return best(
-      similarities.filter(other => other.item !== item),
-      options.neighbours,
-    )
+/** The pairs of a matrix as rows of numbers, 0 where there is none. */
+function denseOf({ rows, columns, indptr, indices, weights }: Csr): number[][] {
+  return Array.from({ length: rows }, (_, row) => {
+    const dense = Array<number>(columns).fill(0)
+    for (let at = Number(indptr[row]); at < Number(indptr[row + 1]); at++) dense[indices[at]!] = weights[at]!
+    return dense
   })
 }
+
+const sum = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0)
+
+/** All similarities of every row that are above 0, by the definitions of the papers, from the dense matrix; best first. */
+function naiveSimilarities(matrix: Csr, given: Given): Scored[][] {
+  const options = resolveNeighbours(neighboursOptions.parse(given))
+  const { similarity, weighting, shrinkage: h, locality, bm25K1: k1, bm25B: b } = options
+  const raw = denseOf(matrix)
+  const has = raw.map(row => row.map(value => value !== 0))
+  const w = raw.map(row => row.map(value => (weighting === 'none' ? Number(value !== 0) : value)))
+  const [rows, columns] = [raw.length, matrix.columns]
+  const columnIds = [...Array(columns).keys()]
+  const lengths = w.map(sum)
+  const sizes = columnIds.map(column => has.filter(row => row[column]).length)
+  const idf = sizes.map(size =>
+    similarity === 'tfidf' ? Math.log(1 + rows / size) : Math.log((rows + 1) / (size + 0.5)),
+  )
+  const meanSquare = sum(idf.map((value, column) => sizes[column]! * value ** 2)) / sum(sizes)
+  const g = columnIds.map(column => {
+    if (similarity === 'tfidf' || similarity === 'bm25') return idf[column]! ** 2 / meanSquare
+    if (similarity === 'rp3beta') return sum(w.map(row => row[column]!)) ** -options.rp3Alpha
+    return 1
+  })
+  const x = w.map((row, i) =>
+    row.map(value => {
+      if (value === 0) return 0
+      const length = k1 * (1 - b + (b * lengths[i]!) / (sum(lengths) / rows))
+      if (similarity === 'bm25') return (value * (k1 + 1)) / (length + value)
+      return similarity === 'rp3beta' && weighting === 'weight' ? value ** options.rp3Alpha : value
+    }),
+  )
+  const squares = x.map(row => sum(row.map((value, column) => g[column]! * value * value)))
+  const of = (i: number, j: number): number => {
+    const dot = sum(
+      columnIds.map(column => x[i]![column]! && x[j]![column]! && g[column]! * x[i]![column]! * x[j]![column]!),
+    )
+    if (dot === 0) return 0
+    const [left, right] = [squares[i]!, squares[j]!]
+    const a = options.asymmetry
+    if (similarity === 'bm25') return dot
+    if (similarity === 'jaccard') return Math.min(1, dot / (left + right - dot + h))
+    if (similarity === 'asymmetric') return Math.min(1, dot / (left ** a * right ** (1 - a) + h))
+    if (similarity === 'rp3beta') {
+      const size = has[j]!.filter(Boolean).length
+      return Math.min(1, dot / (lengths[i]! ** options.rp3Alpha * size ** options.rp3Beta))
+    }
+    return Math.min(1, dot / (Math.sqrt(left) * Math.sqrt(right) + h))
+  }
+  return raw.map((_, i) => {
+    const others = raw.map((_, j) => ({ item: j, score: i === j ? 0 : of(i, j) }))
+    return best(
+      others.map(({ item, score }) => ({ item, score: Math.fround(score) })),
+      rows,
+    ).map(({ item, score }) => ({ item, score: Math.fround(score ** locality) }))
+  })
+}
+
+/** Expects the best of `all`. Powers and logarithms may differ in their last bit from those of the kernel. */
+function expectBest(found: readonly Scored[], all: readonly Scored[], limit: number): void {
+  const expected = all.slice(0, limit)
+  expect(found).toHaveLength(expected.length)
+  found.forEach(({ item, score }, at) => {
+    expect(score / expected[at]!.score).toBeCloseTo(1, 5)
+    expect(score / all.find(other => other.item === item)!.score).toBeCloseTo(1, 5)
+    if (at > 0) expect(score).toBeLessThanOrEqual(found[at - 1]!.score)
+  })
+}
+
+/** What needs neither: sums, square roots and quotients are the same everywhere. */
+const isExact = ({ similarity = 'cosine', locality = 1 }: Given) =>
+  ['cosine', 'jaccard'].includes(similarity) && locality === 1
 
 function naiveRank(lists: readonly Scored[][], { history, limit, exclude, only }: ResolvedRequest): Scored[] {
   const sums = new Map<number, number>()
@@ -96,9 +155,14 @@ const pairs = fc.uniqueArray(
   { minLength: 1, maxLength: 70, selector: ([u, i]) => u * 100 + i },
 )
 const options = fc.record({
+  similarity: fc.constantFrom('cosine', 'tfidf', 'bm25', 'jaccard', 'asymmetric', 'rp3beta'),
   neighbours: fc.integer({ min: 1, max: 12 }),
   weighting: fc.constantFrom('none', 'weight'),
   shrinkage: fc.constantFrom(0, 2.5),
+  locality: fc.constantFrom(1, 1, 1.7),
+  asymmetry: fc.constantFrom(0.3, 0.8),
+  bm25K1: fc.constantFrom(1.2, 100),
+  rp3Alpha: fc.constantFrom(1, 0.7),
 })
 const itemSet = fc.uniqueArray(fc.nat(9), { maxLength: 6 }).map(items => items.toSorted((a, b) => a - b))
 const requests = fc.array(
@@ -118,9 +182,12 @@ test('lists and neighbours are those of the dense matrix of similarities', async
       const dataset = await datasetOf(pairs)
       const count = dataset.byItem.rows
       const model = await served(dataset, given)
-      const expected = naiveNeighbours(dataset, given)
-      const similar = model.similar!(expected.map((_, item) => ({ item, limit: 100 })))
-      expect(similar.map(scored)).toEqual(expected)
+      const all = naiveSimilarities(dataset.byItem, given)
+      const similar = model.similar!(all.map((_, item) => ({ item, limit: 100 }))).map(scored)
+      similar.forEach((list, item) => {
+        if (isExact(given)) expect(list).toEqual(all[item]!.slice(0, given.neighbours))
+        else expectBest(list, all[item]!, given.neighbours)
+      })
 
       const below = (items: readonly number[]) => Uint32Array.from(items.filter(item => item < count))
       const resolved = requests.map(({ history, weight, limit, exclude, only }) => {
@@ -133,10 +200,112 @@ test('lists and neighbours are those of the dense matrix of similarities', async
         })
       })
       const lists = model.rank(resolved)
-      expect(lists.map(scored)).toEqual(resolved.map(one => naiveRank(expected, one)))
+      expect(lists.map(scored)).toEqual(resolved.map(one => naiveRank(similar, one)))
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   )
+})
+
+/** The list of one request by the users most like it: the slow way, for similarities that are exact. */
+function naiveRankByUsers(dataset: Dataset, given: Given, one: ResolvedRequest): Scored[] {
+  const { similarity, weighting, shrinkage, neighbours } = resolveNeighbours(neighboursOptions.parse(given))
+  const raw = denseOf(dataset.byUser)
+  const counted = (row: readonly number[]) => row.map(value => (weighting === 'none' ? Number(value !== 0) : value))
+  const history = Array<number>(dataset.byUser.columns).fill(0)
+  one.history.indices.forEach((item, at) => {
+    history[item] = one.history.weights[at]!
+  })
+  const own = counted(history)
+  const dot = (a: readonly number[], b: readonly number[]) => sum(a.map((value, at) => value * b[at]!))
+  const users = raw.map((row, user) => {
+    const other = counted(row)
+    const [common, left, right] = [dot(own, other), dot(own, own), dot(other, other)]
+    const denominator = similarity === 'jaccard' ? left + right - common : Math.sqrt(left) * Math.sqrt(right)
+    const score = user === one.user || common === 0 ? 0 : Math.min(1, common / (denominator + shrinkage))
+    return { item: user, score: Math.fround(score) }
+  })
+  const scores = Array<number>(history.length).fill(0)
+  for (const { item: user, score } of best(users, neighbours!)) {
+    raw[user]!.forEach((weight, item) => {
+      scores[item]! += score * weight
+    })
+  }
+  const allowed = scores.map((score, item) => ({ item, score: Math.fround(score) }))
+  return best(
+    allowed.filter(({ item }) => !one.exclude.includes(item) && (one.only?.includes(item) ?? true)),
+    one.limit,
+  )
+}
+
+test('lists by users are those of the users whose histories are most like it as it is now', async () => {
+  const exact = fc.record({
+    similarity: fc.constantFrom('cosine', 'jaccard'),
+    neighbours: fc.integer({ min: 1, max: 12 }),
+    weighting: fc.constantFrom('none', 'weight'),
+    shrinkage: fc.constantFrom(0, 2.5),
+    by: fc.constant('users'),
+  })
+  await fc.assert(
+    fc.asyncProperty(pairs, exact, requests, fc.integer({ min: -1, max: 11 }), async (pairs, given, requests, user) => {
+      const dataset = await datasetOf(pairs)
+      const { rows, columns } = dataset.byUser
+      const model = await served(dataset, given)
+      const below = (items: readonly number[]) => Uint32Array.from(items.filter(item => item < columns))
+      const resolved = requests.map(({ history, weight, limit, exclude, only }) => {
+        const indices = below(history)
+        return request({
+          user: user < rows ? user : -1,
+          history: { indices, weights: Float32Array.from(indices, item => weight * (item + 1)) },
+          limit,
+          exclude: below(exclude),
+          only: only ? below(only) : undefined,
+        })
+      })
+      // As it was in the training, too.
+      if (rows > 0) resolved.push(request({ user: 0, history: rowOf(dataset.byUser, 0) }))
+      expect(model.rank(resolved).map(scored)).toEqual(resolved.map(one => naiveRankByUsers(dataset, given, one)))
+    }),
+    { numRuns: 25 },
+  )
+})
+
+test.each(['tfidf', 'bm25', 'asymmetric', 'rp3beta'] as const)(
+  'users are compared by %s as rows of a training',
+  async similarity => {
+    const dataset = await datasetOf(randomInteractions(60, 30, 3))
+    for (const weighting of ['none', 'weight'] as const) {
+      const given = { similarity, weighting, by: 'users', neighbours: 1 } as const
+      const model = await served(dataset, given)
+      const all = naiveSimilarities(dataset.byUser, given)
+      all.forEach((others, user) => {
+        const history = rowOf(dataset.byUser, user)
+        const [list] = model.rank([request({ user, history, limit: 100 })])
+        // With one neighbour the scores are its weights times the similarity.
+        const [first] = others
+        const score = list!.scores[0]! / Math.max(...rowOf(dataset.byUser, first!.item).weights)
+        expect(score / first!.score).toBeCloseTo(1, 4)
+      })
+    }
+  },
+)
+
+test('a model of users finds similar items by the users that they share', async () => {
+  const dataset = await datasetOf(randomInteractions(60, 30, 3))
+  const model = await served(dataset, { by: 'users' })
+  const all = naiveSimilarities(dataset.byItem, {})
+  const lists = model.similar!(all.map((_, item) => ({ item, limit: 7 })))
+  expect(lists.map(scored)).toEqual(all.map(others => others.slice(0, 7)))
+})
+
+test('a model from before there was a choice is read as what it is', async () => {
+  const dataset = await datasetOf(randomInteractions(60, 30, 3))
+  const directory = join(freshFolder(), 'model')
+  const trained = await train(dataset, {})
+  const options = { neighbours: 20, weighting: 'none', shrinkage: 10 }
+  await saveArtifact(directory, { algorithm: 'neighbours', options, dataset, trained })
+  const model = OpenModel.open(directory)
+  const [list] = model.similar([{ item: 0, limit: 5 }])
+  expect(scored(list!)).toEqual(naiveSimilarities(dataset.byItem, {})[0]!.slice(0, 5))
 })
 
 test('any number of workers gives the same bits', async () => {

@@ -68,14 +68,28 @@ const step = fc.record({
   steps: fc.constantFrom(undefined, 0, 1, 3),
   simd,
 })
-const training = fc.record({
-  byItem: sparse,
-  byUser: sparse,
+const similarity = fc.record({
+  measure: fc.constantFrom('cosine', 'tfidf', 'bm25', 'jaccard', 'asymmetric', 'rp3beta', 'none'),
   weighted: fc.boolean(),
-  shrinkage: float,
-  limit: count,
+  ...{ shrinkage: float, locality: float, k1: float, b: float, asymmetry: float, alpha: float, beta: float },
 })
-const output = fc.record({ starts: longs, indices: words, similarities: floats, counts: words })
+const training = fc.record({ byRow: sparse, byColumn: sparse, similarity, limit: count })
+const plan = fc.record({
+  ...{ left: doubles, right: doubles, totals: doubles, most: doubles, weights: doubles },
+  ...{ costs: longs, starts: longs },
+})
+const output = fc.record({ indices: words, similarities: floats, counts: words })
+const lookup = fc.record({
+  ...{ similarity, byColumn: sparse, right: doubles, weights: doubles },
+  meanLength: float,
+})
+const queries = fc.array(
+  fc.record({
+    ...{ columns: words, weights: floats, own: fc.option(word, { nil: undefined }), limit: count },
+    mostAdditions: count,
+  }),
+  { maxLength: 3 },
+)
 const requests = fc.array(
   fc.record({
     items: words,
@@ -86,9 +100,53 @@ const requests = fc.array(
   }),
   { maxLength: 3 },
 )
+const filter = fc.record({
+  interactions: sparse,
+  weighted: fc.boolean(),
+  userScales: fc.oneof(floats, fc.constant(Float32Array.of(1, 1, 0.5))),
+  itemScales: fc.oneof(floats, fc.constant(Float32Array.of(1, 1, 0.5))),
+  polynomial: floats,
+  factors: fc.oneof(count, fc.constant(2)),
+  vectors: fc.oneof(floats, fc.constant(Float32Array.of(1, 1, 0.5, 2, 0, 1))),
+  response: fc.oneof(floats, fc.constant(new Float32Array(128).fill(1))),
+})
+const product = fc.record({
+  matrix: sparse,
+  weighted: fc.boolean(),
+  rowScales: fc.oneof(floats, fc.constant(Float32Array.of(1, 1, 0.5))),
+  columnScales: floats,
+  dense: floats,
+  rank: count,
+  added: fc.option(fc.record({ coefficient: float, rows: floats }), { nil: undefined }),
+  simd,
+})
+const easeTraining = fc.record({ byItem: sparse, byUser: sparse, weighted: fc.boolean(), regularization: float })
+/** A tile, which often is one. */
+const tile = fc.oneof(
+  floats,
+  fc.constant(0).map(() => Float32Array.from({ length: 1024 }, (_, at) => Number(at % 33 === 0))),
+)
+const triangle = fc.record({
+  values: tile,
+  items: fc.oneof(count, fc.constant(3)),
+  size: fc.constantFrom(0, 32, 32, 33, 64),
+})
+const panels = fc.record({ inverse: tile, left: tile, right: tile })
+const easeEntries = fc.record({
+  starts: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 2n, 2n, 4n))),
+  indices: words,
+  weights: floats,
+  counts: words,
+})
+const easeWeights = fc.record({
+  items: fc.oneof(count, fc.constant(3)),
+  dense: fc.option(fc.oneof(floats, fc.constant(new Float32Array(9))), { nil: undefined }),
+  sparse: fc.option(sparse, { nil: undefined }),
+})
 const search = fc.record({
   limit: count,
   cosine: fc.boolean(),
+  shrinkage: fc.option(float, { nil: undefined }),
   excludeIndptr: fc.option(words, { nil: undefined }),
   excludeIndices: fc.option(words, { nil: undefined }),
   only: fc.option(words, { nil: undefined }),
@@ -120,11 +178,27 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   alsFoldIn: fc.tuple(step),
   alsHalfStep: fc.tuple(step, floats, words, doubles, counter),
   crc32: fc.tuple(bytes, word),
+  easeColumns: fc.tuple(easeTraining, easeEntries, floats, words, counter),
+  easeCosts: fc.tuple(easeTraining, longs),
+  easeError: fc.tuple(easeTraining, triangle, count),
+  easeFault: fc.tuple(easeWeights),
+  easeGramian: fc.tuple(easeTraining, triangle, words, counter),
+  easeInvert: fc.tuple(triangle, count, tile),
+  easeLargest: fc.tuple(triangle, floats, easeEntries, counter),
+  easePanels: fc.tuple(triangle, count, panels, counter),
+  easeRank: fc.tuple(easeWeights, requests),
+  easeResiduals: fc.tuple(triangle, floats),
+  easeRows: fc.tuple(triangle, floats, count, floats),
+  easeUpdates: fc.tuple(triangle, count, panels, count, counter),
   eigenbasis: fc.tuple(floats, count, floats, doubles),
   exchangePaths: fc.tuple(fc.constantFrom('', '\0', '/none/a'), fc.constantFrom('', '/none/b')),
   factorStride: fc.tuple(count),
+  filterFoldIn: fc.tuple(filter, sparse),
+  filterMultiply: fc.tuple(product, floats, words, counter),
+  filterScales: fc.tuple(sparse, count, fc.boolean(), float, floats),
+  filterTile: fc.tuple(),
   findIntegers: fc.tuple(signed, words, signed),
-  findNeighbours: fc.tuple(training, doubles, output, words, counter),
+  findNeighbours: fc.tuple(training, plan, output, words, counter),
   findStrings: fc.tuple(ints, bytes, words, fc.array(fc.string(), { maxLength: 3 })),
   firstNotFinite: fc.tuple(floats),
   initialiseFactors: fc.tuple(phase, float, word),
@@ -133,11 +207,13 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   interactionsFault: fc.tuple(sparse, count),
   mapFile: fc.tuple(paths),
   misalignment: fc.tuple(bytes),
+  nearestNeighbours: fc.tuple(lookup, queries),
   neighboursFault: fc.tuple(sparse),
   partialGramians: fc.tuple(phase, floats),
-  planNeighbours: fc.tuple(training, doubles, longs, longs),
+  planNeighbours: fc.tuple(training, plan),
   preferHugePages: fc.tuple(bytes),
-  rankByNeighbours: fc.tuple(sparse, requests),
+  rankByFilter: fc.tuple(filter, requests, simd),
+  rankByNeighbours: fc.tuple(sparse, count, requests),
   rotateFactors: fc.tuple(phase, floats),
   sequencesFault: fc.tuple(
     fc.record({ indptr: longs, items: words, times: signed, weights: fc.option(floats, { nil: undefined }) }),

@@ -6,6 +6,8 @@
 pub mod als;
 pub mod basis;
 pub mod csr;
+pub mod ease;
+pub mod graph_filter;
 pub mod ids;
 pub mod initialise;
 pub mod matmul;

@@ -146,7 +146,7 @@ pub(crate) unsafe fn add_tiles<L: Lanes>(
 /// # Safety
 /// A must be readable at all (r < R, p < depth), B at `depth` rows of `V` vectors, C writable at `R` rows of `V` vectors.
 #[inline(always)]
-unsafe fn add_tile<L: Lanes, const R: usize, const V: usize>(
+pub(crate) unsafe fn add_tile<L: Lanes, const R: usize, const V: usize>(
     l: L,
     depth: usize,
     a: Strided,

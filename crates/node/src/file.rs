@@ -145,6 +145,8 @@ unsafe impl Number for u64 {}
 unsafe impl Number for i64 {}
 // SAFETY: any 32 bits are one, if only a NaN.
 unsafe impl Number for f32 {}
+// SAFETY: any 64 bits are one, if only a NaN.
+unsafe impl Number for f64 {}
 
 /// The values of an operand.
 pub fn values<'a, T: Number, A: Deref<Target = [T]>>(operand: &'a Operand<'_, A>) -> Result<&'a [T]> {

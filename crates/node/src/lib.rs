@@ -9,7 +9,9 @@
 #![allow(missing_docs)] // fields of option objects are self-explanatory; functions are documented
 
 mod als;
+mod ease;
 mod file;
+mod graph_filter;
 mod ids;
 mod memory;
 mod neighbours;

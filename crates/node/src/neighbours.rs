@@ -1,93 +1,173 @@
-//! Item-item neighbours: training in chunks of items from the shared counter, and lists for batches of requests.
+//! Neighbours: training in chunks of rows from the shared counter, look-ups, and lists for batches of requests.
 
+use crate::file::{Operand, values};
 use crate::sparse::{SparseMatrix, matrix_addresses};
 use crate::views::{SharedArray, addresses, check_apart};
 use aurochs_kernels::csr::CsrError;
 use aurochs_kernels::neighbours::rank::{self, Request};
-use aurochs_kernels::neighbours::{Cosine, NeighboursError, Output, Scratch, Weighting};
+use aurochs_kernels::neighbours::{
+    Lookup, Measure, NeighboursError, Output, Plan, PlanMut, Query, Scratch, Similarity, Training, Weighting,
+};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::cell::Cell;
 use std::ops::Range;
 
-/// The interactions, both ways, and what is made of them; see `aurochs_kernels::neighbours::Cosine`.
+/// How alike two rows are; see `aurochs_kernels::neighbours::Measure`. All numbers must be finite.
 #[napi(object, object_to_js = false)]
-pub struct NeighbourTraining<'a> {
-    /// (items × users)
-    pub by_item: SparseMatrix<'a>,
-    /// (users × items)
-    pub by_user: SparseMatrix<'a>,
+pub struct NeighbourSimilarity {
+    #[napi(ts_type = "'cosine' | 'tfidf' | 'bm25' | 'jaccard' | 'asymmetric' | 'rp3beta'")]
+    pub measure: String,
     /// Pairs count their weights rather than 1.
     pub weighted: bool,
     /// Not negative.
     pub shrinkage: f64,
-    /// Neighbours that are kept of each item.
+    /// Above 0.
+    pub locality: f64,
+    /// k₁ and b of `bm25`.
+    pub k1: f64,
+    pub b: f64,
+    /// That of `asymmetric`.
+    pub asymmetry: f64,
+    /// α and β of `rp3beta`.
+    pub alpha: f64,
+    pub beta: f64,
+}
+
+impl NeighbourSimilarity {
+    fn kernel(&self) -> Result<Similarity> {
+        let &NeighbourSimilarity { weighted, shrinkage, locality, k1, b, asymmetry, alpha, beta, .. } = self;
+        let measure = match &self.measure[..] {
+            "cosine" => Measure::Cosine,
+            "tfidf" => Measure::TfIdf,
+            "bm25" => Measure::Bm25 { k1, b },
+            "jaccard" => Measure::Jaccard,
+            "asymmetric" => Measure::Asymmetric { asymmetry },
+            "rp3beta" => Measure::Rp3Beta { alpha, beta },
+            other => return Err(Error::new(Status::InvalidArg, format!("there is no similarity called {other}"))),
+        };
+        let numbers = [shrinkage, locality, k1, b, asymmetry, alpha, beta];
+        if let Some(number) = numbers.iter().find(|number| !number.is_finite()) {
+            return Err(Error::new(Status::InvalidArg, format!("a similarity takes finite numbers, got {number}")));
+        }
+        let weighting = if weighted { Weighting::Weight } else { Weighting::None };
+        Ok(Similarity { measure, weighting, shrinkage, locality })
+    }
+}
+
+/// A matrix, both ways, and how alike its rows are.
+#[napi(object, object_to_js = false)]
+pub struct NeighbourTraining<'a> {
+    /// (rows × columns)
+    pub by_row: SparseMatrix<'a>,
+    /// (columns × rows)
+    pub by_column: SparseMatrix<'a>,
+    pub similarity: NeighbourSimilarity,
+    /// Neighbours that are kept of each row.
     pub limit: u32,
 }
 
 impl NeighbourTraining<'_> {
-    fn kernel(&self) -> Result<Cosine<'_>> {
-        let weighting = if self.weighted { Weighting::Weight } else { Weighting::None };
-        Cosine::new(self.by_item.view()?, self.by_user.view()?, weighting, self.shrinkage, self.limit as usize)
-            .map_err(refused)
+    fn kernel(&self) -> Result<Training<'_>> {
+        let similarity = self.similarity.kernel()?;
+        Training::new(self.by_row.view()?, self.by_column.view()?, similarity, self.limit as usize).map_err(refused)
     }
 
     fn addresses(&self) -> Result<Vec<Range<usize>>> {
-        Ok([matrix_addresses(self.by_item.view()?), matrix_addresses(self.by_user.view()?)].concat())
+        Ok([matrix_addresses(self.by_row.view()?), matrix_addresses(self.by_column.view()?)].concat())
     }
 }
 
-/// Writes what is to be known before the work is divided: to `norms` (items) the norm of each item; to `costs`
-/// (items + 1) where the additions of each begin when those of all are counted; to `starts` (items + 1) where the
-/// neighbours of each begin when it has room for as many as it can have.
-#[napi(catch_unwind)]
-pub fn plan_neighbours(
-    training: NeighbourTraining,
-    mut norms: Float64Array,
-    mut costs: BigUint64Array,
-    mut starts: BigUint64Array,
-) -> Result<()> {
-    let kernel = training.kernel()?;
-    check_length("norms", kernel.items(), norms.len())?;
-    check_length("costs", kernel.items() + 1, costs.len())?;
-    check_length("starts", kernel.items() + 1, starts.len())?;
-    let written = [("norms", addresses(&norms)), ("costs", addresses(&costs)), ("starts", addresses(&starts))];
-    check_apart(&written, &training.addresses()?)?;
-    // SAFETY: one call alone makes the plan, before the phase that reads it; they lie apart.
-    let (norms, costs, starts) = unsafe { (norms.as_mut(), costs.as_mut(), starts.as_mut()) };
-    kernel.plan(norms, costs, starts);
-    Ok(())
+/// What is to be known before the work is divided; see `aurochs_kernels::neighbours::PlanMut`.
+#[napi(object, object_to_js = false)]
+pub struct NeighbourPlan {
+    /// (rows)
+    pub left: Float64Array,
+    /// (rows)
+    pub right: Float64Array,
+    /// (rows)
+    pub totals: Float64Array,
+    /// (rows)
+    pub most: Float64Array,
+    /// (columns)
+    pub weights: Float64Array,
+    /// (rows + 1) Where the additions of each row begin when those of all are counted.
+    pub costs: BigUint64Array,
+    /// (rows + 1) Where the neighbours of each row begin when it has room for as many as it can have.
+    pub starts: BigUint64Array,
 }
 
-/// Where the neighbours of all items go: those of item i from `starts[i]` on, most similar first.
+impl NeighbourPlan {
+    fn check(&self, rows: usize, columns: usize) -> Result<()> {
+        check_length("left", rows, self.left.len())?;
+        check_length("right", rows, self.right.len())?;
+        check_length("totals", rows, self.totals.len())?;
+        check_length("most", rows, self.most.len())?;
+        check_length("weights", columns, self.weights.len())?;
+        check_length("costs", rows + 1, self.costs.len())?;
+        check_length("starts", rows + 1, self.starts.len())
+    }
+
+    fn addresses(&self) -> [(&'static str, Range<usize>); 7] {
+        [
+            ("left", addresses(&self.left)),
+            ("right", addresses(&self.right)),
+            ("totals", addresses(&self.totals)),
+            ("most", addresses(&self.most)),
+            ("weights", addresses(&self.weights)),
+            ("costs", addresses(&self.costs)),
+            ("starts", addresses(&self.starts)),
+        ]
+    }
+}
+
+/// Writes the plan of a training, and gives the mean length of its rows.
+#[napi(catch_unwind)]
+pub fn plan_neighbours(training: NeighbourTraining, mut plan: NeighbourPlan) -> Result<f64> {
+    let kernel = training.kernel()?;
+    plan.check(kernel.rows(), kernel.columns())?;
+    check_apart(&plan.addresses(), &training.addresses()?)?;
+    // SAFETY: one call alone makes the plan, before the phase that reads it; its arrays lie apart.
+    unsafe {
+        kernel.plan(PlanMut {
+            left: plan.left.as_mut(),
+            right: plan.right.as_mut(),
+            totals: plan.totals.as_mut(),
+            most: plan.most.as_mut(),
+            weights: plan.weights.as_mut(),
+            costs: plan.costs.as_mut(),
+            starts: plan.starts.as_mut(),
+        });
+    }
+    Ok(kernel.similarity.mean_length(training.by_row.view()?))
+}
+
+/// Where the neighbours of all rows go: those of row r from `starts[r]` of the plan on, most similar first.
 #[napi(object, object_to_js = false)]
 pub struct NeighbourOutput {
-    /// (items + 1) From `planNeighbours`.
-    pub starts: BigUint64Array,
-    /// (`starts[items]`)
+    /// (`starts[rows]`)
     #[napi(ts_type = "Uint32Array")]
     pub indices: SharedArray<u32>,
-    /// (`starts[items]`)
+    /// (`starts[rows]`)
     #[napi(ts_type = "Float32Array")]
     pub similarities: SharedArray<f32>,
-    /// (items) How many each has.
+    /// (rows) How many each has.
     #[napi(ts_type = "Uint32Array")]
     pub counts: SharedArray<u32>,
 }
 
-/// Finds the neighbours of chunks of items until there is none. Chunk c is items `bounds[c]..bounds[c + 1]`.
+/// Finds the neighbours of chunks of rows until there is none. Chunk c is rows `bounds[c]..bounds[c + 1]`.
 #[napi(catch_unwind)]
 pub fn find_neighbours(
     training: NeighbourTraining,
-    norms: Float64Array,
+    plan: NeighbourPlan,
     output: NeighbourOutput,
     bounds: Uint32Array,
     #[napi(ts_arg_type = "Int32Array")] next: SharedArray<i32>,
 ) -> Result<()> {
     let kernel = training.kernel()?;
-    let starts = &output.starts;
-    check_length("norms", kernel.items(), norms.len())?;
-    check_length("starts", kernel.items() + 1, starts.len())?;
+    plan.check(kernel.rows(), kernel.columns())?;
+    let starts = &plan.starts;
     if !starts.is_sorted() {
         return Err(Error::new(Status::InvalidArg, "starts must never fall"));
     }
@@ -97,31 +177,106 @@ pub fn find_neighbours(
         ("counts", output.counts.addresses()),
         ("next", next.addresses()),
     ];
-    let beside = [addresses(&norms), addresses(starts), addresses(&bounds)];
-    check_apart(&written, &[&training.addresses()?[..], &beside].concat())?;
+    let planned = plan.addresses().map(|(_, range)| range);
+    check_apart(&written, &[&training.addresses()?[..], &planned, &[addresses(&bounds)]].concat())?;
     let mut indices = output.indices.rows(1)?;
     let mut similarities = output.similarities.rows(1)?;
     let mut counts = output.counts.rows(1)?;
-    check_length("indices", starts[kernel.items()] as usize, indices.rows())?;
+    check_length("indices", starts[kernel.rows()] as usize, indices.rows())?;
     check_length("similarities", indices.rows(), similarities.rows())?;
-    check_length("counts", kernel.items(), counts.rows())?;
-    let chunks = next.chunks_at(&bounds, kernel.items())?;
+    check_length("counts", kernel.rows(), counts.rows())?;
+    let chunks = next.chunks_at(&bounds, kernel.rows())?;
+    let search = kernel.search(Plan {
+        left: &plan.left,
+        right: &plan.right,
+        totals: &plan.totals,
+        most: &plan.most,
+        weights: &plan.weights,
+    });
     let mut scratch = Scratch::default();
-    while let Some((_, items)) = chunks.take() {
-        let starts = &starts[items.start..=items.end];
-        let places = starts[0] as usize..starts[items.len()] as usize;
-        // SAFETY: the counter gave these items, and so their places, to this call alone.
+    while let Some((_, rows)) = chunks.take() {
+        let starts = &starts[rows.start..=rows.end];
+        let places = starts[0] as usize..starts[rows.len()] as usize;
+        // SAFETY: the counter gave these rows, and so their places, to this call alone.
         let output = unsafe {
             Output {
                 starts,
                 indices: indices.rows_mut(places.clone()),
                 similarities: similarities.rows_mut(places),
-                counts: counts.rows_mut(items.clone()),
+                counts: counts.rows_mut(rows.clone()),
             }
         };
-        kernel.neighbours(items, &norms, output, &mut scratch);
+        search.neighbours(rows, output, &mut scratch);
     }
     Ok(())
+}
+
+/// A matrix to look in; see `aurochs_kernels::neighbours::Lookup`.
+#[napi(object, object_to_js = false)]
+pub struct NeighbourLookup<'a> {
+    pub similarity: NeighbourSimilarity,
+    /// (columns × rows)
+    pub by_column: SparseMatrix<'a>,
+    /// (rows) From `planNeighbours`.
+    pub right: Operand<'a, Float64Array>,
+    /// (columns) From `planNeighbours`.
+    pub weights: Operand<'a, Float64Array>,
+    /// From `planNeighbours`.
+    pub mean_length: f64,
+}
+
+/// The row that others are to be like; see `aurochs_kernels::neighbours::Query`.
+#[napi(object, object_to_js = false)]
+pub struct NeighbourQuery {
+    /// Its columns, each once.
+    pub columns: Uint32Array,
+    /// Their weights, above 0.
+    pub weights: Float32Array,
+    /// Its number, where the matrix has it: it is left out.
+    pub own: Option<u32>,
+    pub limit: u32,
+    /// Additions from which only every second, third … column is read, so that it takes no more.
+    pub most_additions: u32,
+}
+
+thread_local! {
+    /// Taken by a call and put back when it succeeds.
+    static LOOKING_UP: Cell<Scratch> = Cell::default();
+}
+
+/// The rows most like each query, most similar first.
+#[napi(catch_unwind)]
+pub fn nearest_neighbours<'env>(
+    env: &'env Env,
+    lookup: NeighbourLookup,
+    queries: Vec<NeighbourQuery>,
+) -> Result<NeighbourLists<'env>> {
+    let kernel = Lookup {
+        similarity: lookup.similarity.kernel()?,
+        by_column: lookup.by_column.view()?,
+        right: values(&lookup.right)?,
+        weights: values(&lookup.weights)?,
+        mean_length: lookup.mean_length,
+    };
+    let mut scratch = LOOKING_UP.take();
+    let (mut indptr, mut rows, mut scores) = (vec![0], Vec::new(), Vec::new());
+    for query in &queries {
+        let query = Query {
+            columns: &query.columns,
+            weights: &query.weights,
+            own: query.own,
+            limit: query.limit as usize,
+            most_additions: u64::from(query.most_additions),
+        };
+        kernel.nearest(&query, &mut scratch, &mut rows, &mut scores).map_err(refused)?;
+        indptr.push(rows.len() as u32);
+    }
+    LOOKING_UP.set(scratch);
+    Ok(NeighbourLists {
+        indptr: Uint32ArraySlice::copy_from(env, indptr)?,
+        items: Uint32ArraySlice::copy_from(env, rows)?,
+        scores: Float32ArraySlice::copy_from(env, scores)?,
+    })
 }
 
 /// What one list is made from; see `aurochs_kernels::neighbours::rank::Request`.
@@ -152,11 +307,13 @@ thread_local! {
 }
 
 /// The best items of each request, best first: those with the highest sums of similarities to the history.
-/// `neighbours` is (items × items), similarities as weights.
+/// `neighbours` is (items × items), similarities as weights; or the pairs of users, (users × `columns`), where the history of a
+/// request is of similar users.
 #[napi(catch_unwind)]
 pub fn rank_by_neighbours<'env>(
     env: &'env Env,
     neighbours: SparseMatrix,
+    columns: u32,
     requests: Vec<NeighbourRequest>,
 ) -> Result<NeighbourLists<'env>> {
     let neighbours = neighbours.view()?;
@@ -170,7 +327,7 @@ pub fn rank_by_neighbours<'env>(
             exclude: &request.exclude,
             only: request.only.as_deref(),
         };
-        rank::rank(neighbours, &request, &mut scratch, &mut items, &mut scores).map_err(refused)?;
+        rank::rank(neighbours, columns as usize, &request, &mut scratch, &mut items, &mut scores).map_err(refused)?;
         indptr.push(items.len() as u32);
     }
     RANKING.set(scratch);

@@ -106,6 +106,8 @@ pub struct TopKSearch {
     pub limit: u32,
     /// Cosine instead of inner product.
     pub cosine: bool,
+    /// Added to the product of the norms, by which a cosine is divided; not negative. 0 when absent.
+    pub shrinkage: Option<f64>,
     /// (queries + 1), and items that never fall within a query: the items that each query must not get.
     pub exclude_indptr: Option<Uint32Array>,
     pub exclude_indices: Option<Uint32Array>,
@@ -144,7 +146,7 @@ pub fn top_k_search(
     };
     let kernel = Search {
         queries,
-        measure: if search.cosine { Measure::Cosine } else { Measure::Product },
+        measure: measure(&search)?,
         limit: search.limit as usize,
         exclude,
         only: search.only.as_deref(),
@@ -157,6 +159,18 @@ pub fn top_k_search(
     let (items, scores) = unsafe { (items.as_mut(), scores.as_mut()) };
     let effort = kernel.run(&index, items, scores, simd).map_err(refused)?;
     Ok(TopKEffort { coded: effort.coded as f64, scored: effort.scored as f64 })
+}
+
+fn measure(search: &TopKSearch) -> Result<Measure> {
+    match search.shrinkage.unwrap_or(0.0) {
+        _ if !search.cosine => Ok(Measure::Product),
+        0.0 => Ok(Measure::Cosine),
+        shrinkage if shrinkage > 0.0 && shrinkage.is_finite() => Ok(Measure::ShrunkCosine(shrinkage)),
+        other => {
+            let message = format!("shrinkage must be finite and not below 0, got {other}");
+            Err(Error::new(Status::InvalidArg, message))
+        }
+    }
 }
 
 fn view(factors: &[f32], rank: u32, stride: u32) -> Result<Factors<'_>> {

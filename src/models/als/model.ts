@@ -3,10 +3,14 @@ import { concat, pointers, type Row } from '../../search/item-lists.ts'
 import { TopKIndex, topKIndexBytes, topKIndexPieces } from '../../search/topk.ts'
 import { type FactorMatrix, unpaddedPieces } from '../../storage/factors.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
-import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
+import type { ItemList, Model, ResolvedRequest, SimilarMeasure, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
+import { ItemNeighbours } from '../item-neighbours.ts'
 import type { TrainedTensor } from '../trained-tensor.ts'
 import { alsObjective, alsOptions } from './options.ts'
+
+/** What is added to the product of two norms for a shrunk cosine, by the mean of the items' squared norms. */
+const shrinkageOfMean = 1
 
 /** Stands after the last item of a list that is shorter than its limit. */
 const none = 0xffff_ffff
@@ -71,15 +75,26 @@ export function verifyAls(artifact: Artifact): void {
 
 /** Ranks by the inner product of the items' factors with those of the user, folded in from the whole history. */
 class AlsModel implements Model {
+  readonly similarBy: readonly SimilarMeasure[]
   readonly #tensors: ReturnType<typeof alsTensors>
   readonly #objective: ReturnType<typeof alsObjective>
   readonly #index: TopKIndex
+  readonly #neighbours: ItemNeighbours
+  /** What cosines are shrunk by. */
+  readonly #shrinkage: number
 
   constructor(artifact: Artifact) {
     this.#tensors = alsTensors(artifact)
     this.#objective = alsObjective(alsOptions.parse(artifact.manifest.options))
     const { index, items, factors } = this.#tensors
     this.#index = TopKIndex.of({ buffer: index.operand, factors: items.operand, rank: factors })
+    this.#neighbours = new ItemNeighbours(artifact)
+    this.similarBy = ItemNeighbours.isPossible(artifact)
+      ? ['neighbours', 'shrunk-cosine', 'cosine']
+      : ['shrunk-cosine', 'cosine']
+    // The trace of the Gramian is the sum of the squared norms.
+    const meanSquare = this.#tensors.spectrum.reduce((sum, value) => sum + value, 0) / artifact.manifest.dataset.items
+    this.#shrinkage = shrinkageOfMean * meanSquare
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
@@ -105,12 +120,28 @@ class AlsModel implements Model {
     return lists
   }
 
-  /** By the cosine of the items' factors. */
   similar(requests: readonly SimilarRequest[]): ItemList[] {
+    const lists: ItemList[] = []
+    for (const measure of this.similarBy) {
+      const places = [...requests.keys()].filter(place => requests[place].measure === measure)
+      if (places.length === 0) continue
+      const found = this.#similarBy(
+        measure,
+        places.map(place => requests[place]),
+      )
+      places.forEach((place, at) => {
+        lists[place] = found[at]
+      })
+    }
+    return lists
+  }
+
+  #similarBy(measure: SimilarMeasure, requests: readonly SimilarRequest[]): ItemList[] {
+    if (measure === 'neighbours') return this.#neighbours.similar(requests)
     const limit = Math.max(...requests.map(request => request.limit))
     const found = this.#index.similar(
       Uint32Array.from(requests, ({ item }) => item),
-      { limit },
+      { limit, shrinkage: measure === 'cosine' ? 0 : this.#shrinkage },
     )
     return requests.map((request, at) => listAt(found, at * limit, request.limit))
   }

@@ -1,36 +1,104 @@
 import { z } from 'zod'
+import type { SearchRange } from '../algorithm.ts'
 
-/**
- * Measured on validation parts, split from the training parts alone (means over three random splits): a fifth of the pairs
- * of MovieLens 100K, and a tenth of those of a tenth of the brunch users (17,695). Capped Recall@20 and NDCG@20:
- *
- * | neighbours | shrinkage | MovieLens | brunch |
- * | ---: | ---: | --- | --- |
- * | 10 | 10 | .298, .253 | .189, .134 |
- * | 20 | 10 | .298, .252 | .188, .134 |
- * | 10 | 0 | .291, .249 | .140, .100 |
- * | 20 | 0 | .296, .250 | .133, .097 |
- * | 50 | 0 | .282, .240 | .124, .091 |
- * | 100 | 0 | .278, .238 | .119, .088 |
- * | 200 | 0 | .281, .241 | .117, .087 |
- *
- * With 20 and a shrinkage of 0, `weight` ranks worse on brunch (.115, .085). Lists of similar items end with the
- * neighbours: hence 20 rather than 10.
- */
+/** TABLE */
 export const neighboursOptions = z.strictObject({
-  neighbours: z.int().min(1).max(10_000).default(20).describe('similar items kept of each item, 1 to 10000'),
+  similarity: z
+    .enum(['cosine', 'tfidf', 'bm25', 'jaccard', 'asymmetric', 'rp3beta'])
+    .default('cosine')
+    .describe('how alike two items are'),
+  by: z
+    .enum(['items', 'users'])
+    .default('items')
+    .describe('items: those like the items of the history; users: those of the users with the most similar histories'),
+  neighbours: z
+    .int()
+    .min(1)
+    .max(10_000)
+    .optional()
+    .describe('similar items kept of each item, or users that a list is made from, 1 to 10000; 20 or 100 when absent'),
   weighting: z
     .enum(['none', 'weight'])
     .default('none')
-    .describe('none: every pair counts 1; weight: its weight in the dataset'),
+    .describe('none: every pair counts 1 in the similarity; weight: its weight in the dataset'),
   shrinkage: z
     .number()
     .min(0)
     .max(1e9)
     .default(10)
     .describe(
-      'added to the denominator of the cosine, so that what few users support counts less; 0: the plain cosine',
+      'added to the denominator of cosine, tfidf, jaccard and asymmetric, so that what few users support counts less; 0: as in the papers',
     ),
+  locality: z
+    .number()
+    .min(0.01)
+    .max(100)
+    .default(1)
+    .describe('what similarities are raised to before they are summed: the higher, the more the nearest decide'),
+  bm25K1: z
+    .number()
+    .positive()
+    .max(1e9)
+    .default(100)
+    .describe('k₁ of bm25: the higher, the more the number of users of an item decides'),
+  bm25B: z.number().min(0).max(1).default(0.8).describe('b of bm25: how far popular items count less, 0 to 1'),
+  asymmetry: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('of asymmetric, 0 to 1: 1 prefers popular items, 0 rare ones, 0.5 is the cosine'),
+  rp3Alpha: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(1)
+    .describe('α of rp3beta, what the probabilities of steps are raised to'),
+  rp3Beta: z
+    .number()
+    .min(0)
+    .max(10)
+    .default(0.6)
+    .describe('β of rp3beta, what popularity is raised to: the higher, the rarer the items'),
 })
 
 export type NeighboursOptions = Readonly<z.output<typeof neighboursOptions>>
+
+/** What `tune` tries. */
+export const neighboursSearch: Readonly<Record<string, SearchRange>> = {
+  similarity: { values: ['cosine', 'tfidf', 'bm25', 'jaccard', 'asymmetric', 'rp3beta'] },
+  by: { values: ['items', 'users'] },
+  neighbours: { from: 10, to: 500, scale: 'log', isWhole: true },
+  shrinkage: { from: 1, to: 200, scale: 'log' },
+  locality: { from: 0.5, to: 3, scale: 'log' },
+  bm25K1: { from: 0.5, to: 500, scale: 'log' },
+  bm25B: { from: 0, to: 1, scale: 'linear' },
+  asymmetry: { from: 0.2, to: 0.8, scale: 'linear' },
+  rp3Alpha: { from: 0.5, to: 1.8, scale: 'linear' },
+  rp3Beta: { from: 0, to: 1, scale: 'linear' },
+}
+
+/** How many neighbours a model of these options has. */
+export function neighboursKept({ by, neighbours }: NeighboursOptions): number {
+  return neighbours ?? (by === 'items' ? 20 : 100)
+}
+
+/** The options with the number of neighbours decided. */
+export function resolveNeighbours(options: NeighboursOptions): NeighboursOptions {
+  return { ...options, neighbours: neighboursKept(options) }
+}
+
+/** The kernel's terms. */
+export function similarityOf(options: NeighboursOptions) {
+  return {
+    measure: options.similarity,
+    weighted: options.weighting === 'weight',
+    shrinkage: options.shrinkage,
+    locality: options.locality,
+    k1: options.bm25K1,
+    b: options.bm25B,
+    asymmetry: options.asymmetry,
+    alpha: options.rp3Alpha,
+    beta: options.rp3Beta,
+  }
+}

@@ -2,11 +2,12 @@ import { join } from 'node:path'
 import { splitByCost } from '../../parallel/chunks.ts'
 import { sharedCounter, workerModuleUrl } from '../../parallel/pool.ts'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
+import { vector } from '../../storage/safetensors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained, TrainProgress } from '../algorithm.ts'
 import type { FindArgs, Plan, TrainingArgs } from './jobs.ts'
 import { checkMemory } from './memory.ts'
-import type { NeighboursOptions } from './options.ts'
+import { type NeighboursOptions, neighboursKept, similarityOf } from './options.ts'
 
 const work = workerModuleUrl('./jobs', import.meta.url)
 
@@ -16,10 +17,11 @@ const chunks = 1024
 const perItem = 200
 
 /**
- * Finds the neighbours of all items (crates/kernels/src/neighbours). The same bits come out for any number of workers.
- * `neighbourTensors` in model.ts describes the tensors.
+ * Finds the neighbours of all items (crates/kernels/src/neighbours), or counts what is to be known of users and items to find those
+ * of a user. The same bits come out for any number of workers. `itemTensors` in item-model.ts and `userTensors` in
+ * user-model.ts describe the tensors.
  *
- * Takes 8 bytes of memory for each neighbour kept.
+ * Takes 8 bytes of memory for each neighbour kept, and 48 for each item; with `by` users, 48 for each user.
  *
  * @throws RangeError when the neighbours cannot fit in memory; the signal's reason when it is aborted.
  */
@@ -29,29 +31,38 @@ export async function trainNeighbours(
   { pool, signal, onProgress }: TrainContext,
 ): Promise<Trained> {
   signal?.throwIfAborted()
-  const { directory, manifest } = dataset
-  const { users, items } = manifest
+  const { byItem, byUser } = filesOf(dataset)
+  const [byRow, byColumn] = options.by === 'items' ? [byItem, byUser] : [byUser, byItem]
+  const [rows, columns] = [byColumn.columns, byRow.columns]
   const training: TrainingArgs = {
-    byItem: { file: join(directory, datasetFiles.byItem), columns: users },
-    byUser: { file: join(directory, datasetFiles.byUser), columns: items },
-    weighted: options.weighting === 'weight',
-    shrinkage: options.shrinkage,
-    limit: options.neighbours,
+    byRow,
+    byColumn,
+    similarity: similarityOf(options),
+    limit: neighboursKept(options),
   }
   const plan: Plan = {
-    norms: sharedArray(Float64Array, items),
-    costs: sharedArray(BigUint64Array, items + 1),
-    starts: sharedArray(BigUint64Array, items + 1),
+    left: sharedArray(Float64Array, rows),
+    right: sharedArray(Float64Array, rows),
+    totals: sharedArray(Float64Array, rows),
+    most: sharedArray(Float64Array, rows),
+    weights: sharedArray(Float64Array, columns),
+    costs: sharedArray(BigUint64Array, rows + 1),
+    starts: sharedArray(BigUint64Array, rows + 1),
   }
-  await pool.run(work, 'plan', { training, ...plan })
+  const meanLength = await pool.run<number>(work, 'plan', { training, plan })
+  if (options.by === 'users') {
+    signal?.throwIfAborted()
+    const { right, weights } = plan
+    const tensors = { right: vector(right), weights: vector(weights), meanLength: vector(Float64Array.of(meanLength)) }
+    return { tensors, epochs: 1, complete: true, loss: [] }
+  }
 
-  const most = Number(plan.starts[items])
-  checkMemory({ items, neighbours: options.neighbours, most })
+  const most = Number(plan.starts[rows])
+  checkMemory({ items: rows, neighbours: training.limit, most })
   const output = {
-    starts: plan.starts,
     indices: sharedArray(Uint32Array, most),
     similarities: sharedArray(Float32Array, most),
-    counts: sharedArray(Uint32Array, items),
+    counts: sharedArray(Uint32Array, rows),
   }
   const bounds = splitByCost(plan.costs, chunks, perItem)
   const next = sharedCounter()
@@ -63,7 +74,7 @@ export async function trainNeighbours(
   signal?.addEventListener('abort', abort)
   try {
     if (signal?.aborted) abort()
-    const args: FindArgs = { training, norms: plan.norms, output, bounds }
+    const args: FindArgs = { training, plan, output, bounds }
     await pool.phase(work, 'find', args, next)
   } finally {
     clearInterval(ticking)
@@ -71,7 +82,14 @@ export async function trainNeighbours(
   }
   signal?.throwIfAborted()
   report()
-  return { tensors: compacted(output), epochs: 1, complete: true, loss: [] }
+  return { tensors: compacted(plan.starts, output), epochs: 1, complete: true, loss: [] }
+}
+
+function filesOf({ directory, manifest: { users, items } }: Dataset) {
+  return {
+    byItem: { file: join(directory, datasetFiles.byItem), columns: users },
+    byUser: { file: join(directory, datasetFiles.byUser), columns: items },
+  }
 }
 
 function progress(bounds: Uint32Array, taken: number, milliseconds: number): TrainProgress {
@@ -87,7 +105,7 @@ function progress(bounds: Uint32Array, taken: number, milliseconds: number): Tra
 }
 
 /** Closes the gaps between the neighbours of items that have fewer than there was room for, in place. */
-function compacted({ starts, indices, similarities, counts }: FindArgs['output']): Trained['tensors'] {
+function compacted(starts: BigUint64Array, { indices, similarities, counts }: FindArgs['output']): Trained['tensors'] {
   const indptr = new BigUint64Array(starts.length)
   let size = 0
   counts.forEach((count, item) => {
@@ -100,8 +118,8 @@ function compacted({ starts, indices, similarities, counts }: FindArgs['output']
     indptr[item + 1] = BigInt(size)
   })
   return {
-    indptr: { data: indptr, shape: [indptr.length] },
-    indices: { data: indices.subarray(0, size), shape: [size] },
-    similarities: { data: similarities.subarray(0, size), shape: [size] },
+    indptr: vector(indptr),
+    indices: vector(indices.subarray(0, size)),
+    similarities: vector(similarities.subarray(0, size)),
   }
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { type SimilarMeasure, similarMeasures } from '../../../src/models/algorithm.ts'
 import { ModelPool } from '../../../src/models/model-pool.ts'
 import { OpenModel, UnsupportedError } from '../../../src/models/open-model.ts'
 import { checkerboard, datasetOf } from '../interactions.ts'
@@ -31,11 +32,24 @@ export function testCapabilities({ algorithm, pools, train }: Contract): void {
     }
   })
 
-  test('similar items are of the same kind, best first, without the item itself', async () => {
+  test('similar items by each measure are of the same kind, best first, without the item itself', async () => {
     const model = OpenModel.open(await train(await datasetOf(checkerboard(20))))
     if (!model.capabilities.includes('similar')) return
+    for (const measure of [undefined, ...model.similarBy]) await expectSimilar(model, measure)
+    // Of one batch each request has its own.
+    const mixed = model.similarBy.map((measure, item) => ({ item, limit: 5, measure }))
+    const alone = mixed.map(request => plainList(model.similar([request])[0]!))
+    expect(model.similar(mixed).map(plainList)).toEqual(alone)
+    if (mixed.length > 0) expect(plainList(model.similar([{ item: 0, limit: 5 }])[0]!)).toEqual(alone[0])
+  })
+
+  async function expectSimilar(model: OpenModel, measure: SimilarMeasure | undefined): Promise<void> {
     const { items } = model.artifact
-    const requests = Array.from({ length: 20 }, (_, item) => ({ item: items.indexOf(item), limit: 1 + (item % 9) }))
+    const requests = Array.from({ length: 20 }, (_, item) => ({
+      item: items.indexOf(item),
+      limit: 1 + (item % 9),
+      measure,
+    }))
     const lists = model.similar(requests)
     lists.forEach(({ items: list, scores }, item) => {
       expect(list).toHaveLength(requests[item]!.limit)
@@ -48,12 +62,26 @@ export function testCapabilities({ algorithm, pools, train }: Contract): void {
       }
     })
     expect(requests.map(request => plainList(model.similar([request])[0]!))).toEqual(lists.map(plainList))
-    const [all] = model.similar([{ item: 3, limit: 1000 }])
+    const [all] = model.similar([{ item: 3, limit: 1000, measure }])
     expect(all!.items.length).toBeLessThan(20)
     expect(all!.items).not.toContain(3)
     const models = await ModelPool.open(model.artifact.directory, { pool: pools()[1]! })
     const listsOfPool = await models.similar(requests)
     expect(listsOfPool.map(({ items, scores }) => plainList({ items, scores }))).toEqual(lists.map(plainList))
+    await models.close()
+  }
+
+  test('a measure of similarity that it does not have is refused in words', async () => {
+    const model = OpenModel.open(await train(await datasetOf(checkerboard(20))))
+    if (!model.capabilities.includes('similar')) return
+    const models = await ModelPool.open(model.artifact.directory, { pool: pools()[1]! })
+    expect(models.similarBy).toEqual(model.similarBy)
+    for (const measure of similarMeasures.filter(measure => !model.similarBy.includes(measure))) {
+      const message = `a model of ${algorithm.name} cannot find similar items by ${measure}: `
+      expect(() => model.similar([{ item: 0, limit: 3, measure }])).toThrow(UnsupportedError)
+      expect(() => model.similar([{ item: 0, limit: 3, measure }])).toThrow(message)
+      await expect(models.similar([{ item: 0, limit: 3, measure }])).rejects.toThrow(UnsupportedError)
+    }
     await models.close()
   })
 

@@ -1,16 +1,44 @@
 //! Sums over sparse rows.
 
-use std::ops::AddAssign;
+use std::ops::{AddAssign, Range};
 
 /// A number that sums start from 0 and only grow: counts, or sums of positive terms that never round to 0.
-pub(super) trait Sum: AddAssign + Copy + Default + PartialEq {}
-impl Sum for u32 {}
-impl Sum for f64 {}
+pub(crate) trait Sum: AddAssign + Copy + Default + PartialOrd {
+    /// The least sum that is no less than `value`.
+    fn least(value: f64) -> Self;
+    /// As a double.
+    fn value(self) -> f64;
+}
+
+impl Sum for u32 {
+    #[inline(always)]
+    fn least(value: f64) -> u32 {
+        value.ceil() as u32
+    }
+    #[inline(always)]
+    fn value(self) -> f64 {
+        f64::from(self)
+    }
+}
+
+impl Sum for f64 {
+    #[inline(always)]
+    fn least(value: f64) -> f64 {
+        value
+    }
+    #[inline(always)]
+    fn value(self) -> f64 {
+        self
+    }
+}
+
+/// Sums that a sweep looks at together.
+const SWEPT: usize = 64;
 
 /// One sum a column in a dense array, and the list of columns that have one: adding and resetting cost nothing for the
 /// others. (The sparse accumulator of Gilbert, Moler & Schreiber 1992.)
 #[derive(Default)]
-pub(super) struct Accumulator<S> {
+pub(crate) struct Accumulator<S> {
     /// (columns) 0 where there is none.
     sums: Vec<S>,
     /// (columns + 1) The first `len` are the columns whose sums were added to, each once; one is room to write without
@@ -45,10 +73,22 @@ impl<S: Sum> Accumulator<S> {
         self.len = len;
     }
 
-    /// The sum of `column`, which is 0 afterwards.
+    /// The same for columns that [`Accumulator::sweep`] will find: they are not listed.
+    ///
+    /// # Panics
+    /// As [`Accumulator::add`].
+    #[inline(always)]
+    pub fn add_unlisted(&mut self, columns: &[u32], term: impl Fn(usize) -> S) {
+        let sums = &mut self.sums[..];
+        for (k, &column) in columns.iter().enumerate() {
+            sums[column as usize] += term(k);
+        }
+    }
+
+    /// The sum of `column`, which is 0 afterwards, as it is where there is no room for it.
     #[inline(always)]
     pub fn take(&mut self, column: u32) -> S {
-        std::mem::take(&mut self.sums[column as usize])
+        self.sums.get_mut(column as usize).map_or(S::default(), std::mem::take)
     }
 
     /// Gives each column that was added to with its sum, 0 where it was taken, and resets all.
@@ -58,5 +98,26 @@ impl<S: Sum> Accumulator<S> {
             each(column, std::mem::take(&mut self.sums[column as usize]));
         }
         self.len = 0;
+    }
+
+    /// Gives each of `columns` whose sum is above 0 and at least `least`, and resets them. `each` gives the next `least`.
+    #[inline(always)]
+    pub fn sweep(&mut self, columns: Range<u32>, mut least: S, mut each: impl FnMut(u32, S) -> S) {
+        let mut first = columns.start;
+        for sums in self.sums[columns.start as usize..columns.end as usize].chunks_mut(SWEPT) {
+            // Without a branch for each, which the compiler makes vectors of.
+            let most = sums.iter().fold(S::default(), |most, &sum| if sum > most { sum } else { most });
+            if most > S::default() {
+                if most >= least {
+                    for (column, &sum) in (first..).zip(sums.iter()) {
+                        if sum >= least && sum > S::default() {
+                            least = each(column, sum);
+                        }
+                    }
+                }
+                sums.fill(S::default());
+            }
+            first += sums.len() as u32;
+        }
     }
 }

@@ -1,167 +1,205 @@
-//! Item-item neighbours: the items whose users are most alike (Sarwar, Karypis, Konstan & Riedl 2001), and lists from them.
+//! Neighbours: of each item those whose users are most alike (Sarwar, Karypis, Konstan & Riedl 2001), of a user those whose
+//! items are, and lists from them.
 //!
-//! [`Cosine`] trains: for each item the most similar others. [`rank`] recommends: the sums of similarities to a history.
-//! Both add sparse rows in a dense array ([`accumulator`]) and keep the best ([`selection`]); neither holds the dense
-//! matrix of all similarities.
+//! [`Training`] finds for each row the most similar others, [`Lookup`] those of one that need not be in the matrix. [`rank`] recommends: the sums
+//! of similarities to a history. All add sparse rows in a dense array ([`accumulator`]) and keep the best ([`selection`]);
+//! none holds the dense matrix of all similarities. What is said of items here holds for users, with the matrix transposed.
 
-mod accumulator;
+pub(crate) mod accumulator;
+mod blocks;
+mod lookup;
+mod measure;
+mod nearest;
 pub mod rank;
-mod selection;
+pub(crate) mod selection;
 #[cfg(test)]
 mod tests;
 
+pub use lookup::{Lookup, LookupError, Query};
+pub use measure::{Measure, RowTerms, Similarity, Weighting};
+
 use crate::csr::{Csr, CsrError};
-use accumulator::{Accumulator, Sum};
+use blocks::Blocks;
+use nearest::{Buffers, Matrix, Row};
 use selection::Selection;
 use std::fmt;
 use std::ops::Range;
 
-/// What a pair of user and item counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Weighting {
-    /// 1.
-    None,
-    /// Its weight in the data.
-    Weight,
-}
+/// Additions from which a row of the training looks for what it need not add. What is cheaper is added at once.
+const PRUNED_FROM: u64 = 1 << 13;
 
-/// The similarity of items i and j: with w the weights of [`Weighting`],
+/// The similarities of all rows of a matrix, as [`Measure`] defines them.
 ///
-/// ```text
-/// s(i, j) = Σᵤ w_ui w_uj / (‖i‖ ‖j‖ + shrinkage),   ‖i‖ = √ Σᵤ w_ui²
-/// ```
-///
-/// in double precision, sums by ascending user, rounded once: the same bits however the items are divided.
+/// Sums are in double precision where they are no counts, by ascending column, rounded once: the same bits however the rows are
+/// divided.
 #[derive(Clone, Copy)]
-pub struct Cosine<'a> {
-    by_item: Csr<'a>,
-    by_user: Csr<'a>,
-    /// What pairs count.
-    pub weighting: Weighting,
-    /// Added to the product of the norms; not negative. It makes similarities that few users support smaller.
-    pub shrinkage: f64,
-    /// Similar items that are kept of each item.
+pub struct Training<'a> {
+    by_row: Csr<'a>,
+    by_column: Csr<'a>,
+    /// How alike two rows are.
+    pub similarity: Similarity,
+    /// Similar rows that are kept of each.
     pub limit: usize,
+    pruned_from: u64,
 }
 
 /// Buffers kept from one call to the next.
 #[derive(Default)]
 pub struct Scratch {
-    counts: Accumulator<u32>,
-    sums: Accumulator<f64>,
+    buffers: Buffers,
     selection: Selection,
+    kept: Vec<(u32, f32)>,
 }
 
-/// Where the neighbours of a range of items go: those of its n-th item from `starts[n] - starts[0]` on.
+/// What is to be known before the work is divided, to write: see [`Training::plan`].
+pub struct PlanMut<'a> {
+    /// (rows) [`RowTerms::left`].
+    pub left: &'a mut [f64],
+    /// (rows) [`RowTerms::right`].
+    pub right: &'a mut [f64],
+    /// (rows) [`RowTerms::total`].
+    pub totals: &'a mut [f64],
+    /// (rows) [`RowTerms::most`].
+    pub most: &'a mut [f64],
+    /// (columns) gᵤ of [`Measure`].
+    pub weights: &'a mut [f64],
+    /// (rows + 1) Where each row's additions begin when those of all are counted.
+    pub costs: &'a mut [u64],
+    /// (rows + 1) Where its neighbours begin when each row has room for as many as it can have.
+    pub starts: &'a mut [u64],
+}
+
+/// What the search needs of a plan; of each the first values of [`PlanMut`].
+#[derive(Clone, Copy)]
+#[allow(missing_docs)]
+pub struct Plan<'a> {
+    pub left: &'a [f64],
+    pub right: &'a [f64],
+    pub totals: &'a [f64],
+    pub most: &'a [f64],
+    pub weights: &'a [f64],
+}
+
+impl Plan<'_> {
+    fn terms(&self, row: usize) -> RowTerms {
+        RowTerms { left: self.left[row], right: self.right[row], total: self.totals[row], most: self.most[row] }
+    }
+}
+
+/// Where the neighbours of a range of rows go: those of its n-th row from `starts[n] - starts[0]` on.
 pub struct Output<'a> {
-    /// (items of the range + 1), from [`Cosine::plan`].
+    /// (rows of the range + 1), from [`Training::plan`].
     pub starts: &'a [u64],
-    /// (`starts.last - starts[0]`) Most similar first, of equal similarities the lower item first.
+    /// (`starts.last - starts[0]`) Most similar first, of equal similarities the lower row first.
     pub indices: &'a mut [u32],
-    /// (`starts.last - starts[0]`) Their similarities, from 0 (exclusive) to 1.
+    /// (`starts.last - starts[0]`) Their similarities, above 0.
     pub similarities: &'a mut [f32],
-    /// (items of the range) How many each has.
+    /// (rows of the range) How many each has.
     pub counts: &'a mut [u32],
 }
 
-impl<'a> Cosine<'a> {
-    /// `by_item` is (items × users), `by_user` the same matrix transposed; weights are above 0. Reads both whole.
+impl<'a> Training<'a> {
+    /// `by_row` is (rows × columns), `by_column` the same matrix transposed; weights are above 0. Reads both whole.
     ///
     /// # Errors
     /// Names the first row that is damaged.
-    pub fn new(
-        by_item: Csr<'a>,
-        by_user: Csr<'a>,
-        weighting: Weighting,
-        shrinkage: f64,
-        limit: usize,
-    ) -> Result<Self, CsrError> {
-        by_item.check(by_user.rows())?;
-        by_user.check(by_item.rows())?;
-        Ok(Cosine { by_item, by_user, weighting, shrinkage, limit })
+    pub fn new(by_row: Csr<'a>, by_column: Csr<'a>, similarity: Similarity, limit: usize) -> Result<Self, CsrError> {
+        by_row.check(by_column.rows())?;
+        by_column.check(by_row.rows())?;
+        Ok(Training { by_row, by_column, similarity, limit, pruned_from: PRUNED_FROM })
     }
 
-    /// Number of items.
-    pub fn items(&self) -> usize {
-        self.by_item.rows()
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
+        self.by_row.rows()
     }
 
-    /// What is to be known before the work is divided. Writes to `norms` (items) ‖i‖; to `costs` (items + 1) where each
-    /// item's additions begin when those of all are counted; to `starts` (items + 1) where its neighbours begin when
-    /// each item has room for as many as it can have. Costs O(pairs).
-    pub fn plan(&self, norms: &mut [f64], costs: &mut [u64], starts: &mut [u64]) {
-        let items = self.items();
-        assert!(norms.len() == items && costs.len() == items + 1 && starts.len() == items + 1);
+    /// Number of columns.
+    pub fn columns(&self) -> usize {
+        self.by_column.rows()
+    }
+
+    /// Makes the plan. Costs O(pairs).
+    pub fn plan(&self, plan: PlanMut<'_>) {
+        let PlanMut { left, right, totals, most, weights, costs, starts } = plan;
+        let rows = self.rows();
+        for terms in [&left, &right, &totals, &most] {
+            assert_eq!(terms.len(), rows);
+        }
+        assert!(costs.len() == rows + 1 && starts.len() == rows + 1);
+        self.similarity.column_weights(self.by_column, rows, weights);
+        let mean_length = self.similarity.mean_length(self.by_row);
         (costs[0], starts[0]) = (0, 0);
-        for item in 0..items {
-            let (users, weights) = self.by_item.row(item);
-            let square: f64 = match self.weighting {
-                Weighting::None => users.len() as f64,
-                Weighting::Weight => weights.iter().map(|&w| f64::from(w) * f64::from(w)).sum(),
-            };
-            norms[item] = square.sqrt();
-            let additions: usize = users.iter().map(|&user| self.by_user.row(user as usize).0.len()).sum();
-            // Each user has the item itself too.
-            let others = additions.saturating_sub(users.len()).min(items - 1);
-            costs[item + 1] = costs[item] + additions as u64;
-            starts[item + 1] = starts[item] + others.min(self.limit) as u64;
+        for row in 0..rows {
+            let (columns, own) = self.by_row.row(row);
+            let terms = self.similarity.row_terms(columns, own, weights, mean_length);
+            (left[row], right[row], totals[row], most[row]) = (terms.left, terms.right, terms.total, terms.most);
+            let additions = self.additions(columns);
+            // Each column has the row itself too.
+            let others = (additions as usize).saturating_sub(columns.len()).min(rows - 1);
+            costs[row + 1] = costs[row] + additions;
+            starts[row + 1] = starts[row] + others.min(self.limit) as u64;
         }
     }
 
-    /// Finds the neighbours of `items`. `norms` is that of [`Cosine::plan`].
-    ///
-    /// Costs an addition at a random place for each pair of each user of each item, and about twice as much again for
-    /// each item that these reach: on brunch reads (485,115 items, 11.3M pairs) 8.2 · 10⁹ additions, 10 ns each in all.
-    /// Tried without gain there: floats instead of counts (the same to 1.2 times the time), doubles for all (1.4 times),
-    /// flags of touched cache lines instead of the list of columns (0.9 to 1.1 times), a dense pass with vectors over all
-    /// sums where many are touched, prefetching, and a first look in single precision.
-    pub fn neighbours(&self, items: Range<usize>, norms: &[f64], output: Output<'_>, scratch: &mut Scratch) {
-        let Scratch { counts, sums, selection } = scratch;
-        match self.weighting {
-            Weighting::None => self.find(items, norms, output, counts, selection, |_, _| 1, f64::from),
-            Weighting::Weight => {
-                self.find(items, norms, output, sums, selection, positive_product, |sum| sum);
-            }
-        }
+    fn additions(&self, columns: &[u32]) -> u64 {
+        columns.iter().map(|&column| self.by_column.row(column as usize).0.len() as u64).sum()
     }
 
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    fn find<S: Sum>(
-        &self,
-        items: Range<usize>,
-        norms: &[f64],
-        output: Output<'_>,
-        sums: &mut Accumulator<S>,
-        selection: &mut Selection,
-        product: impl Fn(f32, f32) -> S,
-        value: impl Fn(S) -> f64,
-    ) {
+    /// What [`Training::neighbours`] needs, once for any number of ranges. O(rows).
+    pub fn search<'p>(&self, plan: Plan<'p>) -> TrainingSearch<'a, 'p> {
+        let rows = self.rows();
+        for terms in [plan.left, plan.right, plan.totals, plan.most] {
+            assert_eq!(terms.len(), rows);
+        }
+        assert_eq!(plan.weights.len(), self.columns());
+        let blocks = Blocks::new(self.by_row.indptr, |row| plan.terms(row));
+        TrainingSearch { training: *self, plan, blocks }
+    }
+}
+
+/// A [`Training`] with its plan.
+pub struct TrainingSearch<'a, 'p> {
+    training: Training<'a>,
+    plan: Plan<'p>,
+    blocks: Blocks,
+}
+
+impl TrainingSearch<'_, '_> {
+    /// Finds the neighbours of `rows`.
+    pub fn neighbours(&self, rows: Range<usize>, output: Output<'_>, scratch: &mut Scratch) {
+        let TrainingSearch { training, plan, blocks } = self;
+        let Scratch { buffers, selection, kept } = scratch;
         let Output { starts, indices, similarities, counts } = output;
-        assert!(norms.len() == self.items() && starts.len() == items.len() + 1 && counts.len() == items.len());
-        sums.grow(self.items());
-        for (n, item) in items.enumerate() {
-            let (users, weights) = self.by_item.row(item);
-            for (&user, &own) in users.iter().zip(weights) {
-                let (columns, others) = self.by_user.row(user as usize);
-                sums.add(columns, |k| product(own, others[k]));
-            }
-            sums.take(item as u32);
-            selection.reset(self.limit);
-            let norm = norms[item];
-            sums.drain(|other, sum| {
-                let similarity = value(sum) / (norm * norms[other as usize] + self.shrinkage);
-                // Rounding may carry a cosine beyond 1.
-                selection.offer(other, similarity.min(1.0) as f32);
-            });
+        assert!(starts.len() == rows.len() + 1 && counts.len() == rows.len());
+        let similarity = training.similarity;
+        let matrix = Matrix { similarity, by_column: training.by_column, weights: plan.weights, right: plan.right };
+        for (n, number) in rows.enumerate() {
+            let (columns, weights) = training.by_row.row(number);
+            let additions = training.additions(columns);
+            let row = Row { columns, weights, terms: plan.terms(number), own: Some(number as u32), additions };
+            let is_pruned = additions >= training.pruned_from;
+            selection.reset(training.limit);
+            matrix.nearest(&row, is_pruned.then_some(blocks), selection, buffers);
+            given(selection, &similarity, kept);
             let places = (starts[n] - starts[0]) as usize..(starts[n + 1] - starts[0]) as usize;
             let places = indices[places.clone()].iter_mut().zip(&mut similarities[places]);
             counts[n] = 0;
-            for ((index, similarity), found) in places.zip(selection.sorted()) {
+            for ((index, similarity), &found) in places.zip(kept.iter()) {
                 (*index, *similarity) = found;
                 counts[n] += 1;
             }
         }
+    }
+}
+
+/// Writes what was selected to `kept`, as it is given out.
+fn given(selection: &mut Selection, similarity: &Similarity, kept: &mut Vec<(u32, f32)>) {
+    kept.clear();
+    kept.extend(selection.sorted().map(|(row, score)| (row, similarity.raised(score))));
+    if similarity.locality != 1.0 {
+        // What was apart may be equal now.
+        kept.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     }
 }
 
@@ -170,7 +208,7 @@ impl<'a> Cosine<'a> {
 pub enum NeighboursError {
     /// Its rows do not lie within it, or name items that there are not.
     Matrix(CsrError),
-    /// A similarity is not above 0 and at most 1.
+    /// A similarity is not finite and above 0.
     #[allow(missing_docs)]
     Similarity { item: usize, similarity: f32 },
     /// The neighbours of an item are not the most similar first, of equal similarities the lower item first.
@@ -186,7 +224,7 @@ impl fmt::Display for NeighboursError {
         match self {
             NeighboursError::Matrix(error) => error.fmt(f),
             NeighboursError::Similarity { item, similarity } => {
-                write!(f, "similarities must be above 0 and at most 1, but row {item} has {similarity}")
+                write!(f, "similarities must be finite and above 0, but row {item} has {similarity}")
             }
             NeighboursError::Order { item } => write!(f, "the similarities of row {item} must fall, but do not"),
             NeighboursError::Twice { item, neighbour } => {
@@ -198,7 +236,7 @@ impl fmt::Display for NeighboursError {
 
 impl std::error::Error for NeighboursError {}
 
-/// Reads all of `neighbours` (items × items), similarities as weights, and checks that it is what [`Cosine`] makes.
+/// Reads all of `neighbours` (items × items), similarities as weights, and checks that it is what [`Training`] makes.
 ///
 /// # Errors
 /// Names the first item whose neighbours are damaged.
@@ -208,7 +246,9 @@ pub fn check(neighbours: Csr<'_>) -> Result<(), NeighboursError> {
     let mut last_of = vec![0; items];
     (0..items).try_for_each(|item| {
         let (others, similarities) = neighbours.checked_row(item, items).map_err(NeighboursError::Matrix)?;
-        if let Some(&similarity) = similarities.iter().find(|&&similarity| !(similarity > 0.0 && similarity <= 1.0)) {
+        if let Some(&similarity) =
+            similarities.iter().find(|&&similarity| !(similarity > 0.0 && similarity < f32::INFINITY))
+        {
             return Err(NeighboursError::Similarity { item, similarity });
         }
         let places = || others.iter().zip(similarities);
@@ -223,8 +263,9 @@ pub fn check(neighbours: Csr<'_>) -> Result<(), NeighboursError> {
     })
 }
 
-/// `a` times `b`, which is exact in double precision and never rounds to 0; above 0 even where a damaged file holds 0 or NaN.
+/// `product`, above 0 even where a damaged file holds 0 or NaN. That of two floats is exact in double precision and never
+/// rounds to 0.
 #[inline(always)]
-fn positive_product(a: f32, b: f32) -> f64 {
-    (f64::from(a) * f64::from(b)).max(f64::MIN_POSITIVE)
+fn positive(product: f64) -> f64 {
+    product.max(f64::MIN_POSITIVE)
 }

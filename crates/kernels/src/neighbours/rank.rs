@@ -1,7 +1,8 @@
-//! Lists from neighbours: the score of item j is Σ wᵢ s(i, j) over the items i of a history that have j as a neighbour.
+//! Lists from neighbours: the score of item j is Σ wᵢ s(i, j) over the items i of a history that have j as a neighbour. The same
+//! sum gives lists from similar users: the items of these in place of the neighbours, similarities in place of weights.
 
 use super::accumulator::Accumulator;
-use super::positive_product;
+use super::positive;
 use super::selection::Selection;
 use crate::csr::{Csr, CsrError};
 use std::fmt;
@@ -53,7 +54,8 @@ impl fmt::Display for RankError {
 impl std::error::Error for RankError {}
 
 /// Appends to `items` and `scores` the best items of `request`, best first, of equal scores the lower item first; only
-/// items with a score above 0. `neighbours` is (items × items), each row in any order.
+/// items with a score above 0. `neighbours` is (rows × columns), each row in any order: the items of the history are rows,
+/// those of the list columns.
 ///
 /// Sums are in double precision, in the order of the history. After an error `scratch` must not be used again.
 ///
@@ -61,23 +63,24 @@ impl std::error::Error for RankError {}
 /// Names an item that does not exist, or a damaged row.
 pub fn rank(
     neighbours: Csr<'_>,
+    columns: usize,
     request: &Request<'_>,
     scratch: &mut Scratch,
     items: &mut Vec<u32>,
     scores: &mut Vec<f32>,
 ) -> Result<(), RankError> {
-    let count = neighbours.rows();
     let Scratch { sums, selection } = scratch;
-    check_items("history.items", request.items, count)?;
-    check_items("exclude", request.exclude, count)?;
-    check_items("only", request.only.unwrap_or_default(), count)?;
+    check_items("history.items", request.items, neighbours.rows())?;
+    check_items("exclude", request.exclude, columns)?;
+    check_items("only", request.only.unwrap_or_default(), columns)?;
     if request.weights.len() != request.items.len() {
         return Err(RankError::Weights { expected: request.items.len(), got: request.weights.len() });
     }
-    sums.grow(count);
     for (&item, &weight) in request.items.iter().zip(request.weights) {
-        let (others, similarities) = neighbours.checked_row(item as usize, count).map_err(RankError::Neighbours)?;
-        sums.add(others, |k| positive_product(weight, similarities[k]));
+        let (others, similarities) = neighbours.checked_row(item as usize, columns).map_err(RankError::Neighbours)?;
+        // As far as there are items: a caller may name any number of columns.
+        sums.grow(others.iter().max().map_or(0, |&most| most as usize + 1));
+        sums.add(others, |k| positive(f64::from(weight) * f64::from(similarities[k])));
     }
     for &item in request.exclude {
         sums.take(item);

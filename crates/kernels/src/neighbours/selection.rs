@@ -3,7 +3,7 @@
 /// Keeps the `limit` best items that are offered: the highest scores, of equal ones the lower items. An offer costs O(1)
 /// on average whatever the limit: a buffer of twice the limit is cut to its best half by quickselect when it is full.
 #[derive(Default)]
-pub(super) struct Selection {
+pub(crate) struct Selection {
     limit: usize,
     /// Score and item as one number each; see [`key`].
     keys: Vec<u64>,
@@ -25,15 +25,30 @@ impl Selection {
         self.threshold = 0;
     }
 
-    /// Considers an item once; a score that is not above 0 (or NaN) is passed over.
+    /// Considers an item once; a score that is not above 0 (or NaN) is passed over. Gives whether the threshold rose.
     #[inline(always)]
-    pub fn offer(&mut self, item: u32, score: f32) {
+    pub fn offer(&mut self, item: u32, score: f32) -> bool {
         let key = key(item, score);
         if score > 0.0 && key > self.threshold {
             self.keys.push(key);
             if self.keys.len() >= self.limit.saturating_mul(2) {
                 self.cut();
+                return true;
             }
+        }
+        false
+    }
+
+    /// A score that the last of the best has at the least; lower ones cannot be among them. 0 while there is none.
+    #[inline(always)]
+    pub fn threshold(&self) -> f32 {
+        f32::from_bits((self.threshold >> 32) as u32)
+    }
+
+    /// Raises the threshold as far as what was offered allows.
+    pub fn settle(&mut self) {
+        if self.keys.len() >= self.limit {
+            self.cut();
         }
     }
 
@@ -46,7 +61,7 @@ impl Selection {
 
     #[inline(never)]
     fn cut(&mut self) {
-        if self.keys.len() > self.limit {
+        if self.keys.len() >= self.limit {
             if let Some(last) = self.limit.checked_sub(1) {
                 self.threshold = *self.keys.select_nth_unstable_by(last, |a, b| b.cmp(a)).1;
             }

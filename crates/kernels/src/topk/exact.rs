@@ -43,6 +43,7 @@ pub fn score(query: &[f32], query_norm: f64, item: &[f32], measure: Measure) -> 
             let norms = query_norm * norm(item);
             if norms == 0.0 { 0.0 } else { (product / norms) as f32 }
         }
+        Measure::ShrunkCosine(shrinkage) => (product / (query_norm * norm(item) + shrinkage)) as f32,
     }
 }
 

@@ -26,12 +26,14 @@ use std::fmt;
 pub const TILE: usize = 128;
 
 /// What items are ranked by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Measure {
     /// The inner product of query and item.
     Product,
     /// Their cosine; 0 where either is zero.
     Cosine,
+    /// q·x / (‖q‖‖x‖ + this), which must be finite and above 0: the cosine, smaller where the norms are small.
+    ShrunkCosine(f64),
 }
 
 /// Arguments that are refused. `of` is the name of what was given.

@@ -47,6 +47,11 @@ impl Coded {
         match self.measure {
             Measure::Product => self.norm * tile.norm * (1.0 + ROUNDING) < needed,
             Measure::Cosine => needed > 1.0 + ROUNDING || (needed > 0.0 && tile.norm == 0.0),
+            // What parallel vectors have, which falls with the norm.
+            Measure::ShrunkCosine(shrinkage) => {
+                let product = self.norm * tile.norm;
+                product * (1.0 + ROUNDING) < needed * (product + shrinkage)
+            }
         }
     }
 
@@ -61,6 +66,10 @@ impl Coded {
             Measure::Cosine => {
                 let cosine = lowest(threshold);
                 cosine * self.norm * if cosine > 0.0 { tile.least_norm } else { tile.norm }
+            }
+            Measure::ShrunkCosine(shrinkage) => {
+                let cosine = lowest(threshold);
+                cosine * (self.norm * if cosine > 0.0 { tile.least_norm } else { tile.norm } + shrinkage)
             }
         };
         let slack = self.norm * tile.error

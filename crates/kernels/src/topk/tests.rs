@@ -112,7 +112,7 @@ fn agrees_with_an_exhaustive_search(case: Case) -> Result<(), TestCaseError> {
         *end += set.len() as u32;
         Some(*end)
     }));
-    for measure in [Measure::Product, Measure::Cosine] {
+    for measure in [Measure::Product, Measure::Cosine, Measure::ShrunkCosine(0.7)] {
         let (mut items, mut scores) = (vec![0; excluded.len() * limit], vec![0.0; excluded.len() * limit]);
         for (q, query) in queries.chunks_exact(rank).enumerate() {
             let admits = |item| !excluded[q].contains(&item) && only.as_ref().is_none_or(|list| list.contains(&item));

@@ -6,10 +6,10 @@ import type { Artifact } from '../artifact.ts'
 
 /**
  * What the artifact holds: the neighbours of item i are `indices[indptr[i]]` to `indices[indptr[i + 1] - 1]`, most
- * similar first, of equal similarities the lower item first, with their `similarities`, from 0 (exclusive) to 1.
+ * similar first, of equal similarities the lower item first, with their `similarities`, above 0.
  * `indptr` is (items + 1), uint64; `indices` uint32 and `similarities` float32 are as long as its last value says.
  */
-export function neighbourTensors(artifact: Artifact) {
+export function itemTensors(artifact: Artifact) {
   const { items } = artifact.manifest.dataset
   const indptr = new RowPointers(artifact.tensor('indptr', BigUint64Array, [items + 1]))
   const shape = [Number(indptr.last)]
@@ -20,12 +20,8 @@ export function neighbourTensors(artifact: Artifact) {
   }
 }
 
-export function openNeighbours(artifact: Artifact): Model {
-  return new NeighboursModel(neighbourTensors(artifact))
-}
-
-export function verifyNeighbours(artifact: Artifact): void {
-  const { indptr, indices, similarities } = neighbourTensors(artifact)
+export function verifyItemModel(artifact: Artifact): void {
+  const { indptr, indices, similarities } = itemTensors(artifact)
   if (indptr.first !== 0n) throw artifact.damaged('indptr', `place 0 must be 0, but is ${indptr.first}`)
   const matrix = { indptr: indptr.operand, indices: indices.operand, weights: similarities.operand }
   const fault = native.neighboursFault(matrix)
@@ -33,17 +29,19 @@ export function verifyNeighbours(artifact: Artifact): void {
 }
 
 /** Ranks by the sum of similarities to the items of the history, each times its weight. */
-class NeighboursModel implements Model {
-  readonly #tensors: ReturnType<typeof neighbourTensors>
+export class ItemModel implements Model {
+  readonly similarBy = ['neighbours'] as const
+  readonly #tensors: ReturnType<typeof itemTensors>
 
-  constructor(tensors: ReturnType<typeof neighbourTensors>) {
-    this.#tensors = tensors
+  constructor(artifact: Artifact) {
+    this.#tensors = itemTensors(artifact)
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const { indptr: neighboursIndptr, indices, similarities } = this.#tensors
     const { indptr, items, scores } = native.rankByNeighbours(
       { indptr: neighboursIndptr.operand, indices: indices.operand, weights: similarities.operand },
+      neighboursIndptr.rows,
       requests.map(({ history, limit, exclude, only }) => ({
         items: history.indices,
         weights: history.weights,

@@ -1,0 +1,22 @@
+import type { Algorithm } from '../algorithm.ts'
+import { openEase, verifyEase } from './model.ts'
+import { type EaseOptions, easeOptions } from './options.ts'
+import { trainEase } from './train.ts'
+
+/** Item-item weights in closed form (Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data"). */
+export const ease: Algorithm<EaseOptions> = {
+  name: 'ease',
+  summary: 'weights of items on items by ridge regression, in closed form (EASE)',
+  notes: `ease: with X the pairs of users and items, the weights B minimise ‖X − XB‖² + λ‖B‖² (λ is --regularization), an item having
+none on itself; the score of item j for a user is the sum of B(i,j) over the items i of the history. --variant dense solves for all items at
+once and needs about 2 × items² bytes of memory (41,000 items: 3.5 GB) and items³ operations; --variant sparse solves
+for each item on the --candidates others that explain it best, and needs neither.`,
+  options: easeOptions,
+  search: {
+    regularization: { from: 1, to: 10_000, scale: 'log' },
+  },
+  resumable: false,
+  train: trainEase,
+  open: openEase,
+  verify: verifyEase,
+}

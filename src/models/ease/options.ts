@@ -1,0 +1,32 @@
+import { z } from 'zod'
+
+export const easeOptions = z.strictObject({
+  regularization: z.number().min(0).max(1e9).default(200).describe('λ, what keeps the weights of items on items small'),
+  variant: z
+    .enum(['dense', 'sparse'])
+    .default('dense')
+    .describe('dense: all items at once; sparse: each on its candidates alone, where items are too many for that'),
+  candidates: z
+    .int()
+    .min(1)
+    .max(2000)
+    .default(100)
+    .describe('sparse: other items that an item may depend on, 1 to 2000'),
+  entries: z
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(1000)
+    .describe('weights kept of each item, the largest; all where that takes no more room'),
+  weighting: z
+    .enum(['none', 'weight'])
+    .default('none')
+    .describe('none: every pair counts 1; weight: its weight in the dataset'),
+})
+
+export type EaseOptions = Readonly<z.output<typeof easeOptions>>
+
+/** Whether a model has all of B as a dense matrix: where the entries to keep, each with its index, would take no less room. */
+export function isDense({ variant, entries }: EaseOptions, items: number): boolean {
+  return variant === 'dense' && 2 * entries >= items
+}

@@ -1,0 +1,51 @@
+import { join } from 'node:path'
+import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
+import { sharedArray } from '../../storage/shared-array.ts'
+import type { TrainContext, Trained } from '../algorithm.ts'
+import { trainDense } from './dense.ts'
+import type { TrainingArgs } from './jobs.ts'
+import { checkMemory } from './memory.ts'
+import type { EaseOptions } from './options.ts'
+import { Phases } from './phases.ts'
+import { trainSparse } from './sparse.ts'
+import { tilesOf } from './tiles.ts'
+
+/**
+ * Fits the weights of items on items (crates/kernels/src/ease). The same bits come out for any number of workers.
+ * `easeTensors` in model.ts describes the tensors, `neededMemory` in memory.ts says what it takes.
+ *
+ * @throws RangeError when it cannot fit in memory, or when the regularization is too small for the precision of the numbers; the
+ *   signal's reason when it is aborted.
+ */
+export async function trainEase(dataset: Dataset, options: EaseOptions, context: TrainContext): Promise<Trained> {
+  context.signal?.throwIfAborted()
+  const { directory, manifest } = dataset
+  const { users, items } = manifest
+  const { threads } = context.pool
+  checkMemory(options, { items, threads, candidatePairs: mostPairs(dataset.byItem.indptr, options.candidates) })
+  const training: TrainingArgs = {
+    byItem: { file: join(directory, datasetFiles.byItem), columns: users },
+    byUser: { file: join(directory, datasetFiles.byUser), columns: items },
+    weighted: options.weighting === 'weight',
+    regularization: options.regularization,
+  }
+  const { size, count } = tilesOf(items)
+  const costs = sharedArray(BigUint64Array, size * count + 1)
+  const phases = new Phases(context, items)
+  try {
+    await phases.one('costs', { training, costs })
+    const train = options.variant === 'dense' ? trainDense : trainSparse
+    const tensors = await train({ items, training, costs, options }, phases)
+    phases.complete()
+    return { tensors, epochs: 1, complete: true, loss: [] }
+  } finally {
+    phases.close()
+  }
+}
+
+/** Pairs that the `count` items with the most have together. */
+function mostPairs(indptr: BigUint64Array, count: number): number {
+  const pairs = Float64Array.from({ length: indptr.length - 1 }, (_, item) => Number(indptr[item + 1] - indptr[item]))
+  const most = pairs.sort().subarray(-count)
+  return most.reduce((sum, value) => sum + value, 0)
+}
