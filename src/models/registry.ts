@@ -3,8 +3,9 @@ import type { Algorithm } from './algorithm.ts'
 import { als } from './als/index.ts'
 import { neighbours } from './neighbours/index.ts'
 import { popular } from './popular/index.ts'
+import { word2vec } from './word2vec/index.ts'
 
-export const algorithms: readonly Algorithm[] = [als, neighbours, popular]
+export const algorithms: readonly Algorithm[] = [als, neighbours, popular, word2vec]
 
 /** What is trained by default. */
 export const defaultAlgorithm: Algorithm = als

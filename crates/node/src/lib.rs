@@ -18,3 +18,4 @@ mod sequences;
 mod sparse;
 mod topk;
 mod views;
+mod word2vec;
