@@ -78,67 +78,90 @@ impl Kernel for Follow<'_> {
     }
 }
 
+/// Where the rows of one side lie.
+#[derive(Clone, Copy)]
+struct Places {
+    data: *mut f32,
+    first: u32,
+    rows: usize,
+    stride: usize,
+}
+
+impl Places {
+    #[inline(always)]
+    fn of(rows: Rows<'_>, stride: usize) -> Places {
+        Places { rows: rows.data.len() / stride, data: rows.data.as_mut_ptr(), first: rows.first, stride }
+    }
+
+    #[inline(always)]
+    fn has(self, row: u32) -> bool {
+        (row.wrapping_sub(self.first) as usize) < self.rows
+    }
+
+    /// The row, if there is one: else, an address of which nothing is said.
+    #[inline(always)]
+    fn at(self, row: u32) -> *mut f32 {
+        self.data.wrapping_add((row.wrapping_sub(self.first) as usize).wrapping_mul(self.stride))
+    }
+}
+
 impl Follow<'_> {
     #[inline(always)]
     fn follow<L: Lanes, S: Steps<L>>(self, l: L) -> Result<Followed, String> {
         let Follow { samples, inputs, outputs, stride, rate, scratch } = self;
         let gradient = scratch.take(stride).as_mut_ptr();
-        let (input_rows, output_rows) = (inputs.data.len() / stride, outputs.data.len() / stride);
-        let (input_data, output_data) = (inputs.data.as_mut_ptr(), outputs.data.as_mut_ptr());
-        let prefetch = |at: usize| {
-            let Some(&entry) = samples.get(at) else { return };
-            let (data, row) = if entry & CENTRE != 0 {
-                (input_data, (entry ^ CENTRE).wrapping_sub(inputs.first))
-            } else {
-                (output_data, (entry >> 1).wrapping_sub(outputs.first))
-            };
-            let row = data.wrapping_add(row as usize * stride);
-            for line in (0..stride).step_by(BLOCK) {
-                l.prefetch(row.wrapping_add(line));
-            }
-        };
-        (0..AHEAD).for_each(prefetch);
+        let (inputs, outputs) = (Places::of(inputs, stride), Places::of(outputs, stride));
         let mut loss = Loss { sum: 0.0, product: 1.0 };
-        let (mut at, mut count) = (0, 0);
+        let (mut at, mut ahead, mut count) = (0, 0, 0);
         while at < samples.len() {
-            let centre = samples[at].wrapping_sub(CENTRE).wrapping_sub(inputs.first) as usize;
-            if samples[at] & CENTRE == 0 || centre >= input_rows {
+            let centre = samples[at] ^ CENTRE;
+            if !inputs.has(centre) {
                 return Err(format!("entry {at} of the samples names no centre of the block"));
             }
-            let length = samples[at + 1..].iter().take_while(|&&entry| entry & CENTRE == 0).count();
-            (at + AHEAD..=at + AHEAD + length).for_each(prefetch);
-            let targets = &samples[at + 1..][..length];
-            if let Some(entry) = targets.iter().find(|&&x| (x >> 1).wrapping_sub(outputs.first) as usize >= output_rows) {
-                return Err(format!("row {} of the samples is no target of the block", entry >> 1));
+            let begin = at + 1;
+            at = begin;
+            while at < samples.len() && samples[at] & CENTRE == 0 {
+                if !outputs.has(samples[at] >> 1) {
+                    return Err(format!("row {} of the samples is no target of the block", samples[at] >> 1));
+                }
+                at += 1;
             }
-            let target = |entry: u32| {
-                let row = (entry >> 1).wrapping_sub(outputs.first) as usize;
-                // SAFETY: checked above: the row lies in the outputs.
-                unsafe { output_data.add(row * stride) }
-            };
+            while ahead < samples.len().min(at + AHEAD) {
+                let entry = samples[ahead];
+                let row = if entry & CENTRE != 0 { inputs.at(entry ^ CENTRE) } else { outputs.at(entry >> 1) };
+                for line in (0..stride).step_by(BLOCK) {
+                    l.prefetch(row.wrapping_add(line));
+                }
+                ahead += 1;
+            }
+            let targets = &samples[begin..at];
+            count += targets.len() as u64;
             // SAFETY: checked above: the centre lies in the inputs, and each target in the outputs, which are other memory;
             // all rows, and the gradient, hold `stride` floats, a multiple of the vector's width.
             unsafe {
-                let centre = input_data.add(centre * stride);
-                let mut steps = S::begin(l, centre, gradient, stride);
-                let mut batches = targets.chunks_exact(4);
-                for batch in &mut batches {
-                    let rows = std::array::from_fn::<_, 4, _>(|i| target(batch[i]));
+                let mut steps = S::begin(l, inputs.at(centre), gradient, stride);
+                let whole = targets.len() & !3;
+                for batch in targets[..whole].chunks_exact(4) {
+                    let mut rows = [outputs.data; 4];
+                    for i in 0..4 {
+                        rows[i] = outputs.at(batch[i] >> 1);
+                    }
                     let products = steps.products(l, rows);
-                    let errors = std::array::from_fn(|i| rate * loss.error(products[i], batch[i] & 1));
+                    let mut errors = [0.0; 4];
+                    for i in 0..4 {
+                        errors[i] = rate * loss.error(products[i], batch[i] & 1);
+                    }
                     loss.fold();
                     steps.update(l, rows, errors);
                 }
-                for &entry in batches.remainder() {
-                    let row = [target(entry)];
+                for &entry in &targets[whole..] {
+                    let row = [outputs.at(entry >> 1)];
                     let [product] = steps.products(l, row);
                     steps.update(l, row, [rate * loss.error(product, entry & 1)]);
                 }
                 loss.fold();
                 steps.end(l);
             }
-            count += length as u64;
-            at += 1 + length;
         }
         Ok(Followed { loss: loss.sum - loss.product.ln(), samples: count })
     }
@@ -181,7 +204,10 @@ pub(super) fn sigmoid(x: f32) -> f32 {
     let k = (t + ROUND) - ROUND;
     let u = (t - k) * std::f32::consts::LN_2;
     let series = [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0];
-    let power = series.into_iter().fold(0.0, |sum, term| sum * u + term);
+    let mut power = 0.0;
+    for term in series {
+        power = power * u + term;
+    }
     1.0 / (1.0 + power * f32::from_bits(((k as i32 + 127) as u32) << 23))
 }
 
@@ -221,7 +247,10 @@ struct Registers<L: Lanes, const N: usize> {
 impl<L: Lanes, const N: usize> Steps<L> for Registers<L, N> {
     #[inline(always)]
     unsafe fn begin(l: L, centre: *mut f32, _gradient: *mut f32, _stride: usize) -> Self {
-        let vectors = std::array::from_fn(|v| unsafe { l.load(centre.add(v * L::WIDTH)) });
+        let mut vectors = [l.splat(0.0); N];
+        for (v, vector) in vectors.iter_mut().enumerate() {
+            *vector = unsafe { l.load(centre.add(v * L::WIDTH)) };
+        }
         Registers { row: centre, centre: vectors, gradient: [l.splat(0.0); N] }
     }
 
