@@ -7,6 +7,7 @@
  * (columns user, item, hour). Text: `--text FILE`, by default the reviews of NSMC. `--factors N` (128), `--epochs N` (5),
  * `--only items` or `--only text`.
  */
+import { once } from 'node:events'
 import { createWriteStream, existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -108,7 +109,11 @@ async function items(source: string, { factors, epochs, python, print, pool }: C
   print({ model: 'aurochs', events, seconds, eventsPerSecond: last!.rowsPerSecond, ...ours })
 
   const out = join(benchCache, 'gensim.safetensors')
-  const [peer] = await runPeer<PeerRun>(python, 'word2vec.py', peerArgs(file, { ...options, power: options.negativeExponent }, out))
+  const [peer] = await runPeer<PeerRun>(
+    python,
+    'word2vec.py',
+    peerArgs(file, { ...options, power: options.negativeExponent }, out),
+  )
   const { tensors } = openSafetensors(out)
   const matrix = (name: string): FactorMatrix => ({
     rows: tensors[name]!.shape[0]!,
@@ -129,7 +134,10 @@ async function items(source: string, { factors, epochs, python, print, pool }: C
 
 function peerArgs(
   file: string,
-  options: Pick<Word2vecOptions, 'factors' | 'epochs' | 'window' | 'negatives' | 'subsampling' | 'learningRate' | 'minCount'> & {
+  options: Pick<
+    Word2vecOptions,
+    'factors' | 'epochs' | 'window' | 'negatives' | 'subsampling' | 'learningRate' | 'minCount'
+  > & {
     readonly power: number
   },
   ...out: string[]
@@ -140,7 +148,8 @@ function peerArgs(
 
 /** The reads without the last item of each user, and these. */
 async function lastOut(source: string): Promise<{ train: Dataset; test: Pairs }> {
-  if (!existsSync(source)) throw new Error(`${source} is not there: name a Parquet file with user, item, hour by --data`)
+  if (!existsSync(source))
+    throw new Error(`${source} is not there: name a Parquet file with user, item, hour by --data`)
   const whole = join(benchCache, 'brunch-in-time')
   if (!existsSync(whole)) {
     const query = `select "user", item, hour from source
@@ -179,7 +188,7 @@ async function writeSessions(file: string, { corpus }: ItemCorpus): Promise<void
       continue
     }
     // It splits longer lines itself.
-    if (!out.write(`${line.join(' ')}\n`)) await new Promise(resolve => out.once('drain', resolve))
+    if (!out.write(`${line.join(' ')}\n`)) await once(out, 'drain')
     line = []
   }
   out.end()

@@ -15,7 +15,14 @@ export interface DrawArgs {
   readonly round: RoundSamples
 }
 
-export function draw({ corpus, first, end, chunkPositions, round, next }: DrawArgs & { readonly next: Int32Array }): void {
+export function draw({
+  corpus,
+  first,
+  end,
+  chunkPositions,
+  round,
+  next,
+}: DrawArgs & { readonly next: Int32Array }): void {
   const { tokens } = corpus
   if (typeof tokens !== 'string') {
     native.skipGramDraw({ ...corpus, tokens }, first, end, chunkPositions, round, next)

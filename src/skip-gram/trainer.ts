@@ -59,7 +59,11 @@ export class SkipGramTrainer {
     this.#subwords = subwords && { ...subwords, before: allocateFactors(counts.length, options.factors) }
     this.#keep = sharedCopy(keptShares(counts, options.subsampling))
     this.#negativesOf = sharedArray(Uint32Array, 2 * counts.length)
-    if (counts.length > 0) native.aliasTable(counts.map(count => count ** options.power), this.#negativesOf)
+    if (counts.length > 0)
+      native.aliasTable(
+        counts.map(count => count ** options.power),
+        this.#negativesOf,
+      )
     const room = native.skipGramRoom(chunkPositions, options.window, options.negatives, blocks.length - 1)
     this.#chunks = Math.max(1, Math.min(Math.ceil(corpus.positions / chunkPositions), Math.floor(roundWords / room)))
     this.#round = {

@@ -1,23 +1,17 @@
 import { join } from 'node:path'
 import { z } from 'zod'
 import { closedOnError } from '../storage/closing.ts'
-import {
-  type Manifest,
-  manifestName,
-  openConsistent,
-  verifyDirectory,
-  writeDirectory,
-} from '../storage/directory.ts'
+import { type Manifest, manifestName, openConsistent, verifyDirectory, writeDirectory } from '../storage/directory.ts'
 import { faultIn } from '../storage/expectation.ts'
 import { IdMap, writeIds } from '../storage/ids.ts'
 import {
+  type Dtype,
   type MappedTensor,
   mappedTensor,
   openSafetensors,
   type Safetensors,
   SafetensorsWriter,
   type TensorArray,
-  type Dtype,
 } from '../storage/safetensors.ts'
 import { type WordsOptions, wordsOptions } from './options.ts'
 

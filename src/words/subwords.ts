@@ -1,7 +1,7 @@
-import { allocateFactors } from '../storage/factors.ts'
-import { sharedArray } from '../storage/shared-array.ts'
 import type { Incidence } from '../skip-gram/jobs.ts'
 import type { SubwordParts } from '../skip-gram/trainer.ts'
+import { allocateFactors } from '../storage/factors.ts'
+import { sharedArray } from '../storage/shared-array.ts'
 import { bucketsOf } from './grams.ts'
 import type { WordsOptions } from './options.ts'
 
@@ -16,9 +16,10 @@ export interface Grams {
 /** The n-grams of `words`. */
 export function gramsOf(words: readonly string[], options: WordsOptions): Grams {
   const own = words.map(word => bucketsOf(word, options))
-  const buckets = Uint32Array.from(new Set(own.flatMap(list => [...list]))).sort()
   const placeOf = new Map<number, number>()
-  buckets.forEach((bucket, place) => placeOf.set(bucket, place))
+  for (const list of own) for (const bucket of list) placeOf.set(bucket, 0)
+  const buckets = Uint32Array.from(placeOf.keys()).sort()
+  for (const [place, bucket] of buckets.entries()) placeOf.set(bucket, place)
   return { buckets, ofWord: own.map(list => list.map(bucket => placeOf.get(bucket)!)) }
 }
 
@@ -29,29 +30,34 @@ export function gramsOf(words: readonly string[], options: WordsOptions): Grams 
  */
 export function subwordParts({ buckets, ofWord }: Grams, words: Uint32Array, factors: number): SubwordParts {
   const rows = words.length
-  const partsOf = Array.from(words, (word, row) => [row, ...ofWord[word]!.map(place => rows + place)])
-  const wordsOf: number[][] = Array.from({ length: rows + buckets.length }, () => [])
-  partsOf.forEach((parts, row) => {
-    for (const part of parts) wordsOf[part]!.push(row)
+  const parts = rows + buckets.length
+  const partsOf = emptyIncidence(Uint32Array.from(words, word => 1 + ofWord[word]!.length))
+  const counts = new Uint32Array(parts)
+  let at = 0
+  words.forEach((word, row) => {
+    partsOf.indices[at++] = row
+    for (const place of ofWord[word]!) partsOf.indices[at++] = rows + place
   })
-  return {
-    parts: allocateFactors(rows + buckets.length, factors),
-    partsOf: incidence(partsOf),
-    wordsOf: incidence(wordsOf),
+  for (const part of partsOf.indices) counts[part]! += 1
+  const wordsOf = emptyIncidence(counts)
+  const next = Float64Array.from(wordsOf.indptr, Number)
+  for (let row = 0, entry = 0; row < rows; row++) {
+    for (const end = Number(partsOf.indptr[row + 1]); entry < end; entry++) {
+      const part = partsOf.indices[entry]!
+      wordsOf.indices[next[part]!] = row
+      next[part]! += 1
+    }
   }
+  return { parts: allocateFactors(parts, factors), partsOf, wordsOf }
 }
 
-function incidence(rows: readonly (readonly number[])[]): Incidence {
-  const indptr = sharedArray(BigUint64Array, rows.length + 1)
-  const indices = sharedArray(
-    Uint32Array,
-    rows.reduce((sum, { length }) => sum + length, 0),
-  )
-  let at = 0
-  rows.forEach((row, index) => {
-    indices.set(row, at)
-    at += row.length
-    indptr[index + 1] = BigInt(at)
+/** Room for rows of these lengths, in shared memory. */
+function emptyIncidence(lengths: Uint32Array): Incidence {
+  const indptr = sharedArray(BigUint64Array, lengths.length + 1)
+  let sum = 0
+  lengths.forEach((length, row) => {
+    sum += length
+    indptr[row + 1] = BigInt(sum)
   })
-  return { indptr, indices }
+  return { indptr, indices: sharedArray(Uint32Array, sum) }
 }

@@ -2,10 +2,8 @@
  * A run of Hangul; or a run of letters, marks and digits of other scripts, with what follows an apostrophe: `don't`. A change
  * between Hangul and others ends a word, so that the particle of `3D를` does not make a word of its own of each.
  */
-const pattern = new RegExp(
-  String.raw`\p{Script=Hangul}+|[[\p{L}\p{N}\p{M}]--\p{Script=Hangul}]+(?:['’][[\p{L}\p{M}]--\p{Script=Hangul}]+)*`,
-  'gv',
-)
+const pattern =
+  /\p{Script=Hangul}+|[[\p{L}\p{N}\p{M}]--\p{Script=Hangul}]+(?:['’][[\p{L}\p{M}]--\p{Script=Hangul}]+)*/gv
 
 /** Jamo that stand alone, as in laughter, three or more times: `ㅋㅋㅋㅋ`. */
 const repeated = /([ㄱ-ㅣ])\1{2,}/g

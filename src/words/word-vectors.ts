@@ -176,7 +176,8 @@ export class WordVectors {
       throw new Error(`${artifact.directory} must have ${text.words} words, but has ${artifact.words.size}`)
     }
     const rows = { words: text.words, outputs: text.words, own: text.words, grams: text.grams }
-    const names = options.subwords === 'none' ? (['words', 'outputs'] as const) : (Object.keys(rows) as (keyof typeof rows)[])
+    const names =
+      options.subwords === 'none' ? (['words', 'outputs'] as const) : (Object.keys(rows) as (keyof typeof rows)[])
     for (const name of names) {
       const tensor = artifact.tensor(name, Float32Array, [rows[name], options.factors])
       const place = native.firstNotFinite(tensor.operand)
@@ -186,10 +187,13 @@ export class WordVectors {
     if (fault !== undefined) throw artifact.damaged('index', fault)
     const counts = valuesIn(this.#counts, 0, text.words)
     const wrong = counts.findIndex((count, at) => !(count >= 1 && count <= (counts[at - 1] ?? Number.MAX_VALUE)))
-    if (wrong >= 0) throw artifact.damaged('counts', `place ${wrong} must be from 1 to the count before, but is ${counts[wrong]}`)
+    if (wrong >= 0)
+      throw artifact.damaged('counts', `place ${wrong} must be from 1 to the count before, but is ${counts[wrong]}`)
     const { buckets } = this.#grams ?? {}
-    const unordered = buckets?.findIndex((bucket, at) => bucket >= options.buckets || bucket <= (buckets[at - 1] ?? -1)) ?? -1
-    if (unordered >= 0) throw artifact.damaged('buckets', `place ${unordered} must be above the one before and below ${options.buckets}`)
+    const unordered =
+      buckets?.findIndex((bucket, at) => bucket >= options.buckets || bucket <= (buckets[at - 1] ?? -1)) ?? -1
+    if (unordered >= 0)
+      throw artifact.damaged('buckets', `place ${unordered} must be above the one before and below ${options.buckets}`)
   }
 }
 

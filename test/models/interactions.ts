@@ -67,7 +67,7 @@ async function written(pairs: readonly Interaction[], users: number[], items: nu
     weights: Float32Array.from(rows.flat(), ([, weight]) => weight),
   }
   // Users have their pairs in order of the items' ids, one a minute.
-  const order = rows.map(row => row.toSorted((a, b) => items[a[0]]! - items[b[0]]!)).flat()
+  const order = rows.flatMap(row => row.toSorted((a, b) => items[a[0]]! - items[b[0]]!))
   const events = {
     rows: users.length,
     columns: items.length,

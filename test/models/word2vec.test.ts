@@ -12,8 +12,8 @@ import { itemCorpus } from '../../src/models/word2vec/sessions.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { sequenceEnd } from '../../src/skip-gram/corpus.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
-import { freshFolder } from '../storage/folder.ts'
 import { csrOf } from '../storage/csr-of.ts'
+import { freshFolder } from '../storage/folder.ts'
 import { datasetOf, randomInteractions } from './interactions.ts'
 import { eventsOf, requestOf } from './requests.ts'
 import { smallOptions, trained } from './trained.ts'
@@ -24,7 +24,10 @@ afterAll(() => pool.close())
 const hour = 3_600_000
 
 /** Events of users: item, hour and weight. */
-function sequencesOf(users: readonly (readonly (readonly [item: number, hour: number, weight?: number])[])[], columns: number) {
+function sequencesOf(
+  users: readonly (readonly (readonly [item: number, hour: number, weight?: number])[])[],
+  columns: number,
+) {
   const all = users.flat()
   const indptr = new BigUint64Array(users.length + 1)
   users.forEach(({ length }, row) => {
@@ -54,22 +57,54 @@ function sessionsOf({ corpus, formerOf }: ReturnType<typeof itemCorpus>): number
 test('sessions end with the user and where there is a gap; repeats, taken back and rare events are left out', () => {
   const events = sequencesOf(
     [
-      [[0, 0], [1, 1], [1, 1], [2, 1, -1], [1, 2], [0, 9], [3, 10]],
+      [
+        [0, 0],
+        [1, 1],
+        [1, 1],
+        [2, 1, -1],
+        [1, 2],
+        [0, 9],
+        [3, 10],
+      ],
       [],
-      [[1, 0], [0, 2]],
+      [
+        [1, 0],
+        [0, 2],
+      ],
     ],
     4,
   )
-  expect(sessionsOf(itemCorpus(events, { minCount: 1, sessionGap: 0 }))).toEqual([[0, 1, 0, 3], [1, 0]])
-  expect(sessionsOf(itemCorpus(events, { minCount: 1, sessionGap: 7 }))).toEqual([[0, 1], [0, 3], [1, 0]])
+  expect(sessionsOf(itemCorpus(events, { minCount: 1, sessionGap: 0 }))).toEqual([
+    [0, 1, 0, 3],
+    [1, 0],
+  ])
+  expect(sessionsOf(itemCorpus(events, { minCount: 1, sessionGap: 7 }))).toEqual([
+    [0, 1],
+    [0, 3],
+    [1, 0],
+  ])
   expect(sessionsOf(itemCorpus(events, { minCount: 2, sessionGap: 7 }))).toEqual([[0, 1], [0], [1, 0]])
 })
 
 test('the last items count, newest first, each once, where the history still has them', () => {
-  const trainedEvents = sequencesOf([[[4, 0], [2, 1], [3, 2], [2, 3]]], 6)
+  const trainedEvents = sequencesOf(
+    [
+      [
+        [4, 0],
+        [2, 1],
+        [3, 2],
+        [2, 3],
+      ],
+    ],
+    6,
+  )
   const history = { indices: Uint32Array.of(0, 2, 3, 4), weights: new Float32Array(4).fill(1) }
   const options = { recentItems: 3, recencyDecay: 0.5 }
-  const recent = eventsOf([[0, 1], [5, 1], [5, -1]])
+  const recent = eventsOf([
+    [0, 1],
+    [5, 1],
+    [5, -1],
+  ])
   const found = (given: object) => recentItems({ user: 0, history, recent, ...given }, trainedEvents, options)
   expect(found({})).toEqual({ items: Uint32Array.of(0, 2, 3), weights: Float32Array.of(1, 0.5, 0.25) })
   expect(found({ recent: noEvents }).items).toEqual(Uint32Array.of(2, 3, 4))
@@ -128,8 +163,9 @@ test.each(['inputs', 'outputs'] as const)('lists by %s are those of the vectors,
       expect(found).toBeCloseTo(score(list!.items[at]!), 4)
     })
     const least = list!.scores.at(-1)!
-    const rest = Array.from({ length: artifact.items.size }, (_, item) => item)
-      .filter(item => !history.indices.includes(item) && !list!.items.includes(item))
+    const rest = Array.from({ length: artifact.items.size }, (_, item) => item).filter(
+      item => !history.indices.includes(item) && !list!.items.includes(item),
+    )
     for (const item of rest) expect(score(item)).toBeLessThan(least + 1e-4)
   }
 })
@@ -138,8 +174,16 @@ test('what comes after an item in time is ranked before what only the same users
   // Half of the users go 0 → 1 within an hour, and to 2 a month later; the others have items of their own.
   const users = Array.from({ length: 200 }, (_, user) =>
     user % 2 === 0
-      ? ([[0, 0], [1, 1], [2, 720], [3, 721]] as const)
-      : ([[4 + (user % 10), 0], [14 + (user % 7), 1]] as const),
+      ? ([
+          [0, 0],
+          [1, 1],
+          [2, 720],
+          [3, 721],
+        ] as const)
+      : ([
+          [4 + (user % 10), 0],
+          [14 + (user % 7), 1],
+        ] as const),
   )
   const columns = 21
   const folder = freshFolder()

@@ -2,13 +2,13 @@ import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from 'no
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { Pool } from '../../src/parallel/pool.ts'
+import { sequenceEnd } from '../../src/skip-gram/corpus.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
+import { openSafetensors } from '../../src/storage/safetensors.ts'
 import type { WordsOptions } from '../../src/words/options.ts'
 import { readText } from '../../src/words/text-corpus.ts'
 import { type TrainWords, trainWords, type WordsProgress } from '../../src/words/train.ts'
 import { WordVectors } from '../../src/words/word-vectors.ts'
-import { sequenceEnd } from '../../src/skip-gram/corpus.ts'
-import { openSafetensors } from '../../src/storage/safetensors.ts'
 import { aurochs } from '../cli/aurochs.ts'
 import { freshFolder } from '../storage/folder.ts'
 
@@ -34,7 +34,11 @@ const small: Partial<WordsOptions> = { factors: 8, epochs: 6, subsampling: 0, le
 
 async function learned(
   given: Partial<WordsOptions> = {},
-  { directory = join(freshFolder(), 'words'), lines = text(), ...context }: Partial<TrainWords> & {
+  {
+    directory = join(freshFolder(), 'words'),
+    lines = text(),
+    ...context
+  }: Partial<TrainWords> & {
     directory?: string
     lines?: readonly string[]
   } = {},
@@ -52,9 +56,16 @@ test('a text is read as sequences of numbers of its frequent words', async () =>
   const bytes = readFileSync(read.corpus.tokens as string)
   const tokens = [...new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4)]
   const { formerOf } = read.arrangement
-  expect(tokens.map(row => (row === sequenceEnd ? '|' : read.words[formerOf[row]!]))).toEqual(
-    ['b', 'a', 'a', '|', 'a', '|', 'b', '|'],
-  )
+  expect(tokens.map(row => (row === sequenceEnd ? '|' : read.words[formerOf[row]!]))).toEqual([
+    'b',
+    'a',
+    'a',
+    '|',
+    'a',
+    '|',
+    'b',
+    '|',
+  ])
   await expect(readText(['a b'], { minCount: 2, folder: freshFolder() })).rejects.toThrow(
     'no word occurs 2 times among the 2 of the text: expected one that does; read more text, or count rarer words (minCount, --min-count)',
   )
@@ -63,37 +74,47 @@ test('a text is read as sequences of numbers of its frequent words', async () =>
 test('of too many different words the rarest are dropped, and frequent ones stay', async () => {
   const lines = Array.from({ length: 500 }, (_, at) => `often word${at} always`)
   const { words, counts } = await readText(lines, { minCount: 2, folder: freshFolder(), mostWords: 50 })
-  expect([words, [...counts]]).toEqual([['often', 'always'], [500, 500]])
+  expect([words, [...counts]]).toEqual([
+    ['often', 'always'],
+    [500, 500],
+  ])
 })
 
-test.each(['none', 'characters', 'jamo'] as const)('words of a topic are near each other, with n-grams of %s', async subwords => {
-  const vectors = WordVectors.open(await learned({ subwords, minGram: 2, maxGram: 4 }))
-  for (const topic of topics) {
-    for (const word of topic) {
-      const near = vectors.nearest(word, topic.length - 1).map(({ word }) => word)
-      expect(near.toSorted()).toEqual(topic.filter(other => other !== word).toSorted())
+test.each(['none', 'characters', 'jamo'] as const)(
+  'words of a topic are near each other, with n-grams of %s',
+  async subwords => {
+    const vectors = WordVectors.open(await learned({ subwords, minGram: 2, maxGram: 4 }))
+    for (const topic of topics) {
+      for (const word of topic) {
+        const near = vectors.nearest(word, topic.length - 1).map(({ word }) => word)
+        expect(near.toSorted()).toEqual(topic.filter(other => other !== word).toSorted())
+      }
     }
-  }
-  const cosine = (a: Float32Array, b: Float32Array) =>
-    a.reduce((sum, x, f) => sum + x * b[f]!, 0) / Math.hypot(...a) / Math.hypot(...b)
-  const title = vectors.textVector('감독의 영화, 배우!')
-  expect(cosine(title, vectors.vector('연기')!)).toBeGreaterThan(cosine(title, vectors.vector('album')!))
-  expect([...vectors.textVector('unknown 낱말')].every(Number.isFinite)).toBe(true)
-  const unseen = vectors.vector('영화에')
-  if (subwords === 'none') {
-    expect(unseen).toBeUndefined()
-    expect(() => vectors.nearest('영화에')).toThrow('"영화에" must be a word that was learned, or have n-grams that were')
-  } else {
-    expect(vectors.nearest('영화에', 1)[0]!.word).toMatch(/^영화/)
-    expect(vectors.vector('zzz')).toBeUndefined()
-  }
-  expect([vectors.countOf('영화') > 100, vectors.countOf('없다')]).toEqual([true, 0])
-  vectors.close()
-})
+    const cosine = (a: Float32Array, b: Float32Array) =>
+      a.reduce((sum, x, f) => sum + x * b[f]!, 0) / Math.hypot(...a) / Math.hypot(...b)
+    const title = vectors.textVector('감독의 영화, 배우!')
+    expect(cosine(title, vectors.vector('연기')!)).toBeGreaterThan(cosine(title, vectors.vector('album')!))
+    expect([...vectors.textVector('unknown 낱말')].every(Number.isFinite)).toBe(true)
+    const unseen = vectors.vector('영화에')
+    if (subwords === 'none') {
+      expect(unseen).toBeUndefined()
+      expect(() => vectors.nearest('영화에')).toThrow(
+        '"영화에" must be a word that was learned, or have n-grams that were',
+      )
+    } else {
+      expect(vectors.nearest('영화에', 1)[0]!.word).toMatch(/^영화/)
+      expect(vectors.vector('zzz')).toBeUndefined()
+    }
+    expect([vectors.countOf('영화') > 100, vectors.countOf('없다')]).toEqual([true, 0])
+    vectors.close()
+  },
+)
 
 test('the vector of a text is the weighted mean of its words', async () => {
   const vectors = WordVectors.open(await learned())
-  const total = Array.from({ length: vectors.size }, (_, at) => vectors.countOf(vectors.wordAt(at))).reduce((a, b) => a + b)
+  const total = Array.from({ length: vectors.size }, (_, at) => vectors.countOf(vectors.wordAt(at))).reduce(
+    (a, b) => a + b,
+  )
   const weight = (word: string) => 0.01 / (0.01 + vectors.countOf(word) / total)
   const [a, b] = ['영화', 'song']
   const expected = Array.from({ length: 8 }, (_, f) => {
@@ -110,10 +131,15 @@ test('the vector of a text is the weighted mean of its words', async () => {
   expect([...vectors.textVector('없는 낱말')]).toEqual(Array(8).fill(0))
 })
 
-test.each(['none', 'jamo'] as const)('any number of workers gives the same bytes, with n-grams of %s', async subwords => {
-  const [expected, ...others] = await Promise.all(pools.map(async pool => tensorsOf(await learned({ subwords }, { pool }))))
-  for (const other of others) expect(other.equals(expected!)).toBe(true)
-})
+test.each(['none', 'jamo'] as const)(
+  'any number of workers gives the same bytes, with n-grams of %s',
+  async subwords => {
+    const [expected, ...others] = await Promise.all(
+      pools.map(async pool => tensorsOf(await learned({ subwords }, { pool }))),
+    )
+    for (const other of others) expect(other.equals(expected!)).toBe(true)
+  },
+)
 
 test.each(['none', 'characters'] as const)(
   'an interrupted training goes on to the same bytes as one that was not, with n-grams of %s',
@@ -146,10 +172,15 @@ test('an interruption while the text is read leaves nothing', async () => {
 
 test('what is there is replaced only when asked to, and wrong options are refused in words', async () => {
   const directory = await learned()
-  const again = (given: object, context: Partial<TrainWords> = {}) => trainWords(text(), directory, given, { pool, ...context })
+  const again = (given: object, context: Partial<TrainWords> = {}) =>
+    trainWords(text(), directory, given, { pool, ...context })
   await expect(again({})).rejects.toThrow(`${directory} exists: choose another place`)
-  await expect(again({ factors: 0 })).rejects.toThrow('options of words: factors must be a whole number from 1 to 1024, got 0')
-  await expect(again({ minGram: 4, maxGram: 2 }, { replace: true })).rejects.toThrow('minGram must be at most maxGram, got 4 and 2')
+  await expect(again({ factors: 0 })).rejects.toThrow(
+    'options of words: factors must be a whole number from 1 to 1024, got 0',
+  )
+  await expect(again({ minGram: 4, maxGram: 2 }, { replace: true })).rejects.toThrow(
+    'minGram must be at most maxGram, got 4 and 2',
+  )
   expect((await again({ ...small, epochs: 1 }, { replace: true })).epochs).toBe(1)
   writeFileSync(join(directory, 'mine.txt'), 'mine')
   await expect(again(small, { replace: true })).rejects.toThrow('mine.txt is not part of it')

@@ -1,10 +1,10 @@
 import { native } from '../../native.ts'
+import type { Row } from '../../search/item-lists.ts'
 import { concat, pointers } from '../../search/item-lists.ts'
 import { TopKIndex, topKIndexBytes, topKIndexPieces } from '../../search/topk.ts'
 import { sequenceEnd } from '../../skip-gram/corpus.ts'
 import type { SkipGramTrainer } from '../../skip-gram/trainer.ts'
 import type { FactorMatrix } from '../../storage/factors.ts'
-import type { Row } from '../../search/item-lists.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { rowOf as pairsOf } from '../history.ts'
@@ -146,7 +146,10 @@ class Word2vecModel implements Model {
 
   /** The means of the items' vectors: histories have no order. */
   foldIn(histories: readonly Row[]): Float32Array {
-    const recent = histories.map(({ indices }) => ({ items: indices, weights: new Float32Array(indices.length).fill(1) }))
+    const recent = histories.map(({ indices }) => ({
+      items: indices,
+      weights: new Float32Array(indices.length).fill(1),
+    }))
     return concat(Float32Array, this.#means(recent))
   }
 

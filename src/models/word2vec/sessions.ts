@@ -1,6 +1,6 @@
-import { arrange, type Arrangement, type Corpus, sequenceEnd } from '../../skip-gram/corpus.ts'
-import { sharedArray } from '../../storage/shared-array.ts'
+import { type Arrangement, arrange, type Corpus, sequenceEnd } from '../../skip-gram/corpus.ts'
 import type { Sequences } from '../../storage/sequences.ts'
+import { sharedArray } from '../../storage/shared-array.ts'
 import type { Word2vecOptions } from './options.ts'
 
 const millisecondsInHour = 3_600_000

@@ -31,7 +31,12 @@ export async function trainWord2vec(
         'import the source with times (time, --time), or train another algorithm',
     )
   }
-  checkMemory({ kind: 'items', rows: manifest.items, factors: options.factors, corpusBytes: 4 * (manifest.events ?? 0) })
+  checkMemory({
+    kind: 'items',
+    rows: manifest.items,
+    factors: options.factors,
+    corpusBytes: 4 * (manifest.events ?? 0),
+  })
   const items = itemCorpus(events, options)
   const trainer = new SkipGramTrainer(items.corpus, { ...options, power: options.negativeExponent }, { pool })
   const loss = [...(from?.manifest.loss ?? [])]
