@@ -223,7 +223,7 @@ async function linesOfText(source: string): Promise<AsyncIterable<readonly strin
   if (!source.endsWith('.parquet')) return linesOf([source])
   const { DuckDBInstance } = await import('@duckdb/node-api')
   const connection = await (await DuckDBInstance.create(':memory:')).connect()
-  const reader = await connection.runAndReadAll(`select document from '${source}' where document is not null`)
+  const reader = await connection.runAndReadAll(`select review from '${source}' where review is not null`)
   const lines = reader.getColumns()[0]!.map(String)
   return (async function* () {
     yield lines

@@ -5,10 +5,10 @@ use crate::file::{Operand, values};
 use crate::views::{SharedArray, addresses, check_apart, finite_option};
 use aurochs_kernels::scratch::Floats;
 use aurochs_kernels::simd::stride;
+use aurochs_kernels::word2vec::alias;
 use aurochs_kernels::word2vec::sample::{Sampling, Scratch, capacity, check_blocks};
 use aurochs_kernels::word2vec::subwords::{self, Parts};
 use aurochs_kernels::word2vec::train::{Rows, follow};
-use aurochs_kernels::word2vec::alias;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 
@@ -81,11 +81,8 @@ pub fn skip_gram_draw(
         epoch: corpus.epoch,
     };
     sampling.check().map_err(refused)?;
-    let written = [
-        ("samples", round.samples.addresses()),
-        ("bounds", round.bounds.addresses()),
-        ("next", next.addresses()),
-    ];
+    let written =
+        [("samples", round.samples.addresses()), ("bounds", round.bounds.addresses()), ("next", next.addresses())];
     let read = [
         addresses(sampling.tokens),
         addresses(sampling.keep),
@@ -176,9 +173,8 @@ pub fn skip_gram_follow(
         let rows = |block: usize| blocks[block] as usize..blocks[block + 1] as usize;
         // SAFETY: the counter gave this block of centres, and so that of targets, which differs for each, and the loss of the
         // pair, to this call alone.
-        let (inputs, outputs, losses) = unsafe {
-            (inputs.rows_mut(rows(centre)), outputs.rows_mut(rows(target)), losses.rows_mut(pair..pair + 1))
-        };
+        let (inputs, outputs, losses) =
+            unsafe { (inputs.rows_mut(rows(centre)), outputs.rows_mut(rows(target)), losses.rows_mut(pair..pair + 1)) };
         for (chunk, &rate) in rates.iter().enumerate() {
             // SAFETY: no thread writes samples in this phase.
             let (room, bounds) = unsafe { (samples.rows_ref(chunk..chunk + 1), bounds.rows_ref(chunk..chunk + 1)) };

@@ -10,9 +10,13 @@ use super::MOST_ROWS;
 pub fn build(weights: &[f64], table: &mut [u32]) -> Result<(), String> {
     let rows = weights.len();
     if table.len() != 2 * rows || rows == 0 || rows > MOST_ROWS {
-        return Err(format!("{rows} weights, from 1 to {MOST_ROWS}, need a table of twice as many words, got {}", table.len()));
+        return Err(format!(
+            "{rows} weights, from 1 to {MOST_ROWS}, need a table of twice as many words, got {}",
+            table.len()
+        ));
     }
-    if let Some((row, weight)) = weights.iter().enumerate().find(|(_, weight)| !(**weight >= 0.0 && weight.is_finite())) {
+    if let Some((row, weight)) = weights.iter().enumerate().find(|(_, weight)| !(**weight >= 0.0 && weight.is_finite()))
+    {
         return Err(format!("weights must be finite and not below 0, but row {row} has {weight}"));
     }
     let sum: f64 = weights.iter().sum();

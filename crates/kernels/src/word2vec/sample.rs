@@ -91,7 +91,11 @@ impl Sampling<'_> {
     ) -> Result<(), String> {
         let blocks = self.blocks.len() - 1;
         if bounds.len() != blocks * blocks + 1 {
-            return Err(format!("{blocks} blocks need {} bounds of samples, got {}", blocks * blocks + 1, bounds.len()));
+            return Err(format!(
+                "{blocks} blocks need {} bounds of samples, got {}",
+                blocks * blocks + 1,
+                bounds.len()
+            ));
         }
         let positions = positions.start.min(self.tokens.len())..positions.end.min(self.tokens.len());
         let own = self.keep_tokens(positions, scratch)?;

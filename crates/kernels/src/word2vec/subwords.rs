@@ -25,10 +25,11 @@ pub struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn of(&self, row: usize, most: usize) -> Result<&'a [u32], CsrError> {
-        let &[begin, end] = self.indptr.get(row..).and_then(<[u64]>::first_chunk).ok_or(CsrError::Row {
-            row,
-            rows: self.indptr.len().saturating_sub(1),
-        })?;
+        let &[begin, end] = self
+            .indptr
+            .get(row..)
+            .and_then(<[u64]>::first_chunk)
+            .ok_or(CsrError::Row { row, rows: self.indptr.len().saturating_sub(1) })?;
         let found = self.indices.get(begin as usize..end as usize).ok_or(CsrError::Pointers { row })?;
         match found.iter().find(|&&column| column as usize >= most) {
             Some(&column) => Err(CsrError::Column { row, column, columns: most }),

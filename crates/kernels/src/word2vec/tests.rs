@@ -137,6 +137,8 @@ fn naive_follow(samples: &[u32], inputs: &mut [Vec<f64>], outputs: &mut [Vec<f64
                     .map(|&entry| centre.iter().zip(&outputs[(entry >> 1) as usize]).map(|(v, u)| v * u).sum())
                     .collect();
                 for (&entry, product) in batch.iter().zip(products) {
+                    // As far as the sigmoid goes.
+                    let product = product.clamp(-30.0, 30.0);
                     let label = f64::from(entry & 1);
                     let error = rate * (label - 1.0 / (1.0 + (-product).exp()));
                     let output = &mut outputs[(entry >> 1) as usize];
@@ -349,7 +351,9 @@ fn what_is_damaged_is_refused_in_words() {
         drawn(&corpus, 100).unwrap_err()
     };
     assert_eq!(refused(|corpus| corpus.tokens[1] = 3), "tokens must be below 3, but that at position 1 is 3");
-    assert!(refused(|corpus| corpus.negatives_of = vec![0, 9, 0, 9, 0, 9]).contains("negatives must be below 3, got 9"));
+    assert!(
+        refused(|corpus| corpus.negatives_of = vec![0, 9, 0, 9, 0, 9]).contains("negatives must be below 3, got 9")
+    );
     assert!(refused(|corpus| corpus.blocks[1] = 4).contains("must rise from 0 to 3"));
     assert!(refused(|corpus| corpus.block_of[0] = 2).contains("below 2"));
     assert!(refused(|corpus| corpus.window = 0).contains("window"));
