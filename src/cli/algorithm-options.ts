@@ -47,10 +47,19 @@ export function parseAlgorithmOptions(
   given: Readonly<Record<string, unknown>>,
 ): Map<Algorithm, Readonly<Record<string, unknown>>> {
   refuseForeign(chosen, given)
-  return new Map(chosen.map(algorithm => [algorithm, parse(algorithm, given)]))
+  return new Map(chosen.map(algorithm => [algorithm, parseFlags(algorithm.options, given)]))
 }
 
-function parse({ options }: Algorithm, given: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+/** Adds a flag for each of `options` to a command. */
+export function addFlags(command: Command, options: Algorithm['options']): void {
+  for (const flag of flagsOf(options)) command.option(syntax(flag), description(flag))
+}
+
+/** Those of `options` that were given by flags, checked. @throws UsageError naming a flag whose value is wrong. */
+export function parseFlags(
+  options: Algorithm['options'],
+  given: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
   const wanted: Record<string, unknown> = {}
   for (const { key } of flagsOf(options)) {
     const value = given[key]

@@ -22,6 +22,8 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['backup', () => import('./backup.ts')],
   ['export-events', () => import('./export-events.ts')],
   ['keys', () => import('./keys.ts')],
+  ['words', () => import('./words.ts')],
+  ['nearest-words', () => import('./nearest-words.ts')],
 ])
 
 const { version, engines } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))

@@ -5,8 +5,9 @@ import { ease } from './ease/index.ts'
 import { graphFilter } from './graph-filter/index.ts'
 import { neighbours } from './neighbours/index.ts'
 import { popular } from './popular/index.ts'
+import { word2vec } from './word2vec/index.ts'
 
-export const algorithms: readonly Algorithm[] = [als, ease, neighbours, graphFilter, popular]
+export const algorithms: readonly Algorithm[] = [als, ease, neighbours, graphFilter, word2vec, popular]
 
 /** What is trained by default. */
 export const defaultAlgorithm: Algorithm = als

@@ -13,7 +13,7 @@ import { native } from '../native.ts'
 /** Of a dataset or a model, in its directory. */
 export const manifestName = 'manifest.json'
 
-export type Format = 'aurochs-dataset' | 'aurochs-model'
+export type Format = 'aurochs-dataset' | 'aurochs-model' | 'aurochs-words'
 
 /** What every manifest says; each format adds its own. */
 export interface Manifest {
@@ -24,7 +24,7 @@ export interface Manifest {
 }
 
 const manifestSchema: z.ZodType<Manifest> = z.looseObject({
-  format: z.enum(['aurochs-dataset', 'aurochs-model']),
+  format: z.enum(['aurochs-dataset', 'aurochs-model', 'aurochs-words']),
   version: z.int().positive(),
   files: z.record(
     z.string().refine(name => basename(name) === name && name !== '..', 'must be a plain file name'),
@@ -32,11 +32,19 @@ const manifestSchema: z.ZodType<Manifest> = z.looseObject({
   ),
 })
 
-const title: Record<Format, string> = { 'aurochs-dataset': 'dataset', 'aurochs-model': 'model' }
+const title: Record<Format, string> = {
+  'aurochs-dataset': 'dataset',
+  'aurochs-model': 'model',
+  'aurochs-words': 'directory of word vectors',
+}
 
 /** The only version of each format that is read and written, and the command that makes one. */
-const currentVersion: Record<Format, number> = { 'aurochs-dataset': 2, 'aurochs-model': 2 }
-const command: Record<Format, string> = { 'aurochs-dataset': '`aurochs import`', 'aurochs-model': '`aurochs train`' }
+const currentVersion: Record<Format, number> = { 'aurochs-dataset': 2, 'aurochs-model': 2, 'aurochs-words': 1 }
+const command: Record<Format, string> = {
+  'aurochs-dataset': '`aurochs import`',
+  'aurochs-model': '`aurochs train`',
+  'aurochs-words': '`aurochs words`',
+}
 
 export interface WriteOptions {
   /** Take the place of what is at the target, if that is of the same format and holds nothing else. Default: refuse. */

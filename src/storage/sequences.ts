@@ -10,6 +10,7 @@ import {
   openSafetensors,
   type Safetensors,
   type Tensor,
+  valuesIn,
   vector,
 } from './safetensors.ts'
 
@@ -45,6 +46,11 @@ export function sequenceOf({ indptr, items, times, weights, kinds }: Sequences, 
     weights: weights?.subarray(begin, end),
     kinds: kinds?.subarray(begin, end),
   }
+}
+
+/** The items of row `row`, in order of time. */
+export function itemsOf(sequences: Sequences, row: number): Uint32Array {
+  return sequences instanceof MappedSequences ? sequences.itemsOf(row) : sequenceOf(sequences, row).items
 }
 
 /** The tensors of the file of `events` events of `users` users, as {@link MappedSequences} opens it. */
@@ -131,6 +137,12 @@ export class MappedSequences implements Sequences {
 
   get kinds(): Uint8Array | undefined {
     return this.#tensors.kinds?.data
+  }
+
+  /** The items of row `row`, in order of time: a copy, which needs no view of all of them. */
+  itemsOf(row: number): Uint32Array {
+    const [begin, end] = this.#tensors.indptr.of(row)
+    return valuesIn(this.#tensors.items, begin, end)
   }
 
   /** Closes the file: it is unmapped when no view of it is left. */

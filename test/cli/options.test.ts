@@ -43,6 +43,17 @@ const training = {
   'sharpening-solver': { exact: 'euler or rk4' },
   'low-pass-merge': { never: 'early or late' },
   'power-iterations': { 0: whole(1, 100) },
+  window: { 0: whole(1, 1000) },
+  negatives: { '-1': whole(0, 1000) },
+  'negative-exponent': { 3: 'a number from -2 to 2' },
+  subsampling: { 2: 'a number from 0 to 1' },
+  'learning-rate': { 0: 'a number above 0 to 100' },
+  'min-count': { 0: whole(1, 1_000_000) },
+  'session-gap': { '-1': 'a number from 0 to 1000000000' },
+  ranking: { x: 'inputs or outputs' },
+  'popularity-weight': { '-1': 'a number from 0 to 10' },
+  'recent-items': { 0: whole(1, 10_000) },
+  'recency-decay': { 2: 'a number above 0 to 1' },
 }
 
 const reading = {
@@ -201,6 +212,28 @@ const commands: Readonly<
     options: { state: directory, keep: { '90': time }, 'keep-ids': { '-1d': time } },
   },
   backup: { before: ['--state', 'no-state', '--out', 'no-out'], options: { state: directory, out: directory } },
+  words: {
+    before: ['no.txt', '--out', 'no-words'],
+    options: {
+      out: directory,
+      threads,
+      'checkpoint-seconds': { soon: whole(0, 1_000_000_000) },
+      factors: { 0: whole(1, 1024) },
+      epochs: { '-1': whole(0, 100_000) },
+      window: { 0: whole(1, 1000) },
+      negatives: { '-1': whole(0, 1000) },
+      power: { 3: 'a number from -2 to 2' },
+      subsampling: { 2: 'a number from 0 to 1' },
+      'learning-rate': { 0: 'a number above 0 to 100' },
+      'min-count': { 0: whole(1, 1_000_000_000) },
+      subwords: { x: 'one of none, characters, jamo' },
+      'min-gram': { 0: whole(1, 20) },
+      'max-gram': { 21: whole(1, 20) },
+      buckets: { 0: whole(1, 2 ** 30) },
+      seed: { '-1': whole(0, 0xffff_ffff) },
+    },
+  },
+  'nearest-words': { before: ['no-words', 'word'], options: { limit: { x: whole(1, 10_000) } } },
   'export-events': {
     before: ['--state', 'no-state', '--out', 'no.ndjson'],
     options: {
@@ -240,5 +273,5 @@ function given(command: string, before: readonly string[], option: string): read
   // A part that is split off and a test are one too many.
   if (option === 'split') return before.slice(0, before.indexOf('--test'))
   const owner = algorithms.find(({ options }) => option in options.shape)
-  return owner && !['evaluate', 'retrain'].includes(command) ? [...before, '--model', owner.name] : before
+  return owner && !['evaluate', 'retrain', 'words'].includes(command) ? [...before, '--model', owner.name] : before
 }

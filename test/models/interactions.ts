@@ -66,7 +66,16 @@ async function written(pairs: readonly Interaction[], users: number[], items: nu
     indices: Uint32Array.from(rows.flat(), ([column]) => column),
     weights: Float32Array.from(rows.flat(), ([, weight]) => weight),
   }
+  // Users have their pairs in order of the items' ids, one a minute.
+  const order = rows.flatMap(row => row.toSorted((a, b) => items[a[0]]! - items[b[0]]!))
+  const events = {
+    rows: users.length,
+    columns: items.length,
+    indptr,
+    items: Uint32Array.from(order, ([column]) => column),
+    times: BigInt64Array.from(order, (_, at) => 1_700_000_000_000n + 60_000n * BigInt(at)),
+  }
   const directory = `${freshFolder()}/data`
-  await writeDataset(directory, { byUser, users, items })
+  await writeDataset(directory, { byUser, users, items, events })
   return Dataset.open(directory)
 }

@@ -171,12 +171,46 @@ const index = fc.oneof(
 )
 const itemFactors = fc.oneof(floats, fc.constant(Float32Array.from({ length: 12 }, (_, place) => place)))
 const rank = fc.oneof(count, fc.constant(3))
+const parts = fc.record({ indptr: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 1n, 2n))), indices: words })
+/** Three rows in two blocks, with or without damage. */
+const corpus = fc.record({
+  tokens: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 2, wordLimit, 1, 0))),
+  keep: fc.oneof(words, fc.constant(Uint32Array.of(wordLimit, wordLimit, 9))),
+  negativesOf: fc.oneof(words, fc.constant(Uint32Array.of(wordLimit, 0, 7, 2, wordLimit, 2))),
+  blocks: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 3))),
+  blockOf: fc.oneof(bytes, fc.constant(Uint8Array.of(0, 1, 1))),
+  window: count,
+  negatives: count,
+  seed: word,
+  epoch: word,
+})
+const samples = fc.record({
+  samples: fc.oneof(words, fc.constant(Uint32Array.of(2 ** 31, 1, 0, 2 ** 31 + 1, 5))),
+  room: fc.oneof(count, fc.constant(5)),
+  bounds: fc.oneof(words, fc.constant(Uint32Array.of(0, 3, 3, 3, 5))),
+})
+const vectors = fc.record({
+  inputs: fc.oneof(
+    floats,
+    fc.constant(48).map(length => new Float32Array(length)),
+  ),
+  outputs: fc.oneof(
+    floats,
+    fc.constant(48).map(length => new Float32Array(length)),
+  ),
+  rank: fc.oneof(count, fc.constant(3)),
+  blocks: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 3))),
+  losses: fc.oneof(doubles, fc.constant(new Float64Array(8))),
+  simd,
+})
 const paths = fc.constantFrom('', '\0', '/dev/null', '/dev/zero', '/none/of/these', '.')
 
 /** Arguments for every function there is: of its types, and else as may be. */
 const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } = {
+  aliasTable: fc.tuple(doubles, words),
   alsFoldIn: fc.tuple(step),
   alsHalfStep: fc.tuple(step, floats, words, doubles, counter),
+  composeWords: fc.tuple(parts, floats, count, floats, floats, count, counter),
   crc32: fc.tuple(bytes, word),
   easeColumns: fc.tuple(easeTraining, easeEntries, floats, words, counter),
   easeCosts: fc.tuple(easeTraining, longs),
@@ -219,6 +253,10 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
     fc.record({ indptr: longs, items: words, times: signed, weights: fc.option(floats, { nil: undefined }) }),
     count,
   ),
+  skipGramDraw: fc.tuple(corpus, count, count, count, samples, counter),
+  skipGramFollow: fc.tuple(samples, floats, count, vectors, counter),
+  skipGramRoom: fc.tuple(count, count, count, count),
+  spreadToParts: fc.tuple(parts, floats, floats, count, floats, count, counter),
   stringsFault: fc.tuple(ints, bytes, words),
   topKBytes: fc.tuple(count, count),
   topKCheck: fc.tuple(index, itemFactors, rank),

@@ -17,6 +17,7 @@ pub mod sequences;
 pub mod shared;
 pub mod simd;
 pub mod topk;
+pub mod word2vec;
 
 /// Cases of a property test: a few under Miri, which is some thousand times slower.
 #[cfg(test)]

@@ -20,3 +20,4 @@ mod sequences;
 mod sparse;
 mod topk;
 mod views;
+mod word2vec;

@@ -8,6 +8,8 @@ export interface Contract {
   readonly algorithm: Algorithm
   /** Whether lists differ from user to user: all but the baseline must find what a user's own history points to. */
   readonly isPersonal: boolean
+  /** Whether items with the same users have equal scores: not so where random steps tell them apart. */
+  readonly hasTies: boolean
   /** Pools of one, two and three workers. */
   readonly pools: () => readonly Pool[]
   /** Trains by two workers, with options that suit small data, in a fresh folder; gives the directory. */

@@ -1,0 +1,102 @@
+import { sequenceEnd } from '../../skip-gram/corpus.ts'
+import { checkMemory } from '../../skip-gram/memory.ts'
+import { SkipGramTrainer } from '../../skip-gram/trainer.ts'
+import type { Dataset } from '../../storage/dataset.ts'
+import type { FactorMatrix } from '../../storage/factors.ts'
+import { rowsIn } from '../../storage/ids.ts'
+import type { TrainContext, Trained } from '../algorithm.ts'
+import { word2vecTensors, word2vecTrainedTensors } from './model.ts'
+import type { Word2vecOptions } from './options.ts'
+import { type ItemCorpus, itemCorpus } from './sessions.ts'
+
+/**
+ * Learns vectors of the items from the order of the users' events (kernel in crates/kernels/src/word2vec); `word2vecTensors`
+ * in model.ts describes the tensors.
+ *
+ * The same bits come out for any number of workers, and whether or not the training was interrupted and resumed. Aborting the
+ * signal ends the training after the running epoch. Where a model is resumed for more epochs than it was to have, the learning
+ * rate goes on from where the longer training has it.
+ *
+ * @throws RangeError when the dataset has no times, or the vectors cannot fit in memory; Error when the training diverges.
+ */
+export async function trainWord2vec(
+  dataset: Dataset,
+  options: Word2vecOptions,
+  { pool, signal, from, warmStart, onProgress, onCheckpoint }: TrainContext,
+): Promise<Trained> {
+  const { events, manifest } = dataset
+  if (!events) {
+    throw new RangeError(
+      `word2vec needs the order of events: ${dataset.directory} must have events with times, but has pairs only; ` +
+        'import the source with times (time, --time), or train another algorithm',
+    )
+  }
+  checkMemory({
+    kind: 'items',
+    rows: manifest.items,
+    factors: options.factors,
+    corpusBytes: 4 * (manifest.events ?? 0),
+  })
+  const items = itemCorpus(events, options)
+  const trainer = new SkipGramTrainer(items.corpus, { ...options, power: options.negativeExponent }, { pool })
+  const loss = [...(from?.manifest.loss ?? [])]
+  const before = from?.manifest.epochs ?? 0
+  let epoch = before
+  if (!from) await trainer.initialise()
+  const former = from ?? warmStart
+  if (former) {
+    const { factors, items: inputs, outputs } = word2vecTensors(former)
+    const rows = former === from ? Int32Array.from(items.rowOf.keys()) : rowsIn(former.items, dataset.items)
+    setRows(trainer.inputs, inputs.data, { items, rows, width: factors })
+    setRows(trainer.outputs, outputs.data, { items, rows, width: factors + 1 })
+  }
+
+  const begun = performance.now()
+  const report = () => {
+    const seconds = (performance.now() - begun) / 1000
+    const inThisRun = epoch - before + trainer.fraction
+    const left = options.epochs - before - inThisRun
+    onProgress?.({
+      done: options.epochs > 0 ? (before + inThisRun) / options.epochs : 1,
+      epochs: { done: epoch, total: options.epochs },
+      rowsPerSecond: (inThisRun * items.corpus.positions) / Math.max(seconds, 1e-9),
+      secondsLeft: inThisRun > 0 ? (seconds / inThisRun) * left : Number.POSITIVE_INFINITY,
+      loss: [...loss],
+    })
+  }
+  const trained = (): Trained => ({
+    tensors: word2vecTrainedTensors(trainer, items, options),
+    epochs: epoch,
+    complete: epoch >= options.epochs,
+    loss: [...loss],
+  })
+  const ticking = onProgress && setInterval(report, 200)
+  try {
+    while (epoch < options.epochs && !signal?.aborted) {
+      loss.push(await trainer.epoch(epoch))
+      epoch++
+      report()
+      if (epoch < options.epochs) await onCheckpoint?.(trained())
+    }
+  } finally {
+    clearInterval(ticking)
+  }
+  return trained()
+}
+
+interface FormerRows {
+  readonly items: ItemCorpus
+  /** (items) Their rows in `data`, or -1. */
+  readonly rows: Int32Array
+  /** Values of a row of `data`, of which the first are the vector. */
+  readonly width: number
+}
+
+/** Copies the vectors that there are to the rows of their items. */
+function setRows(to: FactorMatrix, data: Float32Array, { items: { rowOf }, rows, width }: FormerRows): void {
+  rows.forEach((source, item) => {
+    const row = rowOf[item]!
+    if (source < 0 || row === sequenceEnd) return
+    to.data.set(data.subarray(source * width, source * width + to.rank), row * to.stride)
+  })
+}
