@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { similarMeasures } from '../models/algorithm.ts'
+import { similarMeasureNotes, similarMeasures } from '../models/algorithm.ts'
 import { OpenModel } from '../models/open-model.ts'
 import { oneOf } from '../storage/expectation.ts'
 import { parseOptions, type Register, wholeNumber } from './command.ts'
@@ -11,6 +11,8 @@ const Options = z.object({
   json: z.boolean().default(false),
 })
 
+const measures = similarMeasures.map(name => `${name} (${similarMeasureNotes[name]})`).join(', ')
+
 /** `aurochs similar`: the items that the model finds most similar. */
 export const register: Register = program => {
   program
@@ -19,10 +21,7 @@ export const register: Register = program => {
     .argument('<model>', 'directory of a trained model')
     .argument('<item...>', 'ids; those that begin with a dash after --')
     .option('--limit <n>', 'items a list', '10')
-    .option(
-      '--measure <name>',
-      "by what items are similar, as far as the model has it: cosine of their vectors; shrunk-cosine, less for items of whom little is known; neighbours, by the users that they share; default: the model's",
-    )
+    .option('--measure <name>', `by what items are similar, where the model has it: ${measures}; default: the model's`)
     .option('--json', 'print one JSON object a line: {"item", "items": [{"item", "score"}]}')
     .addOption(nowPositional('--item <id>', 'aurochs similar MODEL ITEM...'))
     .action((directory: string, ids: readonly string[], given: unknown) => {

@@ -190,6 +190,13 @@ export type ResolvedSimilarRequest = SimilarRequest
 export const similarMeasures = ['cosine', 'shrunk-cosine', 'neighbours'] as const
 export type SimilarMeasure = (typeof similarMeasures)[number]
 
+/** Each in a few words for people. */
+export const similarMeasureNotes: Readonly<Record<SimilarMeasure, string>> = {
+  cosine: 'of their vectors',
+  'shrunk-cosine': 'less where vectors are short',
+  neighbours: 'by the users that they share',
+}
+
 /** Best first. */
 export interface ItemList {
   readonly items: Uint32Array

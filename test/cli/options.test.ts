@@ -26,6 +26,15 @@ const training = {
   seed: { '-1': whole(0, 0xffff_ffff) },
   instructions: { sse: 'one of avx512vnni, avx512, avx2, neon, plain' },
   neighbours: { 0: whole(1, 10_000) },
+  similarity: { x: 'one of cosine, tfidf, bm25, jaccard, asymmetric, rp3beta' },
+  by: { x: 'items or users' },
+  locality: { 0: 'a number from 0.01 to 100' },
+  'bm25-k1': { 0: 'a number above 0 to 1000000000' },
+  'bm25-b': { 2: 'a number from 0 to 1' },
+  asymmetry: { '-1': 'a number from 0 to 1' },
+  'rp3-alpha': { '-1': 'a number from 0 to 10' },
+  'rp3-beta': { 11: 'a number from 0 to 10' },
+  'half-life': { 0: 'a number above 0 to 1000000' },
   weighting: { x: 'none or weight' },
   shrinkage: { '-1': 'a number from 0 to 1000000000' },
 }
@@ -102,7 +111,10 @@ const commands: Readonly<
       unknown: { x: 'popularity or error' },
     },
   },
-  similar: { before: ['no-model', '1'], options: { limit: { x: whole(1, 10_000) } } },
+  similar: {
+    before: ['no-model', '1'],
+    options: { limit: { x: whole(1, 10_000) }, measure: { x: 'one of cosine, shrunk-cosine, neighbours' } },
+  },
   serve: {
     before: ['no-model', '--state', 'no-state'],
     options: {

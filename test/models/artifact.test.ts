@@ -283,7 +283,7 @@ test('a manifest that lacks what every model has is refused', async () => {
     'history.safetensors does not belong to its manifest: expected rows and pairs 3 × 5, got 2 × 5',
   )
   expect(saying({ dataset: { ...manifest.dataset, items: 5 } })).toThrow(
-    'popularity.safetensors does not belong to its manifest: expected counts and order 5 × 5, got 4 × 4',
+    'by-item.safetensors does not belong to its manifest: expected rows and pairs 5 × 5, got 4 × 5',
   )
   expect(saying({ dataset: { ...manifest.dataset, events: 5 } })).toThrow('events.safetensors')
 })

@@ -37,7 +37,7 @@ const calls: Record<string, () => ArrayBufferView[]> = {
   findIntegers: () => [native.findIntegers(BigInt64Array.of(1n), Uint32Array.of(0), new BigInt64Array(values))],
   rankByNeighbours: () =>
     Object.values(
-      native.rankByNeighbours(matrix, [{ items, weights: factors, limit: values, exclude: none }]),
+      native.rankByNeighbours(matrix, values, [{ items, weights: factors, limit: values, exclude: none }]),
     ) as ArrayBufferView[],
   topKOrder: () => [native.topKOrder(factors, 1, 1)],
   topKHead: () => [native.topKHead(items, 1)],

@@ -141,20 +141,15 @@ impl Similarity {
     }
 
     /// The terms of a row of these columns and weights; `column_weights` is gᵤ, `mean_length` L̄.
-    pub fn row_terms(
-        &self,
-        columns: &[u32],
-        weights: &[f32],
-        column_weights: &[f64],
-        mean_length: f64,
-    ) -> RowTerms {
+    pub fn row_terms(&self, columns: &[u32], weights: &[f32], column_weights: &[f64], mean_length: f64) -> RowTerms {
         let count = columns.len() as f64;
         let pairs = || columns.iter().zip(weights).map(|(&column, &weight)| (column_weights[column as usize], weight));
         let length = match self.weighting {
             Weighting::None => count,
             Weighting::Weight => weights.iter().map(|&weight| f64::from(weight)).sum(),
         };
-        let square = || -> f64 { pairs().map(|(g, weight)| g * self.value(weight, 0.0) * self.value(weight, 0.0)).sum() };
+        let square =
+            || -> f64 { pairs().map(|(g, weight)| g * self.value(weight, 0.0) * self.value(weight, 0.0)).sum() };
         let (left, right) = match self.measure {
             Measure::Cosine | Measure::TfIdf => {
                 let norm = square().sqrt();

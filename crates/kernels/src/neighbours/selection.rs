@@ -47,7 +47,7 @@ impl Selection {
 
     /// Raises the threshold as far as what was offered allows.
     pub fn settle(&mut self) {
-        if self.keys.len() >= self.limit {
+        if self.keys.len() > self.limit || (self.keys.len() == self.limit && self.threshold == 0) {
             self.cut();
         }
     }
