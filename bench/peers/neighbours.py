@@ -13,8 +13,21 @@ import time
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 import numpy as np
 import scipy.sparse as sparse
-from als import read_tensors
 from implicit.nearest_neighbours import BM25Recommender, CosineRecommender, TFIDFRecommender
+
+TYPES = {"F32": "<f4", "U32": "<u4", "U64": "<u8"}
+
+
+def read_tensors(path):
+    with open(path, "rb") as file:
+        size = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(size))
+    header.pop("__metadata__", None)
+    return {
+        name: np.memmap(path, TYPES[about["dtype"]], "r", 8 + size + about["data_offsets"][0], tuple(about["shape"]))
+        for name, about in header.items()
+    }
+
 
 _, dataset, name, neighbours, weighting = sys.argv
 csr = read_tensors(os.path.join(dataset, "by-user.safetensors"))

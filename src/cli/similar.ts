@@ -11,11 +11,9 @@ const Options = z.object({
   json: z.boolean().default(false),
 })
 
-/** `aurochs similar`: the items that the model finds most similar. */
-const measures = Object.entries(similarMeasureNotes)
-  .map(([name, note]) => `${name}, ${note}`)
-  .join('; ')
+const measures = similarMeasures.map(name => `${name} (${similarMeasureNotes[name]})`).join(', ')
 
+/** `aurochs similar`: the items that the model finds most similar. */
 export const register: Register = program => {
   program
     .command('similar')
@@ -23,10 +21,7 @@ export const register: Register = program => {
     .argument('<model>', 'directory of a trained model')
     .argument('<item...>', 'ids; those that begin with a dash after --')
     .option('--limit <n>', 'items a list', '10')
-    .option(
-      '--measure <name>',
-      `by what items are similar, as far as the model has it: ${measures} (default: the model's best)`,
-    )
+    .option('--measure <name>', `by what items are similar, where the model has it: ${measures}; default: the model's`)
     .option('--json', 'print one JSON object a line: {"item", "items": [{"item", "score"}]}')
     .addOption(nowPositional('--item <id>', 'aurochs similar MODEL ITEM...'))
     .action((directory: string, ids: readonly string[], given: unknown) => {

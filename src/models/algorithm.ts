@@ -190,11 +190,11 @@ export type ResolvedSimilarRequest = SimilarRequest
 export const similarMeasures = ['cosine', 'shrunk-cosine', 'neighbours'] as const
 export type SimilarMeasure = (typeof similarMeasures)[number]
 
-/** By what each of them finds items to be similar, for people. */
+/** Each in a few words for people. */
 export const similarMeasureNotes: Readonly<Record<SimilarMeasure, string>> = {
-  cosine: 'the cosine of their vectors',
-  'shrunk-cosine': 'the same, less for items of whom little is known',
-  neighbours: 'the users that they share',
+  cosine: 'of their vectors',
+  'shrunk-cosine': 'less where vectors are short',
+  neighbours: 'by the users that they share',
 }
 
 /** Best first. */

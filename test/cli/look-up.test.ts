@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { neighbours } from '../../src/models/neighbours/index.ts'
 import { baselineAlgorithm } from '../../src/models/registry.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { checkerboard, datasetOf } from '../models/interactions.ts'
@@ -37,16 +38,33 @@ test('recommend answers for several users, and with --seen allow ranks everythin
 
 test('similar ranks by cosine and leaves the item itself out', async () => {
   const { directory } = await smallModel()
-  const { status, json } = await aurochs('similar', directory, '30', '--json')
+  const { status, json } = await aurochs('similar', directory, '30', '--measure', 'cosine', '--json')
   expect(status).toBe(0)
   const cosine = Math.fround(Math.SQRT1_2)
   expect(json()).toEqual([{ item: 30, items: [scored(10, cosine), scored(40, cosine), scored(20, 0)] }])
 })
 
+test('similar has a choice of measures, and names those of the model where it lacks one', async () => {
+  const pool = new Pool({ threads: 1 })
+  const directory = await trained(neighbours, await datasetOf(checkerboard(6)), { pool })
+  await pool.close()
+  const [standard, named, other] = await aurochsInTurn(
+    ['similar', directory, '1', '--json'],
+    ['similar', directory, '1', '--measure', 'neighbours', '--json'],
+    ['similar', directory, '1', '--measure', 'cosine'],
+  )
+  expect(standard!.json()).toHaveLength(1)
+  expect(named!.json()).toEqual(standard!.json())
+  expect(other).toMatchObject({
+    status: 1,
+    stderr: 'aurochs: a model of neighbours cannot find similar items by cosine: ask for neighbours\n',
+  })
+})
+
 test('people get a table', async () => {
   const { directory } = await smallModel()
   const [similar, best] = await aurochsInTurn(
-    ['similar', directory, '30', '--limit', '2'],
+    ['similar', directory, '30', '--limit', '2', '--measure', 'cosine'],
     ['recommend', directory, 'bo'],
   )
   expect(similar!.stdout).toBe('Most similar to item 30:\n1  10  0.7071\n2  40  0.7071\n')
@@ -98,7 +116,7 @@ test('an unknown user gets what is popular, as from the server, unless that is t
 test('an unknown item is named after the lists of the others, by an exit code of its own', async () => {
   const { directory } = await smallModel()
   const [some, none] = await aurochsInTurn(
-    ['similar', directory, '31', '30', '32', '--limit', '1', '--json'],
+    ['similar', directory, '31', '30', '32', '--limit', '1', '--measure', 'cosine', '--json'],
     ['similar', directory, '31'],
   )
   expect(some!.json()).toEqual([{ item: 30, items: [scored(10, Math.SQRT1_2)] }])

@@ -29,6 +29,15 @@ const training = {
   candidates: { 0: whole(1, 2000) },
   entries: { 0: whole(1, 10_000_000) },
   neighbours: { 0: whole(1, 10_000) },
+  similarity: { x: 'one of cosine, tfidf, bm25, jaccard, asymmetric, rp3beta' },
+  by: { x: 'items or users' },
+  locality: { 0: 'a number from 0.01 to 100' },
+  'bm25-k1': { 0: 'a number above 0 to 1000000000' },
+  'bm25-b': { 2: 'a number from 0 to 1' },
+  asymmetry: { '-1': 'a number from 0 to 1' },
+  'rp3-alpha': { '-1': 'a number from 0 to 10' },
+  'rp3-beta': { 11: 'a number from 0 to 10' },
+  'half-life': { 0: 'a number above 0 to 1000000' },
   weighting: { x: 'none or weight' },
   shrinkage: { '-1': 'a number from 0 to 1000000000' },
   filter: { low: 'one of gf-cf, turbo-cf, bspm' },
@@ -154,7 +163,10 @@ const commands: Readonly<
       unknown: { x: 'popularity or error' },
     },
   },
-  similar: { before: ['no-model', '1'], options: { limit: { x: whole(1, 10_000) } } },
+  similar: {
+    before: ['no-model', '1'],
+    options: { limit: { x: whole(1, 10_000) }, measure: { x: 'one of cosine, shrunk-cosine, neighbours' } },
+  },
   serve: {
     before: ['no-model', '--state', 'no-state'],
     options: {

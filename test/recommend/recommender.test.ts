@@ -321,7 +321,7 @@ test('a user is known by the model or by an event', async () => {
 })
 
 test('items similar to one come by cosine, and an item that the model lacks is refused', async () => {
-  const { items } = await recommender.similar({ item: 'i10', limit: 3 })
+  const { items } = await recommender.similar({ item: 'i10', limit: 3, measure: 'cosine' })
   const expected = expectedSimilar(model, 10, 3)
   expect(items.map(({ item }) => item)).toEqual(expected.map(({ item }) => item))
   items.forEach(({ score }, at) => {
@@ -336,19 +336,23 @@ test('lists of similar items are found together, and not where nobody waits for 
   onTestFinished(() => similar.mockRestore())
   const controller = new AbortController()
   const item = (at: number) => `i${at % 40}`
-  const asked = Array.from({ length: 200 }, (_, at) => recommender.similar({ item: item(at), limit: 5 }))
+  const asked = Array.from({ length: 200 }, (_, at) =>
+    recommender.similar({ item: item(at), limit: 5, measure: 'cosine' }),
+  )
   const dropped = Promise.allSettled(
-    Array.from({ length: 200 }, (_, at) => recommender.similar({ item: item(at), limit: 5 }, controller.signal)),
+    Array.from({ length: 200 }, (_, at) =>
+      recommender.similar({ item: item(at), limit: 5, measure: 'cosine' }, controller.signal),
+    ),
   )
   const subscriptions = Array.from({ length: 200 }, (_, at) => {
-    const query = { item: item(at), limit: 5 }
+    const query = { item: item(at), limit: 5, measure: 'cosine' as const }
     return recommender.subscribeSimilar(
       query,
       () => expect.unreachable(),
       () => expect.unreachable(),
     )
   })
-  const long = recommender.similar({ item: 'i1', limit: 30 })
+  const long = recommender.similar({ item: 'i1', limit: 30, measure: 'cosine' })
   controller.abort()
   for (const subscription of subscriptions) subscription.close()
   const user = recommender.recommend(queryOf('7'))

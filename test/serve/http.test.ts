@@ -151,9 +151,9 @@ test('as many and as long events and filters as the limits allow fit into a POST
 test('items like an item come by the cosine of their factors, without the item itself', async () => {
   const expected = expectedSimilar(model, 10, 3)
   for (const { status, body } of [
-    await get('/v1/similar/i10?limit=3'),
-    await get('/v1/similar?item=i10&limit=3'),
-    await post('/v1/similar', { item: 'i10', limit: 3 }),
+    await get('/v1/similar/i10?limit=3&measure=cosine'),
+    await get('/v1/similar?item=i10&limit=3&measure=cosine'),
+    await post('/v1/similar', { item: 'i10', limit: 3, measure: 'cosine' }),
   ]) {
     expect(status).toBe(200)
     expect(body.item).toBe('i10')
@@ -162,6 +162,13 @@ test('items like an item come by the cosine of their factors, without the item i
       expect(body.items[i].score).toBeCloseTo(cosine, 5)
     })
   }
+  const { body: standard } = await get('/v1/similar/i10?limit=3')
+  const { body: neighbours } = await get('/v1/similar/i10?limit=3&measure=neighbours')
+  expect(standard.items).toEqual(neighbours.items)
+  expect(await get('/v1/similar/i10?measure=taste')).toMatchObject({
+    status: 400,
+    body: { error: { code: 'bad_message' } },
+  })
   expect(await get('/v1/similar/nothing')).toMatchObject({ status: 404, body: { error: { code: 'unknown_item' } } })
 })
 

@@ -85,7 +85,7 @@ describe.each(subprotocols)('over %s', subprotocol => {
 
   test('the items most similar to one are a subscription, too', async () => {
     const peer = await greeted()
-    const query = { kind: 'similar', item: 'i10', limit: 3 }
+    const query = { kind: 'similar', item: 'i10', limit: 3, measure: 'cosine' }
     expect(await peer.ask({ type: 'subscribe', subscription: 4, query })).toMatchObject({ type: 'subscribed' })
     const list = await peer.next('list')
     expect(list).toMatchObject({ subscription: 4, sequence: 1, item: 'i10' })
@@ -547,7 +547,13 @@ test('welcome names version, model, limits, features and methods, and must come 
     protocol: 1,
     version: '0.0.0',
     generation: expect.any(String),
-    model: { algorithm: 'als', capabilities: expect.arrayContaining(['similar']), users: 20, items: 40 },
+    model: {
+      algorithm: 'als',
+      capabilities: expect.arrayContaining(['similar']),
+      similarBy: expect.arrayContaining(['cosine', 'neighbours']),
+      users: 20,
+      items: 40,
+    },
     limits,
     features,
     methods: Object.keys(methods),

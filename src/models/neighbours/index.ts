@@ -1,7 +1,7 @@
 import type { Algorithm } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { ItemModel, verifyItemModel } from './item-model.ts'
-import { type NeighboursOptions, neighboursOptions, neighboursSearch, resolveNeighbours } from './options.ts'
+import { type NeighboursOptions, neighboursOptions, neighboursSearch } from './options.ts'
 import { trainNeighbours } from './train.ts'
 import { UserModel, verifyUserModel } from './user-model.ts'
 
@@ -24,7 +24,6 @@ the users most like the user, each times their similarity; histories are compare
   search: neighboursSearch,
   resumable: false,
   userTensors: ['right'],
-  resolve: resolveNeighbours,
   train: trainNeighbours,
   open: artifact => (isByUsers(artifact) ? new UserModel(artifact) : new ItemModel(artifact)),
   verify: artifact => (isByUsers(artifact) ? verifyUserModel(artifact) : verifyItemModel(artifact)),

@@ -5,7 +5,7 @@ import type { SearchRange } from '../algorithm.ts'
 export const neighboursOptions = z.strictObject({
   similarity: z
     .enum(['cosine', 'tfidf', 'bm25', 'jaccard', 'asymmetric', 'rp3beta'])
-    .default('cosine')
+    .default('tfidf')
     .describe('how alike two items are'),
   by: z
     .enum(['items', 'users'])
@@ -15,8 +15,8 @@ export const neighboursOptions = z.strictObject({
     .int()
     .min(1)
     .max(10_000)
-    .optional()
-    .describe('similar items kept of each item, or users that a list is made from, 1 to 10000; 20 or 100 when absent'),
+    .default(100)
+    .describe('similar items kept of each item, or users that a list is made from, 1 to 10000'),
   weighting: z
     .enum(['none', 'weight'])
     .default('none')
@@ -39,9 +39,9 @@ export const neighboursOptions = z.strictObject({
     .number()
     .positive()
     .max(1e9)
-    .default(100)
+    .default(1.2)
     .describe('k₁ of bm25: the higher, the more the number of users of an item decides'),
-  bm25B: z.number().min(0).max(1).default(0.8).describe('b of bm25: how far popular items count less, 0 to 1'),
+  bm25B: z.number().min(0).max(1).default(0.2).describe('b of bm25: how far popular items count less, 0 to 1'),
   asymmetry: z
     .number()
     .min(0)
@@ -58,7 +58,7 @@ export const neighboursOptions = z.strictObject({
     .number()
     .min(0)
     .max(10)
-    .default(0.6)
+    .default(0.2)
     .describe('β of rp3beta, what popularity is raised to: the higher, the rarer the items'),
 })
 
@@ -76,16 +76,6 @@ export const neighboursSearch: Readonly<Record<string, SearchRange>> = {
   asymmetry: { from: 0.2, to: 0.8, scale: 'linear' },
   rp3Alpha: { from: 0.5, to: 1.8, scale: 'linear' },
   rp3Beta: { from: 0, to: 1, scale: 'linear' },
-}
-
-/** How many neighbours a model of these options has. */
-export function neighboursKept({ by, neighbours }: NeighboursOptions): number {
-  return neighbours ?? (by === 'items' ? 20 : 100)
-}
-
-/** The options with the number of neighbours decided. */
-export function resolveNeighbours(options: NeighboursOptions): NeighboursOptions {
-  return { ...options, neighbours: neighboursKept(options) }
 }
 
 /** The kernel's terms. */

@@ -7,7 +7,7 @@ import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained, TrainProgress } from '../algorithm.ts'
 import type { FindArgs, Plan, TrainingArgs } from './jobs.ts'
 import { checkMemory } from './memory.ts'
-import { type NeighboursOptions, neighboursKept, similarityOf } from './options.ts'
+import { type NeighboursOptions, similarityOf } from './options.ts'
 
 const work = workerModuleUrl('./jobs', import.meta.url)
 
@@ -38,7 +38,7 @@ export async function trainNeighbours(
     byRow,
     byColumn,
     similarity: similarityOf(options),
-    limit: neighboursKept(options),
+    limit: options.neighbours,
   }
   const plan: Plan = {
     left: sharedArray(Float64Array, rows),

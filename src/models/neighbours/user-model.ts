@@ -3,7 +3,7 @@ import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { ItemNeighbours } from '../item-neighbours.ts'
-import { type NeighboursOptions, neighboursKept, neighboursOptions, similarityOf } from './options.ts'
+import { type NeighboursOptions, neighboursOptions, similarityOf } from './options.ts'
 
 /**
  * What the artifact holds, all float64: `right` (users), the term of each user in the denominator of similarities; `weights` (items),
@@ -67,7 +67,7 @@ export class UserModel implements Model {
         columns: history.indices,
         weights: history.weights,
         ...(user >= 0 && { own: user }),
-        limit: neighboursKept(this.#options),
+        limit: this.#options.neighbours,
         mostAdditions: 0xffff_ffff,
       })),
     )

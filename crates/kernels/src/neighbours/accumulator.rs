@@ -3,23 +3,29 @@
 use std::ops::{AddAssign, Range};
 
 /// A number that sums start from 0 and only grow: counts, or sums of positive terms that never round to 0.
-pub(crate) trait Sum: AddAssign + Copy + Default + PartialOrd {
+pub(super) trait Sum: AddAssign + Copy + Default + PartialOrd {
     /// The least sum that is no less than `value`.
     fn least(value: f64) -> Self;
     /// As a double.
     fn value(self) -> f64;
 }
 
-impl Sum for u32 {
-    #[inline(always)]
-    fn least(value: f64) -> u32 {
-        value.ceil() as u32
-    }
-    #[inline(always)]
-    fn value(self) -> f64 {
-        f64::from(self)
-    }
+macro_rules! counts {
+    ($($type:ty)*) => {
+        $(impl Sum for $type {
+            #[inline(always)]
+            fn least(value: f64) -> $type {
+                value.ceil() as $type
+            }
+            #[inline(always)]
+            fn value(self) -> f64 {
+                f64::from(self)
+            }
+        })*
+    };
 }
+
+counts! { u8 u16 u32 }
 
 impl Sum for f64 {
     #[inline(always)]
@@ -32,13 +38,67 @@ impl Sum for f64 {
     }
 }
 
-/// Sums that a sweep looks at together.
-const SWEPT: usize = 64;
+/// Bytes of sums that a sweep looks at together.
+const SWEPT: usize = 128;
+
+/// One sum a column, of which a sweep finds those that are large enough: where there are many, that costs less than to list them,
+/// the more so the narrower the type.
+#[derive(Default)]
+pub(super) struct Dense<S>(Vec<S>);
+
+impl<S: Sum> Dense<S> {
+    /// Makes room for `columns`, with sums of 0.
+    pub fn grow(&mut self, columns: usize) {
+        if self.0.len() < columns {
+            self.0.resize(columns, S::default());
+        }
+    }
+
+    /// Adds `term(k)` to the sum of `columns[k]`.
+    ///
+    /// # Panics
+    /// When a column is beyond those that there is room for.
+    #[inline(always)]
+    pub fn add(&mut self, columns: &[u32], term: impl Fn(usize) -> S) {
+        let sums = &mut self.0[..];
+        for (k, &column) in columns.iter().enumerate() {
+            sums[column as usize] += term(k);
+        }
+    }
+
+    /// Sets the sum of `column` to 0.
+    pub fn clear(&mut self, column: u32) {
+        self.0[column as usize] = S::default();
+    }
+
+    /// Sets all sums to 0.
+    pub fn reset(&mut self) {
+        self.0.fill(S::default());
+    }
+
+    /// Gives each of `columns` whose sum is above 0 and at least `least`. `each` gives the next `least`.
+    #[inline(always)]
+    pub fn sweep(&self, columns: Range<u32>, mut least: S, mut each: impl FnMut(u32, S) -> S) {
+        let mut first = columns.start;
+        for sums in self.0[columns.start as usize..columns.end as usize].chunks(SWEPT / size_of::<S>()) {
+            // Without a branch for each, which the compiler makes vectors of.
+            let most = sums.iter().fold(S::default(), |most, &sum| if sum > most { sum } else { most });
+            if most >= least && most > S::default() {
+                for (column, &sum) in (first..).zip(sums) {
+                    if sum >= least && sum > S::default() {
+                        least = each(column, sum);
+                    }
+                }
+            }
+            first += sums.len() as u32;
+        }
+    }
+}
 
 /// One sum a column in a dense array, and the list of columns that have one: adding and resetting cost nothing for the
 /// others. (The sparse accumulator of Gilbert, Moler & Schreiber 1992.)
 #[derive(Default)]
-pub(crate) struct Accumulator<S> {
+pub(super) struct Accumulator<S> {
     /// (columns) 0 where there is none.
     sums: Vec<S>,
     /// (columns + 1) The first `len` are the columns whose sums were added to, each once; one is room to write without
@@ -73,18 +133,6 @@ impl<S: Sum> Accumulator<S> {
         self.len = len;
     }
 
-    /// The same for columns that [`Accumulator::sweep`] will find: they are not listed.
-    ///
-    /// # Panics
-    /// As [`Accumulator::add`].
-    #[inline(always)]
-    pub fn add_unlisted(&mut self, columns: &[u32], term: impl Fn(usize) -> S) {
-        let sums = &mut self.sums[..];
-        for (k, &column) in columns.iter().enumerate() {
-            sums[column as usize] += term(k);
-        }
-    }
-
     /// The sum of `column`, which is 0 afterwards, as it is where there is no room for it.
     #[inline(always)]
     pub fn take(&mut self, column: u32) -> S {
@@ -98,26 +146,5 @@ impl<S: Sum> Accumulator<S> {
             each(column, std::mem::take(&mut self.sums[column as usize]));
         }
         self.len = 0;
-    }
-
-    /// Gives each of `columns` whose sum is above 0 and at least `least`, and resets them. `each` gives the next `least`.
-    #[inline(always)]
-    pub fn sweep(&mut self, columns: Range<u32>, mut least: S, mut each: impl FnMut(u32, S) -> S) {
-        let mut first = columns.start;
-        for sums in self.sums[columns.start as usize..columns.end as usize].chunks_mut(SWEPT) {
-            // Without a branch for each, which the compiler makes vectors of.
-            let most = sums.iter().fold(S::default(), |most, &sum| if sum > most { sum } else { most });
-            if most > S::default() {
-                if most >= least {
-                    for (column, &sum) in (first..).zip(sums.iter()) {
-                        if sum >= least && sum > S::default() {
-                            least = each(column, sum);
-                        }
-                    }
-                }
-                sums.fill(S::default());
-            }
-            first += sums.len() as u32;
-        }
     }
 }

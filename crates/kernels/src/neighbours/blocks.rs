@@ -3,15 +3,15 @@
 use super::measure::{RowTerms, Similarity};
 use std::ops::Range;
 
-/// Most blocks. The more, the tighter their bounds, and the longer a row takes to find out which blocks it needs.
+/// Most blocks. The more, the tighter their bounds, and the longer a row takes to work them out.
 const MOST: u64 = 256;
 
 /// Rows in blocks of about as many pairs each, and what bounds the similarity of any row to those of a block.
 ///
 /// σ(i, j) = Σᵤ gᵤ xᵤᵢ xᵤⱼ is at most the smaller of (Σᵤ gᵤ xᵤᵢ) maxᵤ xᵤⱼ and maxᵤ xᵤᵢ (Σᵤ gᵤ xᵤⱼ): without weights, than the
 /// smaller count. Where rows lie by falling number of pairs, as datasets lay them out, the rows of a block are much alike in
-/// both, and the bound of most blocks is soon below the similarities that were found already. In another order the bounds
-/// hold, but spare less.
+/// both, and what a row of it must have in common to be among the best is known well. In another order the bounds hold, but spare
+/// less.
 #[derive(Default)]
 pub(super) struct Blocks {
     /// (blocks + 1) Block b is rows `bounds[b]..bounds[b + 1]`.
@@ -55,14 +55,14 @@ impl Blocks {
         self.totals.len()
     }
 
-    /// The rows of `blocks`.
-    pub fn rows(&self, blocks: &Range<usize>) -> Range<u32> {
-        self.bounds[blocks.start]..self.bounds[blocks.end]
+    /// The rows of a block.
+    pub fn rows(&self, block: usize) -> Range<u32> {
+        self.bounds[block]..self.bounds[block + 1]
     }
 
-    /// The least rⱼ of `blocks`.
-    pub fn least_right(&self, blocks: &Range<usize>) -> f64 {
-        self.right[blocks.clone()].iter().copied().fold(f64::INFINITY, f64::min)
+    /// The least rⱼ of a block.
+    pub fn least_right(&self, block: usize) -> f64 {
+        self.right[block]
     }
 
     /// Writes to `bounds` what no similarity of `row` to a row of each block exceeds, in single precision too.

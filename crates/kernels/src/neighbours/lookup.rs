@@ -4,6 +4,7 @@ use super::measure::Similarity;
 use super::nearest::{Matrix, Row};
 use super::{Scratch, given};
 use crate::csr::{Csr, CsrError};
+use crate::simd::Simd;
 use std::fmt;
 
 /// A matrix to look in. It may be damaged: what a query reads of it is checked.
@@ -106,7 +107,7 @@ impl Lookup<'_> {
             Matrix { similarity: self.similarity, by_column: self.by_column, weights: self.weights, right: self.right };
         let Scratch { buffers, selection, kept } = scratch;
         selection.reset(query.limit);
-        matrix.nearest(&row, None, selection, buffers);
+        matrix.nearest(&row, None, selection, buffers, Simd::detect());
         given(selection, &self.similarity, kept);
         for &(row, score) in kept.iter() {
             rows.push(row);

@@ -5,13 +5,13 @@
 //! of similarities to a history. All add sparse rows in a dense array ([`accumulator`]) and keep the best ([`selection`]);
 //! none holds the dense matrix of all similarities. What is said of items here holds for users, with the matrix transposed.
 
-pub(crate) mod accumulator;
+mod accumulator;
 mod blocks;
 mod lookup;
 mod measure;
 mod nearest;
 pub mod rank;
-pub(crate) mod selection;
+mod selection;
 #[cfg(test)]
 mod tests;
 
@@ -19,14 +19,12 @@ pub use lookup::{Lookup, LookupError, Query};
 pub use measure::{Measure, RowTerms, Similarity, Weighting};
 
 use crate::csr::{Csr, CsrError};
+use crate::simd::Simd;
 use blocks::Blocks;
-use nearest::{Buffers, Matrix, Row};
+use nearest::{Buffers, Matrix, Row, Sweeping};
 use selection::Selection;
 use std::fmt;
 use std::ops::Range;
-
-/// Additions from which a row of the training looks for what it need not add. What is cheaper is added at once.
-const PRUNED_FROM: u64 = 1 << 13;
 
 /// The similarities of all rows of a matrix, as [`Measure`] defines them.
 ///
@@ -40,7 +38,8 @@ pub struct Training<'a> {
     pub similarity: Similarity,
     /// Similar rows that are kept of each.
     pub limit: usize,
-    pruned_from: u64,
+    /// Additions from which sums are swept; None where that is decided by what it costs.
+    swept_from: Option<u64>,
 }
 
 /// Buffers kept from one call to the next.
@@ -106,7 +105,7 @@ impl<'a> Training<'a> {
     pub fn new(by_row: Csr<'a>, by_column: Csr<'a>, similarity: Similarity, limit: usize) -> Result<Self, CsrError> {
         by_row.check(by_column.rows())?;
         by_column.check(by_row.rows())?;
-        Ok(Training { by_row, by_column, similarity, limit, pruned_from: PRUNED_FROM })
+        Ok(Training { by_row, by_column, similarity, limit, swept_from: None })
     }
 
     /// Number of rows.
@@ -174,13 +173,14 @@ impl TrainingSearch<'_, '_> {
         assert!(starts.len() == rows.len() + 1 && counts.len() == rows.len());
         let similarity = training.similarity;
         let matrix = Matrix { similarity, by_column: training.by_column, weights: plan.weights, right: plan.right };
+        let simd = Simd::detect();
+        let sweeping = Sweeping { blocks, by_row: training.by_row, from: training.swept_from };
         for (n, number) in rows.enumerate() {
             let (columns, weights) = training.by_row.row(number);
             let additions = training.additions(columns);
             let row = Row { columns, weights, terms: plan.terms(number), own: Some(number as u32), additions };
-            let is_pruned = additions >= training.pruned_from;
             selection.reset(training.limit);
-            matrix.nearest(&row, is_pruned.then_some(blocks), selection, buffers);
+            matrix.nearest(&row, Some(sweeping), selection, buffers, simd);
             given(selection, &similarity, kept);
             let places = (starts[n] - starts[0]) as usize..(starts[n + 1] - starts[0]) as usize;
             let places = indices[places.clone()].iter_mut().zip(&mut similarities[places]);

@@ -1,27 +1,38 @@
 //! The rows of a matrix that are most like one, which may be a row of it or not.
 
-use super::accumulator::{Accumulator, Sum};
+use super::accumulator::{Accumulator, Dense, Sum};
 use super::blocks::Blocks;
 use super::measure::{Measure, RowTerms, Similarity, Weighting};
 use super::positive;
 use super::selection::Selection;
 use crate::csr::Csr;
-use std::ops::Range;
+use crate::simd::{Kernel, Lanes, Simd};
 
-/// Blocks of rows that are looked at first, as a share of all.
-const FIRST_SHARE: usize = 8;
-/// Rows of a range that cost as much to sweep as an addition does to list.
-const SWEPT_PER_ADDITION: u64 = 2;
+/// Bytes of sums that take as long to sweep as one addition takes longer when it is listed.
+const SWEPT_FOR_ADDITION: usize = 64;
+
+/// Cache lines of a column's rows that are fetched while those of the one before are added: from there on the processor follows.
+const PREFETCHED_LINES: usize = 8;
 
 /// A matrix to look in.
 pub(super) struct Matrix<'a> {
     pub similarity: Similarity,
-    /// (columns × rows) Rows rise within a column.
+    /// (columns × rows)
     pub by_column: Csr<'a>,
     /// (columns) gᵤ.
     pub weights: &'a [f64],
     /// (rows) rⱼ.
     pub right: &'a [f64],
+}
+
+/// What a matrix needs for sweeps.
+#[derive(Clone, Copy)]
+pub(super) struct Sweeping<'a> {
+    pub blocks: &'a Blocks,
+    /// (rows × columns) Columns rise within a row.
+    pub by_row: Csr<'a>,
+    /// Additions from which a row is swept; None where that is decided by what it costs.
+    pub from: Option<u64>,
 }
 
 /// The row that others are to be like.
@@ -41,161 +52,229 @@ pub(super) struct Row<'a> {
 pub(super) struct Buffers {
     counts: Accumulator<u32>,
     sums: Accumulator<f64>,
+    dense: (Dense<u8>, Dense<u16>, Dense<u32>, Dense<f64>),
     bounds: Vec<f64>,
+}
+
+/// A call of [`Matrix::nearest`].
+struct Nearest<'a> {
+    matrix: &'a Matrix<'a>,
+    row: &'a Row<'a>,
+    sweeping: Option<Sweeping<'a>>,
+    selection: &'a mut Selection,
+    buffers: &'a mut Buffers,
+}
+
+impl Kernel for Nearest<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self, l: L) {
+        let Nearest { matrix, row, sweeping, selection, buffers } = self;
+        matrix.nearest_by(l, row, sweeping, selection, buffers);
+    }
 }
 
 impl Matrix<'_> {
     /// Offers `selection` all rows that may be among the best.
     ///
-    /// With `blocks`, not all of the rows are looked at. First come those of the blocks around the one with the highest
-    /// bound; the more similar what they give, the fewer of the others can be better, and each further stage takes as many
-    /// blocks again until none is left that can. What is left out could not have changed the result.
-    pub fn nearest(&self, row: &Row<'_>, blocks: Option<&Blocks>, selection: &mut Selection, buffers: &mut Buffers) {
-        let Buffers { counts, sums, bounds } = buffers;
-        let rows = self.right.len();
-        counts.grow(if self.similarity.counts() { rows } else { 0 });
-        sums.grow(if self.similarity.counts() { 0 } else { rows });
+    /// Sums are listed in an [`Accumulator`], or, where they are many, swept from a [`Dense`] array. Counts have the narrowest type
+    /// that holds the columns of the row, so that the array stays in a near cache. Sums of gᵤ are swept as whole numbers that are
+    /// not smaller, in as little room; those that are large enough, a few dozen, are added up again from both rows.
+    pub fn nearest(
+        &self,
+        row: &Row<'_>,
+        sweeping: Option<Sweeping<'_>>,
+        selection: &mut Selection,
+        buffers: &mut Buffers,
+        simd: Simd,
+    ) {
+        simd.run(Nearest { matrix: self, row, sweeping, selection, buffers });
+    }
+
+    #[inline(always)]
+    fn nearest_by<L: Lanes>(
+        &self,
+        l: L,
+        row: &Row<'_>,
+        sweeping: Option<Sweeping<'_>>,
+        selection: &mut Selection,
+        buffers: &mut Buffers,
+    ) {
+        let Buffers { counts, sums, dense, bounds } = buffers;
         let Similarity { measure, weighting, .. } = self.similarity;
         let (weights, right, similarity) = (self.weights, self.right, self.similarity);
-        let own_right = row.terms.right;
-        match (weighting, measure) {
-            _ if similarity.counts() => self.find(row, blocks, selection, counts, bounds, |_, _| (), |_, _, _| 1),
-            (Weighting::None, _) => {
-                self.find(row, blocks, selection, sums, bounds, |u, _| weights[u as usize], |own, _, _| own);
+        let (rows, own_right, left) = (right.len(), row.terms.right, row.terms.left);
+        let is_counted = similarity.counts();
+        let most = row.columns.len();
+        // (bytes of a sum)
+        let width = match (weighting, is_counted) {
+            (Weighting::Weight, _) => 8,
+            (_, true) if most <= usize::from(u8::MAX) => 1,
+            (_, true) if most <= usize::from(u16::MAX) => 2,
+            (_, false) if most <= usize::from(u16::MAX) / 4 => 2,
+            _ => 4,
+        };
+        let swept = sweeping
+            .filter(|sweeping| row.additions >= sweeping.from.unwrap_or((rows * width / SWEPT_FOR_ADDITION) as u64));
+        let counted = |_: &Sweeping<'_>, other: u32, sum: f64| similarity.of(sum, left, right[other as usize]) as f32;
+        let summed = |sweeping: &Sweeping<'_>, other: u32, _: f64| {
+            let sum = self.sum_of(row, sweeping.by_row.row(other as usize).0);
+            similarity.of(sum, left, right[other as usize]) as f32
+        };
+        // gᵤ in units that leave room for rounding up.
+        let scale = |largest: f64| (largest - most as f64) / row.terms.total;
+        match (swept, weighting, measure, width) {
+            (Some(sweep), Weighting::None, _, 1) => {
+                let sums = (&mut dense.0, bounds, 1.0);
+                self.sweep(l, row, sweep, selection, sums, |_, _| (), |_, _, _| 1, counted);
             }
-            (Weighting::Weight, Measure::Bm25 { .. } | Measure::Rp3Beta { .. }) => {
+            (Some(sweep), Weighting::None, _, 2) if is_counted => {
+                let sums = (&mut dense.1, bounds, 1.0);
+                self.sweep(l, row, sweep, selection, sums, |_, _| (), |_, _, _| 1, counted);
+            }
+            (Some(sweep), Weighting::None, _, _) if is_counted => {
+                let sums = (&mut dense.2, bounds, 1.0);
+                self.sweep(l, row, sweep, selection, sums, |_, _| (), |_, _, _| 1, counted);
+            }
+            (Some(sweep), Weighting::None, _, 2) => {
+                let scale = scale(f64::from(u16::MAX));
+                let own = |u: u32, _| (weights[u as usize] * scale).ceil() as u16;
+                let sums = (&mut dense.1, bounds, scale);
+                self.sweep(l, row, sweep, selection, sums, own, |own, _, _| own, summed);
+            }
+            (Some(sweep), Weighting::None, _, _) => {
+                let scale = scale(f64::from(u32::MAX));
+                let own = |u: u32, _| (weights[u as usize] * scale).ceil() as u32;
+                let sums = (&mut dense.2, bounds, scale);
+                self.sweep(l, row, sweep, selection, sums, own, |own, _, _| own, summed);
+            }
+            (_, Weighting::None, _, _) if is_counted => {
+                self.list(row, selection, counts, |_, _| (), |_, _, _| 1);
+            }
+            (_, Weighting::None, _, _) => {
+                self.list(row, selection, sums, |u, _| weights[u as usize], |own, _, _| own);
+            }
+            (_, Weighting::Weight, Measure::Bm25 { .. } | Measure::Rp3Beta { .. }, _) => {
                 let own = |u: u32, w| weights[u as usize] * similarity.value(w, own_right);
                 let term = |own, other: u32, w| positive(own * similarity.value(w, right[other as usize]));
-                self.find(row, blocks, selection, sums, bounds, own, term);
+                match swept {
+                    Some(sweep) => {
+                        self.sweep(l, row, sweep, selection, (&mut dense.3, bounds, 1.0), own, term, counted);
+                    }
+                    None => self.list(row, selection, sums, own, term),
+                }
             }
-            (Weighting::Weight, _) => {
+            (_, Weighting::Weight, _, _) => {
                 let own = |u: u32, w: f32| weights[u as usize] * f64::from(w);
-                self.find(row, blocks, selection, sums, bounds, own, |own, _, w| positive(own * f64::from(w)));
+                let term = |own, _: u32, w| positive(own * f64::from(w));
+                match swept {
+                    Some(sweep) => {
+                        self.sweep(l, row, sweep, selection, (&mut dense.3, bounds, 1.0), own, term, counted);
+                    }
+                    None => self.list(row, selection, sums, own, term),
+                }
             }
         }
     }
 
+    /// Σᵤ gᵤ over the columns that `row` and a row of the matrix have both, by ascending column.
+    #[inline(never)]
+    fn sum_of(&self, row: &Row<'_>, other: &[u32]) -> f64 {
+        let (few, many) = if row.columns.len() < other.len() { (row.columns, other) } else { (other, row.columns) };
+        let (mut sum, mut rest) = (0.0, many);
+        for &column in few {
+            rest = &rest[rest.partition_point(|&other| other < column)..];
+            if rest.first() == Some(&column) {
+                sum += self.weights[column as usize];
+            }
+        }
+        sum
+    }
+
     #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    fn find<S: Sum, Own: Copy>(
+    fn list<S: Sum, Own: Copy>(
         &self,
         row: &Row<'_>,
-        blocks: Option<&Blocks>,
         selection: &mut Selection,
         sums: &mut Accumulator<S>,
-        bounds: &mut Vec<f64>,
         own: impl Fn(u32, f32) -> Own,
         term: impl Fn(Own, u32, f32) -> S,
     ) {
-        let Some(blocks) = blocks else {
-            let all = 0..self.right.len() as u32;
-            self.look(row, std::slice::from_ref(&all), None, selection, sums, &own, &term);
-            return;
-        };
-        blocks.bound(&self.similarity, &row.terms, bounds);
-        let count = bounds.len();
-        let highest = (0..count).fold(0, |best, block| if bounds[block] > bounds[best] { block } else { best });
-        let (mut begin, mut end) = (highest, highest);
-        let mut wanted = (count / FIRST_SHARE).max(1);
-        loop {
-            let threshold = f64::from(selection.threshold());
-            let (last_begin, last_end) = (begin, end);
-            while end - begin < wanted {
-                let before = if begin > 0 { bounds[begin - 1] } else { -1.0 };
-                let after = if end < count { bounds[end] } else { -1.0 };
-                if before.max(after) < threshold {
-                    break;
-                }
-                if before > after { begin -= 1 } else { end += 1 }
-            }
-            if (begin, end) == (last_begin, last_end) {
-                // Those next to them cannot be better: perhaps one farther away.
-                begin = (0..begin).find(|&block| bounds[block] >= threshold).unwrap_or(begin);
-                end = (end..count).rfind(|&block| bounds[block] >= threshold).map_or(end, |block| block + 1);
-                if (begin, end) == (last_begin, last_end) {
-                    return;
-                }
-            }
-            let parts = [begin..last_begin, last_end..end];
-            let least_right = parts.iter().map(|part| blocks.least_right(part)).fold(f64::INFINITY, f64::min);
-            let rows = parts.map(|part| blocks.rows(&part));
-            let additions = row.additions * (end - begin - (last_end - last_begin)) as u64 / count as u64;
-            self.look(row, &rows, Some(Stage { least_right, additions }), selection, sums, &own, &term);
-            selection.settle();
-            wanted = 2 * (end - begin);
-        }
-    }
-
-    /// Offers `selection` the rows in `ranges`.
-    #[inline(always)]
-    #[allow(clippy::too_many_arguments)]
-    fn look<S: Sum, Own: Copy>(
-        &self,
-        row: &Row<'_>,
-        ranges: &[Range<u32>],
-        stage: Option<Stage>,
-        selection: &mut Selection,
-        sums: &mut Accumulator<S>,
-        own: &impl Fn(u32, f32) -> Own,
-        term: &impl Fn(Own, u32, f32) -> S,
-    ) {
-        let rows = self.right.len();
-        let width: u64 = ranges.iter().map(|range| u64::from(range.end - range.start)).sum();
-        // Where the sums are many, to look at all costs less than to list those that there are.
-        let is_swept = stage.as_ref().is_some_and(|stage| width < stage.additions * SWEPT_PER_ADDITION);
+        sums.grow(self.right.len());
         for (&column, &weight) in row.columns.iter().zip(row.weights) {
             let own = own(column, weight);
             let (others, weights) = self.by_column.row(column as usize);
-            for range in ranges {
-                let (others, weights) = part(others, weights, range, rows);
-                let term = |k| term(own, others[k], weights[k]);
-                if is_swept { sums.add_unlisted(others, term) } else { sums.add(others, term) }
-            }
+            sums.add(others, |k| term(own, others[k], weights[k]));
         }
         if let Some(own) = row.own {
             sums.take(own);
         }
-        let RowTerms { left, .. } = row.terms;
-        let similarity = self.similarity;
-        let score = |other: u32, sum: S| similarity.of(sum.value(), left, self.right[other as usize]) as f32;
-        let least_right = stage.map_or(0.0, |stage| stage.least_right);
-        let least = |selection: &Selection| S::least(similarity.least_sum(selection.threshold(), left, least_right));
-        let mut needed = least(selection);
-        if is_swept {
-            for range in ranges {
-                sums.sweep(range.clone(), needed, |other, sum| {
-                    if selection.offer(other, score(other, sum)) {
-                        needed = least(selection);
-                    }
-                    needed
-                });
+        sums.drain(|other, sum| {
+            if sum > S::default() {
+                let similarity = self.similarity.of(sum.value(), row.terms.left, self.right[other as usize]);
+                selection.offer(other, similarity as f32);
             }
-        } else {
-            sums.drain(|other, sum| {
-                if sum >= needed && sum > S::default() && selection.offer(other, score(other, sum)) {
+        });
+    }
+
+    /// `scale`: what sums are of those whose similarity `score` gives, at the least.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments)]
+    fn sweep<L: Lanes, S: Sum, Own: Copy>(
+        &self,
+        l: L,
+        row: &Row<'_>,
+        sweeping: Sweeping<'_>,
+        selection: &mut Selection,
+        (sums, bounds, scale): (&mut Dense<S>, &mut Vec<f64>, f64),
+        own: impl Fn(u32, f32) -> Own,
+        term: impl Fn(Own, u32, f32) -> S,
+        score: impl Fn(&Sweeping<'_>, u32, f64) -> f32,
+    ) {
+        sums.grow(self.right.len());
+        for (at, (&column, &weight)) in row.columns.iter().zip(row.weights).enumerate() {
+            if let Some(&next) = row.columns.get(at + 1) {
+                let begin = self.by_column.row(next as usize).0.as_ptr().cast::<f32>();
+                for line in 0..PREFETCHED_LINES {
+                    // Beyond the end it costs a line of another column.
+                    l.prefetch(begin.wrapping_add(16 * line));
+                }
+            }
+            let own = own(column, weight);
+            let (others, weights) = self.by_column.row(column as usize);
+            sums.add(others, |k| term(own, others[k], weights[k]));
+        }
+        if let Some(own) = row.own {
+            sums.clear(own);
+        }
+        let (blocks, left) = (sweeping.blocks, row.terms.left);
+        blocks.bound(&self.similarity, &row.terms, bounds);
+        let count = bounds.len();
+        let highest = (0..count).fold(0, |best, block| if bounds[block] > bounds[best] { block } else { best });
+        // From the block with the highest bound outwards, so that the threshold rises soon.
+        let (mut begin, mut end) = (highest, highest);
+        while end - begin < count {
+            let before = if begin > 0 { bounds[begin - 1] } else { -1.0 };
+            let after = if end < count { bounds[end] } else { -1.0 };
+            let block = if end == count || before > after { begin - 1 } else { end };
+            (begin, end) = (begin.min(block), end.max(block + 1));
+            if bounds[block] < f64::from(selection.threshold()) {
+                continue;
+            }
+            let least_right = blocks.least_right(block);
+            let least = |selection: &Selection| {
+                S::least(self.similarity.least_sum(selection.threshold(), left, least_right) * scale)
+            };
+            let mut needed = least(selection);
+            sums.sweep(blocks.rows(block), needed, |other, sum| {
+                if selection.offer(other, score(&sweeping, other, sum.value())) {
                     needed = least(selection);
                 }
+                needed
             });
+            selection.settle();
         }
+        sums.reset();
     }
-}
-
-/// What is known of the rows that one stage looks at.
-struct Stage {
-    /// The least rⱼ.
-    least_right: f64,
-    /// How many sums there are to add up, about.
-    additions: u64,
-}
-
-/// The entries of a row of the transposed matrix in `range`, which is that of `rows` at the most.
-#[inline(always)]
-fn part<'a>(others: &'a [u32], weights: &'a [f32], range: &Range<u32>, rows: usize) -> (&'a [u32], &'a [f32]) {
-    let begin = if range.start == 0 { 0 } else { others.partition_point(|&other| other < range.start) };
-    let end = if range.end as usize == rows {
-        others.len()
-    } else {
-        begin + others[begin..].partition_point(|&other| other < range.end)
-    };
-    (&others[begin..end], &weights[begin..end])
 }

@@ -3,7 +3,7 @@
 /// Keeps the `limit` best items that are offered: the highest scores, of equal ones the lower items. An offer costs O(1)
 /// on average whatever the limit: a buffer of twice the limit is cut to its best half by quickselect when it is full.
 #[derive(Default)]
-pub(crate) struct Selection {
+pub(super) struct Selection {
     limit: usize,
     /// Score and item as one number each; see [`key`].
     keys: Vec<u64>,
@@ -47,7 +47,7 @@ impl Selection {
 
     /// Raises the threshold as far as what was offered allows.
     pub fn settle(&mut self) {
-        if self.keys.len() >= self.limit {
+        if self.keys.len() > self.limit || (self.keys.len() == self.limit && self.threshold == 0) {
             self.cut();
         }
     }

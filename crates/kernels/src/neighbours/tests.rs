@@ -243,7 +243,7 @@ proptest! {
         by_user in interactions(),
         similarity in similarity(),
         limit in 1..30usize,
-        pruned_from in prop_oneof![Just(0u64), Just(u64::MAX)],
+        swept_from in prop_oneof![2 => Just(Some(0u64)), 1 => Just(Some(u64::MAX)), 1 => Just(None)],
         cut: prop::sample::Index,
     ) {
         let by_item = transposed(&by_user, by_user[0].len());
@@ -251,13 +251,13 @@ proptest! {
         prop_assume!(!users.indices.is_empty());
         let expected = naive(&by_item, &similarity, limit);
         let mut training = Training::new(items.view(), users.view(), similarity, limit).unwrap();
-        training.pruned_from = pruned_from;
+        training.swept_from = swept_from;
         let cut = cut.index(by_item.len());
         prop_assert_eq!(&found(&training, &[0, by_item.len()]), &expected);
         prop_assert_eq!(&found(&training, &[0, cut, by_item.len()]), &expected);
         prop_assert_eq!(&looked_up(&training, &items, &users), &expected);
         // The other side's, too.
-        let of_users = Training { pruned_from, ..Training::new(users.view(), items.view(), similarity, limit).unwrap() };
+        let of_users = Training { swept_from, ..Training::new(users.view(), items.view(), similarity, limit).unwrap() };
         prop_assert_eq!(&found(&of_users, &[0, by_user.len()]), &naive(&by_user, &similarity, limit));
     }
 
