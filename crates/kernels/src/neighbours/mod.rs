@@ -5,13 +5,13 @@
 //! of similarities to a history. All add sparse rows in a dense array ([`accumulator`]) and keep the best ([`selection`]);
 //! none holds the dense matrix of all similarities. What is said of items here holds for users, with the matrix transposed.
 
-mod accumulator;
+pub(crate) mod accumulator;
 mod blocks;
 mod lookup;
 mod measure;
 mod nearest;
 pub mod rank;
-mod selection;
+pub(crate) mod selection;
 #[cfg(test)]
 mod tests;
 
