@@ -26,7 +26,7 @@ pub struct EaseTraining<'a> {
     pub by_user: SparseMatrix<'a>,
     /// Pairs count their weights rather than 1.
     pub weighted: bool,
-    /// λ, above 0.
+    /// λ.
     pub regularization: f64,
 }
 
@@ -64,9 +64,10 @@ impl EaseTriangle {
     }
 }
 
-/// Writes to `costs` where each item's additions begin when those of all are counted: (items + 1) or more, the rest are 0.
+/// Writes to `costs` where each item's additions begin when those of all are counted: (items + 1) or more, the rest take none.
+/// Gives by how much an entry of XᵀX would vary by chance alone.
 #[napi(catch_unwind)]
-pub fn ease_costs(training: EaseTraining, mut costs: BigUint64Array) -> Result<()> {
+pub fn ease_plan(training: EaseTraining, mut costs: BigUint64Array) -> Result<f64> {
     let interactions = training.interactions()?;
     if costs.len() <= interactions.items() {
         return Err(length("costs", interactions.items() + 1, costs.len()));
@@ -74,7 +75,7 @@ pub fn ease_costs(training: EaseTraining, mut costs: BigUint64Array) -> Result<(
     check_apart(&[("costs", addresses(&costs))], &training.addresses()?)?;
     // SAFETY: one call alone counts, before the phases; it lies apart from what is read.
     interactions.additions(unsafe { costs.as_mut() });
-    Ok(())
+    Ok(interactions.deviation())
 }
 
 /// Writes XᵀX + λI to the triangle. Chunk c is rows `bounds[c]..bounds[c + 1]`, up to those of the padding.
@@ -170,7 +171,8 @@ pub fn ease_panels(
     panels.check(tiles, &triangle, &next)?;
     let (area, simd) = (tiles.area(), Simd::detect());
     let mut shared = triangle.values.rows(area)?;
-    let (inverse, mut left, mut right) = (panels.inverse.rows(area)?, panels.left.rows(area)?, panels.right.rows(area)?);
+    let (inverse, mut left, mut right) =
+        (panels.inverse.rows(area)?, panels.left.rows(area)?, panels.right.rows(area)?);
     let chunks = next.chunks(tiles.count(), 1)?;
     let mut scratch = Floats::default();
     while let Some((i, _)) = chunks.take() {
@@ -180,7 +182,12 @@ pub fn ease_panels(
         let number = Tiles::number(i.max(step), i.min(step));
         // SAFETY: the counter gave this tile and these panels to this call alone; nobody writes the inverse in this phase.
         let (tile, inverse, left, right) = unsafe {
-            (shared.rows_mut(number..number + 1), inverse.rows_ref(0..1), left.rows_mut(i..i + 1), right.rows_mut(i..i + 1))
+            (
+                shared.rows_mut(number..number + 1),
+                inverse.rows_ref(0..1),
+                left.rows_mut(i..i + 1),
+                right.rows_mut(i..i + 1),
+            )
         };
         sweep::panel(tile, i < step, tiles.size, inverse, left, right, &mut scratch, simd);
     }

@@ -109,7 +109,9 @@ pub fn rank(
     selection.reset(request.limit);
     match (request.only, touched) {
         // Taken, so that one that is named twice comes once.
-        (Some(only), _) => only.iter().for_each(|&item| selection.offer(item, std::mem::take(&mut sums[item as usize]))),
+        (Some(only), _) => {
+            only.iter().for_each(|&item| selection.offer(item, std::mem::take(&mut sums[item as usize])))
+        }
         (None, None) => (0..).zip(&sums[..count]).for_each(|(item, &sum)| selection.offer(item, sum)),
         (None, Some(touched)) => {
             list[..touched].iter().for_each(|&item| selection.offer(item, sums[item as usize]));
@@ -209,7 +211,9 @@ impl fmt::Display for WeightsError {
             WeightsError::Weight { item, column, weight } => {
                 write!(f, "row {item}, column {column} must be finite, but is {weight}")
             }
-            WeightsError::Diagonal { item } => write!(f, "row {item}, column {item} must be 0: an item is not its own predictor"),
+            WeightsError::Diagonal { item } => {
+                write!(f, "row {item}, column {item} must be 0: an item is not its own predictor")
+            }
         }
     }
 }
@@ -225,13 +229,15 @@ pub fn check(weights: Weights<'_>) -> Result<(), WeightsError> {
         if weight.is_finite() { Ok(()) } else { Err(WeightsError::Weight { item, column, weight }) }
     };
     match weights {
-        Weights::Dense { items, values } => values.chunks(items.max(1)).enumerate().try_for_each(|(item, row)| {
-            match row.iter().position(|weight| !weight.is_finite()) {
-                Some(column) => finite(item, column, row[column]),
-                None if row[item] != 0.0 => Err(WeightsError::Diagonal { item }),
-                None => Ok(()),
-            }
-        }),
+        Weights::Dense { items, values } => {
+            values.chunks(items.max(1)).enumerate().try_for_each(|(item, row)| {
+                match row.iter().position(|weight| !weight.is_finite()) {
+                    Some(column) => finite(item, column, row[column]),
+                    None if row[item] != 0.0 => Err(WeightsError::Diagonal { item }),
+                    None => Ok(()),
+                }
+            })
+        }
         Weights::Sparse(matrix) => (0..matrix.rows()).try_for_each(|item| {
             let (columns, values) = matrix.checked_row(item, matrix.rows()).map_err(WeightsError::Matrix)?;
             if !columns.is_sorted_by(|a, b| a < b) {

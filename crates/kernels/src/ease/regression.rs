@@ -95,7 +95,8 @@ impl Regression<'_> {
             *index = other;
             *weight = x as f32;
         }
-        let is_sound = residual > 0.0 && residual.is_finite() && weights[..count].iter().all(|weight| weight.is_finite());
+        let is_sound =
+            residual > 0.0 && residual.is_finite() && weights[..count].iter().all(|weight| weight.is_finite());
         is_sound.then_some((count, residual))
     }
 

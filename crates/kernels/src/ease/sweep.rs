@@ -35,7 +35,7 @@ pub fn invert(
     scratch: &mut Vec<f64>,
     simd: Simd,
 ) -> Result<(), usize> {
-    assert!(size % PANEL == 0 && pivot.len() == size * size && inverse.len() == pivot.len());
+    assert!(size.is_multiple_of(PANEL) && pivot.len() == size * size && inverse.len() == pivot.len());
     simd.run(Invert { pivot, size, inverse, scratch })
 }
 
@@ -116,7 +116,7 @@ pub fn panel(
     simd: Simd,
 ) {
     let area = size * size;
-    assert!(size % PANEL == 0 && [tile.len(), inverse.len(), left.len(), right.len()] == [area; 4]);
+    assert!(size.is_multiple_of(PANEL) && [tile.len(), inverse.len(), left.len(), right.len()] == [area; 4]);
     simd.run(PanelStep { tile, transposed, size, inverse, left, right, scratch });
 }
 
@@ -165,7 +165,7 @@ impl Kernel for PanelStep<'_> {
 
 /// Subtracts D_i A_Kj from `tile` (i, j), given −D_i and A_Kj, packed by [`panel`]. Costs 2 size³ operations.
 pub fn update(tile: &mut [f32], left: &[f32], right: &[f32], size: usize, simd: Simd) {
-    assert!(size % PANEL == 0 && [tile.len(), left.len(), right.len()] == [size * size; 3]);
+    assert!(size.is_multiple_of(PANEL) && [tile.len(), left.len(), right.len()] == [size * size; 3]);
     simd.run(Update { tile, left, right, size });
 }
 
@@ -186,7 +186,8 @@ impl Kernel for Update<'_> {
 }
 
 /// Adds to `to` (size × size) the product of packed operands. A panel of the right one stays in the first-level cache
-/// (32 KiB at a size of 256) while all panels of the left one (8 KiB each) pass over it.
+/// (32 KiB at a size of 256) while all panels of the left one (8 KiB each) pass over it. Prefetching the rows of `to` that come next
+/// gained nothing: 100 to 107 GFLOP/s a core with and without, about what the processor can.
 #[inline(always)]
 fn multiply<L: Lanes>(l: L, to: &mut [f32], left: &[f32], right: &[f32], size: usize) {
     for q in 0..size / PANEL {

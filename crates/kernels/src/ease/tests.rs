@@ -106,14 +106,8 @@ fn sweep_all(tiles: Tiles, triangle: &mut [f32], backwards: bool, simd: Simd) ->
     let mut floats = Floats::default();
     for step in 0..count {
         let at = |number: usize| number * area..(number + 1) * area;
-        sweep::invert(
-            &mut triangle[at(Tiles::number(step, step))],
-            size,
-            &mut inverse,
-            &mut Vec::new(),
-            simd,
-        )
-        .map_err(|row| step * size + row)?;
+        sweep::invert(&mut triangle[at(Tiles::number(step, step))], size, &mut inverse, &mut Vec::new(), simd)
+            .map_err(|row| step * size + row)?;
         for i in ordered(count).into_iter().filter(|&i| i != step) {
             let tile = &mut triangle[at(Tiles::number(i.max(step), i.min(step)))];
             let (left, right) = (&mut left[at(i)], &mut right[at(i)]);
@@ -159,6 +153,17 @@ proptest! {
         }
         let mut costs = vec![9; tiles.padded() + 1];
         interactions.additions(&mut costs);
+        let deviation = {
+            let by_item = transposed(&by_user);
+            let value = |w: f32| if weighted { f64::from(w) } else { 1.0 };
+            let pairs = |row: &[f32]| row.iter().filter(|&&w| w != 0.0).map(|&w| value(w)).collect::<Vec<_>>();
+            let all: Vec<f64> = by_item
+                .iter()
+                .flat_map(|row| pairs(row).iter().map(|_| pairs(row).iter().map(|w| w.powi(4)).sum()).collect::<Vec<f64>>())
+                .collect();
+            if all.is_empty() { 0.0 } else { (all.iter().sum::<f64>() / all.len() as f64).sqrt() }
+        };
+        prop_assert!((interactions.deviation() - deviation).abs() <= 1e-9 * (1.0 + deviation));
         let counts: Vec<u64> = by_user.iter().map(|row| row.iter().filter(|&&w| w != 0.0).count() as u64).collect();
         prop_assert_eq!(costs[tiles.padded()], counts.iter().map(|count| count * count).sum::<u64>());
     }
@@ -365,10 +370,7 @@ fn what_is_damaged_is_refused_by_name() {
     let beyond = Csr { indices: &[1, 3, 0], ..whole };
     let column = CsrError::Column { row: 0, column: 3, columns: 3 };
     assert_eq!(check(Weights::Sparse(beyond)), Err(WeightsError::Matrix(column.clone())));
-    assert_eq!(
-        check(Weights::Sparse(Csr { indices: &[1, 2, 1], ..whole })),
-        Err(WeightsError::Diagonal { item: 1 })
-    );
+    assert_eq!(check(Weights::Sparse(Csr { indices: &[1, 2, 1], ..whole })), Err(WeightsError::Diagonal { item: 1 }));
     let infinite = Csr { weights: &[0.5, -0.5, f32::INFINITY], ..whole };
     assert!(matches!(check(Weights::Sparse(infinite)), Err(WeightsError::Weight { item: 1, column: 0, .. })));
     let mut damaged = dense;

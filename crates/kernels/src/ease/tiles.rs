@@ -18,7 +18,7 @@ impl Tiles {
     /// # Errors
     /// When the size of tiles is none, or `values` are not as many as the tiles have.
     pub fn new(items: usize, size: usize, values: usize) -> Result<Self, String> {
-        if size == 0 || size % PANEL != 0 || size > 4096 {
+        if size == 0 || !size.is_multiple_of(PANEL) || size > 4096 {
             return Err(format!("the size of tiles must be a multiple of {PANEL} from {PANEL} to 4096, got {size}"));
         }
         let tiles = Tiles { items, size };

@@ -58,9 +58,12 @@ pub fn largest(row: &[f32], indices: &mut [u32], weights: &mut [f32], keys: &mut
     assert_eq!(weights.len(), limit);
     keys.clear();
     // Absolute values are ordered as their bits are.
-    keys.extend((0u32..).zip(row).filter(|(_, value)| **value != 0.0).map(|(index, value)| {
-        u64::from(value.abs().to_bits()) << 32 | u64::from(!index)
-    }));
+    keys.extend(
+        (0u32..)
+            .zip(row)
+            .filter(|(_, value)| **value != 0.0)
+            .map(|(index, value)| u64::from(value.abs().to_bits()) << 32 | u64::from(!index)),
+    );
     if let (true, Some(last)) = (keys.len() > limit, limit.checked_sub(1)) {
         keys.select_nth_unstable_by(last, |a, b| b.cmp(a));
     }
