@@ -302,8 +302,8 @@ test('options that cannot be are refused by name', () => {
 
 // Of few items a model is a dense matrix: the other forms have to do the same.
 describe.each([
-  ['the largest entries of rows', { entries: 19, regularization: 7.125 }],
-  ['the sparse variant', { variant: 'sparse', candidates: 60, regularization: 7.125 }],
+  ['the largest entries of rows', { entries: 19 }],
+  ['the sparse variant', { variant: 'sparse', candidates: 60 }],
 ] as const)('of %s', (_, given) => {
   const contract: Contract = {
     algorithm: ease,
@@ -332,7 +332,7 @@ test.skipIf(!existsSync(gowalla))(
       })
     const dataset = await datasetOf(pairs)
     const artifact = await saved(dataset, { regularization: 5 })
-    const expected = naiveEase(dataset.byUser, easeOptions.parse({ regularization: 20, entries: 2000 }))
+    const expected = naiveEase(dataset.byUser, easeOptions.parse({ regularization: 5, entries: 1000 }))
     expectWeights(artifact, expected)
   },
   60_000,
