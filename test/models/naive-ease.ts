@@ -26,20 +26,22 @@ export function naiveEase(byUser: Csr, options: EaseOptions): NaiveEase {
   }
 }
 
-/** XᵀX + λI. */
+/** XᵀX + λI, with λ = `regularization` × √(mean over all pairs of Σ w⁴ of their item). */
 function naiveGramian({ rows, columns, indptr, indices, weights }: Csr, options: EaseOptions): number[][] {
-  const gramian = Array.from({ length: columns }, (_, i) =>
-    Array.from({ length: columns }, (_, j) => (i === j ? options.regularization : 0)),
-  )
+  const gramian = Array.from({ length: columns }, () => Array<number>(columns).fill(0))
   const value = (at: number) => (options.weighting === 'weight' ? weights[at]! : 1)
+  const fourth = Array<number>(columns).fill(0)
   for (let user = 0; user < rows; user++) {
     for (let a = Number(indptr[user]); a < Number(indptr[user + 1]); a++) {
+      fourth[indices[a]!]! += value(a) ** 4
       for (let b = Number(indptr[user]); b < Number(indptr[user + 1]); b++) {
         gramian[indices[a]!]![indices[b]!]! += value(a) * value(b)
       }
     }
   }
-  return gramian
+  const mean = indices.reduce((sum, item) => sum + fourth[item]!, 0) / indices.length
+  const regularization = options.regularization * Math.sqrt(mean)
+  return gramian.map((row, i) => row.map((sum, j) => sum + (i === j ? regularization : 0)))
 }
 
 /** B and the residuals where the inverse is taken of all of `gramian`. */

@@ -26,7 +26,7 @@ pub struct EaseTraining<'a> {
     pub by_user: SparseMatrix<'a>,
     /// Pairs count their weights rather than 1.
     pub weighted: bool,
-    /// λ, above 0.
+    /// λ.
     pub regularization: f64,
 }
 
@@ -64,9 +64,10 @@ impl EaseTriangle {
     }
 }
 
-/// Writes to `costs` where each item's additions begin when those of all are counted: (items + 1) or more, the rest are 0.
+/// Writes to `costs` where each item's additions begin when those of all are counted: (items + 1) or more, the rest take none.
+/// Gives by how much an entry of XᵀX would vary by chance alone.
 #[napi(catch_unwind)]
-pub fn ease_costs(training: EaseTraining, mut costs: BigUint64Array) -> Result<()> {
+pub fn ease_plan(training: EaseTraining, mut costs: BigUint64Array) -> Result<f64> {
     let interactions = training.interactions()?;
     if costs.len() <= interactions.items() {
         return Err(length("costs", interactions.items() + 1, costs.len()));
@@ -74,7 +75,7 @@ pub fn ease_costs(training: EaseTraining, mut costs: BigUint64Array) -> Result<(
     check_apart(&[("costs", addresses(&costs))], &training.addresses()?)?;
     // SAFETY: one call alone counts, before the phases; it lies apart from what is read.
     interactions.additions(unsafe { costs.as_mut() });
-    Ok(())
+    Ok(interactions.deviation())
 }
 
 /// Writes XᵀX + λI to the triangle. Chunk c is rows `bounds[c]..bounds[c + 1]`, up to those of the padding.

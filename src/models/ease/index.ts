@@ -7,13 +7,13 @@ import { trainEase } from './train.ts'
 export const ease: Algorithm<EaseOptions> = {
   name: 'ease',
   summary: 'weights of items on items by ridge regression, in closed form (EASE)',
-  notes: `ease: with X the pairs of users and items, the weights B minimise ‖X − XB‖² + λ‖B‖² (λ is --regularization), an item having
-none on itself; the score of item j for a user is the sum of B(i,j) over the items i of the history. --variant dense solves for all items at
+  notes: `ease: with X the pairs of users and items, the weights B minimise ‖X − XB‖² + λ‖B‖², an item having none on
+itself; the score of item j for a user is the sum of B(i,j) over the items i of the history. --variant dense solves for all items at
 once and needs about 2 × items² bytes of memory (41,000 items: 3.5 GB) and items³ operations; --variant sparse solves
 for each item on the --candidates others that explain it best, and needs neither.`,
   options: easeOptions,
   search: {
-    regularization: { from: 1, to: 10_000, scale: 'log' },
+    regularization: { from: 1, to: 60, scale: 'log' },
   },
   resumable: false,
   train: trainEase,

@@ -6,6 +6,7 @@ export interface TrainingArgs {
   readonly byItem: CsrFile
   readonly byUser: CsrFile
   readonly weighted: boolean
+  /** λ itself. */
   readonly regularization: number
 }
 
@@ -20,9 +21,15 @@ interface Counted {
   readonly next: Int32Array
 }
 
-/** (rows + 1) Additions that the rows of the Gramian before each take; those beyond the items take none. */
-export function costs({ training, costs }: { readonly training: TrainingArgs; readonly costs: BigUint64Array }): void {
-  native.easeCosts(opened(training), costs)
+export interface PlanArgs {
+  readonly training: TrainingArgs
+  /** (rows + 1) Written: additions that the rows of the Gramian before each take; those beyond the items take none. */
+  readonly costs: BigUint64Array
+}
+
+/** By how much an entry of XᵀX would vary by chance alone. */
+export function plan({ training, costs }: PlanArgs): number {
+  return native.easePlan(opened(training), costs)
 }
 
 export interface GramianArgs {
@@ -86,6 +93,6 @@ export function columns({ training, entries, residuals, bounds, next }: ColumnsA
   return native.easeColumns(opened(training), entries, residuals, bounds, next)
 }
 
-function opened({ byItem, byUser, ...options }: TrainingArgs): Parameters<typeof native.easeCosts>[0] {
+function opened({ byItem, byUser, ...options }: TrainingArgs): Parameters<typeof native.easePlan>[0] {
   return { byItem: cachedCsr(byItem), byUser: cachedCsr(byUser), ...options }
 }

@@ -1,7 +1,14 @@
 import { z } from 'zod'
 
 export const easeOptions = z.strictObject({
-  regularization: z.number().min(0).max(1e9).default(200).describe('λ, what keeps the weights of items on items small'),
+  regularization: z
+    .number()
+    .min(0)
+    .max(1e9)
+    .default(7)
+    .describe(
+      'what keeps weights small: λ in units of √n, n the mean over all pairs of the users that their items have',
+    ),
   variant: z
     .enum(['dense', 'sparse'])
     .default('dense')

@@ -23,17 +23,18 @@ export async function trainEase(dataset: Dataset, options: EaseOptions, context:
   const { users, items } = manifest
   const { threads } = context.pool
   checkMemory(options, { items, threads, candidatePairs: mostPairs(dataset.byItem.indptr, options.candidates) })
-  const training: TrainingArgs = {
+  const interactions: TrainingArgs = {
     byItem: { file: join(directory, datasetFiles.byItem), columns: users },
     byUser: { file: join(directory, datasetFiles.byUser), columns: items },
     weighted: options.weighting === 'weight',
-    regularization: options.regularization,
+    regularization: 0,
   }
   const { size, count } = tilesOf(items)
   const costs = sharedArray(BigUint64Array, size * count + 1)
   const phases = new Phases(context, items)
   try {
-    await phases.one('costs', { training, costs })
+    const deviation = await phases.one<number>('plan', { training: interactions, costs })
+    const training = { ...interactions, regularization: options.regularization * deviation }
     const train = options.variant === 'dense' ? trainDense : trainSparse
     const tensors = await train({ items, training, costs, options }, phases)
     phases.complete()

@@ -186,7 +186,8 @@ impl Kernel for Update<'_> {
 }
 
 /// Adds to `to` (size × size) the product of packed operands. A panel of the right one stays in the first-level cache
-/// (32 KiB at a size of 256) while all panels of the left one (8 KiB each) pass over it.
+/// (32 KiB at a size of 256) while all panels of the left one (8 KiB each) pass over it. Prefetching the rows of `to` that come next
+/// gained nothing: 100 to 107 GFLOP/s a core with and without, about what the processor can.
 #[inline(always)]
 fn multiply<L: Lanes>(l: L, to: &mut [f32], left: &[f32], right: &[f32], size: usize) {
     for q in 0..size / PANEL {
