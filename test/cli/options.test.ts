@@ -231,6 +231,7 @@ test.each(Object.entries(commands))('every option of `%s` says what it must be',
 function given(command: string, before: readonly string[], option: string): readonly string[] {
   // A part that is split off and a test are one too many.
   if (option === 'split') return before.slice(0, before.indexOf('--test'))
-  const owner = algorithms.find(({ options }) => option in options.shape)
+  const key = option.replace(/-./g, letters => letters[1]!.toUpperCase())
+  const owner = algorithms.find(({ options }) => key in options.shape)
   return owner && !['evaluate', 'retrain', 'words'].includes(command) ? [...before, '--model', owner.name] : before
 }
