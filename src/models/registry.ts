@@ -1,10 +1,11 @@
 /** All algorithms there are. To add one: a folder beside this file that exports an `Algorithm`, and a line here. */
 import type { Algorithm } from './algorithm.ts'
 import { als } from './als/index.ts'
+import { bpr } from './bpr/index.ts'
 import { neighbours } from './neighbours/index.ts'
 import { popular } from './popular/index.ts'
 
-export const algorithms: readonly Algorithm[] = [als, neighbours, popular]
+export const algorithms: readonly Algorithm[] = [als, bpr, neighbours, popular]
 
 /** What is trained by default. */
 export const defaultAlgorithm: Algorithm = als

@@ -20,6 +20,7 @@ describe.each(algorithms.map(algorithm => [algorithm.name, algorithm] as const))
   const contract: Contract = {
     algorithm,
     isPersonal: algorithm !== baselineAlgorithm,
+    twinsAreEqual: algorithm.name !== 'bpr',
     pools: () => pools,
     train: (dataset, options) => trained(algorithm, dataset, { pool: pools[1]!, ...options }),
   }

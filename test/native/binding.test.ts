@@ -86,12 +86,45 @@ const requests = fc.array(
   }),
   { maxLength: 3 },
 )
+const samples = fc.record({
+  samples: fc.oneof(words, fc.constant(Uint32Array.of(0, 0, 0, 1))),
+  rooms: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 2n))),
+  bounds: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 2)), fc.constant(Uint32Array.of(0, 2))),
+  users: fc.oneof(words, fc.constant(Uint32Array.of(0, 1))),
+  order: fc.oneof(words, fc.constant(Uint32Array.of(0, 1))),
+  places: fc.oneof(words, fc.constant(Uint32Array.of(0, 1)), fc.constant(Uint32Array.of(0, 1 << 24))),
+  blocks: fc.oneof(count, fc.constantFrom(1, 2)),
+  seed: word,
+  epoch: word,
+})
+const bprModel = fc.record({
+  users: fc.oneof(floats, fc.constant(new Float32Array(16))),
+  items: fc.oneof(floats, fc.constant(new Float32Array(32))),
+  biases: fc.oneof(floats, fc.constant(new Float32Array(2))),
+  rank: fc.oneof(count, fc.constant(3)),
+  rate: float,
+  regularization: float,
+  frequencies: fc.option(floats, { nil: undefined }),
+  simd,
+})
+/** Turns at first; with others a call would wait for one that there is not. */
+const turns = fc.constantFrom(0, 1, 2, 2, 3, 16).map(length => new Int32Array(length))
+const foldInSteps = fc.record({
+  items: floats,
+  width: fc.oneof(count, fc.constantFrom(1, 2, 4)),
+  biases: fc.boolean(),
+  rate: float,
+  regularization: float,
+  sweeps: fc.nat(5),
+  seed: word,
+})
 const search = fc.record({
   limit: count,
   cosine: fc.boolean(),
   excludeIndptr: fc.option(words, { nil: undefined }),
   excludeIndices: fc.option(words, { nil: undefined }),
   only: fc.option(words, { nil: undefined }),
+  stride: fc.option(count, { nil: undefined }),
   simd,
 })
 /** An index of four items of rank 3, with or without damage, or bytes that are none. */
@@ -119,6 +152,10 @@ const paths = fc.constantFrom('', '\0', '/dev/null', '/dev/zero', '/none/of/thes
 const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } = {
   alsFoldIn: fc.tuple(step),
   alsHalfStep: fc.tuple(step, floats, words, doubles, counter),
+  bprDeal: fc.tuple(sparse, samples, fc.option(float, { nil: undefined }), counter),
+  bprEpoch: fc.tuple(samples, bprModel, doubles, turns),
+  bprFoldIn: fc.tuple(foldInSteps, words, words),
+  bprPartition: fc.tuple(words, words, count, word, word),
   crc32: fc.tuple(bytes, word),
   eigenbasis: fc.tuple(floats, count, floats, doubles),
   exchangePaths: fc.tuple(fc.constantFrom('', '\0', '/none/a'), fc.constantFrom('', '/none/b')),
@@ -145,11 +182,11 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   ),
   stringsFault: fc.tuple(ints, bytes, words),
   topKBytes: fc.tuple(count, count),
-  topKCheck: fc.tuple(index, itemFactors, rank),
-  topKFault: fc.tuple(index, itemFactors, rank),
+  topKCheck: fc.tuple(index, itemFactors, rank, fc.option(rank, { nil: undefined })),
+  topKFault: fc.tuple(index, itemFactors, rank, fc.option(rank, { nil: undefined })),
   topKHead: fc.tuple(words, count),
   topKOrder: fc.tuple(floats, count, count),
-  topKRows: fc.tuple(itemFactors, rank, words),
+  topKRows: fc.tuple(itemFactors, rank, words, fc.option(rank, { nil: undefined })),
   topKSearch: fc.tuple(index, itemFactors, rank, floats, search, words, floats),
   topKTiles: fc.tuple(floats, count, count, words, word, word, bytes),
   trimMemory: fc.tuple(),

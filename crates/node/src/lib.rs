@@ -9,6 +9,7 @@
 #![allow(missing_docs)] // fields of option objects are self-explanatory; functions are documented
 
 mod als;
+mod bpr;
 mod file;
 mod ids;
 mod memory;
