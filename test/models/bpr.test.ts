@@ -86,7 +86,14 @@ test('a training is as good as a naive one, by the loss and by the order of scor
   const dataset = await datasetOf(randomInteractions(120, 80, 3))
   for (const biases of ['item', 'none'] as const) {
     for (const popularityExponent of [0, 0.75]) {
-      const options = bprOptions.parse({ factors: 8, epochs: 40, learningRate: 0.1, biases, popularityExponent })
+      const options = bprOptions.parse({
+        factors: 8,
+        epochs: 40,
+        learningRate: 0.1,
+        biases,
+        popularityExponent,
+        initialDeviation: 0.3,
+      })
       const found = await train(dataset, options)
       const naive = naiveBpr(dataset, options)
       expect(Math.abs(found.loss.at(-1)! / naive.loss.at(-1)! - 1)).toBeLessThan(0.15)
@@ -172,9 +179,11 @@ test('memory that will not suffice is told with the figure', () => {
   checkMemory(size, 3e9)
 })
 
-test('a known user is ranked by the trained vector, and by one folded in once there are events', async () => {
+test('a known user is ranked by the trained vector where it is asked for, and by one folded in once there are events', async () => {
   const dataset = await datasetOf(randomInteractions(80, 40, 8))
-  const model = OpenModel.open(await trained(bpr, dataset, { pool, options: { factors: 6, epochs: 30 } }))
+  const model = OpenModel.open(
+    await trained(bpr, dataset, { pool, options: { factors: 6, epochs: 30, userVectors: 'trained' } }),
+  )
   const { data, factors: width } = model.vectors('users')
   const items = model.vectors('items').data
   const product = (vector: Float32Array, item: number) =>
@@ -185,8 +194,8 @@ test('a known user is ranked by the trained vector, and by one folded in once th
   })
   const recent = eventsOf([[7, 1]])
   const [changed] = model.rank([requestOf(3, { seen: 'allow', recent })])
-  const { indices, weights } = rowOf(model.artifact.history, 3)
-  const history = { indices: Uint32Array.from(new Set([...indices, 7])).sort(), weights }
+  const indices = Uint32Array.from(new Set([...rowOf(model.artifact.history, 3).indices, 7])).sort()
+  const history = { indices, weights: new Float32Array(indices.length).fill(1) }
   const folded = model.foldIn([history])
   changed!.items.forEach((item, at) => {
     expect(changed!.scores[at]).toBeCloseTo(product(folded, item), 4)
@@ -195,7 +204,7 @@ test('a known user is ranked by the trained vector, and by one folded in once th
 
 test('a vector that is folded in ranks nearly as the trained one does', async () => {
   const dataset = await datasetOf(checkerboard(40))
-  const options = { factors: 4, epochs: 60, learningRate: 0.1, seed: 7 }
+  const options = { factors: 4, epochs: 60, learningRate: 0.1, seed: 7, userVectors: 'trained' }
   const model = OpenModel.open(await trained(bpr, dataset, { pool, options }))
   for (let user = 0; user < 40; user++) {
     const [own] = model.rank([requestOf(user, { limit: 1 })])

@@ -55,5 +55,11 @@ export function naiveBpr({ byUser, byItem }: Dataset, options: BprOptions): Naiv
     }
     loss.push(sum / pairs.length)
   }
+  // The best scores are ln p(item | user) − ln q(item): the latter is how often it was drawn.
+  if (isBiased) {
+    items.forEach((row, item) => {
+      row[factors]! += Math.log(frequencies[item]!)
+    })
+  }
   return { users: Float32Array.from(users.flat()), items: Float32Array.from(items.flat()), loss }
 }

@@ -7,7 +7,7 @@ import { freshFolder } from '../storage/folder.ts'
 /** Options that suit data as small as that of tests; algorithms that are not here have their defaults. */
 const small: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   als: { factors: 3, regularization: 0.01, seed: 7 },
-  bpr: { factors: 4, epochs: 60, learningRate: 0.1, seed: 7 },
+  bpr: { factors: 3, epochs: 60, learningRate: 0.1, seed: 7 },
 }
 
 export function smallOptions({ name }: Algorithm): Readonly<Record<string, unknown>> {

@@ -109,14 +109,10 @@ const bprModel = fc.record({
 })
 /** Turns at first; with others a call would wait for one that there is not. */
 const turns = fc.constantFrom(0, 1, 2, 2, 3, 16).map(length => new Int32Array(length))
-const foldInSteps = fc.record({
+const bprFoldIn = fc.record({
   items: floats,
   width: fc.oneof(count, fc.constantFrom(1, 2, 4)),
-  biases: fc.boolean(),
-  rate: float,
-  regularization: float,
-  sweeps: fc.nat(5),
-  seed: word,
+  unobserved: fc.oneof(doubles, fc.constant(Float64Array.of(1, 0, 0, 1))),
 })
 const search = fc.record({
   limit: count,
@@ -154,7 +150,8 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   alsHalfStep: fc.tuple(step, floats, words, doubles, counter),
   bprDeal: fc.tuple(sparse, samples, fc.option(float, { nil: undefined }), counter),
   bprEpoch: fc.tuple(samples, bprModel, doubles, turns),
-  bprFoldIn: fc.tuple(foldInSteps, words, words),
+  bprFoldIn: fc.tuple(bprFoldIn, words, words, floats),
+  bprGramian: fc.tuple(floats, count),
   bprPartition: fc.tuple(words, words, count, word, word),
   crc32: fc.tuple(bytes, word),
   eigenbasis: fc.tuple(floats, count, floats, doubles),
@@ -168,6 +165,7 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   instructionSets: fc.tuple(),
   integersFault: fc.tuple(signed, words),
   interactionsFault: fc.tuple(sparse, count),
+  isPositiveDefinite: fc.tuple(doubles, count),
   mapFile: fc.tuple(paths),
   misalignment: fc.tuple(bytes),
   neighboursFault: fc.tuple(sparse),

@@ -7,7 +7,7 @@ use crate::views::{SharedArray, addresses, check_apart, finite_option};
 use aurochs_kernels::bpr::Step;
 use aurochs_kernels::bpr::deal::Deal;
 use aurochs_kernels::bpr::epoch::{Block, Epoch};
-use aurochs_kernels::bpr::fold_in::{FoldIn, Scratch};
+use aurochs_kernels::bpr::fold_in::{self, FoldIn, Scratch, gramian};
 use aurochs_kernels::bpr::partition;
 use aurochs_kernels::bpr::random::Random;
 use aurochs_kernels::bpr::wavefront::Wavefront;
@@ -232,18 +232,14 @@ impl Drop for BreakOff<'_> {
     }
 }
 
-/// How vectors are made of histories; see `aurochs_kernels::bpr::fold_in::FoldIn`.
+/// The rows of items, and what is made of them; see `aurochs_kernels::bpr::fold_in::FoldIn`.
 #[napi(object, object_to_js = false)]
 pub struct BprFoldIn<'a> {
     /// (items × width)
     pub items: Operand<'a, Float32Array>,
     pub width: u32,
-    /// Whether the last value of a row is a bias.
-    pub biases: bool,
-    pub rate: f64,
-    pub regularization: f64,
-    pub sweeps: u32,
-    pub seed: u32,
+    /// (width × width) The Gramian of the items' rows times the weight of what is unobserved, and the regularisation.
+    pub unobserved: Float64Array,
 }
 
 thread_local! {
@@ -251,42 +247,63 @@ thread_local! {
     static FOLD_IN: Cell<Scratch> = Cell::default();
 }
 
-/// The vectors of users with these histories, (histories × width). Those of history h are `items[indptr[h]..indptr[h + 1]]`, in
-/// ascending order.
+/// The vectors of users with these histories, (histories × width). Those of history h are `items[indptr[h]..indptr[h + 1]]`, with
+/// their weights.
 #[napi(catch_unwind)]
 pub fn bpr_fold_in<'env>(
     env: &'env Env,
     by: BprFoldIn,
     indptr: &[u32],
     items: &[u32],
+    weights: &[f32],
 ) -> Result<Float32ArraySlice<'env>> {
-    let (width, factors) = (by.width as usize, values(&by.items)?);
-    // Also where there is no item: rows of a wrong width would ask for more memory than there is, which ends the process.
-    if width <= usize::from(by.biases) || factors.len() < width || factors.len() % width != 0 {
-        return Err(invalid(format!("{} values are not whole rows of {width}", factors.len())));
+    let (width, rows) = (by.width as usize, values(&by.items)?);
+    check_rows(rows, width)?;
+    if by.unobserved.len() != width * width || items.len() != weights.len() {
+        return Err(invalid(format!(
+            "{} values for {width} × {width}, and {} weights for {} items",
+            by.unobserved.len(),
+            weights.len(),
+            items.len()
+        )));
     }
-    let kernel = FoldIn {
-        items: factors,
-        width,
-        biases: by.biases,
-        rate: finite_option("rate", by.rate)?,
-        regularization: finite_option("regularization", by.regularization)?,
-        sweeps: by.sweeps as usize,
-        key: u64::from(by.seed),
-    };
+    let kernel = FoldIn { items: rows, unobserved: &by.unobserved, width };
     let simd = instructions(&None)?;
     let mut scratch = FOLD_IN.take();
     let mut vectors = Vec::new();
     for bounds in indptr.windows(2) {
-        let history = items
-            .get(bounds[0] as usize..bounds[1] as usize)
-            .ok_or_else(|| invalid(format!("histories must lie within the {} items", items.len())))?;
+        let history = bounds[0] as usize..bounds[1] as usize;
+        let (Some(own), Some(weights)) = (items.get(history.clone()), weights.get(history)) else {
+            return Err(invalid(format!("histories must lie within the {} items", items.len())));
+        };
         let begin = vectors.len();
         vectors.resize(begin + width, 0.0);
-        kernel.solve(history, &mut vectors[begin..], &mut scratch, simd).map_err(invalid)?;
+        kernel.solve(own, weights, &mut vectors[begin..], &mut scratch, simd).map_err(invalid)?;
     }
     FOLD_IN.set(scratch);
     Float32ArraySlice::copy_from(env, vectors)
+}
+
+/// The Gramian (width × width) of rows (n × width).
+#[napi(catch_unwind)]
+pub fn bpr_gramian<'env>(env: &'env Env, rows: &[f32], width: u32) -> Result<Float64ArraySlice<'env>> {
+    check_rows(rows, width as usize)?;
+    Float64ArraySlice::copy_from(env, gramian(rows, width as usize, instructions(&None)?))
+}
+
+/// Whether a matrix (width × width) is finite and positive definite.
+#[napi(catch_unwind)]
+pub fn is_positive_definite(matrix: &[f64], width: u32) -> bool {
+    let width = width as usize;
+    matrix.len() == width * width && fold_in::is_positive_definite(matrix, width)
+}
+
+/// Also where there is no row: a wrong width would ask for more memory than there is, which ends the process.
+fn check_rows(rows: &[f32], width: usize) -> Result<()> {
+    if width == 0 || rows.len() < width || rows.len() % width != 0 {
+        return Err(invalid(format!("{} values are not whole rows of {width}", rows.len())));
+    }
+    Ok(())
 }
 
 fn invalid(message: String) -> Error {

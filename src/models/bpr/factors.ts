@@ -1,4 +1,5 @@
 /** The factors of a training, and as the model keeps them. */
+import { native } from '../../native.ts'
 import { topKIndexBytes, topKIndexPieces } from '../../search/topk.ts'
 import { allocateFactors, type FactorMatrix } from '../../storage/factors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
@@ -27,12 +28,12 @@ export function allocateBprFactors(users: number, items: number, factors: number
   }
 }
 
-/** Copies rows of a model's tensors, those that `users` and `items` name by row; of others, where they name -1, `draw` says the factors. */
+/** Copies rows of a model's tensors, those that `rows` name; where they name -1, `unknown` says what they are. */
 export function copyRows(
   to: BprFactors,
   from: BprTensors,
   rows: { readonly users: (row: number) => number; readonly items: (row: number) => number },
-  draw: () => number,
+  unknown: { readonly factor: () => number; readonly bias: (item: number) => number },
 ): void {
   const { rank } = to.items
   const width = rank + (to.biases.length > 0 ? 1 : 0)
@@ -42,8 +43,8 @@ export function copyRows(
     for (let row = 0; row < count; row++) {
       const begin = rows[side](row) * width
       if (begin >= 0) data.set(source.subarray(begin, begin + rank), row * stride)
-      else for (let k = 0; k < rank; k++) data[row * stride + k] = draw()
-      if (side === 'items' && width > rank) to.biases[row] = begin >= 0 ? source[begin + rank] : 0
+      else for (let k = 0; k < rank; k++) data[row * stride + k] = unknown.factor()
+      if (side === 'items' && width > rank) to.biases[row] = begin >= 0 ? source[begin + rank] : unknown.bias(row)
     }
   }
 }
@@ -55,7 +56,7 @@ export function bprTrainedTensors(factors: BprFactors): Readonly<Record<string, 
   const isBiased = biases.length > 0
   const width = rank + (isBiased ? 1 : 0)
   const ones = new Float32Array(isBiased ? 1 : 0).fill(1)
-  // Made once for both tensors that need it.
+  // Made once for all tensors that need it.
   let whole: Float32Array | undefined
   const itemRows = () => {
     whole ??= rowsWith(items, 0, rows, row => biases.subarray(row, isBiased ? row + 1 : 0))
@@ -65,6 +66,7 @@ export function bprTrainedTensors(factors: BprFactors): Readonly<Record<string, 
   return {
     users: { dtype: 'F32', shape: [users.rows, width], pieces: () => piecesWith(users, ones) },
     items: { dtype: 'F32', shape: [rows, width], pieces: () => [itemRows()] },
+    gramian: { dtype: 'F64', shape: [width, width], pieces: () => [native.bprGramian(itemRows(), width)] },
     index: {
       dtype: 'U8',
       shape: [topKIndexBytes(index)],

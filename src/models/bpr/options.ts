@@ -24,7 +24,12 @@ export const bprOptions = z.strictObject({
     .enum(['none', 'weight'])
     .default('none')
     .describe('none: every pair is one sample of an epoch; weight: as many as its weight in the dataset says'),
-  /** Initial scores have about this standard deviation: the factors, the square root of this / √k. */
+  /** Figures at `foldInRegularization` in model.ts. Users with events since the training are always folded in. */
+  userVectors: z
+    .enum(['folded', 'trained'])
+    .default('folded')
+    .describe('what known users are ranked by: folded, a vector made of the history, or trained'),
+  /** With .1, the first dozens of epochs do little else than leave the neighbourhood of 0. */
   initialDeviation: z
     .number()
     .positive()

@@ -40,13 +40,14 @@ export async function trainBpr(dataset: Dataset, options: BprOptions, context: T
   let epoch = before
   if (from) {
     const inPlace = (row: number) => row
-    copyRows(trainer.factors, bprTensors(from), { users: inPlace, items: inPlace }, () => 0)
+    copyRows(trainer.factors, bprTensors(from), { users: inPlace, items: inPlace }, { factor: () => 0, bias: () => 0 })
   } else if (warmStart) {
     const random = randomNumbers(options.seed)
     const deviation = options.initialDeviation / Math.sqrt(options.factors)
     const [knownUsers, knownItems] = [rowsIn(warmStart.users, dataset.users), rowsIn(warmStart.items, dataset.items)]
     const rows = { users: (row: number) => knownUsers[row], items: (row: number) => knownItems[row] }
-    copyRows(trainer.factors, bprTensors(warmStart), rows, () => (random() - 0.5) * Math.sqrt(12) * deviation)
+    const factor = () => (random() - 0.5) * Math.sqrt(12) * deviation
+    copyRows(trainer.factors, bprTensors(warmStart), rows, { factor, bias: item => trainer.correction(item) })
   } else {
     await trainer.initialise()
   }
@@ -121,12 +122,12 @@ class Trainer {
       this.#frequencies = sharedArray(Float32Array, byItem.rows)
       for (let item = 0; item < byItem.rows; item++) {
         const count = Number(byItem.indptr[item + 1] - byItem.indptr[item])
-        this.#frequencies[item] = count ** popularityExponent
+        this.#frequencies[item] = Math.max(1, count) ** popularityExponent
       }
     }
   }
 
-  /** Draws the factors of both sides; biases are 0. */
+  /** Draws the factors of both sides. Biases are such that only the factors tell what is drawn from what the user has. */
   async initialise(): Promise<void> {
     const { initialDeviation, seed, factors } = this.#options
     const deviation = initialDeviation / Math.sqrt(factors)
@@ -137,6 +138,12 @@ class Trainer {
     await draw(this.factors.users, seed)
     // Others than those of the users.
     await draw(this.factors.items, ~seed >>> 0)
+    for (let item = 0; item < this.factors.biases.length; item++) this.factors.biases[item] = this.correction(item)
+  }
+
+  /** The part of an item's bias that makes up for how often it is drawn: see crates/kernels/src/bpr/epoch.rs. */
+  correction(item: number): number {
+    return this.#frequencies ? Math.log(this.#frequencies[item]) : 0
   }
 
   /** Share of the running epoch that is done. */

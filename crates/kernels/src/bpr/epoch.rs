@@ -29,7 +29,7 @@ pub struct Epoch<'a> {
     pub users: &'a [u32],
     /// (items) The items, block after block.
     pub order: &'a [u32],
-    /// (items) How often each item is drawn as a negative, in proportion. Absent: all alike.
+    /// (items) How often each item is drawn as a negative, in proportion, above 0. Absent: all alike.
     pub frequencies: Option<&'a [f32]>,
     /// Blocks of items.
     pub blocks: usize,
@@ -148,10 +148,11 @@ impl Epoch<'_> {
         block.own.resize(items.len().div_ceil(64), 0);
         block.biases.clear();
         if self.step.biases {
-            // SAFETY: the caller's promise.
-            block
-                .biases
-                .extend(items.iter().map(|&item| unsafe { biases.rows_ref(item as usize..item as usize + 1) }[0]));
+            for &item in items {
+                // SAFETY: the caller's promise.
+                let bias = unsafe { biases.rows_ref(item as usize..item as usize + 1) }[0];
+                block.biases.push(bias - self.correction(item));
+            }
         }
     }
 
@@ -163,8 +164,14 @@ impl Epoch<'_> {
         for (&item, &bias) in self.order[block.items.clone()].iter().zip(&block.biases) {
             // SAFETY: the caller's promise.
             let to = unsafe { biases.rows_mut(item as usize..item as usize + 1) };
-            to[0] = bias;
+            to[0] = bias + self.correction(item);
         }
+    }
+
+    /// What the bias of an item is beyond what is learnt: where q says how often each item is drawn as a negative, the best scores are
+    /// ln p(item | user) − ln q(item) and a constant, of which lists are to go by the first alone.
+    fn correction(&self, item: u32) -> f32 {
+        self.frequencies.map_or(0.0, |frequencies| frequencies[item as usize].ln())
     }
 
     /// Learns from the samples of chunk `chunk` in the block at hand, in their order.

@@ -1,6 +1,6 @@
 use super::deal::{Deal, DealError};
 use super::epoch::{Block, Epoch, EpochError, MOST_DRAWS};
-use super::fold_in::{FoldIn, Scratch};
+use super::fold_in::{FoldIn, Scratch, gramian, is_positive_definite};
 use super::negatives::Negatives;
 use super::partition::{block_of, block_range, shuffle};
 use super::random::Random;
@@ -179,6 +179,7 @@ fn naive(case: &Case, model: &Model) -> (Vec<f64>, Vec<f64>, Vec<f64>, f64, u64)
     let Step { rate, regularization, .. } = case.step();
     let (rate, regularization) = (f64::from(rate), f64::from(regularization));
     let frequencies = case.frequencies();
+    let correction = |item: usize| frequencies.as_ref().map_or(0.0, |all| f64::from(all[item]).ln());
     for block in 0..case.blocks {
         let members = &order[block_range(block, case.blocks, case.items)];
         let mut negatives = Negatives::default();
@@ -206,7 +207,7 @@ fn naive(case: &Case, model: &Model) -> (Vec<f64>, Vec<f64>, Vec<f64>, f64, u64)
                         let (i, j) = (i as usize, j as usize);
                         let mut x: f64 = u.iter().zip(xi.iter().zip(&xj)).map(|(u, (i, j))| u * (i - j)).sum();
                         if case.biases {
-                            x += biases[i] - biases[j];
+                            x += biases[i] - correction(i) - biases[j] + correction(j);
                         }
                         let g = 1.0 / (1.0 + x.exp());
                         loss -= (1.0 - g).ln();
@@ -217,8 +218,8 @@ fn naive(case: &Case, model: &Model) -> (Vec<f64>, Vec<f64>, Vec<f64>, f64, u64)
                             items[j * width + k] += rate * (-g * u[k] - regularization * xj[k]);
                         }
                         if case.biases {
-                            biases[i] += rate * (g - regularization * biases[i]);
-                            biases[j] += rate * (-g - regularization * biases[j]);
+                            biases[i] += rate * (g - regularization * (biases[i] - correction(i)));
+                            biases[j] += rate * (-g - regularization * (biases[j] - correction(j)));
                         }
                     }
                 }
@@ -300,74 +301,62 @@ proptest! {
     }
 
     #[test]
-    fn a_vector_that_is_folded_in_is_that_of_plain_descent(case in a_case()) {
+    fn a_vector_that_is_folded_in_solves_its_equations(case in a_case()) {
+        let width = case.rank;
         let model = case.initial();
-        let width = case.rank + usize::from(case.biases);
-        let items: Vec<f32> = (0..case.items)
-            .flat_map(|item| {
-                let row = &model.items[item * stride(case.rank)..][..case.rank];
-                let bias = case.biases.then_some(0.01 * item as f32);
-                row.iter().copied().chain(bias).collect::<Vec<_>>()
-            })
-            .collect();
-        let fold_in = FoldIn {
-            items: &items,
-            width,
-            biases: case.biases,
-            rate: 0.1,
-            regularization: 0.02,
-            sweeps: 5,
-            key: 3,
-        };
+        let items: Vec<f32> =
+            model.items.chunks(stride(width)).flat_map(|row| row[..width].iter().copied()).collect();
+        let row = |item: u32| &items[item as usize * width..][..width];
+        let mut unobserved: Vec<f64> =
+            gramian(&items, width, case.simd).iter().map(|product| 0.1 * product).collect();
+        for i in 0..width {
+            for j in 0..width {
+                let exact: f64 =
+                    (0..case.items as u32).map(|item| f64::from(row(item)[i]) * f64::from(row(item)[j])).sum();
+                prop_assert!((unobserved[i * width + j] - 0.1 * exact).abs() < 1e-5);
+            }
+            unobserved[i * width + i] += 0.5;
+        }
+        prop_assert!(is_positive_definite(&unobserved, width));
+        let fold_in = FoldIn { items: &items, unobserved: &unobserved, width };
         let mut scratch = Scratch::default();
         for user in 0..case.users() {
+            let (history, weights) = case.csr().row(user);
             let mut found = vec![9.0; width];
-            fold_in.solve(case.row(user), &mut found, &mut scratch, case.simd).unwrap();
-            close(&found, &naive_fold_in(&fold_in, case.row(user), case.items))?;
+            fold_in.solve(history, weights, &mut found, &mut scratch, case.simd).unwrap();
+            let mean = weights.iter().sum::<f32>() / weights.len() as f32;
+            // What is left of the equations, summed from their definition.
+            for i in 0..width {
+                let mut left: f64 = (0..width).map(|j| unobserved[i * width + j] * f64::from(found[j])).sum();
+                for (&item, &weight) in history.iter().zip(weights) {
+                    let score: f64 = row(item).iter().zip(&found).map(|(y, u)| f64::from(*y) * f64::from(*u)).sum();
+                    left -= f64::from(weight / mean) * (1.0 - score) * f64::from(row(item)[i]);
+                }
+                prop_assert!(left.abs() < 1e-4, "{} left of equation {}", left, i);
+            }
         }
     }
 }
 
-/// Gradient descent on one vector in double precision.
-fn naive_fold_in(fold_in: &FoldIn<'_>, history: &[u32], items: usize) -> Vec<f64> {
-    let FoldIn { width, biases, .. } = *fold_in;
-    let factors = width - usize::from(biases);
-    let row = |item: u32| &fold_in.items[item as usize * width..][..width];
-    let bias = |item: u32| if biases { f64::from(row(item)[factors]) } else { 0.0 };
-    let mut random = Random::new(&[fold_in.key]);
-    let mut negatives = Vec::new();
-    for _ in 0..1024 {
-        let item = random.below(items as u32);
-        if negatives.len() < 256 && !history.contains(&item) {
-            negatives.push(item);
-        }
-        if negatives.len() == 256 {
-            break;
-        }
-    }
-    if history.is_empty() || negatives.is_empty() {
-        return vec![0.0; width];
-    }
-    let (mut u, mut sum, mut count) = (vec![0.0; factors], vec![0.0; factors], 0.0);
-    let (rate, regularization) = (f64::from(fold_in.rate), f64::from(fold_in.regularization));
-    for sweep in 0..fold_in.sweeps {
-        for &i in history {
-            let j = negatives[random.below(negatives.len() as u32) as usize];
-            let difference: Vec<f64> = (0..factors).map(|k| f64::from(row(i)[k]) - f64::from(row(j)[k])).collect();
-            let x = u.iter().zip(&difference).map(|(u, d)| u * d).sum::<f64>() + bias(i) - bias(j);
-            let g = 1.0 / (1.0 + x.exp());
-            for k in 0..factors {
-                u[k] += rate * (g * difference[k] - regularization * u[k]);
-            }
-            if 2 * sweep >= fold_in.sweeps - 1 {
-                count += 1.0;
-                for k in 0..factors {
-                    sum[k] += u[k];
-                }
-            }
-        }
-    }
-    sum.iter().map(|sum| sum / count).chain(biases.then_some(1.0)).collect()
+#[test]
+fn histories_and_gramians_that_are_none_are_refused_in_words() {
+    let items = [1.0, 0.0, 0.0, 1.0];
+    let solve = |history: &[u32], weights: &[f32], unobserved: &[f64]| {
+        let mut out = [0.0; 2];
+        let fold_in = FoldIn { items: &items, unobserved, width: 2 };
+        fold_in.solve(history, weights, &mut out, &mut Scratch::default(), Simd::detect()).map(|()| out)
+    };
+    let identity = [1.0, 0.0, 0.0, 1.0];
+    assert_eq!(solve(&[0, 1], &[2.0, 2.0], &identity), Ok([0.5, 0.5]));
+    assert_eq!(solve(&[], &[], &identity), Ok([0.0, 0.0]));
+    assert_eq!(solve(&[2], &[1.0], &identity).unwrap_err(), "items of a history must be below 2, got 2");
+    let weights = "weights of a history must be finite and above 0, but their mean is ";
+    assert_eq!(solve(&[0], &[0.0], &identity).unwrap_err(), format!("{weights}0"));
+    assert_eq!(solve(&[0, 1], &[-1.0, 2.0], &identity).unwrap_err(), format!("{weights}0.5"));
+    assert!(
+        solve(&[0], &[1.0], &[-9.0, 0.0, 0.0, 1.0]).unwrap_err().starts_with("the Gramian of the items is not one")
+    );
+    assert!(!is_positive_definite(&[-9.0, 0.0, 0.0, 1.0], 2) && !is_positive_definite(&[f64::NAN; 4], 2));
 }
 
 #[test]
