@@ -4,7 +4,7 @@ import { TopKIndex, topKIndexBytes } from '../../search/topk.ts'
 import { elements, type MappedTensor, valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
-import { type BprOptions, bprOptions, widthOf } from './options.ts'
+import { bprOptions, widthOf } from './options.ts'
 
 /**
  * α₀ and λ of fold-ins. NDCG@20 on a fifth of the pairs held out, of every fourth user, whom the items' training (50 epochs, k = 64) did

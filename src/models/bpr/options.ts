@@ -34,7 +34,7 @@ export const bprOptions = z.strictObject({
     .number()
     .positive()
     .max(100)
-    .default(0.1)
+    .default(1)
     .describe('standard deviation of the initial factors, times √k'),
   /** The same seed, data and instruction set give the same bits on any number of workers. */
   seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of the initial factors and of what is drawn'),
