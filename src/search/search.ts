@@ -23,7 +23,7 @@ export async function search(
     throw new RangeError(`exclude.indptr must have ${count + 1} values, got ${exclude.indptr.length}`)
   }
   const args: Omit<SearchArgs, 'next'> = {
-    index: { buffer: shared(index.parts.buffer), factors: shared(index.parts.factors), rank: index.rank },
+    index: { ...index.parts, buffer: shared(index.parts.buffer), factors: shared(index.parts.factors) },
     queries: shared(queries),
     options: {
       ...options,

@@ -15,9 +15,11 @@ const tile = 128
 export interface TopKParts {
   /** What it holds is known to the kernel alone. */
   readonly buffer: Operand<Uint8Array>
-  /** (items × rank). */
+  /** (items × rank), rows `stride` apart. */
   readonly factors: Operand<Float32Array>
   readonly rank: number
+  /** Default: the rank. */
+  readonly stride?: number | undefined
 }
 
 export interface SearchOptions {
@@ -108,19 +110,19 @@ export class TopKIndex {
    *
    * @throws Error when it is of other factors, or none.
    */
-  static of({ buffer, factors, rank }: TopKParts): TopKIndex {
-    return new TopKIndex({ buffer: aligned(buffer), factors, rank })
+  static of({ buffer, ...parts }: TopKParts): TopKIndex {
+    return new TopKIndex({ buffer: aligned(buffer), ...parts })
   }
 
   /** Reads all of an index and its factors: what is wrong with them, in words, or undefined. */
-  static fault({ buffer, factors, rank }: TopKParts): string | undefined {
-    return native.topKFault(aligned(buffer), factors, rank) ?? undefined
+  static fault({ buffer, factors, rank, stride }: TopKParts): string | undefined {
+    return native.topKFault(aligned(buffer), factors, rank, stride) ?? undefined
   }
 
   private constructor(parts: TopKParts) {
-    const { buffer, factors, rank } = parts
+    const { buffer, factors, rank, stride } = parts
     this.parts = parts
-    this.items = native.topKCheck(buffer, factors, rank)
+    this.items = native.topKCheck(buffer, factors, rank, stride)
     this.rank = rank
   }
 
@@ -139,8 +141,8 @@ export class TopKIndex {
   /** The items most similar to each of `items`, which is left out of its own list: their cosines, falling. */
   similar(items: Uint32Array, { limit, only, shrinkage }: Pick<SearchOptions, 'limit' | 'only' | 'shrinkage'>): Found {
     const indptr = Uint32Array.from({ length: items.length + 1 }, (_, row) => row)
-    const { factors, rank } = this.parts
-    return this.search(native.topKRows(factors, rank, items), {
+    const { factors, rank, stride } = this.parts
+    return this.search(native.topKRows(factors, rank, items, stride), {
       limit,
       only,
       measure: 'cosine',
@@ -169,6 +171,7 @@ export function searchInto(
     ...{ limit, cosine: measure === 'cosine', shrinkage },
     ...(exclude && { excludeIndptr: exclude.indptr, excludeIndices: exclude.indices }),
     ...(only && { only }),
+    ...(parts.stride !== undefined && { stride: parts.stride }),
   }
   return native.topKSearch(parts.buffer, parts.factors, parts.rank, queries, search, items, scores)
 }

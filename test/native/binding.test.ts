@@ -143,6 +143,34 @@ const easeWeights = fc.record({
   dense: fc.option(fc.oneof(floats, fc.constant(new Float32Array(9))), { nil: undefined }),
   sparse: fc.option(sparse, { nil: undefined }),
 })
+const bprSamples = fc.record({
+  samples: fc.oneof(words, fc.constant(Uint32Array.of(0, 0, 0, 1))),
+  rooms: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 2n))),
+  bounds: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 2)), fc.constant(Uint32Array.of(0, 2))),
+  users: fc.oneof(words, fc.constant(Uint32Array.of(0, 1))),
+  order: fc.oneof(words, fc.constant(Uint32Array.of(0, 1))),
+  places: fc.oneof(words, fc.constant(Uint32Array.of(0, 1)), fc.constant(Uint32Array.of(0, 1 << 24))),
+  blocks: fc.oneof(count, fc.constantFrom(1, 2)),
+  seed: word,
+  epoch: word,
+})
+const bprModel = fc.record({
+  users: fc.oneof(floats, fc.constant(new Float32Array(16))),
+  items: fc.oneof(floats, fc.constant(new Float32Array(32))),
+  biases: fc.oneof(floats, fc.constant(new Float32Array(2))),
+  rank: fc.oneof(count, fc.constant(3)),
+  rate: float,
+  regularization: float,
+  frequencies: fc.option(floats, { nil: undefined }),
+  simd,
+})
+/** Turns at first; with others a call would wait for one that there is not. */
+const turns = fc.constantFrom(0, 1, 2, 2, 3, 16).map(length => new Int32Array(length))
+const bprFoldIn = fc.record({
+  items: floats,
+  width: fc.oneof(count, fc.constantFrom(1, 2, 4)),
+  unobserved: fc.oneof(doubles, fc.constant(Float64Array.of(1, 0, 0, 1))),
+})
 const search = fc.record({
   limit: count,
   cosine: fc.boolean(),
@@ -150,6 +178,7 @@ const search = fc.record({
   excludeIndptr: fc.option(words, { nil: undefined }),
   excludeIndices: fc.option(words, { nil: undefined }),
   only: fc.option(words, { nil: undefined }),
+  stride: fc.option(count, { nil: undefined }),
   simd,
 })
 /** An index of four items of rank 3, with or without damage, or bytes that are none. */
@@ -210,6 +239,11 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   aliasTable: fc.tuple(doubles, words),
   alsFoldIn: fc.tuple(step),
   alsHalfStep: fc.tuple(step, floats, words, doubles, counter),
+  bprDeal: fc.tuple(sparse, bprSamples, fc.option(float, { nil: undefined }), counter),
+  bprEpoch: fc.tuple(bprSamples, bprModel, doubles, turns),
+  bprFoldIn: fc.tuple(bprFoldIn, words, words, floats),
+  bprGramian: fc.tuple(floats, count),
+  bprPartition: fc.tuple(words, words, count, word, word),
   composeWords: fc.tuple(parts, floats, count, floats, floats, count, counter),
   crc32: fc.tuple(bytes, word),
   easeColumns: fc.tuple(easeTraining, easeEntries, floats, words, counter),
@@ -239,6 +273,7 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   instructionSets: fc.tuple(),
   integersFault: fc.tuple(signed, words),
   interactionsFault: fc.tuple(sparse, count),
+  isPositiveDefinite: fc.tuple(doubles, count),
   mapFile: fc.tuple(paths),
   misalignment: fc.tuple(bytes),
   nearestNeighbours: fc.tuple(lookup, queries),
@@ -259,11 +294,11 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   spreadToParts: fc.tuple(parts, floats, floats, count, floats, count, counter),
   stringsFault: fc.tuple(ints, bytes, words),
   topKBytes: fc.tuple(count, count),
-  topKCheck: fc.tuple(index, itemFactors, rank),
-  topKFault: fc.tuple(index, itemFactors, rank),
+  topKCheck: fc.tuple(index, itemFactors, rank, fc.option(rank, { nil: undefined })),
+  topKFault: fc.tuple(index, itemFactors, rank, fc.option(rank, { nil: undefined })),
   topKHead: fc.tuple(words, count),
   topKOrder: fc.tuple(floats, count, count),
-  topKRows: fc.tuple(itemFactors, rank, words),
+  topKRows: fc.tuple(itemFactors, rank, words, fc.option(rank, { nil: undefined })),
   topKSearch: fc.tuple(index, itemFactors, rank, floats, search, words, floats),
   topKTiles: fc.tuple(floats, count, count, words, word, word, bytes),
   trimMemory: fc.tuple(),

@@ -22,7 +22,7 @@ pub fn fill_normal(rows: &mut [f32], stride: usize, rank: usize, first: usize, d
 }
 
 /// The finalizer of SplitMix64 (Steele, Lea & Flood 2014).
-fn mix(mut z: u64) -> u64 {
+pub(crate) fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)

@@ -5,6 +5,7 @@
 
 pub mod als;
 pub mod basis;
+pub mod bpr;
 pub mod csr;
 pub mod ease;
 pub mod graph_filter;

@@ -35,6 +35,16 @@ impl<T> SharedRows<'_, T> {
         self.rows
     }
 
+    /// Values of a row.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Where the first row begins.
+    pub fn as_mut_ptr(&mut self) -> *mut T {
+        self.data
+    }
+
     /// The values of `rows`, to write.
     ///
     /// # Safety

@@ -10,6 +10,7 @@
 
 mod als;
 mod ease;
+mod bpr;
 mod file;
 mod graph_filter;
 mod ids;

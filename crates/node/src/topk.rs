@@ -58,18 +58,29 @@ pub fn top_k_tiles(
     Ok(tiles.len() as u32)
 }
 
-/// Refuses a buffer that is no index of `factors` (items × rank); gives the number of items.
+/// Refuses a buffer that is no index of `factors` (items × rank, rows `stride` apart, `rank` when absent); gives the number of
+/// items.
 #[napi(catch_unwind)]
-pub fn top_k_check(index: Operand<Uint8Array>, factors: Operand<Float32Array>, rank: u32) -> Result<u32> {
-    let factors = values(&factors)?;
-    Index::view(values(&index)?, view(factors, rank, rank)?).map_err(refused)?;
-    Ok((factors.len() / rank as usize) as u32)
+pub fn top_k_check(
+    index: Operand<Uint8Array>,
+    factors: Operand<Float32Array>,
+    rank: u32,
+    stride: Option<u32>,
+) -> Result<u32> {
+    let factors = view(values(&factors)?, rank, stride.unwrap_or(rank))?;
+    Index::view(values(&index)?, factors).map_err(refused)?;
+    Ok(factors.items() as u32)
 }
 
 /// What is wrong with an index of `factors` (items × rank), in words, or nothing. Reads all of both.
 #[napi(catch_unwind)]
-pub fn top_k_fault(index: Operand<Uint8Array>, factors: Operand<Float32Array>, rank: u32) -> Result<Option<String>> {
-    let factors = view(values(&factors)?, rank, rank)?;
+pub fn top_k_fault(
+    index: Operand<Uint8Array>,
+    factors: Operand<Float32Array>,
+    rank: u32,
+    stride: Option<u32>,
+) -> Result<Option<String>> {
+    let factors = view(values(&factors)?, rank, stride.unwrap_or(rank))?;
     let checked = Index::view(values(&index)?, factors).and_then(|index| index.check(Simd::detect()));
     Ok(checked.err().map(|error| error.to_string()))
 }
@@ -87,13 +98,15 @@ pub fn top_k_rows<'env>(
     factors: Operand<Float32Array>,
     rank: u32,
     items: &[u32],
+    stride: Option<u32>,
 ) -> Result<Float32ArraySlice<'env>> {
-    let (all, rank) = (values(&factors)?, rank as usize);
+    let (all, rank, stride) = (values(&factors)?, rank as usize, stride.unwrap_or(rank) as usize);
     // Grows with what is found: a wrong rank would ask for more memory than there is, which ends the process.
     let mut rows = Vec::new();
     for &item in items {
-        let row = all.get(item as usize * rank..(item as usize + 1) * rank).ok_or_else(|| {
-            Error::new(Status::InvalidArg, format!("items must be below {}, got {item}", all.len() / rank))
+        let begin = item as usize * stride;
+        let row = all.get(begin..begin + rank).ok_or_else(|| {
+            Error::new(Status::InvalidArg, format!("items must be below {}, got {item}", all.len() / stride.max(1)))
         })?;
         rows.extend_from_slice(row);
     }
@@ -113,6 +126,8 @@ pub struct TopKSearch {
     pub exclude_indices: Option<Uint32Array>,
     /// Item numbers that never fall: the only ones that any query may get.
     pub only: Option<Uint32Array>,
+    /// Values from one item's factors to the next one's; the rank when absent.
+    pub stride: Option<u32>,
     /// `avx512vnni`, `avx512`, `avx2`, `neon` or `plain`; the widest when absent.
     pub simd: Option<String>,
 }
@@ -138,7 +153,7 @@ pub fn top_k_search(
     mut scores: Float32Array,
 ) -> Result<TopKEffort> {
     let (index_bytes, factors) = (values(&index)?, values(&factors)?);
-    let index = Index::view(index_bytes, view(factors, rank, rank)?).map_err(refused)?;
+    let index = Index::view(index_bytes, view(factors, rank, search.stride.unwrap_or(rank))?).map_err(refused)?;
     let simd = instructions(&search.simd)?;
     let exclude = match (&search.exclude_indptr, &search.exclude_indices) {
         (Some(indptr), Some(indices)) => Some(Excluded { indptr, indices }),

@@ -1,0 +1,68 @@
+import { z } from 'zod'
+import { native } from '../../native.ts'
+import { MAX_RANK } from '../../storage/factors.ts'
+
+export const bprOptions = z.strictObject({
+  factors: z
+    .int()
+    .min(1)
+    .max(MAX_RANK - 1)
+    .default(64)
+    .describe('dimensions of the factors, 1 to 1023'),
+  epochs: z.int().min(0).max(100_000).default(50).describe('passes over the data, in all'),
+  learningRate: z.number().positive().max(1).default(0.05).describe('η, how far a sample moves what it is of'),
+  regularization: z.number().min(0).max(10).default(0.01).describe('λ, what keeps factors and biases small'),
+  popularityExponent: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('how often items are drawn as negatives: their users to this power; 0 all alike'),
+  biases: z.enum(['item', 'none']).default('item').describe('whether items have biases: item, or none'),
+  /** `weight`: how often a pair comes in an epoch is in proportion to its weight, and 1 on average. */
+  weighting: z
+    .enum(['none', 'weight'])
+    .default('none')
+    .describe('none: every pair is one sample of an epoch; weight: as many as its weight in the dataset says'),
+  /** Figures at `foldInRegularization` in model.ts. Users with events since the training are always folded in. */
+  userVectors: z
+    .enum(['folded', 'trained'])
+    .default('folded')
+    .describe('what known users are ranked by: folded, a vector made of the history, or trained'),
+  /** With .1, the first dozens of epochs do little else than leave the neighbourhood of 0. */
+  initialDeviation: z
+    .number()
+    .positive()
+    .max(100)
+    .default(1)
+    .describe('standard deviation of the initial factors, times √k'),
+  /** The same seed, data and instruction set give the same bits on any number of workers. */
+  seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of the initial factors and of what is drawn'),
+  instructions: z
+    .enum(['avx512vnni', 'avx512', 'avx2', 'neon', 'plain'])
+    .optional()
+    .describe('instruction set; the widest of the processor when absent'),
+})
+
+export type BprOptions = Readonly<z.output<typeof bprOptions>>
+
+/**
+ * The options with an instruction set: theirs, or the `recorded` one, or the widest that training uses. (VNNI multiplies
+ * bytes, which it does not.)
+ *
+ * @throws RangeError when this processor does not have it.
+ */
+export function resolveBpr(options: BprOptions, recorded?: BprOptions): BprOptions {
+  const known = native.instructionSets() as NonNullable<BprOptions['instructions']>[]
+  const instructions = options.instructions ?? recorded?.instructions ?? known.find(name => name !== 'avx512vnni')!
+  if (known.includes(instructions)) return { ...options, instructions }
+  throw new RangeError(
+    `instructions must be one of ${known.join(', ')}, which this processor has, got ${instructions}: ` +
+      'train on one that has them, or anew with others',
+  )
+}
+
+/** Values of a row of factors as the model keeps it: the bias is the last, and what it is multiplied by is 1. */
+export function widthOf({ factors, biases }: Pick<BprOptions, 'factors' | 'biases'>): number {
+  return factors + (biases === 'item' ? 1 : 0)
+}
