@@ -12,7 +12,7 @@ is 1 where the item at place r is in T, else 0. What is printed is the mean over
   mrr            1 / r of the first hit, 0 without one
   map            Σ hit(r) · precision@r / min(k, |T|)
   auc            without @: Σ over t in T of the share of the negatives that are ranked after t, / |T| (Rendle et al. 2009). Negatives
-                 are the items that lists may have and that are not in T; of more than --negatives, so many are drawn for each user.
+                 are the items that lists may have and that are not in T; of more than --auc-negatives (250), so many are drawn for each user.
                  0 for an item of T that no list can have; ½ for others where there are no negatives
   novelty        mean of −log₂(share of the training's users who have the item) over the items of the list (Zhou et al. 2010)
   diversity      mean of 1 − cos(a, b) over all pairs of items of the list, where cos(a, b) is the number of the training's users who

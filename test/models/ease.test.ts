@@ -308,6 +308,7 @@ describe.each([
   const contract: Contract = {
     algorithm: ease,
     isPersonal: true,
+    hasTies: true,
     pools: () => pools,
     train: (dataset, options) => trained(ease, dataset, { pool: pools[1]!, options: given, ...options }),
   }

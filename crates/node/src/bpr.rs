@@ -300,7 +300,7 @@ pub fn is_positive_definite(matrix: &[f64], width: u32) -> bool {
 
 /// Also where there is no row: a wrong width would ask for more memory than there is, which ends the process.
 fn check_rows(rows: &[f32], width: usize) -> Result<()> {
-    if width == 0 || rows.len() < width || rows.len() % width != 0 {
+    if width == 0 || rows.len() < width || !rows.len().is_multiple_of(width) {
         return Err(invalid(format!("{} values are not whole rows of {width}", rows.len())));
     }
     Ok(())

@@ -9,8 +9,8 @@
 #![allow(missing_docs)] // fields of option objects are self-explanatory; functions are documented
 
 mod als;
-mod ease;
 mod bpr;
+mod ease;
 mod file;
 mod graph_filter;
 mod ids;

@@ -32,7 +32,7 @@ export interface MeasureContext {
 /** Trains the algorithm `name`, or opens the model there, and measures it as it would be served. */
 export async function measure(name: string, part: Part, context: MeasureContext): Promise<Measured> {
   const { flags, pool, signal, bar } = context
-  const { metrics, seen, negatives, sampleSeed } = flags
+  const { metrics, seen, aucNegatives, sampleSeed } = flags
   const begun = performance.now()
   const models = await ModelPool.open(await trainedModel(name, part, context), { pool })
   try {
@@ -45,7 +45,12 @@ export async function measure(name: string, part: Part, context: MeasureContext)
       )
     }
     const onProgress = (share: number) => bar.show(`ranking by ${name}${foldOf(part)}`, share)
-    const evaluation = await evaluate(models, held, metrics, { negatives, seed: sampleSeed, signal, onProgress })
+    const evaluation = await evaluate(models, held, metrics, {
+      negatives: aucNegatives,
+      seed: sampleSeed,
+      signal,
+      onProgress,
+    })
     const seconds = (from: number, to: number) => Math.round(to - from) / 1000
     return {
       model: name,

@@ -31,7 +31,7 @@ const schema = z.object({
   seen: oneOf(['allow', 'exclude']),
   splitSeed: seed,
   resamples: wholeNumber(100, 1_000_000),
-  negatives: wholeNumber(1, 999_999_999),
+  aucNegatives: wholeNumber(1, 999_999_999),
   sampleSeed: seed,
   record: z.boolean().default(false),
   threads: wholeNumber(1, 1024).optional(),
@@ -54,7 +54,7 @@ export function addEvaluateOptions(command: Command): void {
     .option('--seen <how>', "the user's training items in lists and in what is held out: allow or exclude", 'exclude')
     .option('--split-seed <n>', 'seed of splits that draw at random', '0')
     .option('--resamples <n>', 'how often users are drawn anew for the 95 % intervals', '2000')
-    .option('--negatives <n>', 'items that auc compares with for each user, where there are more', '250')
+    .option('--auc-negatives <n>', 'items that auc compares with for each user, where there are more', '250')
     .option('--sample-seed <n>', 'seed of resamples and negatives', '0')
     .option('--record', 'write the metrics to the manifest of a saved model, too')
     .option('--threads <n>', 'threads that train and rank (default: all of the machine)')

@@ -32,7 +32,8 @@ impl Negatives {
         shares.clear();
         shares.extend(weights.map(|weight| f64::from(weight) * items as f64 / sum));
         cells.extend((0..items as u32).map(|item| (u32::MAX, item)));
-        (small.clear(), large.clear());
+        small.clear();
+        large.clear();
         for (item, &share) in (0..).zip(shares.iter()) {
             if share < 1.0 { small.push(item) } else { large.push(item) }
         }

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn what_cannot_be_divided_is_refused_in_words() {
         let refused = |items: usize, blocks| {
-            shuffle(&mut vec![0; items], &mut vec![0; 2], blocks, &mut Random::new(&[])).unwrap_err()
+            shuffle(&mut vec![0; items], &mut [0; 2], blocks, &mut Random::new(&[])).unwrap_err()
         };
         assert_eq!(refused(2, 0), "2 items cannot be divided into 0 blocks of at most 16777216");
         assert_eq!(refused(2, 257), "2 items cannot be divided into 257 blocks of at most 16777216");

@@ -3,7 +3,7 @@
 use std::ops::{AddAssign, Range};
 
 /// A number that sums start from 0 and only grow: counts, or sums of positive terms that never round to 0.
-pub(super) trait Sum: AddAssign + Copy + Default + PartialOrd {
+pub(crate) trait Sum: AddAssign + Copy + Default + PartialOrd {
     /// The least sum that is no less than `value`.
     fn least(value: f64) -> Self;
     /// As a double.
@@ -44,7 +44,7 @@ const SWEPT: usize = 128;
 /// One sum a column, of which a sweep finds those that are large enough: where there are many, that costs less than to list them,
 /// the more so the narrower the type.
 #[derive(Default)]
-pub(super) struct Dense<S>(Vec<S>);
+pub(crate) struct Dense<S>(Vec<S>);
 
 impl<S: Sum> Dense<S> {
     /// Makes room for `columns`, with sums of 0.
@@ -98,7 +98,7 @@ impl<S: Sum> Dense<S> {
 /// One sum a column in a dense array, and the list of columns that have one: adding and resetting cost nothing for the
 /// others. (The sparse accumulator of Gilbert, Moler & Schreiber 1992.)
 #[derive(Default)]
-pub(super) struct Accumulator<S> {
+pub(crate) struct Accumulator<S> {
     /// (columns) 0 where there is none.
     sums: Vec<S>,
     /// (columns + 1) The first `len` are the columns whose sums were added to, each once; one is room to write without

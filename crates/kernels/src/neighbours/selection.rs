@@ -3,7 +3,7 @@
 /// Keeps the `limit` best items that are offered: the highest scores, of equal ones the lower items. An offer costs O(1)
 /// on average whatever the limit: a buffer of twice the limit is cut to its best half by quickselect when it is full.
 #[derive(Default)]
-pub(super) struct Selection {
+pub(crate) struct Selection {
     limit: usize,
     /// Score and item as one number each; see [`key`].
     keys: Vec<u64>,
