@@ -1,5 +1,6 @@
 //! The samples of an epoch, dealt to the blocks of their items.
 
+use super::OWN_ONLY;
 use super::partition::{MAX_BLOCKS, block_of};
 use super::random::Random;
 use crate::csr::{Csr, CsrError};
@@ -55,7 +56,7 @@ impl std::error::Error for DealError {}
 
 impl Deal<'_> {
     /// Writes the samples of `users` to `samples` (2 × room), block by block and there by user and item: of each the user,
-    /// and the item's place within its block. Those of block b are `bounds[b]..bounds[b + 1]` (blocks + 1).
+    /// and the item's place within its block; a pair that does not come is there once, with [`OWN_ONLY`]. Those of block b are `bounds[b]..bounds[b + 1]` (blocks + 1).
     ///
     /// Costs two random reads and a write to one of as many streams as there are blocks, a pair.
     ///
@@ -72,8 +73,8 @@ impl Deal<'_> {
             for (&item, &weight) in items.iter().zip(weights) {
                 let (block, _) = block_of(self.places[item as usize]);
                 let visits = self.visits_of(weight, &mut random);
-                counts[block] += visits;
-                sum += visits as usize;
+                counts[block] += visits.max(1);
+                sum += visits.max(1) as usize;
             }
         }
         if let Some(block) = (blocks..MAX_BLOCKS).find(|&block| counts[block] > 0) {
@@ -92,9 +93,11 @@ impl Deal<'_> {
             let mut random = self.random(user);
             for (&item, &weight) in items.iter().zip(weights) {
                 let (block, within) = block_of(self.places[item as usize]);
-                for _ in 0..self.visits_of(weight, &mut random) {
+                let visits = self.visits_of(weight, &mut random);
+                let place = if visits == 0 { within | OWN_ONLY } else { within };
+                for _ in 0..visits.max(1) {
                     let at = 2 * counts[block] as usize;
-                    samples[at..at + 2].copy_from_slice(&[user as u32, within]);
+                    samples[at..at + 2].copy_from_slice(&[user as u32, place]);
                     counts[block] += 1;
                 }
             }

@@ -1,10 +1,10 @@
 //! An epoch, tile by tile: a chunk of users with a block of items.
 
-use super::Step;
 use super::negatives::Negatives;
 use super::partition::block_range;
 use super::random::Random;
 use super::update::{Sample, Update};
+use super::{OWN_ONLY, Step};
 use crate::shared::SharedRows;
 use crate::simd::{BLOCK, Simd};
 use std::fmt;
@@ -243,6 +243,7 @@ impl Epoch<'_> {
         let order = &self.order[items.clone()];
         let refused = |place| EpochError::Sample { user: samples[0][0], place };
         for &[_, place] in samples {
+            let place = place & !OWN_ONLY;
             if place as usize >= order.len() {
                 // What was marked would be taken for the next user's.
                 own.fill(0);
@@ -252,7 +253,7 @@ impl Epoch<'_> {
         }
         let is_own = |place: u32| own[place as usize / 64] >> (place % 64) & 1 == 1;
         let mut highest = 0;
-        for &[_, place] in samples {
+        for &[_, place] in samples.iter().filter(|sample| sample[1] & OWN_ONLY == 0) {
             let Some(negative) = (0..MOST_DRAWS).map(|_| negatives.draw(random)).find(|&other| !is_own(other)) else {
                 continue;
             };
@@ -267,7 +268,7 @@ impl Epoch<'_> {
             batch.push(sample);
         }
         for &[_, place] in samples {
-            own[place as usize / 64] = 0;
+            own[(place & !OWN_ONLY) as usize / 64] = 0;
         }
         if highest as usize >= rows { Err(refused(samples[0][1])) } else { Ok(()) }
     }

@@ -26,6 +26,9 @@ mod tests;
 mod update;
 pub mod wavefront;
 
+/// Added to the place of a sample that is not to be learnt from in this epoch: its item is the user's and no negative all the same.
+const OWN_ONLY: u32 = 1 << 31;
+
 /// What is done at each sample.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Step {
