@@ -17,16 +17,23 @@ interface Flag {
   readonly isBoolean: boolean
 }
 
-/** Adds the flags of all algorithms to a command, each algorithm's under its own title. */
+/** A flag of the algorithm `name`. */
+interface Owned {
+  readonly name: string
+  readonly flag: Flag
+}
+
+/** Adds the flags of all algorithms to a command, each under the title of the first algorithm that has it. */
 export function addAlgorithmOptions(command: Command): void {
-  const owners = new Map<string, string>()
+  const owners = new Map<string, Owned[]>()
   for (const { name, options } of algorithms) {
-    const flags = flagsOf(options)
-    const own = flags.filter(({ key }) => !owners.has(key))
-    for (const { key } of flags) owners.set(key, owners.has(key) ? `${owners.get(key)}, ${name}` : name)
+    for (const flag of flagsOf(options)) owners.set(flag.key, [...(owners.get(flag.key) ?? []), { name, flag }])
+  }
+  for (const { name } of algorithms) {
+    const own = [...owners.values()].filter(([first]) => first!.name === name)
     if (own.length === 0) continue
     command.optionsGroup(`Training of ${name}:`)
-    for (const flag of own) command.option(syntax(flag), description(flag))
+    for (const all of own) command.option(syntax(all[0]!.flag), descriptionOf(all))
   }
 }
 
@@ -114,10 +121,27 @@ function syntax({ key, choices, isBoolean }: Flag): string {
   return `--${kebab(key)} <${choices.length > 0 ? 'name' : 'number'}>`
 }
 
-function description({ meaning, choices, standard }: Flag): string {
+function description(flag: Flag): string {
+  return `${named(flag)}${defaultOf(flag)}`
+}
+
+/** What a flag is that several algorithms have: of the first, and of the others where they differ. */
+function descriptionOf([first, ...others]: readonly Owned[]): string {
+  const differing = others.filter(({ flag }) => description(flag) !== description(first!.flag))
+  const notes = differing.map(({ name, flag }) => {
+    const meaning = named(flag) === named(first!.flag) ? '' : ` ${named(flag)}`
+    return `; ${name}:${meaning}${defaultOf(flag)}`
+  })
+  return `${description(first!.flag)}${notes.join('')}`
+}
+
+function named({ meaning, choices }: Flag): string {
   const listed = choices.length > 0 && !choices.every(choice => meaning.includes(choice))
-  const named = listed ? `${meaning}: ${choices.join(', ')}` : meaning
-  return standard === undefined ? named : `${named} (default: ${standard})`
+  return listed ? `${meaning}: ${choices.join(', ')}` : meaning
+}
+
+function defaultOf({ standard }: Flag): string {
+  return standard === undefined ? '' : ` (default: ${standard})`
 }
 
 function kebab(key: string): string {

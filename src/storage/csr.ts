@@ -1,4 +1,5 @@
 /** Sparse matrices, compressed by rows. */
+import type { SparseMatrix } from '../binding.d.ts'
 import { native } from '../native.ts'
 import { closedOnError } from './closing.ts'
 import { RowPointers } from './row-pointers.ts'
@@ -62,7 +63,7 @@ export class MappedCsr implements Csr {
   }
 
   /** As a kernel reads it: no array is viewed. */
-  get operand() {
+  get operand(): SparseMatrix {
     const { indptr, indices, weights } = this.#tensors
     return { indptr: indptr.operand, indices: indices.operand, weights: weights.operand }
   }

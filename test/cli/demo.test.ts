@@ -24,9 +24,26 @@ test("goes the whole way on a file of one's own, and ends with --exit", async ()
 
 test('goes the whole way with any algorithm of the registry', async () => {
   const file = join(freshFolder(), 'likes.csv')
-  writeFileSync(file, ['who,what', ...checkerboard(40).map(([user, item]) => `u${user},i${item}`)].join('\n'))
+  writeFileSync(
+    file,
+    ['who,what,when', ...checkerboard(40).map(([user, item], at) => `u${user},i${item},${at}`)].join('\n'),
+  )
   const names = algorithms.filter(algorithm => algorithm !== defaultAlgorithm).map(({ name }) => name)
-  const asked = ['demo', file, '--user', 'who', '--item', 'what', '--threads', '1', '--exit']
+  const asked = [
+    'demo',
+    file,
+    '--user',
+    'who',
+    '--item',
+    'what',
+    '--time',
+    'when',
+    '--time-unit',
+    's',
+    '--threads',
+    '1',
+    '--exit',
+  ]
   const demos = await aurochsInTurn(...names.map(name => [...asked, '--model', name]))
   for (const [at, { status, stdout, stderr }] of demos.entries()) {
     const name = names[at]

@@ -72,7 +72,8 @@ test('als finds what popularity cannot, and a split is the same for the same see
 test('every algorithm of the registry is measured by its name', async () => {
   const source = fileOf(freshFolder(), 'reads.csv', groups)
   const models = algorithms.flatMap(({ name }) => ['--model', name])
-  const asked = ['--train', source, '--split', 'random:0.2', ...columns, ...models, '--factors', '4', '--json']
+  const timed = [...columns, '--time', 'time']
+  const asked = ['--train', source, '--split', 'random:0.2', ...timed, ...models, '--factors', '4', '--json']
   const { json, stderr } = await aurochs('evaluate', ...asked)
   expect(stderr).toBe('')
   const measured = json() as { model: string; metrics: Record<string, number> }[]

@@ -62,7 +62,7 @@ test('every method of the service can be called', async () => {
   const { lists } = await client.call('recommend_batch', { users: [3, '4'], limit: 5 })
   expect(lists.map(({ items }) => items)).toEqual([3, 4].map(user => expectedList(model, user, [], 5)))
   expect(lists[0]!.scores).toEqual(items.map(({ score }) => score))
-  expect((await client.call('similar', { item: 'i7', limit: 3 })).items).toHaveLength(3)
+  expect((await client.call('similar', { item: 'i7', limit: 3, measure: 'cosine' })).items).toHaveLength(3)
   const event = { id: 'e1', user: 'new', item: 'i3' }
   expect(await client.call('record', event)).toEqual({ id: 'e1', status: 'stored' })
   const { results } = await client.call('record_batch', { events: [event, { id: 'e2', user: 'new', item: 'no' }] })

@@ -159,7 +159,11 @@ test('under a stream of queries and events no query fails, no event is lost, and
       const user = `u${Math.floor(random() * 30)}`
       const batch = recommender.recommendBatch([user, 'nobody', 'u1'], queryOf('', { limit: 5, seen: 'allow' }))
       const [prefix] = String(recommender.generation.artifact.items.at(0))
-      const similar = recommender.similar({ item: `${prefix}${Math.floor(random() * 25)}`, limit: 4 })
+      const similar = recommender.similar({
+        item: `${prefix}${Math.floor(random() * 25)}`,
+        limit: 4,
+        measure: 'cosine',
+      })
       const { generation, lists } = await batch
       for (const { items } of lists) check({ generation, items: items.map(item => ({ item })) })
       check(await similar)

@@ -288,7 +288,7 @@ describe.each(subprotocols)('over %s', subprotocol => {
         },
       ],
       similar: [
-        { item: 'i10', limit: 1 },
+        { item: 'i10', limit: 1, measure: 'cosine' },
         { item: 'i10', items: expectedSimilar(model, 10, 1).map(({ item }) => ({ item })) },
       ],
       record: [event('1', 'i1'), { id: '1', status: 'stored' }],

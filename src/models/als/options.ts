@@ -45,7 +45,7 @@ export const alsOptions = z.strictObject({
   /** Initial factors have the standard deviation this / √k. */
   initialDeviation: z.number().positive().max(100).default(0.1).describe('standard deviation of the initial scores'),
   /** The same seed, data and instruction set give the same bits on any number of workers. */
-  seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of the initial factors'),
+  seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of all random numbers'),
   instructions: z
     .enum(['avx512vnni', 'avx512', 'avx2', 'neon', 'plain'])
     .optional()

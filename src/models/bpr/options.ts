@@ -37,7 +37,7 @@ export const bprOptions = z.strictObject({
     .default(1)
     .describe('standard deviation of the initial factors, times √k'),
   /** The same seed, data and instruction set give the same bits on any number of workers. */
-  seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of the initial factors and of what is drawn'),
+  seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of all random numbers'),
   instructions: z
     .enum(['avx512vnni', 'avx512', 'avx2', 'neon', 'plain'])
     .optional()

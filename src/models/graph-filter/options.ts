@@ -73,7 +73,7 @@ export const graphFilterOptions = z.strictObject({
     .default('none')
     .describe('none: every pair counts 1; weight: its weight in the dataset'),
   powerIterations: z.int().min(1).max(100).default(8).describe('power iterations that find the singular vectors'),
-  seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of the random vectors that they begin with'),
+  seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of all random numbers'),
 })
 
 export type GraphFilterOptions = Readonly<z.output<typeof graphFilterOptions>>
