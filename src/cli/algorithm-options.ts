@@ -14,7 +14,7 @@ interface Flag {
   /** What is accepted, for people: `a whole number from 1 to 1024`. */
   readonly expected: string | undefined
   readonly standard: unknown
-  readonly isBoolean: boolean
+  readonly type: unknown
 }
 
 /** A flag of the algorithm `name`. */
@@ -68,11 +68,10 @@ export function parseFlags(
   given: Readonly<Record<string, unknown>>,
 ): Readonly<Record<string, unknown>> {
   const wanted: Record<string, unknown> = {}
-  for (const { key } of flagsOf(options)) {
+  for (const { key, type } of flagsOf(options)) {
     const value = given[key]
     if (value === undefined) continue
-    const isNumeric = typeof value === 'string' && value.trim() !== '' && !Number.isNaN(Number(value))
-    wanted[key] = isNumeric ? Number(value) : value
+    wanted[key] = type === 'object' ? recordOf(value) : numberIn(value)
   }
   const { error } = options.safeParse(wanted)
   if (!error) return wanted
@@ -95,8 +94,33 @@ function refuseForeign(chosen: readonly Algorithm[], given: Readonly<Record<stri
 /** `options` as they are typed: `--factors 64 --epochs 15`. */
 export function flagsText(options: Readonly<Record<string, unknown>>): string {
   return Object.entries(options)
-    .map(([key, value]) => (value === true ? `--${kebab(key)}` : `--${kebab(key)} ${value}`))
+    .map(([key, value]) => (value === true ? `--${kebab(key)}` : `--${kebab(key)} ${textOf(value)}`))
     .join(' ')
+}
+
+/** The number that a text is, or what it was. */
+function numberIn(value: unknown): unknown {
+  const isNumeric = typeof value === 'string' && value.trim() !== '' && !Number.isNaN(Number(value))
+  return isNumeric ? Number(value) : value
+}
+
+/** `view=0.2,buy=3` as a record; a text of another form as it is. */
+function recordOf(value: unknown): unknown {
+  const parts = String(value)
+    .split(',')
+    .map(part => /^(.+)=([^=]+)$/.exec(part))
+  return parts.every(part => part !== null)
+    ? Object.fromEntries(parts.map(part => [part[1]!.trim(), numberIn(part[2])]))
+    : value
+}
+
+function textOf(value: unknown): string {
+  const isRecord = typeof value === 'object' && value !== null
+  return isRecord
+    ? Object.entries(value)
+        .map(([name, number]) => `${name}=${number}`)
+        .join(',')
+    : `${value}`
 }
 
 function flagsOf(options: Algorithm['options']): Flag[] {
@@ -111,13 +135,14 @@ function flagsOf(options: Algorithm['options']): Flag[] {
       choices: choices.map(String),
       expected: expectationOf(schema),
       standard: defaults[key],
-      isBoolean: type === 'boolean',
+      type,
     }
   })
 }
 
-function syntax({ key, choices, isBoolean }: Flag): string {
-  if (isBoolean) return `--${kebab(key)}`
+function syntax({ key, choices, type }: Flag): string {
+  if (type === 'boolean') return `--${kebab(key)}`
+  if (type === 'object') return `--${kebab(key)} <name=number,...>`
   return `--${kebab(key)} <${choices.length > 0 ? 'name' : 'number'}>`
 }
 

@@ -3,7 +3,6 @@
  * algorithm needs beside them (the ids of users and items, the pairs it learned from, the popularity of items), and a
  * manifest that says how it came about.
  */
-import { constants, copyFile, link } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { FileSlice } from '../binding.d.ts'
@@ -22,6 +21,7 @@ import {
 } from '../storage/directory.ts'
 import { faultIn } from '../storage/expectation.ts'
 import { IdMap } from '../storage/ids.ts'
+import { linkOrCopy } from '../storage/link-or-copy.ts'
 import { type Positions, positionsSchema } from '../storage/positions.ts'
 import {
   bytesOf,
@@ -31,16 +31,23 @@ import {
   type Safetensors,
   SafetensorsWriter,
   type TensorArray,
+  valuesIn,
   writeSafetensors,
 } from '../storage/safetensors.ts'
 import { MappedSequences, type Sequences } from '../storage/sequences.ts'
 import type { Algorithm, Trained } from './algorithm.ts'
 import { MappedPopularity, type Popularity, popularityOf } from './popularity.ts'
 import { asPieces, type TrainedTensor } from './trained-tensor.ts'
+import { EventWeights } from './weighting/event-sums.ts'
+import { weightingIn } from './weighting/options.ts'
+import { PairWeights, type WeightingTerms, weightingTermsSchema } from './weighting/pair-weights.ts'
+import type { WeightedDataset } from './weighting/weighted-dataset.ts'
 
 export const artifactFiles = {
   tensors: 'tensors.safetensors',
   history: 'history.safetensors',
+  /** The same pairs by user with the sums that their weights were made of; only where these are not the sums. */
+  sums: 'sums.safetensors',
   /** The same pairs by item; models that were saved before there were lists from them lack it. */
   byItem: 'by-item.safetensors',
   /** Only where the dataset has ordered events. */
@@ -50,7 +57,7 @@ export const artifactFiles = {
   items: 'items.arrow',
 } as const
 
-const optionalFiles: ReadonlySet<string> = new Set([artifactFiles.events, artifactFiles.byItem])
+const optionalFiles: ReadonlySet<string> = new Set([artifactFiles.events, artifactFiles.byItem, artifactFiles.sums])
 
 export interface ArtifactManifest extends Manifest {
   readonly format: 'aurochs-model'
@@ -73,6 +80,8 @@ export interface ArtifactManifest extends Manifest {
   readonly epochs: number
   /** {@link Artifact.checksum} of the model that the training began with, where there was one. */
   readonly warmStart?: string | undefined
+  /** How its pairs were weighted; absent where the algorithm knows no weightings: then weights are those of the dataset. */
+  readonly weighting?: WeightingTerms | undefined
   /** How the options were chosen, where a search did. */
   readonly tuning?: Tuning | undefined
   /** Whether the training came to its end: not so in a checkpoint. */
@@ -113,6 +122,7 @@ const manifestSchema = z.looseObject({
   }),
   epochs: count,
   warmStart: z.string().optional(),
+  weighting: weightingTermsSchema.optional(),
   tuning: tuningSchema.optional(),
   complete: z.boolean(),
   loss: z.array(z.number()),
@@ -133,6 +143,7 @@ export interface OpenArtifact {
 interface OpenParts {
   tensors: Safetensors
   history: MappedCsr
+  sums: MappedCsr | undefined
   byItem: MappedCsr | undefined
   events: MappedSequences | undefined
   popularity: MappedPopularity
@@ -151,6 +162,7 @@ export class Artifact {
   readonly checksum: string
   /** Undefined once it is closed. */
   #open: Partial<OpenParts> | undefined
+  #weighting: { readonly events: EventWeights; readonly pairs: PairWeights } | undefined
 
   /**
    * @throws Error naming the file that is missing, cut short, altered, or of another format; or both checksums, when
@@ -194,9 +206,36 @@ export class Artifact {
     return this.#part('items').ids
   }
 
-  /** (users × items) The pairs that the model was trained on. */
+  /** (users × items) The pairs that the model was trained on, weighted as it was. */
   get history(): MappedCsr {
     return this.#part('history')
+  }
+
+  /** (users × items) The same pairs with the sums that their weights were made of: what live events are added to. */
+  get sums(): MappedCsr {
+    return this.#part('sums') ?? this.history
+  }
+
+  /** Whether {@link sums} has a file of its own. */
+  get hasSums(): boolean {
+    return this.#part('sums') !== undefined
+  }
+
+  /** What live events count beside the pairs, and what pairs count by their sums; undefined where both are as they are. */
+  get weighting(): { readonly events: EventWeights; readonly pairs: PairWeights } | undefined {
+    const { weighting: terms, options, dataset } = this.manifest
+    const chosen = terms && weightingIn(options)
+    if (!terms || !chosen) return undefined
+    this.#weighting ??= {
+      events: new EventWeights(chosen, terms.newest ?? 0),
+      pairs: new PairWeights(
+        chosen,
+        terms,
+        () => valuesIn(this.#part('popularity').counts, 0, dataset.items),
+        dataset.users,
+      ),
+    }
+    return this.#weighting
   }
 
   /** Whether {@link byItem} is there. */
@@ -250,8 +289,8 @@ export class Artifact {
    * list needs the ids.
    */
   close(): void {
-    const { tensors, history, byItem, events, popularity, users, items } = this.#open ?? {}
-    for (const part of [tensors, history, byItem, events, popularity, users, items]) part?.close()
+    const { tensors, history, sums, byItem, events, popularity, users, items } = this.#open ?? {}
+    for (const part of [tensors, history, sums, byItem, events, popularity, users, items]) part?.close()
     this.#open = undefined
   }
 
@@ -263,6 +302,10 @@ export class Artifact {
     open.tensors = openSafetensors(path('tensors'))
     open.history = MappedCsr.open(path('history'), items, { verify })
     this.#expect('history', 'rows and pairs', [users, pairs], [open.history.rows, open.history.pairs])
+    if (this.manifest.files[artifactFiles.sums]) {
+      open.sums = MappedCsr.open(path('sums'), items, { verify })
+      this.#expect('sums', 'rows and pairs', [users, pairs], [open.sums.rows, open.sums.pairs])
+    }
     if (this.manifest.files[artifactFiles.byItem]) {
       open.byItem = MappedCsr.open(path('byItem'), users, { verify })
       this.#expect('byItem', 'rows and pairs', [items, pairs], [open.byItem.rows, open.byItem.pairs])
@@ -362,6 +405,8 @@ export interface ArtifactParts {
   readonly options: Readonly<Record<string, unknown>>
   /** What the model was trained on. Its pairs and ids become part of the model: linked, or copied to another disk. */
   readonly dataset: Dataset
+  /** The same with the weights that it was trained on. Default: those of the dataset. */
+  readonly weighted?: WeightedDataset | undefined
   readonly trained: Trained
   /** {@link Artifact.checksum} of the model that the training began with. */
   readonly warmStart?: string | undefined
@@ -377,17 +422,19 @@ export interface ArtifactParts {
  */
 export function saveArtifact(
   directory: string,
-  { algorithm, options, dataset, trained, warmStart, tuning }: ArtifactParts,
+  { algorithm, options, dataset, weighted = { dataset }, trained, warmStart, tuning }: ArtifactParts,
   write?: WriteOptions,
 ): Promise<ArtifactManifest> {
   const fill = async (draft: string): Promise<Omit<ArtifactManifest, 'files'>> => {
     await writeTensors(join(draft, artifactFiles.tensors), trained.tensors)
     await writeSafetensors(join(draft, artifactFiles.popularity), { ...popularityOf(dataset.byItem) })
-    await linkOrCopy(join(dataset.directory, datasetFiles.byUser), join(draft, artifactFiles.history))
-    await linkOrCopy(join(dataset.directory, datasetFiles.byItem), join(draft, artifactFiles.byItem))
+    const { directory: pairs } = weighted.dataset
+    await linkOrCopy(join(pairs, datasetFiles.byUser), join(draft, artifactFiles.history))
+    await linkOrCopy(join(pairs, datasetFiles.byItem), join(draft, artifactFiles.byItem))
+    if (weighted.sums !== undefined) await linkOrCopy(weighted.sums, join(draft, artifactFiles.sums))
     await linkOrCopy(join(dataset.directory, datasetFiles.users), join(draft, artifactFiles.users))
     await linkOrCopy(join(dataset.directory, datasetFiles.items), join(draft, artifactFiles.items))
-    const { users, items, pairs, events, journals } = dataset.manifest
+    const { users, items, pairs: count, events, journals } = dataset.manifest
     if (events !== undefined) {
       await linkOrCopy(join(dataset.directory, datasetFiles.events), join(draft, artifactFiles.events))
     }
@@ -399,9 +446,10 @@ export function saveArtifact(
       created: new Date().toISOString(),
       algorithm,
       options,
-      dataset: { users, items, pairs, events, journals, checksum: checksumOf(dataset.manifest) },
+      dataset: { users, items, pairs: count, events, journals, checksum: checksumOf(dataset.manifest) },
       epochs: trained.epochs,
       warmStart,
+      weighting: weighted.terms,
       tuning,
       complete: trained.complete,
       loss: trained.loss,
@@ -448,16 +496,5 @@ async function writeTensors(path: string, tensors: Readonly<Record<string, Train
     await writer.finish()
   } finally {
     await writer.close()
-  }
-}
-
-/** The files of datasets and models are never changed in place, so both may share one. */
-export async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to)
-  } catch (error) {
-    // Another disk, or one that has no hard links.
-    if (!['EXDEV', 'EPERM', 'ENOTSUP', 'EMLINK'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-    await copyFile(from, to, constants.COPYFILE_FICLONE)
   }
 }

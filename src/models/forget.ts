@@ -5,9 +5,10 @@ import { type Csr, transposed, withoutRow } from '../storage/csr.ts'
 import { Dataset, writeDataset } from '../storage/dataset.ts'
 import { formatOf, writeDirectory } from '../storage/directory.ts'
 import { idsWithout, writeIds } from '../storage/ids.ts'
+import { linkOrCopy } from '../storage/link-or-copy.ts'
 import { openSafetensors, type Safetensors, type Tensor, vector, writeSafetensors } from '../storage/safetensors.ts'
 import { sequenceTensors, withoutSequence } from '../storage/sequences.ts'
-import { Artifact, type ArtifactManifest, artifactFiles, linkOrCopy } from './artifact.ts'
+import { Artifact, type ArtifactManifest, artifactFiles } from './artifact.ts'
 import { nextOf, previousOf } from './published.ts'
 import { algorithmNamed } from './registry.ts'
 
@@ -91,6 +92,7 @@ async function fill(draft: string, artifact: Artifact, row: number): Promise<Omi
   const to = (name: keyof typeof artifactFiles) => join(draft, artifactFiles[name])
   const history = withoutRow(artifact.history, row)
   await writeSafetensors(to('history'), pairTensors(history))
+  if (artifact.hasSums) await writeSafetensors(to('sums'), pairTensors(withoutRow(artifact.sums, row)))
   if (artifact.hasPairsByItem) await writeSafetensors(to('byItem'), pairTensors(transposed(history)))
   const events = artifact.events && withoutSequence(artifact.events, row)
   if (events) await writeSafetensors(to('events'), sequenceTensors(events))

@@ -41,11 +41,12 @@ export class OpenModel {
    * without history gets these alone, on the basis `popularity`.
    */
   rank(requests: readonly RankRequest[]): Ranking[] {
-    const { history: trained } = this.artifact
+    const { sums, weighting } = this.artifact
     const { popularity = this.artifact.popularity } = this.#model
     const resolved = requests.map((request): ResolvedRequest => {
       const { user, recent, seen, limit, exclude, only } = request
-      const history = historyOf(trained, user, recent)
+      const known = historyOf(sums, user, recent)
+      const history = weighting?.pairs.of(known) ?? known
       return {
         user,
         history,
@@ -85,12 +86,14 @@ export class OpenModel {
   }
 
   /**
-   * Vectors of users with these histories, (histories × factors).
+   * Vectors of users with these histories, weights being the sums of events, (histories × factors).
    *
    * @throws TypeError when the algorithm has none.
    */
   foldIn(histories: Parameters<NonNullable<Model['foldIn']>>[0]): Float32Array {
-    return this.#capable('foldIn')(histories)
+    const { weighting } = this.artifact
+    const foldIn = this.#capable('foldIn')
+    return foldIn(weighting ? histories.map(history => weighting.pairs.of(history)) : histories)
   }
 
   /**

@@ -7,6 +7,8 @@ import { assertReplaceable, checksumOf } from '../storage/directory.ts'
 import { faultIn } from '../storage/expectation.ts'
 import type { Algorithm, Trained, TrainProgress } from './algorithm.ts'
 import { Artifact, type ArtifactManifest, checkedOptions, saveArtifact, type Tuning } from './artifact.ts'
+import { weightingIn } from './weighting/options.ts'
+import { type WeightedDataset, withWeights } from './weighting/weighted-dataset.ts'
 
 export interface TrainModel {
   readonly pool: Pool
@@ -65,7 +67,7 @@ export async function trainModel(
     : { from: undefined, decided: resolved(algorithm, algorithm.options.parse(options)) }
   if (warmStart) assertWarmStart(warmStart, algorithm, decided)
   let [savedAt, isOurs] = [performance.now(), false]
-  const save = async (trained: Trained) => {
+  const save = async (weighted: WeightedDataset, trained: Trained) => {
     // Else what the epochs freed counts beside what saving takes: 20 MiB of 510 on the brunch reads at 64 factors.
     native.trimMemory()
     const began = from?.manifest.warmStart ?? warmStart?.checksum
@@ -73,6 +75,7 @@ export async function trainModel(
       algorithm: algorithm.name,
       options: decided,
       dataset,
+      weighted,
       trained,
       warmStart: began,
       tuning: from?.manifest.tuning ?? tuning,
@@ -83,18 +86,20 @@ export async function trainModel(
     return manifest
   }
   try {
-    const trained = await algorithm.train(dataset, decided, {
-      pool,
-      from,
-      warmStart: from ? undefined : warmStart,
-      signal,
-      onProgress,
-      onCheckpoint: async soFar => {
-        if (performance.now() - savedAt >= checkpointSeconds * 1000) await save(soFar)
-      },
+    return await withWeights(dataset, weightingIn(decided), directory, async weighted => {
+      const trained = await algorithm.train(weighted.dataset, decided, {
+        pool,
+        from,
+        warmStart: from ? undefined : warmStart,
+        signal,
+        onProgress,
+        onCheckpoint: async soFar => {
+          if (performance.now() - savedAt >= checkpointSeconds * 1000) await save(weighted, soFar)
+        },
+      })
+      if (!trained.complete && checkpointSeconds === Number.POSITIVE_INFINITY) signal?.throwIfAborted()
+      return save(weighted, trained)
     })
-    if (!trained.complete && checkpointSeconds === Number.POSITIVE_INFINITY) signal?.throwIfAborted()
-    return await save(trained)
   } finally {
     from?.close()
   }
@@ -133,10 +138,17 @@ function assertWarmStart({ directory, manifest }: Artifact, algorithm: Algorithm
 
 function assertSameOptions(directory: string, before: Options, decided: Options, remedy: string): void {
   for (const name of new Set([...Object.keys(before), ...Object.keys(decided)])) {
-    if (name !== 'epochs' && before[name] !== decided[name]) {
-      throw new Error(`${directory} was trained with ${name} ${before[name]}, not ${decided[name]}: ${remedy}`)
+    const [trained, wanted] = [before[name], decided[name]].map(value => JSON.stringify(value))
+    if (name !== 'epochs' && trained !== wanted) {
+      throw new Error(
+        `${directory} was trained with ${name} ${asText(before[name])}, not ${asText(decided[name])}: ${remedy}`,
+      )
     }
   }
+}
+
+function asText(value: unknown): string {
+  return typeof value === 'object' ? JSON.stringify(value) : `${value}`
 }
 
 /** Opens what training goes on from: a model of the same algorithm, data and options, but perhaps fewer epochs. */

@@ -235,12 +235,13 @@ function inRows(events: readonly KnownEvent[], { artifact }: Generation): UserEv
     artifact,
   )
   const ignored = takenBack(events.map(({ event }) => event))
+  const { weighting } = artifact
   const counting = inOrder(events.filter(({ event, row }) => row! >= 0 && !ignored.has(event.id)))
   const { length } = counting
   const rows = { items: new Uint32Array(length), weights: new Float32Array(length), times: new Float64Array(length) }
   counting.forEach(({ event, row }, at) => {
     rows.items[at] = row!
-    rows.weights[at] = event.weight
+    rows.weights[at] = weighting?.events.of(event.weight, event.kind, event.time) ?? event.weight
     rows.times[at] = event.time
   })
   return rows

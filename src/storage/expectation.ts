@@ -57,6 +57,13 @@ export function expectationOf({ enum: choices, type, pattern, ...range }: JsonSc
   if (type === 'string' && pattern === undefined) return 'a text'
   if (type === 'boolean') return 'true or false'
   if (type === 'array') return 'an array'
+  if (
+    type === 'object' &&
+    typeof range.additionalProperties === 'object' &&
+    range.additionalProperties.type === 'number'
+  ) {
+    return `names, each with ${expectationOf(range.additionalProperties)}`
+  }
   if (type === 'object') return 'an object'
   return undefined
 }

@@ -277,7 +277,7 @@ test('folding in a training history gives that user of an exact half-step', asyn
 
 test('lists are ranked by the inner product with the vector that the whole history is folded into', async () => {
   const dataset = await datasetOf(randomInteractions(30, 20, 9))
-  const options = alsOptions.parse({ factors: 4, confidence: 'hu', seed: 2 })
+  const options = alsOptions.parse({ factors: 4, confidence: 'hu', weighting: 'weight', seed: 2 })
   const model = OpenModel.open(await trained(als, dataset, { pool, options }))
   const { data } = model.vectors('items')
   const vectors = naiveHalfStep(dataset.byUser, Float64Array.from(data), 4, alsObjective(options))

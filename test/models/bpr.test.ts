@@ -152,7 +152,7 @@ test('pairs come as often as their weights say, where these are asked for', asyn
     [user, 2 + (user % 20), 1],
   ]).flat()
   const dataset = await datasetOf(pairs)
-  const { rooms, visits } = layOutSamples(dataset.byUser, 'weight')
+  const { rooms, visits } = layOutSamples(dataset.byUser, true)
   expect(visits).toBeCloseTo(120 / 440)
   expect(Number(rooms.at(-1))).toBeGreaterThanOrEqual(120)
   const bias = ({ items, width }: Vectors, item: number) => items[dataset.items.indexOf(item) * width + width - 1]!
@@ -249,7 +249,7 @@ test('the work is cut by the data alone, into blocks of about a mebibyte and chu
       if (pairs === 0) return
       const weights = new Float32Array(pairs).map((_, at) => 1 + (at % 7))
       const csr = { rows: lengths.length, columns: 9, indptr, indices: new Uint32Array(pairs), weights }
-      const { users, rooms } = layOutSamples(csr, 'weight')
+      const { users, rooms } = layOutSamples(csr, true)
       expect([users[0], users.at(-1)]).toEqual([0, lengths.length])
       expect(rooms).toHaveLength(users.length)
       expect(Number(rooms.at(-1))).toBeGreaterThanOrEqual(pairs)

@@ -40,11 +40,11 @@ export function randomRequests({ users, items }: Artifact, count: number, seed =
 }
 
 /** What is known of the request's user: item and weight; sums that are not above 0 are no history. */
-export function historyOf({ history }: Artifact, { user, recent }: RankRequest): Map<number, number> {
+export function historyOf({ sums: trained }: Artifact, { user, recent }: RankRequest): Map<number, number> {
   const sums = new Map<number, number>()
   if (user >= 0) {
-    for (let at = Number(history.indptr[user]); at < Number(history.indptr[user + 1]); at++) {
-      sums.set(history.indices[at]!, history.weights[at]!)
+    for (let at = Number(trained.indptr[user]); at < Number(trained.indptr[user + 1]); at++) {
+      sums.set(trained.indices[at]!, trained.weights[at]!)
     }
   }
   recent.items.forEach((item, at) => {

@@ -81,7 +81,7 @@ test('what was recorded, new users and items too, is in the lists of the next mo
   expect(itemsOf(await recommender.recommend(queryOf('u30', { limit: 5 })))).toContain('fresh')
   // The event is part of the model: beside it, it does not count again.
   const { artifact } = recommender.generation
-  const history = artifact.history
+  const history = artifact.sums
   const row = artifact.users.indexOf('new')
   expect([...history.weights.subarray(Number(history.indptr[row]), Number(history.indptr[row + 1]))]).toEqual([2])
   const again = await inPlace({ dataset, model, state })

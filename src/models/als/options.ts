@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { native } from '../../native.ts'
 import { MAX_RANK } from '../../storage/factors.ts'
+import { weightingOptions } from '../weighting/options.ts'
 
 /**
  * What ALS minimises, in the terms of the papers. With r the value of an observed pair, s = x·y its score, and the sums
@@ -50,6 +51,7 @@ export const alsOptions = z.strictObject({
     .enum(['avx512vnni', 'avx512', 'avx2', 'neon', 'plain'])
     .optional()
     .describe('instruction set; the widest of the processor when absent'),
+  ...weightingOptions,
 })
 
 export type AlsOptions = Readonly<z.output<typeof alsOptions>>

@@ -29,10 +29,10 @@ export interface SampleLayout {
 }
 
 /** O(pairs) where they are weighted. @throws Error where weights are none. */
-export function layOutSamples({ rows, indptr, weights }: Csr, weighting: 'none' | 'weight'): SampleLayout {
+export function layOutSamples({ rows, indptr, weights }: Csr, weighted: boolean): SampleLayout {
   const users = rows > 0 ? splitByCost(indptr, chunks, 1) : Uint32Array.of(0)
   const bounds = Array.from(users, user => Number(indptr[user]))
-  if (weighting === 'none') return { users, rooms: BigUint64Array.from(bounds, BigInt), visits: undefined }
+  if (!weighted) return { users, rooms: BigUint64Array.from(bounds, BigInt), visits: undefined }
   const sums = bounds.slice(1).map((end, chunk) => {
     let sum = 0
     for (let pair = bounds[chunk]; pair < end; pair++) sum += weights[pair]

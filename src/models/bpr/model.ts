@@ -136,11 +136,7 @@ class BprModel implements Model {
 
   /** Ridge regression of each history on the items: see crates/kernels/src/bpr/fold_in.rs. */
   foldIn(histories: readonly Row[]): Float32Array {
-    const { items, width, options } = this.#tensors
-    const all = concat(
-      Float32Array,
-      histories.map(({ weights }) => weights),
-    )
+    const { items, width } = this.#tensors
     return native.bprFoldIn(
       { items: items.operand, width, unobserved: this.#unobserved },
       pointers(histories.map(({ indices }) => indices.length)),
@@ -148,7 +144,10 @@ class BprModel implements Model {
         Uint32Array,
         histories.map(({ indices }) => indices),
       ),
-      options.weighting === 'weight' ? all : all.fill(1),
+      concat(
+        Float32Array,
+        histories.map(({ weights }) => weights),
+      ),
     )
   }
 

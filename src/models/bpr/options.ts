@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { native } from '../../native.ts'
 import { MAX_RANK } from '../../storage/factors.ts'
+import { weightingOptions } from '../weighting/options.ts'
 
 export const bprOptions = z.strictObject({
   factors: z
@@ -19,11 +20,6 @@ export const bprOptions = z.strictObject({
     .default(0)
     .describe('how often items are drawn as negatives: their users to this power; 0 all alike'),
   biases: z.enum(['item', 'none']).default('item').describe('whether items have biases: item, or none'),
-  /** `weight`: how often a pair comes in an epoch is in proportion to its weight, and 1 on average. */
-  weighting: z
-    .enum(['none', 'weight'])
-    .default('none')
-    .describe('none: every pair is one sample of an epoch; weight: as many as its weight in the dataset says'),
   /** Figures at `foldInRegularization` in model.ts. Users with events since the training are always folded in. */
   userVectors: z
     .enum(['folded', 'trained'])
@@ -42,6 +38,7 @@ export const bprOptions = z.strictObject({
     .enum(['avx512vnni', 'avx512', 'avx2', 'neon', 'plain'])
     .optional()
     .describe('instruction set; the widest of the processor when absent'),
+  ...weightingOptions,
 })
 
 export type BprOptions = Readonly<z.output<typeof bprOptions>>

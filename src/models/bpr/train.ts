@@ -7,6 +7,7 @@ import { rowsIn } from '../../storage/ids.ts'
 import { randomNumbers } from '../../storage/random.ts'
 import { alignedArray, sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
+import { isWeighted } from '../weighting/options.ts'
 import { allocateBprFactors, type BprFactors, bprTrainedTensors, copyRows } from './factors.ts'
 import type { DealArgs, EpochArgs, InitialiseArgs } from './jobs.ts'
 import { blocksOf, layOutSamples, type SampleLayout } from './layout.ts'
@@ -107,7 +108,7 @@ class Trainer {
     this.#pool = pool
     this.#options = options
     this.#entries = { file: join(directory, datasetFiles.byUser), columns: byItem.rows }
-    this.#layout = layOutSamples(byUser, options.weighting)
+    this.#layout = layOutSamples(byUser, isWeighted(options))
     const { users, rooms } = this.#layout
     const room = Number(rooms.at(-1))
     const stride = native.factorStride(factors)

@@ -59,12 +59,11 @@ class EaseModel implements Model {
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
-    const isWeighted = this.#tensors.options.weighting === 'weight'
     const { indptr, items, scores } = native.easeRank(
       matrixOf(this.#tensors),
       requests.map(({ history, limit, exclude, only }) => ({
         items: history.indices,
-        weights: isWeighted ? history.weights : new Float32Array(history.indices.length).fill(1),
+        weights: history.weights,
         limit,
         exclude,
         ...(only && { only }),

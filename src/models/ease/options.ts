@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { weightingOptions } from '../weighting/options.ts'
 
 export const easeOptions = z.strictObject({
   regularization: z
@@ -25,10 +26,7 @@ export const easeOptions = z.strictObject({
     .max(10_000_000)
     .default(1000)
     .describe('weights kept of each item, the largest; all where that takes no more room'),
-  weighting: z
-    .enum(['none', 'weight'])
-    .default('none')
-    .describe('none: every pair counts 1; weight: its weight in the dataset'),
+  ...weightingOptions,
 })
 
 export type EaseOptions = Readonly<z.output<typeof easeOptions>>

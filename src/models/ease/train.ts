@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
+import { isWeighted } from '../weighting/options.ts'
 import { trainDense } from './dense.ts'
 import type { TrainingArgs } from './jobs.ts'
 import { checkMemory } from './memory.ts'
@@ -26,7 +27,7 @@ export async function trainEase(dataset: Dataset, options: EaseOptions, context:
   const interactions: TrainingArgs = {
     byItem: { file: join(directory, datasetFiles.byItem), columns: users },
     byUser: { file: join(directory, datasetFiles.byUser), columns: items },
-    weighted: options.weighting === 'weight',
+    weighted: isWeighted(options),
     regularization: 0,
   }
   const { size, count } = tilesOf(items)

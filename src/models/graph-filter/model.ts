@@ -6,6 +6,7 @@ import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { rowOf } from '../history.ts'
+import { isWeighted } from '../weighting/options.ts'
 import { type GraphFilterOptions, graphFilterOptions } from './options.ts'
 import { responseOf } from './polynomial.ts'
 
@@ -80,7 +81,7 @@ class GraphFilterModel implements Model {
     const { history } = artifact
     this.#filter = {
       interactions: history instanceof MappedCsr ? history.operand : history,
-      weighted: options.weighting === 'weight',
+      weighted: isWeighted(options),
       userScales: userScales.operand,
       itemScales: itemScales.operand,
       polynomial: Float32Array.from(responseOf(options).linear),

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { MAX_RANK } from '../../storage/factors.ts'
+import { weightingOptions } from '../weighting/options.ts'
 
 /**
  * What is made of the filter P = R̃ᵀR̃, R̃ = D_U^-a R D_I^-b (crates/kernels/src/graph_filter has the terms), with α the weight of
@@ -68,12 +69,9 @@ export const graphFilterOptions = z.strictObject({
     .default('euler')
     .describe('what a step of sharpening is: euler, one pass over the data, or rk4, Runge and Kutta, four'),
   lowPassMerge: z.enum(['early', 'late']).default('early').describe('whether the low-pass of bspm is sharpened, too'),
-  weighting: z
-    .enum(['none', 'weight'])
-    .default('none')
-    .describe('none: every pair counts 1; weight: its weight in the dataset'),
   powerIterations: z.int().min(1).max(100).default(8).describe('power iterations that find the singular vectors'),
   seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of all random numbers'),
+  ...weightingOptions,
 })
 
 export type GraphFilterOptions = Readonly<z.output<typeof graphFilterOptions>>

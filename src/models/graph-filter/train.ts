@@ -6,6 +6,7 @@ import { unpaddedPieces } from '../../storage/factors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
 import type { TrainedTensor } from '../trained-tensor.ts'
+import { isWeighted } from '../weighting/options.ts'
 import type { ScalesArgs } from './jobs.ts'
 import { checkMemory } from './memory.ts'
 import { factorsOf } from './model.ts'
@@ -36,7 +37,7 @@ export async function trainGraphFilter(
   signal?.throwIfAborted()
   const { directory, manifest } = dataset
   const { users, items } = manifest
-  const weighted = options.weighting === 'weight'
+  const weighted = isWeighted(options)
   const files = {
     byUser: { file: join(directory, datasetFiles.byUser), columns: items },
     byItem: { file: join(directory, datasetFiles.byItem), columns: users },

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { SearchRange } from '../algorithm.ts'
+import { isWeighted, weightingOptions } from '../weighting/options.ts'
 
 /** TABLE */
 export const neighboursOptions = z.strictObject({
@@ -17,10 +18,6 @@ export const neighboursOptions = z.strictObject({
     .max(10_000)
     .default(100)
     .describe('similar items kept of each item, or users that a list is made from, 1 to 10000'),
-  weighting: z
-    .enum(['none', 'weight'])
-    .default('none')
-    .describe('none: every pair counts 1 in the similarity; weight: its weight in the dataset'),
   shrinkage: z
     .number()
     .min(0)
@@ -60,6 +57,7 @@ export const neighboursOptions = z.strictObject({
     .max(10)
     .default(0.2)
     .describe('β of rp3beta, what popularity is raised to: the higher, the rarer the items'),
+  ...weightingOptions,
 })
 
 export type NeighboursOptions = Readonly<z.output<typeof neighboursOptions>>
@@ -82,7 +80,7 @@ export const neighboursSearch: Readonly<Record<string, SearchRange>> = {
 export function similarityOf(options: NeighboursOptions) {
   return {
     measure: options.similarity,
-    weighted: options.weighting === 'weight',
+    weighted: isWeighted(options),
     shrinkage: options.shrinkage,
     locality: options.locality,
     k1: options.bm25K1,

@@ -4,29 +4,16 @@ import { type MappedTensor, valuesAt, valuesIn, vector } from '../../storage/saf
 import type { Algorithm, ItemList, Model, ResolvedRequest, TrainContext, Trained } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { orderFault, orderOf, type Popularity, popularItems, popularityOf } from '../popularity.ts'
-import { decayedCounts } from './decay.ts'
+import { isWeighted, weightingOptions } from '../weighting/options.ts'
 
-/**
- * Half-lives on validation parts split by time, from the training alone: TABLE
- */
-const options = z.strictObject({
-  halfLife: z
-    .number()
-    .positive()
-    .max(1e6)
-    .optional()
-    .describe(
-      'days after which a user of an item counts half, from the newest event of the data back; for ever when absent',
-    ),
-})
+const options = z.strictObject(weightingOptions)
 type PopularOptions = Readonly<z.output<typeof options>>
 
 /** Everybody gets the items that most users have, or most of late. */
 export const popular: Algorithm<PopularOptions> = {
   name: 'popular',
-  summary: 'the items with the most users, the same for everybody: the baseline',
-  notes: `With --half-life H an item counts Σ 2^(-t/H) over its users, t being the days from the user's last event on it to the newest
-event of the data: datasets need times (--time) for that.`,
+  summary: 'the items with the most users, or most of late, the same for everybody: the baseline',
+  notes: `popular: an item scores the sum of what its pairs count: its users, or with --half-life H about those of the last H days.`,
   options,
   resumable: false,
   train,
@@ -34,37 +21,40 @@ event of the data: datasets need times (--time) for that.`,
   verify,
 }
 
-async function train(dataset: Dataset, { halfLife }: PopularOptions, context: TrainContext): Promise<Trained> {
-  context.signal?.throwIfAborted()
-  if (halfLife === undefined) {
-    return { tensors: { ...popularityOf(dataset.byItem) }, epochs: 1, complete: true, loss: [] }
+async function train({ byItem }: Dataset, chosen: PopularOptions, { signal }: TrainContext): Promise<Trained> {
+  signal?.throwIfAborted()
+  if (!isWeighted(chosen)) return { tensors: { ...popularityOf(byItem) }, epochs: 1, complete: true, loss: [] }
+  const { indptr, weights } = byItem
+  const sums = new Float32Array(byItem.rows)
+  for (let item = 0; item < sums.length; item++) {
+    let sum = 0
+    for (let pair = Number(indptr[item]); pair < Number(indptr[item + 1]); pair++) sum += weights[pair]
+    sums[item] = sum
   }
-  const counts = await decayedCounts(dataset, halfLife, context)
-  return { tensors: { decayed: vector(counts), order: vector(orderOf(counts)) }, epochs: 1, complete: true, loss: [] }
+  return { tensors: { sums: vector(sums), order: vector(orderOf(sums)) }, epochs: 1, complete: true, loss: [] }
 }
 
 /**
- * What the artifact holds: `order` (items), uint32, all items, those that count most first, of equal ones the lower row first; and
- * what each item counts, `counts` (items), uint32, or with a half-life `decayed` (items), float32.
+ * What the artifact holds: `order` (items), uint32, all items, those that score most first, of equal ones the lower row first; and
+ * the scores, `counts` (items), uint32, or where pairs are weighted `sums` (items), float32.
  */
 function tensors(artifact: Artifact): {
-  readonly name: 'counts' | 'decayed'
+  readonly name: 'counts' | 'sums'
   readonly counts: MappedTensor<Uint32Array | Float32Array>
   readonly order: MappedTensor<Uint32Array>
 } {
   const shape = [artifact.manifest.dataset.items]
   const order = artifact.tensor('order', Uint32Array, shape)
-  const isDecayed = options.parse(artifact.manifest.options).halfLife !== undefined
-  return isDecayed
-    ? { name: 'decayed', counts: artifact.tensor('decayed', Float32Array, shape), order }
+  return isWeighted(options.parse(artifact.manifest.options))
+    ? { name: 'sums', counts: artifact.tensor('sums', Float32Array, shape), order }
     : { name: 'counts', counts: artifact.tensor('counts', Uint32Array, shape), order }
 }
 
 function verify(artifact: Artifact): void {
   const { items } = artifact.manifest.dataset
   const { name, counts, order } = tensors(artifact)
-  if (name === 'decayed') {
-    verifyDecayed(artifact, valuesIn(counts, 0, items), valuesIn(order, 0, items))
+  if (name === 'sums') {
+    verifySums(artifact, valuesIn(counts, 0, items), valuesIn(order, 0, items))
     return
   }
   // The tensors are the popularity that every artifact has.
@@ -80,12 +70,12 @@ function verify(artifact: Artifact): void {
   }
 }
 
-function verifyDecayed(artifact: Artifact, decayed: Uint32Array | Float32Array, order: Uint32Array): void {
-  const place = decayed.findIndex(value => !(value >= 0 && value < Number.POSITIVE_INFINITY))
+function verifySums(artifact: Artifact, sums: Uint32Array | Float32Array, order: Uint32Array): void {
+  const place = sums.findIndex(value => !(value >= 0 && value < Number.POSITIVE_INFINITY))
   if (place >= 0) {
-    throw artifact.damaged('decayed', `place ${place} must be finite and not below 0, but is ${decayed[place]}`)
+    throw artifact.damaged('sums', `place ${place} must be finite and not below 0, but is ${sums[place]}`)
   }
-  const fault = orderFault(decayed, order)
+  const fault = orderFault(sums, order)
   if (fault) throw artifact.damaged('order', fault)
 }
 

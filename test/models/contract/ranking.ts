@@ -81,6 +81,7 @@ export function testRanking({ algorithm, isPersonal, hasTies, train }: Contract)
       if (history.size === 0) continue
       const [list] = model.rank([request])
       const indices = Uint32Array.from(history.keys()).sort()
+      const sums = { indices, weights: Float32Array.from(indices, item => history.get(item)!) }
       const exclude = new Set([...request.exclude, ...(request.seen === 'exclude' ? indices : [])])
       const [scored] = own.rank([
         {
@@ -88,7 +89,7 @@ export function testRanking({ algorithm, isPersonal, hasTies, train }: Contract)
           recent: request.recent,
           limit: request.limit,
           only: request.only,
-          history: { indices, weights: Float32Array.from(indices, item => history.get(item)!) },
+          history: artifact.weighting?.pairs.of(sums) ?? sums,
           exclude: Uint32Array.from(exclude).sort(),
         },
       ])
