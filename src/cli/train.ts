@@ -12,6 +12,7 @@ import type { Algorithm, TrainProgress } from '../models/algorithm.ts'
 import type { ArtifactManifest } from '../models/artifact.ts'
 import { algorithmNamed, algorithms, defaultAlgorithm } from '../models/registry.ts'
 import { assertPlace, trainModel } from '../models/train.ts'
+import { seemRatings } from '../models/weighting/ratings.ts'
 import { Pool } from '../parallel/pool.ts'
 import { Dataset } from '../storage/dataset.ts'
 import { oneOf } from '../storage/expectation.ts'
@@ -76,6 +77,7 @@ async function run(directory: string, given: Record<string, unknown>): Promise<v
       const isToChoose = flag.tune && !found && !resume
       const chosen = isToChoose ? await choose(dataset, algorithm, wanted, { pool, signal }) : undefined
       if (chosen && !json) process.stdout.write(reasonFor(algorithm, chosen))
+      warnOfRatings(dataset, chosen?.options ?? wanted)
       signal.addEventListener('abort', report.stopping)
       const { options, tuning } = chosen ?? { options: wanted, tuning: found?.tuning }
       const train = { pool, resume, replace, tuning, checkpointSeconds, signal, onProgress: report.show }
@@ -121,6 +123,15 @@ async function choose(
   } finally {
     bar.stop()
   }
+}
+
+/** Ratings as weights make lists worse, and nothing else would tell. */
+function warnOfRatings({ byUser }: Dataset, options: Readonly<Record<string, unknown>>): void {
+  if (options.weighting !== 'weight' || !seemRatings(byUser.weights)) return
+  process.stderr.write(
+    'aurochs: the weights of this dataset seem to be ratings: with --weighting weight a low one counts for its item, not against it. ' +
+      'Most lists are better with --weighting log or none\n',
+  )
 }
 
 function reasonFor(algorithm: Algorithm, { options, tuning }: ChosenOptions): string {

@@ -22,6 +22,11 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
   readonly options: z.ZodObject & z.ZodType<Options>
   /** Options that are worth a search on the data at hand, and the values to search among. Absent: there are none. */
   readonly search?: Readonly<Record<string, SearchRange>>
+  /**
+   * Those of {@link search} that trainings of few epochs are enough to compare, that which matters most first: a training chooses them
+   * by itself where they are not given. Absent: none.
+   */
+  readonly chosen?: readonly string[]
   /** Whether an interrupted training gives what it has so far, and {@link TrainContext.from} can go on from there. */
   readonly resumable: boolean
   /**

@@ -215,3 +215,20 @@ test('what a search found is trained by --from-tune', async () => {
     `aurochs: ${folder} holds no search that came to its end: expected the --out of aurochs tune\n`,
   )
 })
+
+test('who weighs pairs by ratings is told what that does, and weights of kinds come as name=number', async () => {
+  const pairs = checkerboard(20).map(([user, item], at): [number, number, number] => [user, item, 1 + (at % 5)])
+  const { directory } = await datasetOf(pairs)
+  const folder = freshFolder()
+  const train = (name: string, ...args: string[]) => {
+    return ['train', directory, '--model', 'popular', '--out', join(folder, name), ...args]
+  }
+  const [rated, plain, kinds] = await aurochsInTurn(
+    train('rated', '--weighting', 'weight'),
+    train('plain', '--weighting', 'log'),
+    train('kinds', '--kind-weights', 'buy=2,view=0.5'),
+  )
+  expect([rated!.status, plain!.status, plain!.stderr]).toEqual([0, 0, ''])
+  expect(rated!.stderr).toContain('seem to be ratings')
+  expect(kinds!.stderr).toContain('need kinds and times')
+})

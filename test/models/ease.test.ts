@@ -131,7 +131,7 @@ test('weights and lists are those of the definition', async () => {
       })
       const lists = ease.open(artifact).rank(resolved)
       lists.forEach((list, at) => {
-        expectList(list, resolved[at]!, naiveScores(expected, resolved[at]!, parsed))
+        expectList(list, resolved[at]!, naiveScores(expected, resolved[at]!))
       })
     }),
     { numRuns: 60 },

@@ -155,7 +155,8 @@ test('the vectors of users and items multiply to the part of the low-pass', asyn
   const items = dataset.byItem.rows
   for (const user of [0, 7, 33]) {
     const [begin, end] = [Number(artifact.history.indptr[user]), Number(artifact.history.indptr[user + 1])]
-    const history = new Map([...artifact.history.indices.subarray(begin, end)].map(item => [item, 1]))
+    const { indices, weights } = artifact.history
+    const history = new Map([...indices.subarray(begin, end)].map((item, at) => [item, weights[begin + at]!]))
     const [all, without] = [scoresOf(model, history, items), scoresOf(linear, history, items)]
     all.forEach((score, item) => {
       let product = 0

@@ -1,6 +1,7 @@
 /** EASE from its definition: dense matrices in double precision. */
 import type { ResolvedRequest } from '../../src/models/algorithm.ts'
 import type { EaseOptions } from '../../src/models/ease/options.ts'
+import { isWeighted } from '../../src/models/weighting/options.ts'
 import type { Csr } from '../../src/storage/csr.ts'
 
 type Matrix = readonly (readonly number[])[]
@@ -29,7 +30,7 @@ export function naiveEase(byUser: Csr, options: EaseOptions): NaiveEase {
 /** XᵀX + λI, with λ = `regularization` × √(mean over all pairs of Σ w⁴ of their item). */
 function naiveGramian({ rows, columns, indptr, indices, weights }: Csr, options: EaseOptions): number[][] {
   const gramian = Array.from({ length: columns }, () => Array<number>(columns).fill(0))
-  const value = (at: number) => (options.weighting === 'weight' ? weights[at]! : 1)
+  const value = (at: number) => (isWeighted(options) ? weights[at]! : 1)
   const fourth = Array<number>(columns).fill(0)
   for (let user = 0; user < rows; user++) {
     for (let a = Number(indptr[user]); a < Number(indptr[user + 1]); a++) {
@@ -90,12 +91,8 @@ function keepLargest(row: readonly number[], most: number): number[] {
 }
 
 /** The score of every item, whether it may come or not. */
-export function naiveScores(
-  { weights }: NaiveEase,
-  { history }: ResolvedRequest,
-  { weighting }: EaseOptions,
-): Map<number, number> {
-  const by = (at: number) => (weighting === 'weight' ? history.weights[at]! : 1)
-  const score = (j: number) => [...history.indices].reduce((sum, item, at) => sum + by(at) * weights[item]![j]!, 0)
+export function naiveScores({ weights }: NaiveEase, { history }: ResolvedRequest): Map<number, number> {
+  const score = (j: number) =>
+    [...history.indices].reduce((sum, item, at) => sum + history.weights[at]! * weights[item]![j]!, 0)
   return new Map(weights.map((_, j) => [j, score(j)]))
 }

@@ -9,6 +9,7 @@ import { popular } from '../../src/models/popular/index.ts'
 import { algorithms } from '../../src/models/registry.ts'
 import { EventWeights } from '../../src/models/weighting/event-sums.ts'
 import { type WeightingOptions, weightingIn, weightings } from '../../src/models/weighting/options.ts'
+import { seemRatings } from '../../src/models/weighting/ratings.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
 import { imported } from '../ingest/imported.ts'
@@ -197,4 +198,16 @@ test('the sums of a user who is forgotten are removed, too', async () => {
   const { artifact } = OpenModel.open(directory)
   expect([...rowOf(artifact.sums, row).weights]).toEqual([])
   expect([...artifact.sums.weights]).toEqual([3])
+})
+
+test('weights that are few whole or half numbers, most of them not the lowest, seem to be ratings', () => {
+  const repeated = (values: readonly number[]) =>
+    Float32Array.from({ length: 700 }, (_, at) => values[at % values.length]!)
+  expect(seemRatings(repeated([1, 2, 3, 3, 4, 4, 5]))).toBe(true)
+  expect(seemRatings(repeated([0.5, 3.5, 4, 5, 4.5]))).toBe(true)
+  // Counts of events, mostly 1; flags; listens; sums of fractions.
+  expect(seemRatings(repeated([1, 1, 1, 2, 3]))).toBe(false)
+  expect(seemRatings(repeated([1]))).toBe(false)
+  expect(seemRatings(repeated([3, 250, 17]))).toBe(false)
+  expect(seemRatings(repeated([0.3, 2, 5, 4]))).toBe(false)
 })

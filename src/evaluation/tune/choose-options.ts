@@ -39,7 +39,7 @@ export function trialsToChoose({ byUser }: Dataset, algorithm: Algorithm, given:
 }
 
 /**
- * Chooses the options of `algorithm` that are searched and not `given`, one after the other, each with the best of those before it: by
+ * Chooses the options of `algorithm` that few epochs are enough to compare and that are not `given`, one after the other, each with the best of those before it: by
  * trainings on most of the data, each of so few epochs that all together have twice those of the training, and by the NDCG@20 of what
  * the other part of the data holds. The same data and options give the same choice.
  *
@@ -85,8 +85,8 @@ export function chooseOptions(
   })
 }
 
-function openRanges({ search = {} }: Algorithm, given: Options) {
-  return Object.entries(search).filter(([name]) => given[name] === undefined)
+function openRanges({ search = {}, chosen = [] }: Algorithm, given: Options) {
+  return chosen.filter(name => given[name] === undefined).map(name => [name, search[name]!] as const)
 }
 
 function epochsOf(algorithm: Algorithm, given: Options): number {

@@ -51,7 +51,7 @@ export function gridOf(range: SearchRange, count: number): unknown[] {
 /** Points in a row that were there before, until it is taken that there are no others. */
 const mostRepeated = 100
 
-const primes = [2, 3, 5, 7, 11, 13, 17, 19] as const
+const primes = [2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37] as const
 
 /** The digits of `number` in `base`, in reverse behind the point. */
 function radicalInverse(number: number, base: number): number {

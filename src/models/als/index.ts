@@ -1,4 +1,5 @@
 import type { Algorithm } from '../algorithm.ts'
+import { weightingSearch } from '../weighting/options.ts'
 import { openAls, verifyAls } from './model.ts'
 import { type AlsOptions, alsOptions, resolveAls } from './options.ts'
 import { trainAls } from './train.ts'
@@ -15,7 +16,9 @@ export const als: Algorithm<AlsOptions> = {
   search: {
     unobservedWeight: { from: 0.003, to: 1, scale: 'log' },
     regularization: { from: 0.002, to: 0.5, scale: 'log' },
+    ...weightingSearch,
   },
+  chosen: ['unobservedWeight', 'regularization'],
   resumable: true,
   warmEpochs: 3,
   userTensors: ['users'],

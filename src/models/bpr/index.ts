@@ -1,4 +1,5 @@
 import type { Algorithm } from '../algorithm.ts'
+import { weightingSearch } from '../weighting/options.ts'
 import { openBpr, verifyBpr } from './model.ts'
 import { type BprOptions, bprOptions, resolveBpr } from './options.ts'
 import { trainBpr } from './train.ts'
@@ -14,9 +15,9 @@ export const bpr: Algorithm<BprOptions> = {
   search: {
     learningRate: { from: 0.01, to: 0.3, scale: 'log' },
     regularization: { from: 0.0003, to: 0.1, scale: 'log' },
-    epochs: { from: 10, to: 200, scale: 'log', isWhole: true },
     factors: { values: [32, 64, 128, 256] },
     popularityExponent: { values: [0, 0.25, 0.5, 0.75] },
+    ...weightingSearch,
   },
   resumable: true,
   warmEpochs: 5,

@@ -1,4 +1,5 @@
 import type { Algorithm } from '../algorithm.ts'
+import { weightingSearch } from '../weighting/options.ts'
 import { openEase, verifyEase } from './model.ts'
 import { type EaseOptions, easeOptions } from './options.ts'
 import { trainEase } from './train.ts'
@@ -14,6 +15,7 @@ for each item on the --candidates others that explain it best, and needs neither
   options: easeOptions,
   search: {
     regularization: { from: 1, to: 60, scale: 'log' },
+    ...weightingSearch,
   },
   resumable: false,
   train: trainEase,

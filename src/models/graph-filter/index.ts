@@ -1,4 +1,5 @@
 import type { Algorithm } from '../algorithm.ts'
+import { weightingSearch } from '../weighting/options.ts'
 import { openGraphFilter, verifyGraphFilter } from './model.ts'
 import { type GraphFilterOptions, graphFilterOptions } from './options.ts'
 import { trainGraphFilter } from './train.ts'
@@ -20,6 +21,7 @@ singular vectors of R̃ (--factors), graph-filter scores by
     sharpeningTime: { from: 0, to: 2.5, scale: 'linear' },
     itemExponent: { from: 0.2, to: 0.8, scale: 'linear' },
     userExponent: { from: 0.2, to: 0.8, scale: 'linear' },
+    ...weightingSearch,
   },
   resumable: false,
   userTensors: ['userScales'],

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { SearchRange } from '../algorithm.ts'
-import { isWeighted, weightingOptions } from '../weighting/options.ts'
+import { isWeighted, weightingOptions, weightingSearch } from '../weighting/options.ts'
 
 /** TABLE */
 export const neighboursOptions = z.strictObject({
@@ -74,6 +74,7 @@ export const neighboursSearch: Readonly<Record<string, SearchRange>> = {
   asymmetry: { from: 0.2, to: 0.8, scale: 'linear' },
   rp3Alpha: { from: 0.5, to: 1.8, scale: 'linear' },
   rp3Beta: { from: 0, to: 1, scale: 'linear' },
+  ...weightingSearch,
 }
 
 /** The kernel's terms. */

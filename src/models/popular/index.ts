@@ -6,7 +6,8 @@ import type { Artifact } from '../artifact.ts'
 import { orderFault, orderOf, type Popularity, popularItems, popularityOf } from '../popularity.ts'
 import { isWeighted, weightingOptions } from '../weighting/options.ts'
 
-const options = z.strictObject(weightingOptions)
+/** Users count alike, or by when they came. */
+const options = z.strictObject({ ...weightingOptions, weighting: weightingOptions.weighting.default('none') })
 type PopularOptions = Readonly<z.output<typeof options>>
 
 /** Everybody gets the items that most users have, or most of late. */

@@ -1,6 +1,7 @@
 /** Options of all algorithms that learn from pairs: what a pair of user and item counts. */
 import { z } from 'zod'
 import type { DatasetManifest } from '../../storage/dataset.ts'
+import type { SearchRange } from '../algorithm.ts'
 
 export const weightings = ['none', 'weight', 'log', 'tfidf', 'bm25'] as const
 
@@ -10,19 +11,28 @@ export const weightings = ['none', 'weight', 'log', 'tfidf', 'bm25'] as const
  *
  * | `weighting` | |
  * | --- | --- |
- * | `none` (default) | 1; with `halfLife` or `kindWeights` min(1, s), every event having w = 1 |
+ * | `none` | 1; with `halfLife` or `kindWeights` min(1, s), every event having w = 1 |
  * | `weight` | s |
- * | `log` | log₂(1 + s) |
+ * | `log` (default) | log₂(1 + s) |
  * | `tfidf` | log₂(1 + s) · ln(1 + users / users of the item) (Salton & Buckley 1988) |
  * | `bm25` | s (k₁ + 1) / (s + k₁ (1 − b + b · S / mean S)) · ln(1 + (users − n + ½) / (n + ½)), S being the sum of s over the user's pairs and n the users of the item (Robertson & Zaragoza 2009) |
  *
  * Where that is neither 1 nor the weight of the dataset, it is divided by its mean over the pairs, so that other options keep
  * their meaning.
+ *
+ * NDCG@20 on a fifth of the pairs (`aurochs evaluate --split random:0.2 --weighting …`, `--factors 32` for als):
+ *
+ * | | none | weight | log | tfidf | bm25 |
+ * | --- | ---: | ---: | ---: | ---: | ---: |
+ * | MovieLens 100K, ratings: als | .363 | .295 | .374 | .346 | .322 |
+ * | ease, graph-filter, bpr | .420, .423, .407 | | .426, .428, .414 | .348, .422, .390 | |
+ * | hetrec-lastfm, listens: als | .277 | .062 | .278 | .285 | .279 |
+ * | ease, graph-filter, bpr | .277, .274, .219 | | .283, .277, .222 | .269, .288, .214 | |
  */
 export const weightingOptions = {
   weighting: z
     .enum(weightings)
-    .default('none')
+    .default('log')
     .describe(
       'what a pair counts: none: 1; weight: its weight in the dataset; log: the logarithm of that; tfidf: also how rare the item is; bm25: the same, long histories less',
     ),
@@ -49,6 +59,11 @@ export const weightingOptions = {
     .default(0.75)
     .describe('b of the weighting bm25: how far pairs of long histories count less, 0 to 1'),
 } as const
+
+/** What `tune` tries of them. */
+export const weightingSearch: Readonly<Record<string, SearchRange>> = {
+  weighting: { values: ['log', 'none', 'tfidf'] },
+}
 
 const schema = z.object(weightingOptions)
 

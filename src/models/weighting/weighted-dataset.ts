@@ -38,7 +38,9 @@ export async function withWeights<Result>(
   const isOfEvents = needsEvents(options)
   const sums = isOfEvents ? eventSums(dataset, new EventWeights(options, newest ?? 0)) : byUser.weights
   const plain: WeightingTerms = { newest, meanSum: meanSumOf(byUser, sums), scale: 1 }
-  const isAsItIs = options.weighting === 'weight' || (options.weighting === 'none' && sums.every(sum => sum === 1))
+  // Of 1 the logarithm is 1, too.
+  const isAsItIs =
+    options.weighting === 'weight' || (['none', 'log'].includes(options.weighting) && sums.every(sum => sum === 1))
   if (!isOfEvents && isAsItIs) return work({ dataset, terms: plain })
   const { weights, scale } = weightsOf(dataset, sums, options, plain)
   return withDraft(`${place}.weighted`, async draft => {

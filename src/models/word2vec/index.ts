@@ -15,7 +15,6 @@ of a user (--recent-items), newer ones weighing more (--recency-decay), item j s
   options: word2vecOptions,
   search: {
     factors: { from: 32, to: 256, scale: 'log', isWhole: true },
-    epochs: { from: 3, to: 40, scale: 'log', isWhole: true },
     window: { from: 2, to: 20, scale: 'log', isWhole: true },
     negatives: { from: 3, to: 20, scale: 'log', isWhole: true },
     negativeExponent: { from: -0.5, to: 1, scale: 'linear' },
