@@ -32,7 +32,7 @@ interface Vectors {
 }
 
 async function train(dataset: Dataset, given: Partial<BprOptions>, workers = pool): Promise<Vectors> {
-  return vectorsOf(await trainBpr(dataset, bprOptions.parse(given), { pool: workers }))
+  return vectorsOf(await trainBpr(dataset, bprOptions.parse({ weighting: 'none', ...given }), { pool: workers }))
 }
 
 function vectorsOf({ tensors, loss }: Trained): Vectors {
@@ -182,7 +182,10 @@ test('memory that will not suffice is told with the figure', () => {
 test('a known user is ranked by the trained vector where it is asked for, and by one folded in once there are events', async () => {
   const dataset = await datasetOf(randomInteractions(80, 40, 8))
   const model = OpenModel.open(
-    await trained(bpr, dataset, { pool, options: { factors: 6, epochs: 30, userVectors: 'trained' } }),
+    await trained(bpr, dataset, {
+      pool,
+      options: { factors: 6, epochs: 30, userVectors: 'trained', weighting: 'none' },
+    }),
   )
   const { data, factors: width } = model.vectors('users')
   const items = model.vectors('items').data

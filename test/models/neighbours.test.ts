@@ -291,8 +291,8 @@ test.each(['tfidf', 'bm25', 'asymmetric', 'rp3beta'] as const)(
 
 test('a model of users finds similar items by the users that they share', async () => {
   const dataset = await datasetOf(randomInteractions(60, 30, 3))
-  const model = await served(dataset, { by: 'users' })
-  const all = naiveSimilarities(dataset.byItem, { similarity: 'tfidf' })
+  const model = await served(dataset, { by: 'users', weighting: 'none' })
+  const all = naiveSimilarities(dataset.byItem, { similarity: 'tfidf', weighting: 'none' })
   const lists = model.similar!(all.map((_, item) => ({ item, limit: 7 })))
   lists.forEach((list, item) => {
     expectBest(scored(list), all[item]!, 7)

@@ -7,7 +7,10 @@ import { orderFault, orderOf, type Popularity, popularItems, popularityOf } from
 import { isWeighted, weightingOptions } from '../weighting/options.ts'
 
 /** Users count alike, or by when they came. */
-const options = z.strictObject({ ...weightingOptions, weighting: weightingOptions.weighting.default('none') })
+const options = z.strictObject({
+  ...weightingOptions,
+  weighting: weightingOptions.weighting.default('none').describe(weightingOptions.weighting.description!),
+})
 type PopularOptions = Readonly<z.output<typeof options>>
 
 /** Everybody gets the items that most users have, or most of late. */
