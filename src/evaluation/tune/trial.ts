@@ -6,7 +6,7 @@ import { trainModel } from '../../models/train.ts'
 import type { Pool } from '../../parallel/pool.ts'
 import type { Dataset } from '../../storage/dataset.ts'
 import { evaluate } from '../evaluate.ts'
-import { heldOut, type Pairs } from '../held-out.ts'
+import type { HeldOut } from '../held-out.ts'
 import type { Metric } from '../metrics.ts'
 import type { Options } from './search-space.ts'
 
@@ -14,7 +14,7 @@ import type { Options } from './search-space.ts'
 export interface TrialContext {
   /** What is learned from, and what is to be found. */
   readonly train: Dataset
-  readonly test: Pairs
+  readonly held: HeldOut
   readonly metric: Metric
   readonly pool: Pool
   /** Where the models of trials lie that may go on. */
@@ -75,7 +75,7 @@ export class Trial {
   }
 
   async #run(epochs: number, context: TrialContext, onProgress: ((progress: TrainProgress) => void) | undefined) {
-    const { train, test, metric, pool, folder, signal } = context
+    const { train, held, metric, pool, folder, signal } = context
     signal?.throwIfAborted()
     const isThere = this.#directory !== undefined && existsSync(this.#directory)
     this.#directory ??= join(folder, `trial-${++directories}`)
@@ -88,8 +88,7 @@ export class Trial {
     })
     const models = await ModelPool.open(this.#directory, { pool, verify: false })
     try {
-      const { history: byUser, users, items } = models.artifact
-      const { metrics } = await evaluate(models, heldOut(test, { byUser, users, items }), [metric], { signal })
+      const { metrics } = await evaluate(models, held, [metric], { signal })
       return { score: metrics[metric.name]!, epochs: manifest.epochs }
     } finally {
       await models.close()

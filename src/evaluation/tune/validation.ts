@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { Csr } from '../../storage/csr.ts'
 import { Dataset, type DatasetParts, writeDataset } from '../../storage/dataset.ts'
 import { randomNumbers } from '../../storage/random.ts'
-import type { Pairs } from '../held-out.ts'
+import { type HeldOut, heldOut, type Pairs } from '../held-out.ts'
 import { heldEvents } from '../split.ts'
 import { lastEvents } from '../splits/by-time.ts'
 import { held } from '../splits/marks.ts'
@@ -53,7 +53,7 @@ export async function withValidation<Result>(
   dataset: Dataset,
   options: ValidationOptions,
   folder: string,
-  work: (parts: { readonly train: Dataset; readonly test: Pairs }) => Promise<Result>,
+  work: (parts: { readonly train: Dataset; readonly held: HeldOut }) => Promise<Result>,
 ): Promise<Result> {
   const { train: part, test } = validationParts(dataset, options)
   const directory = join(folder, 'learned-from')
@@ -61,7 +61,8 @@ export async function withValidation<Result>(
   try {
     await writeDataset(directory, part)
     train = Dataset.open(directory)
-    return await work({ train, test })
+    // Rows of models are those of the dataset: what is held out is found there once, and not for each.
+    return await work({ train, held: heldOut(test, train) })
   } finally {
     train?.close()
     rmSync(directory, { recursive: true, force: true })
