@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { Algorithm } from '../models/algorithm.ts'
 import { algorithms } from '../models/registry.ts'
-import { asGiven, expectationOf, type JsonSchema, jsonSchemaOf } from '../storage/expectation.ts'
+import { asGiven, expectationOf, type JsonSchema, jsonSchemaOf, saysAll } from '../storage/expectation.ts'
 import { UsageError } from './command.ts'
 
 interface Flag {
@@ -15,6 +15,7 @@ interface Flag {
   readonly expected: string | undefined
   readonly standard: unknown
   readonly isBoolean: boolean
+  readonly isText: boolean
 }
 
 /** Adds the flags of all algorithms to a command, each algorithm's under its own title. */
@@ -69,7 +70,9 @@ export function parseFlags(
   }
   const { error } = options.safeParse(wanted)
   if (!error) return wanted
-  const key = String(error.issues[0]?.path[0])
+  const [issue] = error.issues
+  const key = String(issue.path[0])
+  if (saysAll(issue)) throw new UsageError(`--${kebab(key)} ${issue.message}`)
   const flag = flagsOf(options).find(flag => flag.key === key)
   throw new UsageError(`--${kebab(key)} must be ${flag?.expected}, got ${asGiven(given[key])}`)
 }
@@ -88,8 +91,13 @@ function refuseForeign(chosen: readonly Algorithm[], given: Readonly<Record<stri
 /** `options` as they are typed: `--factors 64 --epochs 15`. */
 export function flagsText(options: Readonly<Record<string, unknown>>): string {
   return Object.entries(options)
-    .map(([key, value]) => (value === true ? `--${kebab(key)}` : `--${kebab(key)} ${value}`))
+    .map(([key, value]) => (value === true ? `--${kebab(key)}` : `--${kebab(key)} ${asTyped(`${value}`)}`))
     .join(' ')
+}
+
+/** In quotes where a shell would make something else of it. */
+function asTyped(text: string): string {
+  return /^[\w.,:/@%+-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
 function flagsOf(options: Algorithm['options']): Flag[] {
@@ -105,12 +113,14 @@ function flagsOf(options: Algorithm['options']): Flag[] {
       expected: expectationOf(schema),
       standard: defaults[key],
       isBoolean: type === 'boolean',
+      isText: type === 'string' && choices.length === 0,
     }
   })
 }
 
-function syntax({ key, choices, isBoolean }: Flag): string {
+function syntax({ key, choices, isBoolean, isText }: Flag): string {
   if (isBoolean) return `--${kebab(key)}`
+  if (isText) return `--${kebab(key)} <text>`
   return `--${kebab(key)} <${choices.length > 0 ? 'name' : 'number'}>`
 }
 

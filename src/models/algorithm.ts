@@ -29,8 +29,11 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    * ({@link TrainContext.warmStart}). Absent: the algorithm cannot.
    */
   readonly warmEpochs?: number
-  /** Its tensors that have a row for each user, which is filled with 0 where the user is to be forgotten. */
-  readonly userTensors?: readonly string[]
+  /**
+   * Its tensors that have a row for each user, which is filled with 0 where the user is to be forgotten; or what names those of a
+   * model of these options.
+   */
+  readonly userTensors?: readonly string[] | ((options: Readonly<Record<string, unknown>>) => readonly string[])
   /**
    * The options with what they leave to this machine decided, so that the manifest of the model says it. `recorded` are
    * those of a model to go on from: what they decided is kept. Absent: the options leave nothing open.
@@ -58,6 +61,14 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    * @throws {@link Artifact.damaged} with the tensor, and the place in it.
    */
   verify(artifact: Artifact): void
+}
+
+/** The tensors of users of a model of `algorithm` that was trained with `options`. */
+export function userTensorsOf(
+  { userTensors = [] }: Pick<Algorithm, 'userTensors'>,
+  options: Readonly<Record<string, unknown>>,
+): readonly string[] {
+  return typeof userTensors === 'function' ? userTensors(options) : userTensors
 }
 
 /** Values of an option that are worth trying: some, or all between two bounds. */

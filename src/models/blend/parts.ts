@@ -1,0 +1,56 @@
+import { faultIn } from '../../storage/expectation.ts'
+import type { Algorithm } from '../algorithm.ts'
+import type { Artifact } from '../artifact.ts'
+import { formatParts, parseParts } from './notation.ts'
+
+type Options = Readonly<Record<string, unknown>>
+
+/** One model of a blend. */
+export interface Part {
+  readonly algorithm: Algorithm
+  /** All options of the algorithm. */
+  readonly options: Options
+  /** What its scores count beside those of the others, above 0. */
+  readonly weight: number
+}
+
+/**
+ * What `text` names, each of one of `algorithms`, with its defaults for what it leaves out.
+ *
+ * @throws RangeError naming the part and what is wrong with it.
+ */
+export function partsOf(text: string, algorithms: readonly Algorithm[]): Part[] {
+  return parseParts(text).map(({ model, weight = 1, options = {} }) => {
+    const algorithm = algorithms.find(({ name }) => name === model)
+    if (!algorithm) {
+      const names = algorithms.map(({ name }) => name).join(', ')
+      throw new RangeError(`there is no model ${model}: expected one of ${names}`)
+    }
+    const fault = faultIn(algorithm.options, options)
+    if (fault) throw new RangeError(`of ${model}, ${fault}`)
+    return { algorithm, options: algorithm.options.parse(options) as Options, weight }
+  })
+}
+
+export function textOf(parts: readonly Part[]): string {
+  return formatParts(parts.map(({ algorithm, options, weight }) => ({ model: algorithm.name, weight, options })))
+}
+
+/** What the names of the tensors of a part begin with. */
+export function prefixOf(place: number): string {
+  return `${place}.`
+}
+
+/** The part at `place` as a model of its own. */
+export function artifactOf(artifact: Artifact, { algorithm, options }: Part, place: number): Artifact {
+  return artifact.part({ prefix: prefixOf(place), algorithm: algorithm.name, options })
+}
+
+/** Does something for a part; where that is refused for a size or an option, the message names the part. */
+export async function named<Result>({ algorithm }: Part, work: () => Result | Promise<Result>): Promise<Result> {
+  try {
+    return await work()
+  } catch (cause) {
+    throw cause instanceof RangeError ? new RangeError(`${algorithm.name}: ${cause.message}`, { cause }) : cause
+  }
+}
