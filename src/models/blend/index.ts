@@ -1,7 +1,7 @@
 import { type Algorithm, userTensorsOf } from '../algorithm.ts'
 import { openBlend, verifyBlend } from './model.ts'
 import { type BlendOptions, blendOptions, weightedParts } from './options.ts'
-import { partsOf, prefixOf, textOf } from './parts.ts'
+import { partsOf, prefixOf, refusalOf, textOf } from './parts.ts'
 import { trainBlend } from './train.ts'
 
 /** A weighted sum of models, each of one of `algorithms`: the registry, which lists it beside them, says which these are. */
@@ -39,7 +39,11 @@ function resolved(text: string, algorithms: readonly Algorithm[]): string {
   return textOf(
     partsOf(text, algorithms).map(part => {
       const { algorithm, options } = part
-      return { ...part, options: algorithm.resolve?.(options) ?? options }
+      try {
+        return { ...part, options: algorithm.resolve?.(options) ?? options }
+      } catch (cause) {
+        throw refusalOf(part, cause)
+      }
     }),
   )
 }

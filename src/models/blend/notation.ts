@@ -13,9 +13,11 @@ export interface WrittenPart {
   readonly options?: Readonly<Record<string, unknown>> | undefined
 }
 
+const mostWeight = 1_000_000
+
 /** A `+` that is not within parentheses. */
 const plus = /\+(?![^(]*\))/
-const pattern = /^\s*(?:(?<weight>[^\s*()]+)\s*\*)?\s*(?<model>[\w-]+)\s*(?:\((?<options>[^()]*)\))?\s*$/
+const pattern = /^\s*(?:(?<weight>[^\s*()]+)\s*\*)?\s*(?<model>[a-z][\w-]*)\s*(?:\((?<options>[^()]*)\))?\s*$/
 
 /** @throws RangeError saying what is wrong with which part. */
 export function parseParts(text: string): WrittenPart[] {
@@ -26,8 +28,8 @@ export function parseParts(text: string): WrittenPart[] {
         `${each.trim() || 'nothing'} is no part: expected WEIGHT * MODEL(OPTION=VALUE, OPTION=VALUE)`,
       )
     }
-    if (weight !== undefined && !(Number(weight) > 0)) {
-      throw new RangeError(`the weight of ${model} must be a number above 0, got ${weight}`)
+    if (weight !== undefined && !(Number(weight) > 0 && Number(weight) <= mostWeight)) {
+      throw new RangeError(`the weight of ${model} must be a number above 0 to ${mostWeight}, got ${weight}`)
     }
     return { model, weight: Number(weight ?? 1), options: parseOptions(model, options) }
   })

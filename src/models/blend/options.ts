@@ -15,7 +15,7 @@ export function blendOptions(algorithms: readonly Algorithm[]) {
         try {
           partsOf(text, algorithms)
         } catch (error) {
-          const message = `must be models joined by +, as '${example}', got '${text}': ${(error as Error).message}`
+          const message = `must be models joined by +, as '${example}', got ${text || 'nothing'}: ${(error as Error).message}`
           context.addIssue({ code: 'custom', message })
         }
       })

@@ -46,11 +46,7 @@ export function artifactOf(artifact: Artifact, { algorithm, options }: Part, pla
   return artifact.part({ prefix: prefixOf(place), algorithm: algorithm.name, options })
 }
 
-/** Does something for a part; where that is refused for a size or an option, the message names the part. */
-export async function named<Result>({ algorithm }: Part, work: () => Result | Promise<Result>): Promise<Result> {
-  try {
-    return await work()
-  } catch (cause) {
-    throw cause instanceof RangeError ? new RangeError(`${algorithm.name}: ${cause.message}`, { cause }) : cause
-  }
+/** What to throw for what a part threw: where it refuses a size or an option, the message names the part. */
+export function refusalOf({ algorithm }: Part, cause: unknown): unknown {
+  return cause instanceof RangeError ? new RangeError(`${algorithm.name}: ${cause.message}`, { cause }) : cause
 }

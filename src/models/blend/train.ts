@@ -1,7 +1,7 @@
 import type { Dataset } from '../../storage/dataset.ts'
 import type { TrainContext, Trained, TrainProgress } from '../algorithm.ts'
 import type { TrainedTensor } from '../trained-tensor.ts'
-import { named, type Part, prefixOf } from './parts.ts'
+import { type Part, prefixOf, refusalOf } from './parts.ts'
 
 /**
  * Trains each part on all of `dataset`, one after the other, each by all workers. What each has made stays in memory until the model
@@ -18,10 +18,10 @@ export async function trainBlend(
   const report = onProgress && reporter(parts.length, onProgress)
   for (const [place, part] of parts.entries()) {
     signal?.throwIfAborted()
-    const { algorithm, options } = part
-    const trained = await named(part, () =>
-      algorithm.train(dataset, options, { pool, signal, onProgress: progress => report?.(place, progress) }),
-    )
+    const context = { pool, signal, ...(report && { onProgress: (next: TrainProgress) => report(place, next) }) }
+    const trained = await part.algorithm.train(dataset, part.options, context).catch(cause => {
+      throw refusalOf(part, cause)
+    })
     // What a part keeps of an interrupted training is none of a blend.
     signal?.throwIfAborted()
     for (const [name, tensor] of Object.entries(trained.tensors)) tensors[prefixOf(place) + name] = tensor
