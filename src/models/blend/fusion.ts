@@ -1,4 +1,5 @@
 /** One list of several: scores are made comparable first, since those of each model have a scale of their own. */
+import { concat } from '../../search/item-lists.ts'
 import type { ItemList } from '../algorithm.ts'
 
 export const normalisations = ['norm', 'z-score', 'rank'] as const
@@ -27,22 +28,52 @@ const placesBefore = 60
  * list does not have counts what the last one of it does; where the list is whole, no more than a score of 0.
  */
 export function fused(lists: readonly ScoredList[], limit: number, fusion: Fusion): ItemList {
-  const places = new Map<number, number>()
-  for (const { list } of lists) for (const item of list.items) if (!places.has(item)) places.set(item, places.size)
-  const sums = new Float64Array(places.size)
+  const items = allOf(lists)
+  const sums = new Float64Array(items.length)
   for (const { list, weight, isWhole } of lists) {
     const { scores, missing } = normalised(list.scores, isWhole, fusion)
     for (let place = 0; place < sums.length; place++) sums[place]! += weight * missing
     list.items.forEach((item, at) => {
-      sums[places.get(item)!]! += weight * (scores[at]! - missing)
+      sums[placeOf(item, items)]! += weight * (scores[at]! - missing)
     })
   }
-  const items = Uint32Array.from(places.keys())
   // Rounded first: what is equal in the list is in the order of items.
   const scores = Float32Array.from(sums)
-  const order = Uint32Array.from(items.keys()).sort((a, b) => scores[b]! - scores[a]! || items[a]! - items[b]!)
-  const first = order.subarray(0, limit)
-  return { items: first.map(at => items[at]!), scores: Float32Array.from(first, at => scores[at]!) }
+  const first = highestFirst(scores).subarray(0, limit)
+  return { items: Uint32Array.from(first, place => items[place]!), scores: Float32Array.from(first, at => scores[at]!) }
+}
+
+/** The items of all lists, ascending, each once. */
+function allOf(lists: readonly ScoredList[]): Uint32Array {
+  const all = concat(
+    Uint32Array,
+    lists.map(({ list }) => list.items),
+  ).sort()
+  return all.filter((item, at) => item !== all[at - 1])
+}
+
+/** Where `item` is in `sorted`, which ascends and has it. */
+function placeOf(item: number, sorted: Uint32Array): number {
+  let [low, high] = [0, sorted.length - 1]
+  while (low < high) {
+    const middle = (low + high) >>> 1
+    if (sorted[middle]! < item) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+/** Places of scores, those of the highest first, of equal ones the lower first. There are fewer than 2²¹. */
+function highestFirst(scores: Float32Array): Float64Array {
+  // One number a score: numbers sort without a comparison in JavaScript. As integers, the bits of numbers above 0 rise with them,
+  // and those of others fall. 0 is added since there is a -0.
+  const bits = new Uint32Array(scores.map(score => score + 0).buffer)
+  const keys = new Float64Array(bits.length)
+  for (let place = 0; place < keys.length; place++) {
+    const word = bits[place]!
+    keys[place] = (word >>> 31 ? word : 0x7fff_ffff - word) * 2 ** 21 + place
+  }
+  return keys.sort().map(key => key % 2 ** 21)
 }
 
 /** Scores of a list in a scale that all share, and that of an item that it does not have. */
@@ -51,13 +82,15 @@ function normalised(
   isWhole: boolean,
   { normalisation, depth }: Fusion,
 ): { readonly scores: Float64Array; readonly missing: number } {
+  const values = new Float64Array(scores.length)
   if (normalisation === 'rank') {
-    return { scores: Float64Array.from(scores, (_, at) => 1 / (placesBefore + at + 1)), missing: 0 }
+    return { scores: values.map((_, at) => 1 / (placesBefore + at + 1)), missing: 0 }
   }
   const { offset, scale } = scaleOf(scores.subarray(0, depth), normalisation)
   const last = scores.at(-1) ?? 0
   const missing = isWhole ? Math.min(0, last) : last
-  return { scores: Float64Array.from(scores, score => (score - offset) / scale), missing: (missing - offset) / scale }
+  for (let at = 0; at < values.length; at++) values[at] = (scores[at]! - offset) / scale
+  return { scores: values, missing: (missing - offset) / scale }
 }
 
 function scaleOf(scores: Float32Array, normalisation: 'norm' | 'z-score'): { offset: number; scale: number } {

@@ -1,6 +1,6 @@
 import { type Algorithm, userTensorsOf } from '../algorithm.ts'
 import { openBlend, verifyBlend } from './model.ts'
-import { type BlendOptions, blendOptions, weightedParts } from './options.ts'
+import { type BlendOptions, blendOptions, blendSearch, weightedParts } from './options.ts'
 import { partsOf, prefixOf, refusalOf, textOf } from './parts.ts'
 import { trainBlend } from './train.ts'
 
@@ -16,9 +16,7 @@ model are made comparable first, by those of its --depth best items for the user
   --normalisation rank     1 / (60 + place)                                     (Cormack, Clarke & Büttcher 2009)
 Options of parts have the names of the flags: --parts 'als(factors=128, unobserved-weight=0.03) + 2 * ease'.`,
     options: blendOptions(algorithms),
-    search: {
-      secondWeight: { from: 0.05, to: 20, scale: 'log' },
-    },
+    search: blendSearch,
     resumable: false,
     userTensors: given => {
       const parts = weightedParts(blend.options.parse(given), algorithms)

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Algorithm } from '../algorithm.ts'
+import type { Algorithm, SearchRange } from '../algorithm.ts'
 import { normalisations } from './fusion.ts'
 import { type Part, partsOf } from './parts.ts'
 
@@ -19,7 +19,7 @@ export function blendOptions(algorithms: readonly Algorithm[]) {
           context.addIssue({ code: 'custom', message })
         }
       })
-      .default('als + 2 * graph-filter')
+      .default('als + 2 * graph-filter + bpr')
       .describe(`models joined by +, each with its weight and options, as '${example}'`),
     secondWeight: z
       .number()
@@ -36,6 +36,24 @@ export function blendOptions(algorithms: readonly Algorithm[]) {
 }
 
 export type BlendOptions = Readonly<z.output<ReturnType<typeof blendOptions>>>
+
+/**
+ * What `tune` tries: with a weight at either end of its range, a blend of two ranks nearly as one of them alone, so that the best is hardly
+ * ever below the best part.
+ */
+export const blendSearch: Readonly<Record<string, SearchRange>> = {
+  parts: {
+    values: [
+      'als + 2 * graph-filter + bpr',
+      'als + 2 * graph-filter + neighbours',
+      'als(unobserved-weight=0.01) + 2 * graph-filter',
+      'als(unobserved-weight=0.3) + 2 * graph-filter',
+      'bpr + 2 * graph-filter',
+      'neighbours + 2 * graph-filter',
+    ],
+  },
+  secondWeight: { from: 0.05, to: 20, scale: 'log' },
+}
 
 /** The parts, each with the weight that it has in all. */
 export function weightedParts({ parts, secondWeight }: BlendOptions, algorithms: readonly Algorithm[]): Part[] {
