@@ -42,6 +42,13 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    */
   resolve?(options: Options, recorded?: Options): Options
   /**
+   * Says before others train that a training by so many threads would not fit in memory, which `train` says, too. Absent: it takes
+   * about what the model does, or is found out on the way.
+   *
+   * @throws RangeError saying what it takes, and what takes less.
+   */
+  assertFits?(dataset: Dataset, options: Options, threads: number): void
+  /**
    * Learns from `dataset`.
    *
    * @throws the signal's reason when it is aborted and the algorithm is not resumable.

@@ -163,6 +163,17 @@ test('what a part refuses while it is trained is said with its name', async () =
   await expect(train(dataset, { parts })).rejects.toThrow(/^als: instructions must be one of /)
 })
 
+test('a part that cannot fit in memory is told before any is trained', async () => {
+  const items = 400_000
+  const dataset = await datasetOf(Array.from({ length: items }, (_, item) => [item % 50, item, 1] as const))
+  const shares: number[] = []
+  const onProgress = ({ done }: { done: number }) => void shares.push(done)
+  await expect(train(dataset, { parts: 'popular + ease' }, { onProgress })).rejects.toThrow(
+    /^ease: the dense weights of 400000 items need [\d.]+ GB of memory to be trained/,
+  )
+  expect(shares).toEqual([])
+})
+
 test('damage to a tensor of a part is told by its name in the file', async () => {
   const directory = await train(await datasetOf(checkerboard(20)), { parts: `popular + ${als}` })
   const copy = await forgedModel(directory, 'tensors.safetensors', all => withValue(all, '1.users', 4, Number.NaN))

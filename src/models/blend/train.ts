@@ -5,15 +5,22 @@ import { type Part, prefixOf, refusalOf } from './parts.ts'
 
 /**
  * Trains each part on all of `dataset`, one after the other, each by all workers. What each has made stays in memory until the model
- * is saved.
+ * is saved. That each part alone fits in memory is checked before the first is trained.
  *
- * @throws the signal's reason when it is aborted; what a part throws.
+ * @throws RangeError naming a part that cannot fit in memory; the signal's reason when it is aborted; what a part throws.
  */
 export async function trainBlend(
   dataset: Dataset,
   parts: readonly Part[],
   { pool, signal, onProgress }: TrainContext,
 ): Promise<Trained> {
+  for (const part of parts) {
+    try {
+      part.algorithm.assertFits?.(dataset, part.options, pool.threads)
+    } catch (cause) {
+      throw refusalOf(part, cause)
+    }
+  }
   const tensors: Record<string, TrainedTensor> = {}
   const report = onProgress && reporter(parts.length, onProgress)
   for (const [place, part] of parts.entries()) {

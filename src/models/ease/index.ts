@@ -1,7 +1,7 @@
 import type { Algorithm } from '../algorithm.ts'
 import { openEase, verifyEase } from './model.ts'
 import { type EaseOptions, easeOptions } from './options.ts'
-import { trainEase } from './train.ts'
+import { assertEaseFits, trainEase } from './train.ts'
 
 /** Item-item weights in closed form (Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data"). */
 export const ease: Algorithm<EaseOptions> = {
@@ -16,6 +16,7 @@ for each item on the --candidates others that explain it best, and needs neither
     regularization: { from: 1, to: 60, scale: 'log' },
   },
   resumable: false,
+  assertFits: assertEaseFits,
   train: trainEase,
   open: openEase,
   verify: verifyEase,
