@@ -37,7 +37,7 @@ const example = 'als(factors=128) + 0.5 * graph-filter'
  *
  * On 500 of the users, with the weight that is best for each set: divided by the standard deviation over all items, which takes lists of
  * all of them, .291, .224, .198, .176, as by norm: .290, .223, .197, .175. Least to greatest as 0 to 1 was as z-scores. To ask each part
- * for what it scores the items of the others that it does not have among its best changed no figure by .001 from 500 items on.
+ * for what it scores the items of the others that it does not have among its best changed no figure by more than .0015 at a depth of 500.
  */
 export function blendOptions(algorithms: readonly Algorithm[]) {
   return z.strictObject({
