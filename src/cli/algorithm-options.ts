@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { Algorithm } from '../models/algorithm.ts'
 import { algorithms } from '../models/registry.ts'
-import { asGiven, expectationOf, type JsonSchema, jsonSchemaOf } from '../storage/expectation.ts'
+import { asGiven, expectationOf, type JsonSchema, jsonSchemaOf, saysAll } from '../storage/expectation.ts'
 import { UsageError } from './command.ts'
 
 interface Flag {
@@ -75,7 +75,9 @@ export function parseFlags(
   }
   const { error } = options.safeParse(wanted)
   if (!error) return wanted
-  const key = String(error.issues[0]?.path[0])
+  const [issue] = error.issues
+  const key = String(issue.path[0])
+  if (saysAll(issue)) throw new UsageError(`--${kebab(key)} ${issue.message}`)
   const flag = flagsOf(options).find(flag => flag.key === key)
   throw new UsageError(`--${kebab(key)} must be ${flag?.expected}, got ${asGiven(given[key])}`)
 }
@@ -94,7 +96,7 @@ function refuseForeign(chosen: readonly Algorithm[], given: Readonly<Record<stri
 /** `options` as they are typed: `--factors 64 --epochs 15`. */
 export function flagsText(options: Readonly<Record<string, unknown>>): string {
   return Object.entries(options)
-    .map(([key, value]) => (value === true ? `--${kebab(key)}` : `--${kebab(key)} ${textOf(value)}`))
+    .map(([key, value]) => (value === true ? `--${kebab(key)}` : `--${kebab(key)} ${asTyped(textOf(value))}`))
     .join(' ')
 }
 
@@ -123,6 +125,11 @@ function textOf(value: unknown): string {
     : `${value}`
 }
 
+/** In quotes where a shell would make something else of it. */
+function asTyped(text: string): string {
+  return /^[\w.,:/@%+=-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
+
 function flagsOf(options: Algorithm['options']): Flag[] {
   const defaults = options.parse({}) as Readonly<Record<string, unknown>>
   const { properties = {} } = jsonSchemaOf(options)
@@ -143,6 +150,7 @@ function flagsOf(options: Algorithm['options']): Flag[] {
 function syntax({ key, choices, type }: Flag): string {
   if (type === 'boolean') return `--${kebab(key)}`
   if (type === 'object') return `--${kebab(key)} <name=number,...>`
+  if (type === 'string' && choices.length === 0) return `--${kebab(key)} <text>`
   return `--${kebab(key)} <${choices.length > 0 ? 'name' : 'number'}>`
 }
 

@@ -34,8 +34,11 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    * ({@link TrainContext.warmStart}). Absent: the algorithm cannot.
    */
   readonly warmEpochs?: number
-  /** Its tensors that have a row for each user, which is filled with 0 where the user is to be forgotten. */
-  readonly userTensors?: readonly string[]
+  /**
+   * Its tensors that have a row for each user, which is filled with 0 where the user is to be forgotten; or what names those of a
+   * model of these options.
+   */
+  readonly userTensors?: readonly string[] | ((options: Readonly<Record<string, unknown>>) => readonly string[])
   /**
    * The options with what they leave to this machine decided, so that the manifest of the model says it. `recorded` are
    * those of a model to go on from: what they decided is kept. Absent: the options leave nothing open.
@@ -43,6 +46,13 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    * @throws RangeError when this machine cannot do what was decided.
    */
   resolve?(options: Options, recorded?: Options): Options
+  /**
+   * Says before others train that a training by so many threads would not fit in memory, which `train` says, too. Absent: it takes
+   * about what the model does, or is found out on the way.
+   *
+   * @throws RangeError saying what it takes, and what takes less.
+   */
+  assertFits?(dataset: Dataset, options: Options, threads: number): void
   /**
    * Learns from `dataset`.
    *
@@ -63,6 +73,14 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    * @throws {@link Artifact.damaged} with the tensor, and the place in it.
    */
   verify(artifact: Artifact): void
+}
+
+/** The tensors of users of a model of `algorithm` that was trained with `options`. */
+export function userTensorsOf(
+  { userTensors = [] }: Pick<Algorithm, 'userTensors'>,
+  options: Readonly<Record<string, unknown>>,
+): readonly string[] {
+  return typeof userTensors === 'function' ? userTensors(options) : userTensors
 }
 
 /** Values of an option that are worth trying: some, or all between two bounds. */

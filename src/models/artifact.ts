@@ -140,6 +140,12 @@ export interface OpenArtifact {
   readonly checksum?: string
 }
 
+/** Names a part of a model that is made of several. */
+export interface ArtifactPart extends Pick<ArtifactManifest, 'algorithm' | 'options'> {
+  /** What the names of its tensors begin with. */
+  readonly prefix: string
+}
+
 interface OpenParts {
   tensors: Safetensors
   history: MappedCsr
@@ -163,6 +169,8 @@ export class Artifact {
   /** Undefined once it is closed. */
   #open: Partial<OpenParts> | undefined
   #weighting: { readonly events: EventWeights; readonly pairs: PairWeights } | undefined
+  /** What it is a part of, and what the names of its tensors begin with there. */
+  readonly #within: { readonly whole: Artifact; readonly prefix: string } | undefined
 
   /**
    * @throws Error naming the file that is missing, cut short, altered, or of another format; or both checksums, when
@@ -192,10 +200,27 @@ export class Artifact {
     )
   }
 
-  private constructor(directory: string, manifest: ArtifactManifest, checksum: string) {
+  private constructor(
+    directory: string,
+    manifest: ArtifactManifest,
+    checksum: string,
+    within?: { readonly whole: Artifact; readonly prefix: string },
+  ) {
     this.directory = directory
     this.manifest = manifest
     this.checksum = checksum
+    this.#within = within
+  }
+
+  /**
+   * A model that is part of this one: its tensors are those whose names begin with `prefix`, all else is that of the whole. It is
+   * open as long as the whole is.
+   */
+  part({ prefix, algorithm, options }: ArtifactPart): Artifact {
+    return new Artifact(this.directory, { ...this.manifest, algorithm, options }, this.checksum, {
+      whole: this,
+      prefix: this.#nameOf(prefix),
+    })
   }
 
   get users(): IdMap {
@@ -273,15 +298,15 @@ export class Artifact {
     kind: new (length: number) => A,
     shape?: readonly number[],
   ): MappedTensor<A> {
-    const tensor = mappedTensor(this.#part('tensors'), name, kind)
-    if (shape) this.#expect('tensors', `${name} of shape`, shape, tensor.shape)
+    const tensor = mappedTensor(this.#part('tensors'), this.#nameOf(name), kind)
+    if (shape) this.#expect('tensors', `${this.#nameOf(name)} of shape`, shape, tensor.shape)
     return tensor
   }
 
   /** What to throw where the algorithm's tensor `name` is none that it writes: `fault` says what is wrong, and where. */
   damaged(name: string, fault: string): Error {
     const file = join(this.directory, artifactFiles.tensors)
-    return new Error(`${file} is damaged: the tensor ${name}: ${fault}; train the model anew`)
+    return new Error(`${file} is damaged: the tensor ${this.#nameOf(name)}: ${fault}; train the model anew`)
   }
 
   /**
@@ -325,7 +350,13 @@ export class Artifact {
     if (verify) open.items.verify()
   }
 
+  /** What a tensor is called in the file. */
+  #nameOf(name: string): string {
+    return this.#within ? this.#within.prefix + name : name
+  }
+
   #part<Name extends keyof OpenParts>(name: Name): OpenParts[Name] {
+    if (this.#within) return this.#within.whole.#part(name)
     if (!this.#open) throw new Error(`the model ${this.directory} is closed`)
     return this.#open[name] as OpenParts[Name]
   }

@@ -8,6 +8,7 @@ import { idsWithout, writeIds } from '../storage/ids.ts'
 import { linkOrCopy } from '../storage/link-or-copy.ts'
 import { openSafetensors, type Safetensors, type Tensor, vector, writeSafetensors } from '../storage/safetensors.ts'
 import { sequenceTensors, withoutSequence } from '../storage/sequences.ts'
+import { userTensorsOf } from './algorithm.ts'
 import { Artifact, type ArtifactManifest, artifactFiles } from './artifact.ts'
 import { nextOf, previousOf } from './published.ts'
 import { algorithmNamed } from './registry.ts'
@@ -115,10 +116,10 @@ function pairTensors({ indptr, indices, weights }: Csr): Record<string, Tensor> 
 /** The algorithm's tensors, those of users with zeros in `row`. */
 function tensorsWithout(
   { tensors }: Safetensors,
-  { algorithm }: ArtifactManifest,
+  { algorithm, options }: ArtifactManifest,
   row: number,
 ): Record<string, Tensor> {
-  const { userTensors = [] } = algorithmNamed(algorithm)
+  const userTensors = userTensorsOf(algorithmNamed(algorithm), options)
   const entries = Object.entries(tensors).map(([name, { data, shape }]): [string, Tensor] => {
     if (!userTensors.includes(name)) return [name, { data, shape }]
     const width = data.length / shape[0]!

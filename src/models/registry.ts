@@ -1,6 +1,7 @@
 /** All algorithms there are. To add one: a folder beside this file that exports an `Algorithm`, and a line here. */
 import type { Algorithm } from './algorithm.ts'
 import { als } from './als/index.ts'
+import { blendOf } from './blend/index.ts'
 import { bpr } from './bpr/index.ts'
 import { ease } from './ease/index.ts'
 import { graphFilter } from './graph-filter/index.ts'
@@ -8,7 +9,11 @@ import { neighbours } from './neighbours/index.ts'
 import { popular } from './popular/index.ts'
 import { word2vec } from './word2vec/index.ts'
 
-export const algorithms: readonly Algorithm[] = [als, bpr, ease, neighbours, graphFilter, word2vec, popular]
+const single: readonly Algorithm[] = [als, bpr, ease, neighbours, graphFilter, word2vec, popular]
+
+export const blend = blendOf(single)
+
+export const algorithms: readonly Algorithm[] = [...single, blend]
 
 /** What is trained by default. */
 export const defaultAlgorithm: Algorithm = als

@@ -13,6 +13,7 @@ export function faultIn(schema: z.ZodType, value: unknown): string | undefined {
   const { error } = schema.safeParse(value)
   if (!error) return undefined
   const [issue] = error.issues
+  if (saysAll(issue)) return `${issue.path.join('.')} ${issue.message}`
   const json = schemaAt(jsonSchemaOf(schema), issue.path)
   if (issue.code === 'unrecognized_keys') {
     const names = Object.keys(json.properties ?? {})
@@ -23,6 +24,11 @@ export function faultIn(schema: z.ZodType, value: unknown): string | undefined {
   const expected = expectationOf(json)
   const got = shown(issue.path.reduce((at: unknown, key) => (at as Record<PropertyKey, unknown>)[key], value))
   return expected === undefined ? `${name}: ${issue.message}, got ${got}` : `${name} must be ${expected}, got ${got}`
+}
+
+/** Whether a check beyond the type says itself what is expected and what came: `must be …, got …`. */
+export function saysAll({ code, message }: Pick<z.core.$ZodIssue, 'code' | 'message'>): boolean {
+  return code === 'custom' && message.startsWith('must be ')
 }
 
 /** The error of a schema for what must be `expected`. */

@@ -12,6 +12,7 @@ const directory = { '': 'a directory' }
 const interval = 'a time from 1s to 24d, as 1h'
 const time = 'a time such as 30s, 15m, 1h or 90d'
 const rpc = { x: 'an address such as unix:/run/aurochs.sock or 127.0.0.1:9000', '': 'an address such as unix:' }
+const sum = "models joined by +, as 'als(factors=128) + 0.5 * graph-filter'"
 const training = {
   factors: { 0: whole(1, 1024), many: whole(1, 1024), '': whole(1, 1024) },
   epochs: { '-1': whole(0, 100_000) },
@@ -72,6 +73,10 @@ const training = {
   'popularity-weight': { '-1': 'a number from 0 to 10' },
   'recent-items': { 0: whole(1, 10_000) },
   'recency-decay': { 2: 'a number above 0 to 1' },
+  parts: { x: sum, '': sum, 'als(factors=0)': sum, 'blend + als': sum },
+  'second-weight': { 0: 'a number from 0.001 to 1000' },
+  depth: { 19: whole(20, 10_000) },
+  normalisation: { x: 'one of norm, z-score, rank' },
 }
 
 const reading = {

@@ -8,6 +8,7 @@ import { freshFolder } from '../storage/folder.ts'
 const small: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   als: { factors: 3, regularization: 0.01, seed: 7 },
   word2vec: { factors: 3, epochs: 60, window: 40, learningRate: 0.03, subsampling: 0, seed: 7 },
+  blend: { parts: 'als(factors=3, regularization=0.01, seed=7) + 2 * graph-filter' },
   bpr: { factors: 3, epochs: 60, learningRate: 0.1, seed: 7 },
 }
 

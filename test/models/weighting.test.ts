@@ -137,7 +137,7 @@ test('every algorithm that learns from pairs takes all weightings, and its model
   const dataset = await datasetOfEvents(events)
   for (const algorithm of algorithms) {
     if (!weightingIn(algorithm.options.parse({}) as Record<string, unknown>)) {
-      expect(['word2vec', 'blend']).toContain(algorithm.name)
+      expect(['word2vec']).toContain(algorithm.name)
       continue
     }
     for (const weighting of weightings) {

@@ -2,7 +2,7 @@ import type { Algorithm } from '../algorithm.ts'
 import { weightingSearch } from '../weighting/options.ts'
 import { openEase, verifyEase } from './model.ts'
 import { type EaseOptions, easeOptions } from './options.ts'
-import { trainEase } from './train.ts'
+import { assertEaseFits, trainEase } from './train.ts'
 
 /** Item-item weights in closed form (Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data"). */
 export const ease: Algorithm<EaseOptions> = {
@@ -18,6 +18,7 @@ for each item on the --candidates others that explain it best, and needs neither
     ...weightingSearch,
   },
   resumable: false,
+  assertFits: assertEaseFits,
   train: trainEase,
   open: openEase,
   verify: verifyEase,

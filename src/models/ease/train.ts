@@ -23,7 +23,7 @@ export async function trainEase(dataset: Dataset, options: EaseOptions, context:
   const { directory, manifest } = dataset
   const { users, items } = manifest
   const { threads } = context.pool
-  checkMemory(options, { items, threads, candidatePairs: mostPairs(dataset.byItem.indptr, options.candidates) })
+  assertEaseFits(dataset, options, threads)
   const interactions: TrainingArgs = {
     byItem: { file: join(directory, datasetFiles.byItem), columns: users },
     byUser: { file: join(directory, datasetFiles.byUser), columns: items },
@@ -43,6 +43,12 @@ export async function trainEase(dataset: Dataset, options: EaseOptions, context:
   } finally {
     phases.close()
   }
+}
+
+/** @throws RangeError when a training cannot fit in memory. */
+export function assertEaseFits({ manifest, byItem }: Dataset, options: EaseOptions, threads: number): void {
+  const candidatePairs = mostPairs(byItem.indptr, options.candidates)
+  checkMemory(options, { items: manifest.items, threads, candidatePairs })
 }
 
 /** Pairs that the `count` items with the most have together. */

@@ -2,7 +2,7 @@ import type { Algorithm } from '../algorithm.ts'
 import { weightingSearch } from '../weighting/options.ts'
 import { openGraphFilter, verifyGraphFilter } from './model.ts'
 import { type GraphFilterOptions, graphFilterOptions } from './options.ts'
-import { trainGraphFilter } from './train.ts'
+import { assertGraphFilterFits, trainGraphFilter } from './train.ts'
 
 /** Filters on the graph of users and items: GF-CF (Shen et al. 2021), Turbo-CF (Park et al. 2024), BSPM (Choi et al. 2023). */
 export const graphFilter: Algorithm<GraphFilterOptions> = {
@@ -25,6 +25,7 @@ singular vectors of R̃ (--factors), graph-filter scores by
   },
   resumable: false,
   userTensors: ['userScales'],
+  assertFits: assertGraphFilterFits,
   train: trainGraphFilter,
   open: openGraphFilter,
   verify: verifyGraphFilter,

@@ -43,11 +43,8 @@ export async function trainGraphFilter(
     byItem: { file: join(directory, datasetFiles.byItem), columns: users },
   }
   const [userScales, itemScales] = [sharedArray(Float32Array, users), sharedArray(Float32Array, items)]
-  const factors = factorsOf(options, { users, items })
-  // The low-pass of other exponents than these has a norm of its own: that of 1 is what the steps of sharpening are made for.
-  const isNormal = options.userExponent === 0.5 && options.itemExponent === 0.5
-  const columns = factors > 0 || !isNormal ? columnsFor(Math.max(1, factors), { users, items }) : 0
-  if (columns > 0) checkMemory({ users, items, factors, columns })
+  const { factors, columns, isNormal } = sizesOf(dataset, options)
+  assertGraphFilterFits(dataset, options)
 
   await Promise.all([
     pool.run(work, 'scales', {
@@ -88,6 +85,21 @@ export async function trainGraphFilter(
   } finally {
     phases.close()
   }
+}
+
+/** @throws RangeError when a training cannot fit in memory. */
+export function assertGraphFilterFits(dataset: Dataset, options: GraphFilterOptions): void {
+  const { users, items } = dataset.manifest
+  const { factors, columns } = sizesOf(dataset, options)
+  if (columns > 0) checkMemory({ users, items, factors, columns })
+}
+
+function sizesOf({ manifest: { users, items } }: Dataset, options: GraphFilterOptions) {
+  const factors = factorsOf(options, { users, items })
+  // The low-pass of other exponents than these has a norm of its own: that of 1 is what the steps of sharpening are made for.
+  const isNormal = options.userExponent === 0.5 && options.itemExponent === 0.5
+  const columns = factors > 0 || !isNormal ? columnsFor(Math.max(1, factors), { users, items }) : 0
+  return { factors, columns, isNormal }
 }
 
 function trained(tensors: Trained['tensors']): Trained {

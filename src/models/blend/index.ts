@@ -1,0 +1,47 @@
+import { type Algorithm, userTensorsOf } from '../algorithm.ts'
+import { openBlend, verifyBlend } from './model.ts'
+import { type BlendOptions, blendOptions, blendSearch, weightedParts } from './options.ts'
+import { partsOf, prefixOf, refusalOf, textOf } from './parts.ts'
+import { trainBlend } from './train.ts'
+
+/** A weighted sum of models, each of one of `algorithms`: the registry, which lists it beside them, says which these are. */
+export function blendOf(algorithms: readonly Algorithm[]): Algorithm<BlendOptions> {
+  const blend: Algorithm<BlendOptions> = {
+    name: 'blend',
+    summary: 'a weighted sum of other models',
+    notes: `blend trains the models of --parts one after the other, and scores by the sum of their scores times their weights. Scores of each
+model are made comparable first, by those of its --depth best items for the user:
+  --normalisation norm     divided by √(Σ s²)
+  --normalisation z-score  less their mean, by their standard deviation
+  --normalisation rank     1 / (60 + place)                                     (Cormack, Clarke & Büttcher 2009)
+Options of parts have the names of the flags: --parts 'als(factors=128, unobserved-weight=0.03) + 2 * ease'.`,
+    options: blendOptions(algorithms),
+    search: blendSearch,
+    resumable: false,
+    userTensors: given => {
+      const parts = weightedParts(blend.options.parse(given), algorithms)
+      return parts.flatMap(({ algorithm, options }, place) =>
+        userTensorsOf(algorithm, options).map(name => prefixOf(place) + name),
+      )
+    },
+    resolve: options => ({ ...options, parts: resolved(options.parts, algorithms) }),
+    train: (dataset, options, context) => trainBlend(dataset, weightedParts(options, algorithms), context),
+    open: artifact => openBlend(artifact, blend, algorithms),
+    verify: artifact => verifyBlend(artifact, blend, algorithms),
+  }
+  return blend
+}
+
+/** The same parts with all options of each, and what they leave to the machine decided. */
+function resolved(text: string, algorithms: readonly Algorithm[]): string {
+  return textOf(
+    partsOf(text, algorithms).map(part => {
+      const { algorithm, options } = part
+      try {
+        return { ...part, options: algorithm.resolve?.(options) ?? options }
+      } catch (cause) {
+        throw refusalOf(part, cause)
+      }
+    }),
+  )
+}

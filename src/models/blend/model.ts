@@ -1,0 +1,71 @@
+import type {
+  Algorithm,
+  ItemList,
+  Model,
+  ResolvedRequest,
+  ResolvedSimilarRequest,
+  SimilarMeasure,
+} from '../algorithm.ts'
+import { type Artifact, checkedOptions } from '../artifact.ts'
+import type { Popularity } from '../popularity.ts'
+import { fused } from './fusion.ts'
+import { type BlendOptions, weightedParts } from './options.ts'
+import { artifactOf, type Part } from './parts.ts'
+
+/**
+ * What the artifact holds: the tensors of each part, its place and a dot before their names, from `0.` on. Pairs, ids, events and
+ * popularity are those of the artifact, which all parts share.
+ */
+export function openBlend(artifact: Artifact, blend: Algorithm<BlendOptions>, algorithms: readonly Algorithm[]): Model {
+  const options = checkedOptions(artifact, blend)
+  return new BlendModel(artifact, options, weightedParts(options, algorithms))
+}
+
+export function verifyBlend(
+  artifact: Artifact,
+  blend: Algorithm<BlendOptions>,
+  algorithms: readonly Algorithm[],
+): void {
+  for (const [place, part] of weightedParts(checkedOptions(artifact, blend), algorithms).entries()) {
+    part.algorithm.verify(artifactOf(artifact, part, place))
+  }
+}
+
+/** Ranks by the weighted sum of what each part scores. Vectors it has none: no inner product gives these sums. */
+class BlendModel implements Model {
+  /** By the first part that finds similar items. */
+  readonly similar?: (requests: readonly ResolvedSimilarRequest[]) => readonly ItemList[]
+  readonly similarBy?: readonly SimilarMeasure[]
+  /** That of the first part that has its own. */
+  readonly popularity?: Popularity
+  readonly #options: BlendOptions
+  readonly #parts: readonly { readonly model: Model; readonly weight: number }[]
+
+  constructor(artifact: Artifact, options: BlendOptions, parts: readonly Part[]) {
+    this.#options = options
+    this.#parts = parts.map((part, place) => ({
+      model: part.algorithm.open(artifactOf(artifact, part, place)),
+      weight: part.weight,
+    }))
+    const models = this.#parts.map(({ model }) => model)
+    const own = models.find(({ popularity }) => popularity)?.popularity
+    if (own) this.popularity = own
+    const finding = models.find(({ similar }) => similar)
+    if (!finding) return
+    this.similar = requests => finding.similar!(requests)
+    if (finding.similarBy) this.similarBy = finding.similarBy
+  }
+
+  rank(requests: readonly ResolvedRequest[]): ItemList[] {
+    const { depth } = this.#options
+    const deeper = requests.map(request => ({ ...request, limit: Math.max(request.limit, depth) }))
+    const lists = this.#parts.map(({ model }) => model.rank(deeper))
+    return requests.map(({ limit }, at) => {
+      const scored = this.#parts.map(({ weight }, part) => {
+        const list = lists[part]![at]!
+        return { list, weight, isWhole: list.items.length < deeper[at]!.limit }
+      })
+      return fused(scored, limit, this.#options)
+    })
+  }
+}

@@ -1,0 +1,60 @@
+import { faultIn } from '../../storage/expectation.ts'
+import type { Algorithm } from '../algorithm.ts'
+import type { Artifact } from '../artifact.ts'
+import { weightingOptions } from '../weighting/options.ts'
+import { formatParts, parseParts } from './notation.ts'
+
+type Options = Readonly<Record<string, unknown>>
+
+/** One model of a blend. */
+export interface Part {
+  readonly algorithm: Algorithm
+  /** All options of the algorithm but for how pairs are weighted, which is the same for all parts. */
+  readonly options: Options
+  /** What its scores count beside those of the others, above 0. */
+  readonly weight: number
+}
+
+/**
+ * What `text` names, each of one of `algorithms`, with its defaults for what it leaves out.
+ *
+ * @throws RangeError naming the part and what is wrong with it.
+ */
+export function partsOf(text: string, algorithms: readonly Algorithm[]): Part[] {
+  return parseParts(text).map(({ model, weight = 1, options = {} }) => {
+    const algorithm = algorithms.find(({ name }) => name === model)
+    if (!algorithm) {
+      const names = algorithms.map(({ name }) => name).join(', ')
+      throw new RangeError(`there is no model ${model}: expected one of ${names}`)
+    }
+    const fault = faultIn(algorithm.options, options)
+    if (fault) throw new RangeError(`of ${model}, ${fault}`)
+    const shared = Object.keys(options).find(name => name in weightingOptions)
+    if (shared !== undefined)
+      throw new RangeError(`of ${model}, ${shared} is none of a part, but an option of the blend`)
+    return { algorithm, options: withoutWeighting(algorithm.options.parse(options) as Options), weight }
+  })
+}
+
+function withoutWeighting(options: Options): Options {
+  return Object.fromEntries(Object.entries(options).filter(([name]) => !(name in weightingOptions)))
+}
+
+export function textOf(parts: readonly Part[]): string {
+  return formatParts(parts.map(({ algorithm, options, weight }) => ({ model: algorithm.name, weight, options })))
+}
+
+/** What the names of the tensors of a part begin with. */
+export function prefixOf(place: number): string {
+  return `${place}.`
+}
+
+/** The part at `place` as a model of its own. */
+export function artifactOf(artifact: Artifact, { algorithm, options }: Part, place: number): Artifact {
+  return artifact.part({ prefix: prefixOf(place), algorithm: algorithm.name, options })
+}
+
+/** What to throw for what a part threw: where it refuses a size or an option, the message names the part. */
+export function refusalOf({ algorithm }: Part, cause: unknown): unknown {
+  return cause instanceof RangeError ? new RangeError(`${algorithm.name}: ${cause.message}`, { cause }) : cause
+}
