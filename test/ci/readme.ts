@@ -16,6 +16,12 @@ const patience = 60_000
 /** A program that listens for ever, or a stream, has said all for now when it has been quiet for so long, ms. */
 const quiet = 1_500
 
+/** A small text: enough of each word to learn from. */
+const reviews = Array.from({ length: 200 }, (_, at) => {
+  const [film, word] = [['film', 'story', 'music'][at % 3], ['good', 'fine', 'dull'][(at % 5) % 3]]
+  return `the ${film} was ${word} and the cast was ${word} too\n`
+}).join('')
+
 export class Examples {
   readonly #folder: string
   /** The port in README.md → one that is free. */
@@ -31,6 +37,7 @@ export class Examples {
   static async prepare(folder: string, blocks: readonly Block[]): Promise<Examples> {
     const text = blocks.map(block => block.text).join('\n')
     for (const [path, content] of filesToImport(text)) writeInto(folder, path, content)
+    if (text.includes('reviews.txt')) writeInto(folder, 'reviews.txt', reviews)
     writeInto(folder, '.curlrc', 'fail-with-body\nsilent\nshow-error\n')
     writeInto(folder, 'bin/aurochs', `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'src/cli/main.ts')}' "$@"\n`)
     chmodSync(join(folder, 'bin/aurochs'), 0o755)
