@@ -22,11 +22,8 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
   readonly options: z.ZodObject & z.ZodType<Options>
   /** Options that are worth a search on the data at hand, and the values to search among. Absent: there are none. */
   readonly search?: Readonly<Record<string, SearchRange>>
-  /**
-   * Those of {@link search} that trainings of few epochs are enough to compare, that which matters most first: a training chooses them
-   * by itself where they are not given. Absent: none.
-   */
-  readonly chosen?: readonly string[]
+  /** How a training chooses options that are not given. Absent: they have their defaults. */
+  readonly choice?: OptionChoice<Options>
   /** Whether an interrupted training gives what it has so far, and {@link TrainContext.from} can go on from there. */
   readonly resumable: boolean
   /**
@@ -94,6 +91,16 @@ export type SearchRange =
       /** Only whole numbers. */
       readonly isWhole?: boolean
     }
+
+/** Options that a few short trainings tell from each other. */
+export interface OptionChoice<Options = Readonly<Record<string, unknown>>> {
+  /** Compared with each other and the defaults, by few epochs: what a search on many datasets found, so that one is never far from the best. */
+  readonly candidates: readonly Partial<Options>[]
+  /** What makes these trainings cheaper, and hardly changes which is the best. */
+  cheaper?(options: Options): Partial<Options>
+  /** What may be better than the best of them with more epochs; compared with it by more. */
+  beside?(best: Options): Partial<Options>
+}
 
 export interface TrainContext {
   readonly pool: Pool

@@ -168,10 +168,10 @@ test('options that are not given are chosen, those given are kept, and the manif
   expect([first!.status, second!.status, defaults!.status]).toEqual([0, 0, 0])
   const { options, tuning, files } = manifestOf(out('first'))
   expect(options).toMatchObject({ factors: 3, regularization: 0.02, epochs: 15 })
-  expect(tuning).toMatchObject({ metric: 'ndcg@20', trials: 7 })
+  expect(tuning).toMatchObject({ metric: 'ndcg@20', trials: 8 })
   expect(tuning!.score).toBeGreaterThanOrEqual(tuning!.defaultScore)
   expect(first!.stdout).toMatch(
-    /^chosen in [\d.]+ s: .*--unobserved-weight .* \(ndcg@20 .*, the defaults .*; 7 trials\)\n/,
+    /^chosen in [\d.]+ s: .*--unobserved-weight .* \(ndcg@20 .*, the defaults .*; 8 trials\)\n/,
   )
   expect(manifestOf(out('second')).files['tensors.safetensors']).toEqual(files['tensors.safetensors'])
   expect(manifestOf(out('defaults'))).toMatchObject({ options: { unobservedWeight: 0.1, regularization: 0.03 } })

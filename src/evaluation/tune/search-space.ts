@@ -42,12 +42,6 @@ export function searchedOptions({ search = {} }: Algorithm, options: Options): O
   return Object.fromEntries(Object.entries(options).filter(([name]) => name in search || name === 'epochs'))
 }
 
-/** `count` values of a range, or all that it has where these are fewer, each in the middle of an equal part of it. */
-export function gridOf(range: SearchRange, count: number): unknown[] {
-  const parts = 'values' in range ? Math.min(count, range.values.length) : count
-  return [...new Set(Array.from({ length: parts }, (_, part) => valueIn(range, (part + 0.5) / parts)))]
-}
-
 /** Points in a row that were there before, until it is taken that there are no others. */
 const mostRepeated = 100
 

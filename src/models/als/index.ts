@@ -16,9 +16,22 @@ export const als: Algorithm<AlsOptions> = {
   search: {
     unobservedWeight: { from: 0.003, to: 1, scale: 'log' },
     regularization: { from: 0.002, to: 0.5, scale: 'log' },
+    frequencyExponent: { from: 0, to: 1, scale: 'linear' },
     ...weightingSearch,
   },
-  chosen: ['unobservedWeight', 'regularization'],
+  choice: {
+    candidates: [
+      { unobservedWeight: 0.003, regularization: 0.03 },
+      { unobservedWeight: 0.01, regularization: 0.1 },
+      { unobservedWeight: 0.03, regularization: 0.1 },
+      { unobservedWeight: 0.03, regularization: 0.3 },
+      { unobservedWeight: 0.3, regularization: 0.3 },
+      { unobservedWeight: 1, regularization: 0.3 },
+    ],
+    cheaper: ({ factors }) => ({ factors: Math.min(factors, 32) }),
+    // Few epochs and factors do better with more unobserved weight than many.
+    beside: ({ unobservedWeight }) => ({ unobservedWeight: Number((unobservedWeight / 3).toPrecision(2)) }),
+  },
   resumable: true,
   warmEpochs: 3,
   userTensors: ['users'],
