@@ -5,19 +5,10 @@ import { type FactorMatrix, unpaddedPieces } from '../../storage/factors.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarMeasure, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
-import { ItemNeighbours } from '../item-neighbours.ts'
+import { listsByIndex } from '../index-lists.ts'
+import { SimilarItems } from '../similar-items.ts'
 import type { TrainedTensor } from '../trained-tensor.ts'
 import { alsObjective, alsOptions } from './options.ts'
-
-/**
- * What is added to the product of two norms for a shrunk cosine, by the mean of the items' squared norms. Share of the same author among
- * ten similar brunch items (as in item-neighbours.ts), of 0: .221 .567 .457 .253 .209; 0.01: .253 .583 .464 .216 .091; 0.1: .287 .584 .440
- * .160 .033; 1: .288 .561 .300 .075 .016. The rarest items lose: what is most similar to them is rare, too, and has short vectors.
- */
-const shrinkageOfMean = 0.01
-
-/** Stands after the last item of a list that is shorter than its limit. */
-const none = 0xffff_ffff
 
 /**
  * What the artifact holds, all in the eigenbasis of the items' Gramian: `users` (users × factors) and `items` (items ×
@@ -83,71 +74,25 @@ class AlsModel implements Model {
   readonly #tensors: ReturnType<typeof alsTensors>
   readonly #objective: ReturnType<typeof alsObjective>
   readonly #index: TopKIndex
-  readonly #neighbours: ItemNeighbours
-  /** What cosines are shrunk by. */
-  readonly #shrinkage: number
+  readonly #similar: SimilarItems
 
   constructor(artifact: Artifact) {
     this.#tensors = alsTensors(artifact)
     this.#objective = alsObjective(alsOptions.parse(artifact.manifest.options))
-    const { index, items, factors } = this.#tensors
+    const { index, items, factors, spectrum } = this.#tensors
     this.#index = TopKIndex.of({ buffer: index.operand, factors: items.operand, rank: factors })
-    this.#neighbours = new ItemNeighbours(artifact)
-    this.similarBy = ItemNeighbours.isPossible(artifact)
-      ? ['neighbours', 'cosine', 'shrunk-cosine']
-      : ['cosine', 'shrunk-cosine']
     // The trace of the Gramian is the sum of the squared norms.
-    const meanSquare = this.#tensors.spectrum.reduce((sum, value) => sum + value, 0) / artifact.manifest.dataset.items
-    this.#shrinkage = shrinkageOfMean * meanSquare
+    const meanSquare = () => spectrum.reduce((sum, value) => sum + value, 0) / artifact.manifest.dataset.items
+    this.#similar = new SimilarItems(artifact, this.#index, meanSquare, 'neighbours')
+    this.similarBy = this.#similar.by
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
-    const { factors } = this.#tensors
-    const vectors = this.foldIn(requests.map(({ history }) => history))
-    const lists: ItemList[] = []
-    for (const group of groupsByFilter(requests)) {
-      const limit = Math.max(...group.map(row => requests[row].limit))
-      const queries = concat(
-        Float32Array,
-        group.map(row => vectors.subarray(row * factors, (row + 1) * factors)),
-      )
-      const excluded = group.map(row => requests[row].exclude)
-      const exclude = {
-        indptr: pointers(excluded.map(({ length }) => length)),
-        indices: concat(Uint32Array, excluded),
-      }
-      const found = this.#index.search(queries, { limit, exclude, only: requests[group[0]].only })
-      group.forEach((row, at) => {
-        lists[row] = listAt(found, at * limit, requests[row].limit)
-      })
-    }
-    return lists
+    return listsByIndex(this.#index, requests, this.foldIn(requests.map(({ history }) => history)))
   }
 
   similar(requests: readonly SimilarRequest[]): ItemList[] {
-    const lists: ItemList[] = []
-    for (const measure of this.similarBy) {
-      const places = [...requests.keys()].filter(place => requests[place].measure === measure)
-      if (places.length === 0) continue
-      const found = this.#similarBy(
-        measure,
-        places.map(place => requests[place]),
-      )
-      places.forEach((place, at) => {
-        lists[place] = found[at]
-      })
-    }
-    return lists
-  }
-
-  #similarBy(measure: SimilarMeasure, requests: readonly SimilarRequest[]): ItemList[] {
-    if (measure === 'neighbours') return this.#neighbours.similar(requests)
-    const limit = Math.max(...requests.map(request => request.limit))
-    const found = this.#index.similar(
-      Uint32Array.from(requests, ({ item }) => item),
-      { limit, shrinkage: measure === 'cosine' ? 0 : this.#shrinkage },
-    )
-    return requests.map((request, at) => listAt(found, at * limit, request.limit))
+    return this.#similar.similar(requests)
   }
 
   /** One exact half-step of ALS each, as if the training's last half-step had seen the history. */
@@ -176,18 +121,4 @@ class AlsModel implements Model {
   vectors(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number } {
     return { data: this.#tensors[side].data, factors: this.#tensors.factors }
   }
-}
-
-/** Requests for any item are searched for together; each that names its only items, alone. */
-function groupsByFilter(requests: readonly ResolvedRequest[]): number[][] {
-  const rows = [...requests.keys()]
-  const free = rows.filter(row => !requests[row].only)
-  return [free, ...rows.filter(row => requests[row].only).map(row => [row])].filter(group => group.length > 0)
-}
-
-function listAt(found: ItemList, begin: number, limit: number): ItemList {
-  const items = found.items.subarray(begin, begin + limit)
-  const end = items.indexOf(none)
-  const length = end < 0 ? limit : end
-  return { items: items.subarray(0, length), scores: found.scores.subarray(begin, begin + length) }
 }

@@ -2,8 +2,10 @@ import { native } from '../../native.ts'
 import { concat, pointers, type Row } from '../../search/item-lists.ts'
 import { TopKIndex, topKIndexBytes } from '../../search/topk.ts'
 import { elements, type MappedTensor, valuesIn } from '../../storage/safetensors.ts'
-import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
+import type { ItemList, Model, ResolvedRequest, SimilarMeasure, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
+import { listsByIndex } from '../index-lists.ts'
+import { meanSquareOf, SimilarItems } from '../similar-items.ts'
 import { bprOptions, widthOf } from './options.ts'
 
 /**
@@ -27,9 +29,6 @@ import { bprOptions, widthOf } from './options.ts'
  */
 const unobservedWeight = 0.03
 const foldInRegularization = 1000
-
-/** Stands after the last item of a list that is shorter than its limit. */
-const none = 0xffff_ffff
 
 /**
  * What the artifact holds: `users` (users × width) and `items` (items × width), float32, whose inner products are the
@@ -57,7 +56,7 @@ export function bprTensors(artifact: Artifact) {
 type BprTensors = ReturnType<typeof bprTensors>
 
 export function openBpr(artifact: Artifact): Model {
-  return new BprModel(bprTensors(artifact))
+  return new BprModel(artifact, bprTensors(artifact))
 }
 
 export function verifyBpr(artifact: Artifact): void {
@@ -88,50 +87,30 @@ function partsOf({ items, width }: BprTensors, index: MappedTensor<Uint8Array>, 
 
 /** Ranks by the inner product of the items' vectors with the user's: one folded in from the whole history, or the trained one. */
 class BprModel implements Model {
+  readonly similarBy: readonly SimilarMeasure[]
   readonly #tensors: BprTensors
   readonly #index: TopKIndex
-  readonly #factorIndex: TopKIndex
+  readonly #similar: SimilarItems
   readonly #unobserved: Float64Array
 
-  constructor(tensors: BprTensors) {
-    const { index, factorIndex, width, options } = tensors
+  constructor(artifact: Artifact, tensors: BprTensors) {
+    const { index, factorIndex, items, width, options } = tensors
+    const { factors } = options
     this.#tensors = tensors
     this.#unobserved = unobservedOf(tensors)
     this.#index = TopKIndex.of(partsOf(tensors, index, width))
-    this.#factorIndex = factorIndex ? TopKIndex.of(partsOf(tensors, factorIndex, options.factors)) : this.#index
+    // By the items' factors, without their biases.
+    const vectors = factorIndex ? TopKIndex.of(partsOf(tensors, factorIndex, factors)) : this.#index
+    this.#similar = new SimilarItems(artifact, vectors, () => meanSquareOf(items.data, factors, width), 'neighbours')
+    this.similarBy = this.#similar.by
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
-    const { width } = this.#tensors
-    const vectors = this.#vectorsOf(requests)
-    const lists: ItemList[] = []
-    for (const group of groupsByFilter(requests)) {
-      const limit = Math.max(...group.map(row => requests[row].limit))
-      const queries = concat(
-        Float32Array,
-        group.map(row => vectors.subarray(row * width, (row + 1) * width)),
-      )
-      const excluded = group.map(row => requests[row].exclude)
-      const exclude = {
-        indptr: pointers(excluded.map(({ length }) => length)),
-        indices: concat(Uint32Array, excluded),
-      }
-      const found = this.#index.search(queries, { limit, exclude, only: requests[group[0]].only })
-      group.forEach((row, at) => {
-        lists[row] = listAt(found, at * limit, requests[row].limit)
-      })
-    }
-    return lists
+    return listsByIndex(this.#index, requests, this.#vectorsOf(requests))
   }
 
-  /** By the cosine of the items' factors, without their biases. */
   similar(requests: readonly SimilarRequest[]): ItemList[] {
-    const limit = Math.max(...requests.map(request => request.limit))
-    const found = this.#factorIndex.similar(
-      Uint32Array.from(requests, ({ item }) => item),
-      { limit },
-    )
-    return requests.map((request, at) => listAt(found, at * limit, request.limit))
+    return this.#similar.similar(requests)
   }
 
   /** Ridge regression of each history on the items: see crates/kernels/src/bpr/fold_in.rs. */
@@ -188,18 +167,4 @@ function unobservedOf({ gramian, items, width }: BprTensors): Float64Array {
   // Where all factors are 0, too, there is a solution.
   for (let at = 0; at < unobserved.length; at += width + 1) unobserved[at] += Math.max(lambda, 1e-30)
   return unobserved
-}
-
-/** Requests for any item are searched for together; each that names its only items, alone. */
-function groupsByFilter(requests: readonly ResolvedRequest[]): number[][] {
-  const rows = [...requests.keys()]
-  const free = rows.filter(row => !requests[row].only)
-  return [free, ...rows.filter(row => requests[row].only).map(row => [row])].filter(group => group.length > 0)
-}
-
-function listAt(found: ItemList, begin: number, limit: number): ItemList {
-  const items = found.items.subarray(begin, begin + limit)
-  const end = items.indexOf(none)
-  const length = end < 0 ? limit : end
-  return { items: items.subarray(0, length), scores: found.scores.subarray(begin, begin + length) }
 }

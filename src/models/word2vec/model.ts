@@ -1,20 +1,19 @@
 import { native } from '../../native.ts'
 import type { Row } from '../../search/item-lists.ts'
-import { concat, pointers } from '../../search/item-lists.ts'
+import { concat } from '../../search/item-lists.ts'
 import { TopKIndex, topKIndexBytes, topKIndexPieces } from '../../search/topk.ts'
 import { sequenceEnd } from '../../skip-gram/corpus.ts'
 import type { SkipGramTrainer } from '../../skip-gram/trainer.ts'
 import type { FactorMatrix } from '../../storage/factors.ts'
-import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
+import type { ItemList, Model, ResolvedRequest, SimilarMeasure, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { rowOf as pairsOf } from '../history.ts'
+import { listsByIndex } from '../index-lists.ts'
+import { meanSquareOf, SimilarItems } from '../similar-items.ts'
 import type { TrainedTensor } from '../trained-tensor.ts'
 import { type Word2vecOptions, word2vecOptions } from './options.ts'
 import { type RecentItems, recentItems } from './recent.ts'
 import type { ItemCorpus } from './sessions.ts'
-
-/** Stands after the last item of a list that is shorter than its limit. */
-const none = 0xffff_ffff
 
 /**
  * What the artifact holds: `items` (items × factors), float32, the input vectors; `outputs` (items × (factors + 1)), float32,
@@ -93,7 +92,8 @@ class Word2vecModel implements Model {
   readonly #artifact: Artifact
   readonly #options: Word2vecOptions
   readonly #tensors: ReturnType<typeof word2vecTensors>
-  readonly #inputs: TopKIndex
+  readonly similarBy: readonly SimilarMeasure[]
+  readonly #similar: SimilarItems
   readonly #targets: TopKIndex
 
   constructor(artifact: Artifact) {
@@ -101,10 +101,12 @@ class Word2vecModel implements Model {
     this.#options = word2vecOptions.parse(artifact.manifest.options)
     this.#tensors = word2vecTensors(artifact)
     const { factors, items, outputs, index, outputIndex } = this.#tensors
-    this.#inputs = TopKIndex.of({ buffer: index.operand, factors: items.operand, rank: factors })
+    const inputs = TopKIndex.of({ buffer: index.operand, factors: items.operand, rank: factors })
+    this.#similar = new SimilarItems(artifact, inputs, () => meanSquareOf(items.data, factors), 'cosine')
+    this.similarBy = this.#similar.by
     this.#targets = outputIndex
       ? TopKIndex.of({ buffer: outputIndex.operand, factors: outputs.operand, rank: factors + 1 })
-      : this.#inputs
+      : inputs
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
@@ -112,36 +114,18 @@ class Word2vecModel implements Model {
     const means = this.#means(requests.map(request => recentItems(request, events, this.#options)))
     const { rank } = this.#targets
     const { ranking, popularityWeight } = this.#options
-    const lists: ItemList[] = []
-    for (const group of groupsByFilter(requests)) {
-      const limit = Math.max(...group.map(row => requests[row]!.limit))
-      const queries = new Float32Array(group.length * rank)
-      group.forEach((row, at) => {
-        queries.set(means[row]!, at * rank)
-        if (ranking === 'outputs') queries[(at + 1) * rank - 1] = popularityWeight
-      })
-      const excluded = group.map(row => requests[row]!.exclude)
-      const exclude = {
-        indptr: pointers(excluded.map(({ length }) => length)),
-        indices: concat(Uint32Array, excluded),
-      }
-      const measure = ranking === 'outputs' ? 'product' : 'cosine'
-      const found = this.#targets.search(queries, { limit, exclude, only: requests[group[0]!]!.only, measure })
-      group.forEach((row, at) => {
-        lists[row] = listAt(found, at * limit, requests[row]!.limit)
-      })
-    }
-    return lists
+    const queries = new Float32Array(requests.length * rank)
+    means.forEach((mean, at) => {
+      queries.set(mean, at * rank)
+      if (ranking === 'outputs') queries[(at + 1) * rank - 1] = popularityWeight
+    })
+    const measure = ranking === 'outputs' ? 'product' : 'cosine'
+    return listsByIndex(this.#targets, requests, queries, measure).map(withoutUnknown)
   }
 
-  /** By the cosine of the items' input vectors. */
+  /** By the items' input vectors, or the users that they share. */
   similar(requests: readonly SimilarRequest[]): ItemList[] {
-    const limit = Math.max(...requests.map(request => request.limit))
-    const found = this.#inputs.similar(
-      Uint32Array.from(requests, ({ item }) => item),
-      { limit },
-    )
-    return requests.map((request, at) => listAt(found, at * limit, request.limit))
+    return this.#similar.similar(requests).map(withoutUnknown)
   }
 
   /** The means of the items' vectors: histories have no order. */
@@ -196,17 +180,7 @@ class Word2vecModel implements Model {
   }
 }
 
-/** Requests for any item are searched for together; each that names its only items, alone. */
-function groupsByFilter(requests: readonly ResolvedRequest[]): number[][] {
-  const rows = [...requests.keys()]
-  const free = rows.filter(row => !requests[row]!.only)
-  return [free, ...rows.filter(row => requests[row]!.only).map(row => [row])].filter(group => group.length > 0)
-}
-
 /** Without the items of which nothing is known: their score is 0 to the bit, whatever the query. */
-function listAt(found: ItemList, begin: number, limit: number): ItemList {
-  const items = found.items.subarray(begin, begin + limit)
-  const scores = found.scores.subarray(begin, begin + limit)
-  const isKnown = (at: number) => items[at] !== none && scores[at] !== 0
-  return { items: items.filter((_, at) => isKnown(at)), scores: scores.filter((_, at) => isKnown(at)) }
+function withoutUnknown({ items, scores }: ItemList): ItemList {
+  return { items: items.filter((_, at) => scores[at] !== 0), scores: scores.filter(score => score !== 0) }
 }
