@@ -35,7 +35,7 @@ interface Violation {
 /** A line for each violation in the tree at `root`: `FILE:LINE: what is wrong: the remedy`. */
 export function structureViolations(root: string): string[] {
   const source = join(root, 'src')
-  const algorithms = globSync('models/*/', { cwd: source }).map(folder => posix.basename(folder))
+  const algorithms = globSync('models/*/index.ts', { cwd: source }).map(file => posix.basename(posix.dirname(file)))
   const names = algorithms.map(name => ({ name, pattern: wordPattern(name) }))
   return globSync('**/*.{ts,mts,js,mjs}', { cwd: source })
     .sort()

@@ -40,7 +40,7 @@ const gowalla: readonly Published[] = [
   {
     name: 'als, k = 256',
     model: 'als',
-    options: { factors: 256, epochs: 15, unobservedWeight: 0.01, regularization: 0.01 },
+    options: { factors: 256, weighting: 'tfidf', unobservedWeight: 0.01, regularization: 0.007, frequencyExponent: 1 },
     bars: [0.1746, 0.1461],
     published: [0.1746, 0.1461],
   },

@@ -1,5 +1,5 @@
 /** Flags of algorithms, made from the schemas of their options. */
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import type { Algorithm } from '../models/algorithm.ts'
 import { algorithms } from '../models/registry.ts'
 import { asGiven, expectationOf, type JsonSchema, jsonSchemaOf, saysAll } from '../storage/expectation.ts'
@@ -23,25 +23,44 @@ interface Owned {
   readonly flag: Flag
 }
 
-/** Adds the flags of all algorithms to a command, each under the title of the first algorithm that has it. */
+/**
+ * Adds the flags of all algorithms to a command, each under the title of the first algorithm that has it. The help shows those of
+ * the models that the command line names, where it names some.
+ */
 export function addAlgorithmOptions(command: Command): void {
   const owners = new Map<string, Owned[]>()
   for (const { name, options } of algorithms) {
     for (const flag of flagsOf(options)) owners.set(flag.key, [...(owners.get(flag.key) ?? []), { name, flag }])
   }
+  const shown = new Set(algorithmsToShow().map(({ name }) => name))
   for (const { name } of algorithms) {
-    const own = [...owners.values()].filter(([first]) => first!.name === name)
-    if (own.length === 0) continue
-    command.optionsGroup(`Training of ${name}:`)
-    for (const all of own) command.option(syntax(all[0]!.flag), descriptionOf(all))
+    for (const all of [...owners.values()].filter(([first]) => first!.name === name)) {
+      const visible = all.filter(owned => shown.has(owned.name))
+      const option = new Option(syntax(all[0]!.flag), descriptionOf(visible.length > 0 ? visible : all))
+      command.optionsGroup(`Training of ${visible[0]?.name ?? name}:`)
+      command.addOption(visible.length > 0 ? option : option.hideHelp())
+    }
   }
 }
 
 /** What the help says of each algorithm after the flags. */
 export function algorithmNotes(): string {
+  const shown = algorithmsToShow()
   const summaries = algorithms.map(({ name, summary }) => `  ${name.padEnd(12)} ${summary}`)
-  const notes = algorithms.flatMap(({ notes }) => (notes === undefined ? [] : [notes]))
-  return `\nAlgorithms:\n${summaries.join('\n')}\n\n${notes.join('\n\n')}\n`
+  const notes = shown.flatMap(({ notes }) => (notes === undefined ? [] : [notes]))
+  const only =
+    shown.length === algorithms.length ? '\nWith --model NAME --help shows the options of that one alone.\n' : ''
+  return `\nAlgorithms:\n${summaries.join('\n')}\n${only}\n${notes.join('\n\n')}\n`
+}
+
+/** Those that the command line names after `--model`, or all. */
+function algorithmsToShow(): readonly Algorithm[] {
+  const named = process.argv.flatMap((arg, at, args) => {
+    if (arg.startsWith('--model=')) return arg.slice('--model='.length).split(',')
+    return args[at - 1] === '--model' ? arg.split(',') : []
+  })
+  const found = algorithms.filter(({ name }) => named.includes(name))
+  return found.length > 0 ? found : algorithms
 }
 
 /**
@@ -85,11 +104,14 @@ export function parseFlags(
 /** A flag of an algorithm that is not trained would have no effect. */
 function refuseForeign(chosen: readonly Algorithm[], given: Readonly<Record<string, unknown>>): void {
   const known = new Set(chosen.flatMap(({ options }) => Object.keys(options.shape)))
-  for (const { name, options } of algorithms) {
+  for (const { options } of algorithms) {
     const foreign = Object.keys(options.shape).find(key => given[key] !== undefined && !known.has(key))
     if (foreign === undefined) continue
     const names = chosen.map(algorithm => algorithm.name).join(' and ') || 'a saved model'
-    throw new UsageError(`--${kebab(foreign)} is an option of ${name}, not of ${names}: leave it out, or train ${name}`)
+    const owners = algorithms.filter(({ options }) => foreign in options.shape).map(({ name }) => name)
+    throw new UsageError(
+      `--${kebab(foreign)} is an option of ${owners.join(', ')}, not of ${names}: leave it out, or train ${owners.length > 1 ? 'one of these' : owners[0]}`,
+    )
   }
 }
 

@@ -69,7 +69,11 @@ export const register: Register = program => {
     .option('--budget <time>', 'how long the search may take in all', '10m')
     .option('--metric <name>', `what is compared, of ${metricNames.join(', ')}, @ a cut`, 'ndcg@20')
     .option('--users <n>', 'users who are judged, at most', '5000')
-    .option('--share <share>', "what is held out of a judged user's pairs, between 0 and 1", '0.2')
+    .option(
+      '--share <share>',
+      "what is held out of a judged user's pairs, the latest where there are times, between 0 and 1",
+      '0.2',
+    )
     .option('--search-seed <n>', 'of the users who are judged and the options that are tried', '0')
     .option('--threads <n>', 'threads that train and rank (default: all of the machine)')
     .option('--json', 'print the best as one JSON object')
@@ -146,9 +150,13 @@ function show(bar: ProgressBar, { seconds, budget, trials, best, running, traini
 function forPeople({ best, trials }: Tuned, metric: string, out: string): string {
   const last = ({ scores }: Tuned['trials'][number]) => scores.at(-1)!
   const failed = trials.filter(trial => last(trial).error !== undefined)
+  const most = (of: Algorithm) =>
+    Math.max(...trials.filter(({ algorithm }) => algorithm === of).map(({ scores }) => scores.length))
+  // Those that had all epochs come first, of whatever model.
+  const isWhole = ({ algorithm, scores }: Tuned['trials'][number]) => scores.length === most(algorithm)
   const sorted = trials
     .filter(trial => !failed.includes(trial))
-    .sort((a, b) => b.scores.length - a.scores.length || last(b).score - last(a).score)
+    .sort((a, b) => Number(isWhole(b)) - Number(isWhole(a)) || last(b).score - last(a).score)
   const rows = sorted.slice(0, shownTrials).map(trial => {
     const { algorithm, options, scores } = trial
     const seconds = scores.reduce((sum, score) => sum + score.seconds, 0)
@@ -160,7 +168,7 @@ function forPeople({ best, trials }: Tuned, metric: string, out: string): string
   )
   return (
     `${table([[metric, 'epochs', 's', 'model', 'options'], ...rows])}` +
-    `${trials.length} trials; all are in ${join(out, 'trials.ndjson')} and ${join(out, 'plot.svg')}\n${failures.join('')}` +
+    `${trials.length} ${trials.length === 1 ? 'trial; it is' : 'trials; all are'} in ${join(out, 'trials.ndjson')} and ${join(out, 'plot.svg')}\n${failures.join('')}` +
     `best: --model ${best.algorithm.name} ${flagsText(searchedOptions(best.algorithm, best.options))}\n` +
     `aurochs train DATASET --from-tune ${out} --out MODEL trains it\n`
   )

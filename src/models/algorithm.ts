@@ -22,7 +22,10 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
   readonly options: z.ZodObject & z.ZodType<Options>
   /** Options that are worth a search on the data at hand, and the values to search among. Absent: there are none. */
   readonly search?: Readonly<Record<string, SearchRange>>
-  /** How a training chooses options that are not given. Absent: they have their defaults. */
+  /**
+   * How a training chooses options that are not given: only where it is {@link resumable} and has an option `epochs`. Absent: they have
+   * their defaults.
+   */
   readonly choice?: OptionChoice<Options>
   /** Whether an interrupted training gives what it has so far, and {@link TrainContext.from} can go on from there. */
   readonly resumable: boolean

@@ -290,11 +290,11 @@ test('contradictions are answered before anything is read', async () => {
     [['--model', 'als', ...files, '--seen', 'maybe'], '--seen must be allow or exclude, got maybe'],
     [
       ['--model', 'popular', ...files, '--factors', '8'],
-      '--factors is an option of als, not of popular: leave it out, or train als',
+      '--factors is an option of als, bpr, graph-filter, word2vec, not of popular: leave it out, or train one of these',
     ],
     [
       ['--model', directory, '--test', 'y.csv', '--factors', '8'],
-      '--factors is an option of als, not of a saved model: leave it out, or train als',
+      '--factors is an option of als, bpr, graph-filter, word2vec, not of a saved model: leave it out, or train one of these',
     ],
     [['--model', 'als', ...files], '--user and --item must name the columns'],
   ]

@@ -42,6 +42,18 @@ test('the help of commands that train lists the options of all algorithms, with 
   }
 })
 
+test('the help of one model has its options alone', async () => {
+  const [one, two] = await aurochsInTurn(
+    ['train', '--model', 'bpr', '--help'],
+    ['tune', '--model=ease,popular', '--help'],
+  )
+  expect(one!.stdout).toContain('Training of bpr:')
+  expect(one!.stdout).toMatch(/--factors <number> +dimensions of the factors, 1 to 1023/)
+  expect(one!.stdout).not.toMatch(/--similarity <|Training of als/)
+  expect(two!.stdout).toContain('--candidates <number>')
+  expect(two!.stdout).not.toContain('--learning-rate <')
+})
+
 test('each command explains itself', async () => {
   const { stdout } = await aurochs('--help')
   const commands = [...stdout.matchAll(/^ {2}([a-z]+) \[options\]/gm)].map(([, name]) => name!)

@@ -42,6 +42,8 @@ export type EvaluateFlags = z.output<typeof schema>
 
 const names = algorithms.map(({ name }) => name).join(', ')
 
+const trainingNotes = `A model that is named is trained with the options that are given, and the defaults of others: it is \`aurochs train\` that chooses some by\nthe data. To measure what it makes, give the directory of its model.`
+
 export function addEvaluateOptions(command: Command): void {
   command
     .option('--train <source>', 'dataset, file or glob to train on')
@@ -59,7 +61,10 @@ export function addEvaluateOptions(command: Command): void {
     .option('--record', 'write the metrics to the manifest of a saved model, too')
     .option('--threads <n>', 'threads that train and rank (default: all of the machine)')
     .option('--json', 'print one JSON object a model, and one a comparison')
-  command.addHelpText('after', () => `${algorithmNotes()}\n${splitNotes}\n\n${metricNotes}\n\n${intervalNotes}\n`)
+  command.addHelpText(
+    'after',
+    () => `\n${trainingNotes}\n${algorithmNotes()}\n${splitNotes}\n\n${metricNotes}\n\n${intervalNotes}\n`,
+  )
   command.optionsGroup('Where --train and --test are files:')
   addSourceOptions(command)
   addAlgorithmOptions(command)

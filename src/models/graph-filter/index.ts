@@ -11,7 +11,7 @@ export const graphFilter: Algorithm<GraphFilterOptions> = {
   notes: `With r a user's history, R̃ = D_U^-a R D_I^-b the pairs, normalised (--user-exponent a, --item-exponent b), P = R̃ᵀR̃, and V the first
 singular vectors of R̃ (--factors), graph-filter scores by
   --filter gf-cf     r P + α r D_I^-b V Vᵀ D_I^b, α being --low-pass-weight        (Shen et al. 2021)
-  --filter turbo-cf  r f(P) with a polynomial f of --order                          (Park et al. 2024)
+  --filter turbo-cf  r f(P) with a polynomial f of --filter-order                   (Park et al. 2024)
   --filter bspm      (r P + α r D_I^-b V Vᵀ D_I^b) s(P), s(λ) ≈ exp(−λ · --sharpening-time)  (Choi et al. 2023)`,
   options: graphFilterOptions,
   // GF-CF is BSPM that does not sharpen.
