@@ -14,12 +14,16 @@
  * Of epochs that rusket was not traced after, the first after the last that had not reached a target counts as the one that did.
  */
 
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Trained } from '../../src/models/algorithm.ts'
 import { type AlsOptions, alsOptions } from '../../src/models/als/options.ts'
 import { trainAls } from '../../src/models/als/train.ts'
 import { Pool } from '../../src/parallel/pool.ts'
+import type { Csr } from '../../src/storage/csr.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
-import { atLeast, type Bar } from '../bar.ts'
+import { atLeast, atMost, type Bar } from '../bar.ts'
+import { benchCache } from '../brunch-data.ts'
 import { peersPython, runPeer } from '../peers/python.ts'
 import { Clock, type Epoch, factorsOf, type Library, peerLibrary, type Run, secondsPerEpoch } from './library.ts'
 import { alsLoss, type Objective } from './loss.ts'
@@ -28,6 +32,7 @@ import type { ModelBenchOptions } from './options.ts'
 import { brunchParts, type Parts } from './parts.ts'
 import { printTable, type Report, type Row } from './report.ts'
 import { searchSettings } from './search.ts'
+import { trainProcess } from './train-process.ts'
 
 /** Inner steps of a half-step; ours has its default. */
 interface Setting extends Objective {
@@ -119,10 +124,9 @@ export async function alsPeers(options: ModelBenchOptions): Promise<Bar[]> {
       }
       const own = await search(ours)
       const timed: Epoch[] = []
-      await ours.train({ train: parts.train, setting: own, factors, epochs: 4, wanted: 'none' }, epoch => {
-        timed.push(epoch)
-        return false
-      })
+      const speed = { train: parts.train, setting: own, factors, epochs: 4, wanted: 'none' } as const
+      const into = (epochs: Epoch[]) => (epoch: Epoch) => epochs.push(epoch) < 0
+      await ours.train(speed, into(timed))
       const traces = new Map<string, Trace>()
       for (const peer of peers) {
         const setting = await search(peer)
@@ -136,6 +140,25 @@ export async function alsPeers(options: ModelBenchOptions): Promise<Bar[]> {
       }
       known.set(ours.name, own)
       bars.push(...(await compare(own, timed, traces, gemm, bench)))
+      const [alone, both]: [Epoch[], Epoch[]] = [[], []]
+      await oursWith(1).train(speed, into(alone))
+      await ours.train(speed, into(both))
+      const secondWorker = secondsPerEpoch([alone]) / secondsPerEpoch([both])
+      const memory = await peakMemory(parts.train, factors)
+      report.print({
+        factors,
+        secondWorker,
+        peakMiB: memory.peak / 2 ** 20,
+        csrAndFactorsMiB: memory.needed / 2 ** 20,
+      })
+      bars.push(
+        atLeast(`als k = ${factors}: times faster with a second worker`, secondWorker, 1.85),
+        atMost(
+          `als k = ${factors}: peak memory of the process over CSR both ways and factors`,
+          memory.peak / memory.needed,
+          1.6,
+        ),
+      )
     }
   } finally {
     await pool.close()
@@ -292,30 +315,44 @@ async function compare(
 
 const ourSteps = alsOptions.parse({}).steps
 
-const ours: Library<Setting> = {
-  name: 'aurochs',
-  async train({ train, setting: { alpha, regularization }, factors, epochs, wanted }: Run<Setting>, onEpoch) {
-    const given: Partial<AlsOptions> = { confidence: 'implicit', unobservedWeight: 1, frequencyExponent: 0 }
-    const options = alsOptions.parse({ ...given, alpha, regularization, factors, epochs, seed: 7 })
-    const clock = new Clock()
-    const pool = new Pool({ threads: 2 })
-    const enough = new AbortController()
-    let epoch = 0
-    const end = async ({ tensors }: Trained) => {
-      const total = clock.pause()
-      epoch++
-      const isWanted = wanted === 'all' || (wanted === 'last' && epoch === epochs)
-      if (await onEpoch({ epoch, total }, isWanted ? factorsOf(tensors) : undefined)) enough.abort()
-      clock.resume()
-    }
-    try {
-      const last = await trainAls(train, options, { pool, onCheckpoint: end, signal: enough.signal })
-      // There is no checkpoint after the last epoch.
-      if (!enough.signal.aborted) await end(last)
-    } finally {
-      await pool.close()
-    }
-  },
+const ours = oursWith(2)
+
+function oursWith(threads: number): Library<Setting> {
+  return {
+    name: 'aurochs',
+    async train({ train, setting: { alpha, regularization }, factors, epochs, wanted }: Run<Setting>, onEpoch) {
+      const given: Partial<AlsOptions> = { confidence: 'implicit', unobservedWeight: 1, frequencyExponent: 0 }
+      const options = alsOptions.parse({ ...given, alpha, regularization, factors, epochs, seed: 7 })
+      const clock = new Clock()
+      const pool = new Pool({ threads })
+      const enough = new AbortController()
+      let epoch = 0
+      const end = async ({ tensors }: Trained) => {
+        const total = clock.pause()
+        epoch++
+        const isWanted = wanted === 'all' || (wanted === 'last' && epoch === epochs)
+        if (await onEpoch({ epoch, total }, isWanted ? factorsOf(tensors) : undefined)) enough.abort()
+        clock.resume()
+      }
+      try {
+        const last = await trainAls(train, options, { pool, onCheckpoint: end, signal: enough.signal })
+        // There is no checkpoint after the last epoch.
+        if (!enough.signal.aborted) await end(last)
+      } finally {
+        await pool.close()
+      }
+    },
+  }
+}
+
+/** Highest resident memory of `aurochs train` as a process, and what it cannot do without, in bytes. */
+async function peakMemory(train: Dataset, factors: number) {
+  const out = join(benchCache, `als-${factors}`)
+  const { peak } = await trainProcess(train, out, ['--epochs', '3', '--factors', String(factors)])
+  rmSync(out, { recursive: true, force: true })
+  const bytes = ({ indptr, indices, weights }: Csr) => indptr.byteLength + indices.byteLength + weights.byteLength
+  const rows = train.manifest.users + train.manifest.items
+  return { peak, needed: bytes(train.byUser) + bytes(train.byItem) + 4 * rows * factors }
 }
 
 /** Floating-point operations of an epoch as our kernels do them: both Gramians, the rotations, and each row's solver. */

@@ -2,23 +2,40 @@
  * BPR beside buffalo, rusket and implicit, at 64 and 128 factors: samples a second, and NDCG@20 on the validation part after as many
  * samples.
  *
- * Learning rate and regularization are searched alike at the smallest size: the same list, the same number of epochs (of as many
- * samples as there are pairs), the same limit of time; other sizes take what was best there. Lists are made by the trained vectors,
- * biases included. Rates are medians over the epochs of trainings for speed alone, without the first, ours before and after the
+ * Settings are searched alike at the smallest size: the same list, the same number of epochs (of as many samples as there are pairs),
+ * the same limit of time; other sizes take what was best there. The list has the sampler of negatives, too: ours and buffalo draw them
+ * evenly or by popularity, implicit and rusket have no choice, and are tried with the other settings of the list alone. Lists of items
+ * are made as each library makes them: ours by vectors folded in from the histories, the peers by the trained ones, biases included.
+ * Rates are medians over the epochs of trainings for speed alone, without the first, ours before and after the
  * peers.
  *
  * A sample reads two rows of items and writes them back, the user's row staying in cache; printed beside the rates is that at which two
  * workers read rows at random from a matrix as large as that of the items.
  */
 
+import { join } from 'node:path'
 import type { Trained } from '../../src/models/algorithm.ts'
-import { bprOptions } from '../../src/models/bpr/options.ts'
+import { saveArtifact } from '../../src/models/artifact.ts'
+import { type BprOptions, bprOptions } from '../../src/models/bpr/options.ts'
 import { trainBpr } from '../../src/models/bpr/train.ts'
+import { rowOf } from '../../src/models/history.ts'
+import { OpenModel } from '../../src/models/open-model.ts'
 import { Pool, workerModuleUrl } from '../../src/parallel/pool.ts'
-import { alignedArray } from '../../src/storage/shared-array.ts'
+import type { Dataset } from '../../src/storage/dataset.ts'
+import { alignedArray, sharedArray } from '../../src/storage/shared-array.ts'
 import { atLeast, type Bar } from '../bar.ts'
+import { benchCache } from '../brunch-data.ts'
 import { peersPython } from '../peers/python.ts'
-import { Clock, type Epoch, factorsOf, type Library, peerLibrary, type Run, secondsPerEpoch } from './library.ts'
+import {
+  Clock,
+  type Epoch,
+  type Factors,
+  factorsOf,
+  type Library,
+  peerLibrary,
+  type Run,
+  secondsPerEpoch,
+} from './library.ts'
 import type { ModelBenchOptions } from './options.ts'
 import { brunchParts } from './parts.ts'
 import type { RandomReads } from './random-reads.ts'
@@ -28,6 +45,8 @@ import { type Found, searchSettings } from './search.ts'
 interface Setting {
   readonly learningRate: number
   readonly regularization: number
+  /** Negatives are drawn in proportion to the users of items to the power of this. */
+  readonly popularityExponent: 0 | 1
 }
 
 /** Factors, and how many times the samples a second of the fastest peer ours is to have. */
@@ -36,16 +55,20 @@ const sizes = [
   { factors: 128, times: 2 },
 ] as const
 
+/** Libraries that draw negatives in one way. */
+const withOneSampler: readonly string[] = ['rusket', 'implicit']
+
 /** Of a trial. */
 const trialEpochs = 10
 /** Of a training for speed. */
 const timedEpochs = 4
 
 const settings: readonly Setting[] = [
-  { learningRate: 0.05, regularization: 0.01 },
-  { learningRate: 0.02, regularization: 0.01 },
-  { learningRate: 0.1, regularization: 0.01 },
-  { learningRate: 0.05, regularization: 0.002 },
+  { learningRate: 0.05, regularization: 0.01, popularityExponent: 1 },
+  { learningRate: 0.05, regularization: 0.01, popularityExponent: 0 },
+  { learningRate: 0.02, regularization: 0.01, popularityExponent: 1 },
+  { learningRate: 0.1, regularization: 0.01, popularityExponent: 1 },
+  { learningRate: 0.05, regularization: 0.002, popularityExponent: 1 },
 ]
 
 export async function bprPeers(options: ModelBenchOptions): Promise<Bar[]> {
@@ -69,7 +92,9 @@ export async function bprPeers(options: ModelBenchOptions): Promise<Bar[]> {
       const found = new Map<string, Found<Setting>>()
       for (const library of [ours, ...peers]) {
         const before = known.get(library.name)
-        const tried = before ? [before] : settings.slice(0, quick ? 2 : undefined)
+        const hasChoice = !withOneSampler.includes(library.name)
+        const own = settings.filter(({ popularityExponent }) => hasChoice || popularityExponent === 1)
+        const tried = before ? [before] : own.slice(0, quick ? 2 : undefined)
         const epochs = quick ? 3 : trialEpochs
         const search = { settings: tried, parts, factors, epochs, seconds: searchSeconds, pool, report }
         const best = await searchSettings(library, search)
@@ -89,7 +114,7 @@ export async function bprPeers(options: ModelBenchOptions): Promise<Bar[]> {
           library: name,
           'Msamples/s': rateOf(name) / 1e6,
           trials,
-          'rate, λ': `${setting.learningRate}, ${setting.regularization}`,
+          'rate, λ, p': `${setting.learningRate}, ${setting.regularization}, ${setting.popularityExponent}`,
           'NDCG@20': validation.ndcg,
           'test NDCG@20': test.ndcg,
           'test Recall@20': test.recall,
@@ -144,11 +169,11 @@ const ours: Library<Setting> = {
     const clock = new Clock()
     const pool = new Pool({ threads: 2 })
     let epoch = 0
-    const end = async ({ tensors }: Trained) => {
+    const end = async (trained: Trained) => {
       const total = clock.pause()
       epoch++
       const isWanted = wanted === 'all' || (wanted === 'last' && epoch === epochs)
-      await onEpoch({ epoch, total }, isWanted ? factorsOf(tensors) : undefined)
+      await onEpoch({ epoch, total }, isWanted ? await servedFactors(trained, train, options) : undefined)
       clock.resume()
     }
     try {
@@ -158,6 +183,23 @@ const ours: Library<Setting> = {
       await pool.close()
     }
   },
+}
+
+/** The items' vectors, and those of users as the model makes them of their histories. */
+async function servedFactors(trained: Trained, dataset: Dataset, options: BprOptions): Promise<Factors> {
+  const directory = join(benchCache, 'bpr')
+  await saveArtifact(directory, { algorithm: 'bpr', options, dataset, trained }, { replace: true })
+  const model = OpenModel.open(directory)
+  const { items, factors } = factorsOf(trained.tensors)
+  const { byUser } = dataset
+  const users = sharedArray(Float32Array, byUser.rows * factors)
+  const many = 1024
+  for (let first = 0; first < byUser.rows; first += many) {
+    const rows = Array.from({ length: Math.min(many, byUser.rows - first) }, (_, at) => rowOf(byUser, first + at))
+    users.set(model.foldIn(rows), first * factors)
+  }
+  model.close()
+  return { users, items, factors }
 }
 
 /** Calls of a worker that reads at random: about a second. */

@@ -2,7 +2,6 @@
  * EASE on Gowalla, LightGCN's split with all of its 41 thousand items: seconds and peak memory of `aurochs train`, and Recall@20 and
  * NDCG@20 beside those that are published. There is no peer that trains it in the memory of this bar.
  */
-import { spawn } from 'node:child_process'
 import { createWriteStream, existsSync, readFileSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -19,6 +18,7 @@ import { benchCache } from '../brunch-data.ts'
 import { peersPython, runPeer } from '../peers/python.ts'
 import type { ModelBenchOptions } from './options.ts'
 import { printTable } from './report.ts'
+import { trainProcess } from './train-process.ts'
 
 const gowalla = join(import.meta.dirname, '../../../shared/data/gowalla')
 
@@ -36,7 +36,7 @@ export async function easePeers({ report, quick }: ModelBenchOptions): Promise<B
   ]
   report.print({ users, items, pairs, gemmGflops: gemm })
   const model = join(benchCache, 'ease-gowalla')
-  const { seconds, peak } = await trained(train, model)
+  const { seconds, peak } = await trainProcess(train, model, ['--model', 'ease'])
   const pool = new Pool({ threads: 2 })
   try {
     const models = await ModelPool.open(model, { pool, verify: false })
@@ -87,37 +87,4 @@ async function part(name: 'train' | 'test', quick: boolean): Promise<Dataset> {
   await importDataset({ sources: [pairs], user: 'user', item: 'item', out })
   await rm(pairs)
   return Dataset.open(out)
-}
-
-/** Seconds, and bytes of resident memory at the peak, of `aurochs train` as a process. */
-async function trained(train: Dataset, out: string): Promise<{ readonly seconds: number; readonly peak: number }> {
-  const cli = join(import.meta.dirname, '../../dist/cli/main.js')
-  const args = [
-    cli,
-    'train',
-    train.directory,
-    '--out',
-    out,
-    '--replace',
-    '--model',
-    'ease',
-    '--no-tune',
-    '--threads',
-    '2',
-  ]
-  const begun = performance.now()
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] })
-  let peak = 0
-  const watching = setInterval(() => {
-    try {
-      const [, kibibytes] = /VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8')) ?? []
-      if (kibibytes !== undefined) peak = Number(kibibytes) * 1024
-    } catch {
-      // It has just ended.
-    }
-  }, 20)
-  const code = await new Promise(resolve => child.on('exit', resolve))
-  clearInterval(watching)
-  if (code !== 0) throw new Error(`aurochs ${args.slice(1).join(' ')} ended with ${code}`)
-  return { seconds: (performance.now() - begun) / 1000, peak }
 }

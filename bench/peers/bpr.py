@@ -3,8 +3,8 @@
 
     bpr.py implicit|rusket|buffalo DATASET OUT OPTIONS
 
-OPTIONS is JSON: {"factors", "epochs", "wanted", "learningRate", "regularization"}. An epoch of each has as many samples as there are
-pairs; negatives are drawn evenly, verified where the library can. Biases are a further column of the factors. The time is that of
+OPTIONS is JSON: {"factors", "epochs", "wanted", "learningRate", "regularization", "popularityExponent"}, of which only buffalo has the
+last. An epoch of each has as many samples as there are pairs; negatives are verified where the library can. Biases are a further column of the factors. The time is that of
 implicit's and rusket's fit with the matrix in memory, and of buffalo's initialize and train with its database opened.
 """
 import json
@@ -19,6 +19,7 @@ from dataset import Trace, read_pairs
 _, peer, dataset, out, options = sys.argv
 options = json.loads(options)
 factors, epochs = options["factors"], options["epochs"]
+power = options["popularityExponent"]
 rate, regularization = float(options["learningRate"]), float(options["regularization"])
 pairs = read_pairs(dataset)
 trace = Trace(out, epochs, options["wanted"])
@@ -56,7 +57,7 @@ def buffalo():
 
     options = BPRMFOption().get_default_option()
     options.update(
-        d=factors, num_workers=2, num_iters=epochs, lr=rate, save_best=False, random_seed=7,
+        d=factors, num_workers=2, num_iters=epochs, lr=rate, save_best=False, random_seed=7, sampling_power=float(power),
         reg_u=regularization, reg_i=regularization, reg_j=regularization, reg_b=regularization,
         compute_loss_on_training=False, evaluation_on_learning=False, validation={},
     )  # fmt: skip
