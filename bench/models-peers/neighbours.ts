@@ -1,5 +1,5 @@
 /**
- * Neighbours beside implicit: seconds from the call that trains to the neighbours of all items, pairs in memory.
+ * Neighbours beside implicit's fit: seconds from the call that trains to the neighbours of all items, pairs in memory, and CPU seconds.
  */
 import { type NeighboursOptions, neighboursOptions } from '../../src/models/neighbours/options.ts'
 import { trainNeighbours } from '../../src/models/neighbours/train.ts'
@@ -32,20 +32,23 @@ export async function neighboursPeers({ report, data, quick }: ModelBenchOptions
   const rows: Row[] = []
   for (const { similarity, shrinkage, isBar } of compared) {
     const options = neighboursOptions.parse({ similarity, shrinkage, neighbours })
-    // Ours before and after the peer, so that a machine that drifts favours nobody.
-    const before = [await seconds(train, options, 2), await seconds(train, options, 2)]
+    const ours = () => trained(train, options, 2)
+    // Before and after the peer, so that a machine that drifts favours nobody.
+    const before = [await ours(), await ours()]
     const args = [train.directory, similarity, String(neighbours)]
-    const [fit] = await runPeer<{ seconds: number }>(python, 'neighbours.py', args)
-    const all = [...before, await seconds(train, options, 2)]
-    const ours = median(all)
-    const times = fit!.seconds / ours
+    const [fit] = await runPeer<Fit>(python, 'neighbours.py', args)
+    const all = [...before, await ours()]
+    const seconds = median(all.map(fit => fit.seconds))
+    const times = fit!.seconds / seconds
     rows.push({
       similarity: shrinkage ? `${similarity}, shrunk` : similarity,
-      'ours s': ours,
-      'least s': Math.min(...all),
-      'most s': Math.max(...all),
-      'one worker s': await seconds(train, options, 1),
+      'ours s': seconds,
+      least: Math.min(...all.map(fit => fit.seconds)),
+      most: Math.max(...all.map(fit => fit.seconds)),
+      CPU: median(all.map(fit => fit.cpu)),
+      'one worker s': (await trained(train, options, 1)).seconds,
       'implicit s': fit!.seconds,
+      'its CPU': fit!.cpu,
       times,
     })
     report.print(rows.at(-1)!)
@@ -55,11 +58,18 @@ export async function neighboursPeers({ report, data, quick }: ModelBenchOptions
   return bars
 }
 
-async function seconds(train: Dataset, options: NeighboursOptions, threads: number): Promise<number> {
+/** Seconds on the clock, and those of all threads together, which say more where others use the machine. */
+interface Fit {
+  readonly seconds: number
+  readonly cpu: number
+}
+
+async function trained(train: Dataset, options: NeighboursOptions, threads: number): Promise<Fit> {
   const pool = new Pool({ threads })
-  const begun = performance.now()
+  const [begun, used] = [performance.now(), process.cpuUsage()]
   await trainNeighbours(train, options, { pool })
-  const took = (performance.now() - begun) / 1000
+  const { user, system } = process.cpuUsage(used)
+  const seconds = (performance.now() - begun) / 1000
   await pool.close()
-  return took
+  return { seconds, cpu: (user + system) / 1e6 }
 }

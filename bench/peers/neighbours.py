@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Item-item neighbours of implicit on the pairs of an Aurochs dataset: one JSON object, {"seconds"}, those of fit.
+"""Item-item neighbours of implicit on the pairs of an Aurochs dataset: one JSON object, {"seconds", "cpu"}, those of fit
+and of its threads together.
 
     neighbours.py DATASET cosine|tfidf|bm25 NEIGHBOURS
 
@@ -19,6 +20,6 @@ _, dataset, name, neighbours = sys.argv
 pairs = read_pairs(dataset, np.float64)
 pairs.data[:] = 1
 model = {"cosine": CosineRecommender, "tfidf": TFIDFRecommender, "bm25": BM25Recommender}[name](K=int(neighbours), num_threads=2)
-begun = time.perf_counter()
+begun, cpu = time.perf_counter(), time.process_time()
 model.fit(pairs, show_progress=False)
-print_line(seconds=time.perf_counter() - begun)
+print_line(seconds=time.perf_counter() - begun, cpu=time.process_time() - cpu)
