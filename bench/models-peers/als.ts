@@ -179,24 +179,20 @@ async function traced(
 ): Promise<Trace> {
   const points: Point[] = []
   let spent = 0
-  await library.train(
-    { train: parts.train, setting, factors, epochs, wanted: 'all' },
-    async ({ epoch, total }, found) => {
-      const point: Point = {
-        epoch,
-        total,
-        loss: await alsLoss(found!, setting, parts.train, pool),
-        validation: await qualityOf(found!, parts.validation, pool),
-        test: await qualityOf(found!, parts.test, pool),
-      }
-      const { loss, validation } = point
-      report.print({ trace: library.name, factors, ...setting, epoch, seconds: total, loss, ndcg: validation.ndcg })
-      points.push(point)
-      // Where an epoch is a training of its own, all of them count.
-      spent = library.name === 'rusket' ? spent + total : total
-      return spent > traceSeconds || isEnough(point)
-    },
-  )
+  await library.train({ train: parts.train, setting, factors, epochs, wanted: 'all' }, async (passed, found) => {
+    const point: Point = {
+      ...passed,
+      loss: await alsLoss(found!, setting, parts.train, pool),
+      validation: await qualityOf(found!, parts.validation, pool),
+      test: await qualityOf(found!, parts.test, pool),
+    }
+    const { epoch, total, loss, validation } = point
+    report.print({ trace: library.name, factors, ...setting, epoch, seconds: total, loss, ndcg: validation.ndcg })
+    points.push(point)
+    // Where an epoch is a training of its own, all of them count.
+    spent = library.name === 'rusket' ? spent + total : total
+    return spent > traceSeconds || isEnough(point)
+  })
   return { setting, points }
 }
 
@@ -245,14 +241,16 @@ async function compare(
     const objective = { ...setting, steps: ourSteps }
     lossTraces.push(await traced(ours, objective, bench, { epochs, isEnough: point => point.loss <= loss }))
   }
-  const seconds = secondsPerEpoch([timed, ownTrace.points, ...lossTraces.map(({ points }) => points)])
-  const row = (name: string, { setting, points }: Trace, each: number): Row => {
+  const ownTraces = [timed, ownTrace.points, ...lossTraces.map(({ points }) => points)]
+  const seconds = secondsPerEpoch(ownTraces)
+  const row = (name: string, { setting, points }: Trace, all: readonly (readonly Epoch[])[]): Row => {
     const best = points.reduce((a, b) => (ndcgOf(b) > ndcgOf(a) ? b : a))
     return {
       library: name,
       'α, λ': `${setting.alpha}, ${setting.regularization}`,
       steps: setting.steps,
-      's/epoch': each,
+      's/epoch': secondsPerEpoch(all),
+      'CPU s/epoch': secondsPerEpoch(all, 'cpu'),
       epochs: points.at(-1)!.epoch,
       loss: points.at(-1)!.loss,
       'NDCG@20': ndcgOf(best),
@@ -261,8 +259,8 @@ async function compare(
     }
   }
   printTable(report, `als, ${factors} factors`, [
-    row('aurochs', ownTrace, seconds),
-    ...targets.map(({ name, setting, points }) => row(name, { setting, points }, secondsPerEpoch([points]))),
+    row('aurochs', ownTrace, ownTraces),
+    ...targets.map(({ name, setting, points }) => row(name, { setting, points }, [points])),
   ])
   const rate = epochFlops(parts.train, factors, ourSteps) / seconds / 1e9
   report.print({ factors, gflops: rate, shareOfGemm: rate / gemm })
@@ -328,10 +326,10 @@ function oursWith(threads: number): Library<Setting> {
       const enough = new AbortController()
       let epoch = 0
       const end = async ({ tensors }: Trained) => {
-        const total = clock.pause()
+        const passed = clock.pause()
         epoch++
         const isWanted = wanted === 'all' || (wanted === 'last' && epoch === epochs)
-        if (await onEpoch({ epoch, total }, isWanted ? factorsOf(tensors) : undefined)) enough.abort()
+        if (await onEpoch({ epoch, ...passed }, isWanted ? factorsOf(tensors) : undefined)) enough.abort()
         clock.resume()
       }
       try {

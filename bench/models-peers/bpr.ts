@@ -113,6 +113,7 @@ export async function bprPeers(options: ModelBenchOptions): Promise<Bar[]> {
         return {
           library: name,
           'Msamples/s': rateOf(name) / 1e6,
+          'CPU s/epoch': secondsPerEpoch(traces.get(name)!, 'cpu'),
           trials,
           'rate, λ, p': `${setting.learningRate}, ${setting.regularization}, ${setting.popularityExponent}`,
           'NDCG@20': validation.ndcg,
@@ -170,10 +171,10 @@ const ours: Library<Setting> = {
     const pool = new Pool({ threads: 2 })
     let epoch = 0
     const end = async (trained: Trained) => {
-      const total = clock.pause()
+      const passed = clock.pause()
       epoch++
       const isWanted = wanted === 'all' || (wanted === 'last' && epoch === epochs)
-      await onEpoch({ epoch, total }, isWanted ? await servedFactors(trained, train, options) : undefined)
+      await onEpoch({ epoch, ...passed }, isWanted ? await servedFactors(trained, train, options) : undefined)
       clock.resume()
     }
     try {

@@ -28,6 +28,8 @@ export interface Epoch {
    * in between does not.
    */
   readonly total: number
+  /** Those of all threads together, which say more where others use the machine. */
+  readonly cpu: number
 }
 
 export interface Run<Setting> {
@@ -56,8 +58,8 @@ export function peerLibrary<Setting extends object>(name: string, python: string
       const options = JSON.stringify({ ...setting, factors, epochs, wanted })
       try {
         const lines = peerLines<Epoch & { factors: boolean }>(python, program, [name, train.directory, out, options])
-        for await (const { epoch, total, factors } of lines) {
-          if (await onEpoch({ epoch, total }, factors ? factorsOf(openSafetensors(out).tensors) : undefined)) break
+        for await (const { epoch, total, cpu, factors } of lines) {
+          if (await onEpoch({ epoch, total, cpu }, factors ? factorsOf(openSafetensors(out).tensors) : undefined)) break
         }
       } finally {
         rmSync(out, { force: true })
@@ -78,26 +80,35 @@ export function factorsOf({ users, items }: Trained['tensors']): Factors {
   return { users: shared(users), items: shared(items), factors: items.shape[1]! }
 }
 
-/** The clock of a training of ours: what passes between {@link Clock.pause} and {@link Clock.resume} does not count. */
+/** The clocks of a training of ours: what passes between {@link Clock.pause} and {@link Clock.resume} does not count. */
 export class Clock {
-  #begun = performance.now()
-  #paused = 0
+  #begun = Clock.#now()
+  #paused = Clock.#now()
+
+  static #now() {
+    const { user, system } = process.cpuUsage()
+    return { total: performance.now() / 1000, cpu: (user + system) / 1e6 }
+  }
 
   /** Seconds so far. */
-  pause(): number {
-    this.#paused = performance.now()
-    return (this.#paused - this.#begun) / 1000
+  pause(): Pick<Epoch, 'total' | 'cpu'> {
+    this.#paused = Clock.#now()
+    return { total: this.#paused.total - this.#begun.total, cpu: this.#paused.cpu - this.#begun.cpu }
   }
 
   resume(): void {
-    this.#begun += performance.now() - this.#paused
+    const { total, cpu } = Clock.#now()
+    this.#begun = {
+      total: this.#begun.total + total - this.#paused.total,
+      cpu: this.#begun.cpu + cpu - this.#paused.cpu,
+    }
   }
 }
 
 /** The median over the epochs, without what comes before the first of these. */
-export function secondsPerEpoch(traces: readonly (readonly Epoch[])[]): number {
+export function secondsPerEpoch(traces: readonly (readonly Epoch[])[], of: 'total' | 'cpu' = 'total'): number {
   const each = traces.flatMap(trace =>
-    trace.slice(1).map(({ epoch, total }, at) => (total - trace[at]!.total) / (epoch - trace[at]!.epoch)),
+    trace.slice(1).map((point, at) => (point[of] - trace[at]![of]) / (point.epoch - trace[at]!.epoch)),
   )
   return median(each)
 }

@@ -46,6 +46,11 @@ def print_line(**line):
     print(json.dumps(line), flush=True)
 
 
+def clocks():
+    """Seconds on the clock, and those of all threads together."""
+    return np.array([time.perf_counter(), time.process_time()])
+
+
 class Trace:
     """Reports epochs of a training, and their factors where they are wanted, in a time that does not count."""
 
@@ -55,19 +60,20 @@ class Trace:
 
     def begin(self):
         """Begins to count: just before the call that trains."""
-        self.begun, self.paused = time.perf_counter(), 0.0
+        self.begun, self.paused = clocks(), np.zeros(2)
 
     def epoch(self, epoch, factors):
-        """Prints {"epoch", "total", "factors"}, and waits until that was read; `factors()` gives those of users and of items."""
-        now = time.perf_counter()
+        """Prints {"epoch", "total", "cpu", "factors"}, and waits until that was read; `factors()` gives those of users and items."""
+        now = clocks()
         wanted = self.wanted == "all" or self.wanted == "last" and epoch == self.epochs
         if wanted:
             write_tensors(self.out, dict(zip(("users", "items"), factors())))
-        print_line(epoch=epoch, total=now - self.begun - self.paused, factors=wanted)
+        total, cpu = now - self.begun - self.paused
+        print_line(epoch=epoch, total=total, cpu=cpu, factors=wanted)
         if not sys.stdin.readline():
             # Not by an exception, which threads of a library would outlive.
             os._exit(0)
-        self.paused += time.perf_counter() - now
+        self.paused += clocks() - now
 
     def counts(self):
         """Numbers of epochs to train from the start, for a library that does not say when an epoch ends: from one to the next
