@@ -5,6 +5,9 @@
  * works; `--data FILE` other reads (Parquet, columns user, item, hour); `--factors N` one size of als, bpr or word2vec;
  * `--search-seconds N` and `--trace-seconds N` bound what each library has for its search and for a training that is measured.
  * bench/peers/setup.sh installs the peers.
+ *
+ * CPU seconds are those of all threads of a library together. Where others use the machine they compare what the clock does not: a
+ * phase ends with its last worker, so that a training waits for a core that is taken from it.
  */
 import { parseArgs } from 'node:util'
 import type { Bar, BenchOptions } from './bar.ts'
