@@ -49,7 +49,7 @@ interface Flat {
 export const run: Bench = async ({ json, data, rest }) => {
   const { users, singles, rounds } = options(rest)
   const print = printer(json)
-  const python = peersPython({ faiss: 'faiss-cpu==1.15.1', numpy: 'numpy' })
+  const python = peersPython('main', ['faiss', 'numpy'])
   const pool = new Pool({ threads: 2 })
   try {
     const model = Artifact.open(data ?? (await brunchModel(pool)))

@@ -7,26 +7,12 @@ Skip-gram with two workers, read from the file by each (corpus_file, its fastest
 the words of the text, the seconds that the vocabulary took, and those of the training. OUT is a safetensors file with the
 matrices "inputs" and "outputs", whose rows are the numbers that the words of CORPUS are.
 """
-import json
 import sys
 import time
 
 import numpy as np
+from dataset import print_line, write_tensors
 from gensim.models import Word2Vec
-
-
-def write_tensors(path, tensors):
-    header, at = {}, 0
-    for name, data in tensors.items():
-        header[name] = {"dtype": "F32", "shape": data.shape, "data_offsets": [at, at + data.nbytes]}
-        at += data.nbytes
-    text = json.dumps(header).encode()
-    text += b" " * (-(len(text) + 8) % 64)
-    with open(path, "wb") as file:
-        file.write(len(text).to_bytes(8, "little") + text)
-        for data in tensors.values():
-            file.write(np.ascontiguousarray(data, "<f4").tobytes())
-
 
 corpus = sys.argv[1]
 factors, epochs, window, negatives = map(int, sys.argv[2:6])
@@ -61,4 +47,4 @@ if len(sys.argv) > 10:
         tensors[name] = np.zeros((rows.max() + 1, factors), "<f4")
         tensors[name][rows] = vectors
     write_tensors(sys.argv[10], tensors)
-print(json.dumps({"words": model.corpus_total_words, "reading": read - begun, "seconds": ended - read}))
+print_line(words=model.corpus_total_words, reading=read - begun, seconds=ended - read)
