@@ -232,7 +232,7 @@ test('similar items are those of the nearest direction, whatever their biases', 
       .filter(other => other !== item)
       .map(other => cosine(direction(item), direction(other)))
       .sort((a, b) => b - a)
-    const [list] = model.similar([{ item, limit: 10 }])
+    const [list] = model.similar([{ item, limit: 10, measure: 'cosine' }])
     list!.scores.forEach((found, at) => {
       expect(found).toBeCloseTo(expected[at]!, 4)
     })
