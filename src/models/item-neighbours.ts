@@ -66,7 +66,7 @@ const similarity = {
   beta: 0,
 }
 
-/** Made when a thread is first asked: that reads all pairs, those of brunch in TIME. */
+/** Made when a thread is first asked: that reads all pairs. */
 function termsOf({ history, byItem, manifest }: Artifact) {
   const { users, items } = manifest.dataset
   const plan = {

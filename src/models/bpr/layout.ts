@@ -31,7 +31,8 @@ export interface SampleLayout {
 /** O(pairs) where they are weighted. @throws Error where weights are none. */
 export function layOutSamples({ rows, indptr, weights }: Csr, weighted: boolean): SampleLayout {
   const users = rows > 0 ? splitByCost(indptr, chunks, 1) : Uint32Array.of(0)
-  const bounds = Array.from(users, user => Number(indptr[user]))
+  // Of damaged pairs, which the kernel refuses by row, bounds may lie anywhere.
+  const bounds = Array.from(users, user => Math.min(Number(indptr[user]), weights.length))
   if (!weighted) return { users, rooms: BigUint64Array.from(bounds, BigInt), visits: undefined }
   const sums = bounds.slice(1).map((end, chunk) => {
     let sum = 0

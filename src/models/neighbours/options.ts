@@ -2,7 +2,6 @@ import { z } from 'zod'
 import type { SearchRange } from '../algorithm.ts'
 import { isWeighted, weightingOptions, weightingSearch } from '../weighting/options.ts'
 
-/** TABLE */
 export const neighboursOptions = z.strictObject({
   similarity: z
     .enum(['cosine', 'tfidf', 'bm25', 'jaccard', 'asymmetric', 'rp3beta'])

@@ -32,7 +32,9 @@ async function train({ byItem }: Dataset, chosen: PopularOptions, { signal }: Tr
   const sums = new Float32Array(byItem.rows)
   for (let item = 0; item < sums.length; item++) {
     let sum = 0
-    for (let pair = Number(indptr[item]); pair < Number(indptr[item + 1]); pair++) sum += weights[pair]
+    // Of damaged pairs bounds may lie anywhere.
+    const end = Math.min(Number(indptr[item + 1]), weights.length)
+    for (let pair = Number(indptr[item]); pair < end; pair++) sum += weights[pair]
     sums[item] = sum
   }
   return { tensors: { sums: vector(sums), order: vector(orderOf(sums)) }, epochs: 1, complete: true, loss: [] }

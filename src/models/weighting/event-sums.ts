@@ -57,11 +57,13 @@ export function eventSums({ byUser, events, manifest }: Dataset, weights: EventW
   /** Of the user at hand, by item. */
   const found = new Float64Array(byUser.columns)
   for (let user = 0; user < byUser.rows; user++) {
-    const end = Number(indptr[user + 1])
+    // Of damaged rows bounds may lie anywhere.
+    const end = Math.min(Number(indptr[user + 1]), items.length)
     for (let event = Number(indptr[user]); event < end; event++) {
       found[items[event]] += weights.of(own?.[event] ?? 1, kinds && names[kinds[event]], Number(times[event]))
     }
-    for (let pair = Number(bounds[user]); pair < Number(bounds[user + 1]); pair++) {
+    const last = Math.min(Number(bounds[user + 1]), sums.length)
+    for (let pair = Number(bounds[user]); pair < last; pair++) {
       sums[pair] = Math.max(least, found[indices[pair]])
     }
     // Items whose events the user took back are no pairs.
