@@ -97,7 +97,8 @@ test('scores are those of dense matrices, for users of the training and others',
       const kept = Math.min(given.factors!, users, items)
       const [last = 0, next = 0] = [naive.eigenvalues[kept - 1], naive.eigenvalues[kept]]
       fc.pre(kept === items || last - next > 0.02 || last < 1e-9)
-      fc.pre(naive.eigenvalues.every(value => value > 1e-4 || value < 1e-9))
+      // Vectors of eigenvalues below a hundredth of the largest are less exact in single precision; filters hardly pass them.
+      fc.pre(naive.eigenvalues.every(value => value > 0.02 || value < 1e-9))
 
       const { model } = await served(dataset, given)
       const known = likes.filter(item => item < items)
