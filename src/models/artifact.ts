@@ -248,10 +248,11 @@ export class Artifact {
 
   /** What live events count beside the pairs, and what pairs count by their sums; undefined where both are as they are. */
   get weighting(): { readonly events: EventWeights; readonly pairs: PairWeights } | undefined {
+    if (this.#weighting) return this.#weighting
     const { weighting: terms, options, dataset } = this.manifest
     const chosen = terms && weightingIn(options)
     if (!terms || !chosen) return undefined
-    this.#weighting ??= {
+    this.#weighting = {
       events: new EventWeights(chosen, terms.newest ?? 0),
       pairs: new PairWeights(
         chosen,
