@@ -54,7 +54,7 @@ def main():
         if time.perf_counter() - begun + took > float(seconds):
             break
         setting = {
-            "regularization": float(10 ** random.uniform(-3, 2)),
+            "regularization": float(10 ** random.uniform(-3, 3.5)),
             "alpha": float(10 ** random.uniform(-0.5, 2.5)),
             "iterations": int(random.integers(5, 31)),
         }
