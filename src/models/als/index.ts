@@ -1,7 +1,8 @@
 import type { Algorithm } from '../algorithm.ts'
+import { withInstructions } from '../instructions.ts'
 import { weightingSearch } from '../weighting/options.ts'
 import { openAls, verifyAls } from './model.ts'
-import { type AlsOptions, alsOptions, resolveAls } from './options.ts'
+import { type AlsOptions, alsOptions } from './options.ts'
 import { trainAls } from './train.ts'
 
 /** Matrix factorization by alternating least squares for implicit feedback (Hu, Koren & Volinsky 2008). */
@@ -35,7 +36,7 @@ export const als: Algorithm<AlsOptions> = {
   resumable: true,
   warmEpochs: 3,
   userTensors: ['users'],
-  resolve: resolveAls,
+  resolve: withInstructions,
   train: trainAls,
   open: openAls,
   verify: verifyAls,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { native } from '../../native.ts'
 import { MAX_RANK } from '../../storage/factors.ts'
+import { instructions } from '../instructions.ts'
 import { weightingOptions } from '../weighting/options.ts'
 
 /**
@@ -47,30 +47,11 @@ export const alsOptions = z.strictObject({
   initialDeviation: z.number().positive().max(100).default(0.1).describe('standard deviation of the initial scores'),
   /** The same seed, data and instruction set give the same bits on any number of workers. */
   seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of all random numbers'),
-  instructions: z
-    .enum(['avx512vnni', 'avx512', 'avx2', 'neon', 'plain'])
-    .optional()
-    .describe('instruction set; the widest of the processor when absent'),
+  instructions,
   ...weightingOptions,
 })
 
 export type AlsOptions = Readonly<z.output<typeof alsOptions>>
-
-/**
- * The options with an instruction set: theirs, or the `recorded` one, or the widest that training uses. (VNNI multiplies
- * bytes, which it does not.)
- *
- * @throws RangeError when this processor does not have it.
- */
-export function resolveAls(options: AlsOptions, recorded?: AlsOptions): AlsOptions {
-  const known = native.instructionSets() as NonNullable<AlsOptions['instructions']>[]
-  const instructions = options.instructions ?? recorded?.instructions ?? known.find(name => name !== 'avx512vnni')!
-  if (known.includes(instructions)) return { ...options, instructions }
-  throw new RangeError(
-    `instructions must be one of ${known.join(', ')}, which this processor has, got ${instructions}: ` +
-      'train on one that has them, or anew with others',
-  )
-}
 
 /** The kernel's terms: see the table in crates/kernels/src/als/mod.rs. */
 export function alsObjective(options: AlsOptions) {

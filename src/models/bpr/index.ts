@@ -1,7 +1,8 @@
 import type { Algorithm } from '../algorithm.ts'
+import { withInstructions } from '../instructions.ts'
 import { weightingSearch } from '../weighting/options.ts'
 import { openBpr, verifyBpr } from './model.ts'
-import { type BprOptions, bprOptions, resolveBpr } from './options.ts'
+import { type BprOptions, bprOptions } from './options.ts'
 import { trainBpr } from './train.ts'
 
 /** Matrix factorization by Bayesian personalized ranking (Rendle, Freudenthaler, Gantner & Schmidt-Thieme 2009). */
@@ -22,7 +23,7 @@ export const bpr: Algorithm<BprOptions> = {
   resumable: true,
   warmEpochs: 5,
   userTensors: ['users'],
-  resolve: resolveBpr,
+  resolve: withInstructions,
   train: trainBpr,
   open: openBpr,
   verify: verifyBpr,

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import { native } from '../../native.ts'
 import { MAX_RANK } from '../../storage/factors.ts'
+import { instructions } from '../instructions.ts'
 import { weightingOptions } from '../weighting/options.ts'
 
 export const bprOptions = z.strictObject({
@@ -34,30 +34,11 @@ export const bprOptions = z.strictObject({
     .describe('standard deviation of the initial factors, times √k'),
   /** The same seed, data and instruction set give the same bits on any number of workers. */
   seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of all random numbers'),
-  instructions: z
-    .enum(['avx512vnni', 'avx512', 'avx2', 'neon', 'plain'])
-    .optional()
-    .describe('instruction set; the widest of the processor when absent'),
+  instructions,
   ...weightingOptions,
 })
 
 export type BprOptions = Readonly<z.output<typeof bprOptions>>
-
-/**
- * The options with an instruction set: theirs, or the `recorded` one, or the widest that training uses. (VNNI multiplies
- * bytes, which it does not.)
- *
- * @throws RangeError when this processor does not have it.
- */
-export function resolveBpr(options: BprOptions, recorded?: BprOptions): BprOptions {
-  const known = native.instructionSets() as NonNullable<BprOptions['instructions']>[]
-  const instructions = options.instructions ?? recorded?.instructions ?? known.find(name => name !== 'avx512vnni')!
-  if (known.includes(instructions)) return { ...options, instructions }
-  throw new RangeError(
-    `instructions must be one of ${known.join(', ')}, which this processor has, got ${instructions}: ` +
-      'train on one that has them, or anew with others',
-  )
-}
 
 /** Values of a row of factors as the model keeps it: the bias is the last, and what it is multiplied by is 1. */
 export function widthOf({ factors, biases }: Pick<BprOptions, 'factors' | 'biases'>): number {
