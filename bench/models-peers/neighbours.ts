@@ -1,5 +1,6 @@
 /**
  * Neighbours beside implicit's fit: seconds from the call that trains to the neighbours of all items, pairs in memory, and CPU seconds.
+ * Every pair counts 1 for both.
  */
 import { type NeighboursOptions, neighboursOptions } from '../../src/models/neighbours/options.ts'
 import { trainNeighbours } from '../../src/models/neighbours/train.ts'
@@ -31,7 +32,7 @@ export async function neighboursPeers({ report, data, quick }: ModelBenchOptions
   const bars: Bar[] = []
   const rows: Row[] = []
   for (const { similarity, shrinkage, isBar } of compared) {
-    const options = neighboursOptions.parse({ similarity, shrinkage, neighbours })
+    const options = neighboursOptions.parse({ similarity, shrinkage, neighbours, weighting: 'none' })
     const ours = () => trained(train, options, 2)
     // Before and after the peer, so that a machine that drifts favours nobody.
     const before = [await ours(), await ours()]

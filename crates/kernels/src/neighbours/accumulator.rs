@@ -71,9 +71,9 @@ impl<S: Sum> Dense<S> {
         self.0[column as usize] = S::default();
     }
 
-    /// Sets all sums to 0.
-    pub fn reset(&mut self) {
-        self.0.fill(S::default());
+    /// Sets the sums of `columns` to 0.
+    pub fn reset(&mut self, columns: Range<u32>) {
+        self.0[columns.start as usize..columns.end as usize].fill(S::default());
     }
 
     /// Gives each of `columns` whose sum is above 0 and at least `least`. `each` gives the next `least`.

@@ -1,10 +1,20 @@
 //! Bounds on similarities, for blocks of rows at a time.
 
 use super::measure::{RowTerms, Similarity};
+use crate::csr::Csr;
 use std::ops::Range;
 
 /// Most blocks. The more, the tighter their bounds, and the longer a row takes to work them out.
 const MOST: u64 = 256;
+
+/// Blocks from one mark to the next: of long columns is known where those after each mark begin.
+const MARKED: usize = if cfg!(test) { 2 } else { 8 };
+
+/// Pairs from which a column is long, so that marks take no more than a byte or so for each pair.
+const LONG: usize = if cfg!(test) { 3 } else { 128 };
+
+/// Of columns that are not long.
+const NO_MARKS: u32 = u32::MAX;
 
 /// Rows in blocks of about as many pairs each, and what bounds the similarity of any row to those of a block.
 ///
@@ -22,11 +32,15 @@ pub(super) struct Blocks {
     most: Vec<f64>,
     /// (blocks) The least rⱼ.
     right: Vec<f64>,
+    /// (columns) The place of the marks of each.
+    marks_of: Vec<u32>,
+    /// (long columns × marks + 1) How many pairs of the column come before each mark, and how many it has.
+    marks: Vec<u32>,
 }
 
 impl Blocks {
-    /// `indptr` is that of the rows, `terms` what is known of each.
-    pub fn new(indptr: &[u64], terms: impl Fn(usize) -> RowTerms) -> Blocks {
+    /// `indptr` is that of the rows, `by_column` the matrix transposed, `terms` what is known of each row.
+    pub fn new(indptr: &[u64], by_column: Csr<'_>, terms: impl Fn(usize) -> RowTerms) -> Blocks {
         let rows = indptr.len().saturating_sub(1);
         if rows == 0 {
             return Blocks::default();
@@ -47,7 +61,43 @@ impl Blocks {
                 (block, begin) = (empty, indptr[row + 1]);
             }
         }
+        blocks.mark(by_column);
         blocks
+    }
+
+    fn mark(&mut self, by_column: Csr<'_>) {
+        let marks: Vec<u32> = self.bounds.iter().copied().step_by(MARKED).chain([u32::MAX]).collect();
+        for column in 0..by_column.rows() {
+            let (rows, _) = by_column.row(column);
+            if rows.len() < LONG {
+                self.marks_of.push(NO_MARKS);
+                continue;
+            }
+            self.marks_of.push(self.marks.len() as u32);
+            let mut before = 0;
+            for &mark in &marks {
+                before += rows[before..].partition_point(|&row| row < mark);
+                self.marks.push(before as u32);
+            }
+        }
+    }
+
+    /// The least range of blocks between marks that has all of `blocks`.
+    pub fn between_marks(&self, blocks: Range<usize>) -> Range<usize> {
+        blocks.start / MARKED * MARKED..blocks.end.next_multiple_of(MARKED).min(self.len())
+    }
+
+    /// Which of the pairs of a column lie in `blocks`, which are between marks; `rows` are those of the column.
+    #[inline(always)]
+    pub fn pairs_of(&self, blocks: &Range<usize>, column: u32, rows: &[u32]) -> Range<usize> {
+        let place = self.marks_of[column as usize];
+        if place != NO_MARKS {
+            let at = |block: usize| self.marks[place as usize + block.div_ceil(MARKED)] as usize;
+            return at(blocks.start)..at(blocks.end);
+        }
+        let all = self.rows_of(blocks.clone());
+        let begin = rows.partition_point(|&row| row < all.start);
+        begin..begin + rows[begin..].partition_point(|&row| row < all.end)
     }
 
     /// How many there are.
@@ -55,14 +105,14 @@ impl Blocks {
         self.totals.len()
     }
 
-    /// The rows of a block.
-    pub fn rows(&self, block: usize) -> Range<u32> {
-        self.bounds[block]..self.bounds[block + 1]
+    /// The rows of some of them.
+    pub fn rows_of(&self, blocks: Range<usize>) -> Range<u32> {
+        self.bounds[blocks.start]..self.bounds[blocks.end]
     }
 
-    /// The least rⱼ of a block.
-    pub fn least_right(&self, block: usize) -> f64 {
-        self.right[block]
+    /// The least rⱼ of some of them.
+    pub fn least_right_of(&self, blocks: Range<usize>) -> f64 {
+        self.right[blocks].iter().copied().fold(f64::INFINITY, f64::min)
     }
 
     /// Writes to `bounds` what no similarity of `row` to a row of each block exceeds, in single precision too.

@@ -102,10 +102,10 @@ impl Lookup<'_> {
             (&sample.0[..], &sample.1[..])
         };
         let terms = self.similarity.row_terms(columns, weights, self.weights, self.mean_length);
-        let row = Row { columns, weights, terms, own: query.own, additions };
+        let row = Row { columns, weights, terms, own: query.own };
         let matrix =
             Matrix { similarity: self.similarity, by_column: self.by_column, weights: self.weights, right: self.right };
-        let Scratch { buffers, selection, kept } = scratch;
+        let Scratch { buffers, selection, kept, .. } = scratch;
         selection.reset(query.limit);
         matrix.nearest(&row, None, selection, buffers, Simd::detect());
         given(selection, &self.similarity, kept);

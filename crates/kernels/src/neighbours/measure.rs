@@ -77,8 +77,8 @@ pub struct RowTerms {
     pub most: f64,
 }
 
-/// Covers the rounding of single precision in bounds.
-const SLACK: f64 = 1e-6;
+/// Covers the rounding of sums in double precision.
+const SLACK: f64 = 1e-9;
 
 /// Below it, single precision rounds too coarsely for bounds.
 const LEAST_THRESHOLD: f32 = 1e-30;
@@ -188,17 +188,20 @@ impl Similarity {
         similarity.min(1.0)
     }
 
-    /// No smaller σ gives `threshold` in single precision with an rⱼ of `least_right` or more.
-    pub(super) fn least_sum(&self, threshold: f32, left: f64, least_right: f64) -> f64 {
+    /// No smaller σ gives `threshold` in single precision, or more than that where it `must_exceed` it, with an rⱼ of `least_right`
+    /// or more.
+    pub(super) fn least_sum(&self, threshold: f32, must_exceed: bool, left: f64, least_right: f64) -> f64 {
         if threshold < LEAST_THRESHOLD {
             return 0.0;
         }
-        let threshold = f64::from(threshold);
+        // What is less is rounded to a lower number.
+        let other = if must_exceed { threshold.next_up() } else { threshold.next_down() };
+        let least = f64::midpoint(f64::from(threshold), f64::from(other));
         let sum = match (self.measure, self.weighting) {
-            (Measure::Jaccard, _) => threshold * (left + least_right + self.shrinkage) / (1.0 + threshold),
-            (Measure::Bm25 { .. }, Weighting::Weight) => threshold,
-            (Measure::Bm25 { .. } | Measure::Rp3Beta { .. }, _) => threshold * left * least_right,
-            _ => threshold * (left * least_right + self.shrinkage),
+            (Measure::Jaccard, _) => least * (left + least_right + self.shrinkage) / (1.0 + least),
+            (Measure::Bm25 { .. }, Weighting::Weight) => least,
+            (Measure::Bm25 { .. } | Measure::Rp3Beta { .. }, _) => least * left * least_right,
+            _ => least * (left * least_right + self.shrinkage),
         };
         sum * (1.0 - SLACK)
     }

@@ -21,7 +21,7 @@ pub use measure::{Measure, RowTerms, Similarity, Weighting};
 use crate::csr::{Csr, CsrError};
 use crate::simd::Simd;
 use blocks::Blocks;
-use nearest::{Buffers, Matrix, Row, Sweeping};
+use nearest::{Bounded, Buffers, Matrix, Row};
 use selection::Selection;
 use std::fmt;
 use std::ops::Range;
@@ -48,6 +48,9 @@ pub struct Scratch {
     buffers: Buffers,
     selection: Selection,
     kept: Vec<(u32, f32)>,
+    /// What the next row's last neighbour may be as similar as. Rows of about as many pairs, as those that follow each other are,
+    /// have their last neighbours about as far away.
+    guess: f32,
 }
 
 /// What is to be known before the work is divided, to write: see [`Training::plan`].
@@ -152,7 +155,7 @@ impl<'a> Training<'a> {
             assert_eq!(terms.len(), rows);
         }
         assert_eq!(plan.weights.len(), self.columns());
-        let blocks = Blocks::new(self.by_row.indptr, |row| plan.terms(row));
+        let blocks = Blocks::new(self.by_row.indptr, self.by_column, |row| plan.terms(row));
         TrainingSearch { training: *self, plan, blocks }
     }
 }
@@ -168,19 +171,19 @@ impl TrainingSearch<'_, '_> {
     /// Finds the neighbours of `rows`.
     pub fn neighbours(&self, rows: Range<usize>, output: Output<'_>, scratch: &mut Scratch) {
         let TrainingSearch { training, plan, blocks } = self;
-        let Scratch { buffers, selection, kept } = scratch;
+        let Scratch { buffers, selection, kept, guess } = scratch;
         let Output { starts, indices, similarities, counts } = output;
         assert!(starts.len() == rows.len() + 1 && counts.len() == rows.len());
         let similarity = training.similarity;
         let matrix = Matrix { similarity, by_column: training.by_column, weights: plan.weights, right: plan.right };
         let simd = Simd::detect();
-        let sweeping = Sweeping { blocks, by_row: training.by_row, from: training.swept_from };
         for (n, number) in rows.enumerate() {
             let (columns, weights) = training.by_row.row(number);
-            let additions = training.additions(columns);
-            let row = Row { columns, weights, terms: plan.terms(number), own: Some(number as u32), additions };
+            let row = Row { columns, weights, terms: plan.terms(number), own: Some(number as u32) };
+            let bounded = Bounded { blocks, by_row: training.by_row, swept_from: training.swept_from, guess: *guess };
             selection.reset(training.limit);
-            matrix.nearest(&row, Some(sweeping), selection, buffers, simd);
+            matrix.nearest(&row, Some(bounded), selection, buffers, simd);
+            *guess = selection.threshold();
             given(selection, &similarity, kept);
             let places = (starts[n] - starts[0]) as usize..(starts[n + 1] - starts[0]) as usize;
             let places = indices[places.clone()].iter_mut().zip(&mut similarities[places]);

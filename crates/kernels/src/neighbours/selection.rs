@@ -45,6 +45,12 @@ impl Selection {
         f32::from_bits((self.threshold >> 32) as u32)
     }
 
+    /// Whether items from `first` on, of the threshold's score, cannot be among the best.
+    #[inline(always)]
+    pub fn must_exceed(&self, first: u32) -> bool {
+        first > !(self.threshold as u32)
+    }
+
     /// Raises the threshold as far as what was offered allows.
     pub fn settle(&mut self) {
         if self.keys.len() > self.limit || (self.keys.len() == self.limit && self.threshold == 0) {
