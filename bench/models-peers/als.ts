@@ -346,7 +346,7 @@ function oursWith(threads: number): Library<Setting> {
 /** Highest resident memory of `aurochs train` as a process, and what it cannot do without, in bytes. */
 async function peakMemory(train: Dataset, factors: number) {
   const out = join(benchCache, `als-${factors}`)
-  const { peak } = await trainProcess(train, out, ['--epochs', '3', '--factors', String(factors)])
+  const { peak } = await trainProcess(train, out, ['--no-tune', '--epochs', '3', '--factors', String(factors)])
   rmSync(out, { recursive: true, force: true })
   const bytes = ({ indptr, indices, weights }: Csr) => indptr.byteLength + indices.byteLength + weights.byteLength
   const rows = train.manifest.users + train.manifest.items

@@ -6,7 +6,7 @@ import type { Dataset } from '../../src/storage/dataset.ts'
 const cli = join(import.meta.dirname, '../../dist/cli/main.js')
 
 /**
- * `aurochs train` as a process of its own with two workers, without a search for options; `more` are further options.
+ * `aurochs train` as a process of its own with two workers; `more` are further options.
  *
  * @returns seconds, and bytes of resident memory at the peak, mapped files included.
  * @throws Error when it fails.
@@ -16,7 +16,7 @@ export async function trainProcess(
   out: string,
   more: readonly string[],
 ): Promise<{ readonly seconds: number; readonly peak: number }> {
-  const args = ['train', train.directory, '--out', out, '--replace', '--no-tune', '--threads', '2', ...more]
+  const args = ['train', train.directory, '--out', out, '--replace', '--threads', '2', ...more]
   const begun = performance.now()
   const child = spawn(process.execPath, [cli, ...args], { stdio: ['ignore', 'ignore', 'inherit'] })
   let peak = 0

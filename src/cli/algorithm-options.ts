@@ -199,6 +199,7 @@ function defaultOf({ standard }: Flag): string {
   return standard === undefined ? '' : ` (default: ${standard})`
 }
 
-function kebab(key: string): string {
+/** `unobservedWeight` as it is typed: `unobserved-weight`. */
+export function kebab(key: string): string {
   return key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
 }
