@@ -695,7 +695,7 @@ test('who leaves megabytes unread is not read from meanwhile, and gets every ans
     tail = tail.slice(tail.lastIndexOf('"result"') + 1).slice(-100)
   })
   socket.resume()
-  await vi.waitFor(() => expect(answered).toHaveLength(count), { timeout: 30_000 })
+  await vi.waitFor(() => expect(answered).toHaveLength(count), { timeout: 20_000 })
   expect(answered.sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, request) => request))
   // Several times what the network takes.
   expect(bytes).toBeGreaterThan(20e6)
