@@ -1,9 +1,9 @@
 /**
  * Quality beside published figures. On Gowalla (the split of LightGCN: Recall@20 as hits ÷ held-out, NDCG@20, all items ranked, those
  * of the training left out): models with the settings of their papers, and what `tune` finds, of als and of any model, by a
- * validation part of the training part alone. On other datasets, a fifth of whose pairs are held out at random: all models as `aurochs train --model NAME` makes them, with 95 %
- * intervals over users, and what `aurochs train` takes as a process with two workers: seconds, and memory at its peak, mapped files
- * included.
+ * validation part of the training part alone. On other datasets, a fifth of whose pairs are held out at random: all models as
+ * `aurochs train --model NAME` makes them, with 95 % intervals over users. Beside each, what `aurochs train` takes as a process with
+ * two workers: seconds, and memory at its peak, mapped files included.
  *
  * `--dataset NAME` takes one, `--model NAME` one model, `--minutes 60` is what each search gets on Gowalla (0: leaves them out).
  */
@@ -11,7 +11,7 @@ import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { kebab } from '../src/cli/algorithm-options.ts'
+import { flagArguments } from '../src/cli/algorithm-options.ts'
 import { bootstrapIntervals } from '../src/evaluation/bootstrap.ts'
 import { evaluate } from '../src/evaluation/evaluate.ts'
 import { heldOut } from '../src/evaluation/held-out.ts'
@@ -23,9 +23,9 @@ import { algorithmNamed, algorithms } from '../src/models/registry.ts'
 import { Pool } from '../src/parallel/pool.ts'
 import { atLeast, type Bar, type BenchOptions } from './bar.ts'
 import { benchCache } from './brunch-data.ts'
-import { trainProcess } from './models-peers/train-process.ts'
 import { printer } from './print.ts'
 import { type PublicData, publicData } from './public-data.ts'
+import { trainProcess } from './train-process.ts'
 
 type Options = Readonly<Record<string, unknown>>
 
@@ -152,7 +152,7 @@ function barsOf(
 
 async function judged({ train, test, pool, folder }: Run, algorithm: Algorithm, options: Options) {
   const directory = join(folder, 'model')
-  const { seconds, peak } = await trainProcess(train, directory, ['--model', algorithm.name, ...flagsOf(options)])
+  const { seconds, peak } = await trainProcess(train, directory, ['--model', algorithm.name, ...flagArguments(options)])
   const models = await ModelPool.open(directory, { pool, verify: false })
   const held = heldOut(test, train)
   const ranking = performance.now()
@@ -168,9 +168,4 @@ async function judged({ train, test, pool, folder }: Run, algorithm: Algorithm, 
     peakMiB: peak / 2 ** 20,
     listsPerSecond,
   }
-}
-
-/** As the command takes them. */
-function flagsOf(options: Options): string[] {
-  return Object.entries(options).flatMap(([name, value]) => (value === undefined ? [] : `--${kebab(name)}=${value}`))
 }

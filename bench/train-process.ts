@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Dataset } from '../../src/storage/dataset.ts'
+import type { Dataset } from '../src/storage/dataset.ts'
 
-const cli = join(import.meta.dirname, '../../dist/cli/main.js')
+const cli = join(import.meta.dirname, '../dist/cli/main.js')
 
 /**
  * `aurochs train` as a process of its own with two workers; `more` are further options.

@@ -25,6 +25,7 @@ import type { Dataset } from '../../src/storage/dataset.ts'
 import { atLeast, atMost, type Bar } from '../bar.ts'
 import { benchCache } from '../brunch-data.ts'
 import { peersPython, runPeer } from '../peers/python.ts'
+import { trainProcess } from '../train-process.ts'
 import { Clock, type Epoch, factorsOf, type Library, peerLibrary, type Run, secondsPerEpoch } from './library.ts'
 import { alsLoss, type Objective } from './loss.ts'
 import { type Quality, qualityOf } from './measure.ts'
@@ -32,7 +33,6 @@ import type { ModelBenchOptions } from './options.ts'
 import { brunchParts, type Parts } from './parts.ts'
 import { printTable, type Report, type Row } from './report.ts'
 import { searchSettings } from './search.ts'
-import { trainProcess } from './train-process.ts'
 
 /** Inner steps of a half-step; ours has its default. */
 interface Setting extends Objective {

@@ -16,9 +16,9 @@ import { Dataset } from '../../src/storage/dataset.ts'
 import { atMost, type Bar } from '../bar.ts'
 import { benchCache } from '../brunch-data.ts'
 import { peersPython, runPeer } from '../peers/python.ts'
+import { trainProcess } from '../train-process.ts'
 import type { ModelBenchOptions } from './options.ts'
 import { printTable } from './report.ts'
-import { trainProcess } from './train-process.ts'
 
 const gowalla = join(import.meta.dirname, '../../../shared/data/gowalla')
 

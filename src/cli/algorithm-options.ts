@@ -117,9 +117,14 @@ function refuseForeign(chosen: readonly Algorithm[], given: Readonly<Record<stri
 
 /** `options` as they are typed: `--factors 64 --epochs 15`. */
 export function flagsText(options: Readonly<Record<string, unknown>>): string {
-  return Object.entries(options)
-    .map(([key, value]) => (value === true ? `--${kebab(key)}` : `--${kebab(key)} ${asTyped(textOf(value))}`))
-    .join(' ')
+  return flagArguments(options).map(asTyped).join(' ')
+}
+
+/** `options` as a process is given them: `['--factors', '64', '--epochs', '15']`. */
+export function flagArguments(options: Readonly<Record<string, unknown>>): string[] {
+  return Object.entries(options).flatMap(([key, value]) =>
+    value === true ? `--${kebab(key)}` : [`--${kebab(key)}`, textOf(value)],
+  )
 }
 
 /** The number that a text is, or what it was. */
@@ -199,7 +204,6 @@ function defaultOf({ standard }: Flag): string {
   return standard === undefined ? '' : ` (default: ${standard})`
 }
 
-/** `unobservedWeight` as it is typed: `unobserved-weight`. */
-export function kebab(key: string): string {
+function kebab(key: string): string {
   return key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)
 }

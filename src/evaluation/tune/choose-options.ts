@@ -41,8 +41,8 @@ export function trialsToChoose({ byUser }: Dataset, algorithm: Algorithm, given:
  * data, and the best of them once more, by longer ones, with the one beside it. What is compared is the NDCG@20 of what the other
  * part of the data holds. All together have fewer epochs than twice the training. The same data and options give the same choice.
  *
- * Of a grid of 8 × 6 pairs of α₀ and λ, ALS of 64 factors reached on held-out parts, by which the candidates were chosen, in times of the best pair: on hetrec-lastfm 1.0, the defaults
- * .94; MovieLens 100K 1.0, .76; citeulike-a .98, .84; playlists 1.0, 1.0. One option after the other, each from a range, from
+ * Of a grid of 8 × 6 pairs of α₀ and λ, ALS of 64 factors reached on held-out parts, by which the candidates were chosen, in times
+ * of the best pair: on hetrec-lastfm 1.0, the defaults .94; MovieLens 100K 1.0, .76; citeulike-a .98, .84; playlists 1.0, 1.0. One option after the other, each from a range, from
  * the defaults on: .95, 1.0, .97, .98.
  *
  * @throws the signal's reason when it is aborted; Error when no training succeeded.

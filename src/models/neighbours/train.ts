@@ -21,7 +21,8 @@ const perItem = 200
  * of a user. The same bits come out for any number of workers. `itemTensors` in item-model.ts and `userTensors` in
  * user-model.ts describe the tensors.
  *
- * Takes 8 bytes of memory for each neighbour kept, and 48 for each item; with `by` users, 48 for each user.
+ * Takes 8 bytes of memory for each neighbour kept, and 48 for each item; of each worker, 4 for each user and about one for each pair.
+ * With `by` users, 48 for each user.
  *
  * @throws RangeError when the neighbours cannot fit in memory; the signal's reason when it is aborted.
  */

@@ -34,7 +34,7 @@ pub(super) struct Blocks {
     right: Vec<f64>,
     /// (columns) The place of the marks of each.
     marks_of: Vec<u32>,
-    /// (long columns × marks + 1) How many pairs of the column come before each mark, and how many it has.
+    /// (long columns × (marks + 1)) How many pairs of the column come before each mark, and how many it has.
     marks: Vec<u32>,
 }
 
@@ -82,9 +82,12 @@ impl Blocks {
         }
     }
 
-    /// The least range of blocks between marks that has all of `blocks`.
-    pub fn between_marks(&self, blocks: Range<usize>) -> Range<usize> {
-        blocks.start / MARKED * MARKED..blocks.end.next_multiple_of(MARKED).min(self.len())
+    /// The least range between marks that has all blocks whose bound, of [`Blocks::bound`], is `score` or more.
+    pub fn reaching(&self, score: f32, bounds: &[f64]) -> Range<usize> {
+        let may = |&bound: &f64| bound >= f64::from(score);
+        let first = bounds.iter().position(may).unwrap_or(bounds.len());
+        let end = bounds.iter().rposition(may).map_or(first, |last| last + 1);
+        first / MARKED * MARKED..end.next_multiple_of(MARKED).min(self.len())
     }
 
     /// Which of the pairs of a column lie in `blocks`, which are between marks; `rows` are those of the column.
@@ -120,7 +123,7 @@ impl Blocks {
         bounds.clear();
         bounds.extend((0..self.len()).map(|block| {
             let sum = (row.total * self.most[block]).min(self.totals[block] * row.most);
-            let bound = similarity.of(sum, row.left, self.right[block]) * (1.0 + 1e-6);
+            let bound = similarity.at_most(sum, row.left, self.right[block]);
             // A denominator that is not above 0 bounds nothing.
             if bound > 0.0 { bound } else { f64::INFINITY }
         }));

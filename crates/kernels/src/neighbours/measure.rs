@@ -188,6 +188,12 @@ impl Similarity {
         similarity.min(1.0)
     }
 
+    /// What no similarity exceeds in single precision where σ is at most `sum` and rⱼ at least `right`.
+    #[inline(always)]
+    pub(super) fn at_most(&self, sum: f64, left: f64, right: f64) -> f64 {
+        self.of(sum, left, right) * (1.0 + 1e-6)
+    }
+
     /// No smaller σ gives `threshold` in single precision, or more than that where it `must_exceed` it, with an rⱼ of `least_right`
     /// or more.
     pub(super) fn least_sum(&self, threshold: f32, must_exceed: bool, left: f64, least_right: f64) -> f64 {

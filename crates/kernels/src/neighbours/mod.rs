@@ -148,7 +148,7 @@ impl<'a> Training<'a> {
         columns.iter().map(|&column| self.by_column.row(column as usize).0.len() as u64).sum()
     }
 
-    /// What [`Training::neighbours`] needs, once for any number of ranges. O(rows).
+    /// What [`Training::neighbours`] needs, once for any number of ranges. Reads the pairs once.
     pub fn search<'p>(&self, plan: Plan<'p>) -> TrainingSearch<'a, 'p> {
         let rows = self.rows();
         for terms in [plan.left, plan.right, plan.totals, plan.most] {

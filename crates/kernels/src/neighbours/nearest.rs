@@ -136,24 +136,17 @@ impl Matrix<'_> {
         if let Some(bounded) = bounded {
             bounded.blocks.bound(&self.similarity, &row.terms, &mut bounds);
         }
-        // From the first of the blocks that may hold a row as similar as `score` to the last of them.
-        let blocks = |bounds: &[f64], score: f32| {
-            let may = |&bound: &f64| bound >= f64::from(score);
-            let first = bounds.iter().position(may).unwrap_or(bounds.len());
-            first..bounds.iter().rposition(may).map_or(first, |last| last + 1)
-        };
         let mut done = 0..0;
         for step in 0..3 {
-            let best = blocks(&bounds, selection.threshold());
             let range = match (bounded, step) {
                 (None, 0) => 0..0,
                 (None, _) => break,
-                (Some(bounded), 0) => {
-                    done = bounded.blocks.between_marks(blocks(&bounds, bounded.guess));
+                (Some(Bounded { blocks, guess, .. }), 0) => {
+                    done = blocks.reaching(guess, &bounds);
                     done.clone()
                 }
-                (Some(bounded), 1) => bounded.blocks.between_marks(best).start..done.start,
-                (Some(bounded), _) => done.end..bounded.blocks.between_marks(best).end,
+                (Some(Bounded { blocks, .. }), 1) => blocks.reaching(selection.threshold(), &bounds).start..done.start,
+                (Some(Bounded { blocks, .. }), _) => done.end..blocks.reaching(selection.threshold(), &bounds).end,
             };
             if bounded.is_some() && range.is_empty() {
                 continue;
@@ -368,7 +361,7 @@ impl Matrix<'_> {
         let (blocks, left) = (bounded.blocks, row.terms.left);
         let Range { start: first, end: last } = pass.blocks;
         let highest = (first..last).fold(first, |best, block| if bounds[block] > bounds[best] { block } else { best });
-        let at_most = |other: u32, sum| self.similarity.of(sum, left, self.right[other as usize]) * (1.0 + 1e-6);
+        let at_most = |other: u32, sum| self.similarity.at_most(sum, left, self.right[other as usize]);
         // From the block with the highest bound outwards, so that the threshold rises soon.
         let (mut begin, mut end) = (highest, highest);
         while begin > first || end < last {
