@@ -3,6 +3,7 @@
 //! Matrices are flat `&[f32]` slices, row-major. Factor matrices in training have a *stride* that is a multiple of
 //! [`simd::BLOCK`], with zeros in the padding, so that no kernel needs a tail loop for odd ranks.
 
+mod accumulator;
 pub mod als;
 pub mod basis;
 pub mod bpr;
@@ -13,7 +14,9 @@ pub mod ids;
 pub mod initialise;
 pub mod matmul;
 pub mod neighbours;
+pub mod request;
 pub mod scratch;
+mod selection;
 pub mod sequences;
 pub mod shared;
 pub mod simd;

@@ -1,11 +1,12 @@
 //! The phases of alternating least squares. Each call takes chunks of rows from the shared counter until there is none.
 
 use crate::file::{Operand, values};
+use crate::instructions::instructions;
 use crate::sparse::{SparseMatrix, matrix_addresses};
 use crate::views::{SharedArray, addresses, check_apart, finite_option};
 use aurochs_kernels::als::{HalfStep, Objective, Scratch, Solver};
 use aurochs_kernels::scratch::Floats;
-use aurochs_kernels::simd::{Simd, stride};
+use aurochs_kernels::simd::stride;
 use aurochs_kernels::{basis, initialise, matmul};
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -204,16 +205,4 @@ pub fn als_fold_in<'env>(env: &'env Env, step: AlsHalfStep) -> Result<Float32Arr
     FOLD_IN.set(scratch);
     let factors: Vec<f32> = padded.chunks(stride(rank)).flat_map(|row| &row[..rank]).copied().collect();
     Float32ArraySlice::copy_from(env, factors)
-}
-
-/// The instruction set called `name`, or the widest.
-pub fn instructions(name: &Option<String>) -> Result<Simd> {
-    let Some(name) = name else { return Ok(Simd::detect()) };
-    Simd::named(name).ok_or_else(|| {
-        let known: Vec<_> = Simd::available().into_iter().map(Simd::name).collect();
-        Error::from_reason(format!(
-            "this processor has no instructions called {name}: expected one of {}",
-            known.join(", ")
-        ))
-    })
 }

@@ -1,7 +1,7 @@
 //! The phases of an epoch of Bayesian personalized ranking, and vectors of histories.
 
-use crate::als::instructions;
 use crate::file::{Operand, values};
+use crate::instructions::instructions;
 use crate::sparse::{SparseMatrix, matrix_addresses};
 use crate::views::{SharedArray, addresses, check_apart, finite_option};
 use aurochs_kernels::bpr::Step;

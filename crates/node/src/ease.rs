@@ -9,7 +9,7 @@ use aurochs_kernels::ease::rank::{self, Weights, WeightsError};
 use aurochs_kernels::ease::regression::{self, Regression};
 use aurochs_kernels::ease::tiles::Tiles;
 use aurochs_kernels::ease::{sweep, weights};
-use aurochs_kernels::neighbours::rank::Request;
+use aurochs_kernels::request::Request;
 use aurochs_kernels::scratch::Floats;
 use aurochs_kernels::simd::Simd;
 use napi::bindgen_prelude::*;
@@ -415,7 +415,7 @@ impl EaseWeights<'_> {
     }
 }
 
-/// What one list is made from; see `aurochs_kernels::neighbours::rank::Request`.
+/// What one list is made from; see `aurochs_kernels::request::Request`.
 #[napi(object, object_to_js = false)]
 pub struct EaseRequest {
     /// Items of the history, each once.

@@ -1,7 +1,7 @@
 //! Graph filters: products of the normalised matrix in chunks of rows from the shared counter, and lists for batches of requests.
 
-use crate::als::instructions;
 use crate::file::{Operand, values};
+use crate::instructions::instructions;
 use crate::sparse::{SparseMatrix, matrix_addresses};
 use crate::views::{SharedArray, addresses, check_apart, finite_option};
 use aurochs_kernels::graph_filter::product::{Added, Product};

@@ -14,6 +14,7 @@ mod ease;
 mod file;
 mod graph_filter;
 mod ids;
+mod instructions;
 mod memory;
 mod neighbours;
 mod paths;

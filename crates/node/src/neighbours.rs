@@ -4,10 +4,11 @@ use crate::file::{Operand, values};
 use crate::sparse::{SparseMatrix, matrix_addresses};
 use crate::views::{SharedArray, addresses, check_apart};
 use aurochs_kernels::csr::CsrError;
-use aurochs_kernels::neighbours::rank::{self, Request};
+use aurochs_kernels::neighbours::rank;
 use aurochs_kernels::neighbours::{
     Lookup, Measure, NeighboursError, Output, Plan, PlanMut, Query, Scratch, Similarity, Training, Weighting,
 };
+use aurochs_kernels::request::Request;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::cell::Cell;
@@ -279,7 +280,7 @@ pub fn nearest_neighbours<'env>(
     })
 }
 
-/// What one list is made from; see `aurochs_kernels::neighbours::rank::Request`.
+/// What one list is made from; see `aurochs_kernels::request::Request`.
 #[napi(object, object_to_js = false)]
 pub struct NeighbourRequest {
     /// Items of the history, each once.

@@ -1,7 +1,7 @@
 //! Top-k search. An index is one buffer, which threads may share; only the kernel knows its layout.
 
-use crate::als::instructions;
 use crate::file::{Operand, values};
+use crate::instructions::instructions;
 use crate::views::{addresses, check_apart};
 use aurochs_kernels::simd::Simd;
 use aurochs_kernels::topk::index::{self, Factors, Index};

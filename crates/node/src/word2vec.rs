@@ -1,7 +1,7 @@
 //! Phases of skip-gram with negative sampling. Each call takes chunks from the shared counter until there is none.
 
-use crate::als::instructions;
 use crate::file::{Operand, values};
+use crate::instructions::instructions;
 use crate::views::{SharedArray, addresses, check_apart, finite_option};
 use aurochs_kernels::scratch::Floats;
 use aurochs_kernels::simd::stride;

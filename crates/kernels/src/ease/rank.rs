@@ -1,8 +1,8 @@
 //! Lists from B: the score of item j is Σ wᵢ B_ij over the items i of a history.
 
 use crate::csr::{Csr, CsrError};
-use crate::neighbours::rank::Request;
-use crate::neighbours::selection::Selection;
+use crate::request::Request;
+use crate::selection::Selection;
 use crate::simd::{Kernel, Lanes, Simd};
 use std::fmt;
 

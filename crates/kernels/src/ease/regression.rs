@@ -14,8 +14,8 @@
 //! connects, and averages what overlaps; this costs about as much and has nothing to average, since each column is solved for exactly.
 
 use super::gramian::Interactions;
-use crate::neighbours::accumulator::Accumulator;
-use crate::neighbours::selection::Selection;
+use crate::accumulator::Accumulator;
+use crate::selection::Selection;
 use crate::simd::{Kernel, Lanes, Simd};
 
 /// What the columns of B are fitted by.

@@ -7,7 +7,7 @@ use super::sweep;
 use super::tiles::Tiles;
 use super::weights::{largest, residuals, rows};
 use crate::csr::{Csr, CsrError};
-use crate::neighbours::rank::Request;
+use crate::request::Request;
 use crate::scratch::Floats;
 use crate::simd::Simd;
 use proptest::prelude::*;

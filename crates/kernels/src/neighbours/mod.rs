@@ -2,16 +2,14 @@
 //! items are, and lists from them.
 //!
 //! [`Training`] finds for each row the most similar others, [`Lookup`] those of one that need not be in the matrix. [`rank`] recommends: the sums
-//! of similarities to a history. All add sparse rows in a dense array ([`accumulator`]) and keep the best ([`selection`]);
+//! of similarities to a history. All add sparse rows in a dense array (`accumulator`) and keep the best (`selection`);
 //! none holds the dense matrix of all similarities. What is said of items here holds for users, with the matrix transposed.
 
-pub(crate) mod accumulator;
 mod blocks;
 mod lookup;
 mod measure;
 mod nearest;
 pub mod rank;
-pub(crate) mod selection;
 #[cfg(test)]
 mod tests;
 
@@ -19,10 +17,10 @@ pub use lookup::{Lookup, LookupError, Query};
 pub use measure::{Measure, RowTerms, Similarity, Weighting};
 
 use crate::csr::{Csr, CsrError};
+use crate::selection::Selection;
 use crate::simd::Simd;
 use blocks::Blocks;
 use nearest::{Bounded, Buffers, Matrix, Row};
-use selection::Selection;
 use std::fmt;
 use std::ops::Range;
 

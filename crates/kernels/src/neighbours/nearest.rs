@@ -1,11 +1,11 @@
 //! The rows of a matrix that are most like one, which may be a row of it or not.
 
-use super::accumulator::{Accumulator, Dense, Sum};
 use super::blocks::Blocks;
 use super::measure::{Measure, RowTerms, Similarity, Weighting};
 use super::positive;
-use super::selection::Selection;
+use crate::accumulator::{Accumulator, Dense, Sum};
 use crate::csr::Csr;
+use crate::selection::Selection;
 use crate::simd::{Kernel, Lanes, Simd};
 use std::ops::Range;
 

@@ -1,26 +1,12 @@
 //! Lists from neighbours: the score of item j is Σ wᵢ s(i, j) over the items i of a history that have j as a neighbour. The same
 //! sum gives lists from similar users: the items of these in place of the neighbours, similarities in place of weights.
 
-use super::accumulator::Accumulator;
 use super::positive;
-use super::selection::Selection;
+use crate::accumulator::Accumulator;
 use crate::csr::{Csr, CsrError};
+use crate::request::Request;
+use crate::selection::Selection;
 use std::fmt;
-
-/// What one list is made from.
-#[derive(Clone, Copy)]
-pub struct Request<'a> {
-    /// Items of the history, each once.
-    pub items: &'a [u32],
-    /// Their weights, above 0.
-    pub weights: &'a [f32],
-    /// Items in the list at most.
-    pub limit: usize,
-    /// Items that must not come, in any order.
-    pub exclude: &'a [u32],
-    /// The only items that may come, in any order.
-    pub only: Option<&'a [u32]>,
-}
 
 /// Buffers kept from one call to the next.
 #[derive(Default)]

@@ -1,11 +1,12 @@
 //! The naive twins: dense matrices, and sorting of everything.
 
-use super::rank::{self, RankError, Request, rank};
-use super::selection::Selection;
+use super::rank::{self, RankError, rank};
 use super::{
     Lookup, Measure, NeighboursError, Output, Plan, PlanMut, Query, Scratch, Similarity, Training, Weighting, check,
 };
 use crate::csr::{Csr, CsrError};
+use crate::request::Request;
+use crate::selection::Selection;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -108,7 +109,7 @@ fn naive(by_row: &[Vec<f32>], similarity: &Similarity, limit: usize) -> Vec<Vec<
                 (sum / (square(i).powf(asymmetry) * square(j).powf(1.0 - asymmetry) + h)).min(1.0)
             }
             Measure::Bm25 { .. } => sum,
-            Measure::Rp3Beta { alpha, beta } => (sum / (length(i).powf(alpha) * size_of_row(j).powf(beta))).min(1.0),
+            Measure::Rp3Beta { alpha, beta } => sum / (length(i).powf(alpha) * size_of_row(j).powf(beta)),
         }
     };
     let raised = |score: f32| match similarity.locality {
