@@ -8,6 +8,7 @@ import { rowsIn } from '../../storage/ids.ts'
 import { randomNumbers } from '../../storage/random.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
+import { trainEpochs } from '../training/epochs.ts'
 import type { HalfStepArgs } from './jobs.ts'
 import { alsTensors, alsTrainedTensors } from './model.ts'
 import { type AlsOptions, alsObjective } from './options.ts'
@@ -30,13 +31,10 @@ export function halfStepBounds(indptr: BigUint64Array): Uint32Array {
  * Aborting the signal ends the training after the running epoch.
  */
 export async function trainAls(dataset: Dataset, options: AlsOptions, context: TrainContext): Promise<Trained> {
-  const { pool, signal, from, warmStart, onProgress, onCheckpoint } = context
+  const { pool, from, warmStart } = context
   const users = allocateFactors(dataset.byUser.rows, options.factors)
   const items = allocateFactors(dataset.byItem.rows, options.factors)
   const trainer = new Trainer(dataset, options, pool, users, items)
-  const loss = [...(from?.manifest.loss ?? [])]
-  const before = from?.manifest.epochs ?? 0
-  let epoch = before
   if (from) {
     const tensors = alsTensors(from)
     setUnpadded(users, tensors.users.data)
@@ -54,37 +52,14 @@ export async function trainAls(dataset: Dataset, options: AlsOptions, context: T
     await trainer.initialise()
   }
 
-  const begun = performance.now()
-  const report = () => {
-    const seconds = (performance.now() - begun) / 1000
-    const inThisRun = epoch - before + trainer.fraction
-    const left = options.epochs - before - inThisRun
-    onProgress?.({
-      done: options.epochs > 0 ? (before + inThisRun) / options.epochs : 1,
-      epochs: { done: epoch, total: options.epochs },
-      rowsPerSecond: (inThisRun * (users.rows + items.rows)) / Math.max(seconds, 1e-9),
-      secondsLeft: inThisRun > 0 ? (seconds / inThisRun) * left : Number.POSITIVE_INFINITY,
-      loss: [...loss],
-    })
+  const training = {
+    epochs: options.epochs,
+    rows: users.rows + items.rows,
+    run: () => trainer.epoch(),
+    fraction: () => trainer.fraction,
+    tensors: () => alsTrainedTensors(users, items, trainer.spectrum),
   }
-  const trained = (): Trained => ({
-    tensors: alsTrainedTensors(users, items, trainer.spectrum),
-    epochs: epoch,
-    complete: epoch >= options.epochs,
-    loss: [...loss],
-  })
-  const ticking = onProgress && setInterval(report, 200)
-  try {
-    while (epoch < options.epochs && !signal?.aborted) {
-      loss.push(await trainer.epoch())
-      epoch++
-      report()
-      if (epoch < options.epochs) await onCheckpoint?.(trained())
-    }
-  } finally {
-    clearInterval(ticking)
-  }
-  return trained()
+  return trainEpochs(training, context)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { totalmem } from 'node:os'
+import { gigabytes, processMemory } from '../../storage/process-memory.ts'
 
 /** What a training holds beside the dataset, which is mapped. */
 export interface TrainingSize {
@@ -29,15 +29,4 @@ export function checkMemory(size: TrainingSize, memory = processMemory()): void 
     `${size.factors} factors of ${size.users} users and ${size.items} items and ${size.samples} samples an epoch take ` +
       `${gigabytes(needed)} of memory, and there are ${gigabytes(memory)}: choose fewer factors (factors, --factors), or train where there is more`,
   )
-}
-
-/** What the machine has, or what the process is confined to where that is less. */
-function processMemory(): number {
-  // 0 where it is unknown, beyond all memory where there is no limit.
-  const constrained = process.constrainedMemory()
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`
 }

@@ -7,6 +7,7 @@ import { rowsIn } from '../../storage/ids.ts'
 import { randomNumbers } from '../../storage/random.ts'
 import { alignedArray, sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
+import { trainEpochs } from '../training/epochs.ts'
 import { isWeighted } from '../weighting/options.ts'
 import { allocateBprFactors, type BprFactors, bprTrainedTensors, copyRows } from './factors.ts'
 import type { DealArgs, EpochArgs, InitialiseArgs } from './jobs.ts'
@@ -33,12 +34,9 @@ const diverged = 2 * Math.LN2
  * @throws RangeError when it does not fit in memory, or when the steps diverge.
  */
 export async function trainBpr(dataset: Dataset, options: BprOptions, context: TrainContext): Promise<Trained> {
-  const { pool, signal, from, warmStart, onProgress, onCheckpoint } = context
+  const { pool, from, warmStart } = context
   const trainer = new Trainer(dataset, options, pool)
   const { users, items } = trainer.factors
-  const loss = [...(from?.manifest.loss ?? [])]
-  const before = from?.manifest.epochs ?? 0
-  let epoch = before
   if (from) {
     const inPlace = (row: number) => row
     copyRows(trainer.factors, bprTensors(from), { users: inPlace, items: inPlace }, { factor: () => 0, bias: () => 0 })
@@ -53,37 +51,14 @@ export async function trainBpr(dataset: Dataset, options: BprOptions, context: T
     await trainer.initialise()
   }
 
-  const begun = performance.now()
-  const report = () => {
-    const seconds = (performance.now() - begun) / 1000
-    const inThisRun = epoch - before + trainer.fraction
-    const left = options.epochs - before - inThisRun
-    onProgress?.({
-      done: options.epochs > 0 ? (before + inThisRun) / options.epochs : 1,
-      epochs: { done: epoch, total: options.epochs },
-      rowsPerSecond: (inThisRun * (users.rows + items.rows)) / Math.max(seconds, 1e-9),
-      secondsLeft: inThisRun > 0 ? (seconds / inThisRun) * left : Number.POSITIVE_INFINITY,
-      loss: [...loss],
-    })
+  const training = {
+    epochs: options.epochs,
+    rows: users.rows + items.rows,
+    run: (epoch: number) => trainer.epoch(epoch),
+    fraction: () => trainer.fraction,
+    tensors: () => bprTrainedTensors(trainer.factors),
   }
-  const trained = (): Trained => ({
-    tensors: bprTrainedTensors(trainer.factors),
-    epochs: epoch,
-    complete: epoch >= options.epochs,
-    loss: [...loss],
-  })
-  const ticking = onProgress && setInterval(report, 200)
-  try {
-    while (epoch < options.epochs && !signal?.aborted) {
-      loss.push(await trainer.epoch(epoch))
-      epoch++
-      report()
-      if (epoch < options.epochs) await onCheckpoint?.(trained())
-    }
-  } finally {
-    clearInterval(ticking)
-  }
-  return trained()
+  return trainEpochs(training, context)
 }
 
 /** One training's matrices and the phases that change them. */

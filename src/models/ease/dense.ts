@@ -3,10 +3,10 @@ import { splitByCost } from '../../parallel/chunks.ts'
 import { alignedArray, sharedArray } from '../../storage/shared-array.ts'
 import type { Trained } from '../algorithm.ts'
 import type { PiecewiseTensor } from '../trained-tensor.ts'
+import type { Phases } from '../training/phases.ts'
 import { allocateEntries, rowTensors } from './entries.ts'
 import type { TrainingArgs, Triangle } from './jobs.ts'
 import { type EaseOptions, isDense } from './options.ts'
-import type { Phases } from './phases.ts'
 import { allocateTriangle, tilesOf } from './tiles.ts'
 
 /** Chunks of rows of the Gramian of about equal cost. */

@@ -1,6 +1,7 @@
 import { vector } from '../../storage/safetensors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { Trained } from '../algorithm.ts'
+import { compactRows } from '../training/compact-rows.ts'
 import type { Entries } from './jobs.ts'
 
 /** Room in shared memory for entries of each of `items`: as many of item i as `most(i)` says. */
@@ -16,19 +17,10 @@ export function allocateEntries(items: number, most: (item: number) => number): 
   }
 }
 
-/** The entries of rows as tensors: closes the gaps between those that have fewer than there was room for, in place. */
+/** The entries of rows as tensors, moved together in place. */
 export function rowTensors({ starts, indices, weights, counts }: Entries): Trained['tensors'] {
-  const indptr = new BigUint64Array(starts.length)
-  let size = 0
-  counts.forEach((count, item) => {
-    const begin = Number(starts[item])
-    if (begin > size) {
-      indices.copyWithin(size, begin, begin + count)
-      weights.copyWithin(size, begin, begin + count)
-    }
-    size += count
-    indptr[item + 1] = BigInt(size)
-  })
+  const indptr = compactRows(starts, counts, [indices, weights])
+  const size = Number(indptr.at(-1))
   return {
     indptr: vector(indptr),
     indices: vector(indices.subarray(0, size)),

@@ -1,4 +1,4 @@
-import { gigabytes, processMemory } from '../process-memory.ts'
+import { gigabytes, processMemory } from '../../storage/process-memory.ts'
 import { type EaseOptions, isDense } from './options.ts'
 import { tilesOf } from './tiles.ts'
 

@@ -1,5 +1,5 @@
+import { gigabytes } from '../../storage/process-memory.ts'
 import { alignedArray } from '../../storage/shared-array.ts'
-import { gigabytes } from '../process-memory.ts'
 import type { Triangle } from './jobs.ts'
 
 /**

@@ -1,15 +1,18 @@
 import { join } from 'node:path'
+import { workerModuleUrl } from '../../parallel/pool.ts'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
+import { Phases } from '../training/phases.ts'
 import { isWeighted } from '../weighting/options.ts'
 import { trainDense } from './dense.ts'
 import type { TrainingArgs } from './jobs.ts'
 import { checkMemory } from './memory.ts'
 import type { EaseOptions } from './options.ts'
-import { Phases } from './phases.ts'
 import { trainSparse } from './sparse.ts'
 import { tilesOf } from './tiles.ts'
+
+const jobs = workerModuleUrl('./jobs', import.meta.url)
 
 /**
  * Fits the weights of items on items (crates/kernels/src/ease). The same bits come out for any number of workers.
@@ -32,7 +35,7 @@ export async function trainEase(dataset: Dataset, options: EaseOptions, context:
   }
   const { size, count } = tilesOf(items)
   const costs = sharedArray(BigUint64Array, size * count + 1)
-  const phases = new Phases(context, items)
+  const phases = new Phases(context, { jobs, rows: items })
   try {
     const deviation = await phases.one<number>('plan', { training: interactions, costs })
     const training = { ...interactions, regularization: options.regularization * deviation }

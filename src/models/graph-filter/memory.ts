@@ -1,4 +1,4 @@
-import { totalmem } from 'node:os'
+import { gigabytes, processMemory } from '../../storage/process-memory.ts'
 
 /** What a training makes. */
 export interface FilterSizes {
@@ -36,15 +36,4 @@ export function checkMemory(sizes: FilterSizes, memory = processMemory()): void 
     `factors must be at most ${fitting} for those of ${sizes.users} users and ${sizes.items} items to fit in ` +
       `${gigabytes(memory)} of memory, got ${sizes.factors}, which take ${gigabytes(needed)}: ${remedy}`,
   )
-}
-
-/** What the machine has, or what the process is confined to where that is less. */
-function processMemory(): number {
-  // 0 where it is unknown, beyond all memory where there is no limit.
-  const constrained = process.constrainedMemory()
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`
 }

@@ -1,7 +1,6 @@
 import type { GraphFilter } from '../../binding.d.ts'
 import { native } from '../../native.ts'
 import { concat, pointers, type Row } from '../../search/item-lists.ts'
-import { MappedCsr } from '../../storage/csr.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
@@ -80,7 +79,7 @@ class GraphFilterModel implements Model {
     const { factors, userScales, itemScales, vectors, response } = graphFilterTensors(artifact)
     const { history } = artifact
     this.#filter = {
-      interactions: history instanceof MappedCsr ? history.operand : history,
+      interactions: history.operand,
       weighted: isWeighted(options),
       userScales: userScales.operand,
       itemScales: itemScales.operand,

@@ -1,13 +1,10 @@
 import { splitByCost } from '../../parallel/chunks.ts'
-import { workerModuleUrl } from '../../parallel/pool.ts'
 import type { CsrFile } from '../../storage/csr-cache.ts'
 import type { Dataset } from '../../storage/dataset.ts'
 import { allocateFactors, type FactorMatrix } from '../../storage/factors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
+import type { Phases } from '../training/phases.ts'
 import type { MultiplyArgs } from './jobs.ts'
-import type { Phases } from './phases.ts'
-
-const work = workerModuleUrl('./jobs', import.meta.url)
 
 interface Parts {
   readonly byUser: CsrFile
@@ -75,10 +72,13 @@ export class NormalisedMatrix {
     return { matrix: response, scaleOf: () => 1 }
   }
 
-  #multiply(side: 'byUser' | 'byItem', args: Omit<MultiplyArgs, 'matrix' | 'weighted' | 'bounds'>): Promise<void> {
+  async #multiply(
+    side: 'byUser' | 'byItem',
+    args: Omit<MultiplyArgs, 'matrix' | 'weighted' | 'bounds'>,
+  ): Promise<void> {
     const { weighted, phases } = this.#parts
     const bounds = this.#bounds[side]
     const all: MultiplyArgs = { ...args, matrix: this.#parts[side], weighted, bounds }
-    return phases.product(work, 'multiply', all, Math.max(1, bounds.length - 1))
+    await phases.run({ name: 'multiply', chunks: Math.max(1, bounds.length - 1), work: 1 }, all)
   }
 }

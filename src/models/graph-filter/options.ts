@@ -44,7 +44,7 @@ export const graphFilterOptions = z.strictObject({
     .max(MAX_RANK)
     .optional()
     .describe(
-      'k, singular vectors of the low-pass, 1 to 1024 (default: 256; a sixteenth of the users or items where that is less)',
+      'k, singular vectors of the low-pass, 1 to 1024 (default: 256; a sixteenth of the users or items where that is less, but 16 at least)',
     ),
   lowPassWeight: z
     .number()

@@ -1,11 +1,8 @@
 import { native } from '../../native.ts'
-import { workerModuleUrl } from '../../parallel/pool.ts'
 import { allocateFactors, type FactorMatrix, MAX_RANK } from '../../storage/factors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
+import type { Phases } from '../training/phases.ts'
 import type { NormalisedMatrix } from './normalised-matrix.ts'
-import type { Phases } from './phases.ts'
-
-const work = workerModuleUrl('./jobs', import.meta.url)
 
 /** Rows that a worker initialises or rotates at a time. */
 const rowsInChunk = 1024
@@ -38,7 +35,7 @@ export async function singularVectors(
 ): Promise<{ readonly vectors: FactorMatrix; readonly byUser: FactorMatrix; readonly largest: number }> {
   const [basis, byUser] = [allocateFactors(matrix.items, columns), allocateFactors(matrix.users, columns)]
   const eigenbasis = new Eigenbasis(basis.stride, phases)
-  await phases.between(work, 'initialise', { factors: basis, chunkRows: rowsInChunk, seed })
+  await phases.uncounted('initialise', { factors: basis, chunkRows: rowsInChunk, seed })
   for (let iteration = 0; iteration < powerIterations; iteration++) {
     await matrix.timesItems(basis, byUser)
     await matrix.timesUsers(byUser, basis)
@@ -79,7 +76,7 @@ class Eigenbasis {
   async of(rows: FactorMatrix): Promise<Float64Array> {
     const cells = rows.stride ** 2
     const chunkRows = Math.max(1, Math.ceil(rows.rows / (this.#partials.length / cells)))
-    await this.#phases.between(work, 'gramians', { factors: rows, chunkRows, partials: this.#partials })
+    await this.#phases.uncounted('gramians', { factors: rows, chunkRows, partials: this.#partials })
     const values = new Float64Array(rows.stride)
     const made = this.#partials.subarray(0, Math.ceil(rows.rows / chunkRows) * cells)
     try {
@@ -103,6 +100,6 @@ class Eigenbasis {
   }
 
   async rotate(factors: FactorMatrix): Promise<void> {
-    await this.#phases.between(work, 'rotate', { factors, chunkRows: rowsInChunk, vectors: this.#vectors })
+    await this.#phases.uncounted('rotate', { factors, chunkRows: rowsInChunk, vectors: this.#vectors })
   }
 }

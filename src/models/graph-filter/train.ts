@@ -6,13 +6,13 @@ import { unpaddedPieces } from '../../storage/factors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
 import type { TrainedTensor } from '../trained-tensor.ts'
+import { Phases } from '../training/phases.ts'
 import { isWeighted } from '../weighting/options.ts'
 import type { ScalesArgs } from './jobs.ts'
 import { checkMemory } from './memory.ts'
 import { factorsOf } from './model.ts'
 import { NormalisedMatrix, type ScaledRows } from './normalised-matrix.ts'
 import type { GraphFilterOptions } from './options.ts'
-import { Phases } from './phases.ts'
 import { responseOf } from './polynomial.ts'
 import { columnsFor, singularVectors } from './singular-vectors.ts'
 
@@ -32,8 +32,9 @@ const floatsInPiece = 2 ** 18
 export async function trainGraphFilter(
   dataset: Dataset,
   options: GraphFilterOptions,
-  { pool, signal, onProgress }: TrainContext,
+  context: TrainContext,
 ): Promise<Trained> {
+  const { pool, signal } = context
   signal?.throwIfAborted()
   const { directory, manifest } = dataset
   const { users, items } = manifest
@@ -48,22 +49,26 @@ export async function trainGraphFilter(
 
   await Promise.all([
     pool.run(work, 'scales', {
-      ...{ matrix: files.byUser, weighted, exponent: options.userExponent, scales: userScales },
+      matrix: files.byUser,
+      weighted,
+      exponent: options.userExponent,
+      scales: userScales,
     } satisfies ScalesArgs),
     pool.run(work, 'scales', {
-      ...{ matrix: files.byItem, weighted, exponent: options.itemExponent, scales: itemScales },
+      matrix: files.byItem,
+      weighted,
+      exponent: options.itemExponent,
+      scales: itemScales,
     } satisfies ScalesArgs),
   ])
   const scales = { userScales: vectorOf(userScales), itemScales: vectorOf(itemScales) }
   if (columns === 0) return trained(scales)
 
   const { lowPass = [1] } = responseOf(options)
-  const phases = new Phases(pool, {
-    products: 2 * options.powerIterations + 1 + (factors > 0 ? 2 * (lowPass.length - 1) : 0),
-    rows: users + items,
-    signal,
-    onProgress,
-  })
+  // What is done between the products of the matrix takes less.
+  const products = 2 * options.powerIterations + 1 + (factors > 0 ? 2 * (lowPass.length - 1) : 0)
+  const phases = new Phases(context, { jobs: work, rows: (products * (users + items)) / 2 })
+  phases.total = products
   try {
     const matrix = new NormalisedMatrix(dataset, { ...files, userScales, itemScales, weighted, phases })
     const { vectors, byUser, largest } = await singularVectors(matrix, columns, options, phases)

@@ -1,4 +1,4 @@
-import { totalmem } from 'node:os'
+import { gigabytes, processMemory } from '../../storage/process-memory.ts'
 
 /** An index and a similarity. */
 const bytesPerNeighbour = 8
@@ -26,15 +26,4 @@ export function checkMemory({ items, neighbours, most }: NeighbourCounts, memory
     `neighbours must be at most ${fitting} for those of ${items} items to fit in ${gigabytes(memory)} of memory, ` +
       `got ${neighbours}, which take up to ${gigabytes(needed)}: keep fewer, or train where there is more memory`,
   )
-}
-
-/** What the machine has, or what the process is confined to where that is less. */
-function processMemory(): number {
-  // 0 where it is unknown, beyond all memory where there is no limit.
-  const constrained = process.constrainedMemory()
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`
 }

@@ -31,13 +31,13 @@ export const neighboursOptions = z.strictObject({
     .max(100)
     .default(1)
     .describe('what similarities are raised to before they are summed: the higher, the more the nearest decide'),
-  bm25K1: z
+  similarityK1: z
     .number()
     .positive()
     .max(1e9)
     .default(1.2)
     .describe('k₁ of bm25: the higher, the more the number of users of an item decides'),
-  bm25B: z.number().min(0).max(1).default(0.2).describe('b of bm25: how far popular items count less, 0 to 1'),
+  similarityB: z.number().min(0).max(1).default(0.2).describe('b of bm25: how far popular items count less, 0 to 1'),
   asymmetry: z
     .number()
     .min(0)
@@ -68,8 +68,8 @@ export const neighboursSearch: Readonly<Record<string, SearchRange>> = {
   neighbours: { from: 10, to: 500, scale: 'log', isWhole: true },
   shrinkage: { from: 1, to: 200, scale: 'log' },
   locality: { from: 0.5, to: 3, scale: 'log' },
-  bm25K1: { from: 0.5, to: 500, scale: 'log' },
-  bm25B: { from: 0, to: 1, scale: 'linear' },
+  similarityK1: { from: 0.5, to: 500, scale: 'log' },
+  similarityB: { from: 0, to: 1, scale: 'linear' },
   asymmetry: { from: 0.2, to: 0.8, scale: 'linear' },
   rp3Alpha: { from: 0.5, to: 1.8, scale: 'linear' },
   rp3Beta: { from: 0, to: 1, scale: 'linear' },
@@ -83,8 +83,8 @@ export function similarityOf(options: NeighboursOptions) {
     weighted: isWeighted(options),
     shrinkage: options.shrinkage,
     locality: options.locality,
-    k1: options.bm25K1,
-    b: options.bm25B,
+    k1: options.similarityK1,
+    b: options.similarityB,
     asymmetry: options.asymmetry,
     alpha: options.rp3Alpha,
     beta: options.rp3Beta,

@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { splitByCost } from '../../parallel/chunks.ts'
-import { sharedCounter, workerModuleUrl } from '../../parallel/pool.ts'
+import { workerModuleUrl } from '../../parallel/pool.ts'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import { vector } from '../../storage/safetensors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
-import type { TrainContext, Trained, TrainProgress } from '../algorithm.ts'
+import type { TrainContext, Trained } from '../algorithm.ts'
+import { compactRows } from '../training/compact-rows.ts'
+import { Phases } from '../training/phases.ts'
 import type { FindArgs, Plan, TrainingArgs } from './jobs.ts'
 import { checkMemory } from './memory.ts'
 import { type NeighboursOptions, similarityOf } from './options.ts'
@@ -29,8 +31,9 @@ const perItem = 200
 export async function trainNeighbours(
   dataset: Dataset,
   options: NeighboursOptions,
-  { pool, signal, onProgress }: TrainContext,
+  context: TrainContext,
 ): Promise<Trained> {
+  const { pool, signal } = context
   signal?.throwIfAborted()
   const { byItem, byUser } = filesOf(dataset)
   const [byRow, byColumn] = options.by === 'items' ? [byItem, byUser] : [byUser, byItem]
@@ -66,61 +69,27 @@ export async function trainNeighbours(
     counts: sharedArray(Uint32Array, rows),
   }
   const bounds = splitByCost(plan.costs, chunks, perItem)
-  const next = sharedCounter()
-  const begun = performance.now()
-  const report = () => onProgress?.(progress(bounds, Atomics.load(next, 0), performance.now() - begun))
-  const ticking = onProgress && setInterval(report, 200)
-  // Beyond the last chunk the workers find none and return.
-  const abort = () => Atomics.store(next, 0, bounds.length)
-  signal?.addEventListener('abort', abort)
+  const phases = new Phases(context, { jobs: work, rows })
+  phases.total = 1
   try {
-    if (signal?.aborted) abort()
     const args: FindArgs = { training, plan, output, bounds }
-    await pool.phase(work, 'find', args, next)
+    await phases.run({ name: 'find', chunks: bounds.length - 1, work: 1 }, args)
   } finally {
-    clearInterval(ticking)
-    signal?.removeEventListener('abort', abort)
+    phases.close()
   }
-  signal?.throwIfAborted()
-  report()
-  return { tensors: compacted(plan.starts, output), epochs: 1, complete: true, loss: [] }
+  const indptr = compactRows(plan.starts, output.counts, [output.indices, output.similarities])
+  const size = Number(indptr.at(-1))
+  const tensors = {
+    indptr: vector(indptr),
+    indices: vector(output.indices.subarray(0, size)),
+    similarities: vector(output.similarities.subarray(0, size)),
+  }
+  return { tensors, epochs: 1, complete: true, loss: [] }
 }
 
 function filesOf({ directory, manifest: { users, items } }: Dataset) {
   return {
     byItem: { file: join(directory, datasetFiles.byItem), columns: users },
     byUser: { file: join(directory, datasetFiles.byUser), columns: items },
-  }
-}
-
-function progress(bounds: Uint32Array, taken: number, milliseconds: number): TrainProgress {
-  const last = bounds.length - 1
-  const chunk = Math.min(taken, last)
-  const done = chunk / Math.max(1, last)
-  const seconds = Math.max(milliseconds / 1000, 1e-9)
-  return {
-    done,
-    rowsPerSecond: bounds[chunk] / seconds,
-    secondsLeft: done > 0 ? (seconds / done) * (1 - done) : Number.POSITIVE_INFINITY,
-  }
-}
-
-/** Closes the gaps between the neighbours of items that have fewer than there was room for, in place. */
-function compacted(starts: BigUint64Array, { indices, similarities, counts }: FindArgs['output']): Trained['tensors'] {
-  const indptr = new BigUint64Array(starts.length)
-  let size = 0
-  counts.forEach((count, item) => {
-    const begin = Number(starts[item])
-    if (begin > size) {
-      indices.copyWithin(size, begin, begin + count)
-      similarities.copyWithin(size, begin, begin + count)
-    }
-    size += count
-    indptr[item + 1] = BigInt(size)
-  })
-  return {
-    indptr: vector(indptr),
-    indices: vector(indices.subarray(0, size)),
-    similarities: vector(similarities.subarray(0, size)),
   }
 }

@@ -34,8 +34,8 @@ export function verifyUserModel(artifact: Artifact): void {
  * Ranks by the items of the users whose histories are most like that of the user, which is compared as it is now: the score of an
  * item is the sum of the similarities of those who have it, each times the weight of the pair.
  *
- * No neighbours are kept: to find the most similar 100 of 179,365 brunch users takes FIGURE, and a table of them
- * would be as large as the pairs, say nothing of a history that has changed, and have to forget whoever is in it.
+ * No neighbours are kept: a table of them would be as large as the pairs, say nothing of a history that has changed, and have to
+ * forget whoever is in it.
  */
 export class UserModel implements Model {
   readonly similarBy = ['neighbours'] as const

@@ -5,6 +5,7 @@ import type { Dataset } from '../../storage/dataset.ts'
 import type { FactorMatrix } from '../../storage/factors.ts'
 import { rowsIn } from '../../storage/ids.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
+import { trainEpochs } from '../training/epochs.ts'
 import { word2vecTensors, word2vecTrainedTensors } from './model.ts'
 import type { Word2vecOptions } from './options.ts'
 import { type ItemCorpus, itemCorpus } from './sessions.ts'
@@ -22,8 +23,9 @@ import { type ItemCorpus, itemCorpus } from './sessions.ts'
 export async function trainWord2vec(
   dataset: Dataset,
   options: Word2vecOptions,
-  { pool, signal, from, warmStart, onProgress, onCheckpoint }: TrainContext,
+  context: TrainContext,
 ): Promise<Trained> {
+  const { pool, from, warmStart } = context
   const { events, manifest } = dataset
   if (!events) {
     throw new RangeError(
@@ -38,10 +40,7 @@ export async function trainWord2vec(
     corpusBytes: 4 * (manifest.events ?? 0),
   })
   const items = itemCorpus(events, options)
-  const trainer = new SkipGramTrainer(items.corpus, { ...options, power: options.negativeExponent }, { pool })
-  const loss = [...(from?.manifest.loss ?? [])]
-  const before = from?.manifest.epochs ?? 0
-  let epoch = before
+  const trainer = new SkipGramTrainer(items.corpus, options, { pool })
   if (!from) await trainer.initialise()
   const former = from ?? warmStart
   if (former) {
@@ -51,37 +50,14 @@ export async function trainWord2vec(
     setRows(trainer.outputs, outputs.data, { items, rows, width: factors + 1 })
   }
 
-  const begun = performance.now()
-  const report = () => {
-    const seconds = (performance.now() - begun) / 1000
-    const inThisRun = epoch - before + trainer.fraction
-    const left = options.epochs - before - inThisRun
-    onProgress?.({
-      done: options.epochs > 0 ? (before + inThisRun) / options.epochs : 1,
-      epochs: { done: epoch, total: options.epochs },
-      rowsPerSecond: (inThisRun * items.corpus.positions) / Math.max(seconds, 1e-9),
-      secondsLeft: inThisRun > 0 ? (seconds / inThisRun) * left : Number.POSITIVE_INFINITY,
-      loss: [...loss],
-    })
+  const training = {
+    epochs: options.epochs,
+    rows: items.corpus.positions,
+    run: (epoch: number) => trainer.epoch(epoch),
+    fraction: () => trainer.fraction,
+    tensors: () => word2vecTrainedTensors(trainer, items, options),
   }
-  const trained = (): Trained => ({
-    tensors: word2vecTrainedTensors(trainer, items, options),
-    epochs: epoch,
-    complete: epoch >= options.epochs,
-    loss: [...loss],
-  })
-  const ticking = onProgress && setInterval(report, 200)
-  try {
-    while (epoch < options.epochs && !signal?.aborted) {
-      loss.push(await trainer.epoch(epoch))
-      epoch++
-      report()
-      if (epoch < options.epochs) await onCheckpoint?.(trained())
-    }
-  } finally {
-    clearInterval(ticking)
-  }
-  return trained()
+  return trainEpochs(training, context)
 }
 
 interface FormerRows {

@@ -1,9 +1,7 @@
-import { sharedCounter, workerModuleUrl } from '../../parallel/pool.ts'
+import { sharedCounter } from '../../parallel/pool.ts'
 import type { TrainContext } from '../algorithm.ts'
 
-const work = workerModuleUrl('./jobs', import.meta.url)
-
-/** A phase: the export of jobs.ts that it calls, the chunks that workers take from its counter, and its part of the total work. */
+/** A phase: the function of the jobs that it calls, the chunks that workers take from its counter, and its part of the total work. */
 interface Phase {
   readonly name: string
   readonly chunks: number
@@ -15,16 +13,18 @@ export class Phases {
   /** The work of all phases, in the unit of theirs. */
   total = Number.POSITIVE_INFINITY
   readonly #context: TrainContext
-  readonly #items: number
+  readonly #jobs: string
+  readonly #rows: number
   readonly #begun = performance.now()
   readonly #ticking: NodeJS.Timeout | undefined
   #done = 0
   #running: { readonly next: Int32Array; readonly phase: Phase } | undefined
 
-  /** `items` is how many rows are reported as processed when all is done. */
-  constructor(context: TrainContext, items: number) {
+  /** `jobs` is the module whose functions the workers call; `rows`, how many are reported as processed when all is done. */
+  constructor(context: TrainContext, { jobs, rows }: { readonly jobs: string; readonly rows: number }) {
     this.#context = context
-    this.#items = items
+    this.#jobs = jobs
+    this.#rows = rows
     this.#ticking = context.onProgress && setInterval(() => this.#report(), 200)
   }
 
@@ -38,7 +38,7 @@ export class Phases {
     signal?.addEventListener('abort', abort)
     this.#running = { next, phase }
     try {
-      const results = await pool.phase<Result>(work, phase.name, args, next)
+      const results = await pool.phase<Result>(this.#jobs, phase.name, args, next)
       signal?.throwIfAborted()
       this.#done += phase.work
       this.#running = undefined
@@ -50,11 +50,18 @@ export class Phases {
     }
   }
 
+  /** Runs a phase that is no part of the work: it takes little. @throws the signal's reason when it is aborted. */
+  async uncounted(name: string, args: object): Promise<void> {
+    const { pool, signal } = this.#context
+    await pool.phase(this.#jobs, name, args)
+    signal?.throwIfAborted()
+  }
+
   /** Runs one job on one worker, which is no part of the work. */
   async one<Result>(name: string, args: object): Promise<Result> {
     const { pool, signal } = this.#context
     signal?.throwIfAborted()
-    return pool.run<Result>(work, name, args)
+    return pool.run<Result>(this.#jobs, name, args)
   }
 
   /** Reports that all is done. */
@@ -74,7 +81,7 @@ export class Phases {
     const seconds = Math.max((performance.now() - this.#begun) / 1000, 1e-9)
     this.#context.onProgress?.({
       done,
-      rowsPerSecond: (this.#items * done) / seconds,
+      rowsPerSecond: (this.#rows * done) / seconds,
       secondsLeft: done > 0 ? (seconds / done) * (1 - done) : Number.POSITIVE_INFINITY,
     })
   }
