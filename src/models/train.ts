@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { native } from '../native.ts'
+import { freeSharedMemory } from '../parallel/free-shared-memory.ts'
 import type { Pool } from '../parallel/pool.ts'
 import { closedOnError } from '../storage/closing.ts'
 import type { Dataset } from '../storage/dataset.ts'
@@ -85,6 +86,8 @@ export async function trainModel(
     savedAt = performance.now()
     return manifest
   }
+  // Of trainings before this one.
+  await freeSharedMemory(pool)
   try {
     return await withWeights(dataset, weightingIn(decided), directory, async weighted => {
       const trained = await algorithm.train(weighted.dataset, decided, {
