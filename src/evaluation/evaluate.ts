@@ -15,6 +15,8 @@ import { byHistory, meansOf, type UserValues } from './user-values.ts'
 export interface Ranker {
   /** Number of items that it chooses from. */
   readonly items: number
+  /** Whether events count by their kind or age: not to be judged by users of whom only pairs are given. */
+  readonly weighsEvents?: boolean
   /** A list for each request, best first. */
   rank(requests: readonly RankRequest[], signal?: AbortSignal): Promise<readonly Pick<ItemList, 'items'>[]>
 }
@@ -64,7 +66,8 @@ export interface EvaluateOptions {
  *
  * What is kept is 8 bytes a user and metric. Same result for any number of workers.
  *
- * @throws RangeError when no user is to be judged, or an option is out of range.
+ * @throws RangeError when no user is to be judged, when the ranker would need events of whom only pairs are given, or an option is out of
+ *   range.
  */
 export async function evaluate(
   ranker: Ranker,
@@ -75,6 +78,12 @@ export async function evaluate(
   const { users, rows, histories, sizes, unknownUsers, unknownPairs, repeatedPairs } = heldOut
   if (users.length === 0)
     throw new RangeError('there is nothing to judge: every pair of the test is in the training, too')
+  if (heldOut.given && ranker.weighsEvents) {
+    throw new RangeError(
+      'events count by their kind or age in this model, but of users who are held out whole pairs are given, not events: ' +
+        'judge it by another split, such as last:1 or random:0.1',
+    )
+  }
   assertWholeNumber('negatives', negatives, 1)
   const values: Record<string, Float64Array> = {}
   for (const { name, kind } of metrics) if (kind !== 'coverage') values[name] = new Float64Array(users.length)

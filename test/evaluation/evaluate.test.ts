@@ -14,6 +14,7 @@ import { datasetOf, randomInteractions } from '../models/interactions.ts'
 import { requestOf } from '../models/requests.ts'
 import { trained } from '../models/trained.ts'
 import { csrOf } from '../storage/csr-of.ts'
+import { sequencesOf } from '../storage/sequences-of.ts'
 import { type NaiveUser, naiveMetrics } from './naive-evaluation.ts'
 
 /** Ids as they are where each is its own index. */
@@ -189,6 +190,10 @@ test('pairs of the test that the training has too are left aside, unless seen it
     items: Uint32Array.of(0, 1),
   })
   const ranker = popularRanker(training.byUser)
+  const given = { ...heldOut(training, training, 'allow'), given: sequencesOf([], 1) }
+  await expect(evaluate({ ...ranker, weighsEvents: true }, given, metricsAt(2))).rejects.toThrow(
+    'events count by their kind or age in this model, but of users who are held out whole pairs are given',
+  )
   await expect(evaluate(ranker, heldOut(training, training), metricsAt(2))).rejects.toThrow(
     'there is nothing to judge: every pair of the test is in the training, too',
   )

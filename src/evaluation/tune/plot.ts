@@ -71,7 +71,7 @@ function placeAmong(values: readonly unknown[]) {
   return (value: unknown) => (values.indexOf(value) + 0.5) / values.length
 }
 
-/** By the range, or as wide as the values that were tried where these lie beyond. */
+/** From the least to the largest of the values that were tried. */
 function placeBetween({ scale }: { readonly scale: 'linear' | 'log' }, values: readonly number[]) {
   const onScale = (value: number) => (scale === 'log' ? Math.log(Math.max(value, Number.MIN_VALUE)) : value)
   const [low, high] = extent(values).map(onScale) as [number, number]

@@ -27,10 +27,10 @@ export class AlgorithmSearch {
     this.#options = optionsToTry(algorithm, fixed, seed)
   }
 
-  /** The trial whose turn it is: one that goes on or, while there are options to try, a new one. */
-  next(): Trial | undefined {
+  /** The trial whose turn it is: one that goes on or, while there are options to try and one may begin, a new one. */
+  next(mayBegin: boolean): Trial | undefined {
     const further = nextToGoOn(this.trials, this.rungs.length)
-    if (further) return further
+    if (further || !mayBegin) return further
     const { value: options } = this.#options.next()
     if (!options) return undefined
     const trial = new Trial(this.algorithm, options)
@@ -38,23 +38,25 @@ export class AlgorithmSearch {
     return trial
   }
 
-  /** The best trial of those that came farthest. */
+  /** The best trial of those that came farthest; one that failed on the way is none of them. */
   get best(): TunedOptions | undefined {
-    const farthest = Math.max(0, ...this.trials.map(({ scores }) => scores.length))
+    const trials = this.trials.filter(({ scores }) => scores.every(({ score }) => Number.isFinite(score)))
+    const farthest = Math.max(1, ...trials.map(({ scores }) => scores.length))
     let best: TunedOptions | undefined
-    for (const { options, scores } of this.trials) {
-      const last = scores.at(-1)
-      if (!last || scores.length < farthest || last.score <= (best?.score ?? Number.NEGATIVE_INFINITY)) continue
-      best = { algorithm: this.algorithm, options: this.#withEpochs(options, scores), score: last.score }
+    for (const { options, scores } of trials) {
+      if (scores.length < farthest) continue
+      const reached = this.#reached(scores)
+      if (best && reached.score <= best.score) continue
+      const epochs = hasEpochs(this.algorithm) ? { epochs: reached.epochs } : {}
+      best = { algorithm: this.algorithm, options: { ...options, ...epochs }, score: reached.score }
     }
     return best
   }
 
-  /** All epochs, unless with fewer the trial was better. */
-  #withEpochs(options: Options, scores: readonly TrialScore[]): Options {
-    if (!hasEpochs(this.algorithm)) return options
+  /** What a trial has come to, with the epochs to train: those it was best with where it had all, else all. */
+  #reached(scores: readonly TrialScore[]): Pick<TrialScore, 'score' | 'epochs'> {
     const isWhole = scores.length === this.rungs.length
-    const best = scores.reduce((best, score) => (score.score > best.score ? score : best))
-    return { ...options, epochs: isWhole ? best.epochs : this.rungs.at(-1)! }
+    if (!isWhole) return { score: scores.at(-1)!.score, epochs: this.rungs.at(-1)! }
+    return scores.reduce((best, score) => (score.score > best.score ? score : best))
   }
 }

@@ -3,6 +3,7 @@ import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, r
 import { join } from 'node:path'
 import { z } from 'zod'
 import type { Options } from './search-space.ts'
+import { defaultShare, defaultUsers } from './validation.ts'
 
 /** What a search compares its trials by: trials of other searches are no others of it. */
 export interface SearchIdentity {
@@ -11,6 +12,9 @@ export interface SearchIdentity {
   readonly metric: string
   /** Of the users who are judged. */
   readonly seed: number
+  /** How many users are judged at most, and which share of their pairs is held out: see `ValidationOptions`. */
+  readonly users: number
+  readonly share: number
 }
 
 export interface LoggedScore {
@@ -32,6 +36,9 @@ const headSchema = z.object({
   dataset: z.string(),
   metric: z.string(),
   seed: z.number(),
+  // Of logs that are older than these two.
+  users: z.number().default(defaultUsers),
+  share: z.number().default(defaultShare),
 })
 const scoreSchema = z.object({
   algorithm: z.string(),
@@ -58,11 +65,16 @@ export class TrialLog {
     const { head, scores, length } = existsSync(path) ? readLog(path) : { head: undefined, scores: [], length: 0 }
     if (head) assertSame(directory, head, identity)
     const file = openSync(path, 'a+')
-    // What was half written when a search ended.
-    ftruncateSync(file, length)
-    const log = new TrialLog(file, scores)
-    if (!head) log.#append({ format: 'aurochs-tuning', version: 1, ...identity })
-    return log
+    try {
+      // What was half written when a search ended.
+      ftruncateSync(file, length)
+      const log = new TrialLog(file, scores)
+      if (!head) log.#append({ format: 'aurochs-tuning', version: 1, ...identity })
+      return log
+    } catch (error) {
+      closeSync(file)
+      throw error
+    }
   }
 
   private constructor(file: number, earlier: readonly LoggedScore[]) {
@@ -96,10 +108,16 @@ function keyOf({ algorithm, options }: Pick<LoggedScore, 'algorithm' | 'options'
   return JSON.stringify([algorithm, options])
 }
 
+/** What a log begins with, which may be all that there is of one. */
+const headStart = '{"format":"aurochs-tuning"'
+
 /** `length`: bytes of whole lines. */
 function readLog(path: string) {
   const text = readFileSync(path, 'utf8')
   const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+  if (whole === '' && !headStart.startsWith(text.slice(0, headStart.length))) {
+    throw new Error(`${path} is none of a search: choose another place, or remove it`)
+  }
   const lines = whole.split('\n').slice(0, -1)
   const parsed = lines.map((line, at) => {
     try {
@@ -113,7 +131,7 @@ function readLog(path: string) {
 }
 
 function assertSame(directory: string, found: SearchIdentity, wanted: SearchIdentity): void {
-  for (const name of ['dataset', 'metric', 'seed'] as const) {
+  for (const name of ['dataset', 'metric', 'seed', 'users', 'share'] as const) {
     if (found[name] === wanted[name]) continue
     throw new Error(
       `${directory} holds a search with another ${name} (${found[name]}, not ${wanted[name]}): choose another place, or remove it`,

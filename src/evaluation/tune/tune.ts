@@ -9,7 +9,7 @@ import type { Options } from './search-space.ts'
 import type { Trial, TrialContext, TrialScore } from './trial.ts'
 import { TrialLog } from './trial-log.ts'
 import { saveBest } from './tuned-options.ts'
-import { type ValidationOptions, withValidation } from './validation.ts'
+import { defaultShare, defaultUsers, type ValidationOptions, withValidation } from './validation.ts'
 
 export interface TuneOptions {
   /** Those to search among, each with options that are not searched. */
@@ -45,8 +45,8 @@ export interface TuneProgress {
 
 export interface Tuned {
   readonly best: TunedOptions
-  /** What the defaults of the best one's algorithm reached; with fewer epochs, where they did not go on. */
-  readonly defaultScore: number
+  /** What the defaults of the best one's algorithm reached; with fewer epochs, where they did not go on. None where they failed. */
+  readonly defaultScore?: number
   /** What all trials took. */
   readonly seconds: number
   /** All that were tried. */
@@ -61,22 +61,22 @@ export interface Tuned {
  */
 export async function tune(dataset: Dataset, options: TuneOptions): Promise<Tuned> {
   const { seed = 0, metric = parseMetrics('ndcg@20')[0]!, log: place, folder, pool, signal } = options
-  const identity = { dataset: checksumOf(dataset.manifest), metric: metric.name, seed }
+  const { users = defaultUsers, share = defaultShare } = options.validation ?? {}
+  const identity = { dataset: checksumOf(dataset.manifest), metric: metric.name, seed, users, share }
   const log = place === undefined ? undefined : TrialLog.open(place, identity)
   try {
-    const tuned = await withValidation(dataset, { ...options.validation, seed }, folder, parts =>
+    const tuned = await withValidation(dataset, { users, share, seed }, folder, parts =>
       new Search(options, { ...parts, metric, pool, folder, signal }, log).run(),
     )
     if (place !== undefined) {
-      const { best, defaultScore, trials, seconds } = tuned
+      const { best, trials, ...rest } = tuned
       const { algorithm, ...found } = best
       const saved = {
         algorithm: algorithm.name,
         ...found,
         metric: metric.name,
-        defaultScore,
+        ...rest,
         trials: trials.length,
-        seconds,
       }
       saveBest(place, saved)
     }
@@ -107,8 +107,8 @@ class Search {
     const { mostTrials = Number.POSITIVE_INFINITY } = this.#options
     const waiting = [...this.#searches]
     for (let search = waiting.shift(); search; search = waiting.shift()) {
-      const trial = search.next()
-      if (!trial || !this.#hasTimeFor(search, trial) || this.#trials > mostTrials) continue
+      const trial = search.next(this.#trials < mostTrials)
+      if (!trial || !this.#hasTimeFor(search, trial)) continue
       await this.#run(search, trial)
       waiting.push(search)
     }
@@ -173,10 +173,11 @@ class Search {
     const best = this.#best
     if (best) {
       const defaults = this.#searches.find(({ algorithm }) => algorithm === best.algorithm)!.trials[0]!
-      const defaultScore = Math.max(...defaults.scores.map(({ score }) => score))
-      return { best, defaultScore, seconds: Math.round(10 * this.#seconds) / 10, trials }
+      const scores = defaults.scores.map(({ score }) => score).filter(Number.isFinite)
+      const seconds = Math.round(10 * this.#seconds) / 10
+      return { best, ...(scores.length > 0 && { defaultScore: Math.max(...scores) }), seconds, trials }
     }
-    const error = trials[0]?.scores[0]?.error ?? 'no trial came to its end'
+    const error = trials[0]?.scores.find(({ error }) => error)?.error ?? 'no trial came to its end'
     throw new Error(`no options could be trained; the first trial failed: ${error}`)
   }
 }

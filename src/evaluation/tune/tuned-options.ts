@@ -11,7 +11,8 @@ const schema = z.object({
   options: z.record(z.string(), z.unknown()),
   metric: z.string(),
   score: z.number(),
-  defaultScore: z.number(),
+  /** None where the defaults could not be trained. */
+  defaultScore: z.number().optional(),
   trials: z.int().positive(),
   seconds: z.number(),
 })

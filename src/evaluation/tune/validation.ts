@@ -10,12 +10,15 @@ import { held } from '../splits/marks.ts'
 import { pairsWithMark, trainingPart } from '../training-part.ts'
 
 export interface ValidationOptions {
-  /** Users who are judged at most. Default: 5,000. */
+  /** Users who are judged at most. Default: {@link defaultUsers}. */
   readonly users?: number | undefined
-  /** Share of the pairs of a judged user that are held out, one at least. Default: 0.2. */
+  /** Share of the pairs of a judged user that are held out, one at least, but not all. Default: {@link defaultShare}. */
   readonly share?: number | undefined
   readonly seed?: number | undefined
 }
+
+export const defaultUsers = 5000
+export const defaultShare = 0.2
 
 /** Users of whom pairs are held out at most, as a share of all who can be: the data must stay nearly as dense as it is. */
 const mostUsersShare = 0.5
@@ -28,7 +31,7 @@ const mostUsersShare = 0.5
  */
 export function validationParts(
   dataset: Dataset,
-  { users = 5000, share = 0.2, seed = 0 }: ValidationOptions = {},
+  { users = defaultUsers, share = defaultShare, seed = 0 }: ValidationOptions = {},
 ): { readonly train: DatasetParts; readonly test: Pairs } {
   const { byUser, events } = dataset
   const random = randomNumbers(seed)
@@ -40,7 +43,9 @@ export function validationParts(
     const places = last ? last.subarray(begin, end) : Float64Array.from({ length: end - begin }, () => random())
     const pairs = Uint32Array.from({ length: end - begin }, (_, at) => at)
     pairs.sort((a, b) => places[b]! - places[a]! || b - a)
-    for (const pair of pairs.subarray(0, Math.max(1, Math.round(share * pairs.length)))) marks[begin + pair] = held
+    // One at least to find, and one to learn from.
+    const most = Math.min(Math.max(1, Math.round(share * pairs.length)), pairs.length - 1)
+    for (const pair of pairs.subarray(0, most)) marks[begin + pair] = held
   }
   return {
     train: trainingPart(dataset, marks, heldEvents(dataset, marks, { kind: 'last', pairs: 1 })),

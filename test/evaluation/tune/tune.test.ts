@@ -8,6 +8,7 @@ import { type TuneOptions, tune } from '../../../src/evaluation/tune/tune.ts'
 import { readBest } from '../../../src/evaluation/tune/tuned-options.ts'
 import type { Algorithm } from '../../../src/models/algorithm.ts'
 import { als } from '../../../src/models/als/index.ts'
+import { bpr } from '../../../src/models/bpr/index.ts'
 import { popular } from '../../../src/models/popular/index.ts'
 import { Pool } from '../../../src/parallel/pool.ts'
 import type { Dataset } from '../../../src/storage/dataset.ts'
@@ -33,8 +34,9 @@ test('the best of the trials is found, and the best third of them had all epochs
   expect(trials).toHaveLength(7)
   expect(trials.map(({ scores }) => scores.length).sort()).toEqual([1, 1, 1, 1, 1, 2, 2])
   expect(trials.every(({ scores }) => scores.every(({ epochs }, rung) => epochs === [3, 9][rung]))).toBe(true)
-  const last = trials.filter(({ scores }) => scores.length === 2).map(({ scores }) => scores[1]!.score)
-  expect(best.score).toBe(Math.max(...last))
+  const whole = trials.filter(({ scores }) => scores.length === 2).flatMap(({ scores }) => scores)
+  const { score, epochs } = whole.reduce((a, b) => (b.score > a.score ? b : a))
+  expect(best).toMatchObject({ score, options: { epochs } })
   expect(best.options).toMatchObject({ factors: 2 })
   expect(best.algorithm).toBe(als)
   expect(defaultScore).toBe(Math.max(...trials[0]!.scores.map(({ score }) => score)))
@@ -43,6 +45,18 @@ test('the best of the trials is found, and the best third of them had all epochs
   const svg = searchPlot(trials, 'ndcg@20')
   const searched = Object.keys(als.search!).length
   expect(svg.match(/<circle/g)).toHaveLength(9 * searched)
+})
+
+test('at the limit of trials each algorithm still has its best ones go on', async () => {
+  const algorithms = new Map<Algorithm, Record<string, unknown>>([
+    [als as Algorithm, { factors: 2, epochs: 9 }],
+    [bpr as Algorithm, { factors: 2, epochs: 9 }],
+  ])
+  const { trials } = await search({ algorithms, mostTrials: 6 })
+  for (const name of ['als', 'bpr']) {
+    const own = trials.filter(({ algorithm }) => algorithm.name === name)
+    expect(own.map(({ scores }) => scores.length).sort(), name).toEqual([1, 1, 2])
+  }
 })
 
 test('algorithms are compared by the same users, and one without options to search is tried once', async () => {
@@ -86,12 +100,20 @@ test('the log of another search, or none, is refused and left as it is', async (
   await expect(search({ log, seed: 1 })).rejects.toThrow(
     `${log} holds a search with another seed (0, not 1): choose another place, or remove it`,
   )
+  await expect(search({ log, validation: { share: 0.5 } })).rejects.toThrow(
+    `${log} holds a search with another share (0.2, not 0.5): choose another place, or remove it`,
+  )
   const path = join(log, 'trials.ndjson')
   const before = readFileSync(path, 'utf8')
   writeFileSync(path, before.replace('"score"', '"scone"'))
   await expect(search({ log })).rejects.toThrow(
     `${path} is damaged: line 2 is none of a search; remove it to begin anew`,
   )
+  for (const foreign of ['no newline', '{"format":"other"}']) {
+    writeFileSync(path, foreign)
+    await expect(search({ log })).rejects.toThrow(`${path} is none of a search: choose another place, or remove it`)
+    expect(readFileSync(path, 'utf8')).toBe(foreign)
+  }
   expect(() => readBest(freshFolder())).toThrow(
     'holds no search that came to its end: expected the --out of aurochs tune',
   )
@@ -122,6 +144,30 @@ test('options that cannot be trained are no reason to end a search that has othe
   )
 })
 
+test('a trial that fails when it goes on is passed over, and defaults that fail have no score', async () => {
+  const failsLater: Algorithm = {
+    ...(als as Algorithm),
+    train: async (data, options, context) => {
+      if (context.from) throw new RangeError('the training diverged')
+      return (als as Algorithm).train(data, options, context)
+    },
+  }
+  const { trials, best } = await search({ algorithms: new Map([[failsLater, { factors: 2, epochs: 9 }]]) })
+  const ended = trials.filter(({ scores }) => scores.length === 1)
+  expect(ended.length).toBeLessThan(trials.length)
+  expect(best.score).toBe(Math.max(...ended.map(({ scores }) => scores[0]!.score)))
+
+  const log = join(freshFolder(), 'search')
+  const { regularization } = als.options.parse({})
+  const found = await search({
+    log,
+    algorithms: new Map([[failing(regularization * 0.99), { factors: 2, epochs: 9 }]]),
+  })
+  expect(found.defaultScore).toBeUndefined()
+  expect(readBest(log)).toMatchObject({ score: found.best.score })
+  expect(readBest(log).defaultScore).toBeUndefined()
+})
+
 test('an aborted search throws the reason and leaves its folder empty', async () => {
   const folder = freshFolder()
   const reason = new Error('enough')
@@ -149,7 +195,7 @@ test('options are chosen by trials of few epochs, those given kept, the same eac
   // Of α₀ there are six values, the default among them; the best is compared with a lower one.
   expect([...lengths]).toEqual([2, 4])
   expect(tuning).toMatchObject({ metric: 'ndcg@20', trials: 8 })
-  expect(tuning.score).toBeGreaterThanOrEqual(tuning.defaultScore)
+  expect(tuning.score).toBeGreaterThanOrEqual(tuning.defaultScore!)
   const again = await choose()
   expect(again.options).toEqual(options)
   expect(again.tuning.score).toBe(tuning.score)

@@ -39,6 +39,13 @@ test('of some of the users a share of the pairs is held out, of the others none,
   expect(listed(validationParts(dataset, { users: 40, share: 0.3, seed: 1 }).test)).not.toEqual(found)
 })
 
+test('however large the share, something is left to learn from', async () => {
+  const dataset = await datasetOf(randomInteractions(60, 20, 5))
+  const { train, test: held } = validationParts(dataset, { share: 0.95 })
+  const learned = new Set(listed(train).map(line => line.split(' ')[0]))
+  for (const line of listed(held)) expect(learned).toContain(line.split(' ')[0])
+})
+
 test('half of the users at most, so that the data stays as dense as it is', async () => {
   const dataset = await datasetOf(Array.from({ length: 20 }, (_, at): Interaction => [at % 5, at, 1]))
   const { test: held } = validationParts(dataset)
