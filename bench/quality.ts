@@ -23,6 +23,7 @@ import { algorithmNamed, algorithms } from '../src/models/registry.ts'
 import { Pool } from '../src/parallel/pool.ts'
 import { atLeast, type Bar, type BenchOptions } from './bar.ts'
 import { benchCache } from './brunch-data.ts'
+import { positiveInteger } from './options.ts'
 import { printer } from './print.ts'
 import { type PublicData, publicData } from './public-data.ts'
 import { trainProcess } from './train-process.ts'
@@ -83,6 +84,12 @@ export async function run({ json, rest }: BenchOptions): Promise<Bar[]> {
     options: { dataset: { type: 'string' }, model: { type: 'string' }, minutes: { type: 'string', default: '60' } },
   })
   const { dataset, model } = values
+  const minutes = values.minutes === '0' ? 0 : positiveInteger('minutes', values.minutes)
+  if (model !== undefined) algorithmNamed(model)
+  const names = ['gowalla', ...others]
+  if (dataset !== undefined && !names.includes(dataset)) {
+    throw new RangeError(`--dataset must be one of ${names.join(', ')}, got ${dataset}`)
+  }
   const print = printer(json)
   const pool = new Pool({ threads: 2 })
   const folder = await mkdtemp(join(benchCache, 'quality-'))
@@ -91,7 +98,6 @@ export async function run({ json, rest }: BenchOptions): Promise<Bar[]> {
     if (dataset === undefined || dataset === 'gowalla') {
       const one = { ...(await publicData('gowalla')), pool, folder, print }
       bars.push(...(await publishedOn(one, model)))
-      const minutes = Number(values.minutes)
       if (minutes > 0 && model === undefined) bars.push(...(await tunedOn(one, minutes)))
     }
     for (const name of others) {

@@ -87,12 +87,12 @@ async function items(source: string, { factors, quick, python, report, pool }: C
 
   const { positions } = corpus.corpus
   const ours = async () => {
-    const trainer = new SkipGramTrainer(corpus.corpus, { ...options, power: options.negativeExponent }, { pool })
+    const trainer = new SkipGramTrainer(corpus.corpus, options, { pool })
     return { trainer, seconds: await trainedIn(trainer) }
   }
   const before = await ours()
   const out = join(benchCache, 'gensim.safetensors')
-  const args = peerArgs(file, { ...options, power: options.negativeExponent }, out)
+  const args = peerArgs(file, options, out)
   const [peer] = await runPeer<PeerRun>(python, 'word2vec.py', args)
   const after = await ours()
   const [fast, slow] = [before, after].map(({ seconds }) => seconds).sort((a, b) => a - b) as [number, number]
@@ -147,12 +147,16 @@ function peerArgs(
     Word2vecOptions,
     'factors' | 'epochs' | 'window' | 'negatives' | 'subsampling' | 'learningRate' | 'minCount'
   > & {
-    readonly power: number
+    readonly negativeExponent: number
   },
   ...out: string[]
 ): string[] {
-  const { factors, epochs, window, negatives, subsampling, power, learningRate, minCount } = options
-  return [file, ...[factors, epochs, window, negatives, subsampling, power, learningRate, minCount].map(String), ...out]
+  const { factors, epochs, window, negatives, subsampling, negativeExponent, learningRate, minCount } = options
+  return [
+    file,
+    ...[factors, epochs, window, negatives, subsampling, negativeExponent, learningRate, minCount].map(String),
+    ...out,
+  ]
 }
 
 /** The reads without the last item of each user, and these; of a fiftieth of the users for a quick run. */

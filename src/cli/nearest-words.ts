@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { tokensOf } from '../words/tokens.ts'
 import { WordVectors } from '../words/word-vectors.ts'
 import { parseOptions, type Register, UsageError, wholeNumber } from './command.ts'
 import { table } from './terminal/table.ts'
@@ -17,8 +18,12 @@ export const register: Register = program => {
     .argument('<word...>', 'words; those that begin with a dash after --')
     .option('--limit <n>', 'words a list', '10')
     .option('--json', 'print one JSON object a line: {"word", "words": [{"word", "similarity"}]}')
-    .action((directory: string, words: readonly string[], given: unknown) => {
-      const { limit, json } = parseOptions(Options, given)
+    .action((directory: string, given: readonly string[], flags: unknown) => {
+      const { limit, json } = parseOptions(Options, flags)
+      // As texts are read; what is not one word there is no word of them.
+      const words = given
+        .map(word => tokensOf(word))
+        .map((tokens, at) => (tokens.length === 1 ? tokens[0]! : given[at]!))
       const vectors = WordVectors.open(directory)
       try {
         const unknown = words.filter(word => !vectors.vector(word))

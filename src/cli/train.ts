@@ -34,10 +34,17 @@ const flags = z.looseObject({
   json: z.boolean().optional(),
 })
 
+/** Algorithms whose options are chosen. */
+const chosenOf = algorithms
+  .filter(({ choice }) => choice)
+  .map(({ name }) => name)
+  .join(', ')
+
 const notes = `
-Options that matter most and that you do not give are chosen: by short trainings on most of the data, which have twice the epochs of the
-training together, and by how well they rank the rest. The manifest says what was chosen, and what it reached beside the
-defaults; the same data gives the same choice. With --no-tune all have their defaults. Longer searches: aurochs tune.
+Of ${chosenOf}, the options that matter most and that you do not give are chosen: by short trainings on most of the data, which take at most
+twice as long as the training, and by how well they rank the rest. The manifest says what was chosen, and what it reached beside the
+defaults; the same data gives the same choice. With --no-tune all have their defaults, as those of other algorithms. Longer
+searches, of all of them: aurochs tune.
 
 Ctrl-C ends the training of an algorithm with epochs after the running one and saves the model so far; --resume goes on
 from there, bit for bit as if it had not stopped.
@@ -91,6 +98,7 @@ async function run(directory: string, given: Record<string, unknown>): Promise<v
   } finally {
     report.stop()
     await pool.close()
+    dataset.close()
   }
 }
 
@@ -137,7 +145,8 @@ function warnOfRatings({ byUser }: Dataset, options: Readonly<Record<string, unk
 function reasonFor(algorithm: Algorithm, { options, tuning }: ChosenOptions): string {
   const { metric, score, defaultScore, trials, seconds } = tuning
   const flags = flagsText(searchedOptions(algorithm, options))
-  return `chosen in ${seconds} s: ${flags} (${metric} ${score.toFixed(4)}, the defaults ${defaultScore.toFixed(4)}; ${trials} trials)\n`
+  const beside = defaultScore === undefined ? 'the defaults failed' : `the defaults ${defaultScore.toFixed(4)}`
+  return `chosen in ${seconds} s: ${flags} (${metric} ${score.toFixed(4)}, ${beside}; ${trials} trials)\n`
 }
 
 interface Report {

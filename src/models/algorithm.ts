@@ -187,7 +187,7 @@ export interface RankRequest {
 /** Events of one user in order of time, side by side. */
 export interface UserEvents {
   readonly items: Uint32Array
-  /** Not 0; negative where the event takes back. */
+  /** What the events count (`EventWeights`), before pairs are weighted by their sums. Not 0; negative where the event takes back. */
   readonly weights: Float32Array
   /** ms since 1970 (UTC). */
   readonly times: Float64Array

@@ -97,14 +97,15 @@ export interface ArtifactManifest extends Manifest {
 const tuningSchema = z.object({
   metric: z.string(),
   score: z.number(),
-  defaultScore: z.number(),
+  defaultScore: z.number().optional(),
   trials: z.int().positive(),
   seconds: z.number(),
 })
 
 /**
  * What a search for options found: the `score` of the `metric` that they reached on a part of the training data that the trials
- * did not learn from, beside that of the defaults; of how many trials, in how many seconds.
+ * did not learn from, beside that of the defaults after as much training, where these could be trained; of how many trials, in
+ * how many seconds.
  */
 export type Tuning = Readonly<z.output<typeof tuningSchema>>
 

@@ -4,6 +4,7 @@ import { Artifact, type OpenArtifact } from './artifact.ts'
 import type { Abilities, ModelReference } from './model-jobs.ts'
 import { assertMeasure, type Capability, UnsupportedError } from './open-model.ts'
 import { type PackedLists, packRequests, unpackLists } from './packed.ts'
+import { needsEvents, weightingIn } from './weighting/options.ts'
 
 const work = workerModuleUrl('./model-jobs', import.meta.url)
 
@@ -35,6 +36,12 @@ export class ModelPool {
   readonly #isOwnPool: boolean
   /** Those whose workers may have it open. */
   readonly #holders = new Set<Pool>()
+
+  /** Whether events count by their kind or age. */
+  get weighsEvents(): boolean {
+    const weighting = weightingIn(this.artifact.manifest.options)
+    return weighting !== undefined && needsEvents(weighting)
+  }
 
   /** @throws Error naming the file that is missing or altered. */
   static async open(directory: string, options: OpenModelPool = {}): Promise<ModelPool> {

@@ -1,5 +1,5 @@
-import { totalmem } from 'node:os'
 import { native } from '../native.ts'
+import { gigabytes, processMemory } from '../storage/process-memory.ts'
 
 /** What a training keeps. */
 export interface SkipGramSizes {
@@ -39,15 +39,4 @@ export function checkMemory(sizes: SkipGramSizes, memory = processMemory()): voi
       `${gigabytes(memory)} of memory, got ${factors}, which take ${gigabytes(bytesOf(factors))}: ` +
       `train with fewer, leave out the rare ones, or train where there is more memory`,
   )
-}
-
-/** What the machine has, or what the process is confined to where that is less. */
-function processMemory(): number {
-  // 0 where it is unknown, beyond all memory where there is no limit.
-  const constrained = process.constrainedMemory()
-  return constrained > 0 ? Math.min(constrained, totalmem()) : totalmem()
-}
-
-function gigabytes(bytes: number): string {
-  return `${(bytes / 1e9).toFixed(1)} GB`
 }

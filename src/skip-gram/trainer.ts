@@ -8,8 +8,8 @@ import type { SkipGramOptions } from './options.ts'
 
 const work = workerModuleUrl('./jobs', import.meta.url)
 
-/** Positions that a worker draws the samples of at a time. */
-const chunkPositions = 4096
+/** Positions that a worker draws the samples of at a time, at most. */
+const mostChunkPositions = 4096
 /** Words of the samples of a round: 64 MiB. Each round costs some milliseconds in which workers wait for each other. */
 const roundWords = 2 ** 24
 /** Rows that a worker initialises, or composes, at a time. */
@@ -46,6 +46,7 @@ export class SkipGramTrainer {
   readonly #negativesOf: Uint32Array
   readonly #round: RoundSamples
   readonly #chunks: number
+  readonly #chunkPositions: number
   #position = 0
 
   /** The vectors are 0 until they are initialised or set. */
@@ -61,10 +62,15 @@ export class SkipGramTrainer {
     this.#negativesOf = sharedArray(Uint32Array, 2 * counts.length)
     if (counts.length > 0)
       native.aliasTable(
-        counts.map(count => count ** options.power),
+        counts.map(count => count ** options.negativeExponent),
         this.#negativesOf,
       )
-    const room = native.skipGramRoom(chunkPositions, options.window, options.negatives, blocks.length - 1)
+    const roomOf = (positions: number) =>
+      native.skipGramRoom(positions, options.window, options.negatives, blocks.length - 1)
+    let chunkPositions = mostChunkPositions
+    while (chunkPositions > 1 && roomOf(chunkPositions) > roundWords) chunkPositions /= 2
+    const room = roomOf(chunkPositions)
+    this.#chunkPositions = chunkPositions
     this.#chunks = Math.max(1, Math.min(Math.ceil(corpus.positions / chunkPositions), Math.floor(roundWords / room)))
     this.#round = {
       samples: sharedArray(Uint32Array, this.#chunks * room),
@@ -113,7 +119,7 @@ export class SkipGramTrainer {
     const { positions } = this.#corpus
     const { blocks } = this.#corpus.vocabulary
     const losses = sharedArray(Float64Array, 2 * (blocks.length - 1) ** 2)
-    const roundPositions = this.#chunks * chunkPositions
+    const roundPositions = this.#chunks * this.#chunkPositions
     for (let first = 0; first < positions; first += roundPositions) {
       const end = Math.min(first + roundPositions, positions)
       await this.#draw(epoch, first, end)
@@ -151,7 +157,7 @@ export class SkipGramTrainer {
       },
       first,
       end,
-      chunkPositions,
+      chunkPositions: this.#chunkPositions,
       round: this.#round,
     }
     await this.#pool.phase(work, 'draw', args)
@@ -159,11 +165,20 @@ export class SkipGramTrainer {
 
   async #follow(epoch: number, first: number, end: number, losses: Float64Array): Promise<void> {
     const { blocks } = this.#corpus.vocabulary
+    const chunkPositions = this.#chunkPositions
+    const { instructions } = this.#options
     const rates = new Float32Array(Math.ceil((end - first) / chunkPositions))
     const args: Omit<FollowArgs, 'shift'> = {
       round: this.#round,
       rates: rates.map((_, chunk) => this.#rate(epoch, first + chunk * chunkPositions)),
-      vectors: { inputs: this.inputs.data, outputs: this.outputs.data, rank: this.inputs.rank, blocks, losses },
+      vectors: {
+        inputs: this.inputs.data,
+        outputs: this.outputs.data,
+        rank: this.inputs.rank,
+        blocks,
+        losses,
+        ...(instructions && { simd: instructions }),
+      },
     }
     const phases = blocks.length - 1
     await this.compose()

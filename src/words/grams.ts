@@ -24,7 +24,7 @@ export function bucketsOf(word: string, { subwords, minGram, maxGram, buckets }:
   return Uint32Array.from(found).sort()
 }
 
-/** FNV-1a (Fowler, Noll & Vo) of the UTF-16 code units, with a last mixing: its low bits alone are weak. */
+/** FNV-1a (Fowler, Noll & Vo) of the UTF-16 code units, as it is: files of word vectors have n-grams by it. */
 const offsetBasis = 0x811c9dc5
 
 function hashed(hash: number, character: string): number {

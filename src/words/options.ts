@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { instructions } from '../models/instructions.ts'
 import { MAX_RANK } from '../storage/factors.ts'
 
 export const wordsOptions = z.strictObject({
@@ -6,7 +7,7 @@ export const wordsOptions = z.strictObject({
   epochs: z.int().min(0).max(100_000).default(5).describe('passes over the text, in all'),
   window: z.int().min(1).max(1000).default(5).describe('farthest word before and after one that counts as near it'),
   negatives: z.int().min(0).max(1000).default(5).describe('random words that each pair of near ones is told from'),
-  power: z
+  negativeExponent: z
     .number()
     .min(-2)
     .max(2)
@@ -32,7 +33,9 @@ export const wordsOptions = z.strictObject({
     .max(2 ** 30)
     .default(2_000_000)
     .describe('n-grams are told apart by their hash modulo this'),
+  /** The same seed, text and instruction set give the same bits on any number of workers. */
   seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of all random numbers'),
+  instructions,
 })
 
 export type WordsOptions = Readonly<z.output<typeof wordsOptions>>

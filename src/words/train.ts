@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { withInstructions } from '../models/instructions.ts'
 import type { Pool } from '../parallel/pool.ts'
 import { topKIndexBytes, topKIndexPieces } from '../search/topk.ts'
 import { checkMemory } from '../skip-gram/memory.ts'
@@ -78,7 +79,8 @@ export async function trainWords(
   const clear = () => rmSync(folder, { recursive: true, force: true })
   process.on('exit', clear)
   try {
-    const options = from ? optionsToContinue(from, given) : wordsOptions.parse(given)
+    const wanted = from ? optionsToContinue(from, given) : wordsOptions.parse(given)
+    const options = withInstructions(wanted, from?.manifest.options)
     if (options.minGram > options.maxGram) {
       throw new TypeError(
         `options of words: minGram must be at most maxGram, got ${options.minGram} and ${options.maxGram}`,

@@ -16,7 +16,7 @@ export interface NearWord {
 export interface TextVectorOptions {
   /**
    * a of a word's weight a / (a + p), p being its share of the text that was learned: what is everywhere counts less (Arora, Liang
-   * & Ma 2017). Infinity: all words weigh alike. Default: 0.001.
+   * & Ma 2017). Above 0; Infinity: all words weigh alike. Default: 0.001.
    */
   readonly smoothing?: number | undefined
 }
@@ -117,8 +117,11 @@ export class WordVectors {
 
   /**
    * The weighted mean of the vectors of a text's words: zeros where none has one.
+   *
+   * @throws RangeError when `smoothing` is not above 0.
    */
   textVector(text: string, { smoothing = 1e-3 }: TextVectorOptions = {}): Float32Array {
+    if (!(smoothing > 0)) throw new RangeError(`smoothing must be above 0, got ${smoothing}`)
     const tokens = tokensOf(text)
     const rows = this.#rowsOf(tokens)
     const mean = new Float64Array(this.factors)

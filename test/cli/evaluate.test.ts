@@ -34,7 +34,7 @@ test('a file is judged by another, users and items matched by id', async () => {
   expect(json()).toEqual([
     {
       model: 'popular',
-      options: { weighting: 'none', bm25Saturation: 1.2, bm25Length: 0.75 },
+      options: { weighting: 'none', weightingK1: 1.2, weightingB: 0.75 },
       train: { users: 3, items: 3, pairs: 6 },
       test: { users: 3, pairs: 4, unknownUsers: 1, unknownPairs: 1, repeatedPairs: 1 },
       metrics: { 'recall@2': (1 + 1 / 2 + 1) / 3, 'mrr@2': (1 / 2 + 1 + 1) / 3, 'precision@2': 1 / 2 },

@@ -169,7 +169,7 @@ test('options that are not given are chosen, those given are kept, and the manif
   const { options, tuning, files } = manifestOf(out('first'))
   expect(options).toMatchObject({ factors: 3, regularization: 0.02, epochs: 15 })
   expect(tuning).toMatchObject({ metric: 'ndcg@20', trials: 8 })
-  expect(tuning!.score).toBeGreaterThanOrEqual(tuning!.defaultScore)
+  expect(tuning!.score).toBeGreaterThanOrEqual(tuning!.defaultScore!)
   expect(first!.stdout).toMatch(
     /^chosen in [\d.]+ s: .*--unobserved-weight .* \(ndcg@20 .*, the defaults .*; 8 trials\)\n/,
   )

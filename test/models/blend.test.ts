@@ -118,10 +118,10 @@ test('the manifest says all options of each part, by which the same model comes 
 
 test('parts are written and read alike', () => {
   const parts = [
-    { model: 'als', weight: 1, options: { factors: 128, unobservedWeight: 3e-7, bm25K1: 1.5, exact: true } },
+    { model: 'als', weight: 1, options: { factors: 128, unobservedWeight: 3e-7, similarityK1: 1.5, exact: true } },
     { model: 'graph-filter', weight: 0.5, options: {} },
   ]
-  const text = 'als(factors=128, unobserved-weight=3e-7, bm25-k1=1.5, exact=true) + 0.5 * graph-filter'
+  const text = 'als(factors=128, unobserved-weight=3e-7, similarity-k1=1.5, exact=true) + 0.5 * graph-filter'
   expect(formatParts(parts)).toBe(text)
   expect(parseParts(text)).toEqual(parts)
   expect(parseParts(text.replaceAll(' ', ''))).toEqual(parts)

@@ -93,6 +93,7 @@ test('a training is as good as a naive one, by the loss and by the order of scor
         biases,
         popularityExponent,
         initialDeviation: 0.3,
+        weighting: 'none',
       })
       const found = await train(dataset, options)
       const naive = naiveBpr(dataset, options)

@@ -29,18 +29,20 @@ export function naiveAls(dataset: Dataset, options: AlsOptions) {
   return { loss, score: (user: number, item: number) => dot(users, user, items, item, k) }
 }
 
-/** The loss by its definition: a sum over every pair of a user and an item, and the regularisation of every row. */
+/** The loss by the table of {@link AlsOptions}: a sum over every pair of a user and an item, and the regularisation of every row. */
 export function naiveLoss(dataset: Dataset, options: AlsOptions, users: Float64Array, items: Float64Array): number {
-  const objective = alsObjective(options)
-  const k = options.factors
+  const { factors: k, alpha, unobservedWeight, confidence } = options
   let loss = 0
   for (let user = 0; user < dataset.byUser.rows; user++) {
+    const weights = rowWeights(dataset.byUser, user)
     for (let item = 0; item < dataset.byItem.rows; item++) {
-      loss += objective.unobserved * dot(users, user, items, item, k) ** 2
-    }
-    for (const [item, w, t] of entries(dataset.byUser, user, objective)) {
       const s = dot(users, user, items, item, k)
-      loss += w * s * s - 2 * t * s + t
+      const r = weights.get(item)
+      const unobserved = unobservedWeight * s ** 2
+      if (r === undefined) loss += unobserved
+      else if (confidence === 'ials') loss += alpha * r * (1 - s) ** 2 + unobserved
+      else if (confidence === 'implicit') loss += alpha * r * (1 - s) ** 2
+      else loss += (1 + alpha * r) * (1 - s) ** 2
     }
   }
   for (const [side, factors] of [
@@ -48,7 +50,8 @@ export function naiveLoss(dataset: Dataset, options: AlsOptions, users: Float64A
     [dataset.byItem, items],
   ] as const) {
     for (let row = 0; row < side.rows; row++) {
-      loss += regularization(side, row, objective) * dot(factors, row, factors, row, k)
+      const mass = rowWeights(side, row).size + unobservedWeight * side.columns
+      loss += options.regularization * mass ** options.frequencyExponent * dot(factors, row, factors, row, k)
     }
   }
   return loss
@@ -74,6 +77,13 @@ export function naiveHalfStep(side: Csr, fixed: Float64Array, k: number, objecti
     out.set(eliminate(a), row * k)
   }
   return out
+}
+
+/** Weights of a row, by column. */
+function rowWeights({ indptr, indices, weights }: Csr, row: number): Map<number, number> {
+  const found = new Map<number, number>()
+  for (let at = Number(indptr[row]); at < Number(indptr[row + 1]); at++) found.set(indices[at], weights[at])
+  return found
 }
 
 /** Column, w and t of each entry of a row. */

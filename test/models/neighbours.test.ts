@@ -65,7 +65,7 @@ const sum = (values: readonly number[]) => values.reduce((sum, value) => sum + v
 /** All similarities of every row that are above 0, by the definitions of the papers, from the dense matrix; best first. */
 function naiveSimilarities(matrix: Csr, given: Given): Scored[][] {
   const options = neighboursOptions.parse(given)
-  const { similarity, weighting, shrinkage: h, locality, bm25K1: k1, bm25B: b } = options
+  const { similarity, weighting, shrinkage: h, locality, similarityK1: k1, similarityB: b } = options
   const raw = denseOf(matrix)
   const has = raw.map(row => row.map(value => value !== 0))
   const w = raw.map(row => row.map(value => (weighting === 'none' ? Number(value !== 0) : value)))
@@ -103,7 +103,7 @@ function naiveSimilarities(matrix: Csr, given: Given): Scored[][] {
     if (similarity === 'asymmetric') return Math.min(1, dot / (left ** a * right ** (1 - a) + h))
     if (similarity === 'rp3beta') {
       const size = has[j]!.filter(Boolean).length
-      return Math.min(1, dot / (lengths[i]! ** options.rp3Alpha * size ** options.rp3Beta))
+      return dot / (lengths[i]! ** options.rp3Alpha * size ** options.rp3Beta)
     }
     return Math.min(1, dot / (Math.sqrt(left) * Math.sqrt(right) + h))
   }
@@ -161,7 +161,7 @@ const options = fc.record({
   shrinkage: fc.constantFrom(0, 2.5),
   locality: fc.constantFrom(1, 1, 1.7),
   asymmetry: fc.constantFrom(0.3, 0.8),
-  bm25K1: fc.constantFrom(1.2, 100),
+  similarityK1: fc.constantFrom(1.2, 100),
   rp3Alpha: fc.constantFrom(1, 0.7),
 })
 const itemSet = fc.uniqueArray(fc.nat(9), { maxLength: 6 }).map(items => items.toSorted((a, b) => a - b))

@@ -49,7 +49,7 @@ function datasetOfEvents(events: readonly Event[]): Promise<Dataset> {
 
 /** What each pair counts, by `user item`, from the definitions. */
 function naive(events: readonly Event[], options: Partial<WeightingOptions>): Map<string, number> {
-  const { weighting = 'none', halfLife, kindWeights = {}, bm25Saturation: k = 1.2, bm25Length: b = 0.75 } = options
+  const { weighting = 'none', halfLife, kindWeights = {}, weightingK1: k = 1.2, weightingB: b = 0.75 } = options
   const byEvents = halfLife !== undefined || Object.keys(kindWeights).length > 0
   const newest = Math.max(...events.map(({ at }) => at))
   const sums = new Map<string, number>()
@@ -89,8 +89,8 @@ test('pairs count what their weighting says, by user and by item, and histories 
       weighting: fc.constantFrom(...weightings),
       halfLife: fc.constantFrom(3, 20, 1000),
       kindWeights: fc.constantFrom({}, { view: 0.2 }, { buy: 3, like: 0.5 }),
-      bm25Saturation: fc.constantFrom(0.5, 100),
-      bm25Length: fc.constantFrom(0, 1),
+      weightingK1: fc.constantFrom(0.5, 100),
+      weightingB: fc.constantFrom(0, 1),
     },
     { requiredKeys: ['weighting'] },
   )
@@ -149,8 +149,23 @@ test('every algorithm that learns from pairs takes all weightings, and its model
   }
 })
 
+test('a pair whose events are many half-lives old counts next to nothing, but is one', async () => {
+  const event = { user: 0, item: 0, weight: 1, kind: 'view' } as const
+  const dataset = await datasetOfEvents([
+    { ...event, at: 0 },
+    { ...event, item: 1, at: 60 },
+    { ...event, user: 1, at: 60 },
+  ])
+  for (const weighting of weightings) {
+    const { artifact } = OpenModel.open(await trained(popular, dataset, { pool, options: { weighting, halfLife: 1 } }))
+    const { weights } = rowOf(artifact.history, dataset.users.indexOf('u0'))
+    expect(Math.min(...weights), weighting).toBeGreaterThan(0)
+    expect(Math.min(...weights), weighting).toBeLessThan(1e-15)
+  }
+})
+
 test('an event since the training counts by its kind, and less when it is older than the newest of the training', () => {
-  const options = { weighting: 'weight', bm25Saturation: 1.2, bm25Length: 0.75 } as const
+  const options = { weighting: 'weight', weightingK1: 1.2, weightingB: 0.75 } as const
   const plain = new EventWeights(options, 0)
   expect(plain.of(3, 'buy', 5)).toBe(3)
   const decayed = new EventWeights({ ...options, halfLife: 2, kindWeights: { buy: 5 } }, 10 * day)

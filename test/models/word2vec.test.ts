@@ -9,6 +9,7 @@ import { trainModel } from '../../src/models/train.ts'
 import { word2vec } from '../../src/models/word2vec/index.ts'
 import { recentItems } from '../../src/models/word2vec/recent.ts'
 import { itemCorpus } from '../../src/models/word2vec/sessions.ts'
+import { native } from '../../src/native.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { sequenceEnd } from '../../src/skip-gram/corpus.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
@@ -126,6 +127,18 @@ test('a dataset without times is refused with what to do, before anything is wri
   expect(existsSync(out)).toBe(false)
 })
 
+test('a model says which instruction set it was trained with, and goes on with that', async () => {
+  const dataset = await datasetOf(randomInteractions(60, 30, 4))
+  const options = smallOptions(word2vec)
+  const ofOptions = async (instructions?: 'plain') => {
+    const directory = await trained(word2vec, dataset, { pool, options: { ...options, instructions } })
+    return Artifact.open(directory).manifest.options
+  }
+  const widest = native.instructionSets().find(name => name !== 'avx512vnni')
+  expect(await ofOptions()).toMatchObject({ instructions: widest })
+  expect(await ofOptions('plain')).toMatchObject({ instructions: 'plain' })
+})
+
 test.each(['inputs', 'outputs'] as const)('lists by %s are those of the vectors, scored one by one', async ranking => {
   const dataset = await datasetOf(randomInteractions(60, 30, 4))
   const options = { ...smallOptions(word2vec), ranking, popularityWeight: 0.3, recentItems: 3, recencyDecay: 0.7 }
@@ -213,6 +226,12 @@ test('an item without a vector is in no list but after all others, and nothing i
   const [list] = model.rank([requestOf(1, { limit: 100, seen: 'allow' })])
   expect(list!.items.indexOf(rare)).toBe(list!.items.length - 1)
   expect(list!.scores.at(-1)).toBe(0)
+  // Short lists are the begin of long ones, though items with vectors have scores below 0.
+  expect(Math.min(...list!.scores)).toBeLessThan(0)
+  for (const limit of [1, 5, list!.items.length - 1]) {
+    const [short] = model.rank([requestOf(1, { limit, seen: 'allow' })])
+    expect([...short!.items]).toEqual([...list!.items.subarray(0, limit)])
+  }
   expect(model.similar([{ item: rare, limit: 5 }])[0]!.items).toHaveLength(0)
   expect(model.similar([{ item: 0, limit: 50 }])[0]!.items).not.toContain(rare)
 })

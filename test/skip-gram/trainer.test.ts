@@ -19,7 +19,7 @@ const options: SkipGramOptions = {
   epochs: 3,
   window: 3,
   negatives: 2,
-  power: 0.75,
+  negativeExponent: 0.75,
   subsampling: 0.05,
   learningRate: 0.1,
   seed: 3,
@@ -48,7 +48,7 @@ test.each([1, 4])('epochs move the vectors as the naive twin does, with %i block
   const keep = keptShares(counts, options.subsampling)
   const negativesOf = new Uint32Array(2 * counts.length)
   native.aliasTable(
-    counts.map(count => count ** options.power),
+    counts.map(count => count ** options.negativeExponent),
     negativesOf,
   )
   const trainer = new SkipGramTrainer(corpus, options, { pool: pools[1]! })
@@ -80,6 +80,16 @@ test('any number of workers gives the same bits over many chunks and rounds', as
   )
   for (const result of results) expect(result).toEqual(results[0])
   expect(results[0]!.loss).toBeLessThan(Math.LN2)
+})
+
+test('samples of wide windows and many negatives take no more room than others', async () => {
+  const corpus = randomCorpus(30, 50, 1)
+  const wide = { ...options, epochs: 1, window: 1000, negatives: 1000, learningRate: 1e-3 }
+  const before = process.memoryUsage().arrayBuffers
+  const trainer = new SkipGramTrainer(corpus, wide, { pool: pools[0]! })
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 27)
+  await trainer.initialise()
+  expect(await trainer.epoch(0)).toBeLessThan(2 * Math.LN2)
 })
 
 test('a vocabulary is cut into blocks that have about as much to do, without rare rows', () => {

@@ -30,29 +30,34 @@ interface PartsContext {
 export async function* parts(options: EvaluateFlags, context: PartsContext): AsyncGenerator<Part> {
   const { train, test, split, splitSeed } = options
   if (split === undefined) {
-    const opened = await open(test!, 'test', options, context)
-    yield {
-      train: train === undefined ? undefined : await open(train, 'train', options, context),
-      test: opened,
-      fold: 1,
-      folds: 1,
+    const held = await open(test!, 'test', options, context)
+    const dataset = train === undefined ? undefined : await open(train, 'train', options, context)
+    try {
+      yield { train: dataset, test: held, fold: 1, folds: 1 }
+    } finally {
+      held.close()
+      dataset?.close()
     }
     return
   }
   const whole = await open(train!, 'whole', options, context)
   const splits = foldsOf(parseSplit(split, splitSeed))
   const directory = join(context.folder, 'train')
-  for (const [at, each] of splits.entries()) {
-    context.signal.throwIfAborted()
-    const { train: kept, test: heldOut } = asUsage(() => splitDataset(whole, each))
-    await writeDataset(directory, kept)
-    const dataset = Dataset.open(directory)
-    try {
-      yield { train: dataset, test: heldOut, fold: at + 1, folds: splits.length }
-    } finally {
-      dataset.close()
-      await rm(directory, { recursive: true })
+  try {
+    for (const [at, each] of splits.entries()) {
+      context.signal.throwIfAborted()
+      const { train: kept, test: heldOut } = asUsage(() => splitDataset(whole, each))
+      await writeDataset(directory, kept)
+      const dataset = Dataset.open(directory)
+      try {
+        yield { train: dataset, test: heldOut, fold: at + 1, folds: splits.length }
+      } finally {
+        dataset.close()
+        await rm(directory, { recursive: true })
+      }
     }
+  } finally {
+    whole.close()
   }
 }
 

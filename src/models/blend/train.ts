@@ -5,7 +5,8 @@ import { type Part, prefixOf, refusalOf } from './parts.ts'
 
 /**
  * Trains each part on all of `dataset`, one after the other, each by all workers. What each has made stays in memory until the model
- * is saved. That each part alone fits in memory is checked before the first is trained.
+ * is saved. That each part alone fits in memory is checked before the first is trained where its algorithm can tell
+ * ({@link Algorithm.assertFits}), and else when its turn comes.
  *
  * @throws RangeError naming a part that cannot fit in memory; the signal's reason when it is aborted; what a part throws.
  */

@@ -10,8 +10,9 @@ export const bpr: Algorithm<BprOptions> = {
   name: 'bpr',
   summary: 'matrix factorization by Bayesian personalized ranking: what a user has above what the user has not',
   notes: `With x the score of an item that a user has less that of one that the user has not, BPR minimises
-  Σ −ln σ(x) + regularisation by stochastic gradient descent. An epoch has a sample for each pair; its negative is
-  drawn evenly, or in proportion to the item's users to the power of --popularity-exponent, again where the user has it.`,
+  Σ −ln σ(x) + regularisation by stochastic gradient descent. An epoch has as many samples as pairs: each pair once or,
+  with a --weighting, in proportion to its weight. Its negative is drawn evenly, or in proportion to the item's users to the power of
+  --popularity-exponent, from the block of items that is at hand; again where the user has it, and after 16 times not at all.`,
   options: bprOptions,
   search: {
     learningRate: { from: 0.01, to: 0.3, scale: 'log' },

@@ -46,13 +46,13 @@ export const weightingOptions = {
     .record(z.string(), z.number().positive().max(1e9))
     .optional()
     .describe('what events count by their kind, as view=0.2,buy=3; 1 where a kind is not named'),
-  bm25Saturation: z
+  weightingK1: z
     .number()
     .positive()
     .max(1e9)
     .default(1.2)
     .describe('k₁ of the weighting bm25: the higher, the more high weights count'),
-  bm25Length: z
+  weightingB: z
     .number()
     .min(0)
     .max(1)

@@ -45,10 +45,11 @@ export class PairWeights {
   }
 
   #valueOf(sums: Float32Array): (sum: number) => number {
-    const { weighting, bm25Saturation: k1, bm25Length: b } = this.#options
+    const { weighting, weightingK1: k1, weightingB: b } = this.#options
     if (weighting === 'none') return needsEvents(this.#options) ? sum => Math.min(1, sum) : () => 1
     if (weighting === 'weight') return sum => sum
-    if (weighting !== 'bm25') return sum => Math.log2(1 + sum)
+    // Above 0 however small the sum is.
+    if (weighting !== 'bm25') return sum => Math.log1p(sum) / Math.LN2
     const length = sums.reduce((all, sum) => all + sum, 0) / this.#terms.meanSum
     const norm = k1 * (1 - b + b * length)
     return sum => (sum * (k1 + 1)) / (sum + norm)

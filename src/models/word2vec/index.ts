@@ -1,4 +1,5 @@
 import type { Algorithm } from '../algorithm.ts'
+import { withInstructions } from '../instructions.ts'
 import { openWord2vec, verifyWord2vec } from './model.ts'
 import { type Word2vecOptions, word2vecOptions } from './options.ts'
 import { trainWord2vec } from './train.ts'
@@ -28,6 +29,7 @@ of a user (--recent-items), newer ones weighing more (--recency-decay), item j s
   },
   resumable: true,
   warmEpochs: 3,
+  resolve: withInstructions,
   train: trainWord2vec,
   open: openWord2vec,
   verify: verifyWord2vec,

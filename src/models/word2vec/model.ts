@@ -95,6 +95,7 @@ class Word2vecModel implements Model {
   readonly similarBy: readonly SimilarMeasure[]
   readonly #similar: SimilarItems
   readonly #targets: TopKIndex
+  #unknown: Uint32Array | undefined
 
   constructor(artifact: Artifact) {
     this.#artifact = artifact
@@ -112,15 +113,18 @@ class Word2vecModel implements Model {
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const { events } = this.#artifact
     const means = this.#means(requests.map(request => recentItems(request, events, this.#options)))
-    const { rank } = this.#targets
+    const { rank: width } = this.#targets
     const { ranking, popularityWeight } = this.#options
-    const queries = new Float32Array(requests.length * rank)
+    const queries = new Float32Array(requests.length * width)
     means.forEach((mean, at) => {
-      queries.set(mean, at * rank)
-      if (ranking === 'outputs') queries[(at + 1) * rank - 1] = popularityWeight
+      queries.set(mean, at * width)
+      if (ranking === 'outputs') queries[(at + 1) * width - 1] = popularityWeight
     })
     const measure = ranking === 'outputs' ? 'product' : 'cosine'
-    return listsByIndex(this.#targets, requests, queries, measure).map(withoutUnknown)
+    this.#unknown ??= zeroRows(this.#tensors.items.data, this.#tensors.factors)
+    const unknown = this.#unknown
+    const known = requests.map(request => ({ ...request, exclude: union(request.exclude, unknown) }))
+    return listsByIndex(this.#targets, known, queries, measure)
   }
 
   /** By the items' input vectors, or the users that they share. */
@@ -180,7 +184,22 @@ class Word2vecModel implements Model {
   }
 }
 
-/** Without the items of which nothing is known: their score is 0 to the bit, whatever the query. */
+/** The rows that are zeros: items without a vector, since those of others are drawn at random. O(rows). */
+function zeroRows(data: Float32Array, width: number): Uint32Array {
+  const rows: number[] = []
+  for (let begin = 0; begin < data.length; begin += width) {
+    if (data[begin] === 0 && data.subarray(begin, begin + width).every(value => value === 0)) rows.push(begin / width)
+  }
+  return Uint32Array.from(rows)
+}
+
+/** What either has, ascending as both are. */
+function union(a: Uint32Array, b: Uint32Array): Uint32Array {
+  if (b.length === 0) return a
+  return Uint32Array.from(new Set([...a, ...b])).sort()
+}
+
+/** Without the items of which nothing is known: their cosine is 0 to the bit, whatever the query. */
 function withoutUnknown({ items, scores }: ItemList): ItemList {
   return { items: items.filter((_, at) => scores[at] !== 0), scores: scores.filter(score => score !== 0) }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { MAX_RANK } from '../../storage/factors.ts'
+import { instructions } from '../instructions.ts'
 
 /**
  * Measured on validation parts, split from the training parts alone: the last item of each user is the next one to find, among
@@ -74,7 +75,9 @@ export const word2vecOptions = z.strictObject({
     .max(1)
     .default(0.5)
     .describe('weight of each of these items beside the next newer one'),
+  /** The same seed, data and instruction set give the same bits on any number of workers. */
   seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of all random numbers'),
+  instructions,
 })
 
 export type Word2vecOptions = Readonly<z.output<typeof word2vecOptions>>

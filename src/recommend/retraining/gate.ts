@@ -57,7 +57,8 @@ interface Case {
 
 /** Of users with events among the newest, whose newest item both models have. */
 function newestItems(state: string, candidate: ModelPool, served: ModelPool): Case[] {
-  const { users, items, history: pairs } = candidate.artifact
+  // Recent events count by their sums: what a model makes of these, it does when it ranks.
+  const { users, items, sums: pairs } = candidate.artifact
   const newest = new Map<string, string>()
   const reader = new EventReader(state)
   try {
