@@ -1,16 +1,16 @@
-//! What is asked of a model of weights of items on items.
+//! What is asked of a model that makes lists from histories.
 
 /// What one list is made from.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
     /// Items of the history, each once.
     pub items: &'a [u32],
-    /// Their weights, above 0.
+    /// Their weights; above 0 but for graph filters.
     pub weights: &'a [f32],
     /// Items in the list at most.
     pub limit: usize,
-    /// Items that must not come, in any order.
+    /// Items that must not come, in any order; never falling for graph filters.
     pub exclude: &'a [u32],
-    /// The only items that may come, in any order.
+    /// The only items that may come, in any order; each comes once. Never falling for graph filters.
     pub only: Option<&'a [u32]>,
 }

@@ -6,8 +6,9 @@ use crate::sparse::{SparseMatrix, matrix_addresses};
 use crate::views::{SharedArray, addresses, check_apart, finite_option};
 use aurochs_kernels::graph_filter::product::{Added, Product};
 use aurochs_kernels::graph_filter::propagate::History;
-use aurochs_kernels::graph_filter::rank::{self, Lists, Request, Scratch};
+use aurochs_kernels::graph_filter::rank::{self, Lists, Scratch};
 use aurochs_kernels::graph_filter::{Filter, LowPass, TILE, scales};
+use aurochs_kernels::request::Request;
 use aurochs_kernels::simd::stride;
 use napi::bindgen_prelude::*;
 use napi_derive::napi;
@@ -138,7 +139,7 @@ impl GraphFilter<'_> {
     }
 }
 
-/// What one list is made from; see `aurochs_kernels::graph_filter::rank::Request`.
+/// What one list is made from; see `aurochs_kernels::request::Request`.
 #[napi(object, object_to_js = false)]
 pub struct FilterRequest {
     /// Items of the history, each once.

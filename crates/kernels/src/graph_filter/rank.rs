@@ -4,23 +4,9 @@ use super::propagate::{History, LANES, Signals, value};
 use super::selection::Selection;
 use super::{Filter, FilterError, LowPass, TILE, check_length};
 use crate::matmul::{Strided, add_tile, add_tiles};
+use crate::request::Request;
 use crate::scratch::Floats;
 use crate::simd::{Kernel, Lanes, Simd};
-
-/// What one list is made from.
-#[derive(Clone, Copy)]
-pub struct Request<'a> {
-    /// Items of the history, each once.
-    pub items: &'a [u32],
-    /// Their weights.
-    pub weights: &'a [f32],
-    /// Items in the list at most.
-    pub limit: usize,
-    /// Items that must not come, never falling.
-    pub exclude: &'a [u32],
-    /// The only items that may come, never falling; each comes once.
-    pub only: Option<&'a [u32]>,
-}
 
 /// Buffers kept from one call to the next.
 #[derive(Default)]
@@ -50,7 +36,8 @@ impl Default for Lists {
 /// Fewer requests than these are answered one by one: a pass of [`LANES`] costs about as much as four of one.
 const TOGETHER: usize = 4;
 
-/// Appends to `lists` one for each of `requests`; an empty one for an empty history. The same bits however requests are batched.
+/// Appends to `lists` one for each of `requests`, whose `exclude` and `only` never fall; an empty one for an empty history. The
+/// same bits however requests are batched.
 ///
 /// Costs, for each power of P, 4 operations an interaction, and 2·k an item; requests share the memory traffic of both,
 /// [`LANES`] at a time. After an error `scratch` and `lists` must not be used again.

@@ -2,10 +2,11 @@
 
 use super::product::{Added, Product};
 use super::propagate::{History, LANES, Signals};
-use super::rank::{Lists, Request, Scratch, fold_in, rank};
+use super::rank::{Lists, Scratch, fold_in, rank};
 use super::selection::Selection;
 use super::{Filter, FilterError, LowPass, TILE, scales};
 use crate::csr::{Csr, CsrError};
+use crate::request::Request;
 use crate::simd::{BLOCK, Kernel, Lanes, Simd};
 use proptest::prelude::*;
 
