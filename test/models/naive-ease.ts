@@ -27,21 +27,21 @@ export function naiveEase(byUser: Csr, options: EaseOptions): NaiveEase {
   }
 }
 
-/** XᵀX + λI, with λ = `regularization` × √(mean over all pairs of Σ w⁴ of their item). */
+/** XᵀX + λI, with λ = `regularization` × mean over all pairs of Σ w² of their item. */
 function naiveGramian({ rows, columns, indptr, indices, weights }: Csr, options: EaseOptions): number[][] {
   const gramian = Array.from({ length: columns }, () => Array<number>(columns).fill(0))
   const value = (at: number) => (isWeighted(options) ? weights[at]! : 1)
-  const fourth = Array<number>(columns).fill(0)
+  const squares = Array<number>(columns).fill(0)
   for (let user = 0; user < rows; user++) {
     for (let a = Number(indptr[user]); a < Number(indptr[user + 1]); a++) {
-      fourth[indices[a]!]! += value(a) ** 4
+      squares[indices[a]!]! += value(a) ** 2
       for (let b = Number(indptr[user]); b < Number(indptr[user + 1]); b++) {
         gramian[indices[a]!]![indices[b]!]! += value(a) * value(b)
       }
     }
   }
-  const mean = indices.reduce((sum, item) => sum + fourth[item]!, 0) / indices.length
-  const regularization = options.regularization * Math.sqrt(mean)
+  const mean = indices.reduce((sum, item) => sum + squares[item]!, 0) / indices.length
+  const regularization = options.regularization * mean
   return gramian.map((row, i) => row.map((sum, j) => sum + (i === j ? regularization : 0)))
 }
 

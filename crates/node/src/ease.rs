@@ -65,7 +65,7 @@ impl EaseTriangle {
 }
 
 /// Writes to `costs` where each item's additions begin when those of all are counted: (items + 1) or more, the rest take none.
-/// Gives by how much an entry of XᵀX would vary by chance alone.
+/// Gives the mean over all pairs of the entry of their item on the diagonal of XᵀX.
 #[napi(catch_unwind)]
 pub fn ease_plan(training: EaseTraining, mut costs: BigUint64Array) -> Result<f64> {
     let interactions = training.interactions()?;
@@ -75,7 +75,7 @@ pub fn ease_plan(training: EaseTraining, mut costs: BigUint64Array) -> Result<f6
     check_apart(&[("costs", addresses(&costs))], &training.addresses()?)?;
     // SAFETY: one call alone counts, before the phases; it lies apart from what is read.
     interactions.additions(unsafe { costs.as_mut() });
-    Ok(interactions.deviation())
+    Ok(interactions.mean_diagonal())
 }
 
 /// Writes XᵀX + λI to the triangle. Chunk c is rows `bounds[c]..bounds[c + 1]`, up to those of the padding.

@@ -14,7 +14,7 @@ once and needs about 2 × items² bytes of memory (41,000 items: 3.5 GB) and ite
 for each item on the --candidates others that explain it best, and needs neither.`,
   options: easeOptions,
   search: {
-    regularization: { from: 1, to: 60, scale: 'log' },
+    regularization: { from: 0.2, to: 20, scale: 'log' },
     ...weightingSearch,
   },
   resumable: false,

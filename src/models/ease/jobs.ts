@@ -27,7 +27,7 @@ export interface PlanArgs {
   readonly costs: BigUint64Array
 }
 
-/** By how much an entry of XᵀX would vary by chance alone. */
+/** The mean over all pairs of the entry of their item on the diagonal of XᵀX. */
 export function plan({ training, costs }: PlanArgs): number {
   return native.easePlan(opened(training), costs)
 }

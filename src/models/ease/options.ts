@@ -6,10 +6,8 @@ export const easeOptions = z.strictObject({
     .number()
     .min(0)
     .max(1e9)
-    .default(7)
-    .describe(
-      'what keeps weights small: λ in units of √n, n the mean over all pairs of the users that their items have',
-    ),
+    .default(1.5)
+    .describe('what keeps weights small: λ in units of the mean over all pairs of the users that their items have'),
   variant: z
     .enum(['dense', 'sparse'])
     .default('dense')

@@ -37,8 +37,8 @@ export async function trainEase(dataset: Dataset, options: EaseOptions, context:
   const costs = sharedArray(BigUint64Array, size * count + 1)
   const phases = new Phases(context, { jobs, rows: items })
   try {
-    const deviation = await phases.one<number>('plan', { training: interactions, costs })
-    const training = { ...interactions, regularization: options.regularization * deviation }
+    const meanDiagonal = await phases.one<number>('plan', { training: interactions, costs })
+    const training = { ...interactions, regularization: options.regularization * meanDiagonal }
     const train = options.variant === 'dense' ? trainDense : trainSparse
     const tensors = await train({ items, training, costs, options }, phases)
     phases.complete()

@@ -34,18 +34,17 @@ impl<'a> Interactions<'a> {
         if self.weighted { f64::from(weight) } else { 1.0 }
     }
 
-    /// By how much an entry of XᵀX would vary by chance alone, about: were the sum G_ii of an item's n pairs, each 1, that of
-    /// independent events, its standard deviation were √n. The root of the mean of n over the pairs; with weights w the mean is
-    /// that of Σ w⁴ of each pair's item. 0 where there are no pairs.
-    pub fn deviation(&self) -> f64 {
+    /// The mean over all pairs of G_ii of the pair's item, G = XᵀX: of the users that it has, with weights of the sum of their
+    /// squares. 0 where there are no pairs.
+    pub fn mean_diagonal(&self) -> f64 {
         let (mut pairs, mut sum) = (0, 0.0);
         for item in 0..self.items() {
             let weights = self.by_item.row(item).1;
-            let variance: f64 = weights.iter().map(|&weight| self.value(weight).powi(4)).sum();
+            let diagonal: f64 = weights.iter().map(|&weight| self.value(weight).powi(2)).sum();
             pairs += weights.len();
-            sum += variance * weights.len() as f64;
+            sum += diagonal * weights.len() as f64;
         }
-        if pairs == 0 { 0.0 } else { (sum / pairs as f64).sqrt() }
+        if pairs == 0 { 0.0 } else { sum / pairs as f64 }
     }
 
     /// Writes to `costs` (rows + 1) where each item's additions begin when those of all are counted; rows beyond the items
