@@ -141,6 +141,7 @@ async function implicitSearched(
     const known = held.users.every(user => user >= 0)
     if (!known) throw new Error('a judged user has nothing to learn from')
     const { users, indptr, items, sizes } = held
+    rmSync(judged, { force: true })
     await writeSafetensors(judged, {
       users: vector(Uint32Array.from(users)),
       indptr: vector(indptr),
