@@ -2,8 +2,8 @@
  * Each model beside its peers, all in this call, with two workers, on the brunch reads: a table for each model, and its bars.
  *
  * `--model als|bpr|neighbours|word2vec|ease` measures one; `--quick` a twentieth of the users in fewer steps, without bars: to see that all
- * works; `--data FILE` other reads (Parquet, columns user, item, hour); `--factors N` one size of als, bpr or word2vec;
- * `--search-seconds N` and `--trace-seconds N` bound what each library has for its search and for a training that is measured.
+ * works; `--data FILE` other reads (Parquet, columns user, item, hour); `--factors N,N` sizes of als or bpr, or that
+ * of word2vec; `--search-seconds N` and `--trace-seconds N` bound what each library has for its search and for a training that is measured.
  * bench/peers/setup.sh installs the peers.
  *
  * CPU seconds are those of all threads of a library together. Where others use the machine they compare what the clock does not: a
@@ -51,7 +51,7 @@ export async function run({ json, data, rest }: BenchOptions): Promise<Bar[]> {
     report: { json, print: printer(json) },
     data,
     quick,
-    factors: values.factors === undefined ? undefined : positiveInteger('factors', values.factors),
+    factors: values.factors?.split(',').map(size => positiveInteger('factors', size)),
     searchSeconds: seconds('search-seconds', 180),
     traceSeconds: seconds('trace-seconds', 150),
   }

@@ -102,7 +102,7 @@ export async function alsPeers(options: ModelBenchOptions): Promise<Bar[]> {
   /** Of each library, its best setting at the size before. */
   const known = new Map<string, Setting>()
   try {
-    for (const factors of only === undefined ? (quick ? [16] : sizes) : [only]) {
+    for (const factors of only ?? (quick ? [16] : sizes)) {
       const bench: Bench = { parts, pool, report, traceSeconds, traceEpochs: quick ? 3 : fullTrace, factors }
       const search = async (library: Library<Setting>) => {
         const before = known.get(library.name)

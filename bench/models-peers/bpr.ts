@@ -87,7 +87,7 @@ export async function bprPeers(options: ModelBenchOptions): Promise<Bar[]> {
   /** What each library's search found. */
   const known = new Map<string, Setting>()
   try {
-    const measured = only === undefined ? sizes.slice(0, quick ? 1 : undefined) : [sizeOf(only)]
+    const measured = only?.map(sizeOf) ?? sizes.slice(0, quick ? 1 : undefined)
     for (const { factors, times } of measured) {
       const found = new Map<string, Found<Setting>>()
       for (const library of [ours, ...peers]) {

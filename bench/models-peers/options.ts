@@ -7,8 +7,8 @@ export interface ModelBenchOptions {
   readonly data: string | undefined
   /** A small part of the data: to see that all works, not for figures. */
   readonly quick: boolean
-  /** Factors to measure with, where there are some; each model has its own default. */
-  readonly factors: number | undefined
+  /** Numbers of factors to measure with, where there are some; each model has its own default. */
+  readonly factors: readonly number[] | undefined
   /** What a library's search for settings may take, in seconds, for each number of factors. */
   readonly searchSeconds: number
   /** What a library's training may take while it is measured, in seconds. */

@@ -64,7 +64,7 @@ export async function word2vecPeers({
   report,
   data,
   quick,
-  factors = standardFactors,
+  factors: [factors] = [standardFactors],
 }: ModelBenchOptions): Promise<Bar[]> {
   const python = peersPython('main', ['gensim', 'numpy'])
   await mkdir(benchCache, { recursive: true })
