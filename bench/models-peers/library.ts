@@ -105,10 +105,10 @@ export class Clock {
   }
 }
 
-/** The median over the epochs, without what comes before the first of these. */
+/** The median over the epochs, without what comes before the first of these; with that where no trace has a second one. */
 export function secondsPerEpoch(traces: readonly (readonly Epoch[])[], of: 'total' | 'cpu' = 'total'): number {
   const each = traces.flatMap(trace =>
     trace.slice(1).map((point, at) => (point[of] - trace[at]![of]) / (point.epoch - trace[at]!.epoch)),
   )
-  return median(each)
+  return median(each.length > 0 ? each : traces.map(([point]) => point![of] / point!.epoch))
 }

@@ -1,11 +1,5 @@
 import { z } from 'zod'
-import {
-  type ChooseOptions,
-  type ChooseProgress,
-  type ChosenOptions,
-  chooseOptions,
-  trialsToChoose,
-} from '../evaluation/tune/choose-options.ts'
+import { type ChosenOptions, trialsToChoose } from '../evaluation/tune/choose-options.ts'
 import { searchedOptions } from '../evaluation/tune/search-space.ts'
 import { readBest } from '../evaluation/tune/tuned-options.ts'
 import type { Algorithm, TrainProgress } from '../models/algorithm.ts'
@@ -17,10 +11,10 @@ import { Pool } from '../parallel/pool.ts'
 import { Dataset } from '../storage/dataset.ts'
 import { oneOf } from '../storage/expectation.ts'
 import { addAlgorithmOptions, algorithmNotes, flagsText, parseAlgorithmOptions } from './algorithm-options.ts'
+import { choose } from './choose.ts'
 import { asUsage, parseOptions, type Register, text, UsageError, wholeNumber } from './command.ts'
 import { exitCodeOf, interruptible } from './terminal/interrupt.ts'
 import { ProgressBar } from './terminal/progress.ts'
-import { inWorkspace } from './terminal/workspace.ts'
 
 const flags = z.looseObject({
   model: oneOf(algorithms.map(({ name }) => name)).optional(),
@@ -42,8 +36,8 @@ const chosenOf = algorithms
 
 const notes = `
 Of ${chosenOf}, the options that matter most and that you do not give are chosen: by short trainings on most of the data, which take at most
-twice as long as the training, and by how well they rank the rest. The manifest says what was chosen, and what it reached beside the
-defaults; the same data gives the same choice. With --no-tune all have their defaults, as those of other algorithms. Longer
+twice as long as the training (some seconds, where that is quicker), and by how well they rank the rest. The manifest says what
+was chosen, and what it reached by a short training beside the defaults; the same data gives the same choice. With --no-tune all have their defaults, as those of other algorithms. Longer
 searches, of all of them: aurochs tune.
 
 Ctrl-C ends the training of an algorithm with epochs after the running one and saves the model so far; --resume goes on
@@ -82,15 +76,23 @@ async function run(directory: string, given: Record<string, unknown>): Promise<v
     await interruptible(async signal => {
       assertPlace(out, { replace, resume })
       const isToChoose = flag.tune && !found && !resume
-      const chosen = isToChoose ? await choose(dataset, algorithm, wanted, { pool, signal }) : undefined
+      const trials = isToChoose ? trialsToChoose(dataset, algorithm, wanted) : 0
+      if (trials > 0 && !json) process.stdout.write(aboutToChoose(trials))
+      const chosen = isToChoose
+        ? await choose(dataset, algorithm, wanted, { pool, signal, bar: new ProgressBar() })
+        : undefined
       if (chosen && !json) process.stdout.write(reasonFor(algorithm, chosen))
       warnOfRatings(dataset, chosen?.options ?? wanted)
       signal.addEventListener('abort', report.stopping)
       const { options, tuning } = chosen ?? { options: wanted, tuning: found?.tuning }
       const train = { pool, resume, replace, tuning, checkpointSeconds, signal, onProgress: report.show }
+      const begun = performance.now()
       const manifest = await trainModel(dataset, out, algorithm, options, train)
       report.stop()
-      process.stdout.write(`${json ? JSON.stringify(manifest) : summary(out, manifest)}\n`)
+      const seconds = (performance.now() - begun) / 1000
+      process.stdout.write(
+        `${json ? JSON.stringify(manifest) : `${summary(out, manifest)}, ${seconds.toFixed(1)} s`}\n`,
+      )
       if (manifest.complete) return
       const message = `interrupted after epoch ${manifest.epochs}; --resume goes on from there`
       throw new UsageError(message, exitCodeOf(signal))
@@ -111,28 +113,6 @@ function foundBy(directory: string, model: string | undefined) {
   )
 }
 
-/** Chooses the options that are not given; undefined where there are none, or nothing to compare them by. */
-async function choose(
-  dataset: Dataset,
-  algorithm: Algorithm,
-  given: Readonly<Record<string, unknown>>,
-  context: Pick<ChooseOptions, 'pool' | 'signal'>,
-): Promise<ChosenOptions | undefined> {
-  const trials = trialsToChoose(dataset, algorithm, given)
-  if (trials === 0) return undefined
-  const bar = new ProgressBar()
-  const onProgress = ({ done, total, score, training }: ChooseProgress) => {
-    const reached = score === undefined ? '' : `, best so far ${score.toFixed(4)}`
-    const share = (done + (training?.done ?? 0)) / total
-    bar.show('choosing options', share, undefined, `: trial ${Math.min(total, done + 1)} of ${total}${reached}`)
-  }
-  try {
-    return await inWorkspace(folder => chooseOptions(dataset, algorithm, given, { ...context, folder, onProgress }))
-  } finally {
-    bar.stop()
-  }
-}
-
 /** Ratings as weights make lists worse, and nothing else would tell. */
 function warnOfRatings({ byUser }: Dataset, options: Readonly<Record<string, unknown>>): void {
   if (options.weighting !== 'weight' || !seemRatings(byUser.weights)) return
@@ -142,11 +122,15 @@ function warnOfRatings({ byUser }: Dataset, options: Readonly<Record<string, unk
   )
 }
 
+function aboutToChoose(trials: number): string {
+  return `choosing options by ${trials} short trainings, which take twice as long as the training at most, or some seconds (--no-tune: the defaults)\n`
+}
+
 function reasonFor(algorithm: Algorithm, { options, tuning }: ChosenOptions): string {
   const { metric, score, defaultScore, trials, seconds } = tuning
   const flags = flagsText(searchedOptions(algorithm, options))
   const beside = defaultScore === undefined ? 'the defaults failed' : `the defaults ${defaultScore.toFixed(4)}`
-  return `chosen in ${seconds} s: ${flags} (${metric} ${score.toFixed(4)}, ${beside}; ${trials} trials)\n`
+  return `chosen in ${seconds} s: ${flags} (${metric} by short trainings ${score.toFixed(4)}, ${beside}; ${trials} trials)\n`
 }
 
 interface Report {

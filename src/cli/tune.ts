@@ -1,8 +1,6 @@
-import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { type Metric, metricNames, parseMetrics } from '../evaluation/metrics.ts'
-import { searchPlot } from '../evaluation/tune/plot.ts'
 import { searchedOptions } from '../evaluation/tune/search-space.ts'
 import { type Tuned, type TuneProgress, tune } from '../evaluation/tune/tune.ts'
 import type { Algorithm } from '../models/algorithm.ts'
@@ -91,26 +89,29 @@ async function run(directory: string, given: Record<string, unknown>): Promise<v
   const pool = new Pool(threads === undefined ? {} : { threads })
   const bar = new ProgressBar()
   try {
-    const tuned = await interruptible(signal =>
-      inWorkspace(folder =>
-        tune(dataset, {
-          algorithms: algorithmOptions,
-          budget: budget / 1000,
-          metric,
-          validation: { users, share },
-          seed: searchSeed,
-          log: out,
-          folder,
-          pool,
-          signal,
-          onProgress: progress => show(bar, progress),
-        }),
-      ),
+    const tuned = await interruptible(
+      signal =>
+        inWorkspace(folder =>
+          tune(dataset, {
+            algorithms: algorithmOptions,
+            budget: budget / 1000,
+            metric,
+            validation: { users, share },
+            seed: searchSeed,
+            log: out,
+            folder,
+            pool,
+            signal,
+            onProgress: progress => show(bar, progress),
+          }),
+        ),
+      `interrupted: trials that ended are in ${out}, and the same command goes on from there`,
     )
     bar.stop()
-    writeFileSync(join(out, 'plot.svg'), searchPlot(tuned.trials, metricName))
     process.stdout.write(
-      json ? `${JSON.stringify(forPrograms(tuned, metricName))}\n` : forPeople(tuned, metricName, out),
+      json
+        ? `${JSON.stringify(forPrograms(tuned, metricName))}\n`
+        : forPeople(tuned, { metric: metricName, directory, out }),
     )
   } catch (error) {
     if (error instanceof RangeError) throw new UsageError(error.message)
@@ -140,14 +141,18 @@ function metricNamed(text: string): Metric {
 }
 
 function show(bar: ProgressBar, { seconds, budget, trials, best, running, training }: TuneProgress): void {
-  const epochs = training?.epochs ? `, epoch ${training.epochs.done + 1} of ${training.epochs.total}` : ''
+  const { done = 0, total = 0 } = training?.epochs ?? {}
+  const epochs = total > 0 ? `, epoch ${Math.min(total, done + 1)} of ${total}` : ''
   const reached = best ? `, best so far ${best.score.toFixed(4)}` : ''
   const note = `: trial ${trials} (${running.algorithm.name})${epochs}${reached}`
   bar.show('searching', Math.min(1, seconds / budget), Math.max(0, budget - seconds), note)
 }
 
 /** A table of the best trials, and what to do with the best. */
-function forPeople({ best, trials }: Tuned, metric: string, out: string): string {
+function forPeople(
+  { best, trials }: Tuned,
+  { metric, directory, out }: { readonly metric: string; readonly directory: string; readonly out: string },
+): string {
   const last = ({ scores }: Tuned['trials'][number]) => scores.at(-1)!
   const failed = trials.filter(trial => last(trial).error !== undefined)
   const most = (of: Algorithm) =>
@@ -163,14 +168,14 @@ function forPeople({ best, trials }: Tuned, metric: string, out: string): string
     const flags = flagsText(searchedOptions(algorithm, options))
     return [last(trial).score.toFixed(5), last(trial).epochs, seconds.toFixed(1), algorithm.name, flags]
   })
-  const failures = failed.map(
-    trial => `${flagsText(searchedOptions(trial.algorithm, trial.options))} failed: ${last(trial).error}\n`,
-  )
+  const flagsOf = ({ algorithm, options }: Pick<Tuned['best'], 'algorithm' | 'options'>) =>
+    `--model ${algorithm.name} ${flagsText(searchedOptions(algorithm, options))}`.trimEnd()
+  const failures = failed.map(trial => `${flagsOf(trial)} failed: ${last(trial).error}\n`)
   return (
     `${table([[metric, 'epochs', 's', 'model', 'options'], ...rows])}` +
     `${trials.length} ${trials.length === 1 ? 'trial; it is' : 'trials; all are'} in ${join(out, 'trials.ndjson')} and ${join(out, 'plot.svg')}\n${failures.join('')}` +
-    `best: --model ${best.algorithm.name} ${flagsText(searchedOptions(best.algorithm, best.options))}\n` +
-    `aurochs train DATASET --from-tune ${out} --out MODEL trains it\n`
+    `best: ${flagsOf(best)}\n` +
+    `aurochs train ${directory} --from-tune ${out} --out MODEL trains it\n`
   )
 }
 

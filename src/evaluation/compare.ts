@@ -48,6 +48,9 @@ export function compareUsers(
   return { users: judged.users, metrics: Object.fromEntries(metrics) }
 }
 
+/** What the order of its terms may change of a sum of a list's items, relative to it. */
+const rounding = 1e-12
+
 /** The second's values less the first's, of the users that are in both. */
 function differences(first: UserValues, second: UserValues): UserValues {
   const size = Math.min(first.rows.length, second.rows.length)
@@ -65,13 +68,19 @@ function differences(first: UserValues, second: UserValues): UserValues {
   const names = Object.keys(first.values).filter(name => name in second.values)
   const difference = (name: string) => {
     const [a, b] = [first.values[name], second.values[name]]
-    return Float64Array.from({ length: count }, (_, at) => b[right[at]] - a[left[at]])
+    return Float64Array.from({ length: count }, (_, at) => differenceOf(a[left[at]], b[right[at]]))
   }
   return {
     rows: Uint32Array.from({ length: count }, (_, at) => first.rows[left[at]]),
     histories: Uint32Array.from({ length: count }, (_, at) => first.histories[left[at]]),
     values: Object.fromEntries(names.map(name => [name, difference(name)])),
   }
+}
+
+/** `second` less `first`; 0 where they are the same sum but for the order of its terms, as of the same list in another order. */
+function differenceOf(first: number, second: number): number {
+  const difference = second - first
+  return Math.abs(difference) <= rounding * Math.max(Math.abs(first), Math.abs(second)) ? 0 : difference
 }
 
 /** The shares of the users whose differences are together above, at and below 0. */

@@ -47,8 +47,8 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    */
   resolve?(options: Options, recorded?: Options): Options
   /**
-   * Says before others train that a training by so many threads would not fit in memory, which `train` says, too. Absent: it takes
-   * about what the model does, or is found out on the way.
+   * Says before others train what `train` says, too: that a training by so many threads would not fit in memory, or that the
+   * dataset lacks what it needs. Absent: it takes about what the model does, of any dataset, or is found out on the way.
    *
    * @throws RangeError saying what it takes, and what takes less.
    */
@@ -99,6 +99,8 @@ export type SearchRange =
 export interface OptionChoice<Options = Readonly<Record<string, unknown>>> {
   /** Compared with each other and the defaults, by few epochs: what a search on many datasets found, so that one is never far from the best. */
   readonly candidates: readonly Partial<Options>[]
+  /** What may be better in place of the best one's: each compared with it by as few epochs. */
+  readonly variants?: readonly Partial<Options>[]
   /** What makes these trainings cheaper, and hardly changes which is the best. */
   cheaper?(options: Options): Partial<Options>
   /** What may be better than the best of them with more epochs; compared with it by more. */

@@ -8,7 +8,7 @@ import { assertReplaceable, checksumOf } from '../storage/directory.ts'
 import { faultIn } from '../storage/expectation.ts'
 import type { Algorithm, Trained, TrainProgress } from './algorithm.ts'
 import { Artifact, type ArtifactManifest, checkedOptions, saveArtifact, type Tuning } from './artifact.ts'
-import { weightingIn } from './weighting/options.ts'
+import { assertWeighable, weightingIn } from './weighting/options.ts'
 import { type WeightedDataset, withWeights } from './weighting/weighted-dataset.ts'
 
 export interface TrainModel {
@@ -109,6 +109,19 @@ export async function trainModel(
 }
 
 type Options = Readonly<Record<string, unknown>>
+
+/**
+ * What can be said before the work of a training, or of many.
+ *
+ * @param options of the algorithm; those left out have their defaults.
+ * @throws RangeError where the dataset lacks what the options need, or the training would not fit in memory.
+ */
+export function assertTrainable(dataset: Dataset, algorithm: Algorithm, options: Options, threads: number): void {
+  const parsed = algorithm.options.parse(options) as Options
+  const weighting = weightingIn(parsed)
+  if (weighting) assertWeighable(dataset.manifest, weighting)
+  algorithm.assertFits?.(dataset, parsed, threads)
+}
 
 /**
  * Found before hours of work, not after.

@@ -54,8 +54,8 @@ export async function withLocks<Result>(directories: readonly string[], work: ()
   }
 }
 
-/** Undefined where another has it. */
-function lockByFile(file: string): DirectoryLock | undefined {
+/** Locks by `file`, which is made if need be, until the lock is closed or the process ends; undefined where another has it. */
+export function lockByFile(file: string): DirectoryLock | undefined {
   const db = connect(file)
   try {
     db.exec('PRAGMA busy_timeout = 0; BEGIN IMMEDIATE')

@@ -78,10 +78,20 @@ describe.each(signals)('%s', (signal, exitCode) => {
     expect(readdirSync(folder)).toEqual(['model'])
   })
 
+  test('ends a search, whose trials stay', async () => {
+    const { directory } = await datasetOf(checkerboard(60))
+    const [folder, out] = [freshFolder(), join(freshFolder(), 'search')]
+    const run = new Run(folder, ['tune', directory, '--out', out, '--factors', '2', '--epochs', '3', '--budget', '1h'])
+    expect(await run.end(signal, () => existsSync(join(out, 'best.json')))).toBe(exitCode)
+    const message = `aurochs: interrupted: trials that ended are in ${out}, and the same command goes on from there\n`
+    expect([run.stdout, run.stderr]).toEqual(['', message])
+    expect(readdirSync(folder)).toEqual([])
+  })
+
   test('ends an evaluation, whose folder goes with it', async () => {
     const { directory } = await datasetOf(checkerboard(60))
     const folder = freshFolder()
-    const asked = ['evaluate', '--train', directory, '--split', 'random:0.1', '--model', 'als', ...epochs]
+    const asked = ['evaluate', '--train', directory, '--split', 'random:0.1', '--model', 'als', ...epochs, '--no-tune']
     const run = new Run(folder, asked)
     const isTraining = () => readdirSync(folder).some(workspace => existsSync(join(folder, workspace, 'train')))
     expect(await run.end(signal, isTraining)).toBe(exitCode)

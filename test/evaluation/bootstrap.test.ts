@@ -117,6 +117,14 @@ test('models are compared by the users that both have, and the interval is that 
   expect(metrics.x!.interval).toEqual(bootstrapIntervals([differences], { seed: 1 }).x)
 })
 
+test('sums of the same values in another order are the same', () => {
+  const values = [0.1, 0.2, 0.3]
+  const [forward, backward] = [values, values.toReversed()].map(all => all.reduce((sum, value) => sum + value, 0))
+  expect(forward).not.toBe(backward)
+  const { metrics } = compareUsers([usersOf([0, 1], { x: [forward!, 0] })], [usersOf([0, 1], { x: [backward!, 0] })])
+  expect(metrics.x).toEqual({ difference: 0, interval: [0, 0], better: 0, equal: 1, worse: 0 })
+})
+
 test('over folds a user is better who is better in all folds together', () => {
   const fold = (...x: number[]) => usersOf([0, 1, 2], { x })
   const { users, metrics } = compareUsers([fold(0, 0.5, 1), fold(0.5, 0.5, 0.5)], [fold(1, 0, 1), fold(0.25, 1, 0.5)])

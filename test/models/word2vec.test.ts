@@ -127,6 +127,14 @@ test('a dataset without times is refused with what to do, before anything is wri
   expect(existsSync(out)).toBe(false)
 })
 
+test('where no item has as many events as it must, that is said', async () => {
+  const dataset = await datasetOf(randomInteractions(60, 30, 4))
+  const training = trainModel(dataset, join(freshFolder(), 'model'), word2vec, { minCount: 100_000 }, { pool })
+  await expect(training).rejects.toThrow(
+    'no item has 100000 events: take a smaller least count (minCount, --min-count)',
+  )
+})
+
 test('a model says which instruction set it was trained with, and goes on with that', async () => {
   const dataset = await datasetOf(randomInteractions(60, 30, 4))
   const options = smallOptions(word2vec)

@@ -5,6 +5,7 @@ import type { Algorithm } from '../../models/algorithm.ts'
 import { ModelPool } from '../../models/model-pool.ts'
 import { trainModel } from '../../models/train.ts'
 import type { Pool } from '../../parallel/pool.ts'
+import { choose } from '../choose.ts'
 import { UsageError } from '../command.ts'
 import type { ProgressBar } from '../terminal/progress.ts'
 import type { EvaluateFlags } from './options.ts'
@@ -66,11 +67,13 @@ export async function measure(name: string, part: Part, context: MeasureContext)
 
 /** The directory of the model. */
 async function trainedModel(name: string, part: Part, context: MeasureContext): Promise<string> {
-  const { algorithmOptions, folder, pool, signal, bar } = context
+  const { flags, algorithmOptions, folder, pool, signal, bar } = context
   const algorithm = [...algorithmOptions.keys()].find(chosen => chosen.name === name)
   if (!algorithm) return name
   const directory = join(folder, `model-${name}`)
-  await trainModel(part.train!, directory, algorithm, algorithmOptions.get(algorithm)!, {
+  const given = algorithmOptions.get(algorithm)!
+  const chosen = flags.tune ? await choose(part.train!, algorithm, given, { pool, signal, bar }) : undefined
+  await trainModel(part.train!, directory, algorithm, chosen?.options ?? given, {
     pool,
     signal,
     replace: true,

@@ -26,6 +26,7 @@ const schema = z.object({
       return z.NEVER
     }
   }),
+  tune: z.boolean().default(true),
   compare: z.boolean().default(false),
   byHistory: z.boolean().default(false),
   seen: oneOf(['allow', 'exclude']),
@@ -42,7 +43,7 @@ export type EvaluateFlags = z.output<typeof schema>
 
 const names = algorithms.map(({ name }) => name).join(', ')
 
-const trainingNotes = `A model that is named is trained with the options that are given, and the defaults of others: it is \`aurochs train\` that chooses some by\nthe data. To measure what it makes, give the directory of its model.`
+const trainingNotes = `A model that is named is trained as \`aurochs train\` does: of some models, options that are not given are chosen by the data that is\ntrained on, but with --no-tune. The directory of a model measures that.`
 
 export function addEvaluateOptions(command: Command): void {
   command
@@ -51,6 +52,7 @@ export function addEvaluateOptions(command: Command): void {
     .option('--split <how>', 'hold out a part of --train: see below')
     .requiredOption('--model <model>', `${names}, or the directory of a trained model; there may be several`, several)
     .option('--metrics <list>', `of ${metricNames.join(', ')}, each but auc @ a cut`, 'recall@20,ndcg@20')
+    .option('--no-tune', 'train with the defaults of options that are not given, in place of a search')
     .option('--compare', 'compare the models with the first one, user by user')
     .option('--by-history', 'print users apart of whom no, 1 to 4, 5 to 19, and more items are known')
     .option('--seen <how>', "the user's training items in lists and in what is held out: allow or exclude", 'exclude')

@@ -7,16 +7,19 @@ type EndSignal = keyof typeof exitCodes
 
 /**
  * Does `work` with a signal that Ctrl-C aborts (and SIGTERM), with an error that has the right exit code. What is
- * begun is then to be undone; a second Ctrl-C ends the process at once. Errors that follow from the interruption become
- * that error, but for those of `work` for the terminal.
+ * begun is then to be undone, but for what `message` says; a second Ctrl-C ends the process at once. Errors that follow from the
+ * interruption become that error, but for those of `work` for the terminal.
  */
-export async function interruptible<Result>(work: (signal: AbortSignal) => Promise<Result>): Promise<Result> {
+export async function interruptible<Result>(
+  work: (signal: AbortSignal) => Promise<Result>,
+  message = 'interrupted: nothing was written',
+): Promise<Result> {
   const controller = new AbortController()
   // Each of the jobs at once listens; Node 20 warns of more than ten.
   setMaxListeners(0, controller.signal)
   const interrupt = (name: EndSignal) => {
     if (controller.signal.aborted) process.exit(exitCodes[name])
-    controller.abort(new UsageError('interrupted: nothing was written', exitCodes[name]))
+    controller.abort(new UsageError(message, exitCodes[name]))
   }
   process.on('SIGINT', interrupt).on('SIGTERM', interrupt)
   try {

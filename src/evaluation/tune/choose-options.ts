@@ -1,5 +1,6 @@
 import type { Algorithm, TrainProgress } from '../../models/algorithm.ts'
 import type { Tuning } from '../../models/artifact.ts'
+import { assertTrainable } from '../../models/train.ts'
 import type { Dataset } from '../../storage/dataset.ts'
 import { parseMetrics } from '../metrics.ts'
 import type { Options } from './search-space.ts'
@@ -23,7 +24,7 @@ export interface ChooseProgress {
   /** Trials that have ended, and in all. */
   readonly done: number
   readonly total: number
-  /** Of the best so far. */
+  /** Of the best so far of those with as many epochs. */
   readonly score: number | undefined
   /** Of the trial that runs. */
   readonly training?: TrainProgress | undefined
@@ -32,23 +33,26 @@ export interface ChooseProgress {
 /** How many short trainings {@link chooseOptions} takes at most; 0 where there is nothing to choose, or nothing to compare it by. */
 export function trialsToChoose({ byUser }: Dataset, algorithm: Algorithm, given: Options): number {
   if (!hasEpochs(algorithm) || epochsOf(algorithm, given) === 0 || !isJudgeable(byUser)) return 0
+  const { variants = [], beside } = algorithm.choice ?? {}
   const first = candidatesOf(algorithm, given).length
-  return first < 2 ? 0 : first + (algorithm.choice?.beside ? 2 : 0)
+  const varied = variants.filter(variant => !isGiven(variant, given)).length
+  return first < 2 ? 0 : first + varied + (beside ? 2 : 0)
 }
 
 /**
  * Chooses options of `algorithm` that are not `given`: its candidates ({@link OptionChoice}) are compared by trainings of few epochs on most of the
- * data, and the best of them once more, by longer ones, with the one beside it. What is compared is the NDCG@20 of what the other
- * part of the data holds; the scores that are given are those of the first round. All together take at most twice as long as the
- * training: at most 2.2 times the epochs, most of them with half the factors or fewer. The same data and options give the same choice.
+ * data, the best of them with its variants, and the best of all once more, by longer ones, with the one beside it. What is compared
+ * is the NDCG@20 of what the other part of the data holds; the scores that are given are those of the short trainings. All together
+ * take at most twice as long as the training, or some seconds where that takes less: 2.6 times the epochs, 1.8 of them with half
+ * the factors or fewer. The same data and options give the same choice.
  *
  * Of a grid of 8 × 6 pairs of α₀ and λ, ALS of 64 factors reached on held-out parts, by which the candidates were chosen, in times
  * of the best pair: on hetrec-lastfm 1.0, the defaults .94; MovieLens 100K 1.0, .76; citeulike-a .98, .84; playlists 1.0, 1.0. One option after the other, each from a range, from
  * the defaults on: .95, 1.0, .97, .98.
  *
- * @throws the signal's reason when it is aborted; Error when no training succeeded.
+ * @throws the signal's reason when it is aborted; RangeError where `dataset` lacks what the options need; Error when no training succeeded.
  */
-export function chooseOptions(
+export async function chooseOptions(
   dataset: Dataset,
   algorithm: Algorithm,
   given: Options,
@@ -59,6 +63,7 @@ export function chooseOptions(
   const total = trialsToChoose(dataset, algorithm, given)
   const all = epochsOf(algorithm, given)
   const { choice } = algorithm
+  assertTrainable(dataset, algorithm, given, pool.threads)
   return withValidation(dataset, {}, folder, async parts => {
     const context: TrialContext = { ...parts, metric, pool, folder, signal }
     let done = 0
@@ -73,15 +78,21 @@ export function chooseOptions(
       bestSoFar = Math.max(bestSoFar ?? Number.NEGATIVE_INFINITY, outcome.score)
       return outcome
     }
-    const compared: { readonly options: Options; readonly outcome: TrialScore }[] = []
-    for (const options of candidatesOf(algorithm, given)) {
-      compared.push({ options, outcome: await attempt({ ...options, ...choice?.cheaper?.(options) }, firstShare) })
+    const compare = async (options: Options): Promise<Compared> => {
+      return { options, outcome: await attempt({ ...options, ...choice?.cheaper?.(options) }, firstShare) }
     }
+    const compared: Compared[] = []
+    for (const options of candidatesOf(algorithm, given)) compared.push(await compare(options))
     const [defaults] = compared
-    const best = compared.reduce((a, b) => (b.outcome.score > a.outcome.score ? b : a))
+    const { options: varied } = bestOf(compared)
+    for (const variant of choice?.variants ?? []) {
+      if (!isGiven(variant, given)) compared.push(await compare({ ...varied, ...variant }))
+    }
+    const best = bestOf(compared)
     if (best.outcome.error !== undefined) {
       throw new Error(`no options could be trained; the first training failed: ${defaults!.outcome.error}`)
     }
+    bestSoFar = undefined
     let chosen = best.options
     const other = choice?.beside && withGiven({ ...best.options, ...choice.beside(best.options) }, given)
     if (other && JSON.stringify(other) !== JSON.stringify(best.options)) {
@@ -93,6 +104,20 @@ export function chooseOptions(
     const scores = { score: best.outcome.score, ...(Number.isFinite(defaultScore) && { defaultScore }) }
     return { options: chosen, tuning: { metric: metric.name, ...scores, trials: done, seconds } }
   })
+}
+
+interface Compared {
+  readonly options: Options
+  readonly outcome: TrialScore
+}
+
+function bestOf(compared: readonly Compared[]): Compared {
+  return compared.reduce((a, b) => (b.outcome.score > a.outcome.score ? b : a))
+}
+
+/** Whether any option of `variant` is given. */
+function isGiven(variant: Options, given: Options): boolean {
+  return Object.keys(variant).some(name => name in given)
 }
 
 /** The defaults and the candidates with what is given, each once. */

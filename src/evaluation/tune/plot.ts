@@ -11,10 +11,12 @@ const [width, height, margin] = [260, 180, 44]
 export function searchPlot(trials: readonly Tried[], metric: string): string {
   const panels = [...new Set(trials.map(({ algorithm }) => algorithm))].flatMap(algorithm => {
     const own = trials.filter(trial => trial.algorithm === algorithm)
+    // Defaults that the data decides have no value.
+    const having = (name: string) => own.filter(({ options }) => options[name] !== undefined)
     const names = Object.keys(algorithm.search ?? {}).filter(
-      name => new Set(own.map(({ options }) => options[name])).size > 1,
+      name => new Set(having(name).map(({ options }) => options[name])).size > 1,
     )
-    return names.map(name => ({ algorithm, name, own }))
+    return names.map(name => ({ algorithm, name, own: having(name) }))
   })
   const scores = trials.flatMap(({ scores }) => scores.map(({ score }) => score)).filter(Number.isFinite)
   const range = { low: Math.min(...scores), high: Math.max(...scores) }
@@ -31,7 +33,7 @@ export function searchPlot(trials: readonly Tried[], metric: string): string {
     return `<g transform="translate(${place.join(' ')})">${panel(algorithm, name, own, range)}</g>`
   })
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${size[0]}" height="${size[1]}" font-family="sans-serif" font-size="11">
-<rect width="100%" height="100%" fill="white"/><text x="${margin}" y="18" font-size="13">${escaped(metric)} by option</text>
+<rect width="100%" height="100%" fill="white"/><text x="${margin}" y="18" font-size="13">${escaped(metric)} by option; a fuller dot is of more epochs</text>
 ${body.join('\n')}
 </svg>
 `

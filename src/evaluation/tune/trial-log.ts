@@ -1,7 +1,18 @@
 /** The trials of a search on disk: one line of JSON each, so that a search that was interrupted goes on. */
-import { closeSync, existsSync, fsyncSync, ftruncateSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { z } from 'zod'
+import { type DirectoryLock, lockByFile, lockFile } from '../../storage/directory-lock.ts'
 import type { Options } from './search-space.ts'
 import { defaultShare, defaultUsers } from './validation.ts'
 
@@ -53,35 +64,46 @@ export class TrialLog {
   /** Scores of earlier runs, by algorithm and options, in the order of their rungs. */
   readonly #earlier = new Map<string, LoggedScore[]>()
   readonly #file: number
+  readonly #lock: DirectoryLock
 
   /**
-   * Opens the log of the search in `directory`, or begins one.
+   * Opens the log of the search in `directory`, or begins one; no other process may until it is closed.
    *
-   * @throws Error when what is there is the log of another search, or none.
+   * @throws Error when what is there is the log of another search, or none, or when another process searches there.
    */
   static open(directory: string, identity: SearchIdentity): TrialLog {
     mkdirSync(directory, { recursive: true })
     const path = join(directory, trialLogName)
-    const { head, scores, length } = existsSync(path) ? readLog(path) : { head: undefined, scores: [], length: 0 }
-    if (head) assertSame(directory, head, identity)
-    const file = openSync(path, 'a+')
+    // Nothing is written where something else lies.
+    if (existsSync(path)) readLog(path)
+    const lock = lockByFile(join(directory, lockFile))
+    if (!lock) throw new Error(`${directory} is in use by another search: wait for its end, or choose another place`)
     try {
-      // What was half written when a search ended.
-      ftruncateSync(file, length)
-      const log = new TrialLog(file, scores)
-      if (!head) log.#append({ format: 'aurochs-tuning', version: 1, ...identity })
-      return log
+      return new TrialLog(path, lock, identity)
     } catch (error) {
-      closeSync(file)
+      lock.close()
       throw error
     }
   }
 
-  private constructor(file: number, earlier: readonly LoggedScore[]) {
-    this.#file = file
-    for (const score of earlier) {
+  private constructor(path: string, lock: DirectoryLock, identity: SearchIdentity) {
+    const { head, scores, length } = existsSync(path) ? readLog(path) : { head: undefined, scores: [], length: 0 }
+    if (head) assertSame(dirname(path), head, identity)
+    this.#lock = lock
+    for (const score of scores) {
       const key = keyOf(score)
-      this.#earlier.set(key, [...(this.#earlier.get(key) ?? []), score])
+      const rungs = this.#earlier.get(key) ?? []
+      // Each rung has more epochs than the one before: else two processes wrote it.
+      if (score.epochs > (rungs.at(-1)?.epochs ?? -1)) this.#earlier.set(key, [...rungs, score])
+    }
+    this.#file = openSync(path, 'a+')
+    try {
+      // What was half written when a search ended.
+      ftruncateSync(this.#file, length)
+      if (!head) this.#append({ format: 'aurochs-tuning', version: 1, ...identity })
+    } catch (error) {
+      closeSync(this.#file)
+      throw error
     }
   }
 
@@ -96,6 +118,7 @@ export class TrialLog {
 
   close(): void {
     closeSync(this.#file)
+    this.#lock.close()
   }
 
   #append(value: object): void {
@@ -113,11 +136,11 @@ const headStart = '{"format":"aurochs-tuning"'
 
 /** `length`: bytes of whole lines. */
 function readLog(path: string) {
-  const text = readFileSync(path, 'utf8')
-  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
-  if (whole === '' && !headStart.startsWith(text.slice(0, headStart.length))) {
+  const text = statSync(path).isFile() ? readFileSync(path, 'utf8') : undefined
+  if (text === undefined || !headStart.startsWith(text.slice(0, headStart.length))) {
     throw new Error(`${path} is none of a search: choose another place, or remove it`)
   }
+  const whole = text.slice(0, text.lastIndexOf('\n') + 1)
   const lines = whole.split('\n').slice(0, -1)
   const parsed = lines.map((line, at) => {
     try {

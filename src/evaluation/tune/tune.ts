@@ -1,14 +1,16 @@
 import type { Algorithm, TrainProgress } from '../../models/algorithm.ts'
+import { assertTrainable } from '../../models/train.ts'
 import type { Pool } from '../../parallel/pool.ts'
 import type { Dataset } from '../../storage/dataset.ts'
 import { checksumOf } from '../../storage/directory.ts'
 import { type Metric, parseMetrics } from '../metrics.ts'
 import { likelyToGoOn } from './halving.ts'
+import { searchPlot } from './plot.ts'
 import { AlgorithmSearch, type TunedOptions } from './search.ts'
 import type { Options } from './search-space.ts'
 import type { Trial, TrialContext, TrialScore } from './trial.ts'
 import { TrialLog } from './trial-log.ts'
-import { saveBest } from './tuned-options.ts'
+import { saveSearch } from './tuned-options.ts'
 import { defaultShare, defaultUsers, type ValidationOptions, withValidation } from './validation.ts'
 
 export interface TuneOptions {
@@ -23,7 +25,9 @@ export interface TuneOptions {
   readonly validation?: Omit<ValidationOptions, 'seed'> | undefined
   /** Of the users who are judged, and of the options that are tried. Default: 0. */
   readonly seed?: number | undefined
-  /** A directory where the scores are kept: a search that is there goes on. Default: none. */
+  /**
+   * A directory where the scores are kept, the best so far, and a plot of all: a search that is there goes on. Default: none.
+   */
   readonly log?: string | undefined
   /** A folder for what lasts as long as the search: a copy of most of the data, and models. */
   readonly folder: string
@@ -57,48 +61,52 @@ export interface Tuned {
  * Searches for the options of the best model of `dataset`, by how well it ranks a part that it does not learn from: points of
  * the options' ranges (search-space.ts), of which the best get more epochs (halving.ts). Algorithms take turns.
  *
- * @throws the signal's reason when it is aborted; RangeError when nothing can be held out; Error when every trial failed.
+ * @throws the signal's reason when it is aborted; RangeError when nothing can be held out, or `dataset` lacks what an algorithm needs;
+ *   Error when every trial failed, or another process searches at `log`.
  */
 export async function tune(dataset: Dataset, options: TuneOptions): Promise<Tuned> {
+  for (const [algorithm, fixed] of options.algorithms) assertTrainable(dataset, algorithm, fixed, options.pool.threads)
   const { seed = 0, metric = parseMetrics('ndcg@20')[0]!, log: place, folder, pool, signal } = options
   const { users = defaultUsers, share = defaultShare } = options.validation ?? {}
   const identity = { dataset: checksumOf(dataset.manifest), metric: metric.name, seed, users, share }
   const log = place === undefined ? undefined : TrialLog.open(place, identity)
   try {
-    const tuned = await withValidation(dataset, { users, share, seed }, folder, parts =>
-      new Search(options, { ...parts, metric, pool, folder, signal }, log).run(),
-    )
-    if (place !== undefined) {
-      const { best, trials, ...rest } = tuned
+    const save = ({ best, trials, ...rest }: Tuned) => {
+      if (place === undefined) return
       const { algorithm, ...found } = best
-      const saved = {
-        algorithm: algorithm.name,
-        ...found,
-        metric: metric.name,
-        ...rest,
-        trials: trials.length,
-      }
-      saveBest(place, saved)
+      const saved = { algorithm: algorithm.name, ...found, metric: metric.name, ...rest, trials: trials.length }
+      saveSearch(place, saved, searchPlot(trials, metric.name))
     }
-    return tuned
+    return await withValidation(dataset, { users, share, seed }, folder, parts =>
+      new Search(options, { ...parts, metric, pool, folder, signal }, { log, save }).run(),
+    )
   } finally {
     log?.close()
   }
+}
+
+/** What is kept of a search beyond it. */
+interface Keeping {
+  readonly log: TrialLog | undefined
+  /** Takes what has been found so far. */
+  readonly save: (tuned: Tuned) => void
 }
 
 class Search {
   readonly #options: TuneOptions
   readonly #context: TrialContext
   readonly #log: TrialLog | undefined
+  readonly #save: Keeping['save']
   readonly #searches: readonly AlgorithmSearch[]
   /** What trials took so far, in seconds: of earlier runs of the search; and when this one began. */
   #earlier = 0
   readonly #begun = performance.now()
 
-  constructor(options: TuneOptions, context: TrialContext, log: TrialLog | undefined) {
+  constructor(options: TuneOptions, context: TrialContext, { log, save }: Keeping) {
     this.#options = options
     this.#context = context
     this.#log = log
+    this.#save = save
     const { algorithms, seed = 0 } = options
     this.#searches = [...algorithms].map(([algorithm, fixed]) => new AlgorithmSearch(algorithm, fixed, seed))
   }
@@ -113,7 +121,9 @@ class Search {
       waiting.push(search)
     }
     for (const { trials } of this.#searches) for (const trial of trials) trial.dropModel()
-    return this.#result()
+    const tuned = this.#result()
+    this.#save(tuned)
+    return tuned
   }
 
   /** Whether the next step of `trial` will end within the budget, as others of its kind did; the first one always may. */
@@ -147,6 +157,7 @@ class Search {
     this.#report(trial)
     const outcome = await trial.run(epochs, this.#context, training => this.#report(trial, training))
     this.#log?.append(logged(trial, outcome))
+    if (this.#best) this.#save(this.#result())
     const likely = likelyToGoOn(search.trials, search.rungs.length)
     for (const other of search.trials) if (!likely.has(other)) other.dropModel()
   }

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { faultIn } from '../../storage/expectation.ts'
 
 const fileName = 'best.json'
+const plotName = 'plot.svg'
 
 const schema = z.object({
   algorithm: z.string(),
@@ -19,13 +20,17 @@ const schema = z.object({
 
 export type SavedBest = z.output<typeof schema>
 
-/** Writes it in place of what is there. */
-export function saveBest(directory: string, best: SavedBest): void {
-  const path = join(directory, fileName)
+/** Writes the best so far, and a plot of what was tried, in place of those that are there. */
+export function saveSearch(directory: string, best: SavedBest, plot: string): void {
+  replaceFile(join(directory, fileName), `${JSON.stringify(best, undefined, 2)}\n`)
+  replaceFile(join(directory, plotName), plot)
+}
+
+function replaceFile(path: string, text: string): void {
   const draft = `${path}.next`
   const file = openSync(draft, 'w')
   try {
-    writeSync(file, `${JSON.stringify(best, undefined, 2)}\n`)
+    writeSync(file, text)
     fsyncSync(file)
   } finally {
     closeSync(file)
@@ -33,11 +38,11 @@ export function saveBest(directory: string, best: SavedBest): void {
   renameSync(draft, path)
 }
 
-/** @throws RangeError when `directory` holds no search that has come to its end. */
+/** @throws RangeError when `directory` holds no search that has found anything. */
 export function readBest(directory: string): SavedBest {
   const path = join(directory, fileName)
   if (!existsSync(path)) {
-    throw new RangeError(`${directory} holds no search that came to its end: expected the --out of aurochs tune`)
+    throw new RangeError(`${directory} holds no search that found anything: expected the --out of aurochs tune`)
   }
   let value: unknown
   try {

@@ -29,6 +29,7 @@ export const als: Algorithm<AlsOptions> = {
       { unobservedWeight: 0.3, regularization: 0.3 },
       { unobservedWeight: 1, regularization: 0.3 },
     ],
+    variants: [{ weighting: 'tfidf' }, { weighting: 'bm25' }],
     cheaper: ({ factors }) => ({ factors: Math.min(32, Math.ceil(factors / 2)) }),
     // Few epochs and factors do better with more unobserved weight than many.
     beside: ({ unobservedWeight }) => ({ unobservedWeight: Number((unobservedWeight / 3).toPrecision(2)) }),

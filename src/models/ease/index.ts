@@ -9,7 +9,8 @@ export const ease: Algorithm<EaseOptions> = {
   name: 'ease',
   summary: 'weights of items on items by ridge regression, in closed form (EASE)',
   notes: `ease: with X the pairs of users and items, the weights B minimise ‖X − XB‖² + λ‖B‖², an item having none on
-itself; the score of item j for a user is the sum of B(i,j) over the items i of the history, each times the weight of its pair. --variant dense solves for all items at
+itself; the score of item j for a user is the sum of B(i,j) over the items i of the history, each times the weight of its pair; items
+whose sum is not above 0 come last, as those of which nothing is known. --variant dense solves for all items at
 once and needs about 2 × items² bytes of memory (41,000 items: 3.5 GB) and items³ operations; --variant sparse solves
 for each item on the --candidates others that explain it best, and needs neither.`,
   options: easeOptions,

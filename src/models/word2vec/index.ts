@@ -2,7 +2,7 @@ import type { Algorithm } from '../algorithm.ts'
 import { withInstructions } from '../instructions.ts'
 import { openWord2vec, verifyWord2vec } from './model.ts'
 import { type Word2vecOptions, word2vecOptions } from './options.ts'
-import { trainWord2vec } from './train.ts'
+import { assertWord2vecFits, trainWord2vec } from './train.ts'
 
 /** Item vectors from the order of events: skip-gram with negative sampling (Mikolov et al. 2013; Barkan & Koenigstein 2016). */
 export const word2vec: Algorithm<Word2vecOptions> = {
@@ -30,6 +30,7 @@ of a user (--recent-items), newer ones weighing more (--recency-decay), item j s
   resumable: true,
   warmEpochs: 3,
   resolve: withInstructions,
+  assertFits: assertWord2vecFits,
   train: trainWord2vec,
   open: openWord2vec,
   verify: verifyWord2vec,

@@ -26,20 +26,12 @@ export async function trainWord2vec(
   context: TrainContext,
 ): Promise<Trained> {
   const { pool, from, warmStart } = context
-  const { events, manifest } = dataset
-  if (!events) {
-    throw new RangeError(
-      `word2vec needs the order of events: ${dataset.directory} must have events with times, but has pairs only; ` +
-        'import the source with times (time, --time), or train another algorithm',
-    )
+  assertWord2vecFits(dataset, options)
+  const items = itemCorpus(dataset.events!, options)
+  const { minCount } = options
+  if (items.vocabulary.counts.length === 0 && minCount > 1) {
+    throw new RangeError(`no item has ${minCount} events: take a smaller least count (minCount, --min-count)`)
   }
-  checkMemory({
-    kind: 'items',
-    rows: manifest.items,
-    factors: options.factors,
-    corpusBytes: 4 * (manifest.events ?? 0),
-  })
-  const items = itemCorpus(events, options)
   const trainer = new SkipGramTrainer(items.corpus, options, { pool })
   if (!from) await trainer.initialise()
   const former = from ?? warmStart
@@ -58,6 +50,17 @@ export async function trainWord2vec(
     tensors: () => word2vecTrainedTensors(trainer, items, options),
   }
   return trainEpochs(training, context)
+}
+
+/** @throws RangeError when the dataset has no times, or the vectors cannot fit in memory. */
+export function assertWord2vecFits({ directory, events, manifest }: Dataset, { factors }: Word2vecOptions): void {
+  if (!events) {
+    throw new RangeError(
+      `word2vec needs the order of events: ${directory} must have events with times, but has pairs only; ` +
+        'import the source with times (time, --time), or train another algorithm',
+    )
+  }
+  checkMemory({ kind: 'items', rows: manifest.items, factors, corpusBytes: 4 * (manifest.events ?? 0) })
 }
 
 interface FormerRows {

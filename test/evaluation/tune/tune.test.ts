@@ -10,9 +10,11 @@ import type { Algorithm } from '../../../src/models/algorithm.ts'
 import { als } from '../../../src/models/als/index.ts'
 import { bpr } from '../../../src/models/bpr/index.ts'
 import { popular } from '../../../src/models/popular/index.ts'
+import { word2vec } from '../../../src/models/word2vec/index.ts'
 import { Pool } from '../../../src/parallel/pool.ts'
-import type { Dataset } from '../../../src/storage/dataset.ts'
+import { Dataset, writeDataset } from '../../../src/storage/dataset.ts'
 import { checkerboard, datasetOf } from '../../models/interactions.ts'
+import { csrOf } from '../../storage/csr-of.ts'
 import { freshFolder } from '../../storage/folder.ts'
 
 const pool = new Pool({ threads: 2 })
@@ -47,6 +49,18 @@ test('the best of the trials is found, and the best third of them had all epochs
   expect(svg.match(/<circle/g)).toHaveLength(9 * searched)
 })
 
+test('a plot leaves out what the data decides', () => {
+  const trial = (factors?: number) => ({ algorithm: als as Algorithm, options: { factors }, scores: [scoreOf(0.5)] })
+  const scoreOf = (score: number) => ({ score, epochs: 1, seconds: 1 })
+  const algorithm = { ...als, search: { factors: { from: 1, to: 9, scale: 'linear' } } } as Algorithm
+  const plot = searchPlot(
+    [undefined, 2, 4].map(factors => ({ ...trial(factors), algorithm })),
+    'ndcg@20',
+  )
+  expect(plot.match(/<circle/g)).toHaveLength(2)
+  expect(plot).not.toContain('NaN')
+})
+
 test('at the limit of trials each algorithm still has its best ones go on', async () => {
   const algorithms = new Map<Algorithm, Record<string, unknown>>([
     [als as Algorithm, { factors: 2, epochs: 9 }],
@@ -78,6 +92,9 @@ test('a search goes on from its log, and comes to the same end as one that was n
     if (trials === 4) controller.abort(reason)
   }
   await expect(search({ log: cut, signal: controller.signal, onProgress })).rejects.toBe(reason)
+  // What it had found can be trained.
+  expect(readBest(cut)).toMatchObject({ algorithm: 'als', metric: 'ndcg@20', trials: 3 })
+  expect(readFileSync(join(cut, 'plot.svg'), 'utf8')).toContain('<circle')
   // As a search leaves it that was killed in the midst of a line.
   appendFileSync(join(cut, 'trials.ndjson'), '{"algorithm":"als","opt')
   const begun: number[] = []
@@ -92,6 +109,48 @@ test('a search goes on from its log, and comes to the same end as one that was n
   expect(saved).toMatchObject({ algorithm: 'als', options: best.options, metric: 'ndcg@20', trials: 7 })
   const lines = readFileSync(join(cut, 'trials.ndjson'), 'utf8').trimEnd().split('\n')
   expect(lines.map(line => JSON.parse(line))).toHaveLength(1 + 9)
+})
+
+test('two searches do not write the same log at once, and what two once wrote twice is read once', async () => {
+  const log = join(freshFolder(), 'search')
+  const { best, trials } = await search({ log })
+  const path = join(log, 'trials.ndjson')
+  const [head, ...scores] = readFileSync(path, 'utf8').trimEnd().split('\n')
+  writeFileSync(path, `${[head, ...scores.flatMap(line => [line, line])].join('\n')}\n`)
+  const again = await search({ log })
+  expect(again.best).toEqual(best)
+  expect(again.trials.map(({ scores }) => scores.length)).toEqual(trials.map(({ scores }) => scores.length))
+  const controller = new AbortController()
+  let second: Promise<unknown> | undefined
+  const first = search({
+    log,
+    mostTrials: 8,
+    signal: controller.signal,
+    onProgress: () => {
+      second ??= search({ log }).catch((error: Error) => error.message)
+      controller.abort(new Error('enough'))
+    },
+  })
+  await expect(first).rejects.toThrow('enough')
+  expect(await second).toBe(`${log} is in use by another search: wait for its end, or choose another place`)
+})
+
+test('what no trial could be trained of is refused before the first', async () => {
+  const folder = freshFolder()
+  await writeDataset(join(folder, 'data'), { byUser: csrOf([[1, 2]]), users: ['a'], items: ['x', 'y'] })
+  const timeless = Dataset.open(join(folder, 'data'))
+  const searched = (algorithm: unknown, options = {}) => {
+    const algorithms = new Map([
+      [als as Algorithm, {}],
+      [algorithm as Algorithm, options],
+    ])
+    return tune(timeless, { algorithms, budget: 1, folder, pool })
+  }
+  await expect(searched(word2vec)).rejects.toThrow(/^word2vec needs the order of events: /)
+  await expect(searched(bpr, { halfLife: 3 })).rejects.toThrow(/^a half-life .* needs times/)
+  const chosen = chooseOptions(timeless, als as Algorithm, { kindWeights: { buy: 2 } }, { folder, pool })
+  await expect(chosen).rejects.toThrow(/^weights of kinds .* need kinds and times/)
+  expect(readdirSync(folder)).toEqual(['data'])
 })
 
 test('the log of another search, or none, is refused and left as it is', async () => {
@@ -109,13 +168,13 @@ test('the log of another search, or none, is refused and left as it is', async (
   await expect(search({ log })).rejects.toThrow(
     `${path} is damaged: line 2 is none of a search; remove it to begin anew`,
   )
-  for (const foreign of ['no newline', '{"format":"other"}']) {
+  for (const foreign of ['no newline', 'lines\nof another\n', '{"format":"other"}']) {
     writeFileSync(path, foreign)
     await expect(search({ log })).rejects.toThrow(`${path} is none of a search: choose another place, or remove it`)
     expect(readFileSync(path, 'utf8')).toBe(foreign)
   }
   expect(() => readBest(freshFolder())).toThrow(
-    'holds no search that came to its end: expected the --out of aurochs tune',
+    'holds no search that found anything: expected the --out of aurochs tune',
   )
 })
 
@@ -192,9 +251,9 @@ test('options are chosen by trials of few epochs, those given kept, the same eac
   const { options, tuning } = await choose()
   expect(options).toMatchObject(given)
   expect([...totals]).toEqual([trialsToChoose(dataset, als as Algorithm, given)])
-  // Of α₀ there are six values, the default among them; the best is compared with a lower one.
+  // Of α₀ there are six values, the default among them; the best is compared with two weightings, and with a lower value.
   expect([...lengths]).toEqual([2, 4])
-  expect(tuning).toMatchObject({ metric: 'ndcg@20', trials: 8 })
+  expect(tuning).toMatchObject({ metric: 'ndcg@20', trials: 10 })
   expect(tuning.score).toBeGreaterThanOrEqual(tuning.defaultScore!)
   const again = await choose()
   expect(again.options).toEqual(options)
@@ -204,9 +263,10 @@ test('options are chosen by trials of few epochs, those given kept, the same eac
 test('there is nothing to choose where all is given, an algorithm has no epochs, or nobody can be judged', async () => {
   const lonely = await datasetOf(Array.from({ length: 9 }, (_, at): [number, number, number] => [at, at % 4, 1]))
   const count = (of: Dataset, algorithm: unknown, given = {}) => trialsToChoose(of, algorithm as Algorithm, given)
-  expect(count(dataset, als)).toBe(9)
+  expect(count(dataset, als)).toBe(11)
   // What is given is not chosen; but the one beside may differ in another.
-  expect(count(dataset, als, { unobservedWeight: 0.1 })).toBe(5)
+  expect(count(dataset, als, { unobservedWeight: 0.1 })).toBe(7)
+  expect(count(dataset, als, { weighting: 'none' })).toBe(9)
   expect([
     count(dataset, als, { unobservedWeight: 0.1, regularization: 0.1 }),
     count(dataset, als, { epochs: 0 }),

@@ -28,7 +28,8 @@ pub enum Weighting {
 ///
 /// and `Jaccard` s(i, j) = σ / (‖i‖² + ‖j‖² - σ + shrinkage) with gᵤ = 1 and xᵤᵢ = wᵤᵢ, where ‖i‖² = Σᵤ gᵤ xᵤᵢ². The
 /// squares of idf are divided by their mean over the pairs, so that a shrinkage counts in columns. `Bm25` and `Rp3Beta` have
-/// no shrinkage. All but `Bm25` and `Rp3Beta` are at most 1 in theory, and made so where rounding carries them beyond.
+/// no shrinkage. Cosines, `Jaccard`, and `Asymmetric` without weights are at most 1 in theory, and made so where rounding carries
+/// them beyond.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Measure {
     /// Sarwar, Karypis, Konstan & Riedl 2001.
@@ -183,6 +184,7 @@ impl Similarity {
             (Measure::Bm25 { .. }, Weighting::None) => return sum / (left * right),
             (Measure::Bm25 { .. }, Weighting::Weight) => return sum,
             (Measure::Rp3Beta { .. }, _) => return sum / (left * right),
+            (Measure::Asymmetric { .. }, Weighting::Weight) => return sum / (left * right + self.shrinkage),
             _ => sum / (left * right + self.shrinkage),
         };
         similarity.min(1.0)

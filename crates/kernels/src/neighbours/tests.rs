@@ -106,7 +106,8 @@ fn naive(by_row: &[Vec<f32>], similarity: &Similarity, limit: usize) -> Vec<Vec<
             Measure::Cosine | Measure::TfIdf => (sum / (square(i).sqrt() * square(j).sqrt() + h)).min(1.0),
             Measure::Jaccard => (sum / (square(i) + square(j) - sum + h)).min(1.0),
             Measure::Asymmetric { asymmetry } => {
-                (sum / (square(i).powf(asymmetry) * square(j).powf(1.0 - asymmetry) + h)).min(1.0)
+                let ratio = sum / (square(i).powf(asymmetry) * square(j).powf(1.0 - asymmetry) + h);
+                if is_counted { ratio.min(1.0) } else { ratio }
             }
             Measure::Bm25 { .. } => sum,
             Measure::Rp3Beta { alpha, beta } => sum / (length(i).powf(alpha) * size_of_row(j).powf(beta)),
