@@ -131,7 +131,7 @@ test('where no item has as many events as it must, that is said', async () => {
   const dataset = await datasetOf(randomInteractions(60, 30, 4))
   const training = trainModel(dataset, join(freshFolder(), 'model'), word2vec, { minCount: 100_000 }, { pool })
   await expect(training).rejects.toThrow(
-    'no item has 100000 events: take a smaller least count (minCount, --min-count)',
+    'no item has 100000 events: take a smaller minimum count (minCount, --min-count)',
   )
 })
 

@@ -30,7 +30,7 @@ export async function trainWord2vec(
   const items = itemCorpus(dataset.events!, options)
   const { minCount } = options
   if (items.vocabulary.counts.length === 0 && minCount > 1) {
-    throw new RangeError(`no item has ${minCount} events: take a smaller least count (minCount, --min-count)`)
+    throw new RangeError(`no item has ${minCount} events: take a smaller minimum count (minCount, --min-count)`)
   }
   const trainer = new SkipGramTrainer(items.corpus, options, { pool })
   if (!from) await trainer.initialise()
