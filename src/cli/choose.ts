@@ -20,7 +20,7 @@ export async function choose(
   const trials = trialsToChoose(dataset, algorithm, given)
   if (trials === 0) return undefined
   const onProgress = ({ done, total, score, training }: ChooseProgress) => {
-    const reached = score === undefined ? '' : `, best of its length so far ${score.toFixed(4)}`
+    const reached = score === undefined ? '' : `, best of as many epochs so far ${score.toFixed(4)}`
     const share = (done + (training?.done ?? 0)) / total
     bar.show('choosing options', share, undefined, `: trial ${Math.min(total, done + 1)} of ${total}${reached}`)
   }

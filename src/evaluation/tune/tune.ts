@@ -85,8 +85,8 @@ export async function tune(dataset: Dataset, options: TuneOptions): Promise<Tune
   }
 }
 
-/** What is kept of a search beyond it. */
-interface Keeping {
+/** Where a search writes its trials, and the best of them. */
+interface SearchOutput {
   readonly log: TrialLog | undefined
   /** Takes what has been found so far. */
   readonly save: (tuned: Tuned) => void
@@ -96,13 +96,13 @@ class Search {
   readonly #options: TuneOptions
   readonly #context: TrialContext
   readonly #log: TrialLog | undefined
-  readonly #save: Keeping['save']
+  readonly #save: SearchOutput['save']
   readonly #searches: readonly AlgorithmSearch[]
   /** What trials took so far, in seconds: of earlier runs of the search; and when this one began. */
   #earlier = 0
   readonly #begun = performance.now()
 
-  constructor(options: TuneOptions, context: TrialContext, { log, save }: Keeping) {
+  constructor(options: TuneOptions, context: TrialContext, { log, save }: SearchOutput) {
     this.#options = options
     this.#context = context
     this.#log = log
