@@ -44,6 +44,6 @@ function trainOnBrunch(directory: string, query?: string): string {
 }
 
 function aurochs(...args: string[]): void {
-  const { status } = spawnSync(process.execPath, [join(root, 'src/cli/main.ts'), ...args], { stdio: ['ignore', 2, 2] })
+  const { status } = spawnSync(process.execPath, [join(root, 'dist/cli/main.js'), ...args], { stdio: ['ignore', 2, 2] })
   if (status !== 0) throw new Error(`aurochs ${args.join(' ')} ended with ${status}`)
 }

@@ -39,7 +39,7 @@ export class Examples {
     for (const [path, content] of filesToImport(text)) writeInto(folder, path, content)
     if (text.includes('reviews.txt')) writeInto(folder, 'reviews.txt', reviews)
     writeInto(folder, '.curlrc', 'fail-with-body\nsilent\nshow-error\n')
-    writeInto(folder, 'bin/aurochs', `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'src/cli/main.ts')}' "$@"\n`)
+    writeInto(folder, 'bin/aurochs', `#!/bin/sh\nexec '${process.execPath}' '${join(root, 'dist/cli/main.js')}' "$@"\n`)
     chmodSync(join(folder, 'bin/aurochs'), 0o755)
     linkPackage(folder)
     const ports = new Map<string, number>()

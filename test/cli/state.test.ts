@@ -36,7 +36,7 @@ beforeAll(async () => {
     [0, ''],
     [0, ''],
   ])
-  server = await startProgram('src/cli/main.ts', [
+  server = await startProgram('dist/cli/main.js', [
     'serve',
     model,
     '--state',

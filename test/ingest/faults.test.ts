@@ -12,7 +12,7 @@ import { imported, pairsOf } from './imported.ts'
 // Each import starts a database: where machines are busy, dozens of them take their time.
 vi.setConfig({ testTimeout: 60_000 })
 
-const main = join(import.meta.dirname, '../../src/cli/main.ts')
+const main = join(import.meta.dirname, '../../dist/cli/main.js')
 
 /** Imports `text`; gives the error, the name of the file in it as FILE. Checks that nothing remains. */
 async function failure(text: string | Uint8Array, options: Partial<ImportOptions> = {}, name = 'source.csv') {

@@ -1,10 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { evaluate } from '../../src/evaluation/evaluate.ts'
-import { heldOut } from '../../src/evaluation/held-out.ts'
-import { parseMetrics } from '../../src/evaluation/metrics.ts'
 import type { Model, ResolvedRequest, TrainProgress } from '../../src/models/algorithm.ts'
 import { noEvents } from '../../src/models/algorithm.ts'
 import { Artifact, saveArtifact } from '../../src/models/artifact.ts'
@@ -13,7 +9,6 @@ import { graphFilter } from '../../src/models/graph-filter/index.ts'
 import { checkMemory, trainingBytes } from '../../src/models/graph-filter/memory.ts'
 import { type GraphFilterOptions, graphFilterOptions } from '../../src/models/graph-filter/options.ts'
 import { responseOf } from '../../src/models/graph-filter/polynomial.ts'
-import { ModelPool } from '../../src/models/model-pool.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
@@ -289,51 +284,3 @@ test('options that cannot be are refused by name', () => {
   expect(() => graphFilterOptions.parse({ filter: 'some' })).toThrow(/filter/)
   expect(() => graphFilterOptions.parse({ k: 5 })).toThrow(/k/)
 })
-
-const gowalla = join(import.meta.dirname, '../../../shared/data/gowalla')
-
-test.skipIf(!existsSync(gowalla))(
-  'ranks Gowalla as published (skipped where it is absent)',
-  { timeout: 600_000 },
-  async () => {
-    const folder = freshFolder()
-    const partOf = async (name: string) => {
-      await writeDataset(join(folder, name), gowallaPart(`${name}.txt`))
-      return Dataset.open(join(folder, name))
-    }
-    const [dataset, held] = [await partOf('train'), await partOf('test')]
-    const options = { filter: 'gf-cf', factors: 256, lowPassWeight: 0.3, itemExponent: 0.5 }
-    const models = await ModelPool.open(await trained(graphFilter, dataset, { pool, options }), { pool })
-    const { history, users, items } = models.artifact
-    const judged = heldOut(held, { byUser: history, users, items })
-    const { metrics } = await evaluate(models, judged, parseMetrics('recall@20,ndcg@20'))
-    expect(metrics['recall@20']).toBeGreaterThan(0.1845)
-    expect(metrics['ndcg@20']).toBeGreaterThan(0.1515)
-    await models.close()
-  },
-)
-
-/** A file of lines of a user and items, whose ids are their rows. */
-function gowallaPart(name: string) {
-  const rows = readFileSync(join(gowalla, name), 'utf8')
-    .split('\n')
-    .filter(line => line !== '')
-    .map(line =>
-      line
-        .trim()
-        .split(' ')
-        .map(Number)
-        .slice(1)
-        .sort((a, b) => a - b),
-    )
-  const indptr = new BigUint64Array(rows.length + 1)
-  rows.forEach((row, user) => {
-    indptr[user + 1] = indptr[user]! + BigInt(row.length)
-  })
-  const indices = Uint32Array.from(rows.flat())
-  const items = 40_981
-  const weights = new Float32Array(indices.length).fill(1)
-  const numbered = (length: number) => Array.from({ length }, (_, at) => at)
-  const byUser = { rows: rows.length, columns: items, indptr, indices, weights }
-  return { byUser, users: numbered(rows.length), items: numbered(items) }
-}

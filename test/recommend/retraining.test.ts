@@ -398,7 +398,7 @@ test.skipIf(!canMount)('a disk that is full leaves the old dataset, and says so'
     Array.from({ length: 20_000 }, (_, at) => eventOf(`a-new-user-${at % 5000}`, `a-new-item-${at % 4000}`)),
   )
   const command = `mount -t tmpfs -o size=400k none /mnt; cp -r "$1" /mnt/data; shift; "$@"; echo "code $?"; ls -A /mnt; cat /mnt/data/manifest.json`
-  const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
+  const main = new URL('../../dist/cli/main.js', import.meta.url).pathname
   const retrainInPlace = [
     process.execPath,
     main,
