@@ -93,6 +93,7 @@ interface Found {
   readonly seconds: number
   /** Of the training alone. */
   readonly training?: number
+  readonly options?: Readonly<Record<string, unknown>>
 }
 
 /** What `aurochs train --factors K` does. */
@@ -127,7 +128,7 @@ async function trainedAndJudged({
   const models = await ModelPool.open(directory, { pool, verify: false })
   const { metrics } = await evaluate(models, heldOut(test, train), parseMetrics('ndcg@20'))
   await models.close()
-  return { ndcg: metrics['ndcg@20']!, seconds: (ended - begun) / 1000, training: (ended - chosen) / 1000 }
+  return { ndcg: metrics['ndcg@20']!, seconds: (ended - begun) / 1000, training: (ended - chosen) / 1000, options }
 }
 
 async function implicitSearched(

@@ -13,9 +13,12 @@ const rowsInChunk = 1024
  */
 const negligible = { inBasis: 1e-7, inResult: 1e-6 }
 
-/** Columns of the basis in which `factors` singular vectors are found: some more, so that the last of them are right too. */
-export function columnsFor(factors: number, { users, items }: { users: number; items: number }): number {
-  return Math.min(factors + Math.max(16, Math.ceil(factors / 4)), users, items, MAX_RANK)
+/**
+ * Columns of the basis in which `factors` singular vectors are found: some more, so that the last of them are right too, also where
+ * there are no more users. As many random columns as there are directions can be nearly dependent.
+ */
+export function columnsFor(factors: number, items: number): number {
+  return Math.min(factors + Math.max(16, Math.ceil(factors / 4)), items, MAX_RANK)
 }
 
 /**
@@ -35,7 +38,8 @@ export async function singularVectors(
 ): Promise<{ readonly vectors: FactorMatrix; readonly byUser: FactorMatrix; readonly largest: number }> {
   const [basis, byUser] = [allocateFactors(matrix.items, columns), allocateFactors(matrix.users, columns)]
   const eigenbasis = new Eigenbasis(basis.stride, phases)
-  await phases.uncounted('initialise', { factors: basis, chunkRows: rowsInChunk, seed })
+  if (columns === matrix.items) fillIdentity(basis)
+  else await phases.uncounted('initialise', { factors: basis, chunkRows: rowsInChunk, seed })
   for (let iteration = 0; iteration < powerIterations; iteration++) {
     await matrix.timesItems(basis, byUser)
     await matrix.timesUsers(byUser, basis)
@@ -48,6 +52,10 @@ export async function singularVectors(
   eigenbasis.scaleVectors(eigenvalues, value => (value > negligible.inResult * largest ? 1 : 0))
   await eigenbasis.rotate(basis)
   return { vectors: basis, byUser, largest }
+}
+
+function fillIdentity({ data, stride, rank }: FactorMatrix): void {
+  for (let column = 0; column < rank; column++) data[column * stride + column] = 1
 }
 
 /** Rows rotated by the eigenvectors of a Gramian. */

@@ -103,7 +103,7 @@ function sizesOf({ manifest: { users, items } }: Dataset, options: GraphFilterOp
   const factors = factorsOf(options, { users, items })
   // The low-pass of other exponents than these has a norm of its own: that of 1 is what the steps of sharpening are made for.
   const isNormal = options.userExponent === 0.5 && options.itemExponent === 0.5
-  const columns = factors > 0 || !isNormal ? columnsFor(Math.max(1, factors), { users, items }) : 0
+  const columns = factors > 0 || !isNormal ? columnsFor(Math.max(1, factors), items) : 0
   return { factors, columns, isNormal }
 }
 
