@@ -103,8 +103,8 @@ export interface OptionChoice<Options = Readonly<Record<string, unknown>>> {
   readonly variants?: readonly Partial<Options>[]
   /** What makes these trainings cheaper, and hardly changes which is the best. */
   cheaper?(options: Options): Partial<Options>
-  /** What may be better than the best of them with more epochs; compared with it by more. */
-  beside?(best: Options): Partial<Options>
+  /** What may be better than the best of them with more epochs; each compared with it by more. */
+  beside?(best: Options): readonly Partial<Options>[]
 }
 
 export interface TrainContext {

@@ -33,17 +33,19 @@ export interface ChooseProgress {
 /** How many short trainings {@link chooseOptions} takes at most; 0 where there is nothing to choose, or nothing to compare it by. */
 export function trialsToChoose({ byUser }: Dataset, algorithm: Algorithm, given: Options): number {
   if (!hasEpochs(algorithm) || epochsOf(algorithm, given) === 0 || !isJudgeable(byUser)) return 0
-  const { variants = [], beside } = algorithm.choice ?? {}
+  const { variants = [] } = algorithm.choice ?? {}
   const first = candidatesOf(algorithm, given).length
   const varied = variants.filter(variant => !isGiven(variant, given)).length
-  return first < 2 ? 0 : first + varied + (beside ? 2 : 0)
+  if (first < 2) return 0
+  const second = besideOf(algorithm, algorithm.options.parse(given) as Options, given).length
+  return first + varied + (second > 1 ? second : 0)
 }
 
 /**
  * Chooses options of `algorithm` that are not `given`: its candidates ({@link OptionChoice}) are compared by trainings of few epochs on most of the
- * data, the best of them with its variants, and the best of all once more, by longer ones, with the one beside it. What is compared
+ * data, the best of them with its variants, and the best of all once more, by longer ones, with those beside it. What is compared
  * is the NDCG@20 of what the other part of the data holds; the scores that are given are those of the short trainings. All together
- * take at most twice as long as the training, or some seconds where that takes less: 2.6 times the epochs, 1.8 of them with half
+ * take at most twice as long as the training, or some seconds where that takes less: 3 times the epochs, 1.8 of them with half
  * the factors or fewer. The same data and options give the same choice.
  *
  * Of a grid of 8 × 6 pairs of α₀ and λ, ALS of 64 factors reached on held-out parts, by which the candidates were chosen, in times
@@ -93,11 +95,12 @@ export async function chooseOptions(
       throw new Error(`no options could be trained; the first training failed: ${defaults!.outcome.error}`)
     }
     bestSoFar = undefined
+    const finalists = besideOf(algorithm, best.options, given)
     let chosen = best.options
-    const other = choice?.beside && withGiven({ ...best.options, ...choice.beside(best.options) }, given)
-    if (other && JSON.stringify(other) !== JSON.stringify(best.options)) {
-      const longer = await attempt(best.options, secondShare)
-      if ((await attempt(other, secondShare)).score > longer.score) chosen = other
+    if (finalists.length > 1) {
+      const longer: Compared[] = []
+      for (const options of finalists) longer.push({ options, outcome: await attempt(options, secondShare) })
+      chosen = bestOf(longer).options
     }
     const seconds = Math.round((performance.now() - begun) / 100) / 10
     const { score: defaultScore } = defaults!.outcome
@@ -122,9 +125,18 @@ function isGiven(variant: Options, given: Options): boolean {
 
 /** The defaults and the candidates with what is given, each once. */
 function candidatesOf(algorithm: Algorithm, given: Options): Options[] {
-  const all = [{}, ...(algorithm.choice?.candidates ?? [])].map(options => {
-    return algorithm.options.parse(withGiven(options, given)) as Options
-  })
+  const all = [{}, ...(algorithm.choice?.candidates ?? [])]
+  return distinct(all.map(options => algorithm.options.parse(withGiven(options, given)) as Options))
+}
+
+/** `best` and what is compared with it once more, with what is given, each once. */
+function besideOf({ choice }: Algorithm, best: Options, given: Options): Options[] {
+  const others = choice?.beside?.(best) ?? []
+  return distinct([best, ...others.map(other => withGiven({ ...best, ...other }, given))])
+}
+
+/** Each once. */
+function distinct(all: readonly Options[]): Options[] {
   const texts = all.map(options => JSON.stringify(options))
   return all.filter((_, at) => texts.indexOf(texts[at]!) === at)
 }

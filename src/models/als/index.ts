@@ -31,8 +31,12 @@ export const als: Algorithm<AlsOptions> = {
     ],
     variants: [{ weighting: 'tfidf' }, { weighting: 'bm25' }],
     cheaper: ({ factors }) => ({ factors: Math.min(32, Math.ceil(factors / 2)) }),
-    // Few epochs and factors do better with more unobserved weight than many.
-    beside: ({ unobservedWeight }) => ({ unobservedWeight: Number((unobservedWeight / 3).toPrecision(2)) }),
+    // Few epochs and factors do better with more unobserved weight than many; and where little weight is best, so often is a
+    // regularisation that grows with the pairs of a row.
+    beside({ unobservedWeight, regularization }) {
+      const less = { unobservedWeight: Number((unobservedWeight / 3).toPrecision(2)) }
+      return [less, { ...less, frequencyExponent: 1, regularization: Number((regularization / 8).toPrecision(2)) }]
+    },
   },
   resumable: true,
   warmEpochs: 3,
