@@ -5,7 +5,7 @@
  * `aurochs train --model NAME` makes them, with 95 % intervals over users. Beside each, what `aurochs train` takes as a process with
  * two workers: seconds, and memory at its peak, mapped files included.
  *
- * `--dataset NAME` takes one, `--model NAME` one model, `--minutes 60` is what each search gets on Gowalla (0: leaves them out).
+ * `--dataset NAME` takes one, `--model NAME` one model and the search of it alone, `--minutes 60` is what each search gets on Gowalla (0: leaves them out).
  */
 import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
@@ -98,7 +98,7 @@ export async function run({ json, rest }: BenchOptions): Promise<Bar[]> {
     if (dataset === undefined || dataset === 'gowalla') {
       const one = { ...(await publicData('gowalla')), pool, folder, print }
       bars.push(...(await publishedOn(one, model)))
-      if (minutes > 0 && model === undefined) bars.push(...(await tunedOn(one, minutes)))
+      if (minutes > 0) bars.push(...(await tunedOn(one, minutes, model)))
     }
     for (const name of others) {
       if (dataset !== undefined && dataset !== name) continue
@@ -127,9 +127,10 @@ async function publishedOn(one: Run, only: string | undefined): Promise<Bar[]> {
   return bars
 }
 
-async function tunedOn(one: Run, minutes: number): Promise<Bar[]> {
+async function tunedOn(one: Run, minutes: number, only: string | undefined): Promise<Bar[]> {
   const bars: Bar[] = []
   for (const { name, models, fixed, bars: wanted } of searches) {
+    if (only !== undefined && String(models) !== only) continue
     const found = await tune(one.train, {
       algorithms: new Map(models.map(model => [algorithmNamed(model), fixed])),
       budget: 60 * minutes,
