@@ -2,10 +2,13 @@ import { appendFileSync, existsSync, readdirSync, readFileSync, writeFileSync } 
 import { join } from 'node:path'
 import { afterAll, beforeEach, expect, test } from 'vitest'
 import { z } from 'zod'
+import { parseMetrics } from '../../../src/evaluation/metrics.ts'
 import { chooseOptions, trialsToChoose } from '../../../src/evaluation/tune/choose-options.ts'
 import { searchPlot } from '../../../src/evaluation/tune/plot.ts'
+import { Trial } from '../../../src/evaluation/tune/trial.ts'
 import { type TuneOptions, tune } from '../../../src/evaluation/tune/tune.ts'
 import { readBest } from '../../../src/evaluation/tune/tuned-options.ts'
+import { withValidation } from '../../../src/evaluation/tune/validation.ts'
 import type { Algorithm } from '../../../src/models/algorithm.ts'
 import { als } from '../../../src/models/als/index.ts'
 import { bpr } from '../../../src/models/bpr/index.ts'
@@ -13,7 +16,7 @@ import { popular } from '../../../src/models/popular/index.ts'
 import { word2vec } from '../../../src/models/word2vec/index.ts'
 import { Pool } from '../../../src/parallel/pool.ts'
 import { Dataset, writeDataset } from '../../../src/storage/dataset.ts'
-import { checkerboard, datasetOf } from '../../models/interactions.ts'
+import { checkerboard, datasetOf, randomInteractions } from '../../models/interactions.ts'
 import { csrOf } from '../../storage/csr-of.ts'
 import { freshFolder } from '../../storage/folder.ts'
 
@@ -252,7 +255,7 @@ test('options are chosen by trials of few epochs, those given kept, the same eac
   expect(options).toMatchObject(given)
   expect([...totals]).toEqual([trialsToChoose(dataset, als as Algorithm, given)])
   // Of α₀ there are six values, the default among them; the best is compared with two weightings, and with a lower value with both exponents.
-  expect([...lengths]).toEqual([2, 4])
+  expect([...lengths]).toEqual([2, 3])
   expect(tuning).toMatchObject({ metric: 'ndcg@20', trials: 11 })
   expect(tuning.score).toBeGreaterThanOrEqual(tuning.defaultScore!)
   const again = await choose()
@@ -260,13 +263,29 @@ test('options are chosen by trials of few epochs, those given kept, the same eac
   expect(again.tuning.score).toBe(tuning.score)
 })
 
+test('a third of the default epochs is chosen where more make it worse', async () => {
+  const chosen: number[] = []
+  for (const data of [dataset, await datasetOf(randomInteractions(120, 60, 8))]) {
+    const given = { factors: 20, regularization: 0.002, weighting: 'none' }
+    const { options } = await chooseOptions(data, als as Algorithm, given, { folder: freshFolder(), pool })
+    const [short, longer] = await withValidation(data, {}, freshFolder(), async parts => {
+      const trial = new Trial(als as Algorithm, options)
+      const context = { ...parts, metric: parseMetrics('ndcg@20')[0]!, pool, folder: freshFolder() }
+      return [(await trial.run(5, context)).score, (await trial.run(9, context)).score]
+    })
+    expect(options.epochs).toBe(longer! < short! ? 5 : 15)
+    chosen.push(options.epochs as number)
+  }
+  expect(chosen).toEqual([5, 15])
+})
+
 test('there is nothing to choose where all is given, an algorithm has no epochs, or nobody can be judged', async () => {
   const lonely = await datasetOf(Array.from({ length: 9 }, (_, at): [number, number, number] => [at, at % 4, 1]))
   const count = (of: Dataset, algorithm: unknown, given = {}) => trialsToChoose(of, algorithm as Algorithm, given)
-  expect(count(dataset, als)).toBe(12)
+  expect(count(dataset, als)).toBe(13)
   // What is given is not chosen; but the one beside may differ in another.
-  expect(count(dataset, als, { unobservedWeight: 0.1 })).toBe(7)
-  expect(count(dataset, als, { weighting: 'none' })).toBe(10)
+  expect(count(dataset, als, { unobservedWeight: 0.1 })).toBe(8)
+  expect(count(dataset, als, { weighting: 'none' })).toBe(11)
   expect([
     count(dataset, als, { unobservedWeight: 0.1, regularization: 0.1 }),
     count(dataset, als, { epochs: 0 }),
