@@ -27,7 +27,7 @@ export interface ChooseProgress {
   /** Trials that have ended, and in all. */
   readonly done: number
   readonly total: number
-  /** Of the best so far of those with as many epochs. */
+  /** Of the best so far of those with as many epochs, or fewer. */
   readonly score: number | undefined
   /** Of the trial that runs. */
   readonly training?: TrainProgress | undefined
@@ -46,15 +46,18 @@ export function trialsToChoose({ byUser }: Dataset, algorithm: Algorithm, given:
 }
 
 /**
- * Chooses options of `algorithm` that are not `given`: its candidates ({@link OptionChoice}) are compared by trainings of few epochs on most of the
- * data, the best of them with its variants, and the best of all once more, by longer ones, with those beside it. Where the best of
- * these is worse when it has gone on, as many epochs are chosen as it had before. What is compared is the NDCG@20 of what the other
- * part of the data holds; the scores that are given are those of the short trainings. All together take at most twice as long as the
- * training, or some seconds where that takes less: 3.1 times the epochs, 1.8 of them with half the factors or fewer. The same data and options give the same choice.
+ * Chooses options of `algorithm` that are not `given`: its candidates ({@link OptionChoice}) are compared by trainings of few epochs
+ * on most of the data, the best of them with its variants, and the best of all once more, by longer ones, with those beside it. Where
+ * the best of these is worse when it has gone on, as many epochs are chosen as it had before. What is compared is the NDCG@20 of what
+ * the other part of the data holds; the scores that are given are those of the first, short trainings. The same data and options give
+ * the same choice.
+ *
+ * All together take at most twice as long as a training of the default epochs, or some seconds where that takes less: 3.1 times the
+ * epochs, 1.8 of them with half the factors or fewer.
  *
  * Of a grid of 8 × 6 pairs of α₀ and λ, ALS of 64 factors reached on held-out parts, by which the candidates were chosen, in times
- * of the best pair: on hetrec-lastfm 1.0, the defaults .94; MovieLens 100K 1.0, .76; citeulike-a .98, .84; playlists 1.0, 1.0. One option after the other, each from a range, from
- * the defaults on: .95, 1.0, .97, .98.
+ * of the best pair: on hetrec-lastfm 1.0, the defaults .94; MovieLens 100K 1.0, .76; citeulike-a .98, .84; playlists 1.0, 1.0. One
+ * option after the other, each from a range, from the defaults on: .95, 1.0, .97, .98.
  *
  * @throws the signal's reason when it is aborted; RangeError where `dataset` lacks what the options need; Error when no training succeeded.
  */
@@ -68,65 +71,62 @@ export async function chooseOptions(
   const metric = parseMetrics('ndcg@20')[0]!
   const total = trialsToChoose(dataset, algorithm, given)
   const all = epochsOf(algorithm, given)
-  const { choice } = algorithm
   assertTrainable(dataset, algorithm, given, pool.threads)
   return withValidation(dataset, {}, folder, async parts => {
     const context: TrialContext = { ...parts, metric, pool, folder, signal }
     let done = 0
-    let bestSoFar: number | undefined
-    const run = async (trial: Trial, share: number): Promise<TrialScore> => {
-      const report = (training?: TrainProgress) => onProgress?.({ done, total, score: bestSoFar, training })
+    const run = async (trial: Trial, share: number, best: number | undefined): Promise<void> => {
+      const report = (training?: TrainProgress) => onProgress?.({ done, total, score: best, training })
       report()
-      const outcome = await trial.run(epochsIn(share, all), context, report)
+      await trial.run(epochsIn(share, all), context, report)
       done++
-      bestSoFar = Math.max(bestSoFar ?? Number.NEGATIVE_INFINITY, outcome.score)
-      return outcome
     }
-    const compare = async (options: Options): Promise<Compared> => {
-      const trial = new Trial(algorithm, { ...options, ...choice?.cheaper?.(options) })
-      const outcome = await run(trial, firstShare)
-      trial.dropModel()
-      return { options, outcome }
-    }
-    const compared: Compared[] = []
-    for (const options of candidatesOf(algorithm, given)) compared.push(await compare(options))
-    const [defaults] = compared
-    const { options: varied } = bestOf(compared)
-    for (const variant of choice?.variants ?? []) {
-      if (!isGiven(variant, given)) compared.push(await compare({ ...varied, ...variant }))
-    }
-    const best = bestOf(compared)
-    if (best.outcome.error !== undefined) {
-      throw new Error(`no options could be trained; the first training failed: ${defaults!.outcome.error}`)
-    }
-    bestSoFar = undefined
-    const finalists = besideOf(algorithm, best.options, given).map(options => new Trial(algorithm, options))
-    let chosen = best.options
-    const isLengthOpen = mayHaveFewerEpochs(algorithm, given)
-    if (finalists.length > 1 || isLengthOpen) {
-      for (const trial of finalists) await run(trial, secondShare)
-      const trial = finalists.reduce((a, b) => (b.scores[0]!.score > a.scores[0]!.score ? b : a))
-      chosen = trial.options
-      if (isLengthOpen) {
-        const { score, epochs } = trial.scores[0]!
-        if ((await run(trial, longerShare)).score < score) chosen = { ...chosen, epochs }
-      }
-      for (const trial of finalists) trial.dropModel()
-    }
+    const first = await firstRound(algorithm, given, run)
+    const options = await secondRound(algorithm, given, first.best, run)
     const seconds = Math.round((performance.now() - begun) / 100) / 10
-    const { score: defaultScore } = defaults!.outcome
-    const scores = { score: best.outcome.score, ...(Number.isFinite(defaultScore) && { defaultScore }) }
-    return { options: chosen, tuning: { metric: metric.name, ...scores, trials: done, seconds } }
+    const { score, defaultScore } = first
+    const scores = { score, ...(Number.isFinite(defaultScore) && { defaultScore }) }
+    return { options, tuning: { metric: metric.name, ...scores, trials: done, seconds } }
   })
 }
 
-interface Compared {
-  readonly options: Options
-  readonly outcome: TrialScore
+/** Runs a trial up to a share of the epochs; `best` is the best score so far of those with as many. */
+type RunTrial = (trial: Trial, share: number, best: number | undefined) => Promise<void>
+
+/** @throws Error when no training succeeded. */
+async function firstRound(algorithm: Algorithm, given: Options, run: RunTrial) {
+  const { variants = [], cheaper } = algorithm.choice ?? {}
+  const compared: { readonly options: Options; readonly outcome: TrialScore }[] = []
+  const best = () => compared.reduce((a, b) => (b.outcome.score > a.outcome.score ? b : a))
+  const compare = async (options: Options) => {
+    const trial = new Trial(algorithm, { ...options, ...cheaper?.(options) })
+    await run(trial, firstShare, compared.length > 0 ? best().outcome.score : undefined)
+    trial.dropModel()
+    compared.push({ options, outcome: trial.scores[0]! })
+  }
+  for (const options of candidatesOf(algorithm, given)) await compare(options)
+  const { options: varied } = best()
+  for (const variant of variants) if (!isGiven(variant, given)) await compare({ ...varied, ...variant })
+  const { options, outcome } = best()
+  const defaults = compared[0]!.outcome
+  if (outcome.error === undefined) return { best: options, score: outcome.score, defaultScore: defaults.score }
+  throw new Error(`no options could be trained; the first training failed: ${defaults.error}`)
 }
 
-function bestOf(compared: readonly Compared[]): Compared {
-  return compared.reduce((a, b) => (b.outcome.score > a.outcome.score ? b : a))
+async function secondRound(algorithm: Algorithm, given: Options, best: Options, run: RunTrial): Promise<Options> {
+  const trials = besideOf(algorithm, best, given).map(options => new Trial(algorithm, options))
+  const isLengthOpen = mayHaveFewerEpochs(algorithm, given)
+  if (trials.length === 1 && !isLengthOpen) return best
+  let leading = trials[0]!
+  for (const trial of trials) {
+    await run(trial, secondShare, leading.scores[0]?.score)
+    if (trial.scores[0]!.score > leading.scores[0]!.score) leading = trial
+  }
+  const { options, scores } = leading
+  if (isLengthOpen) await run(leading, longerShare, scores[0]!.score)
+  for (const trial of trials) trial.dropModel()
+  const [shorter, longer] = scores
+  return longer && longer.score < shorter!.score ? { ...options, epochs: shorter!.epochs } : options
 }
 
 function epochsIn(share: number, all: number): number {
