@@ -5,7 +5,8 @@
  * `aurochs train --model NAME` makes them, with 95 % intervals over users. Beside each, what `aurochs train` takes as a process with
  * two workers: seconds, and memory at its peak, mapped files included.
  *
- * `--dataset NAME` takes one, `--model NAME` one model and the search of it alone, `--minutes 60` is what each search gets on Gowalla (0: leaves them out).
+ * `--dataset NAME` takes one, `--model NAME` one model and the search of it alone, `--minutes 60` is what each search gets on Gowalla
+ * (0: leaves them out).
  */
 import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'

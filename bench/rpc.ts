@@ -35,7 +35,7 @@ export const run: Bench = async ({ json, data, rest }) => {
     const address = tcp ? 'tcp:127.0.0.1:0' : `unix:${join(folder, 'rpc.sock')}`
     const serveArgs = ['serve', model, '--port', '0', '--state', join(folder, 'server'), '--rpc', address, '--json']
     // From source, as the library and the caller beside it are.
-    const server = await startProgram('dist/cli/main.js', serveArgs)
+    const server = await startProgram('src/cli/main.ts', serveArgs)
     const caller = await Measured.start('caller.ts', [server.rpc!, users])
     const library = await Measured.start('library.ts', [model, join(folder, 'library'), users])
 

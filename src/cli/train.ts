@@ -36,9 +36,9 @@ const chosenOf = algorithms
 
 const notes = `
 Of ${chosenOf}, the options that matter most and that you do not give are chosen: by short trainings on most of the data, which take at most
-twice as long as the training (some seconds, where that is quicker), and by how well they rank the rest. The manifest says what
-was chosen, and what it reached by a short training beside the defaults; the same data gives the same choice. With --no-tune all have their defaults, as those of other algorithms. Longer
-searches, of all of them: aurochs tune.
+twice as long as a training of the default epochs (some seconds, where that is quicker), and by how well they rank the rest. The
+manifest says what was chosen, and what it reached by a short training beside the defaults; the same data gives the same choice. With
+--no-tune all have their defaults, as those of other algorithms. Longer searches, of all of them: aurochs tune.
 
 Ctrl-C ends the training of an algorithm with epochs after the running one and saves the model so far; --resume goes on
 from there, bit for bit as if it had not stopped.
@@ -123,7 +123,7 @@ function warnOfRatings({ byUser }: Dataset, options: Readonly<Record<string, unk
 }
 
 function aboutToChoose(trials: number): string {
-  return `choosing options by ${trials} short trainings, which take twice as long as the training at most, or some seconds (--no-tune: the defaults)\n`
+  return `choosing options by ${trials} short trainings, which take twice as long as a training of the default epochs at most, or some seconds (--no-tune: the defaults)\n`
 }
 
 function reasonFor(algorithm: Algorithm, { options, tuning }: ChosenOptions): string {

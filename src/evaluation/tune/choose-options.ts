@@ -113,6 +113,7 @@ async function firstRound(algorithm: Algorithm, given: Options, run: RunTrial) {
   throw new Error(`no options could be trained; the first training failed: ${defaults.error}`)
 }
 
+/** The best of `best` and those beside it, with fewer epochs where more make it worse. */
 async function secondRound(algorithm: Algorithm, given: Options, best: Options, run: RunTrial): Promise<Options> {
   const trials = besideOf(algorithm, best, given).map(options => new Trial(algorithm, options))
   const isLengthOpen = mayHaveFewerEpochs(algorithm, given)

@@ -283,7 +283,7 @@ test('there is nothing to choose where all is given, an algorithm has no epochs,
   const lonely = await datasetOf(Array.from({ length: 9 }, (_, at): [number, number, number] => [at, at % 4, 1]))
   const count = (of: Dataset, algorithm: unknown, given = {}) => trialsToChoose(of, algorithm as Algorithm, given)
   expect(count(dataset, als)).toBe(13)
-  // What is given is not chosen; but the one beside may differ in another.
+  // What is given is not chosen; but those beside the best may differ in others.
   expect(count(dataset, als, { unobservedWeight: 0.1 })).toBe(8)
   expect(count(dataset, als, { weighting: 'none' })).toBe(11)
   expect([
