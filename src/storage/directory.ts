@@ -3,7 +3,18 @@
  * appear whole or not at all.
  */
 import { createHash, randomBytes } from 'node:crypto'
-import { closeSync, existsSync, openSync, readdirSync, readFileSync, readSync, rmSync, statSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  rmSync,
+  type Stats,
+  statSync,
+} from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
@@ -221,7 +232,7 @@ function assertChecksum(file: string, { format }: Manifest, expected: string, fo
 function checksumOfFile(path: string): number {
   const file = openSync(path, 'r')
   try {
-    const piece = Buffer.allocUnsafe(1 << 20)
+    const piece = new Uint8Array(pieceLength(fstatSync(file)))
     let sum = 0
     for (let length = readSync(file, piece); length > 0; length = readSync(file, piece)) {
       sum = native.crc32(piece.subarray(0, length), sum)
@@ -310,7 +321,8 @@ async function checksums(directory: string): Promise<Manifest['files']> {
   for (const name of (await readdir(directory)).sort()) {
     const file = await open(join(directory, name))
     try {
-      files[name] = { bytes: (await file.stat()).size, crc32: hex(await crc32(file)) }
+      const stats = await file.stat()
+      files[name] = { bytes: stats.size, crc32: hex(await crc32(file, stats)) }
       await file.sync()
     } finally {
       await file.close()
@@ -320,13 +332,18 @@ async function checksums(directory: string): Promise<Manifest['files']> {
 }
 
 /** Reads in pieces rather than by map: pages of a map count as memory of this process for as long as it lives. */
-async function crc32(file: FileHandle): Promise<number> {
-  const piece = new Uint8Array(1 << 20)
+async function crc32(file: FileHandle, stats: Stats): Promise<number> {
+  const piece = new Uint8Array(pieceLength(stats))
   for (let sum = 0; ; ) {
     const { bytesRead } = await file.read(piece)
     if (bytesRead === 0) return sum
     sum = native.crc32(piece.subarray(0, bytesRead), sum)
   }
+}
+
+/** Bytes to read at a time: no more than there are, since V8 collects its whole heap after each 64 MiB of buffers. */
+function pieceLength({ size }: Stats): number {
+  return Math.max(1, Math.min(size, 1 << 20))
 }
 
 /** Waits until the disk has what a directory lists, or a file holds. */

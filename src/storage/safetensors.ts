@@ -233,7 +233,7 @@ class Part {
   async append(bytes: Uint8Array): Promise<void> {
     if (this.#filled + bytes.length > flushBytes) await this.flush()
     if (bytes.length > flushBytes) return this.#write(bytes)
-    this.#buffer ??= new Uint8Array(flushBytes)
+    this.#buffer ??= new Uint8Array(Math.min(this.room, flushBytes))
     this.#buffer.set(bytes, this.#filled)
     this.#filled += bytes.length
   }
