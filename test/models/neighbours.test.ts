@@ -100,7 +100,11 @@ function naiveSimilarities(matrix: Csr, given: Given): Scored[][] {
     const a = options.asymmetry
     if (similarity === 'bm25') return dot
     if (similarity === 'jaccard') return Math.min(1, dot / (left + right - dot + h))
-    if (similarity === 'asymmetric') return Math.min(1, dot / (left ** a * right ** (1 - a) + h))
+    if (similarity === 'asymmetric') {
+      const ratio = dot / (left ** a * right ** (1 - a) + h)
+      // Of weights it may be more.
+      return weighting === 'none' ? Math.min(1, ratio) : ratio
+    }
     if (similarity === 'rp3beta') {
       const size = has[j]!.filter(Boolean).length
       return dot / (lengths[i]! ** options.rp3Alpha * size ** options.rp3Beta)
@@ -202,7 +206,19 @@ test('lists and neighbours are those of the dense matrix of similarities', async
       const lists = model.rank(resolved)
       expect(lists.map(scored)).toEqual(resolved.map(one => naiveRank(similar, one)))
     }),
-    { numRuns: 25 },
+    {
+      numRuns: 25,
+      examples: [
+        [
+          [
+            [0, 0, 0.3],
+            [0, 1, 1],
+          ],
+          { similarity: 'asymmetric', weighting: 'weight', asymmetry: 0.3, shrinkage: 0, neighbours: 1 },
+          [],
+        ],
+      ],
+    },
   )
 })
 
