@@ -45,6 +45,16 @@ export function likelyToGoOn<Trial extends Scored>(trials: readonly Trial[], run
   return likely
 }
 
+/** The best `count` of the highest rung that so many have reached; none where none has. */
+export function farthest<Trial extends Scored>(trials: readonly Trial[], count: number): Trial[] {
+  const sound = trials.filter(({ scores }) => scores.every(({ score }) => score > Number.NEGATIVE_INFINITY))
+  for (let rung = Math.max(...sound.map(({ scores }) => scores.length), 0) - 1; rung >= 0; rung--) {
+    const best = bestOf(sound, rung)
+    if (best.length >= count) return best.slice(0, count)
+  }
+  return []
+}
+
 /** Trials that have reached `rung`, the best first. */
 function bestOf<Trial extends Scored>(trials: readonly Trial[], rung: number): Trial[] {
   const reached = trials.filter(({ scores }) => scores.length > rung)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { z } from 'zod'
-import { type Options, optionsToTry } from '../../../src/evaluation/tune/search-space.ts'
+import { type Options, OptionsToTry } from '../../../src/evaluation/tune/search-space.ts'
 import type { Algorithm, SearchRange } from '../../../src/models/algorithm.ts'
 import { algorithms } from '../../../src/models/registry.ts'
 
@@ -18,9 +18,10 @@ const search: Record<string, SearchRange> = {
 }
 const algorithm = { options, search } as unknown as Algorithm
 
-function first(count: number, fixed: Options = {}, seed = 0, of = algorithm): Options[] {
+function first(count: number, fixed: Options = {}, seed = 0, of = algorithm, best: readonly Options[] = []): Options[] {
+  const toTry = new OptionsToTry(of, fixed, seed)
   const found: Options[] = []
-  for (const options of optionsToTry(of, fixed, seed)) if (found.push(options) === count) break
+  for (let next = toTry.next(best); next && found.length < count; next = toTry.next(best)) found.push(next)
   return found
 }
 
@@ -48,12 +49,34 @@ test('few of them leave no part of a range untried', () => {
   }
 })
 
+test('of good options every second one is near, the others are as without', () => {
+  const best = [
+    { rate: 0.01, size: 90, share: 0.2, kind: 'c' },
+    { rate: 0.02, size: 100, share: 0.25 },
+  ]
+  const [defaults, ...found] = first(401, {}, 0, algorithm, best)
+  expect(defaults).toEqual({ rate: 0.1, size: 8, share: 0.5, kind: 'b' })
+  expect(found.filter((_, at) => at % 2 === 1)).toEqual(first(201).slice(1))
+
+  const near = found.filter((_, at) => at % 2 === 0)
+  const within = (test: (options: Options) => boolean) => near.filter(test).length / near.length
+  expect(within(({ rate }) => (rate as number) > 0.0025 && (rate as number) < 0.08)).toBeGreaterThan(0.9)
+  expect(within(({ share }) => (share as number) >= 0 && (share as number) < 0.45)).toBeGreaterThan(0.9)
+  expect(
+    within(({ size }) => Number.isInteger(size) && (size as number) > 35 && (size as number) <= 100),
+  ).toBeGreaterThan(0.9)
+  // Of the second, whose kind is not known, any kind.
+  expect(within(({ kind }) => kind === 'c')).toBeGreaterThan(0.45)
+  expect(first(401, {}, 0, algorithm, best)).toEqual([defaults, ...found])
+})
+
 test('what is fixed is the same in all, and where all values have been tried there are no others', () => {
   const fixed = { rate: 0.02, size: 5, share: 0.25 }
   expect(first(10, fixed)).toHaveLength(3)
   expect(first(10, fixed).every(options => options.rate === 0.02 && options.size === 5 && options.share === 0.25)).toBe(
     true,
   )
+  expect(first(10, fixed, 0, algorithm, [{ kind: 'a' }])).toHaveLength(3)
   expect(first(10, { ...fixed, kind: 'a' })).toEqual([{ ...fixed, kind: 'a' }])
 })
 
