@@ -12,7 +12,6 @@ import {
   readFileSync,
   readSync,
   rmSync,
-  type Stats,
   statSync,
 } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, writeFile } from 'node:fs/promises'
@@ -232,7 +231,7 @@ function assertChecksum(file: string, { format }: Manifest, expected: string, fo
 function checksumOfFile(path: string): number {
   const file = openSync(path, 'r')
   try {
-    const piece = new Uint8Array(pieceLength(fstatSync(file)))
+    const piece = new Uint8Array(pieceLength(fstatSync(file).size))
     let sum = 0
     for (let length = readSync(file, piece); length > 0; length = readSync(file, piece)) {
       sum = native.crc32(piece.subarray(0, length), sum)
@@ -321,8 +320,8 @@ async function checksums(directory: string): Promise<Manifest['files']> {
   for (const name of (await readdir(directory)).sort()) {
     const file = await open(join(directory, name))
     try {
-      const stats = await file.stat()
-      files[name] = { bytes: stats.size, crc32: hex(await crc32(file, stats)) }
+      const bytes = (await file.stat()).size
+      files[name] = { bytes, crc32: hex(await crc32(file, bytes)) }
       await file.sync()
     } finally {
       await file.close()
@@ -332,8 +331,8 @@ async function checksums(directory: string): Promise<Manifest['files']> {
 }
 
 /** Reads in pieces rather than by map: pages of a map count as memory of this process for as long as it lives. */
-async function crc32(file: FileHandle, stats: Stats): Promise<number> {
-  const piece = new Uint8Array(pieceLength(stats))
+async function crc32(file: FileHandle, bytes: number): Promise<number> {
+  const piece = new Uint8Array(pieceLength(bytes))
   for (let sum = 0; ; ) {
     const { bytesRead } = await file.read(piece)
     if (bytesRead === 0) return sum
@@ -341,9 +340,9 @@ async function crc32(file: FileHandle, stats: Stats): Promise<number> {
   }
 }
 
-/** Bytes to read at a time: no more than there are, since V8 collects its whole heap after each 64 MiB of buffers. */
-function pieceLength({ size }: Stats): number {
-  return Math.max(1, Math.min(size, 1 << 20))
+/** Bytes of a file of `bytes` to read at a time: no more than there are, since V8 collects its whole heap after each 64 MiB of buffers. */
+function pieceLength(bytes: number): number {
+  return Math.max(1, Math.min(bytes, 1 << 20))
 }
 
 /** Waits until the disk has what a directory lists, or a file holds. */

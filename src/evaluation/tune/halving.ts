@@ -46,7 +46,7 @@ export function likelyToGoOn<Trial extends Scored>(trials: readonly Trial[], run
 }
 
 /** The best `count` of the highest rung that so many have reached; none where none has. */
-export function farthest<Trial extends Scored>(trials: readonly Trial[], count: number): Trial[] {
+export function bestSoFar<Trial extends Scored>(trials: readonly Trial[], count: number): Trial[] {
   const sound = trials.filter(({ scores }) => scores.every(({ score }) => score > Number.NEGATIVE_INFINITY))
   for (let rung = Math.max(...sound.map(({ scores }) => scores.length), 0) - 1; rung >= 0; rung--) {
     const best = bestOf(sound, rung)

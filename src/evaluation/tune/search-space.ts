@@ -21,7 +21,7 @@ export class OptionsToTry {
   readonly #random: () => number
   readonly #shifts: readonly number[]
   #point = 0
-  #isNearsTurn = false
+  #wasNear = false
 
   /** `fixed`: options that are the same in all. */
   constructor(algorithm: Algorithm, fixed: Options, seed = 0) {
@@ -36,8 +36,8 @@ export class OptionsToTry {
   next(best: readonly Options[] = []): Options | undefined {
     if (this.#given.size === 0) return this.#newOf({})
     if (this.#ranges.length === 0) return undefined
-    this.#isNearsTurn = best.length > 0 && !this.#isNearsTurn
-    return (this.#isNearsTurn ? this.#firstNew(() => this.#near(best)) : undefined) ?? this.#firstNew(() => this.#far())
+    this.#wasNear = best.length > 0 && !this.#wasNear
+    return (this.#wasNear ? this.#firstNew(() => this.#near(best)) : undefined) ?? this.#firstNew(() => this.#spread())
   }
 
   #firstNew(draw: () => Options): Options | undefined {
@@ -55,7 +55,7 @@ export class OptionsToTry {
   }
 
   /** The next point of Halton. */
-  #far(): Options {
+  #spread(): Options {
     this.#point++
     const coordinate = (range: SearchRange, at: number) =>
       valueIn(range, (this.#shifts[at]! + radicalInverse(this.#point, primes[at % primes.length]!)) % 1)

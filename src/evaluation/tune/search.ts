@@ -1,5 +1,5 @@
 import type { Algorithm } from '../../models/algorithm.ts'
-import { farthest, nextToGoOn, rungsOf } from './halving.ts'
+import { bestSoFar, nextToGoOn, rungsOf } from './halving.ts'
 import { type Options, OptionsToTry } from './search-space.ts'
 import { hasEpochs, Trial, type TrialScore } from './trial.ts'
 
@@ -13,6 +13,7 @@ export interface TunedOptions {
 
 /** So many trials are spread over the ranges; of later ones every second is near one of the best. */
 const trialsSpread = 8
+/** How many of the best. */
 const bestKnown = 3
 
 /** The trials of one algorithm. */
@@ -35,7 +36,7 @@ export class AlgorithmSearch {
   next(mayBegin: boolean): Trial | undefined {
     const further = nextToGoOn(this.trials, this.rungs.length)
     if (further || !mayBegin) return further
-    const best = this.trials.length < trialsSpread ? [] : farthest(this.trials, bestKnown)
+    const best = this.trials.length < trialsSpread ? [] : bestSoFar(this.trials, bestKnown)
     const options = this.#options.next(best.map(({ options }) => options))
     if (!options) return undefined
     const trial = new Trial(this.algorithm, options)
@@ -46,10 +47,10 @@ export class AlgorithmSearch {
   /** The best trial of those that came farthest; one that failed on the way is none of them. */
   get best(): TunedOptions | undefined {
     const trials = this.trials.filter(({ scores }) => scores.every(({ score }) => Number.isFinite(score)))
-    const most = Math.max(1, ...trials.map(({ scores }) => scores.length))
+    const farthest = Math.max(1, ...trials.map(({ scores }) => scores.length))
     let best: TunedOptions | undefined
     for (const { options, scores } of trials) {
-      if (scores.length < most) continue
+      if (scores.length < farthest) continue
       const reached = this.#reached(scores)
       if (best && reached.score <= best.score) continue
       const epochs = hasEpochs(this.algorithm) ? { epochs: reached.epochs } : {}

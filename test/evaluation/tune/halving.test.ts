@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { farthest, likelyToGoOn, nextToGoOn, rungsOf } from '../../../src/evaluation/tune/halving.ts'
+import { bestSoFar, likelyToGoOn, nextToGoOn, rungsOf } from '../../../src/evaluation/tune/halving.ts'
 import { randomNumbers } from '../../../src/storage/random.ts'
 
 interface Scored {
@@ -40,14 +40,14 @@ test('a trial that failed does not go on, and on a single rung none does', () =>
 
 test('the best are those of the highest rung that enough have reached', () => {
   const trials = [trialOf(0, 0.1), trialOf(1, 0.3, 0.6), trialOf(2, 0.2, Number.NEGATIVE_INFINITY)]
-  const names = (count: number) => farthest(trials, count).map(({ name }) => name)
+  const names = (count: number) => bestSoFar(trials, count).map(({ name }) => name)
   expect(names(1)).toEqual([1])
   expect(names(2)).toEqual([1, 0])
   expect(names(3)).toEqual([])
   trials.push(trialOf(3, 0.25, 0.7))
   expect(names(2)).toEqual([3, 1])
   expect(names(3)).toEqual([1, 3, 0])
-  expect(farthest([], 1)).toEqual([])
+  expect(bestSoFar([], 1)).toEqual([])
 })
 
 test('whoever goes on next is among those that are likely to', () => {
