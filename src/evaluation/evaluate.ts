@@ -23,11 +23,13 @@ export interface Ranker {
 
 /** How well a model found what was held out. */
 export interface Evaluation {
+  /** What each value is of: the held-out pairs of a user together, or one event of a user. */
+  readonly judged: 'pairs' | 'events'
   /** By name, as `recall@20`; see metrics.ts for what each means. */
   readonly metrics: Readonly<Record<string, number>>
   /** Users that the means are taken over. */
   readonly users: number
-  /** Held-out pairs of these users. */
+  /** Held-out pairs of these users; events where these are judged. */
   readonly pairs: number
   /** Of the users, those of whom nothing is known when lists are made. */
   readonly unknownUsers: number
@@ -43,7 +45,7 @@ export interface Evaluation {
 
 /** The metrics of the users of whom about as much is known. */
 export interface GroupEvaluation {
-  /** Name of one of `historyGroups`: how many items are known. */
+  /** Name of one of `historyGroups`, how many items are known; or of `nextItemViews`, where events are judged. */
   readonly group: string
   readonly users: number
   readonly metrics: Readonly<Record<string, number>>
@@ -115,6 +117,7 @@ export async function evaluate(
     }),
   )
   return {
+    judged: 'pairs',
     metrics: summary(perUser, Coverage.union(coverages)),
     users: users.length,
     pairs: sizes.reduce((sum, size) => sum + size, 0),

@@ -82,6 +82,15 @@ export function parseMetrics(text: string): Metric[] {
   })
 }
 
+/** @throws RangeError where one of the metrics does not follow from the places of the hits. */
+export function assertMetricsOfPlaces(metrics: readonly Metric[]): void {
+  const other = metrics.find(({ measure }) => !measure)
+  if (!other) return
+  throw new RangeError(
+    `metrics of next items must be of ${Object.keys(measures).join(', ')}, each @ a cut, got ${other.name}: it is no measure of one item's place`,
+  )
+}
+
 /** Σ 1 / log₂(r + 1) over the places, which count from 0. */
 function gain(places: Iterable<number>): number {
   let sum = 0

@@ -2,6 +2,7 @@
 import { noEvents, type RankRequest, type UserEvents } from '../models/algorithm.ts'
 import { type Sequences, sequenceOf } from '../storage/sequences.ts'
 import type { HeldOut } from './held-out.ts'
+import type { NextItems } from './next-items.ts'
 
 const nothing = new Uint32Array(0)
 
@@ -12,6 +13,21 @@ export function requestOf(
   { limit, only }: Pick<RankRequest, 'limit' | 'only'>,
 ): RankRequest {
   return { user: users[at], recent: given ? recentOf(given, rows[at]) : noEvents, seen, limit, exclude: nothing, only }
+}
+
+/** A request for the list that the user of judged event `at` gets just before it. */
+export function requestOfNext(
+  { users, times, begins, ends, known, seen }: NextItems,
+  at: number,
+  limit: number,
+): RankRequest {
+  const [begin, end] = [begins[at], ends[at]]
+  const recent: UserEvents = {
+    items: known.items.subarray(begin, end),
+    weights: known.weights.subarray(begin, end),
+    times: known.times.subarray(begin, end),
+  }
+  return { user: users[at], recent, now: times[at], seen, limit, exclude: nothing, only: undefined }
 }
 
 function recentOf(given: Sequences, row: number): UserEvents {

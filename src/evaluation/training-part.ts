@@ -22,7 +22,11 @@ interface Layout {
  * @param heldPairs (pairs) 0 where the pair is in the training, else not.
  * @param heldEvents (events) The same of events.
  */
-export function trainingPart(dataset: Dataset, heldPairs: Uint8Array, heldEvents?: Uint8Array): DatasetParts {
+export function trainingPart(
+  dataset: Pick<Dataset, 'byUser' | 'users' | 'items' | 'events' | 'manifest'>,
+  heldPairs: Uint8Array,
+  heldEvents?: Uint8Array,
+): DatasetParts {
   const { users, items, events, manifest } = dataset
   const kept = pairsWithMark(dataset.byUser, heldPairs, 0)
   const layout = layoutOf(kept, users, items)

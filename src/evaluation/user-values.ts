@@ -35,7 +35,7 @@ export function byHistory(users: UserValues): UserValues[] {
 }
 
 /** The users at these places. */
-function chosenUsers({ rows, histories, values }: UserValues, isChosen: (at: number) => boolean): UserValues {
+export function chosenUsers({ rows, histories, values }: UserValues, isChosen: (at: number) => boolean): UserValues {
   const chosen = (_: number, at: number) => isChosen(at)
   return {
     rows: rows.filter(chosen),

@@ -176,6 +176,8 @@ export interface RankRequest {
   readonly user: number
   /** What the user did since the training, oldest first. */
   readonly recent: UserEvents
+  /** When the list is asked for, in ms since 1970: what the user does now ended long before, or goes on. Default: with the last event. */
+  readonly now?: number | undefined
   /** Whether items of the user's history may come again. */
   readonly seen: 'allow' | 'exclude'
   /** From 1. */
@@ -201,6 +203,7 @@ export interface ResolvedRequest {
   /** All that is known of the user, summed by item: training and recent events; sums not above 0 are left out. */
   readonly history: Row
   readonly recent: UserEvents
+  readonly now?: number | undefined
   readonly limit: number
   /** Items that must not come, ascending; with the history if seen items must not. */
   readonly exclude: Uint32Array

@@ -44,13 +44,14 @@ export class OpenModel {
     const { sums, weighting } = this.artifact
     const { popularity = this.artifact.popularity } = this.#model
     const resolved = requests.map((request): ResolvedRequest => {
-      const { user, recent, seen, limit, exclude, only } = request
+      const { user, recent, now, seen, limit, exclude, only } = request
       const known = historyOf(sums, user, recent)
       const history = weighting?.pairs.of(known) ?? known
       return {
         user,
         history,
         recent,
+        now,
         limit,
         exclude: seen === 'exclude' ? union(history.indices, exclude) : exclude,
         only,

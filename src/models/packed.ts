@@ -23,7 +23,8 @@ export function packRequests(requests: readonly RankRequest[]): PackedRequests {
   const { buffer, ...parts } = requestParts(sizes)
   parts.recentIndptr.set(recentIndptr)
   parts.excludeIndptr.set(excludeIndptr)
-  requests.forEach(({ user, recent, limit, seen, exclude }, at) => {
+  requests.forEach(({ user, recent, now, limit, seen, exclude }, at) => {
+    parts.now[at] = now ?? Number.NaN
     parts.users[at] = user
     parts.limits[at] = limit
     parts.seen[at] = Number(seen === 'allow')
@@ -37,7 +38,7 @@ export function packRequests(requests: readonly RankRequest[]): PackedRequests {
 }
 
 export function unpackRequests(packed: PackedRequests): RankRequest[] {
-  const { users, limits, seen, recentIndptr, items, weights, times, excludeIndptr, exclude } = requestParts(packed)
+  const { now, users, limits, seen, recentIndptr, items, weights, times, excludeIndptr, exclude } = requestParts(packed)
   return Array.from(users, (user, at) => {
     const [begin, end] = [recentIndptr[at], recentIndptr[at + 1]]
     return {
@@ -47,6 +48,7 @@ export function unpackRequests(packed: PackedRequests): RankRequest[] {
         weights: weights.subarray(begin, end),
         times: times.subarray(begin, end),
       },
+      now: Number.isNaN(now[at]) ? undefined : now[at],
       limit: limits[at],
       seen: seen[at] ? 'allow' : 'exclude',
       exclude: exclude.subarray(excludeIndptr[at], excludeIndptr[at + 1]),
@@ -57,11 +59,13 @@ export function unpackRequests(packed: PackedRequests): RankRequest[] {
 
 /** Views of the parts of a buffer of requests: of a new one where there is none. */
 function requestParts({ count, events, excluded, buffer }: Omit<PackedRequests, 'buffer'> & { buffer?: ArrayBuffer }) {
-  const parts = new Parts(buffer ?? new ArrayBuffer(8 * events + 4 * (5 * count + 2 + 2 * events + excluded)))
+  const parts = new Parts(buffer ?? new ArrayBuffer(8 * (events + count) + 4 * (5 * count + 2 + 2 * events + excluded)))
   return {
     buffer: parts.buffer,
-    // First, where it is aligned.
+    // First, where they are aligned.
     times: parts.next(Float64Array, events),
+    /** NaN where the request does not say. */
+    now: parts.next(Float64Array, count),
     users: parts.next(Int32Array, count),
     limits: parts.next(Uint32Array, count),
     /** 1 where items of the history may come again. */

@@ -1,10 +1,13 @@
 import { join } from 'node:path'
 import { type Evaluation, evaluate } from '../../evaluation/evaluate.ts'
-import { heldOut } from '../../evaluation/held-out.ts'
+import { evaluateNext } from '../../evaluation/evaluate-next.ts'
+import { heldOut, type Pairs } from '../../evaluation/held-out.ts'
+import { nextItems } from '../../evaluation/next-items.ts'
 import type { Algorithm } from '../../models/algorithm.ts'
 import { ModelPool } from '../../models/model-pool.ts'
 import { trainModel } from '../../models/train.ts'
 import type { Pool } from '../../parallel/pool.ts'
+import type { IdMap } from '../../storage/ids.ts'
 import { choose } from '../choose.ts'
 import { UsageError } from '../command.ts'
 import type { ProgressBar } from '../terminal/progress.ts'
@@ -32,26 +35,13 @@ export interface MeasureContext {
 
 /** Trains the algorithm `name`, or opens the model there, and measures it as it would be served. */
 export async function measure(name: string, part: Part, context: MeasureContext): Promise<Measured> {
-  const { flags, pool, signal, bar } = context
-  const { metrics, seen, aucNegatives, sampleSeed } = flags
+  const { pool } = context
   const begun = performance.now()
   const models = await ModelPool.open(await trainedModel(name, part, context), { pool })
   try {
-    const { history, users, items, manifest } = models.artifact
+    const { history, manifest } = models.artifact
     const ready = performance.now()
-    const held = heldOut(part.test, { byUser: history, users, items }, seen)
-    if (held.unknownPairs > 0 && held.items.length === 0 && held.users.every(user => user < 0)) {
-      throw new UsageError(
-        `${name} knows neither users nor items of the test: its ids are ${items.kind}s like ${items.at(0)}, and the test has ids like ${part.test.items.at(0)}`,
-      )
-    }
-    const onProgress = (share: number) => bar.show(`ranking by ${name}${foldOf(part)}`, share)
-    const evaluation = await evaluate(models, held, metrics, {
-      negatives: aucNegatives,
-      seed: sampleSeed,
-      signal,
-      onProgress,
-    })
+    const evaluation = await judged(name, models, part, context)
     const seconds = (from: number, to: number) => Math.round(to - from) / 1000
     return {
       model: name,
@@ -63,6 +53,37 @@ export async function measure(name: string, part: Part, context: MeasureContext)
   } finally {
     await models.close()
   }
+}
+
+/** @throws UsageError where model and test have no ids in common. */
+async function judged(name: string, models: ModelPool, part: Part, context: MeasureContext): Promise<Evaluation> {
+  const { flags, signal, bar } = context
+  const { metrics, seen, aucNegatives, sampleSeed, sessionMinutes, dropRepeats } = flags
+  const { history, users, items, events, weighting } = models.artifact
+  const training = { byUser: history, users, items }
+  const onProgress = (share: number) => bar.show(`ranking by ${name}${foldOf(part)}`, share)
+  if (part.test.kind === 'events') {
+    const options = { seen, sessionGap: sessionMinutes * 60_000, dropRepeats, weights: weighting?.events }
+    const next = nextItems(part.test.events, { ...training, events }, options)
+    assertKnown(
+      name,
+      items,
+      part.test.events,
+      next.targets.every(item => item < 0) && next.users.every(user => user < 0),
+    )
+    return evaluateNext(models, next, metrics, { signal, onProgress })
+  }
+  const held = heldOut(part.test.pairs, training, seen)
+  const knowsNothing = held.unknownPairs > 0 && held.items.length === 0 && held.users.every(user => user < 0)
+  assertKnown(name, items, part.test.pairs, knowsNothing)
+  return evaluate(models, held, metrics, { negatives: aucNegatives, seed: sampleSeed, signal, onProgress })
+}
+
+function assertKnown(name: string, known: IdMap, { items }: Pick<Pairs, 'items'>, knowsNothing: boolean): void {
+  if (!knowsNothing) return
+  throw new UsageError(
+    `${name} knows neither users nor items of the test: its ids are ${known.kind}s like ${known.at(0)}, and the test has ids like ${items.at(0)}`,
+  )
 }
 
 /** The directory of the model. */

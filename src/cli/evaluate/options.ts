@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { type Metric, metricNames, metricNotes, parseMetrics } from '../../evaluation/metrics.ts'
+import { assertMetricsOfPlaces, type Metric, metricNames, metricNotes, parseMetrics } from '../../evaluation/metrics.ts'
+import { nextItemViews } from '../../evaluation/next-items.ts'
 import { parseSplit } from '../../evaluation/split.ts'
 import { algorithms } from '../../models/registry.ts'
 import { asGiven, oneOf } from '../../storage/expectation.ts'
@@ -27,6 +28,9 @@ const schema = z.object({
     }
   }),
   tune: z.boolean().default(true),
+  next: z.boolean().default(false),
+  sessionMinutes: wholeNumber(1, 10_000_000),
+  dropRepeats: z.boolean().default(false),
   compare: z.boolean().default(false),
   byHistory: z.boolean().default(false),
   seen: oneOf(['allow', 'exclude']),
@@ -56,6 +60,9 @@ export function addEvaluateOptions(command: Command): void {
     .option('--compare', 'compare the models with the first one, user by user')
     .option('--by-history', 'print users apart of whom no, 1 to 4, 5 to 19, and more items are known')
     .option('--seen <how>', "the user's training items in lists and in what is held out: allow or exclude", 'exclude')
+    .option('--next', 'judge each event of the test by the list that its user gets just before it; see below')
+    .option('--session-minutes <n>', 'for --next: minutes without an event that end a session', '30')
+    .option('--drop-repeats', 'for --next: leave out events that repeat the item of the one before')
     .option('--split-seed <n>', 'seed of splits that draw at random', '0')
     .option('--resamples <n>', 'how often users are drawn anew for the 95 % intervals', '2000')
     .option('--auc-negatives <n>', 'items that auc compares with for each user, where there are more', '250')
@@ -65,7 +72,8 @@ export function addEvaluateOptions(command: Command): void {
     .option('--json', 'print one JSON object a model, and one a comparison')
   command.addHelpText(
     'after',
-    () => `\n${trainingNotes}\n${algorithmNotes()}\n${splitNotes}\n\n${metricNotes}\n\n${intervalNotes}\n`,
+    () =>
+      `\n${trainingNotes}\n${algorithmNotes()}\n${splitNotes}\n\n${nextNotes}\n\n${metricNotes}\n\n${intervalNotes}\n`,
   )
   command.optionsGroup('Where --train and --test are files:')
   addSourceOptions(command)
@@ -81,6 +89,11 @@ const splitNotes = `What --split holds out of --train:
   last:PAIRS           the latest pairs of each user; needs --time
   time:DATE            the pairs from this date on; needs --time`
 
+const nextNotes = `With --next what was before --split time:DATE is the training, and each event from then on is to be foretold from all that its user
+did before (or each event of --test, which needs times). Metrics are means over events, with one item held out each; intervals
+and --compare draw users. --by-history prints these views of the events apart, in place of users:
+${nextItemViews.map(({ name, note }) => `  ${name.padEnd(20)} ${note}`).join('\n')}`
+
 const intervalNotes = `Below each mean is its 95 % interval by the bootstrap over users: how far it would go with other users of the same kind. For
 kfold the standard deviation between folds is printed, too. Intervals of two models may overlap although one is better for nearly every
 user: --compare has the interval of the difference, and for how many users each is better.`
@@ -92,7 +105,7 @@ user: --compare has the interval of the difference, and for how many users each 
  */
 export function parseEvaluateOptions(given: Readonly<Record<string, unknown>>): EvaluateFlags {
   const options = parseOptions(schema, given)
-  const { train, test, split, splitSeed, model, metrics, compare, record } = options
+  const { train, test, split, splitSeed, model, metrics, next, compare, record } = options
   const saved = model.filter(name => algorithms.every(algorithm => algorithm.name !== name))
   for (const name of saved) {
     if (!existsSync(name)) {
@@ -115,6 +128,7 @@ export function parseEvaluateOptions(given: Readonly<Record<string, unknown>>): 
       throw new UsageError(`${names} learn from --train: add it, or give the directory of a model`)
     }
   }
+  if (next) assertNext(options)
   if (compare && model.length < 2) {
     throw new UsageError(`--compare needs two models or more, got only ${model[0]}: add --model, or leave it out`)
   }
@@ -124,4 +138,11 @@ export function parseEvaluateOptions(given: Readonly<Record<string, unknown>>): 
     )
   }
   return options
+}
+
+function assertNext({ split, metrics }: EvaluateFlags): void {
+  if (split !== undefined && !split.startsWith('time:')) {
+    throw new UsageError(`--next judges events by their times: --split must be time:DATE, got ${split}`)
+  }
+  asOption(() => assertMetricsOfPlaces(metrics))
 }

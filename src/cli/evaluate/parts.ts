@@ -2,9 +2,10 @@ import { existsSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Pairs } from '../../evaluation/held-out.ts'
-import { foldsOf, parseSplit, splitDataset } from '../../evaluation/split.ts'
-import { Dataset, writeDataset } from '../../storage/dataset.ts'
-import { asUsage } from '../command.ts'
+import { foldsOf, parseSplit, type Split, splitDataset } from '../../evaluation/split.ts'
+import { splitEvents, type TestEvents } from '../../evaluation/splits/events-from.ts'
+import { Dataset, type DatasetParts, writeDataset } from '../../storage/dataset.ts'
+import { asUsage, UsageError } from '../command.ts'
 import { idColumns, importFile, importOptions } from '../source-options.ts'
 import type { ProgressBar } from '../terminal/progress.ts'
 import type { EvaluateFlags } from './options.ts'
@@ -13,11 +14,16 @@ import type { EvaluateFlags } from './options.ts'
 export interface Part {
   /** None where only saved models are judged. */
   readonly train: Dataset | undefined
-  readonly test: Pairs
+  readonly test: Test
   /** Which one it is, from 1, of how many. */
   readonly fold: number
   readonly folds: number
 }
+
+/** Pairs to be found, or events to be foretold one after the other. */
+export type Test =
+  | { readonly kind: 'pairs'; readonly pairs: Pairs }
+  | { readonly kind: 'events'; readonly events: TestEvents }
 
 interface PartsContext {
   /** Where files may be left that go with the command. */
@@ -28,12 +34,13 @@ interface PartsContext {
 
 /** Opens what the options name, and cuts it where they say so; each part is gone when the next is asked for. */
 export async function* parts(options: EvaluateFlags, context: PartsContext): AsyncGenerator<Part> {
-  const { train, test, split, splitSeed } = options
+  const { train, test: given, split, splitSeed } = options
   if (split === undefined) {
-    const held = await open(test!, 'test', options, context)
+    const held = await open(given!, 'test', options, context)
     const dataset = train === undefined ? undefined : await open(train, 'train', options, context)
     try {
-      yield { train: dataset, test: held, fold: 1, folds: 1 }
+      const test: Test = options.next ? { kind: 'events', events: eventsOf(held) } : { kind: 'pairs', pairs: held }
+      yield { train: dataset, test, fold: 1, folds: 1 }
     } finally {
       held.close()
       dataset?.close()
@@ -46,11 +53,11 @@ export async function* parts(options: EvaluateFlags, context: PartsContext): Asy
   try {
     for (const [at, each] of splits.entries()) {
       context.signal.throwIfAborted()
-      const { train: kept, test: heldOut } = asUsage(() => splitDataset(whole, each))
+      const { train: kept, test } = asUsage(() => (options.next ? eventPartsOf(whole, each) : partsOf(whole, each)))
       await writeDataset(directory, kept)
       const dataset = Dataset.open(directory)
       try {
-        yield { train: dataset, test: heldOut, fold: at + 1, folds: splits.length }
+        yield { train: dataset, test, fold: at + 1, folds: splits.length }
       } finally {
         dataset.close()
         await rm(directory, { recursive: true })
@@ -59,6 +66,24 @@ export async function* parts(options: EvaluateFlags, context: PartsContext): Asy
   } finally {
     whole.close()
   }
+}
+
+function partsOf(whole: Dataset, split: Split): { readonly train: DatasetParts; readonly test: Test } {
+  const { train, test: pairs } = splitDataset(whole, split)
+  return { train, test: { kind: 'pairs', pairs } }
+}
+
+function eventPartsOf(whole: Dataset, split: Split): { readonly train: DatasetParts; readonly test: Test } {
+  const { train, test: events } = splitEvents(whole, split.kind === 'time' ? split.from : Number.NaN)
+  return { train, test: { kind: 'events', events } }
+}
+
+/** @throws UsageError where the dataset has no times. */
+function eventsOf({ directory, events, users, items, manifest }: Dataset): TestEvents {
+  if (events) return { events, users, items, kinds: manifest.kinds }
+  throw new UsageError(
+    `--next needs the times of events, but ${directory} has pairs only: import it with times (time, --time)`,
+  )
 }
 
 async function open(

@@ -4,6 +4,7 @@ import type { Evaluation } from '../../evaluation/evaluate.ts'
 import { summariseFolds } from '../../evaluation/folds.ts'
 import { historyGroups } from '../../evaluation/history-groups.ts'
 import type { Metric } from '../../evaluation/metrics.ts'
+import { nextItemViews } from '../../evaluation/next-items.ts'
 import { judgedRows } from '../../evaluation/user-values.ts'
 import { table } from '../terminal/table.ts'
 import type { Measured } from './measure.ts'
@@ -16,7 +17,7 @@ export interface ModelReport {
   readonly options: object
   /** Means over the folds, if there are several. */
   readonly train: Measured['train']
-  readonly test: Pick<Evaluation, 'users' | 'pairs' | 'unknownUsers' | 'unknownPairs' | 'repeatedPairs'>
+  readonly test: Pick<Evaluation, 'judged' | 'users' | 'pairs' | 'unknownUsers' | 'unknownPairs' | 'repeatedPairs'>
   readonly metrics: Values
   /** 95 %, of all metrics that are means over users. */
   readonly intervals: Readonly<Record<string, Interval>>
@@ -30,6 +31,8 @@ export interface ModelReport {
 
 interface GroupReport {
   readonly group: string
+  /** What the means are of: users, or events where these are judged. */
+  readonly values: number
   readonly users: number
   readonly metrics: Values
   readonly intervals: Readonly<Record<string, Interval>>
@@ -50,6 +53,7 @@ export function reportOf(folds: readonly Measured[], { byHistory, bootstrap }: R
     Math.round(folds.reduce((sum, fold) => sum + of(fold), 0) / folds.length)
   const seconds = (of: (fold: Measured) => number) => Number(folds.reduce((sum, fold) => sum + of(fold), 0).toFixed(3))
   const { users, pairs, unknownUsers, unknownPairs, repeatedPairs, metrics } = summary
+  const [{ judged }] = evaluations
   return {
     model,
     options,
@@ -58,7 +62,7 @@ export function reportOf(folds: readonly Measured[], { byHistory, bootstrap }: R
       items: mean(({ train }) => train.items),
       pairs: mean(({ train }) => train.pairs),
     },
-    test: { users, pairs, unknownUsers, unknownPairs, repeatedPairs },
+    test: { judged, users, pairs, unknownUsers, unknownPairs, repeatedPairs },
     metrics,
     intervals: bootstrapIntervals(
       evaluations.map(({ perUser }) => perUser),
@@ -72,13 +76,14 @@ export function reportOf(folds: readonly Measured[], { byHistory, bootstrap }: R
 
 /** Of each group that has users in a fold: means over these folds. */
 function groupReports(evaluations: readonly Evaluation[], bootstrap: BootstrapOptions): GroupReport[] {
-  return historyGroups.flatMap(({ name }) => {
+  return [...historyGroups, ...nextItemViews].flatMap(({ name }) => {
     const parts = evaluations.flatMap(({ groups }) => groups.find(({ group }) => group === name) ?? [])
     if (parts.length === 0) return []
     const users = parts.map(({ perUser }) => perUser)
     const mean = (metric: string) => parts.reduce((sum, { metrics }) => sum + metrics[metric], 0) / parts.length
     return {
       group: name,
+      values: users.reduce((sum, { rows }) => sum + rows.length, 0),
       users: judgedRows(users).users,
       metrics: Object.fromEntries(Object.keys(parts[0].metrics).map(metric => [metric, mean(metric)])),
       intervals: bootstrapIntervals(users, bootstrap),
@@ -96,17 +101,21 @@ export function tableOf(reports: readonly ModelReport[], metrics: readonly Metri
       ['  95 %', ...intervalCells(metrics, intervals)],
       ...(spread ? [['  between folds ±', ...cells(metrics, spread)]] : []),
       ...groups.flatMap(group => [
-        [`  known ${group.group}: ${group.users} users`, ...cells(metrics, group.metrics)],
+        [`  ${nameOf(group, test)}`, ...cells(metrics, group.metrics)],
         ['  95 %', ...intervalCells(metrics, group.intervals)],
       ]),
     ]
   })
   return (
     `${folds ? `${folds.length} folds, each with about ` : ''}${train.users} users, ${train.items} items and ${train.pairs} pairs to learn from; ` +
-    `${test.users} users judged by ${test.pairs} held-out pairs ` +
-    `(unknown to the training: ${test.unknownUsers} of the users, the items of ${test.unknownPairs} of the pairs)\n` +
+    `${test.users} users judged by ${test.pairs} held-out ${test.judged} ` +
+    `(unknown to the training: ${test.unknownUsers} of the users, the items of ${test.unknownPairs} of the ${test.judged})\n` +
     table([['model', ...metrics.map(({ name }) => name), 's until ready', 's to rank'], ...lines])
   )
+}
+
+function nameOf({ group, values, users }: GroupReport, { judged }: ModelReport['test']): string {
+  return judged === 'events' ? `${group}: ${values} events of ${users} users` : `known ${group}: ${users} users`
 }
 
 function cells(metrics: readonly Metric[], values: Values): string[] {
