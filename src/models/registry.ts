@@ -7,9 +7,21 @@ import { ease } from './ease/index.ts'
 import { graphFilter } from './graph-filter/index.ts'
 import { neighbours } from './neighbours/index.ts'
 import { popular } from './popular/index.ts'
+import { sessionNeighbours } from './session-neighbours/index.ts'
+import { transitions } from './transitions/index.ts'
 import { word2vec } from './word2vec/index.ts'
 
-const single: readonly Algorithm[] = [als, bpr, ease, neighbours, graphFilter, word2vec, popular]
+const single: readonly Algorithm[] = [
+  als,
+  bpr,
+  ease,
+  neighbours,
+  graphFilter,
+  word2vec,
+  transitions,
+  sessionNeighbours,
+  popular,
+]
 
 export const blend = blendOf(single)
 

@@ -53,6 +53,11 @@ export function itemsOf(sequences: Sequences, row: number): Uint32Array {
   return sequences instanceof MappedSequences ? sequences.itemsOf(row) : sequenceOf(sequences, row).items
 }
 
+/** The times of row `row`, in ms since 1970 (UTC), ascending. */
+export function timesOf(sequences: Sequences, row: number): BigInt64Array {
+  return sequences instanceof MappedSequences ? sequences.timesOf(row) : sequenceOf(sequences, row).times
+}
+
 /** The tensors of the file of `events` events of `users` users, as {@link MappedSequences} opens it. */
 export function sequencesLayout(
   users: number,
@@ -143,6 +148,12 @@ export class MappedSequences implements Sequences {
   itemsOf(row: number): Uint32Array {
     const [begin, end] = this.#tensors.indptr.of(row)
     return valuesIn(this.#tensors.items, begin, end)
+  }
+
+  /** The times of row `row`: a copy, as {@link itemsOf}. */
+  timesOf(row: number): BigInt64Array {
+    const [begin, end] = this.#tensors.indptr.of(row)
+    return valuesIn(this.#tensors.times, begin, end)
   }
 
   /** Closes the file: it is unmapped when no view of it is left. */

@@ -36,7 +36,7 @@ test('a file is judged by another, users and items matched by id', async () => {
       model: 'popular',
       options: { weighting: 'none', weightingK1: 1.2, weightingB: 0.75 },
       train: { users: 3, items: 3, pairs: 6 },
-      test: { users: 3, pairs: 4, unknownUsers: 1, unknownPairs: 1, repeatedPairs: 1 },
+      test: { judged: 'pairs', users: 3, pairs: 4, unknownUsers: 1, unknownPairs: 1, repeatedPairs: 1 },
       metrics: { 'recall@2': (1 + 1 / 2 + 1) / 3, 'mrr@2': (1 / 2 + 1 + 1) / 3, 'precision@2': 1 / 2 },
       intervals: { 'recall@2': [expect.any(Number), 1], 'mrr@2': [1 / 2, 1], 'precision@2': [1 / 2, 1 / 2] },
       seconds: { train: expect.any(Number), rank: expect.any(Number) },
@@ -268,6 +268,33 @@ test('files are read by the options of import: both are, and only the training i
   )
 })
 
+test('the next item of each event is foretold by what came before, and views of the events are told apart', async () => {
+  const folder = freshFolder()
+  const source = join(folder, 'plays.csv')
+  // A play every minute of ten days, by four users in turn, each of whom goes round p, q, r, s.
+  const play = (at: number) => {
+    const time = new Date(Date.UTC(2019, 0, 1 + Math.floor(at / 40), 0, at % 40)).toISOString()
+    return `u${at % 4},${'pqrs'[Math.floor(at / 4) % 4]},${time}`
+  }
+  writeFileSync(source, `user,item,time\n${Array.from({ length: 400 }, (_, at) => play(at)).join('\n')}\n`)
+  const timed = [...columns, '--time', 'time']
+  const asked = ['evaluate', '--train', source, '--split', 'time:2019-01-10', '--next', '--seen', 'allow', ...timed]
+  const models = ['--model', 'transitions', '--model', 'popular', '--metrics', 'hit@1,mrr@4', ...oneThread]
+  const [found, shown, pairs] = await aurochsInTurn(
+    [...asked, ...models, '--backward', '0', '--json'],
+    [...asked, ...models, '--by-history', '--compare'],
+    ['evaluate', '--train', source, '--test', source, '--next', ...columns, '--model', 'popular', ...oneThread],
+  )
+  expect(found!.json()).toMatchObject([
+    { test: { judged: 'events', users: 4, pairs: 40, unknownPairs: 0 }, metrics: { 'hit@1': 1 } },
+    { metrics: { 'hit@1': 0.2 } },
+  ])
+  expect(shown!.stdout).toContain('4 users judged by 40 held-out events')
+  expect(shown!.stdout).toContain('first of a session: 4 events of 4 users')
+  expect(shown!.stdout).toContain('later in a session: 36 events of 4 users')
+  expect(pairs).toMatchObject({ status: 2, stderr: expect.stringContaining('--next needs the times of events') })
+})
+
 test('contradictions are answered before anything is read', async () => {
   const { directory } = await smallModel()
   const files = ['--train', 'x.csv', '--test', 'y.csv']
@@ -296,6 +323,8 @@ test('contradictions are answered before anything is read', async () => {
       ['--model', directory, '--test', 'y.csv', '--factors', '8'],
       '--factors is an option of als, bpr, graph-filter, word2vec, not of a saved model: leave it out, or train one of these',
     ],
+    [['--model', 'als', '--train', 'x', '--split', 'last:1', '--next'], '--split must be time:DATE, got last:1'],
+    [['--model', 'als', ...files, '--next', '--metrics', 'auc'], 'metrics of next items must be of recall'],
     [['--model', 'als', ...files], '--user and --item must name the columns'],
   ]
   const answers = await aurochsInTurn(...contradictions.map(([args]) => ['evaluate', ...args]))

@@ -9,6 +9,16 @@ const small: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   als: { factors: 3, regularization: 0.01, seed: 7 },
   word2vec: { factors: 3, epochs: 60, window: 40, learningRate: 0.03, subsampling: 0, seed: 7 },
   blend: { parts: 'als(factors=3, regularization=0.01, seed=7) + 2 * graph-filter' },
+  transitions: {
+    window: 1000,
+    gapDecay: 1,
+    backward: 1,
+    secondStep: 0,
+    sessionGap: 0,
+    recentItems: 100,
+    recencyDecay: 1,
+  },
+  'session-neighbours': { gapDecay: 1, backward: 1, sessionGap: 0, recentItems: 100, recencyDecay: 1 },
   bpr: { factors: 3, epochs: 60, learningRate: 0.1, seed: 7 },
 }
 

@@ -5,9 +5,9 @@ import { noEvents } from '../../src/models/algorithm.ts'
 import { Artifact } from '../../src/models/artifact.ts'
 import { rowOf } from '../../src/models/history.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
+import { recentItems } from '../../src/models/sessions/recent-items.ts'
 import { trainModel } from '../../src/models/train.ts'
 import { word2vec } from '../../src/models/word2vec/index.ts'
-import { recentItems } from '../../src/models/word2vec/recent.ts'
 import { itemCorpus } from '../../src/models/word2vec/sessions.ts'
 import { native } from '../../src/native.ts'
 import { Pool } from '../../src/parallel/pool.ts'
@@ -85,34 +85,6 @@ test('sessions end with the user and where there is a gap; repeats, taken back a
     [1, 0],
   ])
   expect(sessionsOf(itemCorpus(events, { minCount: 2, sessionGap: 7 }))).toEqual([[0, 1], [0], [1, 0]])
-})
-
-test('the last items count, newest first, each once, where the history still has them', () => {
-  const trainedEvents = sequencesOf(
-    [
-      [
-        [4, 0],
-        [2, 1],
-        [3, 2],
-        [2, 3],
-      ],
-    ],
-    6,
-  )
-  const history = { indices: Uint32Array.of(0, 2, 3, 4), weights: new Float32Array(4).fill(1) }
-  const options = { recentItems: 3, recencyDecay: 0.5 }
-  const recent = eventsOf([
-    [0, 1],
-    [5, 1],
-    [5, -1],
-  ])
-  const found = (given: object) => recentItems({ user: 0, history, recent, ...given }, trainedEvents, options)
-  expect(found({})).toEqual({ items: Uint32Array.of(0, 2, 3), weights: Float32Array.of(1, 0.5, 0.25) })
-  expect(found({ recent: noEvents }).items).toEqual(Uint32Array.of(2, 3, 4))
-  expect(found({ user: -1 }).items).toEqual(Uint32Array.of(0))
-  // Without an order, all alike.
-  const all = { items: history.indices, weights: Float32Array.of(1, 1, 1, 1) }
-  expect(found({ user: -1, recent: noEvents })).toEqual(all)
 })
 
 test('a dataset without times is refused with what to do, before anything is written', async () => {

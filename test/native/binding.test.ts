@@ -94,12 +94,41 @@ const requests = fc.array(
   fc.record({
     items: words,
     weights: floats,
+    own: fc.option(floats, { nil: undefined }),
     limit: count,
     exclude: words,
     only: fc.option(words, { nil: undefined }),
   }),
   { maxLength: 3 },
 )
+const steps = fc.record({ window: count, decay: float, backward: float })
+/** Three items in two sessions, with or without damage. */
+const sessions = fc.record({
+  tokens: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, wordLimit, 2, wordLimit))),
+  weights: fc.option(floats, { nil: undefined }),
+  indptr: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 1n, 2n, 3n))),
+  places: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 3))),
+})
+const transitionOutput = fc.record({
+  starts: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 1n, 2n, 3n))),
+  ...{ indices: words, values: floats, counts: words },
+})
+const transitionCounts = fc.record({
+  counts: sparse,
+  ...{ totals: doubles, factors: doubles, share: float },
+  ...{ middle: count, limit: count },
+})
+const pastSessions = fc.record({
+  indptr: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 2n, 3n))),
+  items: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 1))),
+  factors: fc.oneof(floats, fc.constant(Float32Array.of(1, 0.5))),
+})
+const sessionIndex = fc.record({
+  indptr: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 1n, 3n))),
+  sessions: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 0))),
+})
+const sessionCounts = fc.oneof(words, fc.constant(Uint32Array.of(1, 2)))
+const sessionTerms = fc.record({ nearest: count, decay: float, backward: float })
 const filter = fc.record({
   interactions: sparse,
   weighted: fc.boolean(),
@@ -245,6 +274,7 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   bprGramian: fc.tuple(floats, count),
   bprPartition: fc.tuple(words, words, count, word, word),
   composeWords: fc.tuple(parts, floats, count, floats, floats, count, counter),
+  countTransitions: fc.tuple(sessions, steps, count, transitionOutput, doubles, words, counter),
   crc32: fc.tuple(bytes, word),
   easeColumns: fc.tuple(easeTraining, easeEntries, floats, words, counter),
   easeError: fc.tuple(easeTraining, triangle, count),
@@ -261,6 +291,7 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   eigenbasis: fc.tuple(floats, count, floats, doubles),
   exchangePaths: fc.tuple(fc.constantFrom('', '\0', '/none/a'), fc.constantFrom('', '/none/b')),
   factorStride: fc.tuple(count),
+  fillSessionIndex: fc.tuple(pastSessions, longs, words),
   filterFoldIn: fc.tuple(filter, sparse),
   filterMultiply: fc.tuple(product, floats, words, counter),
   filterScales: fc.tuple(sparse, count, fc.boolean(), float, floats),
@@ -269,6 +300,7 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   findNeighbours: fc.tuple(training, plan, output, words, counter),
   findStrings: fc.tuple(ints, bytes, words, fc.array(fc.string(), { maxLength: 3 })),
   firstNotFinite: fc.tuple(floats),
+  followTransitions: fc.tuple(transitionCounts, transitionOutput, words, counter),
   initialiseFactors: fc.tuple(phase, float, word),
   instructionSets: fc.tuple(),
   integersFault: fc.tuple(signed, words),
@@ -280,14 +312,19 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   neighboursFault: fc.tuple(sparse),
   partialGramians: fc.tuple(phase, floats),
   planNeighbours: fc.tuple(training, plan),
+  planSessionIndex: fc.tuple(pastSessions, count, longs),
+  planTransitions: fc.tuple(words, longs, words, longs, steps, count),
+  planTwoSteps: fc.tuple(transitionCounts, longs),
   preferHugePages: fc.tuple(bytes),
   rankByFilter: fc.tuple(filter, requests, simd),
   rankByNeighbours: fc.tuple(sparse, count, requests),
+  rankBySessions: fc.tuple(pastSessions, sessionIndex, sessionCounts, sessionTerms, requests),
   rotateFactors: fc.tuple(phase, floats),
   sequencesFault: fc.tuple(
     fc.record({ indptr: longs, items: words, times: signed, weights: fc.option(floats, { nil: undefined }) }),
     count,
   ),
+  sessionsFault: fc.tuple(pastSessions, sessionIndex, sessionCounts),
   skipGramDraw: fc.tuple(corpus, count, count, count, samples, counter),
   skipGramFollow: fc.tuple(samples, floats, count, vectors, counter),
   skipGramRoom: fc.tuple(count, count, count, count),

@@ -18,9 +18,11 @@ pub mod request;
 pub mod scratch;
 mod selection;
 pub mod sequences;
+pub mod session_neighbours;
 pub mod shared;
 pub mod simd;
 pub mod topk;
+pub mod transitions;
 pub mod word2vec;
 
 /// Cases of a property test: a few under Miri, which is some thousand times slower.

@@ -287,6 +287,8 @@ pub struct NeighbourRequest {
     pub items: Uint32Array,
     /// Their weights, above 0.
     pub weights: Float32Array,
+    /// What they score themselves, beside what they give others. Default: nothing.
+    pub own: Option<Float32Array>,
     pub limit: u32,
     /// Items that must not come.
     pub exclude: Uint32Array,
@@ -320,15 +322,17 @@ pub fn rank_by_neighbours<'env>(
     let neighbours = neighbours.view()?;
     let mut scratch = RANKING.take();
     let (mut indptr, mut items, mut scores) = (vec![0], Vec::new(), Vec::new());
-    for request in &requests {
+    for given in &requests {
         let request = Request {
-            items: &request.items,
-            weights: &request.weights,
-            limit: request.limit as usize,
-            exclude: &request.exclude,
-            only: request.only.as_deref(),
+            items: &given.items,
+            weights: &given.weights,
+            limit: given.limit as usize,
+            exclude: &given.exclude,
+            only: given.only.as_deref(),
         };
-        rank::rank(neighbours, columns as usize, &request, &mut scratch, &mut items, &mut scores).map_err(refused)?;
+        let own = given.own.as_deref();
+        rank::rank(neighbours, columns as usize, &request, own, &mut scratch, &mut items, &mut scores)
+            .map_err(refused)?;
         indptr.push(items.len() as u32);
     }
     RANKING.set(scratch);

@@ -9,10 +9,10 @@ import type { ItemList, Model, ResolvedRequest, SimilarMeasure, SimilarRequest }
 import type { Artifact } from '../artifact.ts'
 import { rowOf as pairsOf } from '../history.ts'
 import { listsByIndex } from '../index-lists.ts'
+import { type RecentItems, recentItems } from '../sessions/recent-items.ts'
 import { meanSquareOf, SimilarItems } from '../similar-items.ts'
 import type { TrainedTensor } from '../trained-tensor.ts'
 import { type Word2vecOptions, word2vecOptions } from './options.ts'
-import { type RecentItems, recentItems } from './recent.ts'
 import type { ItemCorpus } from './sessions.ts'
 
 /**
@@ -157,7 +157,7 @@ class Word2vecModel implements Model {
   }
 
   /** The weighted mean of the input vectors of each list of items; of unit vectors where cosines rank. */
-  #means(lists: readonly RecentItems[]): Float32Array[] {
+  #means(lists: readonly Pick<RecentItems, 'items' | 'weights'>[]): Float32Array[] {
     const { factors, items } = this.#tensors
     const rows = native.topKRows(
       items.operand,

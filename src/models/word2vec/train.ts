@@ -5,6 +5,7 @@ import type { Dataset } from '../../storage/dataset.ts'
 import type { FactorMatrix } from '../../storage/factors.ts'
 import { rowsIn } from '../../storage/ids.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
+import { assertHasTimes } from '../sessions/sessions.ts'
 import { trainEpochs } from '../training/epochs.ts'
 import { word2vecTensors, word2vecTrainedTensors } from './model.ts'
 import type { Word2vecOptions } from './options.ts'
@@ -53,13 +54,9 @@ export async function trainWord2vec(
 }
 
 /** @throws RangeError when the dataset has no times, or the vectors cannot fit in memory. */
-export function assertWord2vecFits({ directory, events, manifest }: Dataset, { factors }: Word2vecOptions): void {
-  if (!events) {
-    throw new RangeError(
-      `word2vec needs the order of events: ${directory} must have events with times, but has pairs only; ` +
-        'import the source with times (time, --time), or train another algorithm',
-    )
-  }
+export function assertWord2vecFits(dataset: Dataset, { factors }: Word2vecOptions): void {
+  assertHasTimes(dataset, 'word2vec')
+  const { manifest } = dataset
   checkMemory({ kind: 'items', rows: manifest.items, factors, corpusBytes: 4 * (manifest.events ?? 0) })
 }
 

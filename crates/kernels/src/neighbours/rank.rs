@@ -40,7 +40,7 @@ impl fmt::Display for RankError {
 impl std::error::Error for RankError {}
 
 /// Appends to `items` and `scores` the best items of `request`, best first, of equal scores the lower item first; only
-/// items with a score above 0. `neighbours` is (rows × columns), each row in any order: the items of the history are rows,
+/// items with a score above 0. `own` is what the items of the history score themselves beside that. `neighbours` is (rows × columns), each row in any order: the items of the history are rows,
 /// those of the list columns.
 ///
 /// Sums are in double precision, in the order of the history. After an error `scratch` must not be used again.
@@ -51,6 +51,7 @@ pub fn rank(
     neighbours: Csr<'_>,
     columns: usize,
     request: &Request<'_>,
+    own: Option<&[f32]>,
     scratch: &mut Scratch,
     items: &mut Vec<u32>,
     scores: &mut Vec<f32>,
@@ -67,6 +68,10 @@ pub fn rank(
         // As far as there are items: a caller may name any number of columns.
         sums.grow(others.iter().max().map_or(0, |&most| most as usize + 1));
         sums.add(others, |k| positive(f64::from(weight) * f64::from(similarities[k])));
+    }
+    for (&item, &score) in request.items.iter().zip(own.unwrap_or_default()) {
+        sums.grow(item as usize + 1);
+        sums.add(&[item], |_| positive(f64::from(score)));
     }
     for &item in request.exclude {
         sums.take(item);

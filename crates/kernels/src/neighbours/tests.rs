@@ -297,7 +297,7 @@ proptest! {
             let (of, weights): (Vec<u32>, Vec<f32>) = history.iter().map(|(&item, &weight)| (item, weight)).unzip();
             let request = Request { items: &of, weights: &weights, limit, exclude: &exclude, only: only.as_deref() };
             let (mut list, mut scores) = (Vec::new(), Vec::new());
-            rank(matrix.view(), items, &request, &mut scratch, &mut list, &mut scores).unwrap();
+            rank(matrix.view(), items, &request, None, &mut scratch, &mut list, &mut scores).unwrap();
             prop_assert_eq!(list.into_iter().zip(scores).collect::<Vec<_>>(), expected);
         }
     }
@@ -338,7 +338,8 @@ fn damaged_matrices_and_requests_are_refused_by_name() {
     let column = CsrError::Column { row: 1, column: 2, columns: 2 };
     assert_eq!(Training::new(view, damaged, cosine(Weighting::None, 0.0), 5).err(), Some(column.clone()));
     let refused = |neighbours: Csr<'_>, request: Request<'_>| {
-        rank(neighbours, 2, &request, &mut rank::Scratch::default(), &mut Vec::new(), &mut Vec::new()).unwrap_err()
+        rank(neighbours, 2, &request, None, &mut rank::Scratch::default(), &mut Vec::new(), &mut Vec::new())
+            .unwrap_err()
     };
     let request = Request { items: &[1], weights: &[1.0], limit: 3, exclude: &[], only: None };
     assert_eq!(refused(damaged, request), RankError::Neighbours(column));

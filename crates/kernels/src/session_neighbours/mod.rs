@@ -1,0 +1,13 @@
+//! Session neighbours: past sessions that share items with the running one, and what else they hold, near what is shared
+//! (VSKNN of Ludewig & Jannach 2018; STAN of Garg, Gupta, Malhotra, Vig & Shroff 2019; VSTAN of Ludewig, Mauro, Latifi & Jannach 2021).
+//!
+//! [`Index`] has the sessions of each item, [`Rank`] makes lists from it. Similarities add up in a dense array over sessions, then
+//! scores in one over items (`accumulator`); neither looks at what shares nothing.
+
+mod index;
+mod rank;
+#[cfg(test)]
+mod tests;
+
+pub use index::{Index, Sessions, SessionsError, fill_index, index_bounds};
+pub use rank::{Query, Rank, Scratch, Terms};

@@ -1,0 +1,40 @@
+//! Transitions: what comes near an item in sessions, before all what comes after it; a Markov chain over items whose steps may pass
+//! over others (Shani, Heckerman & Brafman 2005; "sequential rules" of Ludewig & Jannach 2018), of one and of two steps.
+//!
+//! [`Training`] counts the steps from each item, one row at a time, by the places where it occurs; [`TwoSteps`] makes probabilities
+//! of the counts and follows them once more. Both add in a dense array (`accumulator`) and keep the best (`selection`).
+
+mod count;
+#[cfg(test)]
+mod tests;
+mod two_steps;
+
+pub use count::{Output, PlanMut, Steps, Training, TransitionsError};
+pub use two_steps::TwoSteps;
+
+use crate::accumulator::Accumulator;
+use crate::selection::Selection;
+
+/// Stands after each session.
+pub const SESSION_END: u32 = u32::MAX;
+
+/// Buffers kept from one call to the next.
+#[derive(Default)]
+pub struct Scratch {
+    sums: Accumulator<f64>,
+    selection: Selection,
+}
+
+/// Where the best of a range of rows go: those of its n-th row from `starts[n] - starts[0]` on.
+impl Output<'_> {
+    /// Writes what was selected for row `n` of the range.
+    fn write(&mut self, n: usize, selection: &mut Selection) {
+        let places = (self.starts[n] - self.starts[0]) as usize..(self.starts[n + 1] - self.starts[0]) as usize;
+        let places = self.indices[places.clone()].iter_mut().zip(&mut self.values[places]);
+        self.counts[n] = 0;
+        for ((index, value), found) in places.zip(selection.sorted()) {
+            (*index, *value) = found;
+            self.counts[n] += 1;
+        }
+    }
+}

@@ -1,0 +1,89 @@
+import { native } from '../../native.ts'
+import { RowPointers } from '../../storage/row-pointers.ts'
+import { valuesIn } from '../../storage/safetensors.ts'
+import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
+import type { Artifact } from '../artifact.ts'
+import { ItemNeighbours } from '../item-neighbours.ts'
+import { recentItems } from '../sessions/recent-items.ts'
+import { repeatsIn, verifyRepeats, withRepeats } from '../sessions/repeats.ts'
+import { type TransitionsOptions, transitionsOptions } from './options.ts'
+
+/**
+ * What the artifact holds: the items that follow item i are `indices[indptr[i]]` to `indices[indptr[i + 1] - 1]`, most probable
+ * first, of equal ones the lower item first, with their `probabilities`, above 0; `totals`, float64, is the sum of the steps that
+ * each is made of; `repeats` (2 × recentItems), float32, what `repeatShares` gives. `indptr` is (items + 1), uint64; `indices` uint32 and `probabilities` float32 are as long as its last value says.
+ */
+export function transitionsTensors(artifact: Artifact) {
+  const { items } = artifact.manifest.dataset
+  const indptr = new RowPointers(artifact.tensor('indptr', BigUint64Array, [items + 1]))
+  const shape = [Number(indptr.last)]
+  return {
+    indptr,
+    indices: artifact.tensor('indices', Uint32Array, shape),
+    probabilities: artifact.tensor('probabilities', Float32Array, shape),
+    totals: artifact.tensor('totals', Float64Array, [items]),
+  }
+}
+
+export function verifyTransitions(artifact: Artifact): void {
+  const { indptr, indices, probabilities, totals } = transitionsTensors(artifact)
+  if (indptr.first !== 0n) throw artifact.damaged('indptr', `place 0 must be 0, but is ${indptr.first}`)
+  const matrix = { indptr: indptr.operand, indices: indices.operand, weights: probabilities.operand }
+  const fault = native.neighboursFault(matrix)
+  if (fault) throw artifact.damaged(fault.tensor === 'similarities' ? 'probabilities' : fault.tensor, fault.message)
+  const sums = valuesIn(totals, 0, artifact.manifest.dataset.items)
+  const place = sums.findIndex(sum => !(sum >= 0 && sum < Number.POSITIVE_INFINITY))
+  if (place >= 0)
+    throw artifact.damaged('totals', `place ${place} must be finite and not below 0, but is ${sums[place]}`)
+  verifyRepeats(artifact, optionsOf(artifact).recentItems)
+}
+
+export function openTransitions(artifact: Artifact): Model {
+  return new TransitionsModel(artifact)
+}
+
+/** Ranks by what follows the items that the user had last, those that came later weighing more. */
+class TransitionsModel implements Model {
+  readonly similarBy = ['neighbours'] as const
+  readonly #artifact: Artifact
+  readonly #items: ItemNeighbours
+  readonly #options: TransitionsOptions
+  readonly #tensors: ReturnType<typeof transitionsTensors>
+  readonly #repeats: Float32Array
+
+  constructor(artifact: Artifact) {
+    this.#artifact = artifact
+    this.#items = new ItemNeighbours(artifact)
+    this.#options = optionsOf(artifact)
+    this.#tensors = transitionsTensors(artifact)
+    this.#repeats = repeatsIn(artifact, this.#options.recentItems)
+  }
+
+  rank(requests: readonly ResolvedRequest[]): ItemList[] {
+    const { indptr: bounds, indices, probabilities } = this.#tensors
+    const { events } = this.#artifact
+    const { indptr, items, scores } = native.rankByNeighbours(
+      { indptr: bounds.operand, indices: indices.operand, weights: probabilities.operand },
+      bounds.rows,
+      requests.map(request => ({
+        ...withRepeats(recentItems(request, events, this.#options), this.#repeats),
+        limit: request.limit,
+        exclude: request.exclude,
+        ...(request.only && { only: request.only }),
+      })),
+    )
+    return requests.map((_, at) => ({
+      items: items.subarray(indptr[at], indptr[at + 1]),
+      scores: scores.subarray(indptr[at], indptr[at + 1]),
+    }))
+  }
+
+  /** By the users that items share. */
+  similar(requests: readonly SimilarRequest[]): ItemList[] {
+    return this.#items.similar(requests)
+  }
+}
+
+function optionsOf({ manifest: { options } }: Artifact): TransitionsOptions {
+  return transitionsOptions.parse(options)
+}
