@@ -136,6 +136,7 @@ export class UserSubscription {
     return {
       user: this.state.rowIn(generation),
       recent: this.state.recent(generation),
+      now: Date.now(),
       seen,
       limit,
       exclude,

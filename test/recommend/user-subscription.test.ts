@@ -42,6 +42,15 @@ test('a list is made once, however often it may have changed before its batch is
   expect(queries).toHaveLength(1)
 })
 
+test('a list is asked for at the moment when its batch is formed', () => {
+  const { subscription, queries } = subscribed()
+  const before = Date.now()
+  subscription.refresh()
+  const { now } = queries[0]!.query.resolve(generation)!
+  expect(now).toBeGreaterThanOrEqual(before)
+  expect(now).toBeLessThanOrEqual(Date.now())
+})
+
 test('what changes while its batch is ranked is shown by one more list', () => {
   const { state, subscription, queries, rankings } = subscribed()
   subscription.refresh()
