@@ -122,6 +122,12 @@ impl TransitionCounts<'_> {
         let rows = (&self.totals[..], &self.factors[..]);
         TwoSteps::new(counts, rows, (self.share, self.middle as usize), self.limit as usize).map_err(refused)
     }
+
+    fn addresses(&self) -> Result<Vec<Bytes>> {
+        let mut all = matrix_addresses(self.counts.view()?).to_vec();
+        all.extend([addresses(&self.totals), addresses(&self.factors)]);
+        Ok(all)
+    }
 }
 
 /// Writes to `starts` (items + 1) where the transitions of each item begin when it has room for as many as it can have.
@@ -129,9 +135,7 @@ impl TransitionCounts<'_> {
 pub fn plan_two_steps(transitions: TransitionCounts, mut starts: BigUint64Array) -> Result<()> {
     let kernel = transitions.kernel()?;
     check_length("starts", kernel.items() + 1, starts.len())?;
-    let mut read = matrix_addresses(transitions.counts.view()?).to_vec();
-    read.extend([addresses(&transitions.totals), addresses(&transitions.factors)]);
-    check_apart(&[("starts", addresses(&starts))], &read)?;
+    check_apart(&[("starts", addresses(&starts))], &transitions.addresses()?)?;
     // SAFETY: one call alone makes the plan, before the phase that reads it; it lies apart.
     let starts = unsafe { starts.as_mut() };
     starts[0] = 0;
@@ -150,10 +154,8 @@ pub fn follow_transitions(
     #[napi(ts_arg_type = "Int32Array")] next: SharedArray<i32>,
 ) -> Result<()> {
     let kernel = transitions.kernel()?;
-    let mut read = matrix_addresses(transitions.counts.view()?).to_vec();
-    read.extend([addresses(&transitions.totals), addresses(&transitions.factors)]);
     let mut scratch = Scratch::default();
-    in_chunks(&output, kernel.items(), (&bounds, &next), (&[], &read), |rows, output| {
+    in_chunks(&output, kernel.items(), (&bounds, &next), (&[], &transitions.addresses()?), |rows, output| {
         kernel.follow(rows, output, &mut scratch);
     })
 }

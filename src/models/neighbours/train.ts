@@ -8,7 +8,7 @@ import type { TrainContext, Trained } from '../algorithm.ts'
 import { compactRows } from '../training/compact-rows.ts'
 import { Phases } from '../training/phases.ts'
 import type { FindArgs, Plan, TrainingArgs } from './jobs.ts'
-import { checkMemory } from './memory.ts'
+import { checkMemory } from '../training/neighbour-memory.ts'
 import { type NeighboursOptions, similarityOf } from './options.ts'
 
 const work = workerModuleUrl('./jobs', import.meta.url)

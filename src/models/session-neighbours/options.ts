@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { SearchRange } from '../algorithm.ts'
+import { recencyOptions } from '../sessions/options.ts'
 
 export const sessionNeighboursOptions = z.strictObject({
   sessions: z.int().min(1).max(100_000).default(300).describe('most similar past sessions that a list is made from'),
@@ -35,20 +36,8 @@ export const sessionNeighboursOptions = z.strictObject({
     .max(1)
     .default(0.5)
     .describe('what an item before the shared one counts beside one after it, 0 to 1'),
-  sessionGap: z.number().min(0).max(1e9).default(0.5).describe('hours without an event that end a session; 0: none do'),
-  recentItems: z.int().min(1).max(10_000).default(10).describe('how many of the last items of a user count'),
-  recencyDecay: z
-    .number()
-    .positive()
-    .max(1)
-    .default(0.6)
-    .describe('weight of each of these items beside the next newer one'),
-  earlierSessions: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.5)
-    .describe('what items of earlier sessions count beside those of the running one, 0 to 1'),
+  ...recencyOptions,
+  recencyDecay: recencyOptions.recencyDecay.default(0.6).describe(recencyOptions.recencyDecay.description!),
 })
 
 export type SessionNeighboursOptions = Readonly<z.output<typeof sessionNeighboursOptions>>

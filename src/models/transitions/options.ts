@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { SearchRange } from '../algorithm.ts'
+import { recencyOptions } from '../sessions/options.ts'
 
 export const transitionsOptions = z.strictObject({
   window: z.int().min(1).max(1000).default(10).describe('farthest item after one that counts as following it'),
@@ -29,31 +30,13 @@ export const transitionsOptions = z.strictObject({
     .default(0)
     .describe('β: scores are divided by the steps to the item to the power of this; the higher, the rarer the items'),
   neighbours: z.int().min(1).max(10_000).default(500).describe('items kept that follow each item, 1 to 10000'),
-  sessionGap: z
-    .number()
-    .min(0)
-    .max(1e9)
-    .default(0.5)
-    .describe('hours without an event that end a session, over which no item follows another; 0: none do'),
-  recentItems: z.int().min(1).max(10_000).default(10).describe('how many of the last items of a user count'),
-  recencyDecay: z
-    .number()
-    .positive()
-    .max(1)
-    .default(0.55)
-    .describe('weight of each of these items beside the next newer one'),
-  earlierSessions: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.5)
-    .describe('what items of earlier sessions count beside those of the running one, 0 to 1'),
   sessionHalfLife: z
     .number()
     .positive()
     .max(1e6)
     .optional()
     .describe('days after which a step counts half, from the newest event of the data back; for ever when absent'),
+  ...recencyOptions,
 })
 
 export type TransitionsOptions = Readonly<z.output<typeof transitionsOptions>>

@@ -11,7 +11,7 @@ import { compactRows } from '../training/compact-rows.ts'
 import { Phases } from '../training/phases.ts'
 import { newestOf } from '../weighting/event-sums.ts'
 import type { CountArgs, FollowArgs } from './jobs.ts'
-import { checkMemory } from './memory.ts'
+import { checkMemory } from '../training/neighbour-memory.ts'
 import type { TransitionsOptions } from './options.ts'
 
 const work = workerModuleUrl('./jobs', import.meta.url)

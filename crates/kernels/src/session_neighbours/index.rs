@@ -127,9 +127,7 @@ impl<'a> Sessions<'a> {
             None => Ok(()),
         }
     }
-}
 
-impl Sessions<'_> {
     /// Reads all: `counts` (items) says in how many sessions each is.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! How often one item comes near another.
 
 use super::{SESSION_END, Scratch};
+use crate::accumulator::Accumulator;
+use crate::selection::Selection;
 use std::fmt;
 use std::ops::Range;
 
@@ -131,6 +133,19 @@ pub struct Output<'a> {
     pub counts: &'a mut [u32],
 }
 
+impl Output<'_> {
+    /// Writes what was selected for row `n` of the range.
+    pub(super) fn write(&mut self, n: usize, selection: &mut Selection) {
+        let places = (self.starts[n] - self.starts[0]) as usize..(self.starts[n + 1] - self.starts[0]) as usize;
+        let places = self.indices[places.clone()].iter_mut().zip(&mut self.values[places]);
+        self.counts[n] = 0;
+        for ((index, value), found) in places.zip(selection.sorted()) {
+            (*index, *value) = found;
+            self.counts[n] += 1;
+        }
+    }
+}
+
 impl<'a> Training<'a> {
     /// `tokens` are items with [`SESSION_END`] after each session; `weights` (tokens) are above 0; `indptr` and `places` are of a
     /// plan. Reads all.
@@ -194,7 +209,7 @@ impl<'a> Training<'a> {
 
     /// Adds the steps from the item at `place`.
     #[inline(always)]
-    fn add_steps(&self, own: u32, place: usize, sums: &mut crate::accumulator::Accumulator<f64>) {
+    fn add_steps(&self, own: u32, place: usize, sums: &mut Accumulator<f64>) {
         let Steps { window, decay, backward } = self.steps;
         let weight = |at: usize| self.weights.map_or(1.0, |weights| f64::from(weights[at]));
         let mut factor = 1.0;

@@ -24,17 +24,3 @@ pub struct Scratch {
     sums: Accumulator<f64>,
     selection: Selection,
 }
-
-/// Where the best of a range of rows go: those of its n-th row from `starts[n] - starts[0]` on.
-impl Output<'_> {
-    /// Writes what was selected for row `n` of the range.
-    fn write(&mut self, n: usize, selection: &mut Selection) {
-        let places = (self.starts[n] - self.starts[0]) as usize..(self.starts[n + 1] - self.starts[0]) as usize;
-        let places = self.indices[places.clone()].iter_mut().zip(&mut self.values[places]);
-        self.counts[n] = 0;
-        for ((index, value), found) in places.zip(selection.sorted()) {
-            (*index, *value) = found;
-            self.counts[n] += 1;
-        }
-    }
-}
