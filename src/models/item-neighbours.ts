@@ -1,4 +1,5 @@
 import { native } from '../native.ts'
+import { splitLists } from '../search/item-lists.ts'
 import type { ItemList, SimilarRequest } from './algorithm.ts'
 import type { Artifact } from './artifact.ts'
 import { rowOf } from './history.ts'
@@ -47,10 +48,7 @@ export class ItemNeighbours {
         return { columns: indices, weights, own: item, limit, mostAdditions }
       }),
     )
-    return requests.map((_, at) => ({
-      items: found.items.subarray(found.indptr[at], found.indptr[at + 1]),
-      scores: found.scores.subarray(found.indptr[at], found.indptr[at + 1]),
-    }))
+    return splitLists(found.indptr, found)
   }
 }
 

@@ -81,3 +81,14 @@ export function concat<A extends Uint32Array | Float32Array | Float64Array>(
   }
   return all
 }
+
+/** Items and scores that lie one list after the other, cut into lists: list l is `indptr[l]` to before `indptr[l + 1]`. Views. */
+export function splitLists(
+  indptr: Uint32Array,
+  { items, scores }: { readonly items: Uint32Array; readonly scores: Float32Array },
+): { readonly items: Uint32Array; readonly scores: Float32Array }[] {
+  return Array.from({ length: indptr.length - 1 }, (_, list) => ({
+    items: items.subarray(indptr[list], indptr[list + 1]),
+    scores: scores.subarray(indptr[list], indptr[list + 1]),
+  }))
+}

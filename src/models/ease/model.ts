@@ -1,4 +1,5 @@
 import { native } from '../../native.ts'
+import { splitLists } from '../../search/item-lists.ts'
 import { RowPointers } from '../../storage/row-pointers.ts'
 import { valuesAt, valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
@@ -69,10 +70,7 @@ class EaseModel implements Model {
         ...(only && { only }),
       })),
     )
-    return requests.map((_, at) => ({
-      items: items.subarray(indptr[at], indptr[at + 1]),
-      scores: scores.subarray(indptr[at], indptr[at + 1]),
-    }))
+    return splitLists(indptr, { items, scores })
   }
 
   /**

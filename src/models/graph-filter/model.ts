@@ -1,6 +1,6 @@
 import type { GraphFilter } from '../../binding.d.ts'
 import { native } from '../../native.ts'
-import { concat, pointers, type Row } from '../../search/item-lists.ts'
+import { concat, pointers, type Row, splitLists } from '../../search/item-lists.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
@@ -122,10 +122,7 @@ class GraphFilterModel implements Model {
 
   #lists(requests: Parameters<typeof native.rankByFilter>[1]): ItemList[] {
     const { indptr, items, scores } = native.rankByFilter(this.#filter, requests)
-    return requests.map((_, at) => ({
-      items: items.subarray(indptr[at], indptr[at + 1]),
-      scores: scores.subarray(indptr[at], indptr[at + 1]),
-    }))
+    return splitLists(indptr, { items, scores })
   }
 
   #folded(histories: readonly Row[]): Float32Array {

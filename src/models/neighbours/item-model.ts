@@ -1,4 +1,5 @@
 import { native } from '../../native.ts'
+import { splitLists } from '../../search/item-lists.ts'
 import { RowPointers } from '../../storage/row-pointers.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
@@ -50,10 +51,7 @@ export class ItemModel implements Model {
         ...(only && { only }),
       })),
     )
-    return requests.map((_, at) => ({
-      items: items.subarray(indptr[at], indptr[at + 1]),
-      scores: scores.subarray(indptr[at], indptr[at + 1]),
-    }))
+    return splitLists(indptr, { items, scores })
   }
 
   /** The neighbours that were kept of the item: at most as many as the option `neighbours` says, whatever the limit. */

@@ -6,9 +6,9 @@ import { vector } from '../../storage/safetensors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
 import { compactRows } from '../training/compact-rows.ts'
+import { checkMemory } from '../training/neighbour-memory.ts'
 import { Phases } from '../training/phases.ts'
 import type { FindArgs, Plan, TrainingArgs } from './jobs.ts'
-import { checkMemory } from '../training/neighbour-memory.ts'
 import { type NeighboursOptions, similarityOf } from './options.ts'
 
 const work = workerModuleUrl('./jobs', import.meta.url)

@@ -1,4 +1,5 @@
 import { native } from '../../native.ts'
+import { splitLists } from '../../search/item-lists.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
@@ -82,10 +83,7 @@ export class UserModel implements Model {
         ...(only && { only }),
       })),
     )
-    return requests.map((_, at) => ({
-      items: items.subarray(indptr[at], indptr[at + 1]),
-      scores: scores.subarray(indptr[at], indptr[at + 1]),
-    }))
+    return splitLists(indptr, { items, scores })
   }
 
   similar(requests: readonly SimilarRequest[]): ItemList[] {

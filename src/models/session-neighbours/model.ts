@@ -1,4 +1,5 @@
 import { native } from '../../native.ts'
+import { splitLists } from '../../search/item-lists.ts'
 import { elements } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
@@ -87,10 +88,7 @@ class SessionNeighboursModel implements Model {
         ...(request.only && { only: request.only }),
       })),
     )
-    return requests.map((_, at) => ({
-      items: items.subarray(indptr[at], indptr[at + 1]),
-      scores: scores.subarray(indptr[at], indptr[at + 1]),
-    }))
+    return splitLists(indptr, { items, scores })
   }
 
   /** By the users that items share. */

@@ -1,4 +1,5 @@
 import { native } from '../../native.ts'
+import { splitLists } from '../../search/item-lists.ts'
 import { RowPointers } from '../../storage/row-pointers.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
@@ -72,10 +73,7 @@ class TransitionsModel implements Model {
         ...(request.only && { only: request.only }),
       })),
     )
-    return requests.map((_, at) => ({
-      items: items.subarray(indptr[at], indptr[at + 1]),
-      scores: scores.subarray(indptr[at], indptr[at + 1]),
-    }))
+    return splitLists(indptr, { items, scores })
   }
 
   /** By the users that items share. */

@@ -8,10 +8,10 @@ import type { TrainContext, Trained } from '../algorithm.ts'
 import { repeatShares } from '../sessions/repeats.ts'
 import { assertHasTimes, visitSessions } from '../sessions/sessions.ts'
 import { compactRows } from '../training/compact-rows.ts'
+import { checkMemory } from '../training/neighbour-memory.ts'
 import { Phases } from '../training/phases.ts'
 import { newestOf } from '../weighting/event-sums.ts'
 import type { CountArgs, FollowArgs } from './jobs.ts'
-import { checkMemory } from '../training/neighbour-memory.ts'
 import type { TransitionsOptions } from './options.ts'
 
 const work = workerModuleUrl('./jobs', import.meta.url)
