@@ -273,11 +273,19 @@ pub fn nearest_neighbours<'env>(
         indptr.push(rows.len() as u32);
     }
     LOOKING_UP.set(scratch);
-    Ok(NeighbourLists {
-        indptr: Uint32ArraySlice::copy_from(env, indptr)?,
-        items: Uint32ArraySlice::copy_from(env, rows)?,
-        scores: Float32ArraySlice::copy_from(env, scores)?,
-    })
+    NeighbourLists::copied(env, indptr, rows, scores)
+}
+
+impl NeighbourRequest {
+    pub fn kernel(&self) -> Request<'_> {
+        Request {
+            items: &self.items,
+            weights: &self.weights,
+            limit: self.limit as usize,
+            exclude: &self.exclude,
+            only: self.only.as_deref(),
+        }
+    }
 }
 
 /// What one list is made from; see `aurochs_kernels::request::Request`.
@@ -304,6 +312,16 @@ pub struct NeighbourLists<'env> {
     pub scores: Float32ArraySlice<'env>,
 }
 
+impl<'env> NeighbourLists<'env> {
+    pub fn copied(env: &'env Env, indptr: Vec<u32>, items: Vec<u32>, scores: Vec<f32>) -> Result<Self> {
+        Ok(NeighbourLists {
+            indptr: Uint32ArraySlice::copy_from(env, indptr)?,
+            items: Uint32ArraySlice::copy_from(env, items)?,
+            scores: Float32ArraySlice::copy_from(env, scores)?,
+        })
+    }
+}
+
 thread_local! {
     /// Taken by a call and put back when it succeeds.
     static RANKING: Cell<rank::Scratch> = Cell::default();
@@ -323,24 +341,13 @@ pub fn rank_by_neighbours<'env>(
     let mut scratch = RANKING.take();
     let (mut indptr, mut items, mut scores) = (vec![0], Vec::new(), Vec::new());
     for given in &requests {
-        let request = Request {
-            items: &given.items,
-            weights: &given.weights,
-            limit: given.limit as usize,
-            exclude: &given.exclude,
-            only: given.only.as_deref(),
-        };
-        let own = given.own.as_deref();
+        let (request, own) = (given.kernel(), given.own.as_deref());
         rank::rank(neighbours, columns as usize, &request, own, &mut scratch, &mut items, &mut scores)
             .map_err(refused)?;
         indptr.push(items.len() as u32);
     }
     RANKING.set(scratch);
-    Ok(NeighbourLists {
-        indptr: Uint32ArraySlice::copy_from(env, indptr)?,
-        items: Uint32ArraySlice::copy_from(env, items)?,
-        scores: Float32ArraySlice::copy_from(env, scores)?,
-    })
+    NeighbourLists::copied(env, indptr, items, scores)
 }
 
 /// What is wrong with neighbours, and where.

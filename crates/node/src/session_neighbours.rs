@@ -153,11 +153,7 @@ pub fn rank_by_sessions<'env>(
         indptr.push(items.len() as u32);
     }
     RANKING.set(scratch);
-    Ok(NeighbourLists {
-        indptr: Uint32ArraySlice::copy_from(env, indptr)?,
-        items: Uint32ArraySlice::copy_from(env, items)?,
-        scores: Float32ArraySlice::copy_from(env, scores)?,
-    })
+    NeighbourLists::copied(env, indptr, items, scores)
 }
 
 fn refused(error: SessionsError) -> Error {

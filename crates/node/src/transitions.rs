@@ -19,7 +19,7 @@ pub struct TransitionSteps {
 }
 
 impl TransitionSteps {
-    fn kernel(&self) -> Steps {
+    pub fn kernel(&self) -> Steps {
         Steps { window: self.window as usize, decay: self.decay, backward: self.backward }
     }
 }

@@ -4,7 +4,7 @@ use aurochs_kernels::shared::{Chunks, SharedRows};
 use napi::bindgen_prelude::*;
 use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicI32, AtomicU32};
 
 /// A type of typed arrays' values.
 pub trait Element: Copy {
@@ -97,6 +97,15 @@ impl<T> SharedArray<T> {
     pub fn addresses(&self) -> Range<usize> {
         let begin = self.data.as_ptr() as usize;
         begin..begin + self.len * size_of::<T>()
+    }
+}
+
+impl SharedArray<u32> {
+    /// The values as words that are only touched atomically.
+    pub fn words(&self) -> &[AtomicU32] {
+        // SAFETY: they live as long as the call and are aligned; who else has them during the call touches them by this function alone,
+        // or is JavaScript, which writes whole words.
+        unsafe { std::slice::from_raw_parts(self.as_ptr().cast::<AtomicU32>(), self.len) }
     }
 }
 

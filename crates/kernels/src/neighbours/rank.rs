@@ -11,7 +11,7 @@ use std::fmt;
 /// Buffers kept from one call to the next.
 #[derive(Default)]
 pub struct Scratch {
-    sums: Accumulator<f64>,
+    pub(crate) sums: Accumulator<f64>,
     selection: Selection,
 }
 
@@ -56,40 +56,60 @@ pub fn rank(
     items: &mut Vec<u32>,
     scores: &mut Vec<f32>,
 ) -> Result<(), RankError> {
-    let Scratch { sums, selection } = scratch;
-    check_items("history.items", request.items, neighbours.rows())?;
-    check_items("exclude", request.exclude, columns)?;
-    check_items("only", request.only.unwrap_or_default(), columns)?;
-    if request.weights.len() != request.items.len() {
-        return Err(RankError::Weights { expected: request.items.len(), got: request.weights.len() });
-    }
+    check_request(request, neighbours.rows(), columns)?;
+    let sums = &mut scratch.sums;
     for (&item, &weight) in request.items.iter().zip(request.weights) {
         let (others, similarities) = neighbours.checked_row(item as usize, columns).map_err(RankError::Neighbours)?;
         // As far as there are items: a caller may name any number of columns.
         sums.grow(others.iter().max().map_or(0, |&most| most as usize + 1));
         sums.add(others, |k| positive(f64::from(weight) * f64::from(similarities[k])));
     }
-    for (&item, &score) in request.items.iter().zip(own.unwrap_or_default()) {
-        sums.grow(item as usize + 1);
-        sums.add(&[item], |_| positive(f64::from(score)));
-    }
-    for &item in request.exclude {
-        sums.take(item);
-    }
-    selection.reset(request.limit);
-    for &item in request.only.unwrap_or_default() {
-        selection.offer(item, sums.take(item) as f32);
-    }
-    sums.drain(|item, sum| {
-        if request.only.is_none() {
-            selection.offer(item, sum as f32);
-        }
-    });
-    for (item, score) in selection.sorted() {
-        items.push(item);
-        scores.push(score);
+    scratch.take_best(request, own, items, scores);
+    Ok(())
+}
+
+/// Refuses items of which there are not `rows` in the history, or not `columns` in the filters.
+pub(crate) fn check_request(request: &Request<'_>, rows: usize, columns: usize) -> Result<(), RankError> {
+    check_items("history.items", request.items, rows)?;
+    check_items("exclude", request.exclude, columns)?;
+    check_items("only", request.only.unwrap_or_default(), columns)?;
+    if request.weights.len() != request.items.len() {
+        return Err(RankError::Weights { expected: request.items.len(), got: request.weights.len() });
     }
     Ok(())
+}
+
+impl Scratch {
+    /// Adds what the items of `request` score themselves, appends the best of the sums to `items` and `scores`, and resets all sums.
+    pub(crate) fn take_best(
+        &mut self,
+        request: &Request<'_>,
+        own: Option<&[f32]>,
+        items: &mut Vec<u32>,
+        scores: &mut Vec<f32>,
+    ) {
+        let Scratch { sums, selection } = self;
+        for (&item, &score) in request.items.iter().zip(own.unwrap_or_default()) {
+            sums.grow(item as usize + 1);
+            sums.add(&[item], |_| positive(f64::from(score)));
+        }
+        for &item in request.exclude {
+            sums.take(item);
+        }
+        selection.reset(request.limit);
+        for &item in request.only.unwrap_or_default() {
+            selection.offer(item, sums.take(item) as f32);
+        }
+        sums.drain(|item, sum| {
+            if request.only.is_none() {
+                selection.offer(item, sum as f32);
+            }
+        });
+        for (item, score) in selection.sorted() {
+            items.push(item);
+            scores.push(score);
+        }
+    }
 }
 
 fn check_items(of: &'static str, list: &[u32], items: usize) -> Result<(), RankError> {
