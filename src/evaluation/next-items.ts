@@ -1,3 +1,4 @@
+import type { UserEvents } from '../models/algorithm.ts'
 import { rowOf } from '../models/history.ts'
 import type { EventWeights } from '../models/weighting/event-sums.ts'
 import { contains } from '../search/item-lists.ts'
@@ -11,20 +12,25 @@ export interface NextItems {
   readonly users: Int32Array
   /** (judged) The user's row in the test, never falling. */
   readonly rows: Uint32Array
-  /** (judged) The item, or -1 where the training does not know it: no list can have it, and it counts. */
+  /** (judged) The item, or -1 where no list can have it, which counts: the training does not know it, and nothing is learned. */
   readonly targets: Int32Array
   /** (judged) ms since 1970. */
   readonly times: Float64Array
   /** (judged) What is known of the user by then: the events from `begins` to before `ends` of {@link known}. */
   readonly begins: Uint32Array
   readonly ends: Uint32Array
-  /** The events of the test with items that the training knows, side by side, by user and in order of time. */
-  readonly known: { readonly items: Uint32Array; readonly weights: Float32Array; readonly times: Float64Array }
+  /** The events of the test whose items lists can have, side by side, by user and in order of time. */
+  readonly known: KnownEvents
   /** (judged) Number of items of the user in the training. */
   readonly histories: Uint32Array
   /** (judged) A bit for each of {@link nextItemViews}. */
   readonly views: Uint8Array
   readonly seen: 'allow' | 'exclude'
+}
+
+export interface KnownEvents extends UserEvents {
+  /** Rows of the test. */
+  readonly rows: Uint32Array
 }
 
 /** What a model was trained on, with the order of its events where that is known. */
@@ -49,6 +55,8 @@ export interface NextItemOptions {
   readonly dropRepeats?: boolean
   /** What events count in the model, where it says so: see `Artifact.weighting`. */
   readonly weights?: EventWeights | undefined
+  /** Whether items that the training does not know get the rows after those that it does: for a model that learns. Default: false. */
+  readonly numbersNew?: boolean
 }
 
 /**
@@ -59,11 +67,10 @@ export interface NextItemOptions {
 export function nextItems(
   { events, users, items, kinds }: TestEvents,
   training: TrainingEvents,
-  { seen = 'allow', sessionGap = 1_800_000, dropRepeats = false, weights }: NextItemOptions = {},
+  { seen = 'allow', sessionGap = 1_800_000, dropRepeats = false, weights, numbersNew = false }: NextItemOptions = {},
 ): NextItems {
-  const rowOfItem = Int32Array.from({ length: events.columns }, (_, column) =>
-    training.items.indexOf(items.at(column)!),
-  )
+  const trained = training.byUser.columns
+  const rowOfItem = rowsOf(items, events.columns, training, numbersNew)
   const most = events.items.length
   const judged = {
     users: new Int32Array(most),
@@ -75,7 +82,12 @@ export function nextItems(
     histories: new Uint32Array(most),
     views: new Uint8Array(most),
   }
-  const known = { items: new Uint32Array(most), weights: new Float32Array(most), times: new Float64Array(most) }
+  const known = {
+    rows: new Uint32Array(most),
+    items: new Uint32Array(most),
+    weights: new Float32Array(most),
+    times: new Float64Array(most),
+  }
   let [count, size] = [0, 0]
   for (let row = 0, event = 0; row < events.rows; row++) {
     const end = Number(events.indptr[row + 1])
@@ -91,7 +103,8 @@ export function nextItems(
       before = column
       const item = rowOfItem[column]
       const time = Number(events.times[event])
-      const isNew = !had.has(column) && (item < 0 || !contains(history, item))
+      const isNewItem = item < 0 || item >= trained
+      const isNew = !had.has(column) && (isNewItem || !contains(history, item))
       const weight = events.weights?.[event] ?? 1
       if (weight > 0 && (isNew || seen === 'allow')) {
         const isFirst = time - last >= sessionGap
@@ -102,12 +115,14 @@ export function nextItems(
         judged.begins[count] = begin
         judged.ends[count] = size
         judged.histories[count] = history.length
-        judged.views[count] = Number(isFirst) | (Number(!isFirst) << 1) | (Number(isNew) << 2) | (Number(item < 0) << 3)
+        judged.views[count] =
+          Number(isFirst) | (Number(!isFirst) << 1) | (Number(isNew) << 2) | (Number(isNewItem) << 3)
         count++
       }
       last = time
       had.add(column)
       if (item < 0) continue
+      known.rows[size] = row
       known.items[size] = item
       known.weights[size] = weights?.of(weight, kinds?.[events.kinds?.[event] ?? -1], time) ?? weight
       known.times[size++] = time
@@ -118,12 +133,27 @@ export function nextItems(
   return {
     ...(Object.fromEntries(judgedParts) as typeof judged),
     known: {
+      rows: known.rows.slice(0, size),
       items: known.items.slice(0, size),
       weights: known.weights.slice(0, size),
       times: known.times.slice(0, size),
     },
     seen,
   }
+}
+
+/** (columns) Rows of the test's items, or -1. */
+function rowsOf(
+  items: TestEvents['items'],
+  columns: number,
+  training: TrainingEvents,
+  numbersNew: boolean,
+): Int32Array {
+  let next = training.byUser.columns
+  return Int32Array.from({ length: columns }, (_, column) => {
+    const row = training.items.indexOf(items.at(column)!)
+    return row < 0 && numbersNew ? next++ : row
+  })
 }
 
 const noItems = new Uint32Array(0)

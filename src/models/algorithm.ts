@@ -63,9 +63,12 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    * Opens a trained model on this thread: in next to no time, since all threads do and the tensors are mapped. What takes
    * long to make, such as an index, is a tensor.
    *
+   * @param live what a {@link Learner} writes, where there is one.
    * @throws Error naming the tensor that is missing or of another shape.
    */
-  open(artifact: Artifact): Model
+  open(artifact: Artifact, live?: LiveMemory): Model
+  /** What a model learns from events as they come, between trainings. Absent, or where it gives nothing: nothing. */
+  live?(artifact: Artifact): LiveLearning | undefined
   /**
    * Reads all of the algorithm's own tensors, and checks that they are what a training may give: checksums do not say who
    * wrote them. Once it has passed, no request fails and no list is unsound for what a tensor holds.
@@ -168,6 +171,39 @@ export interface Model {
   foldIn?(histories: readonly Row[]): Float32Array
   /** The trained vectors of one side, (rows × factors) without padding. */
   vectors?(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number }
+}
+
+/** How a model learns from events as they come: one thread writes to memory that all threads have the model open with, and readers see rows whole. */
+export interface LiveLearning {
+  /** 32-bit words of the memory that so many rows of items take: those of the model, and new ones after them. */
+  words(rows: number): number
+  /** @throws Error where the memory is of another size. */
+  learner(memory: LiveMemory): Learner
+}
+
+/** What is learned between trainings. */
+export interface LiveMemory {
+  /** Shared, and 0 at first. */
+  readonly words: Uint32Array
+  /** Items of the model, and new ones that may come after them. */
+  readonly rows: number
+}
+
+/** The one who writes to a {@link LiveMemory}. */
+export interface Learner {
+  /** Takes some µs. Events come about in order of time. */
+  learn(event: LearnedEvent): void
+}
+
+export interface LearnedEvent {
+  /** Who did it: anything that is the same for all events of one user. */
+  readonly user: string | number
+  /** A row of {@link LiveMemory}. */
+  readonly item: number
+  /** ms since 1970. */
+  readonly time: number
+  /** What it counts; it is not learned from where it takes back (below 0). */
+  readonly weight: number
 }
 
 /** What the caller of `OpenModel.rank` wants a list for. */

@@ -1,5 +1,5 @@
 /** What the workers of a `ModelPool` do. */
-import { noEvents, type SimilarRequest } from './algorithm.ts'
+import { type LiveMemory, noEvents, type SimilarRequest } from './algorithm.ts'
 import { OpenModel } from './open-model.ts'
 import { type PackedLists, type PackedRequests, packLists, unpackRequests } from './packed.ts'
 
@@ -9,13 +9,15 @@ export interface ModelReference {
   readonly id: number
   readonly directory: string
   readonly checksum: string
+  /** What is learned between trainings, if anything is. */
+  readonly live?: LiveMemory | undefined
 }
 
 /** What this thread has open, by `ModelReference.id`: while one model takes the place of another, requests for both come. */
 const open = new Map<number, OpenModel>()
 
-function modelOf({ id, directory, checksum }: ModelReference): OpenModel {
-  const model = open.get(id) ?? OpenModel.open(directory, { verify: false, checksum })
+function modelOf({ id, directory, checksum, live }: ModelReference): OpenModel {
+  const model = open.get(id) ?? OpenModel.open(directory, { verify: false, checksum, live })
   open.set(id, model)
   return model
 }

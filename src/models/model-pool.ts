@@ -1,8 +1,19 @@
 import { Pool, workerModuleUrl } from '../parallel/pool.ts'
-import type { ItemList, Ranking, RankRequest, SimilarMeasure, SimilarRequest } from './algorithm.ts'
+import { sharedArray } from '../storage/shared-array.ts'
+import type {
+  ItemList,
+  LearnedEvent,
+  Learner,
+  LiveLearning,
+  LiveMemory,
+  Ranking,
+  RankRequest,
+  SimilarMeasure,
+  SimilarRequest,
+} from './algorithm.ts'
 import { Artifact, type OpenArtifact } from './artifact.ts'
 import type { Abilities, ModelReference } from './model-jobs.ts'
-import { assertMeasure, type Capability, UnsupportedError } from './open-model.ts'
+import { assertMeasure, type Capability, liveLearningOf, UnsupportedError } from './open-model.ts'
 import { type PackedLists, packRequests, unpackLists } from './packed.ts'
 import { needsEvents, weightingIn } from './weighting/options.ts'
 
@@ -24,6 +35,19 @@ export interface OpenModelPool extends Pick<OpenArtifact, 'verify'> {
    * Default: `pool`.
    */
   readonly background?: Pool | undefined
+  /** New items that the model may learn of from events ({@link ModelPool.learn}), where its algorithm can. Absent: it does not learn. */
+  readonly newItems?: number | undefined
+}
+
+interface Workers {
+  readonly pool: Pool
+  readonly background: Pool
+  readonly isOwnPool: boolean
+  readonly newItems: number | undefined
+}
+
+function memoryOf(learning: LiveLearning, rows: number): LiveMemory {
+  return { words: sharedArray(Uint32Array, learning.words(rows)), rows }
 }
 
 /** One model, open in every worker of a pool: what ranks on all cores, for evaluation and for serving. */
@@ -31,6 +55,7 @@ export class ModelPool {
   readonly artifact: Artifact
   #abilities: Abilities = { capabilities: [], similarBy: [] }
   readonly #reference: ModelReference
+  readonly #learner: Learner | undefined
   readonly #pool: Pool
   readonly #background: Pool
   readonly #isOwnPool: boolean
@@ -53,7 +78,7 @@ export class ModelPool {
     try {
       const checksum = verify ? await background.run<string>(work, 'verify', { directory }) : undefined
       const artifact = Artifact.open(directory, { verify: false, ...(checksum !== undefined && { checksum }) })
-      models = new ModelPool(artifact, { pool, background, isOwnPool })
+      models = new ModelPool(artifact, { pool, background, isOwnPool, newItems: options.newItems })
       await models.#warm()
       return models
     } catch (error) {
@@ -63,12 +88,12 @@ export class ModelPool {
     }
   }
 
-  private constructor(
-    artifact: Artifact,
-    { pool, background, isOwnPool }: { pool: Pool; background: Pool; isOwnPool: boolean },
-  ) {
+  private constructor(artifact: Artifact, { pool, background, isOwnPool, newItems }: Workers) {
     this.artifact = artifact
-    this.#reference = { id: ++lastId, directory: artifact.directory, checksum: artifact.checksum }
+    const learning = newItems === undefined ? undefined : liveLearningOf(artifact)
+    const live = learning && memoryOf(learning, artifact.manifest.dataset.items + newItems!)
+    this.#learner = live && learning.learner(live)
+    this.#reference = { id: ++lastId, directory: artifact.directory, checksum: artifact.checksum, live }
     this.#pool = pool
     this.#background = background
     this.#isOwnPool = isOwnPool
@@ -84,9 +109,19 @@ export class ModelPool {
     return this.#abilities.similarBy
   }
 
-  /** Number of items that it chooses from. */
+  /** Number of items that it chooses from: with those that it may learn of. */
   get items(): number {
-    return this.artifact.manifest.dataset.items
+    return this.#reference.live?.rows ?? this.artifact.manifest.dataset.items
+  }
+
+  /** Whether {@link learn} changes anything. */
+  get learns(): boolean {
+    return this.#learner !== undefined
+  }
+
+  /** Learns from an event whose item is below {@link items}, where the model can: the next lists know of it. */
+  learn(event: LearnedEvent): void {
+    this.#learner?.learn(event)
   }
 
   get threads(): number {

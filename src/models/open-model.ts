@@ -3,6 +3,8 @@ import { closedOnError } from '../storage/closing.ts'
 import type {
   Algorithm,
   ItemList,
+  LiveLearning,
+  LiveMemory,
   Model,
   Ranking,
   RankRequest,
@@ -15,6 +17,16 @@ import { historyOf } from './history.ts'
 import { popularItems } from './popularity.ts'
 import { algorithms } from './registry.ts'
 
+export interface OpenModelOptions extends OpenArtifact {
+  /** What is learned between trainings, where the algorithm can ({@link liveLearningOf}); requests may then have its new items. */
+  readonly live?: LiveMemory | undefined
+}
+
+/** How the model of `artifact` learns from events as they come, if it does. */
+export function liveLearningOf(artifact: Artifact): LiveLearning | undefined {
+  return algorithmOf(artifact).live?.(artifact)
+}
+
 /**
  * A trained model open on this thread, whatever its algorithm. Evaluation, look-ups and serving all call it: what is
  * measured is what is served. To rank on all cores, open it by `ModelPool`.
@@ -24,16 +36,16 @@ export class OpenModel {
   readonly #model: Model
 
   /** @throws Error when the files are missing or damaged, or no algorithm of that name is known. */
-  static open(directory: string, options?: OpenArtifact): OpenModel {
+  static open(directory: string, { live, ...options }: OpenModelOptions = {}): OpenModel {
     return closedOnError(Artifact.open(directory, options), artifact => {
-      if (options?.verify ?? true) algorithmOf(artifact).verify(artifact)
-      return new OpenModel(artifact)
+      if (options.verify ?? true) algorithmOf(artifact).verify(artifact)
+      return new OpenModel(artifact, live)
     })
   }
 
-  constructor(artifact: Artifact) {
+  constructor(artifact: Artifact, live?: LiveMemory) {
     this.artifact = artifact
-    this.#model = algorithmOf(artifact).open(artifact)
+    this.#model = algorithmOf(artifact).open(artifact, live)
   }
 
   /**

@@ -86,7 +86,7 @@ export function popularityOf({ rows, indptr }: Pick<Csr, 'rows' | 'indptr'>): Po
   return { counts: vector(counts), order: vector(Uint32Array.from(keys.sort(), key => key % rows)) }
 }
 
-/** The most popular items that may come, all with a score of 0, which is below that of any item that a model scores. */
+/** The most popular items that may come (`only`, which never falls, may name new ones), all with a score of 0, which is below that of any item that a model scores. */
 export function popularItems(
   popularity: Popularity,
   limit: number,
@@ -102,7 +102,10 @@ export function popularItems(
 }
 
 function mostPopularFirst({ counts }: Popularity, items: Uint32Array): Uint32Array {
-  const found = valuesAt(counts, items)
+  // New ones, which come after all others, have no users yet.
+  const known = items.filter(item => item < elements(counts.shape))
+  const found = new Float64Array(items.length)
+  found.set(valuesAt(counts, known))
   const places = Uint32Array.from(items.keys())
   const sorted = places.sort((a, b) => byCount(found[a]!, found[b]!, items[a]!, items[b]!)).map(place => items[place]!)
   // One that is named twice comes once.

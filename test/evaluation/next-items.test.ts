@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { compareUsers } from '../../src/evaluation/compare.ts'
-import { evaluateNext } from '../../src/evaluation/evaluate-next.ts'
+import { evaluateNext, evaluateOnline } from '../../src/evaluation/evaluate-next.ts'
 import { parseMetrics } from '../../src/evaluation/metrics.ts'
 import { nextItems } from '../../src/evaluation/next-items.ts'
 import { splitEvents } from '../../src/evaluation/splits/events-from.ts'
-import type { RankRequest } from '../../src/models/algorithm.ts'
+import type { LearnedEvent, RankRequest } from '../../src/models/algorithm.ts'
 import { Dataset, type DatasetParts, writeDataset } from '../../src/storage/dataset.ts'
 import { csrOf } from '../storage/csr-of.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -115,4 +115,51 @@ test('metrics are means over events, and comparisons draw users', async () => {
   await expect(evaluateNext(ranker(), next, parseMetrics('hit@2,coverage@2'))).rejects.toThrow(
     'metrics of next items must be of recall',
   )
+})
+
+test('online, items that the training lacks can come, and is learned what was a minute ago', async () => {
+  const { training, test } = await parts()
+  const next = nextItems(test, training, { numbersNew: true })
+  const [p, r] = [training.items.indexOf('p'), training.items.indexOf('r')]
+  expect([...next.targets]).toEqual([r, r, p, 3, 3, 3])
+  const steps: unknown[] = []
+  const ranker = {
+    items: 4,
+    rank: async (requests: readonly RankRequest[]) => {
+      steps.push(requests.map(({ now, recent }) => [now! / minute, ...recent.items]))
+      return requests.map(() => ({ items: Uint32Array.of(3) }))
+    },
+    learn: ({ user, item, time }: LearnedEvent) => steps.push(`${user} ${item} ${time / minute}`),
+  }
+  const found = await evaluateOnline(ranker, next, parseMetrics('hit@1'))
+  // By rows of the test: ada, bo, cy.
+  expect(steps).toEqual([
+    [[101]],
+    `0 ${r} 101`,
+    [[102, r]],
+    `0 ${r} 102`,
+    [[200, r, r]],
+    `0 ${p} 200`,
+    [[300]],
+    '1 3 300',
+    [[301]],
+    '2 3 301',
+    [[302, 3]],
+  ])
+  expect(found.metrics).toEqual({ 'hit@1': 3 / 6 })
+  expect(found).toMatchObject({ unknownPairs: 3, users: 3, pairs: 6 })
+  const near = await evaluateOnline(ranker, { ...next, times: next.times.map((_, at) => at) }, parseMetrics('hit@1'))
+  expect(near.metrics).toEqual(found.metrics)
+  expect(steps.at(-1)).toHaveLength(6)
+})
+
+test('repeats of the item just before are left out of the training, too', async () => {
+  const dataset = await whole()
+  const { train, test } = splitEvents(dataset, 102 * minute, { dropRepeats: true })
+  const training = await datasetOf(train)
+  const [ada, r] = [training.users.indexOf('ada'), training.items.indexOf('r')]
+  const row = Number(training.byUser.indptr[ada])
+  expect(training.byUser.weights[row + [...training.byUser.indices.subarray(row, row + 3)].indexOf(r)]).toBe(1)
+  expect(training.events!.items.length).toBe(4)
+  expect(test.events.items.length).toBe(5)
 })

@@ -6,6 +6,7 @@ import { Pool } from '../../src/parallel/pool.ts'
 import { testCapabilities } from './contract/capabilities.ts'
 import type { Contract } from './contract/contract.ts'
 import { testDamage } from './contract/damage.ts'
+import { testLearning } from './contract/learning.ts'
 import { testRanking } from './contract/ranking.ts'
 import { testTraining } from './contract/training.ts'
 import { trained } from './trained.ts'
@@ -29,4 +30,5 @@ describe.each(algorithms.map(algorithm => [algorithm.name, algorithm] as const))
   describe('trains', () => testTraining(contract))
   describe('when damaged', () => testDamage(contract))
   describe('can', () => testCapabilities(contract))
+  describe('live', () => testLearning(contract))
 })

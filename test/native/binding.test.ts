@@ -261,6 +261,19 @@ const vectors = fc.record({
   losses: fc.oneof(doubles, fc.constant(new Float64Array(8))),
   simd,
 })
+/** Of four rows and two slabs, empty or with damage. */
+const liveTable = fc.record({
+  words: fc.oneof(
+    words,
+    fc.array(fc.tuple(fc.nat(307), fc.nat()), { maxLength: 9 }).map(damages => {
+      const table = new Uint32Array(native.liveTransitionWords(4, 2))
+      for (const [place, value] of damages) table[place] = value
+      return table
+    }),
+  ),
+  rows: fc.oneof(count, fc.constant(4)),
+  slabs: fc.oneof(count, fc.constant(2)),
+})
 const paths = fc.constantFrom('', '\0', '/dev/null', '/dev/zero', '/none/of/these', '.')
 
 /** Arguments for every function there is: of its types, and else as may be. */
@@ -306,6 +319,8 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   integersFault: fc.tuple(signed, words),
   interactionsFault: fc.tuple(sparse, count),
   isPositiveDefinite: fc.tuple(doubles, count),
+  learnTransitions: fc.tuple(liveTable, words, count, steps, word, fc.oneof(float, fc.constant(9))),
+  liveTransitionWords: fc.tuple(count, count),
   mapFile: fc.tuple(paths),
   misalignment: fc.tuple(bytes),
   nearestNeighbours: fc.tuple(lookup, queries),
@@ -317,6 +332,13 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   planTwoSteps: fc.tuple(transitionCounts, longs),
   preferHugePages: fc.tuple(bytes),
   rankByFilter: fc.tuple(filter, requests, simd),
+  rankByLiveTransitions: fc.tuple(
+    sparse,
+    fc.oneof(doubles, fc.constant(Float64Array.of(3, 0, 1))),
+    liveTable,
+    float,
+    requests,
+  ),
   rankByNeighbours: fc.tuple(sparse, count, requests),
   rankBySessions: fc.tuple(pastSessions, sessionIndex, sessionCounts, sessionTerms, requests),
   rotateFactors: fc.tuple(phase, floats),

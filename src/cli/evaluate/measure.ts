@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Evaluation, evaluate } from '../../evaluation/evaluate.ts'
-import { evaluateNext } from '../../evaluation/evaluate-next.ts'
+import { evaluateNext, evaluateOnline } from '../../evaluation/evaluate-next.ts'
 import { heldOut, type Pairs } from '../../evaluation/held-out.ts'
 import { nextItems } from '../../evaluation/next-items.ts'
 import type { Algorithm } from '../../models/algorithm.ts'
@@ -37,7 +37,8 @@ export interface MeasureContext {
 export async function measure(name: string, part: Part, context: MeasureContext): Promise<Measured> {
   const { pool } = context
   const begun = performance.now()
-  const models = await ModelPool.open(await trainedModel(name, part, context), { pool })
+  const newItems = context.flags.online ? newItemsOf(part) : undefined
+  const models = await ModelPool.open(await trainedModel(name, part, context), { pool, newItems })
   try {
     const { history, manifest } = models.artifact
     const ready = performance.now()
@@ -55,6 +56,11 @@ export async function measure(name: string, part: Part, context: MeasureContext)
   }
 }
 
+/** At the most. */
+function newItemsOf({ test }: Part): number {
+  return test.kind === 'events' ? test.events.events.columns : 0
+}
+
 /** @throws UsageError where model and test have no ids in common. */
 async function judged(name: string, models: ModelPool, part: Part, context: MeasureContext): Promise<Evaluation> {
   const { flags, signal, bar } = context
@@ -63,15 +69,22 @@ async function judged(name: string, models: ModelPool, part: Part, context: Meas
   const training = { byUser: history, users, items }
   const onProgress = (share: number) => bar.show(`ranking by ${name}${foldOf(part)}`, share)
   if (part.test.kind === 'events') {
-    const options = { seen, sessionGap: sessionMinutes * 60_000, dropRepeats, weights: weighting?.events }
+    const options = {
+      seen,
+      sessionGap: sessionMinutes * 60_000,
+      dropRepeats,
+      weights: weighting?.events,
+      numbersNew: models.learns,
+    }
     const next = nextItems(part.test.events, { ...training, events }, options)
     assertKnown(
       name,
       items,
       part.test.events,
-      next.targets.every(item => item < 0) && next.users.every(user => user < 0),
+      next.targets.every(item => item < 0 || item >= items.size) && next.users.every(user => user < 0),
     )
-    return evaluateNext(models, next, metrics, { signal, onProgress })
+    const judge = models.learns ? evaluateOnline : evaluateNext
+    return judge(models, next, metrics, { signal, onProgress })
   }
   const held = heldOut(part.test.pairs, training, seen)
   const knowsNothing = held.unknownPairs > 0 && held.items.length === 0 && held.users.every(user => user < 0)

@@ -31,6 +31,7 @@ const schema = z.object({
   next: z.boolean().default(false),
   sessionMinutes: wholeNumber(1, 10_000_000),
   dropRepeats: z.boolean().default(false),
+  online: z.boolean().default(false),
   compare: z.boolean().default(false),
   byHistory: z.boolean().default(false),
   seen: oneOf(['allow', 'exclude']),
@@ -63,6 +64,7 @@ export function addEvaluateOptions(command: Command): void {
     .option('--next', 'judge each event of the test by the list that its user gets just before it; see below')
     .option('--session-minutes <n>', 'for --next: minutes without an event that end a session', '30')
     .option('--drop-repeats', 'for --next: leave out events that repeat the item of the one before')
+    .option('--online', 'for --next: models learn from the events of the test as they come; see below')
     .option('--split-seed <n>', 'seed of splits that draw at random', '0')
     .option('--resamples <n>', 'how often users are drawn anew for the 95 % intervals', '2000')
     .option('--auc-negatives <n>', 'items that auc compares with for each user, where there are more', '250')
@@ -90,7 +92,8 @@ const splitNotes = `What --split holds out of --train:
   time:DATE            the pairs from this date on; needs --time`
 
 const nextNotes = `With --next what was before --split time:DATE is the training, and each event from then on is to be foretold from all that its user
-did before (or each event of --test, which needs times). Metrics are means over events, with one item held out each; intervals
+did before (or each event of --test, which needs times). With --online models that can learn from events as they come do so, in order of
+time: from those of others that were a minute ago or more; new items may then come in lists. Metrics are means over events, with one item held out each; intervals
 and --compare draw users. --by-history prints these views of the events apart, in place of users:
 ${nextItemViews.map(({ name, note }) => `  ${name.padEnd(20)} ${note}`).join('\n')}`
 
@@ -105,7 +108,7 @@ user: --compare has the interval of the difference, and for how many users each 
  */
 export function parseEvaluateOptions(given: Readonly<Record<string, unknown>>): EvaluateFlags {
   const options = parseOptions(schema, given)
-  const { train, test, split, splitSeed, model, metrics, next, compare, record } = options
+  const { train, test, split, splitSeed, model, metrics, next, online, compare, record } = options
   const saved = model.filter(name => algorithms.every(algorithm => algorithm.name !== name))
   for (const name of saved) {
     if (!existsSync(name)) {
@@ -129,6 +132,7 @@ export function parseEvaluateOptions(given: Readonly<Record<string, unknown>>): 
     }
   }
   if (next) assertNext(options)
+  else if (online) throw new UsageError('--online judges events in order of time: add --next, or leave it out')
   if (compare && model.length < 2) {
     throw new UsageError(`--compare needs two models or more, got only ${model[0]}: add --model, or leave it out`)
   }

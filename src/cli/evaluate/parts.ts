@@ -53,7 +53,9 @@ export async function* parts(options: EvaluateFlags, context: PartsContext): Asy
   try {
     for (const [at, each] of splits.entries()) {
       context.signal.throwIfAborted()
-      const { train: kept, test } = asUsage(() => (options.next ? eventPartsOf(whole, each) : partsOf(whole, each)))
+      const { train: kept, test } = asUsage(() =>
+        options.next ? eventPartsOf(whole, each, options) : partsOf(whole, each),
+      )
       await writeDataset(directory, kept)
       const dataset = Dataset.open(directory)
       try {
@@ -73,8 +75,12 @@ function partsOf(whole: Dataset, split: Split): { readonly train: DatasetParts; 
   return { train, test: { kind: 'pairs', pairs } }
 }
 
-function eventPartsOf(whole: Dataset, split: Split): { readonly train: DatasetParts; readonly test: Test } {
-  const { train, test: events } = splitEvents(whole, split.kind === 'time' ? split.from : Number.NaN)
+function eventPartsOf(
+  whole: Dataset,
+  split: Split,
+  { dropRepeats }: EvaluateFlags,
+): { readonly train: DatasetParts; readonly test: Test } {
+  const { train, test: events } = splitEvents(whole, split.kind === 'time' ? split.from : Number.NaN, { dropRepeats })
   return { train, test: { kind: 'events', events } }
 }
 

@@ -15,34 +15,42 @@ export interface TestEvents {
   readonly kinds?: readonly string[] | undefined
 }
 
+/** (events) What {@link splitEvents} makes of each. */
+const before = 0
+const late = 1
+const dropped = 2
+
 /**
  * Cuts a dataset at `from` (ms since 1970): what was before it is the training, and the events from then on are the test. Unlike the
  * split `time`, which hides held-out pairs whole, a pair may be on both sides: it is what a model of that moment would know.
  * The weight of a pair that is on both sides is the sum of its events before; where that is not above 0, it is left out.
  *
+ * @param dropRepeats whether events of the training that repeat the item of the one before are left out of it.
  * @throws RangeError when the dataset has no times, or a part would be empty.
  */
 export function splitEvents(
   dataset: Dataset,
   from: number,
+  { dropRepeats = false } = {},
 ): { readonly train: DatasetParts; readonly test: TestEvents } {
   const { byUser, events, users, items, manifest } = dataset
   if (!events) {
     throw new RangeError('events are held out by their times: import the source with times (time, --time)')
   }
   const moment = BigInt(from)
-  const isLate = Uint8Array.from(events.times, time => Number(time >= moment))
-  const late = isLate.reduce((sum, mark) => sum + mark, 0)
-  if (late === 0 || late === isLate.length) {
+  const parts = Uint8Array.from(events.times, time => (time >= moment ? late : before))
+  const count = parts.reduce((sum, part) => sum + part, 0)
+  if (count === 0 || count === parts.length) {
     throw new RangeError(
-      `${late} of ${isLate.length} events are at ${new Date(from).toISOString()} or later: ` +
+      `${count} of ${parts.length} events are at ${new Date(from).toISOString()} or later: ` +
         'both parts must have some; choose another date',
     )
   }
-  const { weights, marks } = weightsBefore(byUser, events, isLate)
+  if (dropRepeats) markRepeats(events, parts)
+  const { weights, marks } = weightsBefore(byUser, events, parts)
   return {
-    train: trainingPart({ users, items, events, manifest, byUser: { ...csrOf(byUser), weights } }, marks, isLate),
-    test: { events: eventsWhere(events, isLate), users, items, kinds: manifest.kinds },
+    train: trainingPart({ users, items, events, manifest, byUser: { ...csrOf(byUser), weights } }, marks, parts),
+    test: { events: eventsWhere(events, parts, late), users, items, kinds: manifest.kinds },
   }
 }
 
@@ -51,45 +59,55 @@ function csrOf({ rows, columns, indptr, indices, weights }: Csr): Csr {
   return { rows, columns, indptr, indices, weights }
 }
 
-/** (pairs) Their weights by the events that are not late, and which have none. */
+/** Marks the events before the cut that repeat the item of the one before. */
+function markRepeats({ rows, indptr, items }: Sequences, parts: Uint8Array): void {
+  for (let row = 0; row < rows; row++) {
+    const end = Number(indptr[row + 1])
+    for (let event = Number(indptr[row]) + 1; event < end && parts[event] === before; event++) {
+      if (items[event] === items[event - 1]) parts[event] = dropped
+    }
+  }
+}
+
+/** (pairs) Their weights by the events before the cut that are kept, and which have none. */
 function weightsBefore(
   { rows, columns, indptr, indices, weights }: Csr,
   events: Sequences,
-  isLate: Uint8Array,
+  parts: Uint8Array,
 ): { readonly weights: Float32Array; readonly marks: Marks } {
-  const before = Float32Array.from(weights)
+  const kept = Float32Array.from(weights)
   const marks = new Uint8Array(indices.length)
   const sums = new Float64Array(columns)
-  const hasLate = new Uint8Array(columns)
+  const hasOthers = new Uint8Array(columns)
   for (let user = 0, event = 0, pair = 0; user < rows; user++) {
     const begin = event
     for (const end = Number(events.indptr[user + 1]); event < end; event++) {
       const item = events.items[event]
-      if (isLate[event]) hasLate[item] = 1
+      if (parts[event] !== before) hasOthers[item] = 1
       else sums[item] += events.weights?.[event] ?? 1
     }
     for (const end = Number(indptr[user + 1]); pair < end; pair++) {
       const item = indices[pair]
-      if (!hasLate[item]) continue
-      before[pair] = sums[item]
-      if (!(before[pair] > 0)) marks[pair] = held
+      if (!hasOthers[item]) continue
+      kept[pair] = sums[item]
+      if (!(kept[pair] > 0)) marks[pair] = held
     }
     for (const item of events.items.subarray(begin, event)) {
       sums[item] = 0
-      hasLate[item] = 0
+      hasOthers[item] = 0
     }
   }
-  return { weights: before, marks }
+  return { weights: kept, marks }
 }
 
-function eventsWhere(events: Sequences, isChosen: Uint8Array): Sequences {
+function eventsWhere(events: Sequences, parts: Uint8Array, part: number): Sequences {
   const { rows, columns, items, times, weights, kinds } = events
   const indptr = new BigUint64Array(rows + 1)
   for (let row = 0, event = 0, count = 0; row < rows; row++) {
-    for (const end = Number(events.indptr[row + 1]); event < end; event++) count += isChosen[event]
+    for (const end = Number(events.indptr[row + 1]); event < end; event++) if (parts[event] === part) count++
     indptr[row + 1] = BigInt(count)
   }
-  const chosen = (_: unknown, event: number) => isChosen[event] !== 0
+  const chosen = (_: unknown, event: number) => parts[event] === part
   return {
     rows,
     columns,

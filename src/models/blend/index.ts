@@ -1,5 +1,5 @@
 import { type Algorithm, userTensorsOf } from '../algorithm.ts'
-import { openBlend, verifyBlend } from './model.ts'
+import { liveBlend, openBlend, verifyBlend } from './model.ts'
 import { type BlendOptions, blendOptions, blendSearch, weightedParts } from './options.ts'
 import { partsOf, prefixOf, refusalOf, textOf } from './parts.ts'
 import { trainBlend } from './train.ts'
@@ -26,7 +26,8 @@ Options of parts have the names of the flags: --parts 'als(factors=128, unobserv
     },
     resolve: options => ({ ...options, parts: resolved(options.parts, algorithms) }),
     train: (dataset, options, context) => trainBlend(dataset, weightedParts(options, algorithms), context),
-    open: artifact => openBlend(artifact, blend, algorithms),
+    open: (artifact, live) => openBlend(artifact, blend, algorithms, live),
+    live: artifact => liveBlend(artifact, blend, algorithms),
     verify: artifact => verifyBlend(artifact, blend, algorithms),
   }
   return blend

@@ -1,6 +1,8 @@
 import type {
   Algorithm,
   ItemList,
+  LiveLearning,
+  LiveMemory,
   Model,
   ResolvedRequest,
   ResolvedSimilarRequest,
@@ -9,16 +11,30 @@ import type {
 import { type Artifact, checkedOptions } from '../artifact.ts'
 import type { Popularity } from '../popularity.ts'
 import { fused } from './fusion.ts'
+import { liveParts, type OpenPart, openParts, rankPart } from './live-parts.ts'
 import { type BlendOptions, weightedParts } from './options.ts'
-import { artifactOf, type Part } from './parts.ts'
+import { artifactOf } from './parts.ts'
 
 /**
  * What the artifact holds: the tensors of each part, its place and a dot before their names, from `0.` on. Pairs, ids, events and
  * popularity are those of the artifact, which all parts share.
  */
-export function openBlend(artifact: Artifact, blend: Algorithm<BlendOptions>, algorithms: readonly Algorithm[]): Model {
+export function openBlend(
+  artifact: Artifact,
+  blend: Algorithm<BlendOptions>,
+  algorithms: readonly Algorithm[],
+  live?: LiveMemory,
+): Model {
   const options = checkedOptions(artifact, blend)
-  return new BlendModel(artifact, options, weightedParts(options, algorithms))
+  return new BlendModel(options, openParts(artifact, weightedParts(options, algorithms), live))
+}
+
+export function liveBlend(
+  artifact: Artifact,
+  blend: Algorithm<BlendOptions>,
+  algorithms: readonly Algorithm[],
+): LiveLearning | undefined {
+  return liveParts(artifact, weightedParts(checkedOptions(artifact, blend), algorithms))
 }
 
 export function verifyBlend(
@@ -39,14 +55,11 @@ class BlendModel implements Model {
   /** That of the first part that has its own. */
   readonly popularity?: Popularity
   readonly #options: BlendOptions
-  readonly #parts: readonly { readonly model: Model; readonly weight: number }[]
+  readonly #parts: readonly (OpenPart & { readonly weight: number })[]
 
-  constructor(artifact: Artifact, options: BlendOptions, parts: readonly Part[]) {
+  constructor(options: BlendOptions, parts: readonly (OpenPart & { readonly weight: number })[]) {
     this.#options = options
-    this.#parts = parts.map((part, place) => ({
-      model: part.algorithm.open(artifactOf(artifact, part, place)),
-      weight: part.weight,
-    }))
+    this.#parts = parts
     const models = this.#parts.map(({ model }) => model)
     const own = models.find(({ popularity }) => popularity)?.popularity
     if (own) this.popularity = own
@@ -59,7 +72,7 @@ class BlendModel implements Model {
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const { depth } = this.#options
     const deeper = requests.map(request => ({ ...request, limit: Math.max(request.limit, depth) }))
-    const lists = this.#parts.map(({ model }) => model.rank(deeper))
+    const lists = this.#parts.map(part => rankPart(part, deeper))
     return requests.map(({ limit }, at) => {
       const scored = this.#parts.map(({ weight }, part) => {
         const list = lists[part]![at]!

@@ -1,6 +1,7 @@
 import type { Algorithm } from '../algorithm.ts'
 import { assertHasTimes } from '../sessions/sessions.ts'
-import { openTransitions, verifyTransitions } from './model.ts'
+import { liveTransitions } from './live.ts'
+import { openTransitions, optionsOf, verifyTransitions } from './model.ts'
 import { type TransitionsOptions, transitionsOptions, transitionsSearch } from './options.ts'
 import { trainTransitions } from './train.ts'
 
@@ -15,4 +16,5 @@ export const transitions: Algorithm<TransitionsOptions> = {
   train: trainTransitions,
   open: openTransitions,
   verify: verifyTransitions,
+  live: artifact => liveTransitions(optionsOf(artifact)),
 }

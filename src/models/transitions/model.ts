@@ -2,11 +2,12 @@ import { native } from '../../native.ts'
 import { splitLists } from '../../search/item-lists.ts'
 import { RowPointers } from '../../storage/row-pointers.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
-import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
+import type { ItemList, LiveMemory, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { ItemNeighbours } from '../item-neighbours.ts'
 import { recentItems } from '../sessions/recent-items.ts'
 import { repeatsIn, verifyRepeats, withRepeats } from '../sessions/repeats.ts'
+import { liveTable } from './live.ts'
 import { type TransitionsOptions, transitionsOptions } from './options.ts'
 
 /**
@@ -39,8 +40,8 @@ export function verifyTransitions(artifact: Artifact): void {
   verifyRepeats(artifact, optionsOf(artifact).recentItems)
 }
 
-export function openTransitions(artifact: Artifact): Model {
-  return new TransitionsModel(artifact)
+export function openTransitions(artifact: Artifact, live?: LiveMemory): Model {
+  return new TransitionsModel(artifact, live)
 }
 
 /** Ranks by what follows the items that the user had last, those that came later weighing more. */
@@ -51,9 +52,11 @@ class TransitionsModel implements Model {
   readonly #options: TransitionsOptions
   readonly #tensors: ReturnType<typeof transitionsTensors>
   readonly #repeats: Float32Array
+  readonly #live: ReturnType<typeof liveTable> | undefined
 
-  constructor(artifact: Artifact) {
+  constructor(artifact: Artifact, live: LiveMemory | undefined) {
     this.#artifact = artifact
+    this.#live = live && liveTable(live)
     this.#items = new ItemNeighbours(artifact)
     this.#options = optionsOf(artifact)
     this.#tensors = transitionsTensors(artifact)
@@ -61,19 +64,22 @@ class TransitionsModel implements Model {
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
-    const { indptr: bounds, indices, probabilities } = this.#tensors
-    const { events } = this.#artifact
-    const { indptr, items, scores } = native.rankByNeighbours(
-      { indptr: bounds.operand, indices: indices.operand, weights: probabilities.operand },
-      bounds.rows,
-      requests.map(request => ({
-        ...withRepeats(recentItems(request, events, this.#options), this.#repeats),
-        limit: request.limit,
-        exclude: request.exclude,
-        ...(request.only && { only: request.only }),
-      })),
-    )
+    const { indptr: bounds, indices, probabilities, totals } = this.#tensors
+    const matrix = { indptr: bounds.operand, indices: indices.operand, weights: probabilities.operand }
+    const asked = requests.map(request => this.#requestOf(request))
+    const { indptr, items, scores } = this.#live
+      ? native.rankByLiveTransitions(matrix, totals.operand, this.#live, this.#options.priorSteps, asked)
+      : native.rankByNeighbours(matrix, bounds.rows, asked)
     return splitLists(indptr, { items, scores })
+  }
+
+  #requestOf(request: ResolvedRequest) {
+    return {
+      ...withRepeats(recentItems(request, this.#artifact.events, this.#options), this.#repeats),
+      limit: request.limit,
+      exclude: request.exclude,
+      ...(request.only && { only: request.only }),
+    }
   }
 
   /** By the users that items share. */
@@ -82,6 +88,6 @@ class TransitionsModel implements Model {
   }
 }
 
-function optionsOf({ manifest: { options } }: Artifact): TransitionsOptions {
+export function optionsOf({ manifest: { options } }: Artifact): TransitionsOptions {
   return transitionsOptions.parse(options)
 }

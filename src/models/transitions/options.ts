@@ -36,6 +36,12 @@ export const transitionsOptions = z.strictObject({
     .max(1e6)
     .optional()
     .describe('days after which a step counts half, from the newest event of the data back; for ever when absent'),
+  priorSteps: z
+    .number()
+    .positive()
+    .max(1e9)
+    .default(50)
+    .describe('steps from an item that its training counts as, at the most, beside those learned live'),
   ...recencyOptions,
 })
 

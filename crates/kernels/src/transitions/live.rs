@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicU32, Ordering, fence};
 /// Transitions of a slab. The rarest makes room for a new one.
 pub const ENTRIES: usize = 64;
 
+/// How often a row is read that is being written: a writer that is held up for longer is not waited for.
+const ATTEMPTS: usize = 10_000;
+
 /// Words before the rows: slabs taken so far, modulo 2³².
 const HEADER: usize = 16;
 /// Words of a slab before its entries: version, row + 1, length, total, and when it was last written.
@@ -159,7 +162,7 @@ impl<'a> LiveTable<'a> {
         slab
     }
 
-    /// Copies what is known of `row` to `into`, whole, as it was at one moment; nothing where nothing is.
+    /// Copies what is known of `row` to `into`, whole, as it was at one moment; nothing where nothing is, or it is being written all the time.
     pub fn read(&self, row: u32, into: &mut LiveRow) {
         let none = |into: &mut LiveRow| {
             into.items.clear();
@@ -167,7 +170,7 @@ impl<'a> LiveTable<'a> {
             into.total = 0.0;
         };
         let Some(entry) = self.words[HEADER..HEADER + self.rows].get(row as usize) else { return none(into) };
-        loop {
+        for _ in 0..ATTEMPTS {
             none(into);
             let number = entry.load(Ordering::Acquire) as usize;
             if number == 0 || number > self.slabs {
@@ -192,6 +195,7 @@ impl<'a> LiveTable<'a> {
                 return;
             }
         }
+        none(into);
     }
 }
 
