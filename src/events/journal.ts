@@ -5,8 +5,8 @@ import type { Positions } from '../storage/positions.ts'
 import { assertHasSqlite } from '../storage/sqlite.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { assertRecordable, type UserEvent } from './event.ts'
-import type { UserHistory } from './reader.ts'
-import type { Read, ReadDone, ReaderData } from './reader-thread.ts'
+import type { StoredEvent, UserHistory } from './reader.ts'
+import type { Read, ReadDone, ReaderData, UserRead } from './reader-thread.ts'
 import { RestartingThread } from './restarting-thread.ts'
 import { type Removed, type Retention, steadyTime } from './store.ts'
 import type { Removal, Write, WriteDone, WriterData, WriterFound } from './writer-thread.ts'
@@ -191,6 +191,13 @@ export class Journal {
     throw new Error('failure' in done ? done.failure : 'the journal gave another answer')
   }
 
+  /** The events of all users after a position, in their order, at most `limit`; what waits for the disk is not among them. */
+  async after(position: number, limit: number): Promise<readonly StoredEvent[]> {
+    const done = await this.#ask({ what: 'page', after: position, limit })
+    if ('page' in done) return done.page
+    throw new Error('failure' in done ? done.failure : 'the journal gave another answer')
+  }
+
   /** Whether `user` has events after position `after`, by default {@link before}. */
   async knows(user: string, after = this.before): Promise<boolean> {
     const { done } = await this.#read({ what: 'existence', user, after })
@@ -292,15 +299,21 @@ export class Journal {
   }
 
   /** Reads once all events of the user that came before have their outcome: what is on disk is then all that there is. */
-  #read(read: Read): Promise<{ readonly asOf: Sequence; readonly done: ReadDone }> {
+  #read(read: UserRead): Promise<{ readonly asOf: Sequence; readonly done: ReadDone }> {
     return new Promise((resolve, reject) => {
       const begin = () => {
         const asOf = this.#settled
-        this.#reader.request(read, done => (done instanceof Error ? reject(done) : resolve({ asOf, done })))
+        this.#ask(read).then(done => resolve({ asOf, done }), reject)
       }
       const after = this.#pendingOf.get(read.user)
       if (after === undefined) begin()
       else this.#waitingReads.push({ after, begin })
+    })
+  }
+
+  #ask(read: Read): Promise<ReadDone> {
+    return new Promise((resolve, reject) => {
+      this.#reader.request(read, done => (done instanceof Error ? reject(done) : resolve(done)))
     })
   }
 

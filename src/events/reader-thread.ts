@@ -1,16 +1,22 @@
 /** The thread that reads the journal, by a connection of its own: no commit waits for a long history. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { EventReader, type UserHistory } from './reader.ts'
+import { EventReader, type StoredEvent, type UserHistory } from './reader.ts'
 import type { ThreadReady } from './restarting-thread.ts'
 
-/** A question about what one user did after a position: all that counts, or only whether there is anything. */
-export interface Read {
+/** A question about what one user did after a position: all that counts, or only whether there is anything; or for what all did, `limit` events at most. */
+export type Read = UserRead | { readonly what: 'page'; readonly after: number; readonly limit: number }
+
+export interface UserRead {
   readonly what: 'history' | 'existence'
   readonly user: string
   readonly after: number
 }
 
-export type ReadDone = { readonly history: UserHistory } | { readonly exists: boolean } | { readonly failure: string }
+export type ReadDone =
+  | { readonly history: UserHistory }
+  | { readonly exists: boolean }
+  | { readonly page: readonly StoredEvent[] }
+  | { readonly failure: string }
 
 export interface ReaderData {
   readonly directory: string
@@ -34,10 +40,11 @@ try {
   port.close()
 }
 
-function answer(reader: EventReader, { what, user, after }: Read): ReadDone {
+function answer(reader: EventReader, read: Read): ReadDone {
   try {
-    if (what === 'existence') return { exists: reader.has(user, after) }
-    return { history: reader.recent(user, after, historyLimit) }
+    if (read.what === 'page') return { page: reader.after(read.after, read.limit) }
+    if (read.what === 'existence') return { exists: reader.has(read.user, read.after) }
+    return { history: reader.recent(read.user, read.after, historyLimit) }
   } catch (error) {
     return { failure: (error as Error).message }
   }

@@ -1,7 +1,12 @@
+import type { UserEvent } from '../events/event.ts'
 import type { Artifact } from '../models/artifact.ts'
 import { ModelPool } from '../models/model-pool.ts'
 import type { Pool } from '../parallel/pool.ts'
+import { ItemRows } from './item-rows.ts'
 import { KeptIds } from './kept-ids.ts'
+
+/** Items that a generation may learn of, beside those of its model: more are not known until the next training. */
+const newItems = 65_536
 
 /**
  * One published model: its files mapped, open in the workers. Each use of it is counted, and a retired
@@ -13,22 +18,39 @@ export class Generation {
   readonly models: ModelPool
   /** Ids of the model's items, by their rows in it. */
   readonly itemIds: KeptIds
+  /** Rows of the model's items, and of new ones where it {@link learns}. */
+  readonly itemRows: ItemRows
   #uses = 0
   #whenUnused: (() => void) | undefined
 
   /** @throws Error naming the file that is missing or altered. */
   static async open(directory: string, options: { readonly pool: Pool; readonly background?: Pool }) {
-    return new Generation(await ModelPool.open(directory, options))
+    return new Generation(await ModelPool.open(directory, { ...options, newItems }))
   }
 
   private constructor(models: ModelPool) {
     this.name = models.artifact.checksum
     this.models = models
-    this.itemIds = new KeptIds(models.artifact.items)
+    this.itemRows = new ItemRows(models.artifact.items, models.items)
+    this.itemIds = new KeptIds(this.itemRows)
   }
 
   get artifact(): Artifact {
     return this.models.artifact
+  }
+
+  /** Whether it learns from events as they come. */
+  get learns(): boolean {
+    return this.models.learns
+  }
+
+  /** Learns from an event, where it can and the event has an item. */
+  learn({ user, item, weight, kind, time }: UserEvent): void {
+    if (!this.learns || item === undefined) return
+    const row = this.itemRows.add(item)
+    if (row < 0) return
+    const counted = this.artifact.weighting?.events.of(weight, kind, time) ?? weight
+    this.models.learn({ user, item: row, weight: counted, time })
   }
 
   /** Keeps the generation open until what `work` promises is settled. */

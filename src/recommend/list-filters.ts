@@ -20,12 +20,13 @@ export interface FilterRows {
   readonly only: Uint32Array | undefined
 }
 
-/** Filters that look their ids up once for each generation, however many lists share them. */
+/** Filters that look their ids up once for all items of a generation, however many lists share them. */
 export class ResolvedFilters {
   readonly limit: number
   readonly seen: 'allow' | 'exclude'
   readonly #ids: Pick<ListFilters, 'exclude' | 'only'>
-  #resolved: { readonly generation: Generation; readonly rows: FilterRows } | undefined
+  /** For how many items of which generation. */
+  #resolved: { readonly generation: Generation; readonly items: number; readonly rows: FilterRows } | undefined
 
   /** @throws RangeError where `limit` is no number of items. */
   constructor({ limit = 10, seen = 'exclude', ...ids }: ListFilters) {
@@ -45,15 +46,16 @@ export class ResolvedFilters {
   }
 
   rowsIn(generation: Generation): FilterRows {
-    if (this.#resolved?.generation !== generation) {
-      this.#resolved = { generation, rows: rowsOf(this.#ids, generation) }
+    const items = generation.itemRows.size
+    if (this.#resolved?.generation !== generation || this.#resolved.items !== items) {
+      this.#resolved = { generation, items, rows: rowsOf(this.#ids, generation) }
     }
     return this.#resolved.rows
   }
 }
 
-function rowsOf({ exclude = [], only }: Pick<ListFilters, 'exclude' | 'only'>, { artifact }: Generation): FilterRows {
+function rowsOf({ exclude = [], only }: Pick<ListFilters, 'exclude' | 'only'>, { itemRows }: Generation): FilterRows {
   const rows = (ids: readonly string[]): Uint32Array =>
-    Uint32Array.from(new Set(artifact.items.indicesOf(ids).filter(row => row >= 0))).sort()
+    Uint32Array.from(new Set(itemRows.indicesOf(ids).filter(row => row >= 0))).sort()
   return { exclude: rows(exclude), only: only && rows(only) }
 }

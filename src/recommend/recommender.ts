@@ -10,6 +10,7 @@ import { AskedLists } from './asked-lists.ts'
 import { RecommendError, unknownItem } from './errors.ts'
 import { Generation } from './generation.ts'
 import { HeldRankings } from './held-rankings.ts'
+import { JournalLearner } from './journal-learner.ts'
 import { type ListFilters, ResolvedFilters } from './list-filters.ts'
 import {
   batchListOf,
@@ -100,6 +101,8 @@ export class Recommender {
   #generation: Generation
   #closed: Promise<void> | undefined
   #swapping: Promise<unknown> = Promise.resolve()
+  /** Of the generations that are served, or will be. */
+  readonly #learners = new Map<Generation, JournalLearner>()
   /** Of the last generation that was replaced: fulfilled when it is closed. */
   #retired: Promise<void> = Promise.resolve()
 
@@ -142,6 +145,7 @@ export class Recommender {
     })
     this.#similarLookups = new SimilarLookups(background.threads)
     journal?.onSettled(() => this.#held.release(journal.settled))
+    void this.#learn(generation)
   }
 
   /** What is served now. */
@@ -184,10 +188,13 @@ export class Recommender {
     if (journal.pending >= mostPending) {
       throw new RecommendError('overloaded', `${mostPending} events wait for the disk: send it again later`)
     }
-    const isKnown = event.item === undefined || this.#generation.artifact.items.indexOf(event.item) >= 0
+    const isKnown = event.item === undefined || this.#rowOf(event.item) >= 0
     const sequence = journal.append(event, (outcome, position) => {
       const state = this.#users.find(event.user)
-      if (outcome === 'stored') state?.settle(sequence, position)
+      if (outcome === 'stored') {
+        state?.settle(sequence, position)
+        for (const learner of this.#learners.values()) learner.stored({ ...event, position })
+      }
       // One that failed may be on disk all the same, where the journal could not say so any more.
       else if (state?.remove(sequence)) this.#refreshOrLoad(state, outcome === 'failed' || state.lacksEvents)
       this.#guard(() => settle(outcome, isKnown))
@@ -197,6 +204,12 @@ export class Recommender {
     state.add(event, sequence)
     state.trim(this.#historyLimit)
     this.#refreshOrLoad(state, state.isIncomplete)
+  }
+
+  /** The row of an item that was done, or -1: a new one where the model learns. */
+  #rowOf(item: string): number {
+    const { itemRows, learns } = this.#generation
+    return learns ? itemRows.add(item) : itemRows.indexOf(item)
   }
 
   /**
@@ -309,12 +322,14 @@ export class Recommender {
         throw new RecommendError('bad_model', (error as Error).message, { cause: error })
       })
       await this.#assertHasEventsOf(next)
+      await this.#learn(next)
       const [old, before] = [this.#generation, this.#after]
       this.#generation = next
       void this.#announcements.announce()
       this.#held.renew()
       for (const state of this.#users) this.#renew(state, before)
       this.#similar.renew()
+      this.#stopLearning(old)
       // Where it fails, as when a worker ended, the next swap must be possible all the same.
       this.#retired = old.retire().catch(() => {})
       return next
@@ -351,9 +366,35 @@ export class Recommender {
 
   /** Events up to this position of the journal are part of the model. */
   get #after(): number {
+    return this.#afterOf(this.#generation)
+  }
+
+  #afterOf({ artifact }: Generation): number {
     const journal = this.#journal
     if (!journal) return 0
-    return Math.max(journal.before, this.#generation.artifact.manifest.dataset.journals?.[journal.name] ?? 0)
+    return Math.max(journal.before, artifact.manifest.dataset.journals?.[journal.name] ?? 0)
+  }
+
+  /** Has the generation learn from events as they come, where it can: once this is fulfilled, from all that came before, unless the journal could not be read. */
+  async #learn(generation: Generation): Promise<void> {
+    if (!this.#journal || !generation.learns) return
+    const learner = new JournalLearner(generation, this.#journal, this.#afterOf(generation))
+    this.#learners.set(generation, learner)
+    await this.#catchUp(learner)
+  }
+
+  /** Where the journal cannot be read, again later. */
+  async #catchUp(learner: JournalLearner): Promise<void> {
+    try {
+      await learner.catchUp()
+    } catch {
+      setTimeout(() => void this.#catchUp(learner), loadInterval).unref()
+    }
+  }
+
+  #stopLearning(generation: Generation): void {
+    this.#learners.get(generation)?.close()
+    this.#learners.delete(generation)
   }
 
   /**
@@ -391,7 +432,9 @@ export class Recommender {
         reached.push(...(await forgetIn(served)))
       } finally {
         // Also where it was written anew the last time, and then something failed.
-        if (inspectArtifact(served).checksum !== this.#generation.name) await this.swap(served)
+        const isOther = inspectArtifact(served).checksum !== this.#generation.name
+        // What was learned of the user is forgotten with what was learned of all: it is learned anew from the journal.
+        if (isOther || (this.#generation.learns && events > 0)) await this.swap(served)
       }
       for (const directory of directories) reached.push(...(await forgetIn(directory)))
       return { events, directories: reached }
@@ -417,6 +460,7 @@ export class Recommender {
 
   async #close(): Promise<void> {
     await this.#swapping
+    for (const generation of [...this.#learners.keys()]) this.#stopLearning(generation)
     try {
       await this.#journal?.close()
     } finally {

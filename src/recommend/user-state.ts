@@ -2,7 +2,6 @@ import type { UserEvent } from '../events/event.ts'
 import type { ReadEvents, Sequence } from '../events/journal.ts'
 import { type CountingChange, takenBack } from '../events/undo.ts'
 import { noEvents, type UserEvents } from '../models/algorithm.ts'
-import type { Artifact } from '../models/artifact.ts'
 import type { Generation } from './generation.ts'
 import type { UserSubscription } from './user-subscription.ts'
 import type { WatchedList } from './watched-list.ts'
@@ -228,15 +227,15 @@ function takesBackUnknown({ undo }: UserEvent, events: readonly KnownEvent[]): b
   return taken === undefined || taken.event.undo !== undefined
 }
 
-function inRows(events: readonly KnownEvent[], { artifact }: Generation): UserEvents {
+function inRows(events: readonly KnownEvent[], generation: Generation): UserEvents {
   if (events.length === 0) return noEvents
   lookUp(
     events.filter(({ row }) => row === undefined),
-    artifact,
+    generation,
   )
   const ignored = takenBack(events.map(({ event }) => event))
-  const { weighting } = artifact
-  const counting = inOrder(events.filter(({ event, row }) => row! >= 0 && !ignored.has(event.id)))
+  const { weighting } = generation.artifact
+  const counting = inOrder(events.filter(({ event, row = -1 }) => row >= 0 && !ignored.has(event.id)))
   const { length } = counting
   const rows = { items: new Uint32Array(length), weights: new Float32Array(length), times: new Float64Array(length) }
   counting.forEach(({ event, row }, at) => {
@@ -248,10 +247,12 @@ function inRows(events: readonly KnownEvent[], { artifact }: Generation): UserEv
 }
 
 /** Finds the rows of the events' items, in one go: after a swap there are many. */
-function lookUp(events: readonly KnownEvent[], { items }: Artifact): void {
-  const rows = items.indicesOf(events.map(({ event }) => event.item ?? ''))
+function lookUp(events: readonly KnownEvent[], { itemRows, learns }: Generation): void {
+  const rows = itemRows.indicesOf(events.map(({ event }) => event.item ?? ''))
   events.forEach((known, at) => {
-    known.row = known.event.item === undefined ? -1 : rows[at]
+    // An item that the generation does not know yet may be learned of.
+    if (known.event.item === undefined) known.row = -1
+    else if (rows[at] >= 0 || !learns) known.row = rows[at]
   })
 }
 

@@ -5,7 +5,14 @@ import { ResolvedFilters } from '../../src/recommend/list-filters.ts'
 /** A generation with these items, in this order. */
 function generationOf(items: readonly string[]): Generation {
   const indicesOf = (ids: readonly string[]) => Int32Array.from(ids, id => items.indexOf(id))
-  return { artifact: { items: { indicesOf } } } as unknown as Generation
+  return {
+    itemRows: {
+      indicesOf,
+      get size() {
+        return items.length
+      },
+    },
+  } as unknown as Generation
 }
 
 test('an item that a filter names twice is one row, and rows ascend', () => {
@@ -25,4 +32,13 @@ test('an item that a filter names twice is one row, and rows ascend', () => {
 test('a filter that names nothing the model has allows nothing', () => {
   const filters = new ResolvedFilters({ limit: 5, seen: 'allow', exclude: [], only: ['none'] })
   expect(filters.rowsIn(generationOf(['a']))).toEqual({ exclude: new Uint32Array(), only: new Uint32Array() })
+})
+
+test('an item that a filter names before it has a row is filtered as soon as it has one', () => {
+  const items = ['a']
+  const generation = generationOf(items)
+  const filters = new ResolvedFilters({ exclude: ['new'] })
+  expect([...filters.rowsIn(generation).exclude]).toEqual([])
+  items.push('new')
+  expect([...filters.rowsIn(generation).exclude]).toEqual([1])
 })

@@ -8,7 +8,8 @@ import { UserState } from '../../src/recommend/user-state.ts'
 function generationOf(...items: string[]): Generation {
   const users = { indexOf: () => -1 }
   return {
-    artifact: { users, items: { indicesOf: (ids: string[]) => Int32Array.from(ids, id => items.indexOf(id)) } },
+    artifact: { users },
+    itemRows: { indicesOf: (ids: string[]) => Int32Array.from(ids, id => items.indexOf(id)) },
   } as unknown as Generation
 }
 

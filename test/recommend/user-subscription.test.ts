@@ -8,7 +8,7 @@ import { type Priority, type UserRanking, UserSubscription } from '../../src/rec
 import { eventOf, queryOf } from './observed.ts'
 
 const ids = { indexOf: () => 0, indicesOf: (wanted: string[]) => new Int32Array(wanted.length) }
-const generation = { artifact: { users: ids, items: ids } } as unknown as Generation
+const generation = { artifact: { users: ids }, itemRows: ids } as unknown as Generation
 const rankingOf = (item: number): Ranking => ({
   items: Uint32Array.of(item),
   scores: Float32Array.of(1),

@@ -1,0 +1,51 @@
+import type { Artifact } from '../models/artifact.ts'
+import type { Id } from '../storage/ids.ts'
+
+/** The rows of items in one generation, by id: those of the model, and after them those that events brought since. */
+export class ItemRows {
+  readonly #items: Artifact['items']
+  /** How many there may be. */
+  readonly #most: number
+  readonly #newRows = new Map<string, number>()
+  readonly #newIds: string[] = []
+
+  constructor(items: Artifact['items'], most: number) {
+    this.#items = items
+    this.#most = most
+  }
+
+  /** Changes when an item gets a row. */
+  get size(): number {
+    return this.#items.size + this.#newIds.length
+  }
+
+  /** The row of `id`, or -1. */
+  indexOf(id: string): number {
+    const row = this.#items.indexOf(id)
+    return row >= 0 ? row : (this.#newRows.get(id) ?? -1)
+  }
+
+  indicesOf(ids: readonly string[]): Int32Array {
+    const rows = this.#items.indicesOf(ids)
+    return this.#newRows.size === 0
+      ? rows
+      : rows.map((row, at) => (row >= 0 ? row : (this.#newRows.get(ids[at]) ?? -1)))
+  }
+
+  /** The row of `id`: a new one where it has none and there is room, or -1. */
+  add(id: string): number {
+    const row = this.indexOf(id)
+    if (row >= 0 || this.size >= this.#most) return row
+    this.#newIds.push(id)
+    this.#newRows.set(id, this.size - 1)
+    return this.size - 1
+  }
+
+  /** @throws RangeError when there is no such row. */
+  at(row: number): Id {
+    if (row < this.#items.size) return this.#items.at(row)
+    const id = this.#newIds[row - this.#items.size]
+    if (id === undefined) throw new RangeError(`row must be from 0 to ${this.size - 1}, got ${row}`)
+    return this.#items.kind === 'integer' && String(Number(id)) === id ? Number(id) : id
+  }
+}

@@ -1,0 +1,111 @@
+import { join } from 'node:path'
+import { expect, onTestFinished, test, vi } from 'vitest'
+import type { UserEvent } from '../../src/events/event.ts'
+import { transitions } from '../../src/models/transitions/index.ts'
+import { Pool } from '../../src/parallel/pool.ts'
+import { ItemRows } from '../../src/recommend/item-rows.ts'
+import { JournalLearner } from '../../src/recommend/journal-learner.ts'
+import { Recommender } from '../../src/recommend/recommender.ts'
+import { checkerboard, datasetOf } from '../models/interactions.ts'
+import { trained } from '../models/trained.ts'
+import { freshFolder } from '../storage/folder.ts'
+import { eventOf, itemsOf, Observed, queryOf, recorded } from './observed.ts'
+
+async function trainedModel(): Promise<string> {
+  const pool = new Pool({ threads: 1 })
+  const model = await trained(transitions, await datasetOf(checkerboard(20)), { pool })
+  await pool.close()
+  return model
+}
+
+async function opened(model: string, state: string): Promise<Recommender> {
+  const recommender = await Recommender.open({ model, state, threads: 1 })
+  onTestFinished(() => recommender.close())
+  return recommender
+}
+
+/** Has 150 users do one item, and then the other. */
+async function have(recommender: Recommender, first: string, second: string, prefix = 'w'): Promise<void> {
+  const events = Array.from({ length: 150 }, (_, at) => [first, second].map(item => eventOf(`${prefix}${at}`, item)))
+  await Promise.all(events.flat().map(event => recorded(recommender, event)))
+}
+
+test('what others do next is in lists at once, also new items, and after a restart and a swap', async () => {
+  const [model, state] = [await trainedModel(), join(freshFolder(), 'state')]
+  const recommender = await opened(model, state)
+  const known = vi.fn()
+  await new Promise<void>(resolve => {
+    recommender.record(eventOf('ada', '4'), () => resolve())
+  })
+  const lists = new Observed(recommender, queryOf('ada', { limit: 3 }))
+  const before = itemsOf(await lists.next())
+  expect(before.every(item => Number(item) % 2 === 0)).toBe(true)
+  await have(recommender, '4', 'fresh')
+  recommender.record(eventOf('ada', '4'), (_, isKnown) => known(isKnown))
+  await lists.until(list => itemsOf(list)[0] === 'fresh')
+  expect(known).toHaveBeenCalledWith(true)
+  // Who did the new item gets what comes with it, and not the item again; filters know it, too.
+  await recorded(recommender, eventOf('bo', 'fresh'))
+  expect(itemsOf(await recommender.recommend(queryOf('bo', { limit: 1 })))).toEqual([4])
+  expect(itemsOf(await recommender.recommend(queryOf('ada', { exclude: ['fresh'], limit: 3 })))).not.toContain('fresh')
+  expect(itemsOf(await recommender.recommend(queryOf('ada', { only: ['fresh', '6'] })))).toEqual(['fresh', 6])
+  const scores = (list: Awaited<ReturnType<Recommender['recommend']>>) => list.items
+  const learned = scores(await recommender.recommend(queryOf('ada')))
+  await recommender.swap(model)
+  expect(scores(await recommender.recommend(queryOf('ada')))).toEqual(learned)
+  lists.close()
+  await recommender.close()
+  const again = await opened(model, state)
+  await vi.waitUntil(async () => itemsOf(await again.recommend(queryOf('ada')))[0] === 'fresh')
+  await vi.waitUntil(async () => scores(await again.recommend(queryOf('ada')))[0]!.score === learned[0]!.score)
+})
+
+test('what was learned of a user is forgotten with the user', async () => {
+  const recommender = await opened(await trainedModel(), join(freshFolder(), 'state'))
+  await recorded(recommender, eventOf('ada', '4'))
+  for (const item of ['4', 'secret', '4', 'secret']) await recorded(recommender, eventOf('eve', item))
+  expect(itemsOf(await recommender.recommend(queryOf('ada', { limit: 30 })))).toContain('secret')
+  const { events } = await recommender.forget('eve')
+  expect(events).toBe(4)
+  expect(itemsOf(await recommender.recommend(queryOf('ada', { limit: 30 })))).not.toContain('secret')
+})
+
+test('a learner takes each event once and in order, however reading and storing come together', async () => {
+  const stored = Array.from({ length: 700 }, (_, at) => ({ ...eventOf('ada', `i${at}`), position: 2 * at + 1 }))
+  const learned: UserEvent[] = []
+  let [size, reads] = [300, 0]
+  const journal = {
+    after: async (position: number, limit: number) => {
+      const page = stored.slice(0, size).filter(event => event.position > position)
+      // Some are stored while the page is on its way.
+      for (const event of stored.slice(size, size + 50)) learner.stored(event)
+      size = Math.min(500, size + 50)
+      if (++reads === 2) throw new Error('the disk is away')
+      return page.slice(0, limit)
+    },
+  }
+  const learner = new JournalLearner({ learn: (event: UserEvent) => learned.push(event) }, journal, 19)
+  await expect(learner.catchUp()).rejects.toThrow('the disk is away')
+  expect(learner.isCurrent).toBe(false)
+  await learner.catchUp()
+  expect(learner.isCurrent).toBe(true)
+  for (const event of stored.slice(size)) learner.stored(event)
+  for (const event of stored.slice(-3)) learner.stored(event)
+  expect(learned).toEqual(stored.slice(10))
+})
+
+test('new items get the rows after those of the model, as many as there is room for', async () => {
+  const dataset = await datasetOf(checkerboard(4))
+  const rows = new ItemRows(dataset.items, 6)
+  expect([rows.add('x'), rows.add('7'), rows.add('y'), rows.add('x'), rows.add('1')]).toEqual([
+    4,
+    5,
+    -1,
+    4,
+    dataset.items.indexOf(1),
+  ])
+  expect([...rows.indicesOf(['y', 'x', '1', '7'])]).toEqual([-1, 4, dataset.items.indexOf(1), 5])
+  // As the ids of the model are.
+  expect([rows.at(4), rows.at(5), rows.size]).toEqual(['x', 7, 6])
+  expect(() => rows.at(6)).toThrow('row must be from 0 to 5, got 6')
+})
