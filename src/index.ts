@@ -67,7 +67,14 @@ export { neighbours } from './models/neighbours/index.ts'
 export { OpenModel, UnsupportedError } from './models/open-model.ts'
 export { popular } from './models/popular/index.ts'
 export { rollBackModel } from './models/published.ts'
-export { algorithmNamed, algorithms, baselineAlgorithm, blend, defaultAlgorithm } from './models/registry.ts'
+export {
+  algorithmNamed,
+  algorithms,
+  baselineAlgorithm,
+  blend,
+  contextTaste,
+  defaultAlgorithm,
+} from './models/registry.ts'
 export { sessionNeighbours } from './models/session-neighbours/index.ts'
 export { type TrainModel, trainModel } from './models/train.ts'
 export { transitions } from './models/transitions/index.ts'

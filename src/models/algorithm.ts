@@ -18,6 +18,8 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
   readonly summary: string
   /** More for people: shown below the options in the help. */
   readonly notes?: string
+  /** What its lists rest on. Default: `taste`. */
+  readonly source?: ItemSource
   /** Each field needs a default and a description: flags, checks and documentation are made from it. */
   readonly options: z.ZodObject & z.ZodType<Options>
   /** Options that are worth a search on the data at hand, and the values to search among. Absent: there are none. */
@@ -85,6 +87,13 @@ export function userTensorsOf(
 ): readonly string[] {
   return typeof userTensors === 'function' ? userTensors(options) : userTensors
 }
+
+/**
+ * What an item of a list rests on: what the user likes at all; what the user does now, where scores are probabilities of what comes next; items
+ * that are similar to those of the user; what many users do; or what came after the training.
+ */
+export const itemSources = ['taste', 'context', 'similar', 'popular', 'fresh'] as const
+export type ItemSource = (typeof itemSources)[number]
 
 /** Values of an option that are worth trying: some, or all between two bounds. */
 export type SearchRange =

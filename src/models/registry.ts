@@ -3,6 +3,7 @@ import type { Algorithm } from './algorithm.ts'
 import { als } from './als/index.ts'
 import { blendOf } from './blend/index.ts'
 import { bpr } from './bpr/index.ts'
+import { contextTasteOf } from './context-taste/index.ts'
 import { ease } from './ease/index.ts'
 import { graphFilter } from './graph-filter/index.ts'
 import { neighbours } from './neighbours/index.ts'
@@ -24,8 +25,9 @@ const single: readonly Algorithm[] = [
 ]
 
 export const blend = blendOf(single)
+export const contextTaste = contextTasteOf([...single, blend])
 
-export const algorithms: readonly Algorithm[] = [...single, blend]
+export const algorithms: readonly Algorithm[] = [...single, blend, contextTaste]
 
 /** What is trained by default. */
 export const defaultAlgorithm: Algorithm = als

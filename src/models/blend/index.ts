@@ -24,7 +24,7 @@ Options of parts have the names of the flags: --parts 'als(factors=128, unobserv
         userTensorsOf(algorithm, options).map(name => prefixOf(place) + name),
       )
     },
-    resolve: options => ({ ...options, parts: resolved(options.parts, algorithms) }),
+    resolve: options => ({ ...options, parts: resolvedParts(options.parts, algorithms) }),
     train: (dataset, options, context) => trainBlend(dataset, weightedParts(options, algorithms), context),
     open: (artifact, live) => openBlend(artifact, blend, algorithms, live),
     live: artifact => liveBlend(artifact, blend, algorithms),
@@ -34,7 +34,7 @@ Options of parts have the names of the flags: --parts 'als(factors=128, unobserv
 }
 
 /** The same parts with all options of each, and what they leave to the machine decided. */
-function resolved(text: string, algorithms: readonly Algorithm[]): string {
+export function resolvedParts(text: string, algorithms: readonly Algorithm[]): string {
   return textOf(
     partsOf(text, algorithms).map(part => {
       const { algorithm, options } = part

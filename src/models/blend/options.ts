@@ -7,6 +7,22 @@ import { type Part, partsOf } from './parts.ts'
 /** Of parts, for messages and help. */
 const example = 'als(factors=128) + 0.5 * graph-filter'
 
+/** Models that are parts of another. */
+export function partsOption(algorithms: readonly Algorithm[], standard: string) {
+  return z
+    .string()
+    .superRefine((text, context) => {
+      try {
+        partsOf(text, algorithms)
+      } catch (error) {
+        const message = `must be models joined by +, as '${example}', got ${text || 'nothing'}: ${(error as Error).message}`
+        context.addIssue({ code: 'custom', message })
+      }
+    })
+    .default(standard)
+    .describe(`models joined by +, each with its weight and options, as '${example}'`)
+}
+
 /**
  * Measured on validation parts, a fifth of the pairs of the training parts alone (one random split; NDCG@20; parts by their defaults):
  *
@@ -42,18 +58,7 @@ const example = 'als(factors=128) + 0.5 * graph-filter'
  */
 export function blendOptions(algorithms: readonly Algorithm[]) {
   return z.strictObject({
-    parts: z
-      .string()
-      .superRefine((text, context) => {
-        try {
-          partsOf(text, algorithms)
-        } catch (error) {
-          const message = `must be models joined by +, as '${example}', got ${text || 'nothing'}: ${(error as Error).message}`
-          context.addIssue({ code: 'custom', message })
-        }
-      })
-      .default('als + 2 * graph-filter + bpr')
-      .describe(`models joined by +, each with its weight and options, as '${example}'`),
+    parts: partsOption(algorithms, 'als + 2 * graph-filter + bpr'),
     secondWeight: z
       .number()
       .min(0.001)

@@ -8,6 +8,7 @@ import { UserModel, verifyUserModel } from './user-model.ts'
 /** Neighbours: of items (Sarwar, Karypis, Konstan & Riedl 2001) or of users (Herlocker, Konstan, Borchers & Riedl 1999). */
 export const neighbours: Algorithm<NeighboursOptions> = {
   name: 'neighbours',
+  source: 'similar',
   summary: 'the items whose users are most alike, or those of the most similar users',
   notes: `With w what a pair of user and item counts (--weighting), items i and j are similar by Σ w(u,i) w(u,j) over the users / (‖i‖ ‖j‖ + shrinkage);
 the score of j for a user is the sum of the weights of the items i of the history that have j among their neighbours,

@@ -16,6 +16,7 @@ type PopularOptions = Readonly<z.output<typeof options>>
 /** Everybody gets the items that most users have, or most of late. */
 export const popular: Algorithm<PopularOptions> = {
   name: 'popular',
+  source: 'popular',
   summary: 'the items with the most users, or most of late, the same for everybody: the baseline',
   notes: `popular: an item scores the sum of what its pairs count: its users, or with --half-life H about those of the last H days.`,
   options,

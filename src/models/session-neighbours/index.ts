@@ -7,6 +7,7 @@ import { trainSessionNeighbours } from './train.ts'
 /** Past sessions like the running one: VSTAN (Ludewig, Mauro, Latifi & Jannach 2021). */
 export const sessionNeighbours: Algorithm<SessionNeighboursOptions> = {
   name: 'session-neighbours',
+  source: 'context',
   summary: 'what past sessions hold that are like what the user did last; the dataset needs times',
   options: sessionNeighboursOptions,
   search: sessionNeighboursSearch,

@@ -8,6 +8,7 @@ import { trainTransitions } from './train.ts'
 /** What users do next: a Markov chain over items (Shani, Heckerman & Brafman 2005), of one and of two steps, that passes over items. */
 export const transitions: Algorithm<TransitionsOptions> = {
   name: 'transitions',
+  source: 'context',
   summary: 'what follows the items that a user had last; the dataset needs times',
   options: transitionsOptions,
   search: transitionsSearch,

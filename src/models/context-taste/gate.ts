@@ -1,0 +1,99 @@
+/** Softmax regression of how far to lean on each part: a mixture of experts (Jacobs, Jordan, Nowlan & Hinton 1991) whose experts stay as they are. */
+
+/** How a gate weighs parts by features of the moment. */
+export interface Gate {
+  readonly parts: number
+  readonly features: number
+  /** (features) What is taken from each feature, and then what it is multiplied with. */
+  readonly means: Float64Array
+  readonly scales: Float64Array
+  /** (parts × (1 + features)) The first of each row is its bias. */
+  readonly coefficients: Float64Array
+}
+
+/** What a gate learns from: for each event features, and the probability that each part gave to what came. */
+export interface GateSamples {
+  readonly count: number
+  /** (count × features) */
+  readonly features: Float64Array
+  /** (count × parts) */
+  readonly probabilities: Float64Array
+}
+
+/** Writes the weight of each part to `into` (parts): above 0, 1 in sum. */
+export function weigh(gate: Gate, features: Float64Array, into: Float64Array): void {
+  let most = Number.NEGATIVE_INFINITY
+  const { means, scales, coefficients } = gate
+  const width = 1 + gate.features
+  for (let part = 0; part < gate.parts; part++) {
+    let sum = coefficients[part * width]
+    for (let at = 0; at < gate.features; at++) {
+      sum += coefficients[part * width + 1 + at] * (features[at] - means[at]) * scales[at]
+    }
+    into[part] = sum
+    most = Math.max(most, sum)
+  }
+  let total = 0
+  for (let part = 0; part < gate.parts; part++) {
+    into[part] = Math.exp(into[part] - most)
+    total += into[part]
+  }
+  for (let part = 0; part < gate.parts; part++) into[part] /= total
+}
+
+/** Of a step of the ascent; and how far coefficients that are none of a bias are held near 0. */
+const [rate, penalty] = [0.05, 0.001]
+const iterations = 300
+/** What each part gives to whatever comes, so that none is ruled out by one event. */
+const floor = 1e-7
+
+/**
+ * The gate under which what came was most probable: Σ log Σ weight × probability over the samples, by Adam (Kingma & Ba 2015) on all of them
+ * at once. The same numbers come out whenever it is called.
+ */
+export function fitGate(
+  { count, features, probabilities }: GateSamples,
+  sizes: Pick<Gate, 'parts' | 'features'>,
+): Gate {
+  const { means, scales } = standardisation(features, count, sizes.features)
+  const width = 1 + sizes.features
+  const gate: Gate = { ...sizes, means, scales, coefficients: new Float64Array(sizes.parts * width) }
+  const gradient = new Float64Array(gate.coefficients.length)
+  const [first, second] = [gradient.slice(), gradient.slice()]
+  const weights = new Float64Array(sizes.parts)
+  for (let iteration = 1; iteration <= iterations; iteration++) {
+    gradient.fill(0)
+    for (let sample = 0; sample < count; sample++) {
+      const own = features.subarray(sample * sizes.features, (sample + 1) * sizes.features)
+      weigh(gate, own, weights)
+      let total = 0
+      for (let part = 0; part < sizes.parts; part++) {
+        total += weights[part] * (probabilities[sample * sizes.parts + part] + floor)
+      }
+      for (let part = 0; part < sizes.parts; part++) {
+        const share = (weights[part] * (probabilities[sample * sizes.parts + part] + floor)) / total
+        const slope = share - weights[part]
+        gradient[part * width] += slope
+        for (let at = 0; at < sizes.features; at++) {
+          gradient[part * width + 1 + at] += slope * (own[at] - means[at]) * scales[at]
+        }
+      }
+    }
+    gate.coefficients.forEach((coefficient, at) => {
+      const slope = gradient[at] / Math.max(1, count) - (at % width === 0 ? 0 : penalty * coefficient)
+      first[at] = 0.9 * first[at] + 0.1 * slope
+      second[at] = 0.999 * second[at] + 0.001 * slope ** 2
+      const step = first[at] / (1 - 0.9 ** iteration) / (Math.sqrt(second[at] / (1 - 0.999 ** iteration)) + 1e-8)
+      gate.coefficients[at] += rate * step
+    })
+  }
+  return gate
+}
+
+function standardisation(values: Float64Array, count: number, features: number) {
+  const means = new Float64Array(features)
+  const scales = new Float64Array(features)
+  for (let at = 0; at < count * features; at++) means[at % features] += values[at] / Math.max(1, count)
+  for (let at = 0; at < count * features; at++) scales[at % features] += (values[at] - means[at % features]) ** 2
+  return { means, scales: scales.map(sum => (sum > 1e-12 * count ? Math.sqrt(count / sum) : 0)) }
+}

@@ -1,0 +1,113 @@
+import { valuesIn } from '../../storage/safetensors.ts'
+import type {
+  Algorithm,
+  ItemList,
+  LiveMemory,
+  Model,
+  ResolvedRequest,
+  ResolvedSimilarRequest,
+  SimilarMeasure,
+} from '../algorithm.ts'
+import type { Artifact } from '../artifact.ts'
+import { type OpenPart, openParts, rankPart } from '../blend/live-parts.ts'
+import { artifactOf, type Part } from '../blend/parts.ts'
+import type { Popularity } from '../popularity.ts'
+import { type Gate, weigh } from './gate.ts'
+import { mixtureOf } from './mixture.ts'
+import { describe, type Moment, momentFeatures } from './moment.ts'
+import type { ContextTasteOptions } from './options.ts'
+import { listsOf, type PartKind } from './part-lists.ts'
+import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
+import { sessionGapOf } from './session-gap.ts'
+
+/**
+ * What the artifact holds beside the tensors of each part, its place and a dot before their names: of the gate, all float64, `gate.means` and `gate.scales`
+ * (features), `gate.coefficients` (parts × (1 + features)), the bias first; `gate.temperatures` (parts), what makes probabilities of a part's scores; and
+ * `gate.newest` (1), ms since 1970 of the newest event.
+ */
+export function contextTasteTensors(artifact: Artifact, parts: number) {
+  const features = momentFeatures.length
+  const values = (name: string, size: number) =>
+    valuesIn(artifact.tensor(`gate.${name}`, Float64Array, [size]), 0, size)
+  return {
+    means: values('means', features),
+    scales: values('scales', features),
+    coefficients: values('coefficients', parts * (1 + features)),
+    temperatures: values('temperatures', parts),
+    newest: values('newest', 1),
+  }
+}
+
+export function verifyContextTaste(artifact: Artifact, parts: readonly Part[]): void {
+  for (const [place, part] of parts.entries()) part.algorithm.verify(artifactOf(artifact, part, place))
+  const tensors = contextTasteTensors(artifact, parts.length)
+  for (const [name, values] of Object.entries(tensors)) {
+    const place = values.findIndex(value => !Number.isFinite(value))
+    if (place >= 0) throw artifact.damaged(`gate.${name}`, `place ${place} must be finite, but is ${values[place]}`)
+  }
+  tensors.temperatures.forEach((temperature, part) => {
+    if (temperaturesOf(kindOf(parts[part].algorithm)).includes(temperature)) return
+    throw artifact.damaged('gate.temperatures', `place ${part} must be one of the temperatures, but is ${temperature}`)
+  })
+}
+
+function kindOf({ source = 'taste' }: Algorithm): PartKind {
+  return source
+}
+
+export function openContextTaste(
+  artifact: Artifact,
+  options: ContextTasteOptions,
+  parts: readonly Part[],
+  live: LiveMemory | undefined,
+): Model {
+  return new ContextTasteModel(artifact, options, openParts(artifact, parts, live))
+}
+
+/** Ranks by the probabilities of each part, weighed by the moment. */
+class ContextTasteModel implements Model {
+  readonly similar?: (requests: readonly ResolvedSimilarRequest[]) => readonly ItemList[]
+  readonly similarBy?: readonly SimilarMeasure[]
+  readonly popularity?: Popularity
+  readonly #depth: number
+  readonly #parts: readonly OpenPart[]
+  readonly #kinds: readonly PartKind[]
+  readonly #gate: Gate
+  readonly #temperatures: Float64Array
+  readonly #moment: Moment
+
+  constructor(artifact: Artifact, { depth }: ContextTasteOptions, parts: readonly (Part & OpenPart)[]) {
+    this.#depth = depth
+    this.#parts = parts
+    this.#kinds = parts.map(({ algorithm }) => kindOf(algorithm))
+    const { means, scales, coefficients, temperatures, newest } = contextTasteTensors(artifact, parts.length)
+    this.#gate = { parts: parts.length, features: momentFeatures.length, means, scales, coefficients }
+    this.#temperatures = temperatures
+    this.#moment = { events: artifact.events, sessionGap: sessionGapOf(parts), newest: newest[0] }
+    const models = parts.map(({ model }) => model)
+    const own = models.find(({ popularity }) => popularity)?.popularity
+    if (own) this.popularity = own
+    const finding = models.find(({ similar }) => similar)
+    if (!finding) return
+    this.similar = requests => finding.similar!(requests)
+    if (finding.similarBy) this.similarBy = finding.similarBy
+  }
+
+  rank(requests: readonly ResolvedRequest[]): ItemList[] {
+    const deeper = requests.map(request => ({ ...request, limit: Math.max(request.limit, this.#depth) }))
+    const lists = this.#parts.map(part => rankPart(part, deeper))
+    const features = new Float64Array(momentFeatures.length)
+    const weights = new Float64Array(this.#parts.length)
+    return requests.map((request, at) => {
+      const own = lists.map(each => each[at])
+      describe(request, listsOf(own, this.#kinds), this.#moment, features)
+      weigh(this.#gate, features, weights)
+      const experts = own.map((list, part) => ({
+        items: list.items,
+        probabilities: probabilitiesOf(list, this.#temperatures[part]),
+      }))
+      const { items, scores } = mixtureOf(experts, weights, request.limit)
+      return { items, scores }
+    })
+  }
+}

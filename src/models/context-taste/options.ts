@@ -1,0 +1,33 @@
+import { z } from 'zod'
+import type { Algorithm } from '../algorithm.ts'
+import { partsOption, weightedParts } from '../blend/options.ts'
+import type { Part } from '../blend/parts.ts'
+import { weightingOptions } from '../weighting/options.ts'
+
+export function contextTasteOptions(algorithms: readonly Algorithm[]) {
+  return z.strictObject({
+    parts: partsOption(algorithms, 'transitions + als + popular'),
+    depth: z.int().min(20).max(10_000).default(100).describe('best items of each part that are put together, at least'),
+    gateShare: z
+      .number()
+      .min(0.001)
+      .max(0.5)
+      .default(0.05)
+      .describe(
+        'share of the events, the latest, that the gate learns from, by parts that are trained on those before',
+      ),
+    gateEvents: z
+      .int()
+      .min(100)
+      .max(1_000_000)
+      .default(20_000)
+      .describe('how many of these are looked at, at the most'),
+    ...weightingOptions,
+  })
+}
+
+export type ContextTasteOptions = Readonly<z.output<ReturnType<typeof contextTasteOptions>>>
+
+export function partsIn(options: ContextTasteOptions, algorithms: readonly Algorithm[]): Part[] {
+  return weightedParts({ ...options, secondWeight: 1, normalisation: 'norm' }, algorithms)
+}

@@ -1,0 +1,224 @@
+/** What a gate learns from: the latest events, foretold one after the other by parts that are trained on those before. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Dataset, writeDataset } from '../../storage/dataset.ts'
+import type { Sequences } from '../../storage/sequences.ts'
+import type { RankRequest, TrainContext, UserEvents } from '../algorithm.ts'
+import { saveArtifact } from '../artifact.ts'
+import { type Part, refusalOf } from '../blend/parts.ts'
+import { historyOf } from '../history.ts'
+import { ModelPool } from '../model-pool.ts'
+import { partsBefore } from './before.ts'
+import type { GateSamples } from './gate.ts'
+import { describe, momentFeatures } from './moment.ts'
+import { listsOf, type PartKind } from './part-lists.ts'
+import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
+
+export interface SamplesOptions {
+  readonly depth: number
+  /** Of the events, the latest. */
+  readonly share: number
+  readonly most: number
+  /** In hours. */
+  readonly sessionGap: number
+}
+
+/** Samples, and the temperature that suits each part. */
+export interface Foretold {
+  readonly samples: GateSamples
+  /** (parts) */
+  readonly temperatures: Float64Array
+}
+
+/** In ms: what others did so long ago is learned from, of parts that can. */
+const learningInterval = 60_000
+/** Below what any part gives to what it has in its list. */
+const floor = 1e-6
+const nothing = new Uint32Array(0)
+
+/**
+ * Trains `parts` on what was before the latest events, and has them foretell these; parts that can learn from them as they come.
+ *
+ * @throws what the parts throw; the signal's reason when it is aborted.
+ */
+export async function foretell(
+  dataset: Dataset,
+  parts: readonly Part[],
+  options: SamplesOptions,
+  { pool, signal, onProgress }: Pick<TrainContext, 'pool' | 'signal'> & { onProgress?: (share: number) => void },
+): Promise<Foretold> {
+  const events = dataset.events!
+  const from = cutOf(events.times, options.share)
+  const folder = await mkdtemp(join(tmpdir(), 'aurochs-gate-'))
+  const models: ModelPool[] = []
+  try {
+    await writeDataset(join(folder, 'before'), partsBefore(dataset, from))
+    const before = Dataset.open(join(folder, 'before'))
+    try {
+      for (const [place, { algorithm, options }] of parts.entries()) {
+        const trained = await algorithm.train(before, options, { pool, signal }).catch(cause => {
+          throw refusalOf(parts[place], cause)
+        })
+        signal?.throwIfAborted()
+        const directory = join(folder, `${place}`)
+        await saveArtifact(directory, { algorithm: algorithm.name, options, dataset: before, trained })
+        models.push(await ModelPool.open(directory, { pool, newItems: 0, verify: false }))
+        onProgress?.((0.7 * (place + 1)) / parts.length)
+      }
+    } finally {
+      before.close()
+    }
+    const judged = new Judged(events, from)
+    return await judged.foretoldBy(models, parts, options, {
+      signal,
+      onProgress: share => onProgress?.(0.7 + 0.3 * share),
+    })
+  } finally {
+    for (const model of models) await model.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+/** The time from which so large a share of the events is; later than the first, so that there is something before it. */
+function cutOf(times: BigInt64Array, share: number): number {
+  const sorted = Float64Array.from(times, Number).sort()
+  const cut = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * (1 - share)))]
+  return Math.max(cut, sorted[0] + 1)
+}
+
+/** The events from a moment on, each with what its user did before. */
+class Judged {
+  readonly #events: Sequences
+  readonly #from: number
+  /** (events from then on) In order of time. */
+  readonly #order: Uint32Array
+  /** Rows of their users. */
+  readonly #users: Uint32Array
+  /** (users) The first of each. */
+  readonly #firsts: Float64Array
+
+  constructor(events: Sequences, from: number) {
+    const moment = BigInt(from)
+    const places: number[] = []
+    this.#users = new Uint32Array(events.items.length)
+    this.#firsts = new Float64Array(events.rows)
+    for (let row = 0, event = 0; row < events.rows; row++) {
+      const end = Number(events.indptr[row + 1])
+      for (; event < end && events.times[event] < moment; ) event++
+      this.#firsts[row] = event
+      for (; event < end; event++) {
+        places.push(event)
+        this.#users[event] = row
+      }
+    }
+    this.#events = events
+    this.#from = from
+    this.#order = Uint32Array.from(places).sort((a, b) => Number(events.times[a] - events.times[b]) || a - b)
+  }
+
+  async foretoldBy(
+    models: readonly ModelPool[],
+    parts: readonly Part[],
+    { depth, most, sessionGap }: SamplesOptions,
+    { signal, onProgress }: { readonly signal: AbortSignal | undefined; readonly onProgress: (share: number) => void },
+  ): Promise<Foretold> {
+    const { items, times, weights } = this.#events
+    const kinds: PartKind[] = parts.map(({ algorithm }) => algorithm.source ?? 'taste')
+    const choices = kinds.map(temperaturesOf)
+    const chosen = this.#chosen(most)
+    const features = new Float64Array(chosen.length * momentFeatures.length)
+    /** Of each part by temperature. */
+    const given = choices.map(choice => choice.map(() => new Float64Array(chosen.length)))
+    const { artifact } = models[0]
+    const moment = { events: artifact.events, sessionGap, newest: this.#from }
+    let learned = 0
+    for (let first = 0, end = 0; first < chosen.length; first = end) {
+      signal?.throwIfAborted()
+      const begin = Number(times[chosen[first]])
+      for (; learned < this.#order.length && Number(times[this.#order[learned]]) < begin; learned++) {
+        const event = this.#order[learned]
+        const weight = weights?.[event] ?? 1
+        const learnedEvent = { user: this.#users[event], item: items[event], time: Number(times[event]), weight }
+        for (const model of models) model.learn(learnedEvent)
+      }
+      for (
+        end = first;
+        end < chosen.length && Number(times[chosen[end]]) < begin + learningInterval && end - first < 1024;
+      )
+        end++
+      const requests = Array.from(chosen.subarray(first, end), (event, at) => this.#requestOf(event, first + at, depth))
+      const lists = await Promise.all(models.map(model => model.rank(requests, signal)))
+      requests.forEach((request, at) => {
+        const sample = first + at
+        const own = lists.map(each => each[at])
+        const history = historyOf(artifact.sums, request.user, request.recent)
+        const exclude = request.seen === 'exclude' ? history.indices : nothing
+        const resolved = { ...request, history, exclude, only: undefined }
+        describe(
+          resolved,
+          listsOf(own, kinds),
+          moment,
+          features.subarray(sample * momentFeatures.length, (sample + 1) * momentFeatures.length),
+        )
+        own.forEach((list, part) => {
+          const place = list.items.indexOf(items[chosen[sample]])
+          choices[part].forEach((temperature, choice) => {
+            given[part][choice][sample] = place < 0 ? 0 : probabilitiesOf(list, temperature)[place]
+          })
+        })
+      })
+      onProgress(end / chosen.length)
+    }
+    return foretold(given, choices, features, chosen.length)
+  }
+
+  /** At most `most` of the events, evenly, in order of time, of those that do not repeat the item of the one before. */
+  #chosen(most: number): Uint32Array {
+    const { items } = this.#events
+    const fresh = this.#order.filter(
+      event => event === this.#firsts[this.#users[event]] || items[event] !== items[event - 1],
+    )
+    const size = Math.min(most, fresh.length)
+    return Uint32Array.from({ length: size }, (_, at) => fresh[Math.floor((at * fresh.length) / size)])
+  }
+
+  /** For every other event that is new to its user the list is without what the user had. */
+  #requestOf(event: number, sample: number, limit: number): RankRequest {
+    const { items, times, weights } = this.#events
+    const user = this.#users[event]
+    const begin = this.#firsts[user]
+    const recent: UserEvents = {
+      items: items.slice(begin, event),
+      weights: weights ? weights.slice(begin, event) : new Float32Array(event - begin).fill(1),
+      times: Float64Array.from({ length: event - begin }, (_, at) => Number(times[begin + at])),
+    }
+    const had = items.subarray(Number(this.#events.indptr[user]), event)
+    const seen = sample % 2 === 0 && !had.includes(items[event]) ? 'exclude' : 'allow'
+    return { user, recent, now: Number(times[event]), seen, limit, exclude: nothing, only: undefined }
+  }
+}
+
+/** With the temperature for each part under which what came was most probable. */
+function foretold(
+  given: readonly Float64Array[][],
+  choices: readonly (readonly number[])[],
+  features: Float64Array,
+  count: number,
+): Foretold {
+  const best = given.map(byTemperature => {
+    const likelihoods = byTemperature.map(values => values.reduce((sum, value) => sum + Math.log(value + floor), 0))
+    return likelihoods.indexOf(Math.max(...likelihoods))
+  })
+  const parts = given.length
+  const probabilities = new Float64Array(count * parts)
+  best.forEach((choice, part) => {
+    given[part][choice].forEach((value, sample) => {
+      probabilities[sample * parts + part] = value
+    })
+  })
+  return {
+    samples: { count, features, probabilities },
+    temperatures: Float64Array.from(best, (choice, part) => choices[part][choice]),
+  }
+}

@@ -1,0 +1,181 @@
+import { expect, test } from 'vitest'
+import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate.ts'
+import { mixtureOf } from '../../src/models/context-taste/mixture.ts'
+import { describe, momentFeatures } from '../../src/models/context-taste/moment.ts'
+import { probabilitiesOf } from '../../src/models/context-taste/probabilities.ts'
+import { OpenModel } from '../../src/models/open-model.ts'
+import { contextTaste } from '../../src/models/registry.ts'
+import { trainModel } from '../../src/models/train.ts'
+import { Pool } from '../../src/parallel/pool.ts'
+import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
+import { randomNumbers } from '../../src/storage/random.ts'
+import { csrOf } from '../storage/csr-of.ts'
+import { freshFolder } from '../storage/folder.ts'
+import { type Event, sequencesOf } from '../storage/sequences-of.ts'
+
+const weightsOf = (gate: Gate, ...features: number[]) => {
+  const weights = new Float64Array(gate.parts)
+  weigh(gate, Float64Array.from(features), weights)
+  return weights
+}
+
+test('a gate leans on the part that was right in like moments', () => {
+  const random = randomNumbers(3)
+  const count = 2000
+  const features = new Float64Array(count * 2)
+  const probabilities = new Float64Array(count * 2)
+  for (let at = 0; at < count; at++) {
+    // The first part is right where the first feature is high; the second says nothing of it.
+    features[2 * at] = 100 * random()
+    features[2 * at + 1] = random()
+    const isFirst = random() < features[2 * at]! / 100
+    probabilities[2 * at] = isFirst ? 0.5 : 0.01
+    probabilities[2 * at + 1] = isFirst ? 0.01 : 0.5
+  }
+  const gate = fitGate({ count, features, probabilities }, { parts: 2, features: 2 })
+  const [low, middle, high] = [5, 50, 95].map(value => weightsOf(gate, value, 0.5)[0]!)
+  expect(low).toBeLessThan(0.15)
+  expect(Math.abs(middle! - 0.5)).toBeLessThan(0.08)
+  expect(high).toBeGreaterThan(0.85)
+  expect(Math.abs(weightsOf(gate, 50, 0)[0]! - weightsOf(gate, 50, 1)[0]!)).toBeLessThan(0.1)
+  expect(weightsOf(gate, 7, 0.1).reduce((sum, weight) => sum + weight)).toBeCloseTo(1)
+})
+
+test('of nothing a gate learns nothing: all parts count alike', () => {
+  const none = { count: 0, features: new Float64Array(), probabilities: new Float64Array() }
+  expect([...weightsOf(fitGate(none, { parts: 4, features: 2 }), 3, 9)]).toEqual([0.25, 0.25, 0.25, 0.25])
+  // A feature that is always the same, and what no part foretold.
+  const same = { count: 3, features: new Float64Array(3).fill(7), probabilities: new Float64Array(6) }
+  expect([...weightsOf(fitGate(same, { parts: 2, features: 1 }), 1e9)]).toEqual([0.5, 0.5])
+})
+
+test('a mixture is the sum of what its parts say, best first, and names the part that says most', () => {
+  const random = randomNumbers(5)
+  for (let run = 0; run < 200; run++) {
+    const experts = Array.from({ length: 3 }, () => {
+      const items = Uint32Array.from({ length: 12 }, (_, item) => item).filter(() => random() < 0.5)
+      // Some are equal.
+      return { items, probabilities: Float64Array.from(items, () => Math.ceil(4 * random()) / 8) }
+    })
+    const weights = Float64Array.of(0.5, 0.25, 0.25)
+    const given = (item: number) =>
+      experts.map(({ items, probabilities }, part) => {
+        const at = items.indexOf(item)
+        return at < 0 ? 0 : weights[part]! * probabilities[at]!
+      })
+    const sum = (item: number) => given(item).reduce((all, value) => all + value, 0)
+    const expected = Array.from({ length: 12 }, (_, item) => item)
+      .filter(item => sum(item) > 0)
+      .sort((a, b) => sum(b) - sum(a) || a - b)
+      .slice(0, 5)
+    const { items, scores, parts } = mixtureOf(experts, weights, 5)
+    expect([...items]).toEqual(expected)
+    expect([...scores]).toEqual(expected.map(item => Math.fround(sum(item))))
+    expect([...parts]).toEqual(expected.map(item => given(item).indexOf(Math.max(...given(item)))))
+  }
+})
+
+test('scores become probabilities by a softmax over the list, but for those that are', () => {
+  const scores = Float32Array.of(3, 2, 1)
+  const deviation = Math.sqrt(2 / 3)
+  const powers = [0, -1, -2].map(score => Math.exp(score / (0.5 * deviation)))
+  const sum = powers.reduce((all, power) => all + power)
+  const found = probabilitiesOf({ scores }, 0.5)
+  for (const [at, power] of powers.entries()) expect(found[at]).toBeCloseTo(power / sum)
+  expect([...probabilitiesOf({ scores }, 0)]).toEqual([3, 2, 1])
+  expect([...probabilitiesOf({ scores: Float32Array.of(2, 2) }, 1)]).toEqual([0.5, 0.5])
+  expect(probabilitiesOf({ scores: new Float32Array() }, 1)).toHaveLength(0)
+})
+
+test('the moment is told by the user, the clock and the lists', () => {
+  const hour = 3_600_000
+  const lists = {
+    context: { items: Uint32Array.of(4, 5, 6), probabilities: Float64Array.of(0.5, 0.2, 0.1) },
+    taste: { items: Uint32Array.of(5, 9), probabilities: Float64Array.of(0.75, 0.25) },
+  }
+  const request = {
+    user: -1,
+    history: { indices: Uint32Array.of(1, 2, 3), weights: Float32Array.of(1, 1, 1) },
+    recent: {
+      items: Uint32Array.of(1, 2, 3),
+      weights: Float32Array.of(1, 1, 1),
+      times: Float64Array.of(0, 99.9 * hour, 100 * hour),
+    },
+    now: 100.25 * hour,
+    limit: 10,
+    exclude: Uint32Array.of(1, 2, 3),
+    only: undefined,
+  }
+  const found = new Float64Array(momentFeatures.length)
+  describe(request, lists, { events: undefined, sessionGap: 0.5, newest: 90 * hour }, found)
+  const angle = ((100.25 % 24) / 24) * 2 * Math.PI
+  const expected = [
+    ...[2, 3, 0.25].map(Math.log1p),
+    0.5,
+    Math.log1p(3),
+    0.75,
+    1 / 20,
+    Math.sin(angle),
+    Math.cos(angle),
+    Math.log1p(10.25),
+    1,
+  ]
+  for (const [at, value] of expected.entries()) expect(found[at], momentFeatures[at]).toBeCloseTo(value)
+  describe({ ...request, exclude: Uint32Array.of(2) }, lists, { events: undefined, sessionGap: 0, newest: 0 }, found)
+  expect([found[0], found[10]]).toEqual([Math.log1p(3), 0])
+})
+
+test('context carries lists while a session runs, and taste at its begin', async () => {
+  // Items 0–49 and 50–99 are tastes; within a session the next item of either is the next number, of one taste mostly.
+  const random = randomNumbers(8)
+  const minute = 60_000
+  const users = 300
+  const histories = Array.from({ length: users }, (_, user): Event[] => {
+    const taste = (user % 2) * 50
+    return Array.from({ length: 12 }, (_, session) => {
+      const first = Math.floor(50 * random())
+      return [0, 1, 2].map(step => ({
+        item: taste + ((first + step) % 50),
+        time: session * 1440 * minute + step * minute + Math.floor(minute * random()),
+        weight: 1,
+      }))
+    }).flat()
+  })
+  const rows = histories.map(events => {
+    const counts = Array<number>(100).fill(0)
+    for (const { item } of events) counts[item]!++
+    return counts
+  })
+  const directory = `${freshFolder()}/data`
+  await writeDataset(directory, {
+    byUser: csrOf(rows),
+    users: Array.from({ length: users }, (_, user) => user),
+    items: Array.from({ length: 100 }, (_, item) => item),
+    events: sequencesOf(histories, 100),
+  })
+  const pool = new Pool({ threads: 1 })
+  const model = `${freshFolder()}/model`
+  const parts = 'transitions + als(factors=4)'
+  await trainModel(Dataset.open(directory), model, contextTaste, { parts, gateShare: 0.2, gateEvents: 1000 }, { pool })
+  await pool.close()
+  const opened = OpenModel.open(model)
+  const newest = 12 * 1440 * minute
+  const listAt = (now: number) =>
+    opened.rank([
+      {
+        user: 0,
+        recent: { items: Uint32Array.of(3), weights: Float32Array.of(1), times: Float64Array.of(newest) },
+        now,
+        seen: 'allow',
+        limit: 10,
+        exclude: new Uint32Array(),
+        only: undefined,
+      },
+    ])[0]!
+  const during = listAt(newest + minute)
+  expect(during.items[0]).toBe(4)
+  const later = listAt(newest + 1440 * minute)
+  expect(later.scores[0]! / later.scores[4]!).toBeLessThan(during.scores[0]! / during.scores[4]!)
+  expect([...later.items.subarray(0, 8)].every(item => item < 50)).toBe(true)
+  opened.close()
+})
