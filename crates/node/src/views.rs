@@ -1,10 +1,11 @@
 //! Typed arrays by address, for memory that several threads write at once.
 
+use aurochs_kernels::bitmap::Bitmap;
 use aurochs_kernels::shared::{Chunks, SharedRows};
 use napi::bindgen_prelude::*;
 use std::ops::Range;
 use std::ptr::{NonNull, null_mut};
-use std::sync::atomic::AtomicI32;
+use std::sync::atomic::{AtomicI32, AtomicU32};
 
 /// A type of typed arrays' values.
 pub trait Element: Copy {
@@ -118,6 +119,14 @@ impl SharedArray<i32> {
     /// Chunks of `rows` rows at `bounds`, by this counter.
     pub fn chunks_at<'a>(&'a self, bounds: &'a [u32], rows: usize) -> Result<Chunks<'a>> {
         Chunks::at(bounds, rows, self.counter()?).map_err(Error::from_reason)
+    }
+}
+
+impl SharedArray<u32> {
+    /// The words of a bitmap, which another thread may change during the call.
+    pub fn bitmap(&self) -> Bitmap<'_> {
+        // SAFETY: the array lives as long as the call, is aligned, and is touched only atomically; an atomic lies as its integer does.
+        Bitmap::new(unsafe { std::slice::from_raw_parts(self.as_ptr().cast::<AtomicU32>(), self.len) })
     }
 }
 
