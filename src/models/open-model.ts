@@ -44,7 +44,7 @@ export class OpenModel {
     const { sums, weighting } = this.artifact
     const { popularity = this.artifact.popularity } = this.#model
     const resolved = requests.map((request): ResolvedRequest => {
-      const { user, recent, now, seen, limit, exclude, only } = request
+      const { user, recent, now, seen, limit, exclude, only, allowed } = request
       const known = historyOf(sums, user, recent)
       const history = weighting?.pairs.of(known) ?? known
       return {
@@ -55,20 +55,21 @@ export class OpenModel {
         limit,
         exclude: seen === 'exclude' ? union(history.indices, exclude) : exclude,
         only,
+        allowed,
       }
     })
     const withHistory = resolved.filter(({ history }) => history.indices.length > 0)
     const lists = withHistory.length > 0 ? this.#model.rank(withHistory) : []
     let next = 0
     return resolved.map(request => {
-      const { history, limit, exclude, only } = request
+      const { history, limit, exclude, only, allowed } = request
       if (history.indices.length === 0) {
-        return { ...popularItems(popularity, limit, exclude, only), basis: 'popularity' }
+        return { ...popularItems(popularity, limit, exclude, { only, allowed }), basis: 'popularity' }
       }
       const list = lists[next++]
       const left = limit - list.items.length
       if (left === 0) return { ...list, basis: 'model' }
-      const rest = popularItems(popularity, left, union(exclude, list.items.toSorted()), only)
+      const rest = popularItems(popularity, left, union(exclude, list.items.toSorted()), { only, allowed })
       return { ...joined(list, rest), basis: 'model' }
     })
   }
