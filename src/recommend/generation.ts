@@ -1,3 +1,5 @@
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import { Visibility } from '../catalogue/visibility.ts'
 import type { Artifact } from '../models/artifact.ts'
 import { ModelPool } from '../models/model-pool.ts'
 import type { Pool } from '../parallel/pool.ts'
@@ -13,6 +15,9 @@ export class Generation {
   readonly models: ModelPool
   /** Ids of the model's items, by their rows in it. */
   readonly itemIds: KeptIds
+  /** Which of the items lists may have: all, until a catalogue is attached. */
+  #visibility: Visibility
+  #catalogue: Catalogue | undefined
   #uses = 0
   #whenUnused: (() => void) | undefined
 
@@ -25,6 +30,17 @@ export class Generation {
     this.name = models.artifact.checksum
     this.models = models
     this.itemIds = new KeptIds(models.artifact.items)
+    this.#visibility = new Visibility(models.artifact.items, () => Promise.resolve(new Uint32Array(0)))
+  }
+
+  /** Lists have what `catalogue` says that they may have, from now until the generation is retired. @throws Error when it cannot be read. */
+  async attach(catalogue: Catalogue): Promise<void> {
+    this.#visibility = await catalogue.attach(this.artifact.items)
+    this.#catalogue = catalogue
+  }
+
+  get visibility(): Visibility {
+    return this.#visibility
   }
 
   get artifact(): Artifact {
@@ -48,6 +64,7 @@ export class Generation {
         this.#whenUnused = resolve
       })
     }
+    this.#catalogue?.detach(this.#visibility)
     await this.models.close()
   }
 }

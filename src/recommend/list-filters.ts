@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
+import { type Narrowing, narrowingKey } from '../catalogue/narrowing.ts'
+import { hasBit } from '../search/bitmap.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import type { Generation } from './generation.ts'
 
 /** What a list for a user may hold, by id. Ids that the model does not know filter nothing. */
-export interface ListFilters {
+export interface ListFilters extends Narrowing {
   /** Items in the list at most. Default: 10. */
   readonly limit?: number | undefined
   /** Whether items that the user already has may come again. Default: `exclude`. */
@@ -25,23 +27,45 @@ export class ResolvedFilters {
   readonly limit: number
   readonly seen: 'allow' | 'exclude'
   readonly #ids: Pick<ListFilters, 'exclude' | 'only'>
+  readonly #narrowing: Narrowing | undefined
   #resolved: { readonly generation: Generation; readonly rows: FilterRows } | undefined
 
   /** @throws RangeError where `limit` is no number of items. */
-  constructor({ limit = 10, seen = 'exclude', ...ids }: ListFilters) {
+  constructor({ limit = 10, seen = 'exclude', tags, allTags, noTags, categories, ...ids }: ListFilters) {
     assertWholeNumber('limit', limit, 1)
     this.limit = limit
     this.seen = seen
     this.#ids = ids
+    const narrowing = { tags, allTags, noTags, categories }
+    this.#narrowing = narrowingKey(narrowing) === undefined ? undefined : narrowing
   }
 
   /** Equal where the filters are. */
   get key(): string {
     const { exclude = [], only } = this.#ids
-    const kind = `${this.limit} ${this.seen}`
+    const narrowing = this.#narrowing && ` ${hashOf(narrowingKey(this.#narrowing)!)}`
+    const kind = `${this.limit} ${this.seen}${narrowing ?? ''}`
     if (exclude.length === 0 && only === undefined) return kind
     const ids = [exclude.toSorted(), only?.toSorted() ?? null]
-    return `${kind} ${createHash('sha256').update(JSON.stringify(ids)).digest('base64')}`
+    return `${kind} ${hashOf(JSON.stringify(ids))}`
+  }
+
+  /** What must be made before {@link allowedIn} can say which items may come, if anything must. */
+  prepare({ visibility }: Generation): Promise<void> | undefined {
+    if (!this.#narrowing || visibility.narrowed(this.#narrowing)) return undefined
+    return visibility.make(this.#narrowing)
+  }
+
+  /** The items that may come by what the catalogue says, a bit each, or undefined where all may. */
+  allowedIn({ visibility }: Generation): Uint32Array | undefined {
+    return this.#narrowing ? visibility.narrowed(this.#narrowing) : visibility.allowed
+  }
+
+  /** Whether all of these may still come. */
+  admits({ visibility }: Generation, rows: Uint32Array): boolean {
+    if (!visibility.hasAll(rows)) return false
+    const narrowed = this.#narrowing && visibility.narrowed(this.#narrowing)
+    return !narrowed || rows.every(row => hasBit(narrowed, row))
   }
 
   rowsIn(generation: Generation): FilterRows {
@@ -50,6 +74,10 @@ export class ResolvedFilters {
     }
     return this.#resolved.rows
   }
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64')
 }
 
 function rowsOf({ exclude = [], only }: Pick<ListFilters, 'exclude' | 'only'>, { artifact }: Generation): FilterRows {

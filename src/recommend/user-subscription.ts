@@ -37,6 +37,8 @@ interface Enqueued {
   ranked: Pick<UserRanking, 'version' | 'sequence' | 'after'> | undefined
   /** A change that came after that: the query to follow. */
   next: Change | undefined
+  /** What is in the queue. */
+  readonly pending: PendingQuery
 }
 
 /** The oldest change that a list will show, and how soon the list is wanted. */
@@ -56,6 +58,8 @@ export class UserSubscription {
   readonly #client: string
   /** The query for the next list. Others that are still in a queue or in a batch are void. */
   #query: Enqueued | undefined
+  /** The items that were given out last, of the generation that made them. */
+  #given: { readonly generation: Generation; readonly items: Uint32Array } | undefined
   #isClosed = false
 
   /** `client`: who asks for the list. */
@@ -98,6 +102,19 @@ export class UserSubscription {
     this.state.subscriptions.delete(this)
   }
 
+  /** Whether lists may still have all that `ranking` has; notes that it is given out. */
+  admits({ generation, ranking: { items } }: UserRanking): boolean {
+    const isAdmitted = this.#filters.admits(generation, items)
+    if (isAdmitted) this.#given = { generation, items }
+    return isAdmitted
+  }
+
+  /** Has the list made anew where the one that was given out last has items that it may not have any more. */
+  refreshIfGone(): void {
+    const given = this.#given
+    if (given && !this.#filters.admits(given.generation, given.items)) this.refresh()
+  }
+
   /** The list cannot be made. */
   fail(error: Error): void {
     if (!this.#isClosed) this.#handlers.onError(error)
@@ -105,8 +122,6 @@ export class UserSubscription {
 
   #enqueue(change: Change): void {
     if (this.#isClosed) return
-    const query: Enqueued = { change, ranked: undefined, next: undefined }
-    this.#query = query
     const pending: PendingQuery = {
       client: this.#client,
       limit: this.#filters.limit,
@@ -120,6 +135,8 @@ export class UserSubscription {
         if (this.#settle(query)) this.fail(error)
       },
     }
+    const query: Enqueued = { change, ranked: undefined, next: undefined, pending }
+    this.#query = query
     this.#handlers.enqueue(pending, change.priority)
   }
 
@@ -127,6 +144,14 @@ export class UserSubscription {
     if (query !== this.#query) return undefined
     if (this.#isClosed || !this.state.isLoaded) {
       this.#query = undefined
+      return undefined
+    }
+    const making = this.#filters.prepare(generation)
+    if (making) {
+      const enqueue = () => {
+        if (query === this.#query) this.#handlers.enqueue(query.pending, query.change.priority)
+      }
+      making.then(enqueue, query.pending.fail)
       return undefined
     }
     const { version, sequence, newest } = this.state
@@ -141,6 +166,7 @@ export class UserSubscription {
       limit,
       exclude,
       only,
+      allowed: this.#filters.allowedIn(generation),
     }
   }
 

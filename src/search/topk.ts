@@ -141,7 +141,10 @@ export class TopKIndex {
   }
 
   /** The items most similar to each of `items`, which is left out of its own list: their cosines, falling. */
-  similar(items: Uint32Array, { limit, only, allowed, shrinkage }: Pick<SearchOptions, 'limit' | 'only' | 'allowed' | 'shrinkage'>): Found {
+  similar(
+    items: Uint32Array,
+    { limit, only, allowed, shrinkage }: Pick<SearchOptions, 'limit' | 'only' | 'allowed' | 'shrinkage'>,
+  ): Found {
     const indptr = Uint32Array.from({ length: items.length + 1 }, (_, row) => row)
     const { factors, rank, stride } = this.parts
     return this.search(native.topKRows(factors, rank, items, stride), {

@@ -34,6 +34,15 @@ const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number 
   // Lists that are ranked together cost less each.
   recommend_batch: ({ users, limit }) => Math.ceil((users.length * (1 + listCost(limit))) / 4),
   similar: ({ limit }) => similarCost(limit),
+  put_items: ({ items }) => items.length,
+  patch_items: ({ items }) => items.length,
+  hide_items: ({ items }) => items.length,
+  delete_items: ({ items }) => items.length,
+  get_items: ({ items }) => Math.ceil(items.length / 10),
+  // Words that many items have are looked through.
+  search_items: ({ limit }) => 10 + Math.ceil(limit / 10),
+  put_users: ({ users }) => Math.ceil(users.length / 4),
+  get_users: ({ users }) => Math.ceil(users.length / 20),
   record_batch: ({ events }) => Math.ceil(events.length / 4),
 }
 

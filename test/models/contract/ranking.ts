@@ -7,7 +7,16 @@ import { OpenModel } from '../../../src/models/open-model.ts'
 import { sharedBitmap } from '../../../src/search/bitmap.ts'
 import { freshFolder } from '../../storage/folder.ts'
 import { checkerboard, datasetOf, randomInteractions, shuffledDatasetOf } from '../interactions.ts'
-import { allowedItems, bitmapOf, eventsOf, expectSound, historyOf, plainList, randomRequests, requestOf } from '../requests.ts'
+import {
+  allowedItems,
+  bitmapOf,
+  eventsOf,
+  expectSound,
+  historyOf,
+  plainList,
+  randomRequests,
+  requestOf,
+} from '../requests.ts'
 import type { Contract } from './contract.ts'
 
 /** What lists hold, in what order, and that they are the same however they are made. */
