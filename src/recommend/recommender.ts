@@ -615,7 +615,10 @@ export class Recommender {
     const isOutdated = version !== subscription.state.version || generation !== this.#generation
     if (isOutdated || subscription.isClosed) return
     // It has items that were hidden while it was made.
-    if (!subscription.admits(ranking)) return subscription.refresh(ranking.changedAt, ranking.isChange)
+    if (!subscription.admits(ranking)) {
+      subscription.refresh(ranking.changedAt, ranking.isChange)
+      return
+    }
     if (sequence > (this.#journal?.settled ?? 0)) {
       this.#held.hold(subscription, ranking, held => this.#deliver(subscription, held, onRanking))
       return
