@@ -5,7 +5,7 @@ import type { ItemState } from './rows.ts'
 import type { SearchQuery, SearchResult } from './search.ts'
 import type { CatalogueStore, Changed } from './store.ts'
 import type { Method, StoreFound, StoreRequest, StoreResponse, StoreResult, StoreThreadData } from './store-thread.ts'
-import { type RowLookup, Visibility, type VisibilityChange } from './visibility.ts'
+import { bothChanges, noChange, type RowLookup, Visibility, type VisibilityChange } from './visibility.ts'
 
 export interface CatalogueOptions {
   /** Called after a change in what lists may have, before who made the change knows that it is on disk. */
@@ -149,13 +149,9 @@ export class Catalogue {
 
   #apply(states: readonly ItemState[]): void {
     const now = Date.now()
-    let [removed, added] = [false, false]
-    for (const visibility of this.#visibilities) {
-      const change = visibility.apply(states, now)
-      removed ||= change.removed
-      added ||= change.added
-    }
-    if (removed || added) this.#options.onChange?.({ removed, added })
+    let change = noChange
+    for (const visibility of this.#visibilities) change = bothChanges(change, visibility.apply(states, now))
+    if (change !== noChange) this.#options.onChange?.(change)
     if (states.some(({ from, until }) => from !== undefined || until !== undefined)) this.#plan(0)
   }
 

@@ -88,18 +88,17 @@ export class Visibility {
   /** Takes over how items are now; gives which kinds of changes that made in what lists may have. */
   apply(states: readonly ItemState[], now: number): VisibilityChange {
     const rows = this.#items.indicesOf(states.map(({ id }) => id))
-    let change: VisibilityChange = { removed: false, added: false }
+    let change = noChange
     states.forEach((state, at) => {
       const row = rows[at]!
       this.#noteRow(state.number, row)
       if (row < 0) return
       const isVisible = isAvailable(state, now)
-      const changes = [this.#writeAvailable(row, isVisible) ? isVisible : undefined]
+      if (this.#writeAvailable(row, isVisible)) change = withChange(change, isVisible, 'all')
       for (const { demands, bitmap } of this.#narrowed.values()) {
         const isIn = isVisible && meets(demands, state)
-        if (writeBit(bitmap, row, isIn)) changes.push(isIn)
+        if (writeBit(bitmap, row, isIn)) change = withChange(change, isIn, 'narrowed')
       }
-      change = { removed: change.removed || changes.includes(false), added: change.added || changes.includes(true) }
     })
     return change
   }
@@ -154,12 +153,24 @@ export class Visibility {
   }
 }
 
-/** What a change made of items that lists may have, narrowed ones too. */
+/** What a change made of the items that lists may have. */
 export interface VisibilityChange {
   /** Whether some lists may not have any more what they had. */
   readonly removed: boolean
-  /** Whether some lists may have what they did not have. */
-  readonly added: boolean
+  /** Which lists may have what they did not have: those that are narrowed, or all. */
+  readonly added: 'none' | 'narrowed' | 'all'
+}
+
+export const noChange: VisibilityChange = { removed: false, added: 'none' }
+
+/** What two changes together made. */
+export function bothChanges(one: VisibilityChange, other: VisibilityChange): VisibilityChange {
+  const added = one.added === 'all' || other.added === 'none' ? one.added : other.added
+  return { removed: one.removed || other.removed, added }
+}
+
+function withChange(change: VisibilityChange, isAdded: boolean, added: 'narrowed' | 'all'): VisibilityChange {
+  return bothChanges(change, isAdded ? { removed: false, added } : { removed: true, added: 'none' })
 }
 
 function intersect(bitmap: Uint32Array, other: Uint32Array): void {

@@ -50,6 +50,11 @@ export class ResolvedFilters {
     return `${kind} ${hashOf(JSON.stringify(ids))}`
   }
 
+  /** Whether the catalogue decides which items may come. */
+  get isNarrowed(): boolean {
+    return this.#narrowing !== undefined
+  }
+
   /** What must be made before {@link allowedIn} can say which items may come, if anything must. */
   prepare({ visibility }: Generation): Promise<void> | undefined {
     if (!this.#narrowing || visibility.narrowed(this.#narrowing)) return undefined

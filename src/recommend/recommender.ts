@@ -94,7 +94,10 @@ export class Recommender {
   readonly #similar = new SimilarSubscriptions()
   readonly #similarLookups: SimilarLookups
   readonly #catalogue: Catalogue | undefined
-  readonly #changes = new ChangeFollowers({ refreshGone: () => this.#refreshGone(), renewAll: () => this.#renewAll() })
+  readonly #changes = new ChangeFollowers({
+    refreshGone: () => this.#refreshGone(),
+    renew: which => this.#renewLists(which),
+  })
   readonly #batches: MicroBatches
   readonly #announcements = new Announcements()
   readonly #held = new HeldRankings()
@@ -316,7 +319,7 @@ export class Recommender {
         const request = { item: row, limit: filters.limit, measure, allowed: filters.allowedIn(generation) }
         const found = await this.#similarLookups.find(models, request, { signal, client })
         const isAdmitted = () => filters.admits(generation, found.items)
-        if (isAdmitted()) return { list: listOf(found, generation, this.#newName()), isAdmitted }
+        if (isAdmitted()) return { list: listOf(found, generation, this.#newName()), isAdmitted, filters }
       }
     })
     return unlessAborted(found, signal)
@@ -635,9 +638,12 @@ export class Recommender {
     this.#similar.renewIf(({ isAdmitted }) => !isAdmitted())
   }
 
-  #renewAll(): void {
-    for (const state of this.#users) if (state.isLoaded) renew(state)
-    this.#similar.renewIf(() => true)
+  #renewLists(which: 'narrowed' | 'all'): void {
+    const isDue = ({ filters }: { readonly filters: ResolvedFilters }) => which === 'all' || filters.isNarrowed
+    for (const { subscriptions, isLoaded } of this.#users) {
+      for (const subscription of subscriptions) if (isLoaded && isDue(subscription)) subscription.renew()
+    }
+    this.#similar.renewIf(isDue)
   }
 
   /** Calls a listener of the caller's: what it throws is reported, and ends nothing else. */

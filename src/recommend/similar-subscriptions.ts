@@ -1,3 +1,4 @@
+import type { ResolvedFilters } from './list-filters.ts'
 import type { RecommendedList } from './lists.ts'
 import type { Watch } from './watched-list.ts'
 
@@ -5,6 +6,7 @@ import type { Watch } from './watched-list.ts'
 export interface FoundSimilar {
   readonly list: RecommendedList
   readonly isAdmitted: () => boolean
+  readonly filters: ResolvedFilters
 }
 
 /** Those who want the items similar to one, now and whenever another model is served. */

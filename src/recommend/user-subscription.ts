@@ -53,7 +53,7 @@ interface Change {
 /** A subscription to the list of one user: it is made anew whenever it may have changed. */
 export class UserSubscription {
   readonly state: UserState
-  readonly #filters: ResolvedFilters
+  readonly filters: ResolvedFilters
   readonly #handlers: SubscriptionHandlers
   readonly #client: string
   /** The query for the next list. Others that are still in a queue or in a batch are void. */
@@ -65,7 +65,7 @@ export class UserSubscription {
   /** `client`: who asks for the list. */
   constructor(state: UserState, filters: ResolvedFilters, handlers: SubscriptionHandlers, client = '') {
     this.state = state
-    this.#filters = filters
+    this.filters = filters
     this.#handlers = handlers
     this.#client = client
     state.subscriptions.add(this)
@@ -104,7 +104,7 @@ export class UserSubscription {
 
   /** Whether lists may still have all that `ranking` has; notes that it is given out. */
   admits({ generation, ranking: { items } }: UserRanking): boolean {
-    const isAdmitted = this.#filters.admits(generation, items)
+    const isAdmitted = this.filters.admits(generation, items)
     if (isAdmitted) this.#given = { generation, items }
     return isAdmitted
   }
@@ -112,7 +112,7 @@ export class UserSubscription {
   /** Has the list made anew where the one that was given out last has items that it may not have any more. */
   refreshIfGone(): void {
     const given = this.#given
-    if (given && !this.#filters.admits(given.generation, given.items)) this.refresh()
+    if (given && !this.filters.admits(given.generation, given.items)) this.refresh()
   }
 
   /** The list cannot be made. */
@@ -124,7 +124,7 @@ export class UserSubscription {
     if (this.#isClosed) return
     const pending: PendingQuery = {
       client: this.#client,
-      limit: this.#filters.limit,
+      limit: this.filters.limit,
       resolve: generation => this.#resolve(query, generation),
       answer: (ranking, generation) => {
         if (!this.#settle(query)) return
@@ -146,7 +146,7 @@ export class UserSubscription {
       this.#query = undefined
       return undefined
     }
-    const making = this.#filters.prepare(generation)
+    const making = this.filters.prepare(generation)
     if (making) {
       const enqueue = () => {
         if (query === this.#query) this.#handlers.enqueue(query.pending, query.change.priority)
@@ -156,8 +156,8 @@ export class UserSubscription {
     }
     const { version, sequence, newest } = this.state
     query.ranked = { version, sequence, after: newest }
-    const { seen, limit } = this.#filters
-    const { exclude, only } = this.#filters.rowsIn(generation)
+    const { seen, limit } = this.filters
+    const { exclude, only } = this.filters.rowsIn(generation)
     return {
       user: this.state.rowIn(generation),
       recent: this.state.recent(generation),
@@ -166,7 +166,7 @@ export class UserSubscription {
       limit,
       exclude,
       only,
-      allowed: this.#filters.allowedIn(generation),
+      allowed: this.filters.allowedIn(generation),
     }
   }
 
