@@ -1,3 +1,4 @@
+import type { DatabaseSync } from 'node:sqlite'
 import type { Item } from './item.ts'
 
 /** A row of the table of items. */
@@ -70,4 +71,12 @@ export function itemOf(row: ItemRow): Item {
     ...(vector !== null && { vector: Array.from(new Float32Array(vector.slice().buffer)) }),
     hidden: row.hidden !== 0,
   }
+}
+
+/** The items after number `after`, up to `limit` of them, and the number of the last. */
+export function itemsAfter(database: DatabaseSync, after: number, limit: number) {
+  const rows = database
+    .prepare('SELECT * FROM items WHERE number > ? AND deleted = 0 ORDER BY number LIMIT ?')
+    .all(after, limit) as unknown as ItemRow[]
+  return { items: rows.map(itemOf), last: rows.at(-1)?.number ?? after }
 }

@@ -96,14 +96,6 @@ export class CatalogueStore {
     return searchItems(this.#database, query)
   }
 
-  /** Items after number `after`, up to `limit` of them. */
-  itemsAfter(after: number, limit: number): Item[] {
-    const rows = this.#database
-      .prepare('SELECT * FROM items WHERE number > ? AND deleted = 0 ORDER BY number LIMIT ?')
-      .all(after, limit)
-    return (rows as unknown as ItemRow[]).map(itemOf)
-  }
-
   /** What decides of items after number `after` whether lists may have them, up to `limit` of them. */
   statesAfter(after: number, limit: number): ItemState[] {
     const rows = this.#database

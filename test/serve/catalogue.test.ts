@@ -115,7 +115,7 @@ test('a live list loses a hidden item on every front, and what it may have can b
     [second],
     [second],
   ])
-  expect(ids((await http('/v1/similar/i10?limit=40&tags=x')).body)).toEqual([second])
+  expect(ids((await http('/v1/similar/i10?limit=40&tags=x&measure=cosine')).body)).toEqual([second])
   const rpc = await RpcClient.connect(socket(), { key: reader })
   expect((await rpc.call('recommend', { user: 3, allTags: ['x'] })).items.map(({ item }) => item)).toEqual([second])
   rpc.close()
