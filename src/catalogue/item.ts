@@ -1,5 +1,6 @@
 /** What is known of items and users beside what users did. */
 import { isStorable } from '../events/event.ts'
+import { catalogueBounds } from './bounds.ts'
 
 /** Fields of an item; what is absent is not known. */
 export interface ItemFields {
@@ -41,22 +42,6 @@ export interface UserLabels {
   readonly id: string
   readonly labels: readonly string[]
 }
-
-/** Bounds of what is kept. */
-export const catalogueBounds = {
-  /** Characters. */
-  idLength: 256,
-  titleLength: 1000,
-  textLength: 20_000,
-  urlLength: 2048,
-  labelLength: 128,
-  /** Of an item each, and labels of a user. */
-  labels: 64,
-  /** Different ones of all items. */
-  distinctLabels: 1_000_000,
-  /** Numbers of a vector. */
-  vectorLength: 4096,
-} as const
 
 /** Why an item is refused. */
 export class CatalogueError extends Error {

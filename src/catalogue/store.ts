@@ -1,11 +1,11 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { openDatabase, transact } from '../storage/sqlite.ts'
+import { catalogueBounds } from './bounds.ts'
 import { catalogueFormat } from './format.ts'
 import {
   assertItem,
   assertUser,
   CatalogueError,
-  catalogueBounds,
   type Item,
   type ItemFields,
   type ItemInput,

@@ -1,4 +1,4 @@
-import { catalogueBounds } from '../catalogue/item.ts'
+import { catalogueBounds } from '../catalogue/bounds.ts'
 
 /**
  * What one client may ask of the server. They are part of the protocol: `welcome` and the method `info` state them, and
@@ -29,6 +29,9 @@ export const limits = {
   listIdLength: 64,
   /** Items in one list. */
   listItems: 1000,
+  /** Items in one list whose items are to differ (`diversity`, `perTag`), and of all such lists of one `recommend_batch`. */
+  spreadItems: 100,
+  spreadBatchItems: 10_000,
   /** Items named in a filter. */
   filterItems: 1000,
   /** Users of one `recommend_batch`. */

@@ -26,6 +26,8 @@ import {
   type RecordResult,
   type SimilarItems,
   similarFields,
+  spreadFits,
+  spreadMessage,
 } from './values.ts'
 
 interface Method {
@@ -80,7 +82,7 @@ export const methods = {
     reads: true,
     subject: 'user',
     access: userOf,
-    params: z.object({ user: IdSchema, ...listFields, unknown }),
+    params: z.object({ user: IdSchema, ...listFields, unknown }).refine(spreadFits, spreadMessage),
   },
   recommend_batch: {
     summary:
@@ -92,6 +94,12 @@ export const methods = {
       .refine(
         ({ users, limit }) => users.length * limit <= limits.batchItems,
         `expected users × limit to be at most ${limits.batchItems}`,
+      )
+      .refine(spreadFits, spreadMessage)
+      .refine(
+        ({ users, limit, ...spread }) =>
+          users.length * limit <= limits.spreadBatchItems || spreadFits({ ...spread, limit: Number.POSITIVE_INFINITY }),
+        `expected users × limit to be at most ${limits.spreadBatchItems} with diversity or perTag`,
       ),
   },
   similar: {

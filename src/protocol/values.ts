@@ -54,6 +54,18 @@ export const narrowingFields = {
   categories: LabelsSchema.optional(),
 }
 
+/** Lists whose items are to differ are short: each item is compared with many. */
+export const spreadFits = ({
+  limit,
+  diversity = 0,
+  perTag,
+}: {
+  limit: number
+  diversity?: number | undefined
+  perTag?: number | undefined
+}) => limit <= limits.spreadItems || (diversity === 0 && perTag === undefined)
+export const spreadMessage = `expected limit to be at most ${limits.spreadItems} with diversity or perTag`
+
 /** What a list of similar items may hold. */
 export const similarFields = {
   item: IdSchema,
@@ -72,6 +84,10 @@ export const listFields = {
   exclude: FilterIds.default([]),
   /** None but these. */
   only: FilterIds.optional(),
+  /** How much it counts that an item is unlike those before it, beside its score: 0 (default) not at all, 1 alone. */
+  diversity: z.number().min(0).max(1).optional(),
+  /** Items with the same tag at most; the list may be shorter for it. */
+  perTag: z.int().min(1).max(limits.listItems).optional(),
   ...narrowingFields,
 }
 
@@ -130,7 +146,7 @@ export type Event = z.output<typeof EventSchema>
 export const StreamQuerySchema = z.discriminatedUnion(
   'kind',
   [
-    z.object({ kind: z.literal('user'), user: IdSchema.optional(), ...listFields }),
+    z.object({ kind: z.literal('user'), user: IdSchema.optional(), ...listFields }).refine(spreadFits, spreadMessage),
     z.object({ kind: z.literal('similar'), ...similarFields }),
   ],
   { error: ({ code }) => (code === 'invalid_union' ? 'expected "user" or "similar"' : undefined) },

@@ -3,6 +3,7 @@ import { type Narrowing, narrowingKey } from '../catalogue/narrowing.ts'
 import { hasBit } from '../search/bitmap.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import type { Generation } from './generation.ts'
+import { type Spread, spreadDepth } from './spread-rankings.ts'
 
 /** What a list for a user may hold, by id. Ids that the model does not know filter nothing. */
 export interface ListFilters extends Narrowing {
@@ -14,6 +15,10 @@ export interface ListFilters extends Narrowing {
   readonly exclude?: readonly string[] | undefined
   /** None but these. */
   readonly only?: readonly string[] | undefined
+  /** 0 to 1: how much it counts that an item is unlike those before it; scores then need not fall. Default: 0. */
+  readonly diversity?: number | undefined
+  /** Items with the same tag at most; the list may be shorter for it. Default: any number. */
+  readonly perTag?: number | undefined
 }
 
 /** The items of filters as rows, ascending. */
@@ -27,12 +32,22 @@ export class ResolvedFilters {
   readonly limit: number
   readonly seen: 'allow' | 'exclude'
   readonly #ids: Pick<ListFilters, 'exclude' | 'only'>
+  /** How items are to differ, if they are. */
+  readonly spread: Spread | undefined
+  /** Items that are ranked: of these the list is made. */
+  readonly depth: number
   readonly #narrowing: Narrowing | undefined
   #resolved: { readonly generation: Generation; readonly rows: FilterRows } | undefined
 
   /** @throws RangeError where `limit` is no number of items. */
-  constructor({ limit = 10, seen = 'exclude', tags, allTags, noTags, categories, ...ids }: ListFilters) {
+  constructor({ limit = 10, seen = 'exclude', diversity = 0, perTag, ...filters }: ListFilters) {
+    const { tags, allTags, noTags, categories, ...ids } = filters
     assertWholeNumber('limit', limit, 1)
+    if (!(diversity >= 0 && diversity <= 1)) throw new RangeError(`diversity must be from 0 to 1, got ${diversity}`)
+    if (perTag !== undefined) assertWholeNumber('perTag', perTag, 1)
+    const isSpread = diversity > 0 || perTag !== undefined
+    this.spread = isSpread ? { diversity, perTag: perTag ?? Number.POSITIVE_INFINITY } : undefined
+    this.depth = isSpread ? spreadDepth(limit) : limit
     this.limit = limit
     this.seen = seen
     this.#ids = ids
@@ -44,7 +59,8 @@ export class ResolvedFilters {
   get key(): string {
     const { exclude = [], only } = this.#ids
     const narrowing = this.#narrowing && ` ${hashOf(narrowingKey(this.#narrowing)!)}`
-    const kind = `${this.limit} ${this.seen}${narrowing ?? ''}`
+    const spread = this.spread && ` ${this.spread.diversity}/${this.spread.perTag}`
+    const kind = `${this.limit} ${this.seen}${narrowing ?? ''}${spread ?? ''}`
     if (exclude.length === 0 && only === undefined) return kind
     const ids = [exclude.toSorted(), only?.toSorted() ?? null]
     return `${kind} ${hashOf(JSON.stringify(ids))}`

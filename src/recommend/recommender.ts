@@ -28,6 +28,7 @@ import { MicroBatches } from './micro-batches.ts'
 import { highestPositions, sharedPosition } from './retraining/positions.ts'
 import { SimilarLookups } from './similar-lookups.ts'
 import { type FoundSimilar, SimilarSubscriptions } from './similar-subscriptions.ts'
+import { spreadRanking, type TagsOf } from './spread-rankings.ts'
 import { UserCache } from './user-cache.ts'
 import type { UserState } from './user-state.ts'
 import { type UserRanking, UserSubscription } from './user-subscription.ts'
@@ -508,7 +509,7 @@ export class Recommender {
     listOf: (ranking: UserRanking) => List,
     { signal, client }: Asking,
   ): Promise<Made<List>[]> {
-    this.#asked.admit(client, users.length, this.#batches.expectedWait({ client, limit: resolved.limit }))
+    this.#asked.admit(client, users.length, this.#batches.expectedWait({ client, limit: resolved.depth }))
     const subscriptions: UserSubscription[] = []
     const lists = users.map(
       user =>
@@ -558,6 +559,8 @@ export class Recommender {
           if (priority === 'normal') this.#batches.push(query)
           else this.#batches.pushInBackground(query)
         },
+        spread: (ranking, generation, filters) =>
+          spreadRanking(ranking, generation, { ...filters.spread!, limit: filters.limit }, this.#tagsOf),
         onRanking: ranking => this.#deliver(subscription, ranking, onRanking),
         onError: error => this.#guard(() => onError(error)),
       },
@@ -631,6 +634,11 @@ export class Recommender {
     } catch (error) {
       subscription.fail(error as Error)
     }
+  }
+
+  readonly #tagsOf: TagsOf = async ids => {
+    const items = (await this.#catalogue?.get(ids)) ?? []
+    return ids.map((_, at) => items[at]?.tags ?? [])
   }
 
   #refreshGone(): void {

@@ -26,6 +26,8 @@ export type Priority = 'normal' | 'background'
 export interface SubscriptionHandlers {
   /** Puts a query into the queue of its priority. */
   readonly enqueue: (query: PendingQuery, priority: Priority) => void
+  /** Makes the list of a deeper ranking where its items are to differ. */
+  readonly spread: (ranking: Ranking, generation: Generation, filters: ResolvedFilters) => Promise<Ranking>
   readonly onRanking: (ranking: UserRanking) => void
   readonly onError: (error: Error) => void
 }
@@ -122,14 +124,19 @@ export class UserSubscription {
 
   #enqueue(change: Change): void {
     if (this.#isClosed) return
+    const answer = (ranking: Ranking, generation: Generation) => {
+      if (!this.#settle(query)) return
+      const { at, isChange } = query.change
+      this.#handlers.onRanking({ ...query.ranked!, changedAt: at, isChange, ranking, generation })
+    }
     const pending: PendingQuery = {
       client: this.#client,
-      limit: this.filters.limit,
+      limit: this.filters.depth,
       resolve: generation => this.#resolve(query, generation),
       answer: (ranking, generation) => {
-        if (!this.#settle(query)) return
-        const { at, isChange } = query.change
-        this.#handlers.onRanking({ ...query.ranked!, changedAt: at, isChange, ranking, generation })
+        if (!this.filters.spread) answer(ranking, generation)
+        else
+          this.#handlers.spread(ranking, generation, this.filters).then(list => answer(list, generation), pending.fail)
       },
       fail: error => {
         if (this.#settle(query)) this.fail(error)
@@ -156,7 +163,7 @@ export class UserSubscription {
     }
     const { version, sequence, newest } = this.state
     query.ranked = { version, sequence, after: newest }
-    const { seen, limit } = this.filters
+    const { seen, depth: limit } = this.filters
     const { exclude, only } = this.filters.rowsIn(generation)
     return {
       user: this.state.rowIn(generation),

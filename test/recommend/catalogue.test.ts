@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { beforeAll, beforeEach, expect, test } from 'vitest'
+import { OpenModel } from '../../src/models/open-model.ts'
 import type { RecommendedList, SimilarQuery } from '../../src/recommend/lists.ts'
 import { Recommender } from '../../src/recommend/recommender.ts'
+import { cosines, spreadPlaces } from '../../src/search/spread.ts'
 import { writeNamedModel } from './models.ts'
 import { eventOf, itemsOf, Observed, queryOf, recorded } from './observed.ts'
 
@@ -203,6 +205,35 @@ test('lists are narrowed by tags and categories to what the whole list has of th
   const after = whole.filter(item => item === odd || (even(item) && item !== best)).slice(0, 5)
   expect(itemsOf(await live.until(list => itemsOf(list).includes(odd!)))).toEqual(after)
   live.close()
+})
+
+test('items of a list differ by their vectors as far as is asked for, and no tag has more items than it may', async () => {
+  await catalogue.put(tagged)
+  const { items: whole } = await recommender.recommend(queryOf('u3', { limit: 100 }))
+  const model = OpenModel.open(recommender.generation.artifact.directory)
+  const { data, factors } = model.vectors('items')
+  const rows = whole.map(({ item }) => model.artifact.items.indexOf(String(item)))
+  const vectors = Float32Array.from(rows.flatMap(row => [...data.subarray(row * factors, (row + 1) * factors)]))
+  const tags = whole.map(({ item }) => tagged.find(({ id }) => id === item)?.tags ?? [])
+  const candidates = { scores: whole.map(({ score }) => score), similarity: cosines(vectors, factors), tags }
+  for (const [diversity, perTag] of [
+    [0.5, Number.POSITIVE_INFINITY],
+    [1, 2],
+    [0, 1],
+  ] as const) {
+    const places = spreadPlaces(candidates, { limit: 10, diversity, perTag })
+    const given = { diversity, ...(perTag < Number.POSITIVE_INFINITY && { perTag }) }
+    const list = await recommender.recommend(queryOf('u3', given))
+    expect(list.items).toEqual(places.map(place => whole[place]))
+    expect(itemsOf(list)).not.toEqual(whole.slice(0, 10).map(({ item }) => item))
+    const live = new Observed(recommender, queryOf('u3', given))
+    expect((await live.next()).items).toEqual(list.items)
+    live.close()
+  }
+  model.close()
+  await expect(recommender.recommend(queryOf('u3', { diversity: 2 }))).rejects.toThrow(
+    'diversity must be from 0 to 1, got 2',
+  )
 })
 
 test('events count whether the catalogue has their item or not, and it may have items that no model has', async () => {

@@ -150,6 +150,15 @@ test('changes are for admins, and what is wrong is named', async () => {
   expect(await put({ availableFrom: 'soon' })).toContain('expected whole ms since 1970 or a time such as')
   expect(await refused('put_items', { items: [] })).toContain('expected at least 1 of them')
   expect(await refused('recommend', { user: 'ann', tags: [''] })).toContain('tags[0]: expected at least 1 character')
+  expect(await refused('recommend', { user: 'ann', diversity: 2 })).toContain('diversity: expected at most 1, got 2')
+  expect(await refused('recommend', { user: 'ann', perTag: 1, limit: 101 })).toContain(
+    'expected limit to be at most 100 with diversity or perTag',
+  )
+  const users = Array.from({ length: 101 }, (_, user) => user)
+  expect(await refused('recommend_batch', { users, diversity: 0.1, limit: 100 })).toContain(
+    'at most 10000 with diversity',
+  )
+  expect((await http('/v1/recommend/3?limit=5&diversity=0.5&perTag=3')).body.items).toHaveLength(5)
   expect((await http('/v1/get_items?items=good')).body.items).toEqual([null])
   const day = { availableFrom: '2024-05-31T02:00:00+02:00', availableUntil: Date.UTC(2100, 0) }
   await http('/v1/put_items', { items: [{ id: 'day', ...day }] })
