@@ -151,7 +151,7 @@ export class Catalogue {
     const now = Date.now()
     let change = noChange
     for (const visibility of this.#visibilities) change = bothChanges(change, visibility.apply(states, now))
-    if (change !== noChange) this.#options.onChange?.(change)
+    if (change.removed || change.added !== 'none') this.#options.onChange?.(change)
     if (states.some(({ from, until }) => from !== undefined || until !== undefined)) this.#plan(0)
   }
 

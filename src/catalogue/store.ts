@@ -39,7 +39,7 @@ export class CatalogueStore {
   constructor(file: string) {
     this.#database = openDatabase(file, catalogueFormat)
     // Labels of users who are to be forgotten are overwritten.
-    this.#database.exec('PRAGMA secure_delete = ON')
+    this.#database.exec('PRAGMA secure_delete = ON; PRAGMA cache_size = -65536')
     this.#labels = new LabelIndex(this.#database)
     this.#titles = new TitleIndex(this.#database)
     this.#find = this.#database.prepare('SELECT * FROM items WHERE id = ?')

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
 import { CatalogueError } from '../../src/catalogue/item.ts'
 import { CatalogueStore } from '../../src/catalogue/store.ts'
@@ -166,3 +167,33 @@ test('labels of users are kept, replaced and forgotten', () => {
   expect(() => store.putUsers([{ id: 'eve', labels: Array(65).fill('x') }])).toThrow('expected at most 64')
   store.close()
 })
+
+test('a million different tags are found as fast as few, and more are refused until some are free', () => {
+  const folder = freshFolder()
+  open(folder).close()
+  const database = new DatabaseSync(join(folder, 'catalogue.db'))
+  database.exec(`PRAGMA synchronous = OFF; BEGIN;
+    INSERT INTO items (id, tags, categories, hidden, deleted) VALUES ('many', '["t1"]', '[]', 0, 0);
+    WITH RECURSIVE tags(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM tags WHERE n < 1000000)
+      INSERT INTO labels (number, kind, name) SELECT n, 'tag', 't' || n FROM tags;
+    INSERT INTO item_labels SELECT number, number FROM labels;
+    COMMIT`)
+  database.close()
+  const store = open(folder)
+  const begun = performance.now()
+  const message = 'the catalogue would have more than 1000000 different tags and categories, the first with item "b"'
+  expect(() =>
+    store.put([
+      { id: 'a', tags: ['t7'] },
+      { id: 'b', tags: ['one more'] },
+    ]),
+  ).toThrow(message)
+  expect(store.distinctLabels).toBe(1_000_000)
+  expect([...store.itemsWith('tag', 't77777')]).toEqual([77_777])
+  store.put([{ id: 'many', tags: ['t2'] }])
+  store.put([{ id: 'b', tags: ['one more'] }])
+  expect(store.distinctLabels).toBe(1_000_000)
+  expect(store.search({ tags: ['one more'], limit: 5 }).items.map(({ id }) => id)).toEqual(['b'])
+  expect(performance.now() - begun).toBeLessThan(5000)
+  store.close()
+}, 60_000)
