@@ -1,6 +1,13 @@
 import { RestartingThread } from '../events/restarting-thread.ts'
 import { workerModuleUrl } from '../parallel/pool.ts'
-import { CatalogueError, type Item, type ItemInput, type ItemPatch, type UserLabels } from './item.ts'
+import {
+  CatalogueError,
+  CatalogueStorageError,
+  type Item,
+  type ItemInput,
+  type ItemPatch,
+  type UserLabels,
+} from './item.ts'
 import type { ItemState } from './rows.ts'
 import type { SearchQuery, SearchResult } from './search.ts'
 import type { CatalogueStore, Changed } from './store.ts'
@@ -136,9 +143,11 @@ export class Catalogue {
   #call<Name extends Method>(method: Name, ...args: Parameters<CatalogueStore[Name]>): Promise<StoreResult<Name>> {
     return new Promise((resolve, reject) => {
       this.#thread.request({ method, args } as StoreRequest, response => {
-        if (response instanceof Error) return reject(response)
+        if (response instanceof Error) return reject(new CatalogueStorageError(response.message))
         if ('failure' in response) {
-          return reject(response.isRefusal ? new CatalogueError(response.failure) : new Error(response.failure))
+          return reject(
+            response.isRefusal ? new CatalogueError(response.failure) : new CatalogueStorageError(response.failure),
+          )
         }
         const changed = response.result as Partial<Changed> | undefined
         if (changes.has(method)) this.#apply(changed!.items!)

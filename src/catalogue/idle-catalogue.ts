@@ -1,4 +1,5 @@
 /** The catalogue of a state that no server uses, and what can be read of one that a server uses. */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { lockDirectory } from '../storage/directory-lock.ts'
 import { openReadOnly } from '../storage/sqlite.ts'
@@ -27,6 +28,11 @@ export async function withCatalogue<Result>(
   } finally {
     lock.close()
   }
+}
+
+/** Whether the state `directory` has a catalogue. */
+export function hasCatalogue(directory: string): boolean {
+  return existsSync(join(directory, catalogueFile))
 }
 
 /** Items that are read at a time. */

@@ -51,6 +51,14 @@ export class CatalogueError extends Error {
   }
 }
 
+/** The disk failed, or the catalogue cannot be read: what was to be changed is not known to be, and may be sent again. */
+export class CatalogueStorageError extends Error {
+  constructor(message: string) {
+    super(message)
+    this.name = 'CatalogueStorageError'
+  }
+}
+
 /**
  * Checks what a caller may have wrong.
  *

@@ -96,10 +96,12 @@ export class CatalogueStore {
     return searchItems(this.#database, query)
   }
 
-  /** What decides of items after number `after` whether lists may have them, up to `limit` of them. */
+  /** Which of the items after number `after` lists may have, up to `limit` of them; without their labels, which are many. */
   statesAfter(after: number, limit: number): ItemState[] {
     const rows = this.#database
-      .prepare('SELECT * FROM items WHERE number > ? ORDER BY number LIMIT ?')
+      .prepare(
+        `SELECT ${stateColumns}, '[]' AS tags, '[]' AS categories FROM items WHERE number > ? ORDER BY number LIMIT ?`,
+      )
       .all(after, limit)
     return (rows as unknown as ItemRow[]).map(stateOf)
   }
@@ -114,8 +116,8 @@ export class CatalogueStore {
     const [after, upTo] = [Math.min(one, other), Math.max(one, other)]
     const rows = this.#database
       .prepare(
-        `SELECT * FROM items WHERE available_from > ?1 AND available_from <= ?2
-         UNION SELECT * FROM items WHERE available_until > ?1 AND available_until <= ?2`,
+        `SELECT ${stateColumns}, tags, categories FROM items WHERE available_from > ?1 AND available_from <= ?2
+         UNION SELECT ${stateColumns}, tags, categories FROM items WHERE available_until > ?1 AND available_until <= ?2`,
       )
       .all(after, upTo)
     return (rows as unknown as ItemRow[]).map(stateOf)
@@ -154,10 +156,14 @@ export class CatalogueStore {
     })
   }
 
-  /** Nothing of a user is left, in the file and its log neither. */
+  /** Nothing of a user is left, in the file and its log neither. @throws Error while another process reads the catalogue. */
   forgetUser(id: string): void {
     transact(this.#database, () => this.#database.prepare('DELETE FROM users WHERE id = ?').run(id))
-    this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)')
+    const { busy } = this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
+    if (busy === 0) return
+    throw new Error(
+      'another process reads the catalogue, so its log has the user still: do it again when its copy or export is done',
+    )
   }
 
   close(): void {
@@ -241,6 +247,9 @@ export class CatalogueStore {
     )
   }
 }
+
+/** What {@link stateOf} reads, but for the labels. */
+const stateColumns = 'number, id, hidden, deleted, available_from, available_until'
 
 /** The fields of an item without its id: null takes one away. */
 function givenFields({ id: _, ...fields }: ItemInput | ItemPatch): ItemFields {

@@ -1,4 +1,4 @@
-import { CatalogueError } from '../catalogue/item.ts'
+import { CatalogueError, CatalogueStorageError } from '../catalogue/item.ts'
 import type { Outcome } from '../events/journal.ts'
 import { UnsupportedError } from '../models/open-model.ts'
 import { rollBackModel } from '../models/published.ts'
@@ -372,6 +372,7 @@ function queryOf(query: StreamQuery, { onlyUser }: Caller): Query {
 /** The refusal that `error` is to a client; what is a fault of ours stays as it is. */
 function asServiceError<Given>(error: Given): ServiceError {
   if (error instanceof CatalogueError) return new ServiceError('bad_message', error.message)
+  if (error instanceof CatalogueStorageError) return new ServiceError('storage_failed', error.message)
   if (error instanceof RecommendError) return new ServiceError(error.reason, error.message, error.retryAfter)
   if (error instanceof UnsupportedError) return new ServiceError('unsupported', error.message)
   return error as unknown as ServiceError

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
 import { Catalogue } from '../../src/catalogue/catalogue.ts'
-import { CatalogueError } from '../../src/catalogue/item.ts'
+import { CatalogueError, CatalogueStorageError } from '../../src/catalogue/item.ts'
 import type { VisibilityChange } from '../../src/catalogue/visibility.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -113,7 +113,7 @@ test('what is refused is told from a disk that fails, and a file that is gone is
   await catalogue.put([{ id: 'i1', title: 'kept' }])
   rmSync(join(folder, 'catalogue.db'))
   const failed = catalogue.put([{ id: 'i2' }])
-  await expect(failed).rejects.not.toThrow(CatalogueError)
+  await expect(failed).rejects.toThrow(CatalogueStorageError)
   await expect(failed).rejects.toThrow('catalogue.db was removed or replaced while it was in use')
 })
 

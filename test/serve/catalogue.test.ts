@@ -160,6 +160,9 @@ test('changes are for admins, and what is wrong is named', async () => {
   )
   expect((await http('/v1/recommend/3?limit=5&diversity=0.5&perTag=3')).body.items).toHaveLength(5)
   expect((await http('/v1/get_items?items=good')).body.items).toEqual([null])
+  await http('/v1/put_users', { users: [{ id: 'gone', labels: ['vip'] }] })
+  await http('/v1/forget', { user: 'gone' })
+  expect((await http('/v1/get_users?users=gone')).body.users).toEqual([{ id: 'gone', labels: [] }])
   const day = { availableFrom: '2024-05-31T02:00:00+02:00', availableUntil: Date.UTC(2100, 0) }
   await http('/v1/put_items', { items: [{ id: 'day', ...day }] })
   const [item] = (await http('/v1/get_items?items=day')).body.items
