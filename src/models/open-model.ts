@@ -1,3 +1,4 @@
+import { hasBit } from '../search/bitmap.ts'
 import { concat, union } from '../search/item-lists.ts'
 import { closedOnError } from '../storage/closing.ts'
 import type {
@@ -66,7 +67,7 @@ export class OpenModel {
       if (history.indices.length === 0) {
         return { ...popularItems(popularity, limit, exclude, { only, allowed }), basis: 'popularity' }
       }
-      const list = lists[next++]
+      const list = within(lists[next++], allowed)
       const left = limit - list.items.length
       if (left === 0) return { ...list, basis: 'model' }
       const rest = popularItems(popularity, left, union(exclude, list.items.toSorted()), { only, allowed })
@@ -84,7 +85,8 @@ export class OpenModel {
     const { algorithm } = this.artifact.manifest
     for (const { measure } of requests) assertMeasure(algorithm, this.similarBy, measure)
     const [standard] = this.similarBy
-    return similar(requests.map(request => ({ ...request, measure: request.measure ?? standard })))
+    const lists = similar(requests.map(request => ({ ...request, measure: request.measure ?? standard })))
+    return lists.map((list, at) => within(list, requests[at].allowed))
   }
 
   /**
@@ -166,6 +168,16 @@ function algorithmOf(artifact: Artifact): Algorithm {
   }
   checkedOptions(artifact, found)
   return found
+}
+
+/** `list` without items that have no bit of `allowed`: models leave them out, but a bit may be cleared meanwhile. */
+function within(list: ItemList, allowed: Uint32Array | undefined): ItemList {
+  if (!allowed || list.items.every(item => hasBit(allowed, item))) return list
+  const places = [...list.items.keys()].filter(at => hasBit(allowed, list.items[at]))
+  return {
+    items: Uint32Array.from(places, at => list.items[at]),
+    scores: Float32Array.from(places, at => list.scores[at]),
+  }
 }
 
 function joined(first: ItemList, second: ItemList): ItemList {

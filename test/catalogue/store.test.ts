@@ -176,7 +176,7 @@ test('a million different tags are found as fast as few, and more are refused un
     INSERT INTO items (id, tags, categories, hidden, deleted) VALUES ('many', '["t1"]', '[]', 0, 0);
     WITH RECURSIVE tags(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM tags WHERE n < 1000000)
       INSERT INTO labels (number, kind, name) SELECT n, 'tag', 't' || n FROM tags;
-    INSERT INTO item_labels SELECT number, number FROM labels;
+    INSERT INTO item_labels VALUES (1, 1), (7, 2), (77777, 3);
     COMMIT`)
   database.close()
   const store = open(folder)
@@ -189,7 +189,7 @@ test('a million different tags are found as fast as few, and more are refused un
     ]),
   ).toThrow(message)
   expect(store.distinctLabels).toBe(1_000_000)
-  expect([...store.itemsWith('tag', 't77777')]).toEqual([77_777])
+  expect([...store.itemsWith('tag', 't77777')]).toEqual([3])
   store.put([{ id: 'many', tags: ['t2'] }])
   store.put([{ id: 'b', tags: ['one more'] }])
   expect(store.distinctLabels).toBe(1_000_000)
