@@ -8,6 +8,16 @@
  *     const recommender = await Recommender.open({ model: 'model' })
  *     const list = await recommender.recommend({ user: 'ann', limit: 10, seen: 'exclude', exclude: [] })
  */
+export { Catalogue, type ChangeSummary } from './catalogue/catalogue.ts'
+export {
+  CatalogueError,
+  CatalogueStorageError,
+  type Item,
+  type ItemInput,
+  type ItemPatch,
+  type UserLabels,
+} from './catalogue/item.ts'
+export type { Narrowing } from './catalogue/narrowing.ts'
 export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts'
 export { type Comparison, compareUsers, type Difference } from './evaluation/compare.ts'
 export {

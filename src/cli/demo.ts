@@ -2,6 +2,8 @@ import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { withCatalogue } from '../catalogue/idle-catalogue.ts'
+import { sampleItemOf } from '../catalogue/sample-items.ts'
 import { evaluate } from '../evaluation/evaluate.ts'
 import { heldOut } from '../evaluation/held-out.ts'
 import { parseMetrics } from '../evaluation/metrics.ts'
@@ -94,6 +96,7 @@ async function demonstrate(
     const pool = new Pool(threads === undefined ? {} : { threads })
     try {
       const dataset = await load(folder, source, options, { signal, bar, say })
+      if (!source) await describeItems(join(folder, 'state'), dataset)
       await measure(dataset, chosen, folder, { pool, signal, bar, say })
       const onProgress = (progress: TrainProgress) => bar.training('training on all', progress)
       const begun = performance.now()
@@ -116,7 +119,9 @@ async function demonstrate(
     if (options.exit) return
     say(`\nStill serving, until Ctrl-C:`)
     say(`  stream      ${server.url.replace('http', 'ws')}/v1/stream`)
-    for (const path of ['/v1/recommend/visitor', '/v1/info', '/metrics']) say(`              ${server.url}${path}`)
+    const paths = ['/v1/recommend/visitor', '/v1/info', '/metrics']
+    if (!source) paths.splice(1, 0, '/v1/recommend/visitor?tags=jazz', '/v1/search_items?text=silver')
+    for (const path of paths) say(`              ${server.url}${path}`)
     await signals.first
     say('\nshutting down')
   } finally {
@@ -162,6 +167,12 @@ async function load(
     `imported ${count(manifest.pairs)} pairs of ${count(manifest.users)} users and ${count(manifest.items)} items in ${since(begun)}`,
   )
   return Dataset.open(join(folder, 'dataset'))
+}
+
+/** The sample's items get titles and tags in the catalogue of the server to come. */
+async function describeItems(state: string, { items }: Dataset): Promise<void> {
+  const described = Array.from({ length: items.size }, (_, row) => sampleItemOf(String(items.at(row))))
+  await withCatalogue(state, async catalogue => catalogue.put(described))
 }
 
 /** Trains on nine tenths, and prints how well the rest is found, beside the baseline. */

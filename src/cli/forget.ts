@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { hasCatalogue, withCatalogue } from '../catalogue/idle-catalogue.ts'
 import { forgetEvents } from '../events/idle-state.ts'
 import { forgetEverywhere } from '../models/forget.ts'
 import { formatOf } from '../storage/directory.ts'
@@ -38,6 +39,7 @@ export const register: Register = program => {
       if (stray !== undefined) throw new UsageError(`${stray} is neither a dataset nor a model: nothing was removed`)
       const server = rpc === undefined ? undefined : await callServer(rpc, 'forget', { user })
       const { events } = server ?? forgetEvents(state!, user)
+      if (state !== undefined && hasCatalogue(state)) await withCatalogue(state, async store => store.forgetUser(user))
       const reached = [...(server?.directories ?? [])]
       await withLocks(directories, async () => {
         for (const directory of directories) reached.push(...(await forgetEverywhere({ directory, user })))

@@ -17,6 +17,7 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['call', () => import('./call.ts')],
   ['retrain', () => import('./retrain.ts')],
   ['rollback', () => import('./rollback.ts')],
+  ['catalogue', () => import('./catalogue.ts')],
   ['compact', () => import('./compact.ts')],
   ['forget', () => import('./forget.ts')],
   ['backup', () => import('./backup.ts')],

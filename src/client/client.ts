@@ -29,18 +29,34 @@ interface ListOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-export interface SimilarItemsOptions extends ListOptions {
+/** Which items a list may have by what the catalogue says of them; all that is given must hold. */
+interface NarrowingOptions {
+  /** Items with any of these tags. */
+  readonly tags?: readonly string[] | undefined
+  /** Items with all of these tags. */
+  readonly allTags?: readonly string[] | undefined
+  /** Items with none of these tags. */
+  readonly noTags?: readonly string[] | undefined
+  /** Items of any of these categories. */
+  readonly categories?: readonly string[] | undefined
+}
+
+export interface SimilarItemsOptions extends ListOptions, NarrowingOptions {
   /** By what items are similar, one of the model's `similarBy`. Default: the first of these. */
   readonly measure?: SimilarMeasure | undefined
 }
 
-export interface RecommendationsOptions extends ListOptions {
+export interface RecommendationsOptions extends ListOptions, NarrowingOptions {
   /** Whether items that the user already has may come again. Default: `exclude`. */
   readonly seen?: 'allow' | 'exclude' | undefined
   /** Never these, at most 1000. */
   readonly exclude?: readonly Id[] | undefined
   /** None but these, at most 1000. */
   readonly only?: readonly Id[] | undefined
+  /** 0 to 1: how much it counts that an item is unlike those before it. Default: 0. */
+  readonly diversity?: number | undefined
+  /** Items with the same tag at most. */
+  readonly perTag?: number | undefined
 }
 
 /** A list for a user. */
@@ -133,9 +149,9 @@ export class Client {
    * @throws {ServerError} if the server refuses the subscription for good.
    */
   recommendations(user: Id, options: RecommendationsOptions = {}): AsyncIterableIterator<UserList, undefined> {
-    const { limit, seen, exclude, only, signal } = options
-    const filters = { exclude: exclude && [...exclude], only: only && [...only] }
-    const lists = this.#subscribe({ kind: 'user', user, limit, seen, ...filters }, signal)
+    const { limit, seen, exclude, only, diversity, perTag, signal } = options
+    const filters = { exclude: exclude && [...exclude], only: only && [...only], ...narrowingOf(options) }
+    const lists = this.#subscribe({ kind: 'user', user, limit, seen, diversity, perTag, ...filters }, signal)
     return lists as AsyncIterableIterator<UserList, undefined>
   }
 
@@ -144,8 +160,9 @@ export class Client {
    *
    * @throws {ServerError} if the server refuses the subscription for good.
    */
-  similarItems(item: Id, { limit, measure, signal }: SimilarItemsOptions = {}): AsyncIterableIterator<List, undefined> {
-    return this.#subscribe({ kind: 'similar', item, limit, measure }, signal)
+  similarItems(item: Id, options: SimilarItemsOptions = {}): AsyncIterableIterator<List, undefined> {
+    const { limit, measure, signal } = options
+    return this.#subscribe({ kind: 'similar', item, limit, measure, ...narrowingOf(options) }, signal)
   }
 
   /**
@@ -250,6 +267,11 @@ export class Client {
     this.#generation = generation
     if (former !== undefined && former !== generation) this.#options.onGeneration?.(generation, model)
   }
+}
+
+function narrowingOf({ tags, allTags, noTags, categories }: NarrowingOptions) {
+  const copied = (names: readonly string[] | undefined) => names && [...names]
+  return { tags: copied(tags), allTags: copied(allTags), noTags: copied(noTags), categories: copied(categories) }
 }
 
 function streamUrl(url: string | URL): string {

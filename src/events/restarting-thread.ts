@@ -10,6 +10,8 @@ const restartInterval = 1000
 export interface RestartingThreadOptions<Found> {
   /** URL of its module, made with `workerModuleUrl`. */
   readonly module: string
+  /** What it is part of, for people. Default: the journal. */
+  readonly of?: string
   /** Its `workerData`; when it is started again, with what it found at first. */
   readonly data: (found?: Found) => unknown
   /** Called when it has ended, after what was requested has failed, and whenever it could not be started again. */
@@ -78,7 +80,7 @@ export class RestartingThread<Request, Response, Found = void> {
   }
 
   async #start(): Promise<Found> {
-    const { module, data } = this.#options
+    const { module, data, of = 'the journal' } = this.#options
     const worker = new Worker(new URL(module), {
       workerData: data(this.#found),
     })
@@ -87,7 +89,7 @@ export class RestartingThread<Request, Response, Found = void> {
       fault = error.message
     })
     const ended = new Promise<never>((_, reject) => {
-      worker.once('exit', () => reject(new Error(`a thread of the journal ended: ${fault}`)))
+      worker.once('exit', () => reject(new Error(`a thread of ${of} ended: ${fault}`)))
     })
     const [ready] = await Promise.race([once(worker, 'message') as Promise<[ThreadReady<Found>]>, ended])
     if ('failure' in ready) {

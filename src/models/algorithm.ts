@@ -231,6 +231,8 @@ export interface RankRequest {
   readonly exclude: Uint32Array
   /** The only items that may come, never falling; each comes once. Default: all. */
   readonly only?: Uint32Array | undefined
+  /** Of the items that may come, a bit each (search/bitmap.ts), which another thread may change meanwhile. Default: all. */
+  readonly allowed?: Uint32Array | undefined
 }
 
 /** Events of one user in order of time, side by side. */
@@ -253,6 +255,7 @@ export interface ResolvedRequest {
   /** Items that must not come, ascending; with the history if seen items must not. */
   readonly exclude: Uint32Array
   readonly only: Uint32Array | undefined
+  readonly allowed?: Uint32Array | undefined
 }
 
 /** What the caller of `OpenModel.similar` wants a list for. */
@@ -261,6 +264,8 @@ export interface SimilarRequest {
   readonly limit: number
   /** Default: the first of {@link Model.similarBy}. */
   readonly measure?: SimilarMeasure | undefined
+  /** Of the items that may come, a bit each, as of {@link RankRequest.allowed}. Default: all. */
+  readonly allowed?: Uint32Array | undefined
 }
 
 /** A {@link SimilarRequest} as the algorithm gets it: its measure is one of the model's, or undefined where these have no name. */

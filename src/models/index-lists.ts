@@ -26,7 +26,7 @@ export function listsByIndex(
       indptr: pointers(excluded.map(({ length }) => length)),
       indices: concat(Uint32Array, excluded),
     }
-    const found = index.search(own, { limit, exclude, only: requests[group[0]].only, measure })
+    const found = index.search(own, { limit, exclude, ...filterOf(requests[group[0]]), measure })
     group.forEach((row, at) => {
       lists[row] = listAt(found, at * limit, requests[row].limit)
     })
@@ -42,9 +42,19 @@ export function listAt(found: ItemList, begin: number, limit: number): ItemList 
   return { items: items.subarray(0, length), scores: found.scores.subarray(begin, begin + length) }
 }
 
-/** Requests for any item are searched for together; each that names its only items, alone. */
+/** Requests with the same bitmap are searched for together, as those without; each that names its only items, alone. */
 function groupsByFilter(requests: readonly ResolvedRequest[]): number[][] {
-  const rows = [...requests.keys()]
-  const free = rows.filter(row => !requests[row].only)
-  return [free, ...rows.filter(row => requests[row].only).map(row => [row])].filter(group => group.length > 0)
+  const groups = new Map<Uint32Array | undefined, number[]>()
+  const alone: number[][] = []
+  requests.forEach(({ only, allowed }, row) => {
+    const group = groups.get(allowed)
+    if (only) alone.push([row])
+    else if (group) group.push(row)
+    else groups.set(allowed, [row])
+  })
+  return [...groups.values(), ...alone]
+}
+
+function filterOf({ only, allowed }: ResolvedRequest): Pick<ResolvedRequest, 'only' | 'allowed'> {
+  return { only, allowed }
 }

@@ -43,9 +43,9 @@ export class ItemNeighbours {
     this.#terms ??= termsOf(this.#artifact)
     const found = native.nearestNeighbours(
       { similarity, byColumn: history.operand, ...this.#terms },
-      requests.map(({ item, limit }) => {
+      requests.map(({ item, limit, allowed }) => {
         const { indices, weights } = rowOf(byItem, item)
-        return { columns: indices, weights, own: item, limit, mostAdditions }
+        return { columns: indices, weights, own: item, limit, mostAdditions, ...(allowed && { allowed }) }
       }),
     )
     return splitLists(found.indptr, found)

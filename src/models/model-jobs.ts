@@ -55,6 +55,22 @@ export function similar({ model, requests }: ModelJob<readonly SimilarRequest[]>
   return packLists(modelOf(model).similar(requests))
 }
 
+/** The vectors of items, (items × factors). */
+export function itemVectors({ model, requests }: ModelJob<Uint32Array>): ItemVectors {
+  const { data, factors } = modelOf(model).vectors('items')
+  const rows = new Float32Array(requests.length * factors)
+  requests.forEach((item, at) => {
+    rows.set(data.subarray(item * factors, (item + 1) * factors), at * factors)
+  })
+  return { data: rows, factors }
+}
+
+/** Vectors side by side. */
+export interface ItemVectors {
+  readonly data: Float32Array
+  readonly factors: number
+}
+
 interface ModelJob<Requests> {
   readonly model: ModelReference
   readonly requests: Requests

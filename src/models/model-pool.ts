@@ -12,7 +12,7 @@ import type {
   SimilarRequest,
 } from './algorithm.ts'
 import { Artifact, type OpenArtifact } from './artifact.ts'
-import type { Abilities, ModelReference } from './model-jobs.ts'
+import type { Abilities, ItemVectors, ModelReference } from './model-jobs.ts'
 import { assertMeasure, type Capability, liveLearningOf, UnsupportedError } from './open-model.ts'
 import { type PackedLists, packRequests, unpackLists } from './packed.ts'
 import { needsEvents, weightingIn } from './weighting/options.ts'
@@ -164,6 +164,14 @@ export class ModelPool {
     if (!this.capabilities.includes('similar')) throw new UnsupportedError(algorithm, 'similar')
     for (const { measure } of requests) assertMeasure(algorithm, this.similarBy, measure)
     return unpackLists(await this.#run('similar', requests, signal, this.#background))
+  }
+
+  /** The vectors of items by their rows, in their order. @throws {UnsupportedError} when the algorithm has none. */
+  itemVectors(items: Uint32Array): Promise<ItemVectors> {
+    if (!this.capabilities.includes('vectors')) {
+      throw new UnsupportedError(this.artifact.manifest.algorithm, 'vectors')
+    }
+    return this.#pool.run<ItemVectors>(work, 'itemVectors', { model: this.#reference, requests: items.slice() })
   }
 
   /** Runs a job on one worker, which opens the model first if it has not: as one does that took the place of another. */

@@ -1,3 +1,4 @@
+import { hasBit } from '../search/bitmap.ts'
 import { concat, union } from '../search/item-lists.ts'
 import { closedOnError } from '../storage/closing.ts'
 import type {
@@ -56,7 +57,7 @@ export class OpenModel {
     const { sums, weighting } = this.artifact
     const { popularity = this.artifact.popularity } = this.#model
     const resolved = requests.map((request): ResolvedRequest => {
-      const { user, recent, now, seen, limit, exclude, only } = request
+      const { user, recent, now, seen, limit, exclude, only, allowed } = request
       const known = historyOf(sums, user, recent)
       const history = weighting?.pairs.of(known) ?? known
       return {
@@ -67,20 +68,21 @@ export class OpenModel {
         limit,
         exclude: seen === 'exclude' ? union(history.indices, exclude) : exclude,
         only,
+        allowed,
       }
     })
     const withHistory = resolved.filter(({ history }) => history.indices.length > 0)
     const lists = withHistory.length > 0 ? this.#model.rank(withHistory) : []
     let next = 0
     return resolved.map(request => {
-      const { history, limit, exclude, only } = request
+      const { history, limit, exclude, only, allowed } = request
       if (history.indices.length === 0) {
-        return { ...popularItems(popularity, limit, exclude, only), basis: 'popularity' }
+        return { ...popularItems(popularity, limit, exclude, { only, allowed }), basis: 'popularity' }
       }
-      const list = lists[next++]
+      const list = within(lists[next++], allowed)
       const left = limit - list.items.length
       if (left === 0) return { ...list, basis: 'model' }
-      const rest = popularItems(popularity, left, union(exclude, list.items.toSorted()), only)
+      const rest = popularItems(popularity, left, union(exclude, list.items.toSorted()), { only, allowed })
       return { ...joined(list, rest), basis: 'model' }
     })
   }
@@ -95,7 +97,8 @@ export class OpenModel {
     const { algorithm } = this.artifact.manifest
     for (const { measure } of requests) assertMeasure(algorithm, this.similarBy, measure)
     const [standard] = this.similarBy
-    return similar(requests.map(request => ({ ...request, measure: request.measure ?? standard })))
+    const lists = similar(requests.map(request => ({ ...request, measure: request.measure ?? standard })))
+    return lists.map((list, at) => within(list, requests[at].allowed))
   }
 
   /**
@@ -177,6 +180,16 @@ function algorithmOf(artifact: Artifact): Algorithm {
   }
   checkedOptions(artifact, found)
   return found
+}
+
+/** `list` without items that have no bit of `allowed`: models leave them out, but a bit may be cleared meanwhile. */
+function within(list: ItemList, allowed: Uint32Array | undefined): ItemList {
+  if (!allowed || list.items.every(item => hasBit(allowed, item))) return list
+  const places = [...list.items.keys()].filter(at => hasBit(allowed, list.items[at]))
+  return {
+    items: Uint32Array.from(places, at => list.items[at]),
+    scores: Float32Array.from(places, at => list.scores[at]),
+  }
 }
 
 function joined(first: ItemList, second: ItemList): ItemList {

@@ -14,6 +14,8 @@ export interface PackedRequests {
   readonly buffer: ArrayBuffer
   /** The only items of each; absent where every request is for any item. */
   readonly only?: readonly (Uint32Array | undefined)[]
+  /** The bitmap of each, in shared memory; absent where none has one. One that several have is sent once. */
+  readonly allowed?: readonly (Uint32Array | undefined)[]
 }
 
 export function packRequests(requests: readonly RankRequest[]): PackedRequests {
@@ -34,7 +36,13 @@ export function packRequests(requests: readonly RankRequest[]): PackedRequests {
     parts.exclude.set(exclude, excludeIndptr[at])
   })
   const only = requests.map(request => request.only)
-  return { ...sizes, buffer, ...(only.some(items => items !== undefined) && { only }) }
+  const allowed = requests.map(request => request.allowed)
+  return {
+    ...sizes,
+    buffer,
+    ...(only.some(items => items !== undefined) && { only }),
+    ...(allowed.some(bitmap => bitmap !== undefined) && { allowed }),
+  }
 }
 
 export function unpackRequests(packed: PackedRequests): RankRequest[] {
@@ -53,6 +61,7 @@ export function unpackRequests(packed: PackedRequests): RankRequest[] {
       seen: seen[at] ? 'allow' : 'exclude',
       exclude: exclude.subarray(excludeIndptr[at], excludeIndptr[at + 1]),
       only: packed.only?.[at],
+      allowed: packed.allowed?.[at],
     }
   })
 }

@@ -12,7 +12,7 @@ import {
   valuesIn,
   vector,
 } from '../storage/safetensors.ts'
-import type { ItemList } from './algorithm.ts'
+import type { ItemList, ResolvedRequest } from './algorithm.ts'
 
 /** What each item counts, as how many users have a pair with it, and the order that follows from it: in memory, or in a mapped file. */
 export interface Popularity {
@@ -91,14 +91,26 @@ export function popularItems(
   popularity: Popularity,
   limit: number,
   exclude: Uint32Array,
-  only?: Uint32Array,
+  { only, allowed }: Pick<ResolvedRequest, 'only' | 'allowed'> = { only: undefined },
 ): ItemList {
-  const { order } = popularity
-  // More are not needed: each of `exclude` leaves out one at most.
-  const enough = Math.min(elements(order.shape), limit + exclude.length)
-  const candidates = only ? mostPopularFirst(popularity, only) : valuesIn(order, 0, enough)
-  const items = firstAllowed(candidates, limit, exclude)
+  const items = only
+    ? firstAllowed(mostPopularFirst(popularity, only), limit, exclude, allowed)
+    : firstPopular(popularity, limit, exclude, allowed)
   return { items, scores: new Float32Array(items.length) }
+}
+
+function firstPopular(
+  { order }: Popularity,
+  limit: number,
+  exclude: Uint32Array,
+  allowed: Uint32Array | undefined,
+): Uint32Array {
+  const size = elements(order.shape)
+  // More are not needed where all are allowed: each of `exclude` leaves out one at most.
+  for (let enough = limit + exclude.length; ; enough *= 4) {
+    const items = firstAllowed(valuesIn(order, 0, Math.min(size, enough)), limit, exclude, allowed)
+    if (items.length === limit || enough >= size || !allowed) return items
+  }
 }
 
 function mostPopularFirst({ counts }: Popularity, items: Uint32Array): Uint32Array {

@@ -51,12 +51,18 @@ export class SimilarItems {
   #similarBy(measure: SimilarMeasure, requests: readonly SimilarRequest[]): ItemList[] {
     if (measure === 'neighbours') return this.#neighbours.similar(requests)
     this.#shrinkage ??= shrinkageOfMean * this.#meanSquare()
-    const limit = Math.max(...requests.map(request => request.limit))
-    const found = this.#index.similar(
-      Uint32Array.from(requests, ({ item }) => item),
-      { limit, shrinkage: measure === 'cosine' ? 0 : this.#shrinkage },
-    )
-    return requests.map((request, at) => listAt(found, at * limit, request.limit))
+    const shrinkage = measure === 'cosine' ? 0 : this.#shrinkage
+    const lists: ItemList[] = []
+    for (const allowed of new Set(requests.map(request => request.allowed))) {
+      const places = [...requests.keys()].filter(place => requests[place].allowed === allowed)
+      const limit = Math.max(...places.map(place => requests[place].limit))
+      const items = Uint32Array.from(places, place => requests[place].item)
+      const found = this.#index.similar(items, { limit, allowed, shrinkage })
+      places.forEach((place, at) => {
+        lists[place] = listAt(found, at * limit, requests[place].limit)
+      })
+    }
+    return lists
   }
 }
 

@@ -80,7 +80,7 @@ export const errorCodes = {
   storage_failed: {
     status: 503,
     retryAfter: 1000,
-    meaning: 'the event is not known to be durable (disk full?): send it again',
+    meaning: 'the event, or the change of the catalogue, is not known to be durable (disk full?): send it again',
   },
   overloaded: { status: 503, retryAfter: 1000, meaning: 'more waits in the server than it will keep' },
   rate_limited: {

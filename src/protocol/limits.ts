@@ -1,3 +1,5 @@
+import { catalogueBounds } from '../catalogue/bounds.ts'
+
 /**
  * What one client may ask of the server. They are part of the protocol: `welcome` and the method `info` state them, and
  * beyond them stands an error with a code, not a closed connection. What closes one: a message beyond `frameBytes`, 10
@@ -27,6 +29,9 @@ export const limits = {
   listIdLength: 64,
   /** Items in one list. */
   listItems: 1000,
+  /** Items in one list whose items are to differ (`diversity`, `perTag`), and of all such lists of one `recommend_batch`. */
+  spreadItems: 100,
+  spreadBatchItems: 10_000,
   /** Items named in a filter. */
   filterItems: 1000,
   /** Users of one `recommend_batch`. */
@@ -35,6 +40,18 @@ export const limits = {
   batchItems: 100_000,
   /** Subscriptions of one socket. */
   subscriptions: 64,
+  /** Items in one call of the catalogue; a call must also fit into `messageBytes` and `values`. */
+  catalogueItems: 1000,
+  /** Characters of a title, a text and an address of the catalogue. */
+  titleLength: catalogueBounds.titleLength,
+  textLength: catalogueBounds.textLength,
+  urlLength: catalogueBounds.urlLength,
+  /** Characters of a tag, a category or a label. */
+  labelLength: catalogueBounds.labelLength,
+  /** Tags of an item, its categories, labels of a user, and tags in a filter. */
+  labels: catalogueBounds.labels,
+  /** Numbers of an item's vector. */
+  vectorLength: catalogueBounds.vectorLength,
   /** Events in one `record_batch`. */
   events: 1000,
   /** Calls of one RPC connection that are not answered yet; its further ones wait unread. */

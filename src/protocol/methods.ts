@@ -4,6 +4,14 @@
  * token is bound to one user may leave that user out of the parameters, and of the events in them.
  */
 import { z } from 'zod'
+import {
+  type CatalogueItem,
+  ItemPatchSchema,
+  ItemSchema,
+  type ItemsChanged,
+  type ItemsFound,
+  UserLabelsSchema,
+} from './catalogue-values.ts'
 import type { Limits } from './limits.ts'
 import { limits } from './limits.ts'
 import {
@@ -12,11 +20,14 @@ import {
   IdSchema,
   listFields,
   type ModelInfo,
+  narrowingFields,
   type Recommendations,
   type Recorded,
   type RecordResult,
   type SimilarItems,
   similarFields,
+  spreadFits,
+  spreadMessage,
 } from './values.ts'
 
 interface Method {
@@ -36,6 +47,9 @@ interface Method {
  * where it is a function, who may act for all the users that it finds in the parameters.
  */
 export type Access<Params> = 'anyone' | 'credential' | 'admin' | ((params: Params) => readonly string[])
+
+/** Ids of items or users of the catalogue. */
+const Ids = z.array(IdSchema).min(1).max(limits.catalogueItems)
 
 const userOf = ({ user }: { readonly user: string }) => [user]
 
@@ -68,7 +82,7 @@ export const methods = {
     reads: true,
     subject: 'user',
     access: userOf,
-    params: z.object({ user: IdSchema, ...listFields, unknown }),
+    params: z.object({ user: IdSchema, ...listFields, unknown }).refine(spreadFits, spreadMessage),
   },
   recommend_batch: {
     summary:
@@ -80,6 +94,12 @@ export const methods = {
       .refine(
         ({ users, limit }) => users.length * limit <= limits.batchItems,
         `expected users × limit to be at most ${limits.batchItems}`,
+      )
+      .refine(spreadFits, spreadMessage)
+      .refine(
+        ({ users, limit, ...spread }) =>
+          users.length * limit <= limits.spreadBatchItems || spreadFits({ ...spread, limit: Number.POSITIVE_INFINITY }),
+        `expected users × limit to be at most ${limits.spreadBatchItems} with diversity or perTag`,
       ),
   },
   similar: {
@@ -95,6 +115,63 @@ export const methods = {
     reads: false,
     access: ({ events }: { readonly events: readonly { readonly user: string }[] }) => events.map(({ user }) => user),
     params: z.object({ events: z.array(EventSchema).min(1).max(limits.events) }),
+  },
+  put_items: {
+    summary: 'keeps what is known of items in the catalogue, in place of what was; all or none',
+    reads: false,
+    access: 'admin',
+    params: z.object({ items: z.array(ItemSchema).min(1).max(limits.catalogueItems) }),
+  },
+  patch_items: {
+    summary: 'changes fields of items in the catalogue; all or none',
+    reads: false,
+    access: 'admin',
+    params: z.object({ items: z.array(ItemPatchSchema).min(1).max(limits.catalogueItems) }),
+  },
+  hide_items: {
+    summary: 'takes items out of all lists, or with hidden=false lets them come again',
+    reads: false,
+    access: 'admin',
+    params: z.object({ items: Ids, hidden: z.boolean().default(true) }),
+  },
+  delete_items: {
+    summary: 'removes what is known of items, which stay out of all lists until they are put again',
+    reads: false,
+    access: 'admin',
+    params: z.object({ items: Ids }),
+  },
+  get_items: {
+    summary: 'what is known of items, in their order; null for those that the catalogue lacks',
+    reads: true,
+    access: 'credential',
+    params: z.object({ items: Ids }),
+  },
+  search_items: {
+    summary: 'items by words of their titles and by tags, page by page',
+    reads: true,
+    access: 'credential',
+    params: z.object({
+      /** Words of the title or the id, all of which an item must have; the last may be the beginning of one. Default: any item. */
+      text: z.string().max(limits.titleLength).default(''),
+      ...narrowingFields,
+      /** Default: hidden items and others. */
+      hidden: z.boolean().optional(),
+      limit: z.int().min(1).max(limits.catalogueItems).default(20),
+      /** `next` of the page before. */
+      after: z.int().min(0).default(0),
+    }),
+  },
+  put_users: {
+    summary: 'keeps labels of users, in place of those that they had; all or none',
+    reads: false,
+    access: 'admin',
+    params: z.object({ users: z.array(UserLabelsSchema).min(1).max(limits.catalogueItems) }),
+  },
+  get_users: {
+    summary: 'the labels of users, in their order',
+    reads: true,
+    access: ({ users }: { readonly users: readonly string[] }) => users,
+    params: z.object({ users: Ids }),
   },
   swap: {
     summary: 'serves the model of another directory from now on',
@@ -133,6 +210,14 @@ export interface Results {
   readonly similar: SimilarItems & { readonly item: string }
   readonly record: Recorded
   readonly record_batch: { readonly results: readonly RecordResult[] }
+  readonly put_items: ItemsChanged
+  readonly patch_items: ItemsChanged
+  readonly hide_items: ItemsChanged
+  readonly delete_items: ItemsChanged
+  readonly get_items: { readonly items: readonly (CatalogueItem | null)[] }
+  readonly search_items: ItemsFound
+  readonly put_users: { readonly users: number }
+  readonly get_users: { readonly users: readonly { readonly id: string; readonly labels: readonly string[] }[] }
   readonly swap: Swapped
   readonly rollback: Swapped
   readonly forget: Forgotten

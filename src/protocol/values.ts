@@ -12,7 +12,7 @@ import { limits } from './limits.ts'
  */
 export type Id = string | number
 
-const textExpected = 'expected text without NUL and half surrogates'
+export const textExpected = 'expected text without NUL and half surrogates'
 
 /** One check rather than a union of schemas: messages hold thousands of ids. */
 export const IdSchema = z
@@ -37,12 +37,42 @@ const FilterIds = z.array(IdSchema).max(limits.filterItems)
 
 export const LimitSchema = z.int().min(1).max(limits.listItems).default(10)
 
+/** Tags, categories, or labels of a user. */
+export const LabelsSchema = z
+  .array(z.string().min(1).max(limits.labelLength).refine(isStorable, textExpected))
+  .max(limits.labels)
+
+/** Which items a list may have by what the catalogue says of them; all of it must hold. Tags that no item has make an empty list. */
+export const narrowingFields = {
+  /** Items with any of these tags. */
+  tags: LabelsSchema.optional(),
+  /** Items with all of these tags. */
+  allTags: LabelsSchema.optional(),
+  /** Items with none of these tags. */
+  noTags: LabelsSchema.optional(),
+  /** Items of any of these categories. */
+  categories: LabelsSchema.optional(),
+}
+
+/** Lists whose items are to differ are short: each item is compared with many. */
+export const spreadFits = ({
+  limit,
+  diversity = 0,
+  perTag,
+}: {
+  limit: number
+  diversity?: number | undefined
+  perTag?: number | undefined
+}) => limit <= limits.spreadItems || (diversity === 0 && perTag === undefined)
+export const spreadMessage = `expected limit to be at most ${limits.spreadItems} with diversity or perTag`
+
 /** What a list of similar items may hold. */
 export const similarFields = {
   item: IdSchema,
   limit: LimitSchema,
   /** By what items are similar, one of those that the model's `similarBy` names. Default: the first of these. */
   measure: z.enum(similarMeasures).optional(),
+  ...narrowingFields,
 }
 
 /** What a list for a user may hold. */
@@ -54,6 +84,11 @@ export const listFields = {
   exclude: FilterIds.default([]),
   /** None but these. */
   only: FilterIds.optional(),
+  /** How much it counts that an item is unlike those before it, beside its score: 0 (default) not at all, 1 alone. */
+  diversity: z.number().min(0).max(1).optional(),
+  /** Items with the same tag at most; the list may be shorter for it. */
+  perTag: z.int().min(1).max(limits.listItems).optional(),
+  ...narrowingFields,
 }
 
 const text = (most: number) => z.string().min(1).max(most).refine(isStorable, textExpected)
@@ -61,9 +96,12 @@ const text = (most: number) => z.string().min(1).max(most).refine(isStorable, te
 const eventId = text(limits.idLength)
 
 /** ms since 1970 (UTC), or ISO 8601 with a zone. */
-const Time = z.union([z.int().min(-8.64e15).max(8.64e15), z.iso.datetime({ offset: true }).transform(Date.parse)], {
-  error: 'expected whole ms since 1970 or a time such as 2024-05-31T18:30:00Z',
-})
+export const TimeSchema = z.union(
+  [z.int().min(-8.64e15).max(8.64e15), z.iso.datetime({ offset: true }).transform(Date.parse)],
+  {
+    error: 'expected whole ms since 1970 or a time such as 2024-05-31T18:30:00Z',
+  },
+)
 
 const eventFields = {
   /** The sender's name for the event, unique to the user: it is what makes sending again harmless. */
@@ -78,7 +116,7 @@ const eventFields = {
     .refine(weight => Math.abs(weight) >= 1e-6, 'expected at least 0.000001 either way')
     .default(1),
   /** When it happened. Default: when it arrives. */
-  time: Time.optional(),
+  time: TimeSchema.optional(),
   /** What the user did: `play`, `buy` and so on. */
   kind: text(limits.kindLength).optional(),
   /** Id of the list that showed the item. */
@@ -108,7 +146,7 @@ export type Event = z.output<typeof EventSchema>
 export const StreamQuerySchema = z.discriminatedUnion(
   'kind',
   [
-    z.object({ kind: z.literal('user'), user: IdSchema.optional(), ...listFields }),
+    z.object({ kind: z.literal('user'), user: IdSchema.optional(), ...listFields }).refine(spreadFits, spreadMessage),
     z.object({ kind: z.literal('similar'), ...similarFields }),
   ],
   { error: ({ code }) => (code === 'invalid_union' ? 'expected "user" or "similar"' : undefined) },

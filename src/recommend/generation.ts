@@ -1,3 +1,5 @@
+import type { Catalogue } from '../catalogue/catalogue.ts'
+import { type RowLookup, Visibility } from '../catalogue/visibility.ts'
 import type { UserEvent } from '../events/event.ts'
 import type { Artifact } from '../models/artifact.ts'
 import { ModelPool } from '../models/model-pool.ts'
@@ -20,6 +22,11 @@ export class Generation {
   readonly itemIds: KeptIds
   /** Rows of the model's items, and of new ones where it {@link learns}. */
   readonly itemRows: ItemRows
+  /** Which of the items lists may have: all, until a catalogue is attached. */
+  #visibility: Visibility
+  #catalogue: Catalogue | undefined
+  /** New items that the catalogue is to be asked of. */
+  readonly #held: string[] = []
   #uses = 0
   #whenUnused: (() => void) | undefined
 
@@ -31,8 +38,19 @@ export class Generation {
   private constructor(models: ModelPool) {
     this.name = models.artifact.checksum
     this.models = models
-    this.itemRows = new ItemRows(models.artifact.items, models.items)
+    this.itemRows = new ItemRows(models.artifact.items, models.items, id => this.#hold(id))
     this.itemIds = new KeptIds(this.itemRows)
+    this.#visibility = new Visibility(this.#rowLookup, () => Promise.resolve(new Uint32Array(0)))
+  }
+
+  /** Lists have what `catalogue` says that they may have, from now until the generation is retired. @throws Error when it cannot be read. */
+  async attach(catalogue: Catalogue): Promise<void> {
+    this.#visibility = await catalogue.attach(this.#rowLookup)
+    this.#catalogue = catalogue
+  }
+
+  get visibility(): Visibility {
+    return this.#visibility
   }
 
   get artifact(): Artifact {
@@ -53,6 +71,20 @@ export class Generation {
     this.models.learn({ user, item: row, weight: counted, time })
   }
 
+  /** Rows of items by id, with room for those that are learned of. */
+  get #rowLookup(): RowLookup {
+    return { size: this.models.items, indicesOf: ids => this.itemRows.indicesOf(ids) }
+  }
+
+  /** A new item has no place in lists before it is known what the catalogue says of it. */
+  #hold(id: string): void {
+    if (!this.#catalogue) return
+    this.#visibility.hold(this.itemRows.indexOf(id))
+    this.#held.push(id)
+    if (this.#held.length === 1)
+      queueMicrotask(() => void this.#catalogue!.admit(this.#visibility, this.#held.splice(0)))
+  }
+
   /** Keeps the generation open until what `work` promises is settled. */
   async use<Result>(work: (models: ModelPool) => Promise<Result>): Promise<Result> {
     this.#uses++
@@ -70,6 +102,7 @@ export class Generation {
         this.#whenUnused = resolve
       })
     }
+    this.#catalogue?.detach(this.#visibility)
     await this.models.close()
   }
 }

@@ -8,10 +8,13 @@ export class ItemRows {
   readonly #most: number
   readonly #newRows = new Map<string, number>()
   readonly #newIds: string[] = []
+  readonly #onAdd: (id: string) => void
 
-  constructor(items: Artifact['items'], most: number) {
+  /** @param onAdd called with each id that gets a row, once it has it. */
+  constructor(items: Artifact['items'], most: number, onAdd: (id: string) => void = () => {}) {
     this.#items = items
     this.#most = most
+    this.#onAdd = onAdd
   }
 
   /** Changes when an item gets a row. */
@@ -38,6 +41,7 @@ export class ItemRows {
     if (row >= 0 || this.size >= this.#most) return row
     this.#newIds.push(id)
     this.#newRows.set(id, this.size - 1)
+    this.#onAdd(id)
     return this.size - 1
   }
 

@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto'
+import { type Narrowing, narrowingKey } from '../catalogue/narrowing.ts'
+import { hasBit } from '../search/bitmap.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import type { Generation } from './generation.ts'
+import { type Spread, spreadDepth } from './spread-rankings.ts'
 
 /** What a list for a user may hold, by id. Ids that the model does not know filter nothing. */
-export interface ListFilters {
+export interface ListFilters extends Narrowing {
   /** Items in the list at most. Default: 10. */
   readonly limit?: number | undefined
   /** Whether items that the user already has may come again. Default: `exclude`. */
@@ -12,6 +15,10 @@ export interface ListFilters {
   readonly exclude?: readonly string[] | undefined
   /** None but these. */
   readonly only?: readonly string[] | undefined
+  /** 0 to 1: how much it counts that an item is unlike those before it; scores then need not fall. Default: 0. */
+  readonly diversity?: number | undefined
+  /** Items with the same tag at most; the list may be shorter for it. Default: any number. */
+  readonly perTag?: number | undefined
 }
 
 /** The items of filters as rows, ascending. */
@@ -25,24 +32,62 @@ export class ResolvedFilters {
   readonly limit: number
   readonly seen: 'allow' | 'exclude'
   readonly #ids: Pick<ListFilters, 'exclude' | 'only'>
+  /** How items are to differ, if they are. */
+  readonly spread: Spread | undefined
+  /** Items that are ranked: of these the list is made. */
+  readonly depth: number
+  readonly #narrowing: Narrowing | undefined
   /** For how many items of which generation. */
   #resolved: { readonly generation: Generation; readonly items: number; readonly rows: FilterRows } | undefined
 
   /** @throws RangeError where `limit` is no number of items. */
-  constructor({ limit = 10, seen = 'exclude', ...ids }: ListFilters) {
+  constructor({ limit = 10, seen = 'exclude', diversity = 0, perTag, ...filters }: ListFilters) {
+    const { tags, allTags, noTags, categories, ...ids } = filters
     assertWholeNumber('limit', limit, 1)
+    if (!(diversity >= 0 && diversity <= 1)) throw new RangeError(`diversity must be from 0 to 1, got ${diversity}`)
+    if (perTag !== undefined) assertWholeNumber('perTag', perTag, 1)
+    const isSpread = diversity > 0 || perTag !== undefined
+    this.spread = isSpread ? { diversity, perTag: perTag ?? Number.POSITIVE_INFINITY } : undefined
+    this.depth = isSpread ? spreadDepth(limit) : limit
     this.limit = limit
     this.seen = seen
     this.#ids = ids
+    const narrowing = { tags, allTags, noTags, categories }
+    this.#narrowing = narrowingKey(narrowing) === undefined ? undefined : narrowing
   }
 
   /** Equal where the filters are. */
   get key(): string {
     const { exclude = [], only } = this.#ids
-    const kind = `${this.limit} ${this.seen}`
+    const narrowing = this.#narrowing && ` ${hashOf(narrowingKey(this.#narrowing)!)}`
+    const spread = this.spread && ` ${this.spread.diversity}/${this.spread.perTag}`
+    const kind = `${this.limit} ${this.seen}${narrowing ?? ''}${spread ?? ''}`
     if (exclude.length === 0 && only === undefined) return kind
     const ids = [exclude.toSorted(), only?.toSorted() ?? null]
-    return `${kind} ${createHash('sha256').update(JSON.stringify(ids)).digest('base64')}`
+    return `${kind} ${hashOf(JSON.stringify(ids))}`
+  }
+
+  /** Whether the catalogue decides which items may come. */
+  get isNarrowed(): boolean {
+    return this.#narrowing !== undefined
+  }
+
+  /** What must be made before {@link allowedIn} can say which items may come, if anything must. */
+  prepare({ visibility }: Generation): Promise<void> | undefined {
+    if (!this.#narrowing || visibility.narrowed(this.#narrowing)) return undefined
+    return visibility.make(this.#narrowing)
+  }
+
+  /** The items that may come by what the catalogue says, a bit each, or undefined where all may. */
+  allowedIn({ visibility }: Generation): Uint32Array | undefined {
+    return this.#narrowing ? visibility.narrowed(this.#narrowing) : visibility.allowed
+  }
+
+  /** Whether all of these may still come. */
+  admits({ visibility }: Generation, rows: Uint32Array): boolean {
+    if (!visibility.hasAll(rows)) return false
+    const narrowed = this.#narrowing && visibility.narrowed(this.#narrowing)
+    return !narrowed || rows.every(row => hasBit(narrowed, row))
   }
 
   rowsIn(generation: Generation): FilterRows {
@@ -52,6 +97,10 @@ export class ResolvedFilters {
     }
     return this.#resolved.rows
   }
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64')
 }
 
 function rowsOf({ exclude = [], only }: Pick<ListFilters, 'exclude' | 'only'>, { itemRows }: Generation): FilterRows {

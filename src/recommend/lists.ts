@@ -1,4 +1,5 @@
 /** Lists as they are given out, by id. */
+import type { Narrowing } from '../catalogue/narrowing.ts'
 import type { ItemList, SimilarMeasure } from '../models/algorithm.ts'
 import type { Generation } from './generation.ts'
 import type { ListFilters } from './list-filters.ts'
@@ -10,7 +11,7 @@ export interface UserQuery extends ListFilters {
   readonly user: string
 }
 
-export interface SimilarQuery {
+export interface SimilarQuery extends Narrowing {
   readonly item: string
   readonly limit: number
   /** Default: the model's. */

@@ -1,3 +1,5 @@
+import { Catalogue, type CatalogueOptions } from '../catalogue/catalogue.ts'
+import type { VisibilityChange } from '../catalogue/visibility.ts'
 import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../events/journal.ts'
 import type { Removed } from '../events/store.ts'
@@ -7,6 +9,7 @@ import { unlessAborted } from '../parallel/unless-aborted.ts'
 import { withLocks } from '../storage/directory-lock.ts'
 import { Announcements } from './announcements.ts'
 import { AskedLists } from './asked-lists.ts'
+import { ChangeFollowers } from './change-followers.ts'
 import { RecommendError, unknownItem } from './errors.ts'
 import { Generation } from './generation.ts'
 import { HeldRankings } from './held-rankings.ts'
@@ -25,7 +28,8 @@ import {
 import { MicroBatches } from './micro-batches.ts'
 import { highestPositions, sharedPosition } from './retraining/positions.ts'
 import { SimilarLookups } from './similar-lookups.ts'
-import { SimilarSubscriptions } from './similar-subscriptions.ts'
+import { type FoundSimilar, SimilarSubscriptions } from './similar-subscriptions.ts'
+import { spreadRanking, type TagsOf } from './spread-rankings.ts'
 import { UserCache } from './user-cache.ts'
 import type { UserState } from './user-state.ts'
 import { type UserRanking, UserSubscription } from './user-subscription.ts'
@@ -91,6 +95,11 @@ export class Recommender {
   readonly #users = new UserCache()
   readonly #similar = new SimilarSubscriptions()
   readonly #similarLookups: SimilarLookups
+  readonly #catalogue: Catalogue | undefined
+  readonly #changes = new ChangeFollowers({
+    refreshGone: () => this.#refreshGone(),
+    renew: which => this.#renewLists(which),
+  })
   readonly #batches: MicroBatches
   readonly #announcements = new Announcements()
   readonly #held = new HeldRankings()
@@ -116,12 +125,24 @@ export class Recommender {
     const pool = new Pool(threads === undefined ? {} : { threads })
     const background = new Pool({ threads: Math.max(1, pool.threads - 1), niceness: 10 })
     let generation: Generation | undefined
+    let stores: Stores | undefined
+    let recommender: Recommender | undefined
     try {
       generation = await Generation.open(model, { pool, background })
       const positions = highestPositions([model, ...(options.datasets ?? [])])
-      const journal = state === undefined ? undefined : await Journal.open(state, journalOptions(options, positions))
-      return new Recommender(options, generation, { pool, background }, journal)
+      // Nothing changes before whoever could change it has the recommender.
+      const catalogueOptions = {
+        onChange: (change: VisibilityChange) => {
+          if (recommender) recommender.#changes.note(change)
+        },
+        onFault: (error: unknown) => (options.onFault ?? warn)(error),
+      }
+      if (state !== undefined) stores = await openStores(state, journalOptions(options, positions), catalogueOptions)
+      if (stores) await generation.attach(stores.catalogue)
+      recommender = new Recommender(options, generation, { pool, background }, stores)
+      return recommender
     } catch (error) {
+      await Promise.all([stores?.journal.close(), stores?.catalogue.close()])
       await generation?.retire().catch(() => {})
       await Promise.all([pool.close(), background.close()])
       throw error
@@ -132,18 +153,20 @@ export class Recommender {
     options: RecommenderOptions,
     generation: Generation,
     { pool, background }: Workers,
-    journal: Journal | undefined,
+    stores: Stores | undefined,
   ) {
     this.#options = options
     this.#pool = pool
     this.#background = background
     this.#generation = generation
-    this.#journal = journal
+    this.#journal = stores?.journal
+    this.#catalogue = stores?.catalogue
     const { onBatch = () => {} } = options
     this.#batches = new MicroBatches(() => this.#generation, {
       onBatch: (queries, took) => this.#guard(() => onBatch(queries, took)),
     })
     this.#similarLookups = new SimilarLookups(background.threads)
+    const { journal } = stores ?? {}
     journal?.onSettled(() => this.#held.release(journal.settled))
     void this.#learn(generation)
   }
@@ -151,6 +174,12 @@ export class Recommender {
   /** What is served now. */
   get generation(): Generation {
     return this.#generation
+  }
+
+  /** What is known of items and users beside events. @throws {RecommendError} `storage_failed` where there is no state. */
+  get catalogue(): Catalogue {
+    if (this.#catalogue) return this.#catalogue
+    throw new RecommendError('storage_failed', 'there is no state to keep a catalogue in: open it with one')
   }
 
   /** Users whose events are in memory. */
@@ -238,7 +267,7 @@ export class Recommender {
     client = '',
   ): Watch {
     return this.#similar.add(
-      signal => this.similar(query, signal, client),
+      signal => this.#findSimilar(query, signal, client),
       list => this.#guard(() => onList(list)),
       error => this.#guard(() => onError(error)),
     )
@@ -287,16 +316,27 @@ export class Recommender {
    * @throws {RecommendError} `unknown_item`; `overloaded` while 100,000 such lists wait. UnsupportedError when the
    *   algorithm cannot find similar items, or not by the measure. The signal's reason when it is aborted before.
    */
-  async similar({ item, limit, measure }: SimilarQuery, signal?: AbortSignal, client = ''): Promise<RecommendedList> {
+  async similar(query: SimilarQuery, signal?: AbortSignal, client = ''): Promise<RecommendedList> {
+    return (await this.#findSimilar(query, signal, client)).list
+  }
+
+  async #findSimilar(query: SimilarQuery, signal: AbortSignal | undefined, client: string): Promise<FoundSimilar> {
     signal?.throwIfAborted()
+    const { item, measure } = query
+    const filters = new ResolvedFilters(query)
     const generation = this.#generation
-    const list = generation.use(async models => {
+    const found = generation.use(async models => {
       const row = models.artifact.items.indexOf(item)
       if (row < 0) throw unknownItem(item, models.artifact.items)
-      const found = await this.#similarLookups.find(models, { item: row, limit, measure }, { signal, client })
-      return listOf(found, generation, this.#newName())
+      for (;;) {
+        await filters.prepare(generation)
+        const request = { item: row, limit: filters.limit, measure, allowed: filters.allowedIn(generation) }
+        const found = await this.#similarLookups.find(models, request, { signal, client })
+        const isAdmitted = () => filters.admits(generation, found.items)
+        if (isAdmitted()) return { list: listOf(found, generation, this.#newName()), isAdmitted, filters }
+      }
     })
-    return unlessAborted(list, signal)
+    return unlessAborted(found, signal)
   }
 
   /** Whether the model or the journal knows `user`. */
@@ -322,6 +362,12 @@ export class Recommender {
         throw new RecommendError('bad_model', (error as Error).message, { cause: error })
       })
       await this.#assertHasEventsOf(next)
+      if (this.#catalogue) {
+        await next.attach(this.#catalogue).catch(async error => {
+          await next.retire()
+          throw error
+        })
+      }
       await this.#learn(next)
       const [old, before] = [this.#generation, this.#after]
       this.#generation = next
@@ -418,6 +464,7 @@ export class Recommender {
    */
   async forget(user: string, directories: readonly string[] = []): Promise<Forgotten> {
     const { events = 0 } = (await this.#journal?.forget(user)) ?? {}
+    await this.#catalogue?.forgetUser(user)
     const state = this.#users.find(user)
     if (state) {
       state.clear()
@@ -461,7 +508,10 @@ export class Recommender {
   async #close(): Promise<void> {
     await this.#swapping
     for (const generation of [...this.#learners.keys()]) this.#stopLearning(generation)
+    this.#changes.close()
     try {
+      // The journal last, which has the state locked.
+      await this.#catalogue?.close()
       await this.#journal?.close()
     } finally {
       // Where it fails, as when a worker ended, the end of the workers closes what they still have open.
@@ -479,13 +529,37 @@ export class Recommender {
   ): Promise<List[]> {
     signal?.throwIfAborted()
     const resolved = new ResolvedFilters(filters)
-    this.#asked.admit(client, users.length, this.#batches.expectedWait({ client, limit: resolved.limit }))
+    const made: Made<List>[] = []
+    let left = [...users.keys()]
+    // Once more for those that had to wait for others, and have items meanwhile that lists may not have any more.
+    while (left.length > 0) {
+      const lists = await this.#makeLists(
+        left.map(at => users[at]!),
+        resolved,
+        listOf,
+        { signal, client },
+      )
+      left.forEach((at, place) => {
+        made[at] = lists[place]!
+      })
+      left = left.filter(at => !resolved.admits(made[at]!.ranking.generation, made[at]!.ranking.ranking.items))
+    }
+    return made.map(({ list }) => list)
+  }
+
+  async #makeLists<List>(
+    users: readonly string[],
+    resolved: ResolvedFilters,
+    listOf: (ranking: UserRanking) => List,
+    { signal, client }: Asking,
+  ): Promise<Made<List>[]> {
+    this.#asked.admit(client, users.length, this.#batches.expectedWait({ client, limit: resolved.depth }))
     const subscriptions: UserSubscription[] = []
     const lists = users.map(
       user =>
-        new Promise<List>((resolve, reject) => {
+        new Promise<Made<List>>((resolve, reject) => {
           const onRanking = (ranking: UserRanking) => {
-            resolve(listOf(ranking))
+            resolve({ list: listOf(ranking), ranking })
             subscription.close()
           }
           const subscription = this.#open(user, resolved, { onRanking, onError: reject, client })
@@ -507,7 +581,8 @@ export class Recommender {
     const { key } = filters
     const client = `list ${key} of ${user}`
     const { watched } = this.#users.get(user)
-    const list = new WatchedList(() => watched.delete(key))
+    const isCurrent = ({ generation, ranking: { items } }: UserRanking) => filters.admits(generation, items)
+    const list = new WatchedList(() => watched.delete(key), isCurrent)
     const subscription = this.#open(user, filters, {
       onRanking: ranking => list.deliver(userListOf(ranking, this.#newName()), ranking),
       onError: error => list.fail(error),
@@ -528,6 +603,8 @@ export class Recommender {
           if (priority === 'normal') this.#batches.push(query)
           else this.#batches.pushInBackground(query)
         },
+        spread: (ranking, generation, filters) =>
+          spreadRanking(ranking, generation, { ...filters.spread!, limit: filters.limit }, this.#tagsOf),
         onRanking: ranking => this.#deliver(subscription, ranking, onRanking),
         onError: error => this.#guard(() => onError(error)),
       },
@@ -587,6 +664,11 @@ export class Recommender {
     // A list that rests on an event that does not count, or on a model that is not served any more: another follows.
     const isOutdated = version !== subscription.state.version || generation !== this.#generation
     if (isOutdated || subscription.isClosed) return
+    // It has items that were hidden while it was made.
+    if (!subscription.admits(ranking)) {
+      subscription.refresh(ranking.changedAt, ranking.isChange)
+      return
+    }
     if (sequence > (this.#journal?.settled ?? 0)) {
       this.#held.hold(subscription, ranking, held => this.#deliver(subscription, held, onRanking))
       return
@@ -598,6 +680,24 @@ export class Recommender {
     }
   }
 
+  readonly #tagsOf: TagsOf = async ids => {
+    const items = (await this.#catalogue?.get(ids)) ?? []
+    return ids.map((_, at) => items[at]?.tags ?? [])
+  }
+
+  #refreshGone(): void {
+    for (const { subscriptions } of this.#users) for (const subscription of subscriptions) subscription.refreshIfGone()
+    this.#similar.renewIf(({ isAdmitted }) => !isAdmitted())
+  }
+
+  #renewLists(which: 'narrowed' | 'all'): void {
+    const isDue = ({ filters }: { readonly filters: ResolvedFilters }) => which === 'all' || filters.isNarrowed
+    for (const { subscriptions, isLoaded } of this.#users) {
+      for (const subscription of subscriptions) if (isLoaded && isDue(subscription)) subscription.renew()
+    }
+    this.#similar.renewIf(isDue)
+  }
+
   /** Calls a listener of the caller's: what it throws is reported, and ends nothing else. */
   #guard(listener: () => void): void {
     guard(listener, this.#options.onFault)
@@ -606,6 +706,29 @@ export class Recommender {
   #newName(): string {
     return `${this.#listPrefix}-${(++this.#lists).toString(36)}`
   }
+}
+
+/** What lies in the state. */
+interface Stores {
+  readonly journal: Journal
+  readonly catalogue: Catalogue
+}
+
+/** The journal first, which locks the state. */
+async function openStores(state: string, options: JournalOptions, catalogueOptions: CatalogueOptions): Promise<Stores> {
+  const journal = await Journal.open(state, options)
+  try {
+    return { journal, catalogue: await Catalogue.open(state, catalogueOptions) }
+  } catch (error) {
+    await journal.close()
+    throw error
+  }
+}
+
+/** A list and the ranking that it was made of. */
+interface Made<List> {
+  readonly list: List
+  readonly ranking: UserRanking
 }
 
 const noHistory: ReadEvents = { events: [], changes: [], asOf: 0 }

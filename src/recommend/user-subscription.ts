@@ -26,6 +26,8 @@ export type Priority = 'normal' | 'background'
 export interface SubscriptionHandlers {
   /** Puts a query into the queue of its priority. */
   readonly enqueue: (query: PendingQuery, priority: Priority) => void
+  /** Makes the list of a deeper ranking where its items are to differ. */
+  readonly spread: (ranking: Ranking, generation: Generation, filters: ResolvedFilters) => Promise<Ranking>
   readonly onRanking: (ranking: UserRanking) => void
   readonly onError: (error: Error) => void
 }
@@ -37,6 +39,8 @@ interface Enqueued {
   ranked: Pick<UserRanking, 'version' | 'sequence' | 'after'> | undefined
   /** A change that came after that: the query to follow. */
   next: Change | undefined
+  /** What is in the queue. */
+  readonly pending: PendingQuery
 }
 
 /** The oldest change that a list will show, and how soon the list is wanted. */
@@ -51,17 +55,19 @@ interface Change {
 /** A subscription to the list of one user: it is made anew whenever it may have changed. */
 export class UserSubscription {
   readonly state: UserState
-  readonly #filters: ResolvedFilters
+  readonly filters: ResolvedFilters
   readonly #handlers: SubscriptionHandlers
   readonly #client: string
   /** The query for the next list. Others that are still in a queue or in a batch are void. */
   #query: Enqueued | undefined
+  /** The items that were given out last, of the generation that made them. */
+  #given: { readonly generation: Generation; readonly items: Uint32Array } | undefined
   #isClosed = false
 
   /** `client`: who asks for the list. */
   constructor(state: UserState, filters: ResolvedFilters, handlers: SubscriptionHandlers, client = '') {
     this.state = state
-    this.#filters = filters
+    this.filters = filters
     this.#handlers = handlers
     this.#client = client
     state.subscriptions.add(this)
@@ -98,6 +104,19 @@ export class UserSubscription {
     this.state.subscriptions.delete(this)
   }
 
+  /** Whether lists may still have all that `ranking` has; notes that it is given out. */
+  admits({ generation, ranking: { items } }: UserRanking): boolean {
+    const isAdmitted = this.filters.admits(generation, items)
+    if (isAdmitted) this.#given = { generation, items }
+    return isAdmitted
+  }
+
+  /** Has the list made anew where the one that was given out last has items that it may not have any more. */
+  refreshIfGone(): void {
+    const given = this.#given
+    if (given && !this.filters.admits(given.generation, given.items)) this.refresh()
+  }
+
   /** The list cannot be made. */
   fail(error: Error): void {
     if (!this.#isClosed) this.#handlers.onError(error)
@@ -105,21 +124,26 @@ export class UserSubscription {
 
   #enqueue(change: Change): void {
     if (this.#isClosed) return
-    const query: Enqueued = { change, ranked: undefined, next: undefined }
-    this.#query = query
+    const answer = (ranking: Ranking, generation: Generation) => {
+      if (!this.#settle(query)) return
+      const { at, isChange } = query.change
+      this.#handlers.onRanking({ ...query.ranked!, changedAt: at, isChange, ranking, generation })
+    }
     const pending: PendingQuery = {
       client: this.#client,
-      limit: this.#filters.limit,
+      limit: this.filters.depth,
       resolve: generation => this.#resolve(query, generation),
       answer: (ranking, generation) => {
-        if (!this.#settle(query)) return
-        const { at, isChange } = query.change
-        this.#handlers.onRanking({ ...query.ranked!, changedAt: at, isChange, ranking, generation })
+        if (!this.filters.spread) answer(ranking, generation)
+        else
+          this.#handlers.spread(ranking, generation, this.filters).then(list => answer(list, generation), pending.fail)
       },
       fail: error => {
         if (this.#settle(query)) this.fail(error)
       },
     }
+    const query: Enqueued = { change, ranked: undefined, next: undefined, pending }
+    this.#query = query
     this.#handlers.enqueue(pending, change.priority)
   }
 
@@ -129,10 +153,18 @@ export class UserSubscription {
       this.#query = undefined
       return undefined
     }
+    const making = this.filters.prepare(generation)
+    if (making) {
+      const enqueue = () => {
+        if (query === this.#query) this.#handlers.enqueue(query.pending, query.change.priority)
+      }
+      making.then(enqueue, query.pending.fail)
+      return undefined
+    }
     const { version, sequence, newest } = this.state
     query.ranked = { version, sequence, after: newest }
-    const { seen, limit } = this.#filters
-    const { exclude, only } = this.#filters.rowsIn(generation)
+    const { seen, depth: limit } = this.filters
+    const { exclude, only } = this.filters.rowsIn(generation)
     return {
       user: this.state.rowIn(generation),
       recent: this.state.recent(generation),
@@ -141,6 +173,7 @@ export class UserSubscription {
       limit,
       exclude,
       only,
+      allowed: this.filters.allowedIn(generation),
     }
   }
 

@@ -22,14 +22,19 @@ export class WatchedList {
   /** And whether each has a list that was not lost. */
   readonly #watchers = new Map<Watcher, boolean>()
   readonly #onUnwatched: () => void
+  readonly #isCurrent: (ranking: UserRanking) => boolean
   #subscription: UserSubscription | undefined
   /** What is being delivered, and the watchers who are to get it. */
   #newest: { readonly list: UserList; readonly ranking: UserRanking } | undefined
   readonly #due = new Set<Watcher>()
 
-  /** `onUnwatched` is called when the last watcher has gone. */
-  constructor(onUnwatched: () => void) {
+  /**
+   * `onUnwatched` is called when the last watcher has gone. `isCurrent`: whether what was ranked may still be given out; where not,
+   * another list follows for all.
+   */
+  constructor(onUnwatched: () => void, isCurrent: (ranking: UserRanking) => boolean = () => true) {
     this.#onUnwatched = onUnwatched
+    this.#isCurrent = isCurrent
   }
 
   /** The subscription whose rankings and errors come here. */
@@ -67,6 +72,7 @@ export class WatchedList {
   /** Where a newer list comes before all have the one before it, the others get only the newer one. */
   #deliverSome(): void {
     const { list, ranking } = this.#newest!
+    if (!this.#isCurrent(ranking)) this.#due.clear()
     let left = watchersAtOnce
     for (const watcher of this.#due) {
       if (left-- === 0) break

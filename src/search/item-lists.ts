@@ -1,4 +1,5 @@
 /** Sorted lists of items: the history of a user, and what a list leaves out. */
+import { hasBit } from './bitmap.ts'
 
 export interface Row {
   /** Ascending, each once. */
@@ -38,12 +39,18 @@ export function union(a: Uint32Array, b: Uint32Array): Uint32Array {
   return all.subarray(0, size)
 }
 
-/** The first `limit` of `candidates`, in their order, that are not in `excluded` (ascending). */
-export function firstAllowed(candidates: Uint32Array, limit: number, excluded: Uint32Array): Uint32Array {
+/** The first `limit` of `candidates`, in their order, that are not in `excluded` (ascending), and have a bit of `allowed`. */
+export function firstAllowed(
+  candidates: Uint32Array,
+  limit: number,
+  excluded: Uint32Array,
+  allowed?: Uint32Array,
+): Uint32Array {
   const found = new Uint32Array(Math.min(limit, candidates.length))
   let size = 0
   for (let at = 0; at < candidates.length && size < found.length; at++) {
-    if (!contains(excluded, candidates[at])) found[size++] = candidates[at]
+    const item = candidates[at]
+    if (!contains(excluded, item) && (!allowed || hasBit(allowed, item))) found[size++] = item
   }
   return found.subarray(0, size)
 }

@@ -32,6 +32,8 @@ export interface SearchOptions {
   readonly exclude?: { readonly indptr: Uint32Array; readonly indices: Uint32Array } | undefined
   /** The only items that any query may get, never falling; each comes once. Default: all. */
   readonly only?: Uint32Array | undefined
+  /** Of the items that any query may get, a bit each, in shared memory. Default: all. */
+  readonly allowed?: Uint32Array | undefined
   /** What items are ranked by: the inner product (default), or the cosine, 0 where either side is zero. */
   readonly measure?: 'product' | 'cosine' | undefined
   /** Added to the product of the norms, by which a cosine is divided: cosines of small norms are smaller. Default: 0. */
@@ -139,12 +141,16 @@ export class TopKIndex {
   }
 
   /** The items most similar to each of `items`, which is left out of its own list: their cosines, falling. */
-  similar(items: Uint32Array, { limit, only, shrinkage }: Pick<SearchOptions, 'limit' | 'only' | 'shrinkage'>): Found {
+  similar(
+    items: Uint32Array,
+    { limit, only, allowed, shrinkage }: Pick<SearchOptions, 'limit' | 'only' | 'allowed' | 'shrinkage'>,
+  ): Found {
     const indptr = Uint32Array.from({ length: items.length + 1 }, (_, row) => row)
     const { factors, rank, stride } = this.parts
     return this.search(native.topKRows(factors, rank, items, stride), {
       limit,
       only,
+      allowed,
       measure: 'cosine',
       shrinkage,
       exclude: { indptr, indices: items },
@@ -164,13 +170,14 @@ export interface Effort {
 export function searchInto(
   { parts }: TopKIndex,
   queries: Float32Array,
-  { limit, exclude, only, measure = 'product', shrinkage = 0 }: SearchOptions,
+  { limit, exclude, only, allowed, measure = 'product', shrinkage = 0 }: SearchOptions,
   { items, scores }: Found,
 ): Effort {
   const search = {
     ...{ limit, cosine: measure === 'cosine', shrinkage },
     ...(exclude && { excludeIndptr: exclude.indptr, excludeIndices: exclude.indices }),
     ...(only && { only }),
+    ...(allowed && { allowed }),
     ...(parts.stride !== undefined && { stride: parts.stride }),
   }
   return native.topKSearch(parts.buffer, parts.factors, parts.rank, queries, search, items, scores)

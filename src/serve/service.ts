@@ -1,3 +1,4 @@
+import { CatalogueError, CatalogueStorageError } from '../catalogue/item.ts'
 import type { Outcome } from '../events/journal.ts'
 import { UnsupportedError } from '../models/open-model.ts'
 import { rollBackModel } from '../models/published.ts'
@@ -304,6 +305,19 @@ export class Service {
       })
     },
     record_batch: async ({ events }) => ({ results: await Promise.all(events.map(event => this.#recordOne(event))) }),
+    put_items: ({ items }) => this.#recommender.catalogue.put(items),
+    patch_items: ({ items }) => this.#recommender.catalogue.patch(items),
+    hide_items: ({ items, hidden }) => this.#recommender.catalogue.patch(items.map(id => ({ id, hidden }))),
+    delete_items: ({ items }) => this.#recommender.catalogue.delete(items),
+    get_items: async ({ items }) => ({
+      items: (await this.#recommender.catalogue.get(items)).map(item => item ?? null),
+    }),
+    search_items: query => this.#recommender.catalogue.search(query),
+    put_users: async ({ users }) => {
+      await this.#recommender.catalogue.putUsers(users)
+      return { users: users.length }
+    },
+    get_users: async ({ users }) => ({ users: await this.#recommender.catalogue.getUsers(users) }),
     swap: ({ model }, signal) => this.swap(model, signal),
     rollback: ({ from }, signal) => this.#rollback(from, signal),
     forget: ({ user }) => this.#forget(user),
@@ -357,6 +371,8 @@ function queryOf(query: StreamQuery, { onlyUser }: Caller): Query {
 
 /** The refusal that `error` is to a client; what is a fault of ours stays as it is. */
 function asServiceError<Given>(error: Given): ServiceError {
+  if (error instanceof CatalogueError) return new ServiceError('bad_message', error.message)
+  if (error instanceof CatalogueStorageError) return new ServiceError('storage_failed', error.message)
   if (error instanceof RecommendError) return new ServiceError(error.reason, error.message, error.retryAfter)
   if (error instanceof UnsupportedError) return new ServiceError('unsupported', error.message)
   return error as unknown as ServiceError

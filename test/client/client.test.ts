@@ -214,6 +214,7 @@ test('the client needs nothing that a browser does not have', () => {
   }
   const loaded = files.map(file => file.slice(source.length + 1)).sort()
   expect(loaded).toEqual([
+    'catalogue/bounds.ts',
     'client/backoff.ts',
     'client/client.ts',
     'client/codec.ts',

@@ -53,7 +53,7 @@ function popularRanker(history: Csr): Ranker {
     rank: async requests =>
       requests.map(({ user, limit, seen, only }) => {
         const own = user < 0 || seen === 'allow' ? new Uint32Array(0) : rowOf(history, user).indices
-        return popularItems(popularity, limit, own, only)
+        return popularItems(popularity, limit, own, { only })
       }),
   }
 }

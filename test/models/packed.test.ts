@@ -17,6 +17,7 @@ const request: fc.Arbitrary<RankRequest> = fc.record({
   limit: fc.integer({ min: 1, max: 1000 }),
   exclude: items,
   only: fc.option(items, { nil: undefined }),
+  allowed: fc.option(items, { nil: undefined }),
 })
 const ranking: fc.Arbitrary<Ranking> = fc.array(fc.tuple(fc.nat(1000), float)).chain(list =>
   fc.constantFrom('model' as const, 'popularity' as const).map(basis => ({

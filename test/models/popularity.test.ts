@@ -24,7 +24,7 @@ test('the popular items are those that counting and sorting finds, whatever is e
       const order = [...users.keys()].sort((a, b) => users[b]! - users[a]! || a - b)
       expect([...popularity.counts.data]).toEqual(users)
       expect([...popularity.order.data]).toEqual(order)
-      const { items, scores } = popularItems(popularity, limit, exclude, only)
+      const { items, scores } = popularItems(popularity, limit, exclude, { only })
       const allowed = order.filter(item => !exclude.includes(item) && (!only || only.includes(item)))
       expect([...items]).toEqual(allowed.slice(0, limit))
       expect([...scores]).toEqual(Array(items.length).fill(0))

@@ -2,6 +2,7 @@
 import { expect } from 'vitest'
 import { type ItemList, noEvents, type Ranking, type RankRequest } from '../../src/models/algorithm.ts'
 import type { Artifact } from '../../src/models/artifact.ts'
+import { sharedBitmap, writeBit } from '../../src/search/bitmap.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 
 /** A request of a user without recent events for ten items, but for what is given. */
@@ -37,6 +38,13 @@ export function randomRequests({ users, items }: Artifact, count: number, seed =
       only: below(4) === 0 ? some(items.size) : undefined,
     })
   })
+}
+
+/** The bitmap of `items` among so many. */
+export function bitmapOf(items: Iterable<number>, size: number): Uint32Array {
+  const bitmap = sharedBitmap(size, false)
+  for (const item of items) writeBit(bitmap, item, true)
+  return bitmap
 }
 
 /** What is known of the request's user: item and weight; sums that are not above 0 are no history. */

@@ -87,6 +87,7 @@ const queries = fc.array(
   fc.record({
     ...{ columns: words, weights: floats, own: fc.option(word, { nil: undefined }), limit: count },
     mostAdditions: count,
+    allowed: fc.option(words, { nil: undefined }),
   }),
   { maxLength: 3 },
 )
@@ -98,6 +99,7 @@ const requests = fc.array(
     limit: count,
     exclude: words,
     only: fc.option(words, { nil: undefined }),
+    allowed: fc.option(words, { nil: undefined }),
   }),
   { maxLength: 3 },
 )
@@ -207,6 +209,7 @@ const search = fc.record({
   excludeIndptr: fc.option(words, { nil: undefined }),
   excludeIndices: fc.option(words, { nil: undefined }),
   only: fc.option(words, { nil: undefined }),
+  allowed: fc.option(words, { nil: undefined }),
   stride: fc.option(count, { nil: undefined }),
   simd,
 })

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { Visibility } from '../../src/catalogue/visibility.ts'
 import type { Ranking } from '../../src/models/algorithm.ts'
 import type { Generation } from '../../src/recommend/generation.ts'
 import { ResolvedFilters } from '../../src/recommend/list-filters.ts'
@@ -7,8 +8,9 @@ import { UserState } from '../../src/recommend/user-state.ts'
 import { type Priority, type UserRanking, UserSubscription } from '../../src/recommend/user-subscription.ts'
 import { eventOf, queryOf } from './observed.ts'
 
-const ids = { indexOf: () => 0, indicesOf: (wanted: string[]) => new Int32Array(wanted.length) }
-const generation = { artifact: { users: ids }, itemRows: ids } as unknown as Generation
+const ids = { size: 64, indexOf: () => 0, indicesOf: (wanted: string[]) => new Int32Array(wanted.length) }
+const visibility = new Visibility(ids, () => Promise.resolve(new Uint32Array(0)))
+const generation = { artifact: { users: ids }, itemRows: ids, visibility } as unknown as Generation
 const rankingOf = (item: number): Ranking => ({
   items: Uint32Array.of(item),
   scores: Float32Array.of(1),
@@ -24,6 +26,7 @@ function subscribed() {
   const errors: string[] = []
   const subscription = new UserSubscription(state, new ResolvedFilters(queryOf('ada')), {
     enqueue: (query, priority) => queries.push({ query, priority }),
+    spread: async ranking => ranking,
     onRanking: ranking => rankings.push(ranking),
     onError: ({ message }) => errors.push(message),
   })

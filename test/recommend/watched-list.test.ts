@@ -52,3 +52,21 @@ test('a watcher that throws fails alone, and the last to go ends it', () => {
   works.close()
   expect(onUnwatched).toHaveBeenCalledTimes(1)
 })
+
+test('who has not been given a list yet is not given it once it may not be given out any more', async () => {
+  let isCurrent = true
+  const list = new WatchedList(
+    () => {},
+    () => isCurrent,
+  )
+  const got: string[][] = Array.from({ length: 100 }, () => [])
+  for (const lists of got) list.add({ onList: ({ list }) => lists.push(list), onError: () => {} })
+  list.deliver(listOf('first'), change)
+  isCurrent = false
+  await new Promise(resolve => setTimeout(resolve, 20))
+  expect(got.filter(({ length }) => length > 0)).toHaveLength(64)
+  isCurrent = true
+  list.deliver(listOf('second'), change)
+  await vi.waitFor(() => expect(got.every(lists => lists.at(-1) === 'second')).toBe(true))
+  expect(got[99]).toEqual(['second'])
+})

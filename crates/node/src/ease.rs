@@ -427,6 +427,9 @@ pub struct EaseRequest {
     pub exclude: Uint32Array,
     /// The only items that may come; all when absent.
     pub only: Option<Uint32Array>,
+    /// Of the items that may come, a bit each; all when absent. Another thread may change it.
+    #[napi(ts_type = "Uint32Array")]
+    pub allowed: Option<SharedArray<u32>>,
 }
 
 /// Lists one after the other: list l is `indptr[l]..indptr[l + 1]`.
@@ -455,6 +458,7 @@ pub fn ease_rank<'env>(env: &'env Env, weights: EaseWeights, requests: Vec<EaseR
             limit: request.limit as usize,
             exclude: &request.exclude,
             only: request.only.as_deref(),
+            allowed: request.allowed.as_ref().map(SharedArray::bitmap),
         };
         rank::rank(weights, &request, &mut scratch, &mut items, &mut scores, simd).map_err(refused)?;
         indptr.push(items.len() as u32);

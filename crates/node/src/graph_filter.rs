@@ -150,6 +150,9 @@ pub struct FilterRequest {
     pub exclude: Uint32Array,
     /// The only items that may come, never falling; all when absent.
     pub only: Option<Uint32Array>,
+    /// Of the items that may come, a bit each; all when absent. Another thread may change it.
+    #[napi(ts_type = "Uint32Array")]
+    pub allowed: Option<SharedArray<u32>>,
 }
 
 /// Lists one after the other: list l is `indptr[l]..indptr[l + 1]`.
@@ -182,6 +185,7 @@ pub fn rank_by_filter<'env>(
             limit: request.limit as usize,
             exclude: &request.exclude,
             only: request.only.as_deref(),
+            allowed: request.allowed.as_ref().map(SharedArray::bitmap),
         })
         .collect();
     let (mut scratch, mut lists) = (RANKING.take(), Lists::default());

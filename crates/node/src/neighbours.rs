@@ -238,6 +238,9 @@ pub struct NeighbourQuery {
     pub limit: u32,
     /// Additions from which only every second, third … column is read, so that it takes no more.
     pub most_additions: u32,
+    /// Of the rows that it may get, a bit each; all when absent. Another thread may change it.
+    #[napi(ts_type = "Uint32Array")]
+    pub allowed: Option<SharedArray<u32>>,
 }
 
 thread_local! {
@@ -268,6 +271,7 @@ pub fn nearest_neighbours<'env>(
             own: query.own,
             limit: query.limit as usize,
             most_additions: u64::from(query.most_additions),
+            allowed: query.allowed.as_ref().map(SharedArray::bitmap),
         };
         kernel.nearest(&query, &mut scratch, &mut rows, &mut scores).map_err(refused)?;
         indptr.push(rows.len() as u32);
@@ -284,6 +288,7 @@ impl NeighbourRequest {
             limit: self.limit as usize,
             exclude: &self.exclude,
             only: self.only.as_deref(),
+            allowed: self.allowed.as_ref().map(SharedArray::bitmap),
         }
     }
 }
@@ -302,6 +307,9 @@ pub struct NeighbourRequest {
     pub exclude: Uint32Array,
     /// The only items that may come; all when absent.
     pub only: Option<Uint32Array>,
+    /// Of the items that may come, a bit each; all when absent. Another thread may change it.
+    #[napi(ts_type = "Uint32Array")]
+    pub allowed: Option<SharedArray<u32>>,
 }
 
 /// Lists one after the other: list l is `indptr[l]..indptr[l + 1]`.

@@ -2,7 +2,7 @@
 
 use crate::file::{Operand, values};
 use crate::neighbours::{NeighbourLists, NeighbourRequest};
-use crate::views::{addresses, check_apart};
+use crate::views::{SharedArray, addresses, check_apart};
 use aurochs_kernels::session_neighbours::{
     Index, Query, Rank, Scratch, Sessions, SessionsError, Terms, fill_index, index_bounds,
 };
@@ -139,6 +139,7 @@ pub fn rank_by_sessions<'env>(
             limit: request.limit as usize,
             exclude: &request.exclude,
             only: request.only.as_deref(),
+            allowed: request.allowed.as_ref().map(SharedArray::bitmap),
         };
         let of_all = [query.items, query.exclude, query.only.unwrap_or_default()];
         if let Some(got) = of_all.into_iter().flatten().find(|&&item| item as usize >= rank.counts.len()) {

@@ -2,7 +2,7 @@
 
 use crate::file::{Operand, values};
 use crate::instructions::instructions;
-use crate::views::{addresses, check_apart};
+use crate::views::{SharedArray, addresses, check_apart};
 use aurochs_kernels::simd::Simd;
 use aurochs_kernels::topk::index::{self, Factors, Index};
 use aurochs_kernels::topk::search::{Excluded, Search};
@@ -126,6 +126,9 @@ pub struct TopKSearch {
     pub exclude_indices: Option<Uint32Array>,
     /// Item numbers that never fall: the only ones that any query may get.
     pub only: Option<Uint32Array>,
+    /// Of the items that may come, a bit each; all when absent. Another thread may change it.
+    #[napi(ts_type = "Uint32Array")]
+    pub allowed: Option<SharedArray<u32>>,
     /// Values from one item's factors to the next one's; the rank when absent.
     pub stride: Option<u32>,
     /// `avx512vnni`, `avx512`, `avx2`, `neon` or `plain`; the widest when absent.
@@ -165,6 +168,7 @@ pub fn top_k_search(
         limit: search.limit as usize,
         exclude,
         only: search.only.as_deref(),
+        allowed: search.allowed.as_ref().map(SharedArray::bitmap),
     };
     let lists = [&search.exclude_indptr, &search.exclude_indices, &search.only]
         .map(|list| addresses(list.as_deref().unwrap_or(&[])));

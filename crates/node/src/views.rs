@@ -1,5 +1,6 @@
 //! Typed arrays by address, for memory that several threads write at once.
 
+use aurochs_kernels::bitmap::Bitmap;
 use aurochs_kernels::shared::{Chunks, SharedRows};
 use napi::bindgen_prelude::*;
 use std::ops::Range;
@@ -106,6 +107,11 @@ impl SharedArray<u32> {
         // SAFETY: they live as long as the call and are aligned; who else has them during the call touches them by this function alone,
         // or is JavaScript, which writes whole words.
         unsafe { std::slice::from_raw_parts(self.as_ptr().cast::<AtomicU32>(), self.len) }
+    }
+
+    /// The words of a bitmap, which another thread may change during the call.
+    pub fn bitmap(&self) -> Bitmap<'_> {
+        Bitmap::new(self.words())
     }
 }
 

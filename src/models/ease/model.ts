@@ -1,4 +1,5 @@
 import { native } from '../../native.ts'
+import { hasBit } from '../../search/bitmap.ts'
 import { splitLists } from '../../search/item-lists.ts'
 import { RowPointers } from '../../storage/row-pointers.ts'
 import { valuesAt, valuesIn } from '../../storage/safetensors.ts'
@@ -62,12 +63,13 @@ class EaseModel implements Model {
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const { indptr, items, scores } = native.easeRank(
       matrixOf(this.#tensors),
-      requests.map(({ history, limit, exclude, only }) => ({
+      requests.map(({ history, limit, exclude, only, allowed }) => ({
         items: history.indices,
         weights: history.weights,
         limit,
         exclude,
         ...(only && { only }),
+        ...(allowed && { allowed }),
       })),
     )
     return splitLists(indptr, { items, scores })
@@ -78,12 +80,12 @@ class EaseModel implements Model {
    * correlation is above 0, and of those that were kept in the item's row.
    */
   similar(requests: readonly SimilarRequest[]): ItemList[] {
-    return requests.map(({ item, limit }) => {
+    return requests.map(({ item, limit, allowed }) => {
       const { indices, weights } = this.#row(item)
       const residuals = valuesAt(this.#tensors.residuals, indices)
       const [own] = valuesAt(this.#tensors.residuals, Uint32Array.of(item))
       const correlations = weights.map((weight, at) => weight * Math.sqrt(own / residuals[at]))
-      return best(indices, correlations, limit)
+      return best(indices, correlations, limit, allowed)
     })
   }
 
@@ -99,9 +101,10 @@ class EaseModel implements Model {
   }
 }
 
-/** The items with the highest scores above 0, of equal scores the lower item first; `items` ascends. */
-function best(items: Uint32Array, scores: Float32Array, limit: number): ItemList {
-  const order = [...scores.keys()].filter(at => scores[at] > 0).sort((a, b) => scores[b] - scores[a] || a - b)
+/** The allowed items with the highest scores above 0, of equal scores the lower item first; `items` ascends. */
+function best(items: Uint32Array, scores: Float32Array, limit: number, allowed: Uint32Array | undefined): ItemList {
+  const admitted = [...scores.keys()].filter(at => scores[at] > 0 && (!allowed || hasBit(allowed, items[at])))
+  const order = admitted.sort((a, b) => scores[b] - scores[a] || a - b)
   const first = order.slice(0, limit)
   return { items: Uint32Array.from(first, at => items[at]), scores: Float32Array.from(first, at => scores[at]) }
 }

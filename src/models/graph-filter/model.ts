@@ -100,12 +100,13 @@ class GraphFilterModel implements Model {
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     return this.#lists(
-      requests.map(({ history, limit, exclude, only }) => ({
+      requests.map(({ history, limit, exclude, only, allowed }) => ({
         items: history.indices,
         weights: history.weights,
         limit,
         exclude,
         ...(only && { only }),
+        ...(allowed && { allowed }),
       })),
     )
   }
@@ -113,9 +114,9 @@ class GraphFilterModel implements Model {
   /** The items that a user with this one alone would get. */
   similar(requests: readonly SimilarRequest[]): ItemList[] {
     return this.#lists(
-      requests.map(({ item, limit }) => {
+      requests.map(({ item, limit, allowed }) => {
         const items = Uint32Array.of(item)
-        return { items, weights: Float32Array.of(1), limit, exclude: items }
+        return { items, weights: Float32Array.of(1), limit, exclude: items, ...(allowed && { allowed }) }
       }),
     )
   }

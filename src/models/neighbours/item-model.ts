@@ -1,4 +1,5 @@
 import { native } from '../../native.ts'
+import { hasBit } from '../../search/bitmap.ts'
 import { splitLists } from '../../search/item-lists.ts'
 import { RowPointers } from '../../storage/row-pointers.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
@@ -43,12 +44,13 @@ export class ItemModel implements Model {
     const { indptr, items, scores } = native.rankByNeighbours(
       { indptr: neighboursIndptr.operand, indices: indices.operand, weights: similarities.operand },
       neighboursIndptr.rows,
-      requests.map(({ history, limit, exclude, only }) => ({
+      requests.map(({ history, limit, exclude, only, allowed }) => ({
         items: history.indices,
         weights: history.weights,
         limit,
         exclude,
         ...(only && { only }),
+        ...(allowed && { allowed }),
       })),
     )
     return splitLists(indptr, { items, scores })
@@ -57,10 +59,17 @@ export class ItemModel implements Model {
   /** The neighbours that were kept of the item: at most as many as the option `neighbours` says, whatever the limit. */
   similar(requests: readonly SimilarRequest[]): ItemList[] {
     const { indptr, indices, similarities } = this.#tensors
-    return requests.map(({ item, limit }) => {
+    return requests.map(({ item, limit, allowed }) => {
       const [begin, next] = indptr.of(item)
-      const end = Math.min(begin + limit, next)
-      return { items: valuesIn(indices, begin, end), scores: valuesIn(similarities, begin, end) }
+      const end = allowed ? next : Math.min(begin + limit, next)
+      const list = { items: valuesIn(indices, begin, end), scores: valuesIn(similarities, begin, end) }
+      return allowed ? firstOf(list, limit, allowed) : list
     })
   }
+}
+
+/** The first `limit` of a list that have a bit of `allowed`. */
+function firstOf({ items, scores }: ItemList, limit: number, allowed: Uint32Array): ItemList {
+  const places = [...items.keys()].filter(at => hasBit(allowed, items[at]!)).slice(0, limit)
+  return { items: Uint32Array.from(places, at => items[at]!), scores: Float32Array.from(places, at => scores[at]!) }
 }

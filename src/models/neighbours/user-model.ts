@@ -75,12 +75,13 @@ export class UserModel implements Model {
     const { indptr, items, scores } = native.rankByNeighbours(
       history.operand,
       this.#artifact.manifest.dataset.items,
-      requests.map(({ limit, exclude, only }, at) => ({
+      requests.map(({ limit, exclude, only, allowed }, at) => ({
         items: similar.items.subarray(similar.indptr[at], similar.indptr[at + 1]),
         weights: similar.scores.subarray(similar.indptr[at], similar.indptr[at + 1]),
         limit,
         exclude,
         ...(only && { only }),
+        ...(allowed && { allowed }),
       })),
     )
     return splitLists(indptr, { items, scores })

@@ -89,8 +89,8 @@ function verifySums(artifact: Artifact, sums: Uint32Array | Float32Array, order:
 function open(artifact: Artifact): Model {
   const popularity: Popularity = tensors(artifact)
   const { counts } = popularity
-  const list = ({ limit, exclude, only }: ResolvedRequest): ItemList => {
-    const { items } = popularItems(popularity, limit, exclude, only)
+  const list = ({ limit, exclude, only, allowed }: ResolvedRequest): ItemList => {
+    const { items } = popularItems(popularity, limit, exclude, { only, allowed })
     return { items, scores: new Float32Array(valuesAt(counts, items)) }
   }
   return { rank: requests => requests.map(list), popularity }

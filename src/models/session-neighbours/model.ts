@@ -86,6 +86,7 @@ class SessionNeighboursModel implements Model {
         limit: request.limit,
         exclude: request.exclude,
         ...(request.only && { only: request.only }),
+        ...(request.allowed && { allowed: request.allowed }),
       })),
     )
     return splitLists(indptr, { items, scores })

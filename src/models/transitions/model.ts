@@ -79,6 +79,7 @@ class TransitionsModel implements Model {
       limit: request.limit,
       exclude: request.exclude,
       ...(request.only && { only: request.only }),
+      ...(request.allowed && { allowed: request.allowed }),
     }
   }
 

@@ -22,7 +22,7 @@ export function callCost<Name extends MethodName>(name: Name, params: Params<Nam
 
 /** Of the first list of a subscription. */
 export function queryCost(query: Query): number {
-  return query.kind === 'user' ? listCost(query.limit) : similarCost(query.limit)
+  return query.kind === 'user' ? listCost(query) : similarCost(query.limit)
 }
 
 /** Methods that cost nothing, not even as a message. */
@@ -30,15 +30,32 @@ export const probes: ReadonlySet<string> = new Set<MethodName>(['health', 'ready
 
 const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number } = {
   metrics: () => 20,
-  recommend: ({ limit }) => listCost(limit),
+  recommend: listCost,
   // Lists that are ranked together cost less each.
-  recommend_batch: ({ users, limit }) => Math.ceil((users.length * (1 + listCost(limit))) / 4),
+  recommend_batch: ({ users, ...list }) => Math.ceil((users.length * (1 + listCost(list))) / 4),
   similar: ({ limit }) => similarCost(limit),
+  put_items: ({ items }) => items.length,
+  patch_items: ({ items }) => items.length,
+  hide_items: ({ items }) => items.length,
+  delete_items: ({ items }) => items.length,
+  get_items: ({ items }) => Math.ceil(items.length / 10),
+  // Words that many items have are looked through.
+  search_items: ({ limit }) => 10 + Math.ceil(limit / 10),
+  put_users: ({ users }) => Math.ceil(users.length / 4),
+  get_users: ({ users }) => Math.ceil(users.length / 20),
   record_batch: ({ events }) => Math.ceil(events.length / 4),
 }
 
-function listCost(limit: number): number {
-  return Math.floor(limit / 50)
+interface List {
+  readonly limit: number
+  readonly diversity?: number | undefined
+  readonly perTag?: number | undefined
+}
+
+/** Where items are to differ, each is compared with some hundred others. */
+function listCost({ limit, diversity = 0, perTag }: List): number {
+  const isSpread = diversity > 0 || perTag !== undefined
+  return Math.floor(limit / 50) + (isSpread ? 2 + Math.ceil(limit / 4) : 0)
 }
 
 function similarCost(limit: number): number {

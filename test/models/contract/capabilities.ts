@@ -2,8 +2,9 @@ import { expect, test } from 'vitest'
 import { type SimilarMeasure, similarMeasures } from '../../../src/models/algorithm.ts'
 import { ModelPool } from '../../../src/models/model-pool.ts'
 import { OpenModel, UnsupportedError } from '../../../src/models/open-model.ts'
+import { hasBit } from '../../../src/search/bitmap.ts'
 import { checkerboard, datasetOf } from '../interactions.ts'
-import { plainList } from '../requests.ts'
+import { bitmapOf, plainList } from '../requests.ts'
 import type { Contract } from './contract.ts'
 
 /** What a model can do beside ranking: it does it, or says that it cannot. */
@@ -42,6 +43,21 @@ export function testCapabilities({ algorithm, pools, train }: Contract): void {
     const alone = mixed.map(request => plainList(model.similar([request])[0]!))
     expect(model.similar(mixed).map(plainList)).toEqual(alone)
     expect(plainList(model.similar([{ item: 0, limit: 5 }])[0]!)).toEqual(alone[0])
+  })
+
+  test('similar items of a bitmap are those of the whole list that it has', async () => {
+    const model = OpenModel.open(await train(await datasetOf(checkerboard(20))))
+    if (!model.capabilities.includes('similar')) return
+    for (const measure of model.similarBy.length > 0 ? model.similarBy : [undefined]) {
+      const requests = Array.from({ length: 20 }, (_, item) => ({ item, limit: 20, measure }))
+      const bits = requests.map(({ item }) => bitmapOf([0, 3, 4, 5, 11, item], 20))
+      const whole = model.similar(requests).map(plainList)
+      const byBits = model.similar(requests.map((request, at) => ({ ...request, limit: 2, allowed: bits[at % 3]! })))
+      byBits.forEach((list, at) => {
+        const items = whole[at]!.items.filter(item => hasBit(bits[at % 3]!, item)).slice(0, 2)
+        expect([...list.items]).toEqual(items)
+      })
+    }
   })
 
   async function expectSimilar(model: OpenModel, measure: SimilarMeasure | undefined): Promise<void> {

@@ -4,9 +4,19 @@ import { expect, test } from 'vitest'
 import { Artifact } from '../../../src/models/artifact.ts'
 import { ModelPool } from '../../../src/models/model-pool.ts'
 import { OpenModel } from '../../../src/models/open-model.ts'
+import { sharedBitmap } from '../../../src/search/bitmap.ts'
 import { freshFolder } from '../../storage/folder.ts'
 import { checkerboard, datasetOf, randomInteractions, shuffledDatasetOf } from '../interactions.ts'
-import { allowedItems, eventsOf, expectSound, historyOf, plainList, randomRequests, requestOf } from '../requests.ts'
+import {
+  allowedItems,
+  bitmapOf,
+  eventsOf,
+  expectSound,
+  historyOf,
+  plainList,
+  randomRequests,
+  requestOf,
+} from '../requests.ts'
 import type { Contract } from './contract.ts'
 
 /** What lists hold, in what order, and that they are the same however they are made. */
@@ -64,6 +74,18 @@ export function testRanking({ algorithm, isPersonal, hasTies, train }: Contract)
         expect(new Set(list!.items).size).toBe(list!.items.length)
       }
     }
+  })
+
+  test('a bitmap of the items that may come gives the lists that naming these gives', async () => {
+    const model = await randomModel()
+    const requests = randomRequests(model.artifact, 200, 4)
+    const bitmaps = requests.map(({ only }) => only && bitmapOf(only, model.artifact.items.size))
+    const byBits = requests.map((request, at) => ({ ...request, only: undefined, allowed: bitmaps[at] }))
+    expect(model.rank(byBits).map(plainList)).toEqual(model.rank(requests).map(plainList))
+    const shared = sharedBitmap(model.artifact.items.size, true)
+    const all = requests.map(request => ({ ...request, only: undefined }))
+    const bySharedBits = all.map(request => ({ ...request, allowed: shared }))
+    expect(model.rank(bySharedBits).map(plainList)).toEqual(model.rank(all).map(plainList))
   })
 
   test('scores fall, of equal scores the lower row comes first, and popular items without a score follow', async () => {

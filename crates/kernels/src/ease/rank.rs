@@ -110,11 +110,24 @@ pub fn rank(
     match (request.only, touched) {
         // Taken, so that one that is named twice comes once.
         (Some(only), _) => {
-            only.iter().for_each(|&item| _ = selection.offer(item, std::mem::take(&mut sums[item as usize])))
+            for &item in only {
+                let sum = std::mem::take(&mut sums[item as usize]);
+                if request.allows(item) {
+                    selection.offer(item, sum);
+                }
+            }
         }
-        (None, None) => (0..).zip(&sums[..count]).for_each(|(item, &sum)| _ = selection.offer(item, sum)),
+        (None, None) => {
+            for (item, &sum) in (0..).zip(&sums[..count]) {
+                if sum > 0.0 && request.allows(item) {
+                    selection.offer(item, sum);
+                }
+            }
+        }
         (None, Some(touched)) => {
-            list[..touched].iter().for_each(|&item| _ = selection.offer(item, sums[item as usize]));
+            for &item in list[..touched].iter().filter(|&&item| request.allows(item)) {
+                selection.offer(item, sums[item as usize]);
+            }
         }
     }
     for (item, score) in selection.sorted() {

@@ -6,6 +6,7 @@ use super::regression::{self, Regression};
 use super::sweep;
 use super::tiles::Tiles;
 use super::weights::{largest, residuals, rows};
+use crate::bitmap::{Bitmap, words_of};
 use crate::csr::{Csr, CsrError};
 use crate::request::Request;
 use crate::scratch::Floats;
@@ -318,11 +319,17 @@ proptest! {
                 (0..n as u32).filter(|&item| admitted(item)).map(score).filter(|&(_, score)| score > 0.0).collect();
             expected.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
             expected.truncate(limit);
-            let request = Request { items: &of, weights: &by, limit, exclude: &exclude, only: only.as_deref() };
+            let request = Request { items: &of, weights: &by, limit, exclude: &exclude, only: only.as_deref(), allowed: None };
             for simd in Simd::available() {
                 for weights in [Weights::Dense { items: n, values: &flat }, Weights::Sparse(sparse.view())] {
                     let (mut list, mut scores) = (Vec::new(), Vec::new());
                     rank(weights, &request, &mut scratch, &mut list, &mut scores, simd).unwrap();
+                    prop_assert_eq!(list.into_iter().zip(scores).collect::<Vec<_>>(), expected.clone());
+                    let Some(only) = &only else { continue };
+                    let words = words_of(only, n);
+                    let by_bits = Request { only: None, allowed: Some(Bitmap::new(&words)), ..request };
+                    let (mut list, mut scores) = (Vec::new(), Vec::new());
+                    rank(weights, &by_bits, &mut scratch, &mut list, &mut scores, simd).unwrap();
                     prop_assert_eq!(list.into_iter().zip(scores).collect::<Vec<_>>(), expected.clone());
                 }
             }
@@ -384,7 +391,7 @@ fn what_is_damaged_is_refused_by_name() {
         let mut scratch = rank::Scratch::default();
         rank(weights, &request, &mut scratch, &mut Vec::new(), &mut Vec::new(), Simd::detect()).unwrap_err()
     };
-    let request = Request { items: &[0], weights: &[1.0], limit: 3, exclude: &[], only: None };
+    let request = Request { items: &[0], weights: &[1.0], limit: 3, exclude: &[], only: None, allowed: None };
     assert_eq!(refused(Weights::Sparse(beyond), request), RankError::Sparse(column));
     assert_eq!(refused(of(&dense[1..]), request), RankError::Dense { expected: 9, got: 8 });
     for weights in [of(&dense), Weights::Sparse(whole)] {

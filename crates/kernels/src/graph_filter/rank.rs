@@ -165,8 +165,8 @@ impl Kernel for Rank<'_> {
                 let scores = &mut scores[lane * TILE..][..end - first];
                 cursors[lane].exclude(request, first, end, scores);
                 match request.only {
-                    Some(only) => cursors[lane].offer_only(only, first, end, scores, &mut selections[lane]),
-                    None => offer_all(l, first, scores, &mut selections[lane]),
+                    Some(only) => cursors[lane].offer_only(request, only, first, end, scores, &mut selections[lane]),
+                    None => offer_all(l, request, first, scores, &mut selections[lane]),
                 }
             }
         }
@@ -227,7 +227,7 @@ fn score_tile<L: Lanes>(
 }
 
 #[inline(always)]
-fn offer_all<L: Lanes>(l: L, first: usize, scores: &[f32], selection: &mut Selection) {
+fn offer_all<L: Lanes>(l: L, request: &Request<'_>, first: usize, scores: &[f32], selection: &mut Selection) {
     let (whole, rest) = scores.split_at(scores.len() / L::WIDTH * L::WIDTH);
     for (block, values) in whole.chunks_exact(L::WIDTH).enumerate() {
         // SAFETY: a block is one vector.
@@ -235,11 +235,17 @@ fn offer_all<L: Lanes>(l: L, first: usize, scores: &[f32], selection: &mut Selec
         while above != 0 {
             let at = above.trailing_zeros() as usize;
             above &= above - 1;
-            selection.offer((first + block * L::WIDTH + at) as u32, values[at]);
+            let item = (first + block * L::WIDTH + at) as u32;
+            if request.allows(item) {
+                selection.offer(item, values[at]);
+            }
         }
     }
     for (at, &score) in rest.iter().enumerate() {
-        selection.offer((first + whole.len() + at) as u32, score);
+        let item = (first + whole.len() + at) as u32;
+        if request.allows(item) {
+            selection.offer(item, score);
+        }
     }
 }
 
@@ -270,9 +276,17 @@ impl Cursor {
     }
 
     #[inline(always)]
-    fn offer_only(&mut self, only: &[u32], first: usize, end: usize, scores: &[f32], selection: &mut Selection) {
+    fn offer_only(
+        &mut self,
+        request: &Request<'_>,
+        only: &[u32],
+        first: usize,
+        end: usize,
+        scores: &[f32],
+        selection: &mut Selection,
+    ) {
         while let Some(&item) = only.get(self.only).filter(|&&item| (item as usize) < end) {
-            if self.only == 0 || only[self.only - 1] != item {
+            if (self.only == 0 || only[self.only - 1] != item) && request.allows(item) {
                 selection.offer(item, scores[item as usize - first]);
             }
             self.only += 1;

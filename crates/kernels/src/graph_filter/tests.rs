@@ -5,6 +5,7 @@ use super::propagate::{History, LANES, Signals};
 use super::rank::{Lists, Scratch, fold_in, rank};
 use super::selection::Selection;
 use super::{Filter, FilterError, LowPass, TILE, scales};
+use crate::bitmap::{Bitmap, words_of};
 use crate::csr::{Csr, CsrError};
 use crate::request::Request;
 use crate::simd::{BLOCK, Kernel, Lanes, Simd};
@@ -202,6 +203,7 @@ impl Asked {
             limit: self.limit,
             exclude: &self.exclude,
             only: self.only.as_deref(),
+            allowed: None,
         }
     }
 
@@ -237,6 +239,13 @@ proptest! {
             let lists = ranked(&filter, &requests, simd);
             for ((one, request), list) in asked.iter().zip(&requests).zip(&lists) {
                 prop_assert_eq!(&ranked(&filter, &[*request], simd)[0], list);
+                if let Some(only) = request.only {
+                    let words = words_of(only, items);
+                    let by_bits = Request { only: None, allowed: Some(Bitmap::new(&words)), ..*request };
+                    prop_assert_eq!(&ranked(&filter, &[by_bits], simd)[0], list);
+                    let neither = Request { allowed: Some(Bitmap::new(&[])), ..*request };
+                    prop_assert!(ranked(&filter, &[neither], simd)[0].is_empty());
+                }
                 if one.items.is_empty() {
                     prop_assert!(list.is_empty());
                     continue;
@@ -376,7 +385,7 @@ fn damaged_interactions_and_requests_are_refused_by_name() {
         polynomial: &[0.0, 1.0],
         low_pass: None,
     };
-    let request = Request { items: &[1], weights: &[1.0], limit: 3, exclude: &[], only: None };
+    let request = Request { items: &[1], weights: &[1.0], limit: 3, exclude: &[], only: None, allowed: None };
     let refused = |filter: Filter<'_>, request: Request<'_>| {
         rank(&filter, &[request], &mut Scratch::default(), &mut Lists::default(), Simd::detect()).unwrap_err()
     };

@@ -3,6 +3,7 @@
 use super::measure::Similarity;
 use super::nearest::{Matrix, Row};
 use super::{Scratch, given};
+use crate::bitmap::Bitmap;
 use crate::csr::{Csr, CsrError};
 use crate::simd::Simd;
 use std::fmt;
@@ -35,6 +36,8 @@ pub struct Query<'a> {
     pub limit: usize,
     /// Additions from which only every second, third … column is read, so that it takes no more.
     pub most_additions: u64,
+    /// Of the rows that it may get, a bit each; all when absent.
+    pub allowed: Option<Bitmap<'a>>,
 }
 
 /// A query or a matrix that is refused.
@@ -102,7 +105,7 @@ impl Lookup<'_> {
             (&sample.0[..], &sample.1[..])
         };
         let terms = self.similarity.row_terms(columns, weights, self.weights, self.mean_length);
-        let row = Row { columns, weights, terms, own: query.own };
+        let row = Row { columns, weights, terms, own: query.own, allowed: query.allowed };
         let matrix =
             Matrix { similarity: self.similarity, by_column: self.by_column, weights: self.weights, right: self.right };
         let Scratch { buffers, selection, kept, .. } = scratch;

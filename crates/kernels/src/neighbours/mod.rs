@@ -177,7 +177,7 @@ impl TrainingSearch<'_, '_> {
         let simd = Simd::detect();
         for (n, number) in rows.enumerate() {
             let (columns, weights) = training.by_row.row(number);
-            let row = Row { columns, weights, terms: plan.terms(number), own: Some(number as u32) };
+            let row = Row { columns, weights, terms: plan.terms(number), own: Some(number as u32), allowed: None };
             let bounded = Bounded { blocks, by_row: training.by_row, swept_from: training.swept_from, guess: *guess };
             selection.reset(training.limit);
             matrix.nearest(&row, Some(bounded), selection, buffers, simd);

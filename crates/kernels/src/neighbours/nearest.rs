@@ -4,6 +4,7 @@ use super::blocks::Blocks;
 use super::measure::{Measure, RowTerms, Similarity, Weighting};
 use super::positive;
 use crate::accumulator::{Accumulator, Dense, Sum};
+use crate::bitmap::{Bitmap, allows};
 use crate::csr::Csr;
 use crate::selection::Selection;
 use crate::simd::{Kernel, Lanes, Simd};
@@ -49,6 +50,8 @@ pub(super) struct Row<'a> {
     pub terms: RowTerms,
     /// Its number, where it is one of the matrix's: it is not like itself.
     pub own: Option<u32>,
+    /// Of the rows that may be found, a bit each; all when absent, as it must be where rows are bounded.
+    pub allowed: Option<Bitmap<'a>>,
 }
 
 /// Buffers kept from one row to the next.
@@ -318,7 +321,7 @@ impl Matrix<'_> {
         };
         let mut needed = least(selection);
         sums.drain(|other, sum| {
-            if sum >= needed && sum > S::default() {
+            if sum >= needed && sum > S::default() && allows(pass.row.allowed, other) {
                 let similarity = self.similarity.of(sum.value(), left, self.right[other as usize]);
                 if selection.offer(other, similarity as f32) {
                     needed = least(selection);

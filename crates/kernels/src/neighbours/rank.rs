@@ -98,10 +98,13 @@ impl Scratch {
         }
         selection.reset(request.limit);
         for &item in request.only.unwrap_or_default() {
-            selection.offer(item, sums.take(item) as f32);
+            let sum = sums.take(item) as f32;
+            if request.allows(item) {
+                selection.offer(item, sum);
+            }
         }
         sums.drain(|item, sum| {
-            if request.only.is_none() {
+            if request.only.is_none() && request.allows(item) {
                 selection.offer(item, sum as f32);
             }
         });

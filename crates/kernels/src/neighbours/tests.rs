@@ -4,6 +4,7 @@ use super::rank::{self, RankError, rank};
 use super::{
     Lookup, Measure, NeighboursError, Output, Plan, PlanMut, Query, Scratch, Similarity, Training, Weighting, check,
 };
+use crate::bitmap::{Bitmap, words_of};
 use crate::csr::{Csr, CsrError};
 use crate::request::Request;
 use crate::selection::Selection;
@@ -198,7 +199,7 @@ fn looked_up(training: &Training<'_>, by_row: &Matrix, by_column: &Matrix) -> Ve
             let (columns, weights) = by_row.view().row(row);
             let (mut rows, mut scores) = (Vec::new(), Vec::new());
             let own = Some(row as u32);
-            let query = Query { columns, weights, own, limit: training.limit, most_additions: u64::MAX };
+            let query = Query { columns, weights, own, limit: training.limit, most_additions: u64::MAX, allowed: None };
             lookup.nearest(&query, &mut scratch, &mut rows, &mut scores).unwrap();
             rows.into_iter().zip(scores).collect()
         })
@@ -295,10 +296,17 @@ proptest! {
             };
             let expected = best((0..items as u32).filter(|&item| admitted(item)).map(score).collect(), limit);
             let (of, weights): (Vec<u32>, Vec<f32>) = history.iter().map(|(&item, &weight)| (item, weight)).unzip();
-            let request = Request { items: &of, weights: &weights, limit, exclude: &exclude, only: only.as_deref() };
+            let request = Request { items: &of, weights: &weights, limit, exclude: &exclude, only: only.as_deref(), allowed: None };
             let (mut list, mut scores) = (Vec::new(), Vec::new());
             rank(matrix.view(), items, &request, None, &mut scratch, &mut list, &mut scores).unwrap();
-            prop_assert_eq!(list.into_iter().zip(scores).collect::<Vec<_>>(), expected);
+            prop_assert_eq!(list.into_iter().zip(scores).collect::<Vec<_>>(), expected.clone());
+            if let Some(only) = &only {
+                let words = words_of(only, items);
+                let by_bits = Request { only: None, allowed: Some(Bitmap::new(&words)), ..request };
+                let (mut list, mut scores) = (Vec::new(), Vec::new());
+                rank(matrix.view(), items, &by_bits, None, &mut scratch, &mut list, &mut scores).unwrap();
+                prop_assert_eq!(list.into_iter().zip(scores).collect::<Vec<_>>(), expected);
+            }
         }
     }
 
@@ -341,7 +349,7 @@ fn damaged_matrices_and_requests_are_refused_by_name() {
         rank(neighbours, 2, &request, None, &mut rank::Scratch::default(), &mut Vec::new(), &mut Vec::new())
             .unwrap_err()
     };
-    let request = Request { items: &[1], weights: &[1.0], limit: 3, exclude: &[], only: None };
+    let request = Request { items: &[1], weights: &[1.0], limit: 3, exclude: &[], only: None, allowed: None };
     assert_eq!(refused(damaged, request), RankError::Neighbours(column));
     let message = refused(view, Request { items: &[2], ..request }).to_string();
     assert_eq!(message, "history.items must hold items below 2, got 2");

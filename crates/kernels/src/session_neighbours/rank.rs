@@ -2,6 +2,7 @@
 
 use super::{Index, Sessions};
 use crate::accumulator::Accumulator;
+use crate::bitmap::{Bitmap, allows};
 use crate::selection::Selection;
 
 /// What other items score in sum, at the least.
@@ -38,6 +39,8 @@ pub struct Query<'a> {
     pub exclude: &'a [u32],
     /// The only items that may come; each comes once.
     pub only: Option<&'a [u32]>,
+    /// Of the items that may come, a bit each; all may when absent.
+    pub allowed: Option<Bitmap<'a>>,
 }
 
 /// Buffers kept from one call to the next.
@@ -113,10 +116,13 @@ impl Rank<'_> {
         }
         selection.reset(query.limit);
         for &item in query.only.unwrap_or_default() {
-            selection.offer(item, (sums.take(item) * scale) as f32);
+            let sum = sums.take(item);
+            if allows(query.allowed, item) {
+                selection.offer(item, (sum * scale) as f32);
+            }
         }
         sums.drain(|item, sum| {
-            if query.only.is_none() {
+            if query.only.is_none() && allows(query.allowed, item) {
                 selection.offer(item, (sum * scale) as f32);
             }
         });

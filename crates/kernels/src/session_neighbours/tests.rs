@@ -1,6 +1,7 @@
 //! The naive twin: all sessions compared with the query, from the definition.
 
 use super::{Index, Query, Rank, Scratch, Sessions, SessionsError, Terms, fill_index, index_bounds};
+use crate::bitmap::{Bitmap, words_of};
 use proptest::prelude::*;
 
 #[derive(Debug)]
@@ -84,7 +85,7 @@ fn naive(case: &Case) -> Vec<(u32, f64)> {
     best
 }
 
-fn found(case: &Case, scratch: &mut Scratch) -> Vec<(u32, f32)> {
+fn found(case: &Case, by_bits: bool, scratch: &mut Scratch) -> Vec<(u32, f32)> {
     let (indptr, items) = flat(&case.sessions);
     let sessions = Sessions { indptr: &indptr, items: &items, factors: &case.factors };
     sessions.check(case.items).unwrap();
@@ -98,13 +99,15 @@ fn found(case: &Case, scratch: &mut Scratch) -> Vec<(u32, f32)> {
     let counts: Vec<u32> = (0..case.items as u32).map(having).collect();
     let weights = weights(&case.query);
     let shares = own(case);
+    let words = case.only.as_deref().filter(|_| by_bits).map(|only| words_of(only, case.items));
     let query = Query {
         items: &case.query,
         weights: &weights,
         own: case.own.then_some(&shares[..]),
         limit: case.limit,
         exclude: &case.exclude,
-        only: case.only.as_deref(),
+        only: case.only.as_deref().filter(|_| !by_bits),
+        allowed: words.as_deref().map(Bitmap::new),
     };
     let (mut items, mut scores) = (vec![], vec![]);
     Rank { sessions, index, counts: &counts, terms: case.terms }.rank(&query, scratch, &mut items, &mut scores);
@@ -144,8 +147,8 @@ proptest! {
     fn lists_are_those_of_all_sessions_compared(case in case()) {
         let expected = naive(&case);
         let mut scratch = Scratch::default();
-        for _ in 0..2 {
-            let found = found(&case, &mut scratch);
+        for by_bits in [false, true] {
+            let found = found(&case, by_bits, &mut scratch);
             prop_assert_eq!(found.len(), expected.len(), "{:?} {:?}", found, expected);
             for (found, expected) in found.iter().zip(&expected) {
                 prop_assert!((f64::from(found.1) - expected.1).abs() <= 1e-5 * expected.1, "{:?} {:?}", found, expected);

@@ -3,6 +3,7 @@
 use super::index::{Index, Tile};
 use super::query::Coded;
 use super::{Measure, TILE, TopKError, best::Best, check_finite, check_items, check_length, exact};
+use crate::bitmap::{Bitmap, allows};
 use crate::simd::{Kernel, Lanes, Simd};
 
 /// Queries that pass over the tiles together: a tile comes from memory once for all of them, and their own codes still
@@ -45,6 +46,8 @@ pub struct Search<'a> {
     pub exclude: Option<Excluded<'a>>,
     /// Numbers that never fall of the only items that any query may get, each once however often it comes.
     pub only: Option<&'a [u32]>,
+    /// Of the items that any query may get, a bit each; all when absent.
+    pub allowed: Option<Bitmap<'a>>,
 }
 
 /// The work that a search took, over all queries.
@@ -177,7 +180,7 @@ impl Kernel for Pass<'_> {
             let excluded = search.exclude.map_or(&[][..], |exclude| exclude.of(number));
             let mut query = QueryState { coded, codes, factors, excluded, best: Best::new(items, scores) };
             if coded.norm == 0.0 {
-                query.take_first(index.items(), search.only);
+                query.take_first(index.items(), search);
             } else {
                 active.push(query);
             }
@@ -198,7 +201,7 @@ impl Kernel for Pass<'_> {
                 while left != 0 {
                     let cutoff = query.coded.cutoff(tile.bounds, query.best.threshold());
                     let found = above(l, tile, query.codes, cutoff) & left;
-                    left = query.score_some(index, number, found, search.measure);
+                    left = query.score_some(index, number, found, search);
                     effort.scored += u64::from((found ^ left).count_ones());
                 }
             }
@@ -210,7 +213,7 @@ impl Kernel for Pass<'_> {
 impl QueryState<'_> {
     /// Scores the first [`SCORED_PER_STEP`] items of `tile` whose bits are set in `left`; returns those left.
     #[inline(always)]
-    fn score_some(&mut self, index: &Index<'_>, tile: usize, mut left: u128, measure: Measure) -> u128 {
+    fn score_some(&mut self, index: &Index<'_>, tile: usize, mut left: u128, search: &Search<'_>) -> u128 {
         for _ in 0..SCORED_PER_STEP {
             if left == 0 {
                 break;
@@ -218,7 +221,10 @@ impl QueryState<'_> {
             let position = tile * TILE + left.trailing_zeros() as usize;
             left &= left - 1;
             let item = index.item(position);
-            let score = exact::score(self.factors, self.coded.norm, index.row(item), measure);
+            if !allows(search.allowed, item) {
+                continue;
+            }
+            let score = exact::score(self.factors, self.coded.norm, index.row(item), search.measure);
             if self.best.admits(item, score) && self.excluded.binary_search(&item).is_err() {
                 self.best.offer(item, score);
             }
@@ -227,11 +233,11 @@ impl QueryState<'_> {
     }
 
     /// A query of zeros scores 0 with every item: it gets the lowest numbers.
-    fn take_first(&mut self, items: usize, only: Option<&[u32]>) {
-        let free = |item: &u32| self.excluded.binary_search(item).is_err();
+    fn take_first(&mut self, items: usize, search: &Search<'_>) {
+        let free = |item: &u32| allows(search.allowed, *item) && self.excluded.binary_search(item).is_err();
         let limit = self.best.limit();
         let offer = |item| self.best.offer(item, 0.0);
-        match only {
+        match search.only {
             Some(only) => {
                 let each = only.chunk_by(|a, b| a == b).map(|equal| equal[0]);
                 each.filter(free).take(limit).for_each(offer);

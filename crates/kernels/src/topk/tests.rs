@@ -1,6 +1,7 @@
 use super::index::{self, Factors, Index};
 use super::search::{Effort, Excluded, Search};
 use super::{Measure, TILE, TopKError, exact};
+use crate::bitmap::{Bitmap, words_of};
 use crate::simd::Simd;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -125,12 +126,20 @@ fn agrees_with_an_exhaustive_search(case: Case) -> Result<(), TestCaseError> {
             limit,
             exclude: Some(Excluded { indptr: &indptr, indices: &indices }),
             only: only.as_deref(),
+            allowed: None,
         };
+        let words = words_of(only.as_deref().unwrap_or_default(), factors.len() / rank);
+        let by_bits = Search { only: None, allowed: Some(Bitmap::new(&words)), ..search };
         for simd in Simd::available() {
             let (found, found_scores, _) = with_index(&factors, rank, |index| run(&search, index, simd));
             prop_assert_eq!(&found, &items, "{}, {:?}", simd.name(), measure);
             let bits = |scores: &[f32]| scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
             prop_assert_eq!(bits(&found_scores), bits(&scores), "{}, {:?}", simd.name(), measure);
+            if only.is_some() {
+                let (found, found_scores, _) = with_index(&factors, rank, |index| run(&by_bits, index, simd));
+                prop_assert_eq!(&found, &items, "{}, {:?}", simd.name(), measure);
+                prop_assert_eq!(bits(&found_scores), bits(&scores), "{}, {:?}", simd.name(), measure);
+            }
         }
     }
     Ok(())
@@ -138,7 +147,8 @@ fn agrees_with_an_exhaustive_search(case: Case) -> Result<(), TestCaseError> {
 
 #[test]
 fn equal_scores_go_to_the_lower_number() {
-    let search = Search { queries: &[2.0], measure: Measure::Product, limit: 3, exclude: None, only: None };
+    let search =
+        Search { queries: &[2.0], measure: Measure::Product, limit: 3, exclude: None, only: None, allowed: None };
     let (items, scores, _) = with_index(&[1.0; 1000], 1, |index| run(&search, index, Simd::detect()));
     assert_eq!((items, scores), (vec![0, 1, 2], vec![2.0; 3]));
 }
@@ -147,7 +157,7 @@ fn equal_scores_go_to_the_lower_number() {
 fn a_query_of_zeros_gets_the_lowest_numbers_without_scoring_any() {
     let factors: Vec<f32> = (0..4000).map(|i| i as f32).collect();
     let exclude = Some(Excluded { indptr: &[0, 2], indices: &[0, 2] });
-    let search = Search { queries: &[0.0; 4], measure: Measure::Product, limit: 3, exclude, only: None };
+    let search = Search { queries: &[0.0; 4], measure: Measure::Product, limit: 3, exclude, only: None, allowed: None };
     let (items, scores, effort) = with_index(&factors, 4, |index| run(&search, index, Simd::detect()));
     assert_eq!((items, scores, effort), (vec![1, 3, 4], vec![0.0; 3], Effort::default()));
 }
@@ -156,7 +166,8 @@ fn a_query_of_zeros_gets_the_lowest_numbers_without_scoring_any() {
 fn an_item_that_only_names_twice_comes_once() {
     for queries in [[0.0], [1.0]] {
         let only = Some(&[1, 1, 2, 2, 2, 3][..]);
-        let search = Search { queries: &queries, measure: Measure::Product, limit: 5, exclude: None, only };
+        let search =
+            Search { queries: &queries, measure: Measure::Product, limit: 5, exclude: None, only, allowed: None };
         let (items, ..) = with_index(&[1.0; 9], 1, |index| run(&search, index, Simd::detect()));
         assert_eq!(items, [1, 2, 3, u32::MAX, u32::MAX], "{queries:?}");
     }
@@ -167,7 +178,8 @@ fn scores_at_the_ends_of_the_range_of_floats_are_found() {
     for size in [f32::MAX, f32::from_bits(1), 1e-30] {
         let factors: Vec<f32> = (0..600).map(|i| if i % 3 == 0 { size } else { size / 2.0 }).collect();
         let query = [size, size];
-        let search = Search { queries: &query, measure: Measure::Product, limit: 250, exclude: None, only: None };
+        let search =
+            Search { queries: &query, measure: Measure::Product, limit: 250, exclude: None, only: None, allowed: None };
         let (items, scores, _) = with_index(&factors, 2, |index| run(&search, index, Simd::detect()));
         let (mut expected, mut expected_scores) = (vec![0; 250], vec![0.0; 250]);
         exact::naive(&factors, &query, Measure::Product, |_| true, &mut expected, &mut expected_scores);
@@ -182,7 +194,8 @@ fn most_items_of_a_long_tail_are_never_scored() {
     let spread = |i: usize| ((i * 7919 + 13) % 2003) as f32 / 2003.0 - 0.5;
     let factors: Vec<f32> = (0..items * rank).map(|i| spread(i) / (1.0 + (i / rank) as f32 / 500.0)).collect();
     let queries: Vec<f32> = (0..64 * rank).map(|i| spread(i * i + 5)).collect();
-    let search = Search { queries: &queries, measure: Measure::Product, limit: 10, exclude: None, only: None };
+    let search =
+        Search { queries: &queries, measure: Measure::Product, limit: 10, exclude: None, only: None, allowed: None };
     let effort = with_index(&factors, rank, |index| run(&search, index, Simd::detect())).2;
     assert!(effort.coded < (64 * items / 5) as u64, "{effort:?}");
     assert!(effort.scored < effort.coded / 2, "{effort:?}");
@@ -190,7 +203,8 @@ fn most_items_of_a_long_tail_are_never_scored() {
 
 #[test]
 fn inconsistent_arguments_are_refused_with_the_expected_values() {
-    let search = Search { queries: &[1.0; 3], measure: Measure::Product, limit: 2, exclude: None, only: None };
+    let search =
+        Search { queries: &[1.0; 3], measure: Measure::Product, limit: 2, exclude: None, only: None, allowed: None };
     let refused = |search: Search<'_>| {
         let run = |index: &Index<'_>| search.run(index, &mut [0; 2], &mut [0.0; 2], Simd::detect());
         with_index(&[1.0; 12], 3, run).unwrap_err().to_string()

@@ -110,7 +110,7 @@ proptest! {
 
         let matrix = Csr { indptr: &indptr, indices: &indices, weights: &weights };
         let ranking = LiveTransitions { trained: matrix, totals: &totals[..4], live, prior };
-        let request = Request { items: &history, weights: &factors, limit, exclude: &exclude, only: None };
+        let request = Request { items: &history, weights: &factors, limit, exclude: &exclude, only: None, allowed: None };
         let (mut scratch, mut items, mut scores) = (LiveScratch::default(), vec![], vec![]);
         ranking.rank(&request, Some(&own), &mut scratch, &mut items, &mut scores).unwrap();
         prop_assert_eq!(items.len(), best.len());

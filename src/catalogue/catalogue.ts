@@ -1,0 +1,208 @@
+import { RestartingThread } from '../events/restarting-thread.ts'
+import { workerModuleUrl } from '../parallel/pool.ts'
+import {
+  CatalogueError,
+  CatalogueStorageError,
+  type Item,
+  type ItemInput,
+  type ItemPatch,
+  type UserLabels,
+} from './item.ts'
+import type { ItemState } from './rows.ts'
+import type { SearchQuery, SearchResult } from './search.ts'
+import type { CatalogueStore, Changed } from './store.ts'
+import type { Method, StoreFound, StoreRequest, StoreResponse, StoreResult, StoreThreadData } from './store-thread.ts'
+import { bothChanges, noChange, type RowLookup, Visibility, type VisibilityChange } from './visibility.ts'
+
+export interface CatalogueOptions {
+  /** Called after a change in what lists may have, before who made the change knows that it is on disk. */
+  readonly onChange?: (change: VisibilityChange) => void
+  /** Called where the catalogue could not be read when items were due to appear or to vanish. */
+  readonly onFault?: (error: unknown) => void
+}
+
+/** Of a call that changed items. */
+export interface ChangeSummary {
+  /** Different items of the call. */
+  readonly items: number
+  /** Entries for the same item as a later one. */
+  readonly duplicates: number
+}
+
+/** Items that are read at a time when a model is opened. */
+const pageSize = 5000
+/** In ms: how long nobody looks at the clock at most, since it may be set. */
+const longestPause = 1000
+/** The same while no item has a time to come. */
+const idlePause = 60_000
+
+/**
+ * What is known of items and users, by id: it outlives every model. What a method changed is on disk and in what lists may have
+ * before it is fulfilled.
+ */
+export class Catalogue {
+  readonly #thread: RestartingThread<StoreRequest, StoreResponse, StoreFound>
+  readonly #options: CatalogueOptions
+  readonly #visibilities = new Set<Visibility>()
+  #timer: NodeJS.Timeout | undefined
+  /** Until when changes by time are applied. */
+  #appliedAt = Date.now()
+  #isClosed = false
+
+  /**
+   * Opens the catalogue in the state `directory`, which must be locked, and makes an empty one where there is none.
+   *
+   * @throws Error when it cannot be read.
+   */
+  static async open(directory: string, options: CatalogueOptions = {}): Promise<Catalogue> {
+    const { thread } = await RestartingThread.start<StoreRequest, StoreResponse, StoreFound>({
+      module: workerModuleUrl('./store-thread', import.meta.url),
+      of: 'the catalogue',
+      data: found => ({ directory, identity: found?.identity }) satisfies StoreThreadData,
+    })
+    return new Catalogue(thread, options)
+  }
+
+  private constructor(thread: RestartingThread<StoreRequest, StoreResponse, StoreFound>, options: CatalogueOptions) {
+    this.#thread = thread
+    this.#options = options
+  }
+
+  /** What lists of a model with these items may have, kept up to date until it is detached. @throws Error when the catalogue cannot be read. */
+  async attach(items: RowLookup): Promise<Visibility> {
+    const visibility = new Visibility(items, (kind, name) => this.#call('itemsWith', kind, name))
+    // From now on changes are applied to it, so that what is read below is never older than what it has.
+    this.#visibilities.add(visibility)
+    try {
+      for (let after = 0; ; ) {
+        const states = await this.#call('statesAfter', after, pageSize)
+        visibility.apply(states, Date.now())
+        const last = states.at(-1)
+        if (!last || states.length < pageSize) break
+        after = last.number
+      }
+      await this.#lookAtClock()
+      return visibility
+    } catch (error) {
+      this.detach(visibility)
+      throw error
+    }
+  }
+
+  /** Lets lists have what they may of items that got rows since. Where the catalogue cannot be read, none of them. */
+  async admit(visibility: Visibility, ids: readonly string[]): Promise<void> {
+    try {
+      const states = await this.#call('statesOf', ids)
+      const known = new Set(states.map(({ id }) => id))
+      visibility.apply(states, Date.now())
+      for (const row of visibility.rowsOf(ids.filter(id => !known.has(id)))) visibility.admit(row)
+    } catch (error) {
+      if (!this.#isClosed) this.#options.onFault?.(error)
+    }
+  }
+
+  detach(visibility: Visibility): void {
+    visibility.isClosed = true
+    this.#visibilities.delete(visibility)
+  }
+
+  /** Keeps `items` in place of what was known of them; of one id, the last. @throws {CatalogueError} when one is refused: then none is kept. */
+  async put(items: readonly ItemInput[]): Promise<ChangeSummary> {
+    return summaryOf(await this.#call('put', items))
+  }
+
+  /** Changes the fields that are given; an item that the catalogue lacks is made. @throws as {@link put}. */
+  async patch(patches: readonly ItemPatch[]): Promise<ChangeSummary> {
+    return summaryOf(await this.#call('patch', patches))
+  }
+
+  /** Removes what is known of items; no list has them until they are put again. */
+  async delete(ids: readonly string[]): Promise<ChangeSummary> {
+    return summaryOf(await this.#call('delete', ids))
+  }
+
+  /** In the order of `ids`; undefined where nothing is known of one. */
+  get(ids: readonly string[]): Promise<(Item | undefined)[]> {
+    return this.#call('get', ids)
+  }
+
+  search(query: SearchQuery): Promise<SearchResult> {
+    return this.#call('search', query)
+  }
+
+  /** @throws {CatalogueError} when one is refused: then none is kept. */
+  putUsers(users: readonly UserLabels[]): Promise<void> {
+    return this.#call('putUsers', users)
+  }
+
+  getUsers(ids: readonly string[]): Promise<UserLabels[]> {
+    return this.#call('getUsers', ids)
+  }
+
+  /** Removes what is known of a user. */
+  forgetUser(id: string): Promise<void> {
+    return this.#call('forgetUser', id)
+  }
+
+  /** Waits until what was asked for is done. What is asked for afterwards fails. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    clearTimeout(this.#timer)
+    await this.#thread.close('the catalogue is closed')
+  }
+
+  /** Responses come in the order of requests, and changes are applied in that order. */
+  #call<Name extends Method>(method: Name, ...args: Parameters<CatalogueStore[Name]>): Promise<StoreResult<Name>> {
+    return new Promise((resolve, reject) => {
+      this.#thread.request({ method, args } as StoreRequest, response => {
+        if (response instanceof Error) return reject(new CatalogueStorageError(response.message))
+        if ('failure' in response) {
+          return reject(
+            response.isRefusal ? new CatalogueError(response.failure) : new CatalogueStorageError(response.failure),
+          )
+        }
+        const changed = response.result as Partial<Changed> | undefined
+        if (changes.has(method)) this.#apply(changed!.items!)
+        resolve(response.result as StoreResult<Name>)
+      })
+    })
+  }
+
+  #apply(states: readonly ItemState[]): void {
+    const now = Date.now()
+    let change = noChange
+    for (const visibility of this.#visibilities) change = bothChanges(change, visibility.apply(states, now))
+    if (change.removed || change.added !== 'none') this.#options.onChange?.(change)
+    if (states.some(({ from, until }) => from !== undefined || until !== undefined)) this.#plan(0)
+  }
+
+  #plan(wait: number): void {
+    clearTimeout(this.#timer)
+    if (this.#isClosed || this.#visibilities.size === 0) return
+    this.#timer = setTimeout(() => {
+      this.#lookAtClock().catch(error => {
+        if (this.#isClosed) return
+        this.#options.onFault?.(error)
+        this.#plan(longestPause)
+      })
+    }, wait)
+    this.#timer.unref()
+  }
+
+  /** Applies what time has changed since the last look, whichever way the clock went, and plans the next look. */
+  async #lookAtClock(): Promise<void> {
+    const now = Date.now()
+    const states = await this.#call('changingBetween', this.#appliedAt, now)
+    this.#appliedAt = now
+    if (states.length > 0) this.#apply(states)
+    const next = await this.#call('nextChange', now)
+    this.#plan(next === undefined ? idlePause : Math.max(1, Math.min(longestPause, next - Date.now())))
+  }
+}
+
+function summaryOf({ items, duplicates }: Changed): ChangeSummary {
+  return { items: items.length, duplicates }
+}
+
+/** Methods whose result has the items that they changed. */
+const changes: ReadonlySet<Method> = new Set(['put', 'patch', 'delete'])

@@ -1,0 +1,73 @@
+/** The thread that writes and reads the catalogue: SQLite blocks while the disk writes, and nothing else should wait for that. */
+import { join } from 'node:path'
+import { parentPort, workerData } from 'node:worker_threads'
+import type { ThreadReady } from '../events/restarting-thread.ts'
+import { fileIdentity } from '../storage/file-identity.ts'
+import { catalogueFile } from './format.ts'
+import { CatalogueError } from './item.ts'
+import type { ItemState } from './rows.ts'
+import { CatalogueStore } from './store.ts'
+
+/** Methods of the store that the thread carries out. */
+type Method = Exclude<keyof CatalogueStore, 'close' | 'distinctLabels'>
+
+export interface StoreRequest<Name extends Method = Method> {
+  readonly method: Name
+  readonly args: Parameters<CatalogueStore[Name]>
+}
+
+export type StoreResult<Name extends Method> = ReturnType<CatalogueStore[Name]>
+
+/** The answer to one request. */
+export type StoreResponse = { readonly result: unknown } | { readonly failure: string; readonly isRefusal: boolean }
+
+export interface StoreThreadData {
+  /** Of the state; it must be locked. */
+  readonly directory: string
+  /** Of the file that must be there, where one was there before. */
+  readonly identity?: string | undefined
+}
+
+/** What the thread finds when it opens the catalogue. */
+export interface StoreFound {
+  readonly identity: string | undefined
+}
+
+export type { ItemState, Method }
+
+const { directory, identity } = workerData as StoreThreadData
+const port = parentPort!
+const file = join(directory, catalogueFile)
+
+try {
+  if (identity !== undefined) assertInPlace(identity)
+  const store = new CatalogueStore(file)
+  const own = fileIdentity(file)
+  port.on('message', (request: StoreRequest | 'close') => {
+    if (request !== 'close') return port.postMessage(answer(store, own, request))
+    store.close()
+    port.close()
+  })
+  port.postMessage({ found: { identity: own } } satisfies ThreadReady<StoreFound>)
+} catch (error) {
+  port.postMessage({ failure: (error as Error).message } satisfies ThreadReady<StoreFound>)
+  port.close()
+}
+
+function answer(store: CatalogueStore, own: string | undefined, { method, args }: StoreRequest): StoreResponse {
+  try {
+    assertInPlace(own)
+    const result = (store[method] as (...args: unknown[]) => unknown)(...args)
+    // What was written to a file that is not there any more is not on disk for anybody.
+    assertInPlace(own)
+    return { result }
+  } catch (error) {
+    return { failure: (error as Error).message, isRefusal: error instanceof CatalogueError }
+  }
+}
+
+/** @throws Error when the file was removed or replaced. */
+function assertInPlace(known: string | undefined): void {
+  if (fileIdentity(file) === known) return
+  throw new Error(`${file} was removed or replaced while it was in use: put the state back, or start the server again`)
+}

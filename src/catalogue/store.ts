@@ -1,0 +1,267 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { openDatabase, transact } from '../storage/sqlite.ts'
+import { catalogueBounds } from './bounds.ts'
+import { catalogueFormat } from './format.ts'
+import {
+  assertItem,
+  assertUser,
+  CatalogueError,
+  type Item,
+  type ItemFields,
+  type ItemInput,
+  type ItemPatch,
+  refusal,
+  type UserLabels,
+} from './item.ts'
+import { LabelIndex } from './label-index.ts'
+import type { LabelKind } from './narrowing.ts'
+import { type ItemRow, type ItemState, itemOf, stateOf } from './rows.ts'
+import { type SearchQuery, type SearchResult, searchItems } from './search.ts'
+import { TitleIndex } from './title-index.ts'
+
+/** What a change changed. */
+export interface Changed {
+  /** The items, as they are now. */
+  readonly items: readonly ItemState[]
+  /** Items of the call that came again later in it: only the last one counts. */
+  readonly duplicates: number
+}
+
+/** Writes and reads the file of a catalogue. What a method changed is on disk when it returns; a call is carried out whole or not at all. */
+export class CatalogueStore {
+  readonly #database: DatabaseSync
+  readonly #labels: LabelIndex
+  readonly #titles: TitleIndex
+  readonly #find: StatementSync
+  readonly #write: StatementSync
+
+  /** @throws Error when `file` is not a catalogue, or of another version. */
+  constructor(file: string) {
+    this.#database = openDatabase(file, catalogueFormat)
+    // Labels of users who are to be forgotten are overwritten.
+    this.#database.exec('PRAGMA secure_delete = ON; PRAGMA cache_size = -65536')
+    this.#labels = new LabelIndex(this.#database)
+    this.#titles = new TitleIndex(this.#database)
+    this.#find = this.#database.prepare('SELECT * FROM items WHERE id = ?')
+    this.#write = this.#database.prepare(
+      `INSERT INTO items (id, title, tags, categories, text, url, available_from, available_until, vector, hidden, deleted)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+       ON CONFLICT (id) DO UPDATE SET title = ?2, tags = ?3, categories = ?4, text = ?5, url = ?6, available_from = ?7,
+         available_until = ?8, vector = ?9, hidden = ?10, deleted = ?11
+       RETURNING number`,
+    )
+  }
+
+  /** Different tags and categories of all items. */
+  get distinctLabels(): number {
+    return this.#labels.size
+  }
+
+  /**
+   * Keeps `items` in place of what was known of them; of one id, the last.
+   *
+   * @throws {CatalogueError} naming the item and what is wrong; Error when the disk failed. Nothing is changed then.
+   */
+  put(items: readonly ItemInput[]): Changed {
+    return this.#change(items, false)
+  }
+
+  /** Changes what is given of the fields of items; one that the catalogue lacks is made. @throws as {@link put}. */
+  patch(patches: readonly ItemPatch[]): Changed {
+    return this.#change(patches, true)
+  }
+
+  /** Removes what is known of items. They stay out of all lists until they are put again. */
+  delete(ids: readonly string[]): Changed {
+    const items: ItemState[] = []
+    this.#transact(() => {
+      for (const id of new Set(ids)) {
+        assertItem({ id })
+        items.push(this.#replace(id, this.#row(id), { hidden: true }, true))
+      }
+    })
+    return { items, duplicates: ids.length - items.length }
+  }
+
+  /** In the order of `ids`; undefined where nothing is known of one. */
+  get(ids: readonly string[]): (Item | undefined)[] {
+    return ids.map(id => {
+      const row = this.#row(id)
+      return row && !row.deleted ? itemOf(row) : undefined
+    })
+  }
+
+  /** Items by words of their titles and by labels, in the order in which they were first put. */
+  search(query: SearchQuery): SearchResult {
+    return searchItems(this.#database, query)
+  }
+
+  /** Which of the items after number `after` lists may have, up to `limit` of them; without their labels, which are many. */
+  statesAfter(after: number, limit: number): ItemState[] {
+    const rows = this.#database
+      .prepare(
+        `SELECT ${stateColumns}, '[]' AS tags, '[]' AS categories FROM items WHERE number > ? ORDER BY number LIMIT ?`,
+      )
+      .all(after, limit)
+    return (rows as unknown as ItemRow[]).map(stateOf)
+  }
+
+  /** Which of these items lists may have; those that nothing is known of are left out. */
+  statesOf(ids: readonly string[]): ItemState[] {
+    const find = this.#database.prepare(`SELECT ${stateColumns}, tags, categories FROM items WHERE id = ?`)
+    return ids.flatMap(id => {
+      const row = find.get(id) as unknown as ItemRow | undefined
+      return row ? stateOf(row) : []
+    })
+  }
+
+  /** The numbers of the items with a label, ascending. */
+  itemsWith(kind: LabelKind, name: string): Uint32Array {
+    return this.#labels.itemsWith(kind, name)
+  }
+
+  /** The items that become available, or cease to be, after one of two times and up to the other. */
+  changingBetween(one: number, other: number): ItemState[] {
+    const [after, upTo] = [Math.min(one, other), Math.max(one, other)]
+    const rows = this.#database
+      .prepare(
+        `SELECT ${stateColumns}, tags, categories FROM items WHERE available_from > ?1 AND available_from <= ?2
+         UNION SELECT ${stateColumns}, tags, categories FROM items WHERE available_until > ?1 AND available_until <= ?2`,
+      )
+      .all(after, upTo)
+    return (rows as unknown as ItemRow[]).map(stateOf)
+  }
+
+  /** When an item next becomes available or ceases to be, after `now`. */
+  nextChange(now: number): number | undefined {
+    const { next } = this.#database
+      .prepare(
+        `SELECT min(time) AS next FROM (SELECT min(available_from) AS time FROM items WHERE available_from > ?1
+         UNION ALL SELECT min(available_until) FROM items WHERE available_until > ?1)`,
+      )
+      .get(now) as { next: number | null }
+    return next ?? undefined
+  }
+
+  /** Keeps the labels of users in place of those that they had. @throws as {@link put}. */
+  putUsers(users: readonly UserLabels[]): void {
+    transact(this.#database, () => {
+      const put = this.#database.prepare('INSERT OR REPLACE INTO users VALUES (?, ?)')
+      const remove = this.#database.prepare('DELETE FROM users WHERE id = ?')
+      for (const user of users) {
+        assertUser(user)
+        if (user.labels.length === 0) remove.run(user.id)
+        else put.run(user.id, JSON.stringify([...new Set(user.labels)]))
+      }
+    })
+  }
+
+  /** In the order of `ids`; no labels where none are known. */
+  getUsers(ids: readonly string[]): UserLabels[] {
+    const find = this.#database.prepare('SELECT labels FROM users WHERE id = ?')
+    return ids.map(id => {
+      const found = find.get(id) as { labels: string } | undefined
+      return { id, labels: found ? JSON.parse(found.labels) : [] }
+    })
+  }
+
+  /** Nothing of a user is left, in the file and its log neither. @throws Error while another process reads the catalogue. */
+  forgetUser(id: string): void {
+    transact(this.#database, () => this.#database.prepare('DELETE FROM users WHERE id = ?').run(id))
+    const { busy } = this.#database.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get() as { busy: number }
+    if (busy === 0) return
+    throw new Error(
+      'another process reads the catalogue, so its log has the user still: do it again when its copy or export is done',
+    )
+  }
+
+  close(): void {
+    this.#database.close()
+  }
+
+  #transact(work: () => void): void {
+    try {
+      transact(this.#database, work)
+    } catch (error) {
+      this.#labels.recount()
+      throw error
+    }
+  }
+
+  #row(id: string): ItemRow | undefined {
+    return this.#find.get(id) as unknown as ItemRow | undefined
+  }
+
+  /** Patches of one item add up; of items that are put, the last replaces the others. */
+  #change(given: readonly (ItemInput | ItemPatch)[], isPatch: boolean): Changed {
+    const last = new Map(given.map(item => [item.id, item]))
+    const items = new Map<string, ItemState>()
+    this.#transact(() => {
+      for (const item of given) {
+        assertItem(item)
+        if (!isPatch && last.get(item.id) !== item) continue
+        const row = this.#row(item.id)
+        const base = isPatch && row && !row.deleted ? itemOf(row) : undefined
+        items.set(item.id, this.#replace(item.id, row, { ...base, ...givenFields(item) }, false))
+      }
+    })
+    return { items: [...items.values()], duplicates: given.length - items.size }
+  }
+
+  #replace(id: string, before: ItemRow | undefined, fields: ItemFields, deleted: boolean): ItemState {
+    const { title, text, url, availableFrom, availableUntil, vector, hidden = false } = fields
+    const [tags, categories] = [[...new Set(fields.tags)], [...new Set(fields.categories)]]
+    if (vector) this.#assertVector(id, vector, before)
+    const { number } = this.#write.get(
+      id,
+      title ?? null,
+      JSON.stringify(tags),
+      JSON.stringify(categories),
+      text ?? null,
+      url ?? null,
+      availableFrom ?? null,
+      availableUntil ?? null,
+      vector ? new Uint8Array(Float32Array.from(vector).buffer) : null,
+      Number(hidden),
+      Number(deleted),
+    ) as { number: number }
+    const former = before && itemOf(before)
+    this.#labels.replace(number, 'tag', former?.tags ?? [], tags)
+    this.#labels.replace(number, 'category', former?.categories ?? [], categories)
+    if (this.#labels.size > catalogueBounds.distinctLabels) {
+      throw new CatalogueError(
+        `the catalogue would have more than ${catalogueBounds.distinctLabels} different tags and categories, the first with item ${JSON.stringify(id)}: use fewer, or put what is unique to an item into its text`,
+      )
+    }
+    const isKnown = before !== undefined && !before.deleted
+    this.#titles.replace(
+      number,
+      isKnown ? { id, title: before.title } : undefined,
+      deleted ? undefined : { id, title: title ?? null },
+    )
+    return { number, id, hidden: hidden || deleted, from: availableFrom, until: availableUntil, tags, categories }
+  }
+
+  /** @throws {CatalogueError} where other items have vectors of another length. */
+  #assertVector(id: string, vector: ArrayLike<number>, before: ItemRow | undefined): void {
+    const other = this.#database
+      .prepare('SELECT length(vector) AS bytes FROM items WHERE vector IS NOT NULL AND number <> ? LIMIT 1')
+      .get(before?.number ?? -1) as { bytes: number } | undefined
+    const expected = other && other.bytes / 4
+    if (expected === undefined || expected === vector.length) return
+    throw refusal(
+      id,
+      'vector',
+      `expected ${expected} numbers, as the vectors of all other items have, got ${vector.length}: make all with one model, or take away those that are there`,
+    )
+  }
+}
+
+/** What {@link stateOf} reads, but for the labels. */
+const stateColumns = 'number, id, hidden, deleted, available_from, available_until'
+
+/** The fields of an item without its id: null takes one away. */
+function givenFields({ id: _, ...fields }: ItemInput | ItemPatch): ItemFields {
+  const given = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(given.map(([field, value]) => [field, value ?? undefined]))
+}

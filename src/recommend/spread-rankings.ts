@@ -1,0 +1,51 @@
+import type { Ranking } from '../models/algorithm.ts'
+import { cosines, sharedTags, spreadPlaces } from '../search/spread.ts'
+import type { Generation } from './generation.ts'
+
+/** How the items of a list are to differ from each other. */
+export interface Spread {
+  /** 0 to 1: how much it counts that an item is unlike those before it. */
+  readonly diversity: number
+  /** Items with the same tag at most. */
+  readonly perTag: number
+}
+
+/** Of so many times the items of a list the list is made, and of so many at the least. */
+const depthFactor = 4
+const leastDepth = 100
+
+/** How many of the best items a list of `limit` is chosen from. */
+export function spreadDepth(limit: number): number {
+  return Math.max(leastDepth, depthFactor * limit)
+}
+
+/** Gives the tags of items, in their order. */
+export type TagsOf = (ids: readonly string[]) => Promise<readonly (readonly string[])[]>
+
+/**
+ * The items of `ranking` that make a list of `limit`, in its order, with their scores. Items are alike by their vectors, where the model
+ * has some, else by the tags that they share.
+ */
+export async function spreadRanking(
+  ranking: Ranking,
+  generation: Generation,
+  { limit, diversity, perTag }: Spread & { readonly limit: number },
+  tagsOf: TagsOf,
+): Promise<Ranking> {
+  const { items, scores, basis } = ranking
+  const hasVectors = generation.models.capabilities.includes('vectors')
+  const byVectors = diversity > 0 && hasVectors
+  const needsTags = perTag < Number.POSITIVE_INFINITY || (diversity > 0 && !hasVectors)
+  const ids = Array.from(items, row => String(generation.itemIds.at(row)))
+  const [tags, vectors] = await Promise.all([
+    needsTags ? tagsOf(ids) : ids.map(() => []),
+    byVectors ? generation.use(models => models.itemVectors(items)) : undefined,
+  ])
+  const similarity = vectors ? cosines(vectors.data, vectors.factors) : sharedTags(tags)
+  const places = spreadPlaces({ scores, similarity, tags }, { limit, diversity, perTag })
+  return {
+    items: Uint32Array.from(places, place => items[place]!),
+    scores: Float32Array.from(places, place => scores[place]!),
+    basis,
+  }
+}
