@@ -72,6 +72,7 @@ const Options = z.object({
   rate: wholeNumber(0, 1_000_000_000),
   sendMemory: wholeNumber(1, 1_000_000).transform(mebibytes => mebibytes * 2 ** 20),
   logLevel: oneOf(['silent', 'error', 'warn', 'info', 'debug']),
+  page: z.boolean(),
   json: z.boolean().default(false),
 })
 
@@ -128,6 +129,7 @@ export const register: Register = program => {
       'silent, error, warn, info or debug; the log goes to stderr, as JSON lines where that is no terminal',
       'info',
     )
+    .option('--no-page', 'show a browser that opens the address no page to try and watch the server')
     .option('--json', 'print the address as one JSON object')
     .action(async (model: string, given: unknown) => {
       const { allowHost: allowHosts, tlsCert, tlsKey, ...options } = parseOptions(Options, given)

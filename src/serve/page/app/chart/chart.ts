@@ -1,0 +1,127 @@
+import type UPlot from 'uplot'
+import { element } from '../element.ts'
+import { short } from '../format.ts'
+import { chartLibrary } from './uplot.ts'
+
+export interface Series {
+  readonly label: string
+  /** Default: {@link short}. */
+  readonly shown?: (value: number) => string
+}
+
+export interface ChartOptions {
+  readonly title: string
+  /** One sentence on what the axes are, for who does not see the chart. */
+  readonly description: string
+  /** Whether x is in seconds since 1970. */
+  readonly isTime: boolean
+  readonly xLabel?: string
+  readonly series: readonly Series[]
+}
+
+/** `null`: a gap. */
+export type ChartData = readonly (readonly (number | null)[])[]
+
+const height = 190
+/** The properties of the styles that hold the colours of the series, in their order. */
+const colours = ['--series-1', '--series-2', '--series-3']
+const dashes = [[], [6, 3], [2, 3]]
+
+/** Lines over x, in the colours of the page, as wide as there is room. */
+export class Chart {
+  readonly element: HTMLElement
+  readonly #options: ChartOptions
+  readonly #place = element('div', { class: 'plot' })
+  #data: ChartData
+  #plot: UPlot | undefined
+  #isAsked = false
+
+  constructor(options: ChartOptions) {
+    this.#options = options
+    this.#data = [[], ...options.series.map(() => [])]
+    this.element = element(
+      'figure',
+      { class: 'chart', role: 'img', 'aria-label': `${options.title}. ${options.description}` },
+      element('figcaption', {}, options.title),
+      this.#place,
+    )
+    new ResizeObserver(() => this.#resize()).observe(this.#place)
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#redraw())
+  }
+
+  /** x, then the values of each series. */
+  set(data: ChartData): void {
+    this.#data = data
+    if (this.#plot) this.#plot.setData(data as UPlot.AlignedData)
+    else void this.#draw()
+  }
+
+  async #draw(): Promise<void> {
+    if (this.#isAsked) return
+    this.#isAsked = true
+    const Library = await chartLibrary()
+    this.#plot = new Library(this.#plotOptions(), this.#data as UPlot.AlignedData, this.#place)
+    this.#resize()
+  }
+
+  #redraw(): void {
+    if (!this.#plot) return
+    this.#plot.destroy()
+    this.#plot = undefined
+    this.#isAsked = false
+    void this.#draw()
+  }
+
+  #resize(): void {
+    const width = this.#place.clientWidth
+    if (this.#plot && width > 0 && this.#plot.width !== width) this.#plot.setSize({ width, height })
+  }
+
+  #plotOptions(): UPlot.Options {
+    const { isTime, series, xLabel } = this.#options
+    const style = getComputedStyle(document.documentElement)
+    const colour = (name: string) => style.getPropertyValue(name).trim()
+    const font = `12px ${style.fontFamily}`
+    const axis: UPlot.Axis = {
+      stroke: colour('--muted'),
+      font,
+      grid: { stroke: colour('--line'), width: 1 },
+      ticks: { show: false },
+    }
+    const value =
+      ({ shown = short }: Series) =>
+      (_: UPlot, raw: number | null) =>
+        raw === null ? '–' : shown(raw)
+    return {
+      width: Math.max(200, this.#place.clientWidth),
+      height,
+      scales: {
+        x: { time: isTime },
+        y: { range: { min: { pad: 0.1, soft: 0, mode: 2 }, max: { pad: 0.1, soft: 1e-9, mode: 2 } } },
+      },
+      axes: [
+        { ...axis, ...(isTime && { values: (_, times) => times.map(time => clock(time)) }) },
+        { ...axis, size: 52, values: (_, values) => values.map(each => short(each)) },
+      ],
+      series: [
+        {
+          label: xLabel ?? 'Time',
+          value: (_, raw: number | null) => (raw === null ? '–' : isTime ? clock(raw) : short(raw)),
+        },
+        ...series.map((each, at) => ({
+          label: each.label,
+          stroke: colour(colours[at]!),
+          dash: dashes[at]!,
+          width: 2,
+          points: { show: !isTime && this.#data[0]!.length < 30, size: 5 },
+          value: value(each),
+        })),
+      ],
+      cursor: { y: false, drag: { x: false, y: false } },
+    }
+  }
+}
+
+function clock(time: number): string {
+  return new Date(1000 * time).toLocaleTimeString('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' })
+}

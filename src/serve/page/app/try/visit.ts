@@ -1,0 +1,78 @@
+import { element } from '../element.ts'
+import { milliseconds } from '../format.ts'
+
+/** An event that was sent from this page. */
+export interface VisitEvent {
+  readonly id: string
+  readonly item: string
+  /** Of `performance.now()`. */
+  readonly sent: number
+  /** In ms, once it was on the server's disk. */
+  durable?: number
+  /** In ms, once a list showed it. */
+  listed?: number
+  /** Why it was refused. */
+  failure?: string
+  /** Id of the event that takes it back. */
+  undo?: string
+  /** The model lacks the item. */
+  isUnknown?: boolean
+}
+
+/** What the person did on this page, newest first, each with what became of it. */
+export class Visit {
+  readonly element = element('ol', { class: 'visit' })
+  readonly #nameOf: (item: string) => string
+  readonly #onUndo: (event: VisitEvent) => void
+  #events: VisitEvent[] = []
+
+  constructor(nameOf: (item: string) => string, onUndo: (event: VisitEvent) => void) {
+    this.#nameOf = nameOf
+    this.#onUndo = onUndo
+  }
+
+  add(event: VisitEvent): void {
+    this.#events = [event, ...this.#events].slice(0, 50)
+    this.show()
+  }
+
+  /** Notes that a list which came at `arrived` shows the event `after` and those before it; gives the event. */
+  listed(after: string | undefined, arrived: number): VisitEvent | undefined {
+    const at = this.#events.findIndex(({ id, undo }) => after !== undefined && (id === after || undo === after))
+    if (at < 0) return undefined
+    for (const event of this.#events.slice(at)) event.listed ??= arrived - event.sent
+    this.show()
+    return this.#events[at]
+  }
+
+  clear(): void {
+    this.#events = []
+    this.show()
+  }
+
+  show(): void {
+    const rows = this.#events.map(event => {
+      const undo = element('button', { type: 'button', class: 'quiet', onclick: () => this.#onUndo(event) }, 'Undo')
+      undo.setAttribute('aria-label', `Undo ${this.#nameOf(event.item)}`)
+      const isDone = event.undo !== undefined || event.failure !== undefined
+      return element(
+        'li',
+        { class: event.undo === undefined ? undefined : 'undone' },
+        element('span', { class: 'title' }, this.#nameOf(event.item)),
+        element('span', { class: event.failure ? 'details problem' : 'details' }, becameOf(event)),
+        isDone || event.durable === undefined ? undefined : undo,
+      )
+    })
+    this.element.replaceChildren(...rows)
+  }
+}
+
+function becameOf({ durable, listed, failure, undo, isUnknown }: VisitEvent): string {
+  if (failure !== undefined) return failure
+  if (undo !== undefined) return 'taken back'
+  if (durable === undefined) return 'on its way'
+  const parts = [`on disk after ${milliseconds(durable)}`]
+  if (isUnknown) parts.push('the model lacks the item: it counts from the next model on')
+  else if (listed !== undefined) parts.push(`in the list after ${milliseconds(listed)}`)
+  return parts.join(', ')
+}
