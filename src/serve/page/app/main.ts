@@ -17,8 +17,8 @@ let shown: Tab | undefined
 const session = new Session({
   onStatus: (text, isConnected) => {
     const status = byId('status')
-    status.textContent =
-      isConnected && session.has('info') ? `${text} · model ${session.info.generation.slice(0, 8)}` : text
+    const model = isConnected ? ` · model ${session.info.generation.slice(0, 8)}` : ''
+    status.replaceChildren(text, element('span', { class: 'model-name' }, model))
     status.classList.toggle('connected', isConnected)
   },
   onReady: () => {

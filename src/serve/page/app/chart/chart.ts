@@ -15,7 +15,10 @@ export interface ChartOptions {
   readonly description: string
   /** Whether x is in seconds since 1970. */
   readonly isTime: boolean
+  /** Default: Time. */
   readonly xLabel?: string
+  /** Whether y begins at 0. Default: it does. */
+  readonly fromZero?: boolean
   readonly series: readonly Series[]
 }
 
@@ -46,7 +49,12 @@ export class Chart {
       this.#place,
     )
     new ResizeObserver(() => this.#resize()).observe(this.#place)
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#redraw())
+    const scheme = matchMedia('(prefers-color-scheme: dark)')
+    const redraw = () => {
+      if (this.element.isConnected) this.#redraw()
+      else scheme.removeEventListener('change', redraw)
+    }
+    scheme.addEventListener('change', redraw)
   }
 
   /** x, then the values of each series. */
@@ -78,7 +86,7 @@ export class Chart {
   }
 
   #plotOptions(): UPlot.Options {
-    const { isTime, series, xLabel } = this.#options
+    const { isTime, series, xLabel, fromZero = true } = this.#options
     const style = getComputedStyle(document.documentElement)
     const colour = (name: string) => style.getPropertyValue(name).trim()
     const font = `12px ${style.fontFamily}`
@@ -88,38 +96,42 @@ export class Chart {
       grid: { stroke: colour('--line'), width: 1 },
       ticks: { show: false },
     }
+    /** At the cursor, and at the newest point where there is none. */
     const value =
-      ({ shown = short }: Series) =>
-      (_: UPlot, raw: number | null) =>
-        raw === null ? '–' : shown(raw)
+      (shown: (value: number) => string) => (plot: UPlot, raw: number | null, at: number, index: number | null) => {
+        const found = index === null ? plot.data[at]!.at(-1) : raw
+        return found === null || found === undefined ? '–' : shown(found)
+      }
     return {
       width: Math.max(200, this.#place.clientWidth),
       height,
-      scales: {
-        x: { time: isTime },
-        y: { range: { min: { pad: 0.1, soft: 0, mode: 2 }, max: { pad: 0.1, soft: 1e-9, mode: 2 } } },
-      },
+      scales: { x: { time: isTime }, y: { range: (_, low, high) => rangeOf(low, high, fromZero) } },
       axes: [
-        { ...axis, ...(isTime && { values: (_, times) => times.map(time => clock(time)) }) },
+        { ...axis, size: 30, ...(isTime && { values: (_, times) => times.map(time => clock(time)) }) },
         { ...axis, size: 52, values: (_, values) => values.map(each => short(each)) },
       ],
       series: [
-        {
-          label: xLabel ?? 'Time',
-          value: (_, raw: number | null) => (raw === null ? '–' : isTime ? clock(raw) : short(raw)),
-        },
+        { label: xLabel ?? 'Time', value: value(isTime ? clock : short) },
         ...series.map((each, at) => ({
           label: each.label,
           stroke: colour(colours[at]!),
           dash: dashes[at]!,
           width: 2,
           points: { show: !isTime && this.#data[0]!.length < 30, size: 5 },
-          value: value(each),
+          value: value(each.shown ?? short),
         })),
       ],
       cursor: { y: false, drag: { x: false, y: false } },
     }
   }
+}
+
+/** Never empty, so that a line of equal values has a place. */
+function rangeOf(low: number | null, high: number | null, fromZero: boolean): [number, number] {
+  const [from, to] = [low ?? 0, high ?? 1]
+  if (fromZero) return [Math.min(0, from), to <= 0 ? 1 : 1.1 * to]
+  const room = 0.1 * (to - from) || 0.01 * Math.abs(to) || 1
+  return [from - room, to + room]
 }
 
 function clock(time: number): string {

@@ -19,7 +19,7 @@ const tiles: readonly (readonly [string, (figures: Figures) => string])[] = [
   ['Latency, p99', ({ p99 }) => milliseconds(p99)],
   ['Lists that wait', ({ waitingQueries }) => short(waitingQueries)],
   ['Events that wait', ({ waitingEvents }) => short(waitingEvents)],
-  ['Lists dropped a second', ({ skippedPerSecond }) => short(skippedPerSecond)],
+  ['Drops a second', ({ skippedPerSecond }) => short(skippedPerSecond)],
   ['Errors a second', ({ errorsPerSecond }) => short(errorsPerSecond)],
   ['Connections', ({ connections }) => short(connections)],
   ['Subscriptions', ({ subscriptions }) => short(subscriptions)],

@@ -67,6 +67,7 @@ function curve({ loss }: ListedModel): HTMLElement | undefined {
     title: 'Training: loss by epoch',
     description: `From ${short(loss[0]!)} after the first epoch to ${short(loss.at(-1)!)} after the last.`,
     isTime: false,
+    fromZero: false,
     xLabel: 'Epoch',
     series: [{ label: 'Loss' }],
   })

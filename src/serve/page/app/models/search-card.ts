@@ -43,6 +43,7 @@ function progress(metric: string, scores: ListedSearch['scores']): HTMLElement |
     title: `${metric} by trial`,
     description: `The best of ${plural(scores.length, 'trial')} reached ${best.toFixed(4)}.`,
     isTime: false,
+    fromZero: false,
     xLabel: 'Trial',
     series: [{ label: 'Best so far' }, { label: 'Trial' }],
   })

@@ -36,7 +36,7 @@ export class SimilarPanel {
       const { items } = await this.#session.client.call('similar', { item, limit: 6 })
       const ids = items.map(each => String(each.item))
       await this.#titles.load(ids)
-      return element('ol', { class: 'items small' }, ...items.map(({ score }, at) => this.#row(ids[at]!, score)))
+      return element('ol', { class: 'similar-items' }, ...items.map(({ score }, at) => this.#row(ids[at]!, score)))
     } catch (error) {
       this.#session.note(error)
       return problem(error)

@@ -57,7 +57,7 @@ export class Visit {
       const isDone = event.undo !== undefined || event.failure !== undefined
       return element(
         'li',
-        { class: event.undo === undefined ? undefined : 'undone' },
+        { 'data-event': event.id, class: event.undo === undefined ? undefined : 'undone' },
         element('span', { class: 'title' }, this.#nameOf(event.item)),
         element('span', { class: event.failure ? 'details problem' : 'details' }, becameOf(event)),
         isDone || event.durable === undefined ? undefined : undo,
