@@ -114,7 +114,8 @@ async function demonstrate(
     await visit(server.url, say)
     if (signals.exitCode !== undefined) throw new UsageError('interrupted', signals.exitCode)
     if (options.exit) return
-    say(`\nStill serving, until Ctrl-C:`)
+    say(`\nStill serving, until Ctrl-C. Open the page in a browser, choose items, and watch the list move:`)
+    say(`  page        ${server.url}/`)
     say(`  stream      ${server.url.replace('http', 'ws')}/v1/stream`)
     for (const path of ['/v1/recommend/visitor', '/v1/info', '/metrics']) say(`              ${server.url}${path}`)
     await signals.first

@@ -25,7 +25,9 @@ const session = new Session({
     shown?.hide()
     shown = undefined
     // Made anew: what the server can do may be another than before.
-    tabs = [tryTab(session), liveTab(session), modelsTab(session), ...(catalogueTab(session) ?? [])]
+    tabs = [tryTab(session), liveTab(session), modelsTab(session), catalogueTab(session)].filter(
+      tab => tab !== undefined,
+    )
     main.replaceChildren(...tabs.map(({ section }) => section))
     sections.replaceChildren(...tabs.map(({ name, title }) => element('a', { href: `#/${name}` }, title)))
     route()

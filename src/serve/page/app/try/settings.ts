@@ -9,6 +9,8 @@ export interface ListSettings {
   contextWeight?: number
   /** From 0 to 1. */
   diversity?: number
+  /** Items with any of these, of the catalogue. */
+  tags?: readonly string[]
   /** Whether the reply is to say what speaks for each item. */
   explain?: true
 }
@@ -51,11 +53,25 @@ export function settingsForm(
       onChange()
     },
   })
+  const tags = element('input', {
+    id: 'only-tags',
+    autocomplete: 'off',
+    placeholder: 'any',
+    onchange: () => {
+      const given = tags.value.split(',').map(tag => tag.trim())
+      settings.tags = given.filter(Boolean)
+      if (settings.tags.length === 0) delete settings.tags
+      onChange()
+    },
+  })
   const form = element(
     'div',
     { class: 'settings' },
     element('div', { class: 'field' }, element('label', { for: 'limit' }, 'Items'), limit),
     element('div', { class: 'field' }, seen, element('label', { for: 'seen' }, 'Also what the user has already')),
+    session.has('search_items')
+      ? element('div', { class: 'field' }, element('label', { for: 'only-tags' }, 'Only tags'), tags)
+      : undefined,
     ...sliders
       .filter(({ feature }) => session.can(feature))
       .map(({ field, label, low, high, unset }) => {

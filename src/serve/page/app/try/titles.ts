@@ -32,6 +32,9 @@ export class Titles {
     if (missing.length === 0) return
     const found = await cataloguedItems(this.#session, missing).catch(() => undefined)
     // Not asked again while the page shows the same server.
-    for (const item of missing) this.#known.set(item, found?.get(item) ?? unknown)
+    for (const item of missing) {
+      const { title, tags } = found?.get(item) ?? unknown
+      this.#known.set(item, { title, tags })
+    }
   }
 }
