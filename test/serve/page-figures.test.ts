@@ -4,7 +4,7 @@ import { FigureReader } from '../../src/serve/page/app/live/figures.ts'
 import { histogramOf, parsePrometheus, quantileBetween } from '../../src/serve/page/app/live/prometheus.ts'
 import { movementsOf, summary } from '../../src/serve/page/app/try/movement.ts'
 
-test('reads what prom-client writes: rates and latencies since the figures before, levels as they are', async () => {
+test('reads what prom-client writes: rates since the figures before, latencies of half a minute, levels as they are', async () => {
   const metrics = new Metrics()
   const level = (value: number) => () => value
   metrics.watch({
@@ -38,9 +38,11 @@ test('reads what prom-client writes: rates and latencies since the figures befor
   expect([figures.p50, figures.p95]).toEqual([expect.closeTo(2 + (3 * 50) / 90), expect.closeTo(35)])
   expect(figures.memory).toBeGreaterThan(1e6)
   const quiet = reader.read(await metrics.text(), 104)!
-  expect([quiet.eventsPerSecond, quiet.p50]).toEqual([0, Number.NaN])
+  expect([quiet.eventsPerSecond, quiet.p50]).toEqual([0, figures.p50])
+  expect(reader.read(await metrics.text(), 131)!.p50).toBe(figures.p50)
+  expect(reader.read(await metrics.text(), 133)!.p50).toBe(Number.NaN)
   // A server that was started anew counts from 0.
-  expect(reader.read(await new Metrics().text(), 106)).toBe(undefined)
+  expect(reader.read(await new Metrics().text(), 135)).toBe(undefined)
 })
 
 test('reads labels with escapes, and leaves out lines of another form', () => {

@@ -107,7 +107,12 @@ export class Chart {
       height,
       scales: { x: { time: isTime }, y: { range: (_, low, high) => rangeOf(low, high, fromZero) } },
       axes: [
-        { ...axis, size: 30, ...(isTime && { values: (_, times) => times.map(time => clock(time)) }) },
+        {
+          ...axis,
+          size: 30,
+          space: isTime ? 80 : 50,
+          ...(isTime && { values: (_, times) => times.map(time => clock(time)) }),
+        },
         { ...axis, size: 52, values: (_, values) => values.map(each => short(each)) },
       ],
       series: [

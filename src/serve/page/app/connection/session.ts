@@ -7,7 +7,7 @@ import { type KeyName, storedKey, storeKey } from './keys.ts'
 /** What the page is told of its connection. */
 export interface SessionListeners {
   readonly onStatus: (text: string, isConnected: boolean) => void
-  /** The page may begin: it is connected, with another key or to another model than before. */
+  /** The page may begin: it is connected with another key than before, or to a server that can do other things. */
   readonly onReady: () => void
 }
 
@@ -165,11 +165,16 @@ export class Session {
 
   /** The server was started anew, or another model is served. */
   #renew(info: ServiceInfo): void {
-    const isOther = this.#info?.generation !== info.generation || this.#info?.version !== info.version
+    const isOther = abilities(this.#info) !== abilities(info)
     this.#info = info
     this.#listeners.onStatus('connected', true)
     if (isOther) this.#listeners.onReady()
   }
+}
+
+/** What the page shows or leaves out by. */
+function abilities(info: ServiceInfo | undefined): string {
+  return JSON.stringify([info?.version, info?.features, info?.methods, info?.limits, info?.model.capabilities])
 }
 
 /** A key of one user may leave the user out. */

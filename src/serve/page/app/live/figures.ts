@@ -1,6 +1,9 @@
 import { type Histogram, histogramOf, parsePrometheus, quantileBetween, type Sample } from './prometheus.ts'
 
-/** The figures of the server at one time: rates and latencies are of the time since the figures before. */
+/** In seconds: what latencies are of. */
+export const latencyWindow = 30
+
+/** The figures of the server at one time: rates are of the time since the figures before. */
 export interface Figures {
   /** In seconds since 1970. */
   readonly time: number
@@ -8,7 +11,7 @@ export interface Figures {
   readonly listsPerSecond: number
   readonly skippedPerSecond: number
   readonly errorsPerSecond: number
-  /** In ms; NaN where there was no list. */
+  /** In ms, of the lists of the last {@link latencyWindow}; NaN where there was none. */
   readonly p50: number
   readonly p95: number
   readonly p99: number
@@ -29,9 +32,15 @@ interface Totals {
   readonly errors: number
 }
 
-/** Makes figures of the texts of the method `metrics`, each beside the one before. */
+interface Reading {
+  readonly time: number
+  readonly totals: Totals
+}
+
+/** Makes figures of the texts of the method `metrics`, each beside those before. */
 export class FigureReader {
-  #before: { readonly time: number; readonly totals: Totals } | undefined
+  /** The newest last, those of the window and one before it. */
+  #readings: Reading[] = []
 
   /** `time` in seconds since 1970. Undefined for the first text, and for one of a server that was started anew. */
   read(text: string, time: number): Figures | undefined {
@@ -42,13 +51,18 @@ export class FigureReader {
       skipped: sum(samples, 'aurochs_skipped_lists_total'),
       errors: sum(samples, 'aurochs_errors_total'),
     }
-    const before = this.#before
-    this.#before = { time, totals }
+    const before = this.#readings.at(-1)
+    this.#readings.push({ time, totals })
     const lists = totals.lists.counts.at(-1) ?? 0
     const listsBefore = before?.totals.lists.counts.at(-1) ?? 0
-    if (!before || lists < listsBefore || totals.events < before.totals.events || time <= before.time) return undefined
+    if (!before || lists < listsBefore || totals.events < before.totals.events || time <= before.time) {
+      this.#readings = [{ time, totals }]
+      return undefined
+    }
+    while (this.#readings.length > 2 && this.#readings[1]!.time <= time - latencyWindow) this.#readings.shift()
+    const oldest = this.#readings[0]!
     const rate = (now: number, then: number) => (now - then) / (time - before.time)
-    const quantile = (q: number) => 1000 * quantileBetween(before.totals.lists, totals.lists, q)
+    const quantile = (q: number) => 1000 * quantileBetween(oldest.totals.lists, totals.lists, q)
     const level = (name: string) => sum(samples, name)
     return {
       time,

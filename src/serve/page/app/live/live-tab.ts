@@ -4,7 +4,7 @@ import type { Session } from '../connection/session.ts'
 import { element } from '../element.ts'
 import { mebibytes, milliseconds, short } from '../format.ts'
 import type { Tab } from '../tab.ts'
-import { FigureReader, type Figures } from './figures.ts'
+import { FigureReader, type Figures, latencyWindow } from './figures.ts'
 
 /** In ms: how often the server is asked. */
 const interval = 2000
@@ -39,6 +39,7 @@ class LiveTab {
   readonly #problem = element('div', {})
   readonly #values = tiles.map(() => element('dd', {}, '–'))
   readonly #charts: readonly { readonly chart: Chart; readonly of: (figures: Figures) => (number | null)[] }[]
+  readonly #generation = element('dd', { class: 'id' })
   readonly #content: HTMLElement
   #reader = new FigureReader()
   #figures: Figures[] = []
@@ -76,7 +77,6 @@ class LiveTab {
         figures.heap / 2 ** 20,
       ]),
     ]
-    const { generation, model } = session.info
     this.#content = element(
       'div',
       { hidden: true },
@@ -84,17 +84,7 @@ class LiveTab {
         'dl',
         { class: 'tiles' },
         ...tiles.map(([name], at) => element('div', { class: 'tile' }, element('dt', {}, name), this.#values[at])),
-        element(
-          'div',
-          { class: 'tile' },
-          element('dt', {}, 'Generation'),
-          element(
-            'dd',
-            { class: 'id', title: generation },
-            generation.slice(0, 8),
-            element('span', { class: 'details' }, ` ${model.algorithm}`),
-          ),
-        ),
+        element('div', { class: 'tile' }, element('dt', {}, 'Generation'), this.#generation),
       ),
       element('div', { class: 'charts' }, ...this.#charts.map(({ chart }) => chart.element)),
     )
@@ -105,7 +95,7 @@ class LiveTab {
       element(
         'p',
         { class: 'state' },
-        `Asked for every ${interval / 1000} s while it is in view; rates and latencies are of that time.`,
+        `Asked for every ${interval / 1000} s while it is in view; latencies are of the last ${latencyWindow} s.`,
       ),
       this.#problem,
       this.#content,
@@ -122,7 +112,8 @@ class LiveTab {
   }
 
   async #poll(): Promise<void> {
-    const timer = setTimeout(() => this.#poll(), interval)
+    // The first figures need two answers.
+    const timer = setTimeout(() => this.#poll(), this.#figures.length === 0 ? interval / 4 : interval)
     this.#timer = timer
     if (document.hidden) return
     try {
@@ -147,6 +138,11 @@ class LiveTab {
     const figures = this.#reader.read(text, Date.now() / 1000)
     this.#problem.replaceChildren()
     this.#content.hidden = false
+    const { generation, model } = this.#session.info
+    this.#generation.replaceChildren(
+      generation.slice(0, 8),
+      element('span', { class: 'details' }, ` ${model.algorithm}`),
+    )
     if (!figures) return
     this.#figures = [...this.#figures.slice(1 - mostFigures), figures]
     for (const [at, [, shown]] of tiles.entries()) this.#values[at]!.textContent = shown(figures)
