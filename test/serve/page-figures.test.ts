@@ -2,7 +2,6 @@ import { expect, test } from 'vitest'
 import { Metrics } from '../../src/serve/metrics.ts'
 import { FigureReader } from '../../src/serve/page/app/live/figures.ts'
 import { histogramOf, parsePrometheus, quantileBetween } from '../../src/serve/page/app/live/prometheus.ts'
-import { movementsOf, summary } from '../../src/serve/page/app/try/movement.ts'
 
 test('reads what prom-client writes: rates since the figures before, latencies of half a minute, levels as they are', async () => {
   const metrics = new Metrics()
@@ -65,16 +64,4 @@ test('a quantile beyond the last bound is that bound, and of nothing there is no
   expect(quantileBetween(none, none, 0.5)).toBe(Number.NaN)
   const bounds = [1, Number.POSITIVE_INFINITY]
   expect(quantileBetween({ bounds, counts: [0, 0] }, { bounds, counts: [1, 10] }, 0.9)).toBe(1)
-})
-
-test('tells how items moved between two lists', () => {
-  const movements = movementsOf(['a', 'b', 'c'], ['c', 'b', 'd', 'a'])
-  expect([...movements]).toEqual([
-    ['c', { kind: 'up', by: 2 }],
-    ['b', { kind: 'same' }],
-    ['d', { kind: 'new' }],
-    ['a', { kind: 'down', by: 3 }],
-  ])
-  expect(summary(movements)).toBe('1 new, 1 up, 1 down')
-  expect(movementsOf([], ['a']).size).toBe(0)
 })

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { methods } from '../../src/protocol/methods.ts'
 import { launchBrowser } from './browser.ts'
 import { addKey, revokeKey } from './keys.ts'
 import { Program } from './program.ts'
@@ -153,6 +154,40 @@ describe.skipIf(!browser)('the page', () => {
     expect(await page.evaluate(() => document.getAnimations().length)).toBe(0)
     await page.keyboard.press('Enter')
     await expect.poll(() => page.locator('.visit li').count()).toBe(2)
+  })
+
+  test.skipIf(!('search_items' in methods))('searches the catalogue, and hides an item for an admin', async () => {
+    let admin = ''
+    const own = await serveSmallModel({
+      prepare: state => {
+        admin = addKey(state, { admin: 'all' }).key
+      },
+    })
+    onTestFinished(own.close)
+    const known = [
+      { id: 'i2', title: `${markup} sea`, tags: ['<b>blue</b>'], url: 'javascript:window.wasRun=1' },
+      { id: 'i4', title: 'Deep sea', url: 'https://example.org/sea' },
+      { id: 'i6', title: 'A hill' },
+    ]
+    const headers = { authorization: `Bearer ${admin}` }
+    const put = { method: 'POST', headers, body: JSON.stringify({ items: known }) }
+    expect((await fetch(`${own.server.url}/v1/put_items`, put)).status).toBe(200)
+    const page = await open(`${own.server.url}/#/catalogue`)
+    await page.getByRole('dialog').locator('input').fill(admin)
+    await page.getByRole('button', { name: 'Use key' }).click()
+    await page.getByText('3 items').waitFor()
+    await page.getByLabel('Words of the title').fill('sea')
+    await page.getByText('2 items').waitFor()
+    const hrefs = await page.locator('.found a').evaluateAll(links => links.map(link => link.getAttribute('href')))
+    expect(hrefs).toEqual(['https://example.org/sea'])
+    await page.getByRole('button', { name: 'Hide Deep sea' }).click()
+    await page.getByRole('button', { name: 'Show Deep sea' }).waitFor()
+    await page.getByRole('link', { name: 'Try' }).click()
+    await page.getByText(`${markup} sea`).waitFor()
+    expect(await items(page)).toEqual(expect.arrayContaining(['i2', 'i6']))
+    expect(await items(page)).not.toContain('i4')
+    expect(await page.locator('main img, main b').count()).toBe(0)
+    expect(await page.evaluate('window.wasRun')).toBe(undefined)
   })
 
   test('goes on by itself when the server was away, and loses no event', async () => {

@@ -12,6 +12,18 @@ export function short(value: number): string {
   return String(Number(value.toPrecision(3)))
 }
 
+const compactNumber = new Intl.NumberFormat('en', { notation: 'compact', maximumSignificantDigits: 3 })
+
+/** As {@link short}, with thousands as `K` and so on: there is little room beside a chart. */
+export function compact(value: number): string {
+  return Math.abs(value) < 10_000 ? short(value) : compactNumber.format(value)
+}
+
+/** A score of a list, with as many digits as those beside it. */
+export function preference(value: number): string {
+  return Math.abs(value) >= 0.001 && Math.abs(value) < 1000 ? value.toPrecision(3) : short(value)
+}
+
 export function milliseconds(value: number): string {
   return Number.isFinite(value) ? `${value < 10 ? value.toFixed(1) : Math.round(value)} ms` : '–'
 }

@@ -1,6 +1,6 @@
 import type UPlot from 'uplot'
 import { element } from '../element.ts'
-import { short } from '../format.ts'
+import { compact, short } from '../format.ts'
 import { chartLibrary } from './uplot.ts'
 
 export interface Series {
@@ -113,7 +113,7 @@ export class Chart {
           space: isTime ? 80 : 50,
           ...(isTime && { values: (_, times) => times.map(time => clock(time)) }),
         },
-        { ...axis, size: 52, values: (_, values) => values.map(each => short(each)) },
+        { ...axis, size: 52, values: (_, values) => values.map(each => compact(each)) },
       ],
       series: [
         { label: xLabel ?? 'Time', value: value(isTime ? clock : short) },

@@ -1,5 +1,5 @@
 import { element } from '../element.ts'
-import { short } from '../format.ts'
+import { preference, short } from '../format.ts'
 import type { ListedItem } from './listed-item.ts'
 import { type Movement, movementText } from './movement.ts'
 import type { Titles } from './titles.ts'
@@ -62,7 +62,7 @@ export class ListView {
         details ? element('span', { class: 'details' }, details) : undefined,
       ),
       this.#facts(movement, source),
-      element('span', { class: 'score', title: 'The preference by the model' }, short(score)),
+      element('span', { class: 'score', title: 'The preference by the model' }, preference(score)),
       ...[this.#similarButton(item), this.#why(listed)].filter(part => part !== undefined),
     )
     if (focused) row.querySelector<HTMLElement>(`[data-action="${focused}"]`)?.focus()

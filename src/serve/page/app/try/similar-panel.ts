@@ -1,7 +1,7 @@
 import { problem } from '../connection/explained.ts'
 import type { Session } from '../connection/session.ts'
 import { element } from '../element.ts'
-import { short } from '../format.ts'
+import { preference } from '../format.ts'
 import type { Titles } from './titles.ts'
 
 /** The items most similar to one, beside the list. */
@@ -53,7 +53,7 @@ export class SimilarPanel {
         { type: 'button', class: 'take', onclick: () => this.#onTake(item) },
         element('span', { class: 'title' }, name),
       ),
-      element('span', { class: 'score' }, short(score)),
+      element('span', { class: 'score' }, preference(score)),
       element(
         'button',
         { type: 'button', class: 'quiet', 'aria-label': `Items similar to ${name}`, onclick: () => this.show(item) },
