@@ -1,6 +1,10 @@
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { beforeAll, expect, onTestFinished, test } from 'vitest'
+import { freshFolder } from '../storage/folder.ts'
+import { Program } from './program.ts'
 import { serveSmallModel } from './served-model.ts'
+import { writeSmallModel } from './small-model.ts'
 
 let url: string
 let port: number
@@ -110,10 +114,12 @@ test('who addresses the server by another name, or comes from a page of others, 
   expect(await ask('host: localhost')).toContain('<!doctype html>')
 })
 
-test('without the page, a browser gets the text, too', async () => {
-  const { server, close } = await serveSmallModel({ page: false })
-  onTestFinished(close)
-  const answer = await fetch(server.url, { headers: html })
+test('with --no-page a browser gets the text, too', async () => {
+  const folder = freshFolder()
+  const options = ['--state', join(folder, 'state'), '--port', '0', '--threads', '1', '--no-page']
+  const program = await Program.start([await writeSmallModel(folder), ...options])
+  onTestFinished(async () => void (await program.stop('SIGTERM')))
+  const answer = await fetch(program.url, { headers: html })
   expect(answer.headers.get('content-type')).toBe('text/plain; charset=utf-8')
-  expect((await fetch(`${server.url}/page/`)).status).toBe(404)
+  expect((await fetch(`${program.url}/page/`)).status).toBe(404)
 })

@@ -16,7 +16,7 @@ export interface ServedModel {
 }
 
 export interface ServedModelOptions
-  extends Pick<ServeOptions, 'cors' | 'host' | 'maxConnections' | 'open' | 'page' | 'rate' | 'sendMemory' | 'tls'> {
+  extends Pick<ServeOptions, 'cors' | 'host' | 'maxConnections' | 'open' | 'rate' | 'sendMemory' | 'tls'> {
   /** Default: 1. */
   readonly threads?: number
   /** What the internal RPC listens at. Default: there is none. */

@@ -14,7 +14,7 @@ export interface SessionListeners {
 /** The page's connection to its server, with the keys that the person has entered. */
 export class Session {
   readonly #listeners: SessionListeners
-  readonly #url = new URL('v1/stream', document.baseURI.replace(/#.*/, ''))
+  readonly #url = new URL('v1/stream', location.href)
   #client: Client | undefined
   #admin: Client | undefined
   #info: ServiceInfo | undefined
@@ -65,7 +65,7 @@ export class Session {
       this.#client = client
       try {
         this.#info = await client.call('info', {})
-        this.#user = await boundUser(client)
+        this.#user = storedKey('key') === undefined ? undefined : await boundUser(client)
         this.#listeners.onStatus('connected', true)
         this.#listeners.onReady()
         return

@@ -7,10 +7,11 @@ import type { Tab } from '../tab.ts'
 import { ListView } from './list-view.ts'
 import { listedItems, sharesOf } from './listed-item.ts'
 import { movementsOf, summary } from './movement.ts'
+import { newEventId, newUser } from './new-ids.ts'
 import { settingsForm } from './settings.ts'
 import { SimilarPanel } from './similar-panel.ts'
 import { Titles } from './titles.ts'
-import { newUser, userForm } from './user-form.ts'
+import { userForm } from './user-form.ts'
 import { Visit, type VisitEvent } from './visit.ts'
 
 /** The list of a user, which moves with each item that the person chooses. */
@@ -174,7 +175,7 @@ class TryTab {
   }
 
   #take(item: string): void {
-    const id = `page-${newUser()}-${Date.now()}`
+    const id = newEventId()
     const event: VisitEvent = { id, item, sent: performance.now() }
     this.#visit.add(event)
     const list = this.#list === undefined ? {} : { list: this.#list }

@@ -1,6 +1,7 @@
 import type { Session } from '../connection/session.ts'
 import { element } from '../element.ts'
 import { plural } from '../format.ts'
+import { newUser } from './new-ids.ts'
 
 /** Where the person says whose list is shown: an id, one of some examples, or somebody new. */
 export function userForm(session: Session): { readonly element: HTMLElement; readonly show: (user: string) => void } {
@@ -63,12 +64,6 @@ export function userForm(session: Session): { readonly element: HTMLElement; rea
       input.value = user
     },
   }
-}
-
-/** An id that nobody is likely to have. */
-export function newUser(): string {
-  const letters = Array.from(crypto.getRandomValues(new Uint8Array(4)), byte => (byte % 36).toString(36))
-  return `visitor-${letters.join('')}`
 }
 
 function goTo(user: string): void {
