@@ -93,6 +93,13 @@ describe.skipIf(!browser)('the page', () => {
 
     await visited(page).getByRole('button', { name: 'Undo i4' }).click()
     await expect.poll(() => items(page)).toEqual(before)
+    await page.getByText('from choice to list').waitFor()
+    await page.getByLabel('Items', { exact: true }).selectOption('5')
+    await page.getByText('from asking to list').waitFor()
+    expect(await items(page)).toEqual(before.slice(0, 5))
+
+    await page.goto(`${program.url}/#/try/${'x'.repeat(257)}`)
+    await page.getByRole('alert').getByText('expected text of 1 to 256 characters').waitFor()
   })
 
   test('never runs what ids hold as markup', async () => {

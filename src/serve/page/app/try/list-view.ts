@@ -52,6 +52,7 @@ export class ListView {
     this.#rows.set(item, row)
     const isFocused = row.contains(document.activeElement)
     const focused = isFocused ? (document.activeElement as HTMLElement).dataset.action : undefined
+    const isOpen = row.querySelector('details')?.open ?? false
     const details = [title === undefined ? undefined : item, ...tags.slice(0, 3)].filter(Boolean).join(' · ')
     row.replaceChildren(
       element('span', { class: 'place' }, String(at + 1)),
@@ -63,7 +64,7 @@ export class ListView {
       ),
       this.#facts(movement, source),
       element('span', { class: 'score', title: 'The preference by the model' }, preference(score)),
-      ...[this.#similarButton(item), this.#why(listed)].filter(part => part !== undefined),
+      ...[this.#similarButton(item), this.#why(listed, isOpen)].filter(part => part !== undefined),
     )
     if (focused) row.querySelector<HTMLElement>(`[data-action="${focused}"]`)?.focus()
     return row
@@ -88,12 +89,17 @@ export class ListView {
     return element('button', { ...attributes, onclick: () => onSimilar(item) }, 'Similar')
   }
 
-  #why({ reasons }: ListedItem): HTMLElement | undefined {
+  #why({ reasons }: ListedItem, isOpen: boolean): HTMLElement | undefined {
     if (reasons.length === 0) return undefined
     const named = reasons.map(({ item, weight }) =>
       element('li', {}, this.#titles.name(item), weight === undefined ? undefined : ` (${short(weight)})`),
     )
-    return element('details', { class: 'why' }, element('summary', {}, 'Why'), element('ul', {}, ...named))
+    return element(
+      'details',
+      { class: 'why', open: isOpen },
+      element('summary', { 'data-action': 'why' }, 'Why'),
+      element('ul', {}, ...named),
+    )
   }
 
   /** Which row has the focus, and which of its controls. */

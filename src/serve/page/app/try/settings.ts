@@ -19,12 +19,12 @@ const sliders = [
   {
     field: 'contextWeight',
     feature: 'context_weight',
-    label: 'Taste to context',
+    label: 'Lean towards',
     low: 'taste',
     high: 'context',
     unset: 'as learned',
   },
-  { field: 'diversity', feature: 'diversity', label: 'Diversity', low: 'alike', high: 'varied', unset: 'off' },
+  { field: 'diversity', feature: 'diversity', label: 'Items are to be', low: 'alike', high: 'varied', unset: 'off' },
 ] as const
 
 /** The controls of what is asked for; those only that the server can act on. */

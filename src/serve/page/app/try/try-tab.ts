@@ -148,16 +148,18 @@ class TryTab {
     const items = listedItems(list)
     const ids = items.map(({ item }) => item)
     const movements = movementsOf(this.#items, ids)
-    const event = this.#visit.listed(list.after, arrived)
+    const since = this.#visit.listed(list.after, arrived)
     this.#items = ids
     this.#list = list.list
     this.#problem.replaceChildren()
     this.#state.textContent = stateOf(list)
     this.#showShares(list)
     this.#view.show(items, movements)
-    const latency = event ? arrived - event.sent : took
-    if (latency !== undefined) this.#latency.textContent = milliseconds(latency)
-    this.#latencyOf.textContent = event ? 'from choice to list' : 'from asking to list'
+    const latency = since ?? took
+    if (latency !== undefined) {
+      this.#latency.textContent = milliseconds(latency)
+      this.#latencyOf.textContent = since === undefined ? 'from asking to list' : 'from choice to list'
+    }
     const first = items[0] ? ` First: ${this.#titles.name(items[0].item)}.` : ''
     const moved = movements.size === 0 ? `${items.length} items` : summary(movements)
     announce(`List of ${this.user}: ${moved}.${first}`)
@@ -195,8 +197,7 @@ class TryTab {
 
   #undo(event: VisitEvent): void {
     const id = `${event.id}-undo`
-    event.undo = id
-    this.#visit.show()
+    this.#visit.undo(event, id)
     this.#session.client.send({ user: this.user, id, undo: event.id }).catch(error => {
       this.#session.note(error)
       delete event.undo

@@ -24,6 +24,8 @@ export class Visit {
   readonly element = element('ol', { class: 'visit' })
   readonly #nameOf: (item: string) => string
   readonly #onUndo: (event: VisitEvent) => void
+  /** Those whose list has not come, in their order: when they were sent. */
+  readonly #unlisted = new Map<string, number>()
   #events: VisitEvent[] = []
 
   constructor(nameOf: (item: string) => string, onUndo: (event: VisitEvent) => void) {
@@ -33,20 +35,35 @@ export class Visit {
 
   add(event: VisitEvent): void {
     this.#events = [event, ...this.#events].slice(0, 50)
+    this.#unlisted.set(event.id, event.sent)
     this.show()
   }
 
-  /** Notes that a list which came at `arrived` shows the event `after` and those before it; gives the event. */
-  listed(after: string | undefined, arrived: number): VisitEvent | undefined {
-    const at = this.#events.findIndex(({ id, undo }) => after !== undefined && (id === after || undo === after))
-    if (at < 0) return undefined
-    for (const event of this.#events.slice(at)) event.listed ??= arrived - event.sent
+  /** The event is taken back by another of the id `undo`, which was just sent. */
+  undo(event: VisitEvent, undo: string): void {
+    event.undo = undo
+    this.#unlisted.set(undo, performance.now())
     this.show()
-    return this.#events[at]
+  }
+
+  /**
+   * Notes that a list which came at `arrived` shows the event `after` and those before it; gives how long that took, in ms, where it
+   * is the first that does.
+   */
+  listed(after: string | undefined, arrived: number): number | undefined {
+    const sent = after === undefined ? undefined : this.#unlisted.get(after)
+    if (sent === undefined) return undefined
+    for (const [id, time] of this.#unlisted) {
+      if (time <= sent) this.#unlisted.delete(id)
+    }
+    for (const event of this.#events) if (event.sent <= sent) event.listed ??= arrived - event.sent
+    this.show()
+    return arrived - sent
   }
 
   clear(): void {
     this.#events = []
+    this.#unlisted.clear()
     this.show()
   }
 
