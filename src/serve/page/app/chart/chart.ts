@@ -28,6 +28,8 @@ export type ChartData = readonly (readonly (number | null)[])[]
 const height = 190
 /** The properties of the styles that hold the colours of the series, in their order. */
 const colours = ['--series-1', '--series-2', '--series-3']
+/** Between the ticks of epochs and trials. */
+const wholeSteps = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 const dashes = [[], [6, 3], [2, 3]]
 
 /** Lines over x, in the colours of the page, as wide as there is room. */
@@ -111,7 +113,7 @@ export class Chart {
           ...axis,
           size: 30,
           space: isTime ? 80 : 50,
-          ...(isTime && { values: (_, times) => times.map(time => clock(time)) }),
+          ...(isTime ? { values: (_, times) => times.map(time => clock(time)) } : { incrs: wholeSteps }),
         },
         { ...axis, size: 52, values: (_, values) => values.map(each => compact(each)) },
       ],

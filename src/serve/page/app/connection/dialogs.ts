@@ -68,16 +68,19 @@ export function showKeys(): Promise<'enter' | 'enter-admin' | 'forget' | undefin
       element('p', {}, line('Admin key', has.admin)),
       element('div', { class: 'actions' }, choose('enter', 'Enter a key'), choose('enter-admin', 'Enter an admin key')),
     ],
-    'Forget both',
+    has.key || has.admin ? 'Forget them' : undefined,
     () => choice,
   )
 }
 
-/** A dialog with its buttons. What it gives is what `result` gives when the form is sent, undefined where it is left. */
+/**
+ * A dialog with its buttons, of which one sends the form where there is an `action`. What it gives is what `result` gives when the form
+ * is sent, undefined where it is left.
+ */
 function ask<Result>(
   title: string,
   content: readonly (Node | undefined)[],
-  action: string,
+  action: string | undefined,
   result: () => Result | undefined,
 ): Promise<Result | undefined> {
   return new Promise(resolve => {
@@ -100,7 +103,7 @@ function ask<Result>(
           'div',
           { class: 'actions end' },
           element('button', { type: 'button', class: 'quiet', onclick: () => dialog.close() }, 'Cancel'),
-          element('button', { type: 'submit', class: 'primary' }, action),
+          action === undefined ? undefined : element('button', { type: 'submit', class: 'primary' }, action),
         ),
       ),
     )

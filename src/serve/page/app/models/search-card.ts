@@ -20,14 +20,16 @@ export function searchCard({ directory, metric, scores, best }: ListedSearch): H
     element(
       'ol',
       { class: 'trials' },
-      ...best.map(({ algorithm, score, epochs, options }) =>
-        element(
-          'li',
-          {},
-          element('p', {}, `${algorithm}: ${score.toFixed(4)} after ${plural(epochs, 'epoch')}`),
-          optionsOf(options),
+      ...best
+        .slice(0, 5)
+        .map(({ algorithm, score, epochs, options }) =>
+          element(
+            'li',
+            {},
+            element('p', {}, `${algorithm}: ${score.toFixed(4)} after ${plural(epochs, 'epoch')}`),
+            optionsOf(options),
+          ),
         ),
-      ),
     ),
   )
 }
