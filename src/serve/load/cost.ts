@@ -30,13 +30,14 @@ export const probes: ReadonlySet<string> = new Set<MethodName>(['health', 'ready
 
 const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number } = {
   metrics: () => 20,
-  models: () => 50,
-  examples: ({ limit }) => listCost(limit * 20),
   recommend: ({ limit }) => listCost(limit),
   // Lists that are ranked together cost less each.
   recommend_batch: ({ users, limit }) => Math.ceil((users.length * (1 + listCost(limit))) / 4),
   similar: ({ limit }) => similarCost(limit),
   record_batch: ({ events }) => Math.ceil(events.length / 4),
+  models: () => 50,
+  // As many rows are looked at.
+  examples: ({ limit }) => Math.floor((limit * 20) / 50),
 }
 
 function listCost(limit: number): number {

@@ -18,13 +18,20 @@ export interface ListSettings {
 const sliders = [
   {
     field: 'contextWeight',
-    feature: 'context_weight',
+    features: ['context_weight'],
     label: 'Lean towards',
     low: 'taste',
     high: 'context',
     unset: 'as learned',
   },
-  { field: 'diversity', feature: 'diversity', label: 'Items are to be', low: 'alike', high: 'varied', unset: 'off' },
+  {
+    field: 'diversity',
+    features: ['diversity', 'catalogue'],
+    label: 'Items are to be',
+    low: 'alike',
+    high: 'varied',
+    unset: 'off',
+  },
 ] as const
 
 /** The controls of what is asked for; those only that the server can act on. */
@@ -73,7 +80,7 @@ export function settingsForm(
       ? element('div', { class: 'field' }, element('label', { for: 'only-tags' }, 'Only tags'), tags)
       : undefined,
     ...sliders
-      .filter(({ feature }) => session.can(feature))
+      .filter(({ features }) => features.some(feature => session.can(feature)))
       .map(({ field, label, low, high, unset }) => {
         const shown = element('output', { for: field }, unset)
         const change = (value: number | undefined) => {
