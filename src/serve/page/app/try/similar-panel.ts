@@ -1,7 +1,6 @@
 import { problem } from '../connection/explained.ts'
 import type { Session } from '../connection/session.ts'
 import { element } from '../element.ts'
-import { preference } from '../format.ts'
 import type { Titles } from './titles.ts'
 
 /** The items most similar to one, beside the list. */
@@ -36,14 +35,14 @@ export class SimilarPanel {
       const { items } = await this.#session.client.call('similar', { item, limit: 6 })
       const ids = items.map(each => String(each.item))
       await this.#titles.load(ids)
-      return element('ol', { class: 'similar-items' }, ...items.map(({ score }, at) => this.#row(ids[at]!, score)))
+      return element('ol', { class: 'similar-items' }, ...ids.map(id => this.#row(id)))
     } catch (error) {
       this.#session.note(error)
       return problem(error)
     }
   }
 
-  #row(item: string, score: number): HTMLElement {
+  #row(item: string): HTMLElement {
     const name = this.#titles.name(item)
     return element(
       'li',
@@ -53,7 +52,6 @@ export class SimilarPanel {
         { type: 'button', class: 'take', onclick: () => this.#onTake(item) },
         element('span', { class: 'title' }, name),
       ),
-      element('span', { class: 'score' }, preference(score)),
       element(
         'button',
         { type: 'button', class: 'quiet', 'aria-label': `Items similar to ${name}`, onclick: () => this.show(item) },
