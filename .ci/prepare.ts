@@ -48,6 +48,8 @@ await bringUpToDate({
   },
 })
 cpSync('src/binding.d.ts', 'dist/binding.d.ts')
+// What the compiler leaves: the styles, the document and the icon of the page.
+for (const path of globSync('src/**/*.{html,css,svg}')) cpSync(path, path.replace(/^src/, 'dist'))
 
 /**
  * Runs the step's command unless its product was made from these very sources before. What the command prints is shown

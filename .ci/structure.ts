@@ -12,7 +12,7 @@ import { withoutComments } from './without-comments.ts'
 // biome-ignore format: read in rows
 const order = [
   'binding.d.ts', 'native.ts', 'storage', 'parallel', 'ingest', 'search', 'skip-gram', 'models', 'words', 'evaluation', 'events', 'catalogue',
-  'recommend', 'push', 'music', 'protocol', 'serve', 'client', 'cli', 'index.ts',
+  'recommend', 'push', 'music', 'protocol', 'client', 'serve', 'cli', 'index.ts',
 ]
 
 /** These know algorithms only by the registry. */

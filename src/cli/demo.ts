@@ -117,7 +117,8 @@ async function demonstrate(
     await visit(server.url, say)
     if (signals.exitCode !== undefined) throw new UsageError('interrupted', signals.exitCode)
     if (options.exit) return
-    say(`\nStill serving, until Ctrl-C:`)
+    say(`\nStill serving, until Ctrl-C. Open the page in a browser, choose items, and watch the list move:`)
+    say(`  page        ${server.url}/`)
     say(`  stream      ${server.url.replace('http', 'ws')}/v1/stream`)
     const paths = ['/v1/recommend/visitor', '/v1/info', '/metrics']
     if (!source) paths.splice(1, 0, '/v1/recommend/visitor?tags=jazz', '/v1/search_items?text=silver')

@@ -72,6 +72,7 @@ const Options = z.object({
   rate: wholeNumber(0, 1_000_000_000),
   sendMemory: wholeNumber(1, 1_000_000).transform(mebibytes => mebibytes * 2 ** 20),
   logLevel: oneOf(['silent', 'error', 'warn', 'info', 'debug']),
+  page: z.boolean(),
   json: z.boolean().default(false),
 })
 
@@ -128,6 +129,7 @@ export const register: Register = program => {
       'silent, error, warn, info or debug; the log goes to stderr, as JSON lines where that is no terminal',
       'info',
     )
+    .option('--no-page', 'show a browser that opens the address no page to try and watch the server')
     .option('--json', 'print the address as one JSON object')
     .action(async (model: string, given: unknown) => {
       const { allowHost: allowHosts, tlsCert, tlsKey, ...options } = parseOptions(Options, given)
@@ -135,7 +137,7 @@ export const register: Register = program => {
       const log = openLog(options.logLevel)
       const signals = endSignals()
       const server = await serve({ ...options, allowHosts, tls, model, log, retrain: retrainingOf(options) })
-      if (signals.exitCode === undefined) announce(server, options.host, options.json)
+      if (signals.exitCode === undefined) announce(server, options)
       await signals.first
       log.info('shutting down; a second signal ends at once')
       await server.close()
@@ -162,11 +164,14 @@ function tlsFiles(cert: string | undefined, key: string | undefined): TlsFiles |
   throw new UsageError('--tls-cert and --tls-key must be given together: each needs the other')
 }
 
-function announce({ url, port, rpc }: Server, host: string, asJson: boolean): void {
+type Announced = Pick<z.output<typeof Options>, 'host' | 'page' | 'json'>
+
+function announce({ url, port, rpc }: Server, { host, page, json }: Announced): void {
   const stream = `${url.replace('http', 'ws')}/v1/stream`
-  if (asJson) process.stdout.write(`${JSON.stringify({ url, stream, host, port, rpc })}\n`)
+  if (json) process.stdout.write(`${JSON.stringify({ url, stream, host, port, rpc })}\n`)
   else {
     const internal = rpc === undefined ? '' : `  rpc      ${rpc}\n`
-    process.stdout.write(`serving at ${url}\n  stream   ${stream}\n  metrics  ${url}/metrics\n${internal}`)
+    const opened = page ? `  page     ${url}/\n` : ''
+    process.stdout.write(`serving at ${url}\n${opened}  stream   ${stream}\n  metrics  ${url}/metrics\n${internal}`)
   }
 }

@@ -149,9 +149,9 @@ export class Client {
    * @throws {ServerError} if the server refuses the subscription for good.
    */
   recommendations(user: Id, options: RecommendationsOptions = {}): AsyncIterableIterator<UserList, undefined> {
-    const { limit, seen, exclude, only, diversity, perTag, signal } = options
+    const { exclude, only, signal, ...fields } = options
     const filters = { exclude: exclude && [...exclude], only: only && [...only], ...narrowingOf(options) }
-    const lists = this.#subscribe({ kind: 'user', user, limit, seen, diversity, perTag, ...filters }, signal)
+    const lists = this.#subscribe({ ...fields, ...filters, kind: 'user', user }, signal)
     return lists as AsyncIterableIterator<UserList, undefined>
   }
 

@@ -77,6 +77,18 @@ export const methods = {
     access: 'admin',
     params: z.object({}),
   },
+  models: {
+    summary: 'the model that is served, and the models and searches for options that lie beside it',
+    reads: true,
+    access: 'admin',
+    params: z.object({}),
+  },
+  examples: {
+    summary: 'ids of some users that the model knows, with how many items each has',
+    reads: true,
+    access: 'admin',
+    params: z.object({ limit: z.int().min(1).max(100).default(10) }),
+  },
   recommend: {
     summary: 'the best items for a user',
     reads: true,
@@ -205,6 +217,8 @@ export interface Results {
   readonly health: { readonly status: 'alive' }
   readonly ready: { readonly status: 'ready'; readonly generation: string }
   readonly metrics: { readonly text: string }
+  readonly models: ListedModels
+  readonly examples: Examples
   readonly recommend: Recommendations & { readonly user: string }
   readonly recommend_batch: BatchRecommendations
   readonly similar: SimilarItems & { readonly item: string }
@@ -221,6 +235,67 @@ export interface Results {
   readonly swap: Swapped
   readonly rollback: Swapped
   readonly forget: Forgotten
+}
+
+/** What {@link Results.models} lists: the model that is served first, then the one that it took the place of. */
+export interface ListedModels {
+  readonly models: readonly ListedModel[]
+  readonly searches: readonly ListedSearch[]
+}
+
+/** What the manifest of a model says. */
+export interface ListedModel {
+  readonly role: 'served' | 'previous' | 'other'
+  /** Of the server's machine; what `swap` takes. */
+  readonly directory: string
+  readonly generation: string
+  readonly algorithm: string
+  readonly options: Readonly<Record<string, unknown>>
+  /** ISO 8601, UTC. */
+  readonly created: string
+  /** Whether the training came to its end. */
+  readonly complete: boolean
+  readonly epochs: number
+  /** After each epoch; empty where the algorithm has none. */
+  readonly loss: readonly number[]
+  /** Quality on held-out pairs, where it was recorded: `recall@20` and so on. */
+  readonly metrics?: Readonly<Record<string, number>> | undefined
+  /** How its options were chosen, where a search did. */
+  readonly tuning?: ListedTuning | undefined
+  readonly users: number
+  readonly items: number
+  readonly pairs: number
+  /** Ordered events; absent where the dataset had none. */
+  readonly events?: number | undefined
+}
+
+/** What the options of a model reached on held-out pairs, beside the defaults, and what it took to find them. */
+export interface ListedTuning {
+  readonly metric: string
+  readonly score: number
+  readonly defaultScore?: number | undefined
+  readonly trials: number
+  readonly seconds: number
+}
+
+/** A search for options, of `aurochs tune`. */
+export interface ListedSearch {
+  readonly directory: string
+  readonly metric: string
+  /** Of each trial, in the order they came; null: it failed. */
+  readonly scores: readonly (number | null)[]
+  /** The best first. */
+  readonly best: readonly {
+    readonly algorithm: string
+    readonly options: Readonly<Record<string, unknown>>
+    readonly epochs: number
+    readonly score: number
+    readonly seconds: number
+  }[]
+}
+
+export interface Examples {
+  readonly users: readonly { readonly user: string; readonly items: number }[]
 }
 
 export interface Swapped {

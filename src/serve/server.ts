@@ -22,6 +22,7 @@ import { RateLimiter } from './load/rate-limiter.ts'
 import { SendMemory } from './load/send-memory.ts'
 import { Turns } from './load/turns.ts'
 import { Metrics } from './metrics.ts'
+import { PageFront } from './page/page-front.ts'
 import { Retraining, type RetrainingOptions } from './retraining.ts'
 import { RpcServer, type RpcServerOptions } from './rpc/rpc-server.ts'
 import { Service } from './service.ts'
@@ -51,6 +52,8 @@ export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'thread
   readonly tls?: TlsFiles | undefined
   /** Address of the internal RPC, as `unix:/run/aurochs.sock` or `127.0.0.1:9000`. Default: none. */
   readonly rpc?: string | undefined
+  /** Whether a browser gets a page at `/` to try and watch the server. Default: yes. */
+  readonly page?: boolean | undefined
   /** Origins of the web pages that may use the server besides its own; `*` for any. Default: none. */
   readonly cors?: readonly string[] | undefined
   /** Sockets open at once, 1 or more. Default: 10,000. */
@@ -198,6 +201,7 @@ export class Server {
       answerTurns: new Turns(),
       admission,
       authenticator: webAuthenticator(access, host),
+      page: options.page === false ? undefined : new PageFront(),
       onError: metrics.error.bind(metrics),
       onSkippedList: metrics.skippedList.bind(metrics),
       onFault: (error: unknown) => faults.report(error),

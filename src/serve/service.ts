@@ -23,6 +23,8 @@ import type { Watch } from '../recommend/watched-list.ts'
 import { withLocks } from '../storage/directory-lock.ts'
 import { withBoundUser } from './access/bound-user.ts'
 import type { Caller } from './access/caller.ts'
+import { exampleUsers } from './inspect/examples.ts'
+import { listModels } from './inspect/models.ts'
 import type { LoadAccount } from './load/account.ts'
 import { callCost, errorCost, messageCost, probes, queryCost } from './load/cost.ts'
 import type { RateDecision, RateLimiter } from './load/rate-limiter.ts'
@@ -283,6 +285,8 @@ export class Service {
       return { status: 'ready', generation: this.#recommender.generation.name }
     },
     metrics: async () => ({ text: await this.#metrics.text() }),
+    models: () => listModels(this.#recommender.generation.artifact),
+    examples: ({ limit }) => exampleUsers(this.#recommender.generation.artifact, limit),
     recommend: async (query, signal, client) => {
       const { user } = query
       if (query.unknown === 'error' && !(await this.#recommender.knows(user))) {

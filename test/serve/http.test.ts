@@ -180,6 +180,8 @@ test('every method is there by POST, and by GET if it only reads', async () => {
     health: [{}, { status: 'alive' }],
     ready: [{}, { status: 'ready', generation: server.service.info.generation }],
     metrics: [{}, { text: expect.stringContaining('aurochs_connections') }],
+    models: [{}, { models: [{ role: 'served', generation: server.service.info.generation, users: 20, items: 40 }] }],
+    examples: [{ limit: 2 }, { users: [{ items: 3 }, { items: 3 }] }],
     recommend: [
       { user: '3', limit: 1 },
       { user: '3', basis: 'model' },

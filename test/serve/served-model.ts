@@ -23,16 +23,18 @@ export interface ServedModelOptions
   readonly rpc?: 'unix' | 'tcp'
   /** Puts into the directory of the state what should be there before the server starts. */
   readonly prepare?: (state: string) => void
+  /** Ids of the items of the model. Default: `i0` and so on. */
+  readonly nameOf?: (item: number) => string
   /** Default: one that is silent. */
   readonly log?: Logger
 }
 
 /** Serves the model of {@link writeSmallModel} in this process, in a fresh folder. */
 export async function serveSmallModel(given: ServedModelOptions = {}): Promise<ServedModel> {
-  const { threads = 1, rpc, prepare, log = pino({ level: 'silent' }), ...options } = given
+  const { threads = 1, rpc, prepare, nameOf, log = pino({ level: 'silent' }), ...options } = given
   const folder = mkdtempSync(join(tmpdir(), 'aurochs-served-'))
   const addresses = { unix: `unix:${join(folder, 'rpc.sock')}`, tcp: '127.0.0.1:0' }
-  const model = await writeSmallModel(folder)
+  const model = await writeSmallModel(folder, nameOf)
   const state = join(folder, 'state')
   prepare?.(state)
   const server = await Server.start({

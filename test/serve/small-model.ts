@@ -25,13 +25,14 @@ const options = {
 /**
  * Writes a model of 20 users (0 … 19) and 40 items (`i0` … `i39`) into `directory`, quickly: its factors are not trained
  * but smooth waves over the items, whose Gramian is diagonal as the contract of a model asks. User 19 has no history.
+ * `nameOf` gives items other ids.
  */
-export async function writeSmallModel(directory: string): Promise<string> {
+export async function writeSmallModel(directory: string, nameOf = (item: number) => `i${item}`): Promise<string> {
   const dataset = join(directory, 'dataset')
   await writeDataset(dataset, {
     byUser: histories(),
     users: Array.from({ length: userCount }, (_, user) => user),
-    items: Array.from({ length: itemCount }, (_, item) => `i${item}`),
+    items: Array.from({ length: itemCount }, (_, item) => nameOf(item)),
   })
   const items = new Float32Array(itemCount * rank)
   const spectrum = new Float64Array(rank)

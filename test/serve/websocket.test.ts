@@ -274,6 +274,8 @@ describe.each(subprotocols)('over %s', subprotocol => {
       health: [{}, { status: 'alive' }],
       ready: [{}, { status: 'ready', generation: expect.any(String) }],
       metrics: [{}, { text: expect.stringContaining('aurochs_connections') }],
+      models: [{}, { models: [{ role: 'served', algorithm: 'als', loss: [0] }], searches: [] }],
+      examples: [{}, { users: expect.arrayContaining([{ user: expect.any(String), items: 3 }]) }],
       recommend: [
         { user: 3, limit: 2 },
         { user: '3', basis: 'model', items: [{}, {}] },

@@ -127,6 +127,18 @@ export class TrialLog {
   }
 }
 
+/**
+ * The scores of the search in `directory` so far, in the order they came, and the metric that they are of.
+ *
+ * @throws Error when there is no log, or it is damaged.
+ */
+export function readTrials(directory: string): { readonly metric: string; readonly scores: readonly LoggedScore[] } {
+  const path = join(directory, trialLogName)
+  const { head, scores } = readLog(path)
+  if (!head) throw new Error(`${path} has no whole line: the search has not begun, or it is damaged`)
+  return { metric: head.metric, scores }
+}
+
 function keyOf({ algorithm, options }: Pick<LoggedScore, 'algorithm' | 'options'>): string {
   return JSON.stringify([algorithm, options])
 }

@@ -7,6 +7,7 @@ import type { LoadAccount } from '../load/account.ts'
 import { probes } from '../load/cost.ts'
 import type { SendMemory } from '../load/send-memory.ts'
 import type { Turns } from '../load/turns.ts'
+import { type PageFront, pagePath } from '../page/page-front.ts'
 import type { Sender, Service } from '../service.ts'
 import { type Admission, admissionError } from './admission.ts'
 import { CallTurns } from './call-turns.ts'
@@ -25,6 +26,8 @@ export interface HttpContext {
   readonly onError: (code: ErrorCode) => void
   /** Called with errors that are not a client's. */
   readonly onFault: (error: unknown) => void
+  /** What a browser gets at `/`. Default: the text that everyone gets. */
+  readonly page?: PageFront | undefined
   /** Whether the server is about to end: then each answer is the last of its connection. */
   readonly isClosing: () => boolean
 }
@@ -70,6 +73,7 @@ export class HttpFront {
         this.#refuse(response, request, new ServiceError('method_not_allowed', message))
       })
     }
+    if (context.page) this.#offer(app, context.page)
     app.any('/v1/stream', (response, request) => {
       const message = '/v1/stream expects a WebSocket: connect to it by ws://, as described in protocol/messages.ts'
       this.#refuse(response, request, new ServiceError('method_not_allowed', message))
@@ -80,6 +84,30 @@ export class HttpFront {
     })
   }
 
+  #offer(app: TemplatedApp, page: PageFront): void {
+    for (const method of ['get', 'head'] as const) {
+      app[method](`${pagePath}*`, (response, request) => {
+        this.#show(response, request, reply => {
+          if (page.sendFile(reply, request)) return
+          const message = `there is no ${pathOf(request)}: where it is of another version of the page, load / again`
+          throw new ServiceError('not_found', message)
+        })
+      })
+    }
+  }
+
+  /** Answers by `send` at once, also callers without a credential. */
+  #show(response: HttpResponse, request: HttpRequest, send: (reply: Reply) => void): void {
+    const account = this.#accountOf(response)
+    const reply = this.#admit(response, request, account)
+    if (!reply) return
+    try {
+      send(reply)
+    } catch (error) {
+      this.#fail(reply, error, { account })
+    }
+  }
+
   /** Waits until every request that has come is answered. */
   async answered(): Promise<void> {
     if (this.#unanswered > 0) await new Promise<void>(resolve => this.#whenAnswered.push(resolve))
@@ -87,7 +115,11 @@ export class HttpFront {
 
   #answer(route: Route, read: ReadParams, response: HttpResponse, request: HttpRequest): void {
     const { name, write = (reply, result) => reply.json(200, result) } = route
-    const { service, authenticator } = this.#context
+    const { service, authenticator, page } = this.#context
+    if (route.path === '/' && page?.wantsDocument(request)) {
+      this.#show(response, request, reply => page.sendDocument(reply, request))
+      return
+    }
     const account = this.#accountOf(response)
     const reply = this.#admit(response, request, account, name)
     if (!reply) return
@@ -208,7 +240,8 @@ function routes(): Route[] {
     list.push({ path: `/v1/${name}/:subject`, name, read: { get: fromPath } })
   }
   const bare: ReadParams = () => ({})
-  const show = (reply: Reply, result: unknown) => reply.send(200, plainText, overview(result as ServiceInfo))
+  const show = (reply: Reply, result: unknown) =>
+    reply.send(200, plainText, overview(result as ServiceInfo), [['vary', 'accept']])
   list.push({ path: '/', name: 'info', read: { get: bare }, write: show })
   list.push({ path: '/healthz', name: 'health', read: { get: bare } })
   list.push({ path: '/readyz', name: 'ready', read: { get: bare } })

@@ -105,17 +105,28 @@ export class Reply {
     this.#end()
   }
 
+  /** Answers that what the client has is the newest. */
+  notModified(headers: readonly (readonly [string, string])[]): void {
+    if (this.#isOver) return
+    this.#response.cork(() => {
+      this.#writeHead(304, undefined, headers)
+      if (this.#closes) this.#response.writeHeader('connection', 'close')
+      this.#response.endWithoutBody()
+    })
+    this.#end()
+  }
+
   /** Whether the answer is the last of its connection. */
   get #closes(): boolean {
     // What is left of a body that is not read would be taken for another request.
     return this.#isReading || (this.#options.isLast?.() ?? false)
   }
 
-  #writeHead(status: number, type: string, headers: readonly (readonly [string, string])[] = []): void {
+  #writeHead(status: number, type: string | undefined, headers: readonly (readonly [string, string])[] = []): void {
     const { headers: always = [] } = this.#options
     this.#response.writeStatus(`${status} ${STATUS_CODES[status]}`)
     for (const [name, value] of [...always, ...headers]) this.#response.writeHeader(name, value)
-    this.#response.writeHeader('content-type', type)
+    if (type !== undefined) this.#response.writeHeader('content-type', type)
   }
 
   /** Encodes and sends an answer as the client reads it, one piece at each turn. */

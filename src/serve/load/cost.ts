@@ -44,6 +44,9 @@ const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number 
   put_users: ({ users }) => Math.ceil(users.length / 4),
   get_users: ({ users }) => Math.ceil(users.length / 20),
   record_batch: ({ events }) => Math.ceil(events.length / 4),
+  models: () => 50,
+  // As many rows are looked at.
+  examples: ({ limit }) => Math.floor((limit * 20) / 50),
 }
 
 interface List {
