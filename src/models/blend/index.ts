@@ -1,8 +1,8 @@
 import { type Algorithm, userTensorsOf } from '../algorithm.ts'
+import { prefixOf, resolvedParts } from '../parts/parts.ts'
+import { trainParts } from '../parts/train.ts'
 import { liveBlend, openBlend, verifyBlend } from './model.ts'
 import { type BlendOptions, blendOptions, blendSearch, weightedParts } from './options.ts'
-import { partsOf, prefixOf, refusalOf, textOf } from './parts.ts'
-import { trainBlend } from './train.ts'
 
 /** A weighted sum of models, each of one of `algorithms`: the registry, which lists it beside them, says which these are. */
 export function blendOf(algorithms: readonly Algorithm[]): Algorithm<BlendOptions> {
@@ -25,24 +25,10 @@ Options of parts have the names of the flags: --parts 'als(factors=128, unobserv
       )
     },
     resolve: options => ({ ...options, parts: resolvedParts(options.parts, algorithms) }),
-    train: (dataset, options, context) => trainBlend(dataset, weightedParts(options, algorithms), context),
+    train: (dataset, options, context) => trainParts(dataset, weightedParts(options, algorithms), context),
     open: (artifact, live) => openBlend(artifact, blend, algorithms, live),
     live: artifact => liveBlend(artifact, blend, algorithms),
     verify: artifact => verifyBlend(artifact, blend, algorithms),
   }
   return blend
-}
-
-/** The same parts with all options of each, and what they leave to the machine decided. */
-export function resolvedParts(text: string, algorithms: readonly Algorithm[]): string {
-  return textOf(
-    partsOf(text, algorithms).map(part => {
-      const { algorithm, options } = part
-      try {
-        return { ...part, options: algorithm.resolve?.(options) ?? options }
-      } catch (cause) {
-        throw refusalOf(part, cause)
-      }
-    }),
-  )
 }

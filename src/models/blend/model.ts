@@ -9,11 +9,11 @@ import type {
   SimilarMeasure,
 } from '../algorithm.ts'
 import { type Artifact, checkedOptions } from '../artifact.ts'
+import { liveParts, type OpenPart, openParts, rankPart } from '../parts/live-parts.ts'
+import { artifactOf } from '../parts/parts.ts'
 import type { Popularity } from '../popularity.ts'
 import { fused } from './fusion.ts'
-import { liveParts, type OpenPart, openParts, rankPart } from './live-parts.ts'
 import { type BlendOptions, weightedParts } from './options.ts'
-import { artifactOf } from './parts.ts'
 
 /**
  * What the artifact holds: the tensors of each part, its place and a dot before their names, from `0.` on. Pairs, ids, events and

@@ -1,27 +1,9 @@
 import { z } from 'zod'
 import type { Algorithm, SearchRange } from '../algorithm.ts'
+import { partsOption } from '../parts/options.ts'
+import { type Part, partsWith } from '../parts/parts.ts'
 import { weightingIn, weightingOptions, weightingSearch } from '../weighting/options.ts'
 import { normalisations } from './fusion.ts'
-import { type Part, partsOf } from './parts.ts'
-
-/** Of parts, for messages and help. */
-const example = 'als(factors=128) + 0.5 * graph-filter'
-
-/** Models that are parts of another. */
-export function partsOption(algorithms: readonly Algorithm[], standard: string) {
-  return z
-    .string()
-    .superRefine((text, context) => {
-      try {
-        partsOf(text, algorithms)
-      } catch (error) {
-        const message = `must be models joined by +, as '${example}', got ${text || 'nothing'}: ${(error as Error).message}`
-        context.addIssue({ code: 'custom', message })
-      }
-    })
-    .default(standard)
-    .describe(`models joined by +, each with its weight and options, as '${example}'`)
-}
 
 /**
  * Measured on validation parts, a fifth of the pairs of the training parts alone (one random split; NDCG@20; parts by their defaults):
@@ -98,10 +80,8 @@ export const blendSearch: Readonly<Record<string, SearchRange>> = {
 /** The parts, each with the weight that it has in all, and with the weighting of pairs that all have. */
 export function weightedParts(options: BlendOptions, algorithms: readonly Algorithm[]): Part[] {
   const { parts, secondWeight } = options
-  const weighting = weightingIn(options)
-  return partsOf(parts, algorithms).map((part, place) => ({
+  return partsWith(parts, weightingIn(options), algorithms).map((part, place) => ({
     ...part,
     weight: place === 1 ? part.weight * secondWeight : part.weight,
-    options: 'weighting' in part.algorithm.options.shape ? { ...part.options, ...weighting } : part.options,
   }))
 }

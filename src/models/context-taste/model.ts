@@ -9,8 +9,8 @@ import type {
   SimilarMeasure,
 } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
-import { type OpenPart, openParts, rankPart } from '../blend/live-parts.ts'
-import { artifactOf, type Part } from '../blend/parts.ts'
+import { type OpenPart, openParts, rankPart } from '../parts/live-parts.ts'
+import { artifactOf, type Part } from '../parts/parts.ts'
 import type { Popularity } from '../popularity.ts'
 import { type Gate, weigh } from './gate.ts'
 import { mixtureOf } from './mixture.ts'

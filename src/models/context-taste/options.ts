@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import type { Algorithm } from '../algorithm.ts'
-import { partsOption, weightedParts } from '../blend/options.ts'
-import type { Part } from '../blend/parts.ts'
-import { weightingOptions } from '../weighting/options.ts'
+import { partsOption } from '../parts/options.ts'
+import { type Part, partsWith } from '../parts/parts.ts'
+import { weightingIn, weightingOptions } from '../weighting/options.ts'
 
 export function contextTasteOptions(algorithms: readonly Algorithm[]) {
   return z.strictObject({
@@ -29,5 +29,5 @@ export function contextTasteOptions(algorithms: readonly Algorithm[]) {
 export type ContextTasteOptions = Readonly<z.output<ReturnType<typeof contextTasteOptions>>>
 
 export function partsIn(options: ContextTasteOptions, algorithms: readonly Algorithm[]): Part[] {
-  return weightedParts({ ...options, secondWeight: 1, normalisation: 'norm' }, algorithms)
+  return partsWith(options.parts, weightingIn(options), algorithms)
 }

@@ -1,4 +1,4 @@
-import type { Part } from '../blend/parts.ts'
+import type { Part } from '../parts/parts.ts'
 
 /** Hours without an event that end a session: those of the first part that has a say in it. */
 export function sessionGapOf(parts: readonly Pick<Part, 'options'>[]): number {

@@ -1,8 +1,8 @@
 import type { Dataset } from '../../storage/dataset.ts'
 import { vector } from '../../storage/safetensors.ts'
 import type { TrainContext, Trained, TrainProgress } from '../algorithm.ts'
-import type { Part } from '../blend/parts.ts'
-import { trainBlend } from '../blend/train.ts'
+import type { Part } from '../parts/parts.ts'
+import { trainParts } from '../parts/train.ts'
 import { assertHasTimes } from '../sessions/sessions.ts'
 import { newestOf } from '../weighting/event-sums.ts'
 import { fitGate } from './gate.ts'
@@ -40,7 +40,7 @@ export async function trainContextTaste(
     { pool, signal, onProgress: part => report(part / 2, 0) },
   )
   const gate = fitGate(samples, { parts: parts.length, features: momentFeatures.length })
-  const trained = await trainBlend(dataset, parts, {
+  const trained = await trainParts(dataset, parts, {
     pool,
     signal,
     onProgress: ({ done, rowsPerSecond }: TrainProgress) => report(0.5 + done / 2, rowsPerSecond),

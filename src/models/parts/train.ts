@@ -10,7 +10,7 @@ import { type Part, prefixOf, refusalOf } from './parts.ts'
  *
  * @throws RangeError naming a part that cannot fit in memory; the signal's reason when it is aborted; what a part throws.
  */
-export async function trainBlend(
+export async function trainParts(
   dataset: Dataset,
   parts: readonly Part[],
   { pool, signal, onProgress }: TrainContext,

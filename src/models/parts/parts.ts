@@ -1,7 +1,7 @@
 import { faultIn } from '../../storage/expectation.ts'
 import type { Algorithm } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
-import { weightingOptions } from '../weighting/options.ts'
+import { type WeightingOptions, weightingOptions } from '../weighting/options.ts'
 import { formatParts, parseParts } from './notation.ts'
 
 type Options = Readonly<Record<string, unknown>>
@@ -36,6 +36,18 @@ export function partsOf(text: string, algorithms: readonly Algorithm[]): Part[] 
   })
 }
 
+/** The same, each with the weighting of pairs that all have, if there is one. */
+export function partsWith(
+  text: string,
+  weighting: WeightingOptions | undefined,
+  algorithms: readonly Algorithm[],
+): Part[] {
+  return partsOf(text, algorithms).map(part => ({
+    ...part,
+    options: 'weighting' in part.algorithm.options.shape ? { ...part.options, ...weighting } : part.options,
+  }))
+}
+
 function withoutWeighting(options: Options): Options {
   return Object.fromEntries(Object.entries(options).filter(([name]) => !(name in weightingOptions)))
 }
@@ -57,4 +69,18 @@ export function artifactOf(artifact: Artifact, { algorithm, options }: Part, pla
 /** What to throw for what a part threw: where it refuses a size or an option, the message names the part. */
 export function refusalOf({ algorithm }: Part, cause: unknown): unknown {
   return cause instanceof RangeError ? new RangeError(`${algorithm.name}: ${cause.message}`, { cause }) : cause
+}
+
+/** The same parts with all options of each, and what they leave to the machine decided. */
+export function resolvedParts(text: string, algorithms: readonly Algorithm[]): string {
+  return textOf(
+    partsOf(text, algorithms).map(part => {
+      const { algorithm, options } = part
+      try {
+        return { ...part, options: algorithm.resolve?.(options) ?? options }
+      } catch (cause) {
+        throw refusalOf(part, cause)
+      }
+    }),
+  )
 }
