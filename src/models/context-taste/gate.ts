@@ -28,7 +28,7 @@ export function weigh(gate: Gate, features: Float64Array, into: Float64Array): v
   for (let part = 0; part < gate.parts; part++) {
     let sum = coefficients[part * width]
     for (let at = 0; at < gate.features; at++) {
-      sum += coefficients[part * width + 1 + at] * (features[at] - means[at]) * scales[at]
+      sum += coefficients[part * width + 1 + at] * standard(features[at], means[at], scales[at])
     }
     into[part] = sum
     most = Math.max(most, sum)
@@ -41,8 +41,17 @@ export function weigh(gate: Gate, features: Float64Array, into: Float64Array): v
   for (let part = 0; part < gate.parts; part++) into[part] /= total
 }
 
-/** Of a step of the ascent; and how far coefficients that are none of a bias are held near 0. */
-const [rate, penalty] = [0.05, 0.001]
+/** How far a feature may be from its mean, in standard deviations: what was never seen says no more than what hardly was. */
+const farthest = 3
+
+function standard(value: number, mean: number, scale: number): number {
+  return Math.max(-farthest, Math.min(farthest, (value - mean) * scale))
+}
+
+/** Of a step of the ascent. */
+const rate = 0.05
+/** How far coefficients are held near 0: as much as so many samples, and a share of all. */
+const prior = { samples: 10, share: 0.001 }
 const iterations = 300
 /** What each part gives to whatever comes, so that none is ruled out by one event. */
 const floor = 1e-7
@@ -60,6 +69,7 @@ export function fitGate(
   const gate: Gate = { ...sizes, means, scales, coefficients: new Float64Array(sizes.parts * width) }
   const gradient = new Float64Array(gate.coefficients.length)
   const [first, second] = [gradient.slice(), gradient.slice()]
+  const penalty = prior.samples + prior.share * count
   const weights = new Float64Array(sizes.parts)
   for (let iteration = 1; iteration <= iterations; iteration++) {
     gradient.fill(0)
@@ -75,12 +85,12 @@ export function fitGate(
         const slope = share - weights[part]
         gradient[part * width] += slope
         for (let at = 0; at < sizes.features; at++) {
-          gradient[part * width + 1 + at] += slope * (own[at] - means[at]) * scales[at]
+          gradient[part * width + 1 + at] += slope * standard(own[at], means[at], scales[at])
         }
       }
     }
     gate.coefficients.forEach((coefficient, at) => {
-      const slope = gradient[at] / Math.max(1, count) - (at % width === 0 ? 0 : penalty * coefficient)
+      const slope = (gradient[at] - penalty * coefficient) / Math.max(1, count)
       first[at] = 0.9 * first[at] + 0.1 * slope
       second[at] = 0.999 * second[at] + 0.001 * slope ** 2
       const step = first[at] / (1 - 0.9 ** iteration) / (Math.sqrt(second[at] / (1 - 0.999 ** iteration)) + 1e-8)
