@@ -8,7 +8,7 @@
  */
 export type { ErrorCode } from '../protocol/errors.ts'
 export type { Ack, List } from '../protocol/messages.ts'
-export type { MethodName, ParamsInput, Results } from '../protocol/methods.ts'
+export type { Explained, MethodName, ParamsInput, Results } from '../protocol/methods.ts'
 export type { Id, ModelInfo, Recommendation } from '../protocol/values.ts'
 export {
   Client,

@@ -289,6 +289,10 @@ export const similarMeasureNotes: Readonly<Record<SimilarMeasure, string>> = {
 export interface ItemList {
   readonly items: Uint32Array
   readonly scores: Float32Array
+  /** (items) What each rests on, where these differ. */
+  readonly sources?: readonly ItemSource[]
+  /** What the list rests on, 1 in sum, where it is more than one thing. */
+  readonly weights?: Readonly<Partial<Record<ItemSource, number>>>
 }
 
 /** A list and what it rests on: `popularity` where the model knew nothing of the user. */

@@ -1,5 +1,6 @@
 /** What the workers of a `ModelPool` do. */
 import { type LiveMemory, noEvents, type SimilarRequest } from './algorithm.ts'
+import type { Explanation } from './explain.ts'
 import { OpenModel } from './open-model.ts'
 import { type PackedLists, type PackedRequests, packLists, unpackRequests } from './packed.ts'
 
@@ -53,6 +54,10 @@ export function rank({ model, requests }: ModelJob<PackedRequests>): PackedLists
 
 export function similar({ model, requests }: ModelJob<readonly SimilarRequest[]>): PackedLists {
   return packLists(modelOf(model).similar(requests))
+}
+
+export function explain({ model, requests }: ModelJob<PackedRequests>): readonly Explanation[] {
+  return unpackRequests(requests).map(request => modelOf(model).explain(request))
 }
 
 /** The vectors of items, (items × factors). */

@@ -12,6 +12,7 @@ import type {
   SimilarRequest,
 } from './algorithm.ts'
 import { Artifact, type OpenArtifact } from './artifact.ts'
+import type { Explanation } from './explain.ts'
 import type { Abilities, ItemVectors, ModelReference } from './model-jobs.ts'
 import { assertMeasure, type Capability, liveLearningOf, UnsupportedError } from './open-model.ts'
 import { type PackedLists, packRequests, unpackLists } from './packed.ts'
@@ -164,6 +165,14 @@ export class ModelPool {
     if (!this.capabilities.includes('similar')) throw new UnsupportedError(algorithm, 'similar')
     for (const { measure } of requests) assertMeasure(algorithm, this.similarBy, measure)
     return unpackLists(await this.#run('similar', requests, signal, this.#background))
+  }
+
+  /** {@link OpenModel.explain} on one worker of low priority. */
+  async explain(request: RankRequest, signal?: AbortSignal): Promise<Explanation> {
+    const requests = packRequests([request])
+    const job = { model: this.#reference, requests }
+    const [explanation] = await this.#background.run<Explanation[]>(work, 'explain', job, signal)
+    return explanation
   }
 
   /** The vectors of items by their rows, in their order. @throws {UnsupportedError} when the algorithm has none. */

@@ -14,6 +14,7 @@ import type {
   SimilarRequest,
 } from './algorithm.ts'
 import { Artifact, checkedOptions, damagedManifest, type OpenArtifact } from './artifact.ts'
+import { type Explanation, explain } from './explain.ts'
 import { historyOf } from './history.ts'
 import { popularItems } from './popularity.ts'
 import { algorithms } from './registry.ts'
@@ -54,23 +55,8 @@ export class OpenModel {
    * without history gets these alone, on the basis `popularity`.
    */
   rank(requests: readonly RankRequest[]): Ranking[] {
-    const { sums, weighting } = this.artifact
     const { popularity = this.artifact.popularity } = this.#model
-    const resolved = requests.map((request): ResolvedRequest => {
-      const { user, recent, now, seen, limit, exclude, only, allowed } = request
-      const known = historyOf(sums, user, recent)
-      const history = weighting?.pairs.of(known) ?? known
-      return {
-        user,
-        history,
-        recent,
-        now,
-        limit,
-        exclude: seen === 'exclude' ? union(history.indices, exclude) : exclude,
-        only,
-        allowed,
-      }
-    })
+    const resolved = requests.map(request => this.#resolved(request))
     const withHistory = resolved.filter(({ history }) => history.indices.length > 0)
     const lists = withHistory.length > 0 ? this.#model.rank(withHistory) : []
     let next = 0
@@ -85,6 +71,24 @@ export class OpenModel {
       const rest = popularItems(popularity, left, union(exclude, list.items.toSorted()), { only, allowed })
       return { ...joined(list, rest), basis: 'model' }
     })
+  }
+
+  /** Why the list of `request` has its items, of those that the model has an opinion of. */
+  explain(request: RankRequest): Explanation {
+    const { artifact } = this
+    const { source = 'taste' } = algorithmOf(artifact)
+    const { events, manifest } = artifact
+    const found = explain(this.#model, this.#resolved(request), { source, events, trained: manifest.dataset.items })
+    const { allowed } = request
+    return allowed ? { ...found, items: found.items.filter(({ item }) => hasBit(allowed, item)) } : found
+  }
+
+  #resolved({ user, recent, now, seen, limit, exclude, only, allowed }: RankRequest): ResolvedRequest {
+    const { sums, weighting } = this.artifact
+    const known = historyOf(sums, user, recent)
+    const history = weighting?.pairs.of(known) ?? known
+    const excluded = seen === 'exclude' ? union(history.indices, exclude) : exclude
+    return { user, history, recent, now, limit, exclude: excluded, only, allowed }
   }
 
   /**

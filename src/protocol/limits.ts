@@ -34,6 +34,8 @@ export const limits = {
   spreadBatchItems: 10_000,
   /** Items named in a filter. */
   filterItems: 1000,
+  /** Items that one `explain` explains. */
+  explainedItems: 50,
   /** Users of one `recommend_batch`. */
   batchUsers: 1000,
   /** Items of all lists of one `recommend_batch`. */

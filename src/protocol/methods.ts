@@ -17,10 +17,12 @@ import { limits } from './limits.ts'
 import {
   type BatchRecommendations,
   EventSchema,
+  type Id,
   IdSchema,
   listFields,
   type ModelInfo,
   narrowingFields,
+  type Recommendation,
   type Recommendations,
   type Recorded,
   type RecordResult,
@@ -113,6 +115,20 @@ export const methods = {
           users.length * limit <= limits.spreadBatchItems || spreadFits({ ...spread, limit: Number.POSITIVE_INFINITY }),
         `expected users × limit to be at most ${limits.spreadBatchItems} with diversity or perTag`,
       ),
+  },
+  rerank: {
+    summary: "a caller's own items in the order in which they would be recommended to a user",
+    reads: true,
+    subject: 'user',
+    access: userOf,
+    params: z.object({ user: IdSchema, items: z.array(IdSchema).min(1).max(limits.listItems) }),
+  },
+  explain: {
+    summary: 'what speaks for items that are recommended to a user',
+    reads: true,
+    subject: 'user',
+    access: userOf,
+    params: z.object({ user: IdSchema, items: z.array(IdSchema).min(1).max(limits.explainedItems) }),
   },
   similar: {
     summary: 'the items most similar to an item',
@@ -221,6 +237,8 @@ export interface Results {
   readonly examples: Examples
   readonly recommend: Recommendations & { readonly user: string }
   readonly recommend_batch: BatchRecommendations
+  readonly rerank: Reranked
+  readonly explain: Explained
   readonly similar: SimilarItems & { readonly item: string }
   readonly record: Recorded
   readonly record_batch: { readonly results: readonly RecordResult[] }
@@ -296,6 +314,29 @@ export interface ListedSearch {
 
 export interface Examples {
   readonly users: readonly { readonly user: string; readonly items: number }[]
+}
+
+/** The caller's items, best first. */
+export interface Reranked extends Recommendations {
+  readonly user: string
+  /** Those of the caller's items, in their order, that are not among `items`: the model does not know them, or lists may not have them. */
+  readonly left: readonly string[]
+}
+
+/** Why items are recommended: those that lists may have and the model has an opinion of, best first. */
+export interface Explained {
+  readonly user: string
+  readonly generation: string
+  /** How far the model leans on each source at the moment, 1 in sum; absent where it has one alone. */
+  readonly weights?: Readonly<Record<string, number>>
+  readonly items: readonly ExplainedItem[]
+}
+
+export interface ExplainedItem extends Recommendation {
+  /** `taste`, `context`, `similar`, `popular`, or `fresh`: an item that came after the training. */
+  readonly source: string
+  /** Items that the user had, most telling first; `weight`: the share of what speaks for the item. */
+  readonly because: readonly { readonly item: Id; readonly weight: number }[]
 }
 
 export interface Swapped {

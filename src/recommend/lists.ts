@@ -1,6 +1,7 @@
 /** Lists as they are given out, by id. */
 import type { Narrowing } from '../catalogue/narrowing.ts'
-import type { ItemList, SimilarMeasure } from '../models/algorithm.ts'
+import type { ItemList, ItemSource, SimilarMeasure } from '../models/algorithm.ts'
+import type { Explanation } from '../models/explain.ts'
 import type { Generation } from './generation.ts'
 import type { ListFilters } from './list-filters.ts'
 import type { UserRanking } from './user-subscription.ts'
@@ -46,6 +47,33 @@ export interface BatchList extends Pick<UserList, 'basis' | 'after'> {
   readonly items: readonly (string | number)[]
   /** One for each of `items`. */
   readonly scores: readonly number[]
+}
+
+/** Why a list has its items, by id. */
+export interface ListExplanation extends Pick<RecommendedList, 'generation'> {
+  /** What the model leans on at the moment, by source, 1 in sum; absent where it has one alone. */
+  readonly weights?: Readonly<Partial<Record<ItemSource, number>>>
+  readonly items: readonly {
+    readonly item: string | number
+    readonly score: number
+    readonly source: ItemSource
+    /** Items that the user had, most telling first; `weight`: share of what speaks for the item. */
+    readonly because: readonly { readonly item: string | number; readonly weight: number }[]
+  }[]
+}
+
+export function explanationOf({ weights, items }: Explanation, generation: Generation): ListExplanation {
+  const idOf = (row: number) => generation.itemIds.at(row)
+  return {
+    generation: generation.name,
+    ...(weights && { weights }),
+    items: items.map(({ item, score, source, because }) => ({
+      item: idOf(item),
+      score,
+      source,
+      because: because.map(reason => ({ item: idOf(reason.item), weight: reason.weight })),
+    })),
+  }
 }
 
 export function listOf({ items, scores }: ItemList, generation: Generation, list: string): RecommendedList {

@@ -3,6 +3,7 @@ import type { VisibilityChange } from '../catalogue/visibility.ts'
 import type { UserEvent } from '../events/event.ts'
 import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../events/journal.ts'
 import type { Removed } from '../events/store.ts'
+import type { RankRequest } from '../models/algorithm.ts'
 import { inspectArtifact } from '../models/artifact.ts'
 import { Pool, workerModuleUrl } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
@@ -17,6 +18,8 @@ import { JournalLearner } from './journal-learner.ts'
 import { type ListFilters, ResolvedFilters } from './list-filters.ts'
 import {
   batchListOf,
+  explanationOf,
+  type ListExplanation,
   listOf,
   type RecommendedBatch,
   type RecommendedList,
@@ -308,6 +311,35 @@ export class Recommender {
       const [generation = this.#generation.name, ...others] = generations
       if (others.length === 0) return { list: this.#newName(), generation, lists }
     }
+  }
+
+  /**
+   * Why `items` would be recommended to a user as they would be now: those that lists may have and the model has an opinion of, best first.
+   *
+   * @throws as {@link recommend}.
+   */
+  async explain(user: string, items: readonly string[], signal?: AbortSignal, client = ''): Promise<ListExplanation> {
+    const query: UserQuery = { user, only: items, seen: 'allow', limit: items.length }
+    // What is explained rests on events that are on disk, as lists do; and the user's are in memory then.
+    await this.recommend(query, signal, client)
+    const generation = this.#generation
+    const filters = new ResolvedFilters(query)
+    const explained = generation.use(async models => {
+      const state = this.#users.get(user)
+      const { exclude, only } = filters.rowsIn(generation)
+      const request: RankRequest = {
+        user: state.rowIn(generation),
+        recent: state.recent(generation),
+        now: Date.now(),
+        seen: 'allow',
+        limit: items.length,
+        exclude,
+        only,
+        allowed: filters.allowedIn(generation),
+      }
+      return explanationOf(await models.explain(request, signal), generation)
+    })
+    return unlessAborted(explained, signal)
   }
 
   /**

@@ -299,6 +299,11 @@ export class Service {
     },
     recommend_batch: ({ users, ...filters }, signal, client) =>
       this.#recommender.recommendBatch(users, filters, signal, client),
+    rerank: ({ user, items }, signal, client) => this.#rerank(user, items, signal, client),
+    explain: async ({ user, items }, signal, client) => ({
+      user,
+      ...(await this.#recommender.explain(user, items, signal, client)),
+    }),
     similar: async (query, signal, client) => ({
       item: query.item,
       ...(await this.#recommender.similar(query, signal, client)),
@@ -325,6 +330,18 @@ export class Service {
     swap: ({ model }, signal) => this.swap(model, signal),
     rollback: ({ from }, signal) => this.#rollback(from, signal),
     forget: ({ user }) => this.#forget(user),
+  }
+
+  async #rerank(
+    user: string,
+    items: readonly string[],
+    signal: AbortSignal | undefined,
+    client: string,
+  ): Promise<Results['rerank']> {
+    const query = { user, only: items, seen: 'allow', limit: items.length } as const
+    const list = await this.#recommender.recommend(query, signal, client)
+    const found = new Set(list.items.map(({ item }) => String(item)))
+    return { user, ...list, left: items.filter(item => !found.has(item)) }
   }
 
   async #rollback(from: string, signal: AbortSignal | undefined): Promise<Results['rollback']> {

@@ -49,6 +49,12 @@ test('what others do next is in lists at once, also new items, and after a resta
   expect(itemsOf(await recommender.recommend(queryOf('bo', { limit: 1 })))).toEqual([4])
   expect(itemsOf(await recommender.recommend(queryOf('ada', { exclude: ['fresh'], limit: 3 })))).not.toContain('fresh')
   expect(itemsOf(await recommender.recommend(queryOf('ada', { only: ['fresh', '6'] })))).toEqual(['fresh', 6])
+  const explained = await recommender.explain('ada', ['6', 'fresh', 'nothing'])
+  expect(explained.items.map(({ item, source }) => [item, source])).toEqual([
+    ['fresh', 'fresh'],
+    [6, 'context'],
+  ])
+  expect(explained.items[0]!.because).toEqual([{ item: 4, weight: 1 }])
   const scores = (list: Awaited<ReturnType<Recommender['recommend']>>) => list.items
   const learned = scores(await recommender.recommend(queryOf('ada')))
   await recommender.swap(model)

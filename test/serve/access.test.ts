@@ -44,6 +44,8 @@ const params: { readonly [Name in MethodName]: (user: string) => ParamsInput<Nam
   examples: () => ({}),
   recommend: user => ({ user }),
   recommend_batch: user => ({ users: ['ann', user] }),
+  rerank: user => ({ user, items: ['i1'] }),
+  explain: user => ({ user, items: ['i1'] }),
   similar: () => ({ item: 'i3' }),
   record: event,
   record_batch: user => ({ events: [event('ann'), event(user)] }),
@@ -105,7 +107,8 @@ const fronts: Readonly<Record<string, Ask>> = {
   'a path': async (name, params, key) => {
     const { subject }: { reads: boolean; subject?: string } = methods[name]
     if (subject === undefined) return fronts['a GET']!(name, params, key)
-    return http(`/v1/${name}/${(params as Record<string, string>)[subject]}`, key)
+    const { [subject]: of, ...rest } = params as Record<string, string>
+    return http(`/v1/${name}/${of}?${query(rest)}`, key)
   },
   'internal RPC': async (name, params, key) => {
     const peer = await RpcPeer.connect(served.server.rpc!)

@@ -190,6 +190,14 @@ test('every method is there by POST, and by GET if it only reads', async () => {
       { users: ['3', '4'], limit: 1 },
       { generation: server.service.info.generation, lists: [{ basis: 'model' }, { basis: 'model' }] },
     ],
+    rerank: [
+      { user: 7, items: ['i3', 'none'] },
+      { user: '7', items: [{ item: 'i3' }], left: ['none'] },
+    ],
+    explain: [
+      { user: 7, items: ['i3', 'none'] },
+      { user: '7', items: [{ item: 'i3', source: 'taste' }] },
+    ],
     similar: [{ item: 'i10' }, { item: 'i10' }],
     record: [event, { id: 'all', status: 'stored' }],
     record_batch: [{ events: [event] }, { results: [{ id: 'all', status: 'duplicate' }] }],

@@ -289,6 +289,14 @@ describe.each(subprotocols)('over %s', subprotocol => {
           ],
         },
       ],
+      rerank: [
+        { user: '7', items: ['none', 'i3', 4] },
+        { user: '7', left: ['none', '4'] },
+      ],
+      explain: [
+        { user: '7', items: ['i3'] },
+        { user: '7', items: [{ item: 'i3', source: 'taste' }] },
+      ],
       similar: [
         { item: 'i10', limit: 1, measure: 'cosine' },
         { item: 'i10', items: expectedSimilar(model, 10, 1).map(({ item }) => ({ item })) },

@@ -93,6 +93,14 @@ class ContextTasteModel implements Model {
     if (finding.similarBy) this.similarBy = finding.similarBy
   }
 
+  #bySource(weights: Float64Array): Partial<Record<PartKind, number>> {
+    const sums: Partial<Record<PartKind, number>> = {}
+    this.#kinds.forEach((kind, part) => {
+      sums[kind] = (sums[kind] ?? 0) + weights[part]
+    })
+    return sums
+  }
+
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const deeper = requests.map(request => ({ ...request, limit: Math.max(request.limit, this.#depth) }))
     const lists = this.#parts.map(part => rankPart(part, deeper))
@@ -106,8 +114,8 @@ class ContextTasteModel implements Model {
         items: list.items,
         probabilities: probabilitiesOf(list, this.#temperatures[part]),
       }))
-      const { items, scores } = mixtureOf(experts, weights, request.limit)
-      return { items, scores }
+      const { items, scores, parts } = mixtureOf(experts, weights, request.limit)
+      return { items, scores, sources: Array.from(parts, part => this.#kinds[part]), weights: this.#bySource(weights) }
     })
   }
 }

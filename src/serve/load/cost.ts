@@ -33,6 +33,9 @@ const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number 
   recommend: listCost,
   // Lists that are ranked together cost less each.
   recommend_batch: ({ users, ...list }) => Math.ceil((users.length * (1 + listCost(list))) / 4),
+  rerank: ({ items }) => listCost({ limit: items.length }),
+  // As many lists as items of the history are looked at.
+  explain: () => 20,
   similar: ({ limit }) => similarCost(limit),
   put_items: ({ items }) => items.length,
   patch_items: ({ items }) => items.length,

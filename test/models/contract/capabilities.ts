@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { type SimilarMeasure, similarMeasures } from '../../../src/models/algorithm.ts'
+import { itemSources, noEvents, type SimilarMeasure, similarMeasures } from '../../../src/models/algorithm.ts'
+import { rowOf } from '../../../src/models/history.ts'
 import { ModelPool } from '../../../src/models/model-pool.ts'
 import { OpenModel, UnsupportedError } from '../../../src/models/open-model.ts'
 import { hasBit } from '../../../src/search/bitmap.ts'
@@ -8,7 +9,7 @@ import { bitmapOf, plainList } from '../requests.ts'
 import type { Contract } from './contract.ts'
 
 /** What a model can do beside ranking: it does it, or says that it cannot. */
-export function testCapabilities({ algorithm, pools, train }: Contract): void {
+export function testCapabilities({ algorithm, isPersonal, pools, train }: Contract): void {
   test('is listed, and the rest is refused in words', async () => {
     const model = OpenModel.open(await train(await datasetOf(checkerboard(20))))
     const calls = {
@@ -117,5 +118,36 @@ export function testCapabilities({ algorithm, pools, train }: Contract): void {
     expect(folded).toHaveLength(2 * factors)
     expect(folded.subarray(0, factors).some(value => value !== 0)).toBe(true)
     expect([...folded.subarray(factors)]).toEqual(Array(factors).fill(0))
+  })
+
+  test('what speaks for an item is what the user had and its score would lose by', async () => {
+    const model = OpenModel.open(await train(await datasetOf(checkerboard(20))))
+    const { users, items, sums } = model.artifact
+    const user = users.indexOf(4)
+    const own = rowOf(sums, user).indices
+    const only = Uint32Array.from([items.indexOf(4), items.indexOf(5), own[0]!]).sort()
+    const request = { user, recent: noEvents, seen: 'allow', limit: 3, exclude: new Uint32Array(), only } as const
+    const { items: explained, weights = {} } = model.explain(request)
+    const [list] = model.rank([request])
+    const places = explained.map(({ item }) => list!.items.indexOf(item))
+    expect(places).toEqual([...places].sort())
+    if (isPersonal) expect(explained.map(({ item }) => item)).toContain(items.indexOf(4))
+    for (const { item, score, source, because } of explained) {
+      expect(itemSources).toContain(source)
+      expect(score).toBe(list!.scores[list!.items.indexOf(item)])
+      expect(because.length).toBeLessThanOrEqual(5)
+      if (isPersonal && item === items.indexOf(4)) expect(because.length).toBeGreaterThan(0)
+      if (!isPersonal) expect(because).toEqual([])
+      for (const { item: reason, weight } of because) {
+        expect([...own]).toContain(reason)
+        expect(reason).not.toBe(item)
+        expect(weight).toBeGreaterThan(0)
+      }
+      expect(because.reduce((sum, { weight }) => sum + weight, 0)).toBeLessThan(1.0001)
+    }
+    const sum = Object.values(weights).reduce((all, weight) => all + weight, 0)
+    if (Object.keys(weights).length > 0) expect(sum).toBeCloseTo(1)
+    // Nothing speaks for anything where nothing is known.
+    expect(model.explain({ ...request, user: -1 }).items).toEqual([])
   })
 }

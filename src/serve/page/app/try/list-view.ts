@@ -1,5 +1,5 @@
 import { element } from '../element.ts'
-import { preference, short } from '../format.ts'
+import { percent, preference } from '../format.ts'
 import type { ListedItem } from './listed-item.ts'
 import { type Movement, movementText } from './movement.ts'
 import type { Titles } from './titles.ts'
@@ -91,9 +91,7 @@ export class ListView {
 
   #why({ reasons }: ListedItem, isOpen: boolean): HTMLElement | undefined {
     if (reasons.length === 0) return undefined
-    const named = reasons.map(({ item, weight }) =>
-      element('li', {}, this.#titles.name(item), weight === undefined ? undefined : ` (${short(weight)})`),
-    )
+    const named = reasons.map(({ item, weight }) => element('li', {}, this.#titles.name(item), ` (${percent(weight)})`))
     return element(
       'details',
       { class: 'why', open: isOpen },

@@ -1,13 +1,10 @@
-/**
- * What a list may say of an item beside its id and score, and of itself. Servers differ in what they say: each field is
- * looked at, and what is not of its form is as if it were not there.
- */
-import type { List } from '../../../../client/index.ts'
+/** Items of a list, with what the server says of them beside id and score. */
+import type { Explained, List } from '../../../../client/index.ts'
 
 /** What speaks for an item: another one that the user had, and how much of the score is due to it. */
 export interface Reason {
   readonly item: string
-  readonly weight: number | undefined
+  readonly weight: number
 }
 
 export interface ListedItem {
@@ -22,32 +19,23 @@ export interface ListedItem {
 export type Share = readonly [source: string, share: number]
 
 export function listedItems(list: List): ListedItem[] {
-  return list.items.map(given => {
-    const { item, score } = given
-    const { source, explain } = given as { source?: unknown; explain?: unknown }
-    return {
-      item: String(item),
-      score,
-      source: typeof source === 'string' ? source : undefined,
-      reasons: Array.isArray(explain) ? explain.map(reasonOf).filter(reason => reason !== undefined) : [],
-    }
+  return list.items.map(({ item, score }) => ({ item: String(item), score, source: undefined, reasons: [] }))
+}
+
+/** The same items with what the server says of them. */
+export function withReasons(items: readonly ListedItem[], explained: Explained): ListedItem[] {
+  const byItem = new Map(explained.items.map(each => [String(each.item), each]))
+  return items.map(listed => {
+    const found = byItem.get(listed.item)
+    if (!found) return listed
+    const reasons = found.because.map(({ item, weight }) => ({ item: String(item), weight }))
+    return { ...listed, source: found.source, reasons }
   })
 }
 
-function reasonOf(given: unknown): Reason | undefined {
-  if (typeof given === 'string' || typeof given === 'number') return { item: String(given), weight: undefined }
-  const { item, weight } = (given ?? {}) as { item?: unknown; weight?: unknown }
-  if (typeof item !== 'string' && typeof item !== 'number') return undefined
-  return { item: String(item), weight: typeof weight === 'number' ? weight : undefined }
-}
-
-/** How far the list leans on each source, where it says so. */
-export function sharesOf(list: List): Share[] {
-  const { weights } = list as { weights?: unknown }
-  if (typeof weights !== 'object' || weights === null || Array.isArray(weights)) return []
-  const shares = Object.entries(weights).filter(
-    (entry): entry is [string, number] => typeof entry[1] === 'number' && entry[1] >= 0,
-  )
+/** How far the list leans on each source, where it leans on several. */
+export function sharesOf({ weights = {} }: Pick<Explained, 'weights'>): Share[] {
+  const shares = Object.entries(weights)
   const sum = shares.reduce((total, [, share]) => total + share, 0)
   return sum > 0 ? shares.map(([source, share]) => [source, share / sum] as const).sort((a, b) => b[1] - a[1]) : []
 }

@@ -11,8 +11,6 @@ export interface ListSettings {
   diversity?: number
   /** Items with any of these, of the catalogue. */
   tags?: readonly string[]
-  /** Whether the reply is to say what speaks for each item. */
-  explain?: true
 }
 
 const sliders = [
@@ -40,7 +38,6 @@ export function settingsForm(
   onChange: () => void,
 ): { readonly element: HTMLElement; readonly settings: ListSettings } {
   const settings: ListSettings = { limit: 10, seen: 'exclude' }
-  if (session.can('explain')) settings.explain = true
   const limit = element(
     'select',
     {

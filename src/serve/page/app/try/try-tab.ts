@@ -1,12 +1,12 @@
-import type { List, RecommendationsOptions } from '../../../../client/index.ts'
+import type { Explained, List, RecommendationsOptions } from '../../../../client/index.ts'
 import { explanation, problem } from '../connection/explained.ts'
 import type { Session } from '../connection/session.ts'
 import { announce, element } from '../element.ts'
 import { milliseconds, percent } from '../format.ts'
 import type { Tab } from '../tab.ts'
 import { ListView } from './list-view.ts'
-import { listedItems, sharesOf } from './listed-item.ts'
-import { movementsOf, summary } from './movement.ts'
+import { type ListedItem, listedItems, sharesOf, withReasons } from './listed-item.ts'
+import { type Movement, movementsOf, summary } from './movement.ts'
 import { newEventId, newUser } from './new-ids.ts'
 import { settingsForm } from './settings.ts'
 import { SimilarPanel } from './similar-panel.ts'
@@ -153,8 +153,8 @@ class TryTab {
     this.#list = list.list
     this.#problem.replaceChildren()
     this.#state.textContent = stateOf(list)
-    this.#showShares(list)
     this.#view.show(items, movements)
+    if (this.#session.has('explain') && items.length > 0) void this.#explain(list.list, items, movements)
     const latency = since ?? took
     if (latency !== undefined) {
       this.#latency.textContent = milliseconds(latency)
@@ -165,8 +165,17 @@ class TryTab {
     announce(`List of ${this.user}: ${moved}.${first}`)
   }
 
-  #showShares(list: List): void {
-    const shares = sharesOf(list)
+  /** Shows what speaks for the items, unless another list was shown meanwhile; without it the list is as useful. */
+  async #explain(list: string, items: readonly ListedItem[], movements: ReadonlyMap<string, Movement>): Promise<void> {
+    const ids = items.map(({ item }) => item)
+    const explained = await this.#session.client.call('explain', { user: this.user, items: ids }).catch(() => undefined)
+    if (!explained || this.#list !== list) return
+    this.#showShares(explained)
+    this.#view.show(withReasons(items, explained), movements)
+  }
+
+  #showShares(explained: Explained): void {
+    const shares = sharesOf(explained)
     this.#shares.replaceChildren(
       ...shares.map(([source, share], at) => {
         const part = element('span', { class: `share share-${at}` }, `${source} ${percent(share)}`)
