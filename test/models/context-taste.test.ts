@@ -3,6 +3,7 @@ import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate.t
 import { mixtureOf } from '../../src/models/context-taste/mixture.ts'
 import { describe, momentFeatures } from '../../src/models/context-taste/moment.ts'
 import { probabilitiesOf } from '../../src/models/context-taste/probabilities.ts'
+import { chooseReliance, mixed } from '../../src/models/context-taste/reliance.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
 import { contextTaste } from '../../src/models/registry.ts'
 import { trainModel } from '../../src/models/train.ts'
@@ -83,6 +84,9 @@ test('scores become probabilities by a softmax over the list, but for those that
   const found = probabilitiesOf({ scores }, 0.5)
   for (const [at, power] of powers.entries()) expect(found[at]).toBeCloseTo(power / sum)
   expect([...probabilitiesOf({ scores }, 0)]).toEqual([3, 2, 1])
+  const roots = [3, 2, 1].map(Math.sqrt)
+  const flat = probabilitiesOf({ scores }, -2)
+  for (const [at, root] of roots.entries()) expect(flat[at]).toBeCloseTo(root / (roots[0]! + roots[1]! + roots[2]!))
   expect([...probabilitiesOf({ scores: Float32Array.of(2, 2) }, 1)]).toEqual([0.5, 0.5])
   expect(probabilitiesOf({ scores: new Float32Array() }, 1)).toHaveLength(0)
 })
@@ -178,4 +182,31 @@ test('context carries lists while a session runs, and taste at its begin', async
   expect(later.scores[0]! / later.scores[4]!).toBeLessThan(during.scores[0]! / during.scores[4]!)
   expect([...later.items.subarray(0, 8)].every(item => item < 50)).toBe(true)
   opened.close()
+})
+
+test('a gate is followed as far as it loses nowhere, on events that it did not see', () => {
+  // The first part is right of even events, the second of odd ones; the third never.
+  const expert = (...items: number[]) => ({
+    items: Uint32Array.from(items),
+    probabilities: Float64Array.from(items, (_, at) => 0.5 ** at),
+  })
+  const events = {
+    count: 40,
+    experts: (event: number) => [
+      expert(event % 2 === 0 ? 7 : 6, 1),
+      expert(event % 2 === 0 ? 6 : 7, 2),
+      expert(...Array.from({ length: 25 }, (_, at) => 100 + at)),
+    ],
+    targets: new Uint32Array(40).fill(7),
+    views: [(event: number) => event % 4 === 0],
+  }
+  const knowing = (event: number) => (event % 2 === 0 ? Float64Array.of(1, 0, 0) : Float64Array.of(0, 1, 0))
+  expect(chooseReliance(events, 3, knowing)).toEqual({ best: 0, share: 0.75 })
+  const misled = () => Float64Array.of(0, 0, 1)
+  expect(chooseReliance(events, 3, misled)).toEqual({ best: 0, share: 0 })
+  // Better over all, worse in a view.
+  const reversed = (event: number) => (event % 4 === 0 ? Float64Array.of(0, 1, 0) : knowing(event))
+  expect(chooseReliance(events, 3, reversed).share).toBe(0)
+  expect(chooseReliance({ ...events, count: 0 }, 3, knowing)).toEqual({ best: 0, share: 0 })
+  expect([...mixed(Float64Array.of(0.5, 0.5), 1, 0.5)]).toEqual([0.25, 0.75])
 })

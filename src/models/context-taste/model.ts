@@ -18,12 +18,13 @@ import { describe, type Moment, momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { listsOf, type PartKind } from './part-lists.ts'
 import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
+import { mixed, type Reliance } from './reliance.ts'
 import { sessionGapOf } from './session-gap.ts'
 
 /**
  * What the artifact holds beside the tensors of each part, its place and a dot before their names: of the gate, all float64, `gate.means` and `gate.scales`
- * (features), `gate.coefficients` (parts × (1 + features)), the bias first; `gate.temperatures` (parts), what makes probabilities of a part's scores; and
- * `gate.newest` (1), ms since 1970 of the newest event.
+ * (features), `gate.coefficients` (parts × (1 + features)), the bias first; `gate.temperatures` (parts), what makes probabilities of a part's scores; `gate.reliance` (2),
+ * the part that is best alone and what the gate counts beside it; and `gate.newest` (1), ms since 1970 of the newest event.
  */
 export function contextTasteTensors(artifact: Artifact, parts: number) {
   const features = momentFeatures.length
@@ -35,6 +36,7 @@ export function contextTasteTensors(artifact: Artifact, parts: number) {
     coefficients: values('coefficients', parts * (1 + features)),
     temperatures: values('temperatures', parts),
     newest: values('newest', 1),
+    reliance: values('reliance', 2),
   }
 }
 
@@ -45,6 +47,12 @@ export function verifyContextTaste(artifact: Artifact, parts: readonly Part[]): 
     const place = values.findIndex(value => !Number.isFinite(value))
     if (place >= 0) throw artifact.damaged(`gate.${name}`, `place ${place} must be finite, but is ${values[place]}`)
   }
+  const [best, share] = tensors.reliance
+  if (!(Number.isInteger(best) && best >= 0 && best < parts.length)) {
+    throw artifact.damaged('gate.reliance', `place 0 must be a part from 0 to ${parts.length - 1}, but is ${best}`)
+  }
+  if (!(share >= 0 && share <= 1))
+    throw artifact.damaged('gate.reliance', `place 1 must be from 0 to 1, but is ${share}`)
   tensors.temperatures.forEach((temperature, part) => {
     if (temperaturesOf(kindOf(parts[part].algorithm)).includes(temperature)) return
     throw artifact.damaged('gate.temperatures', `place ${part} must be one of the temperatures, but is ${temperature}`)
@@ -74,15 +82,17 @@ class ContextTasteModel implements Model {
   readonly #kinds: readonly PartKind[]
   readonly #gate: Gate
   readonly #temperatures: Float64Array
+  readonly #reliance: Reliance
   readonly #moment: Moment
 
   constructor(artifact: Artifact, { depth }: ContextTasteOptions, parts: readonly (Part & OpenPart)[]) {
     this.#depth = depth
     this.#parts = parts
     this.#kinds = parts.map(({ algorithm }) => kindOf(algorithm))
-    const { means, scales, coefficients, temperatures, newest } = contextTasteTensors(artifact, parts.length)
+    const { means, scales, coefficients, temperatures, newest, reliance } = contextTasteTensors(artifact, parts.length)
     this.#gate = { parts: parts.length, features: momentFeatures.length, means, scales, coefficients }
     this.#temperatures = temperatures
+    this.#reliance = { best: reliance[0], share: reliance[1] }
     this.#moment = { events: artifact.events, sessionGap: sessionGapOf(parts), newest: newest[0] }
     const models = parts.map(({ model }) => model)
     const own = models.find(({ popularity }) => popularity)?.popularity
@@ -106,16 +116,18 @@ class ContextTasteModel implements Model {
     const lists = this.#parts.map(part => rankPart(part, deeper))
     const features = new Float64Array(momentFeatures.length)
     const weights = new Float64Array(this.#parts.length)
+    const { best, share } = this.#reliance
     return requests.map((request, at) => {
       const own = lists.map(each => each[at])
       describe(request, listsOf(own, this.#kinds), this.#moment, features)
       weigh(this.#gate, features, weights)
+      const relied = mixed(weights, best, share)
       const experts = own.map((list, part) => ({
         items: list.items,
         probabilities: probabilitiesOf(list, this.#temperatures[part]),
       }))
-      const { items, scores, parts } = mixtureOf(experts, weights, request.limit)
-      return { items, scores, sources: Array.from(parts, part => this.#kinds[part]), weights: this.#bySource(weights) }
+      const { items, scores, parts } = mixtureOf(experts, relied, request.limit)
+      return { items, scores, sources: Array.from(parts, part => this.#kinds[part]), weights: this.#bySource(relied) }
     })
   }
 }

@@ -2,19 +2,22 @@
 import type { ItemList, ItemSource } from '../algorithm.ts'
 
 /**
- * Softmax temperatures to choose from, in standard deviations of a list's scores: the higher, the more alike its items are. Scores of context
- * models are probabilities as they are: 0 stands for that.
+ * Softmax temperatures to choose from, in standard deviations of a list's scores: the higher, the more alike its items are.
  */
 export const temperatures = [0.1, 0.2, 0.35, 0.6, 1, 2] as const
 
+/** The same for probabilities, whose logarithms are divided by them: 0 for probabilities as they are. Negative, to be told apart. */
+const ofProbabilities = [0, -1.25, -1.6, -2] as const
+
 /** The temperatures that may suit a part. */
 export function temperaturesOf(source: ItemSource): readonly number[] {
-  return source === 'context' ? [0] : temperatures
+  return source === 'context' ? ofProbabilities : temperatures
 }
 
-/** (items) The probability of each item of the list; in sum 1, or at most 1 where the scores are probabilities. */
+/** (items) The probability of each item of the list; in sum 1, or at most 1 where the scores are probabilities as they are. */
 export function probabilitiesOf({ scores }: Pick<ItemList, 'scores'>, temperature: number): Float64Array {
   if (temperature === 0) return Float64Array.from(scores)
+  if (temperature < 0) return flattened(scores, -temperature)
   const { length } = scores
   let mean = 0
   for (const score of scores) mean += score / length
@@ -25,4 +28,11 @@ export function probabilitiesOf({ scores }: Pick<ItemList, 'scores'>, temperatur
   let sum = 0
   for (const value of values) sum += value
   return values.map(value => value / sum)
+}
+
+function flattened(scores: Float32Array, temperature: number): Float64Array {
+  const powers = Float64Array.from(scores, score => Math.max(0, score) ** (1 / temperature))
+  let sum = 0
+  for (const power of powers) sum += power
+  return sum > 0 ? powers.map(power => power / sum) : powers
 }

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Dataset, writeDataset } from '../../storage/dataset.ts'
 import type { Sequences } from '../../storage/sequences.ts'
-import type { RankRequest, TrainContext, UserEvents } from '../algorithm.ts'
+import type { ItemList, RankRequest, TrainContext, UserEvents } from '../algorithm.ts'
 import { saveArtifact } from '../artifact.ts'
 import { historyOf } from '../history.ts'
 import { ModelPool } from '../model-pool.ts'
@@ -29,6 +29,12 @@ export interface Foretold {
   readonly samples: GateSamples
   /** (parts) */
   readonly temperatures: Float64Array
+  /** (samples × parts) The lists of the parts. */
+  readonly lists: readonly (readonly ItemList[])[]
+  /** (samples) What came. */
+  readonly targets: Uint32Array
+  /** (samples) 1 where its user had not had it before. */
+  readonly isNew: Uint8Array
 }
 
 /** In ms: what others did so long ago is learned from, of parts that can. */
@@ -132,6 +138,7 @@ class Judged {
     const given = choices.map(choice => choice.map(() => new Float64Array(chosen.length)))
     const { artifact } = models[0]
     const moment = { events: artifact.events, sessionGap, newest: this.#from }
+    const judged: ItemList[][] = []
     let learned = 0
     for (let first = 0, end = 0; first < chosen.length; first = end) {
       signal?.throwIfAborted()
@@ -152,6 +159,7 @@ class Judged {
       requests.forEach((request, at) => {
         const sample = first + at
         const own = lists.map(each => each[at])
+        judged.push(own)
         const history = historyOf(artifact.sums, request.user, request.recent)
         const exclude = request.seen === 'exclude' ? history.indices : nothing
         const resolved = { ...request, history, exclude, only: undefined }
@@ -170,7 +178,9 @@ class Judged {
       })
       onProgress(end / chosen.length)
     }
-    return foretold(given, choices, features, chosen.length)
+    const targets = chosen.map(event => items[event])
+    const isNew = Uint8Array.from(chosen, event => Number(!this.#had(event).includes(items[event])))
+    return { ...foretold(given, choices, features, chosen.length), lists: judged, targets, isNew }
   }
 
   /** At most `most` of the events, evenly, in order of time, of those that do not repeat the item of the one before. */
@@ -183,6 +193,11 @@ class Judged {
     return Uint32Array.from({ length: size }, (_, at) => fresh[Math.floor((at * fresh.length) / size)])
   }
 
+  /** Items of the user before an event. */
+  #had(event: number): Uint32Array {
+    return this.#events.items.subarray(Number(this.#events.indptr[this.#users[event]]), event)
+  }
+
   /** For every other event that is new to its user the list is without what the user had. */
   #requestOf(event: number, sample: number, limit: number): RankRequest {
     const { items, times, weights } = this.#events
@@ -193,19 +208,18 @@ class Judged {
       weights: weights ? weights.slice(begin, event) : new Float32Array(event - begin).fill(1),
       times: Float64Array.from({ length: event - begin }, (_, at) => Number(times[begin + at])),
     }
-    const had = items.subarray(Number(this.#events.indptr[user]), event)
-    const seen = sample % 2 === 0 && !had.includes(items[event]) ? 'exclude' : 'allow'
+    const seen = sample % 2 === 0 && !this.#had(event).includes(items[event]) ? 'exclude' : 'allow'
     return { user, recent, now: Number(times[event]), seen, limit, exclude: nothing, only: undefined }
   }
 }
 
-/** With the temperature for each part under which what came was most probable. */
+/** The samples, with the temperature for each part under which what came was most probable. */
 function foretold(
   given: readonly Float64Array[][],
   choices: readonly (readonly number[])[],
   features: Float64Array,
   count: number,
-): Foretold {
+): Pick<Foretold, 'samples' | 'temperatures'> {
   const best = given.map(byTemperature => {
     const likelihoods = byTemperature.map(values => values.reduce((sum, value) => sum + Math.log(value + floor), 0))
     return likelihoods.indexOf(Math.max(...likelihoods))

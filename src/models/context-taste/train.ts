@@ -5,10 +5,12 @@ import type { Part } from '../parts/parts.ts'
 import { trainParts } from '../parts/train.ts'
 import { assertHasTimes } from '../sessions/sessions.ts'
 import { newestOf } from '../weighting/event-sums.ts'
-import { fitGate } from './gate.ts'
+import { fitGate, weigh } from './gate.ts'
 import { momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
-import { foretell } from './samples.ts'
+import { probabilitiesOf } from './probabilities.ts'
+import { chooseReliance, type JudgedEvents } from './reliance.ts'
+import { type Foretold, foretell } from './samples.ts'
 import { sessionGapOf } from './session-gap.ts'
 
 /**
@@ -33,13 +35,14 @@ export async function trainContextTaste(
     })
   }
   const { gateShare: share, gateEvents: most, depth } = options
-  const { samples, temperatures } = await foretell(
+  const foretold = await foretell(
     dataset,
     parts,
     { share, most, depth, sessionGap: sessionGapOf(parts) },
     { pool, signal, onProgress: part => report(part / 2, 0) },
   )
-  const gate = fitGate(samples, { parts: parts.length, features: momentFeatures.length })
+  const { temperatures } = foretold
+  const { gate, reliance } = learn(foretold, parts.length)
   const trained = await trainParts(dataset, parts, {
     pool,
     signal,
@@ -51,7 +54,35 @@ export async function trainContextTaste(
     'gate.scales': vector(gate.scales),
     'gate.coefficients': vector(gate.coefficients),
     'gate.temperatures': vector(temperatures),
+    'gate.reliance': vector(Float64Array.of(reliance.best, reliance.share)),
     'gate.newest': vector(Float64Array.of(newestOf(dataset.events!.times))),
   }
   return { ...trained, tensors }
+}
+
+/** Of the samples, the first in time, by which a gate is made that the others judge. */
+const fittedShare = 0.7
+
+/** The gate of all samples, and how far to follow one that was made of the earlier ones. */
+function learn({ samples, temperatures, lists, targets, isNew }: Foretold, parts: number) {
+  const sizes = { parts, features: momentFeatures.length }
+  const fitted = Math.floor(fittedShare * samples.count)
+  const earlier = fitGate({ ...samples, count: fitted }, sizes)
+  const features = (event: number) => samples.features.subarray(event * sizes.features, (event + 1) * sizes.features)
+  const weights = new Float64Array(parts)
+  const later: JudgedEvents = {
+    count: samples.count - fitted,
+    experts: event =>
+      lists[fitted + event].map((list, part) => ({
+        items: list.items,
+        probabilities: probabilitiesOf(list, temperatures[part]),
+      })),
+    targets: targets.subarray(fitted),
+    views: [event => features(fitted + event)[0] === 0, event => isNew[fitted + event] === 1],
+  }
+  const reliance = chooseReliance(later, parts, event => {
+    weigh(earlier, features(fitted + event), weights)
+    return weights
+  })
+  return { gate: fitGate(samples, sizes), reliance }
 }

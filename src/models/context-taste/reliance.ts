@@ -1,0 +1,75 @@
+/** How far lists follow a gate, rather than the part that is best alone: what it may lose on events that it did not see, it does not get. */
+import { type Expert, mixtureOf } from './mixture.ts'
+
+/** Events with what each part made of them. */
+export interface JudgedEvents {
+  readonly count: number
+  /** Of each part for an event, by its place. */
+  readonly experts: (event: number) => readonly Expert[]
+  /** (count) The items that came. */
+  readonly targets: Uint32Array
+  /** Parts of the events, each by its own truth: in none of them a gate may be worse than the best part. */
+  readonly views: readonly ((event: number) => boolean)[]
+}
+
+export interface Reliance {
+  /** The part that is best alone. */
+  readonly best: number
+  /** What the gate counts beside it, 0 to 1. */
+  readonly share: number
+}
+
+/** What is tried, least first. */
+const shares = [0.1, 0.25, 0.5, 0.75, 1]
+const limit = 20
+
+/**
+ * The share under which hits among the first 20 and their reciprocal places are most in sum, of those under which neither is fewer than by the best part alone, over all events
+ * and in each view; 0 where there is none.
+ *
+ * @param weigh gives what the gate makes of an event.
+ */
+export function chooseReliance(events: JudgedEvents, parts: number, weigh: (event: number) => Float64Array): Reliance {
+  const alone = Array.from({ length: parts }, (_, part) => measure(events, () => oneOf(part, parts)))
+  const best = alone.reduce((first, each, part) => (totalOf(each) > totalOf(alone[first]) ? part : first), 0)
+  let chosen = { share: 0, total: totalOf(alone[best]) }
+  for (const share of shares) {
+    const measured = measure(events, event => mixed(weigh(event), best, share))
+    const losesNowhere = measured.every((value, at) => value >= alone[best][at])
+    if (losesNowhere && totalOf(measured) > chosen.total) chosen = { share, total: totalOf(measured) }
+  }
+  return { best, share: chosen.share }
+}
+
+/** Weights of which `share` are the gate's, and the rest the best part's. */
+export function mixed(weights: Float64Array, best: number, share: number): Float64Array {
+  return weights.map((weight, part) => share * weight + (part === best ? 1 - share : 0))
+}
+
+function oneOf(part: number, parts: number): Float64Array {
+  const weights = new Float64Array(parts)
+  weights[part] = 1
+  return weights
+}
+
+/** Hits and reciprocal places, of all events and then of each view. */
+function measure(
+  { count, experts, targets, views }: JudgedEvents,
+  weightsOf: (event: number) => Float64Array,
+): number[] {
+  const sums = new Array<number>(2 + 2 * views.length).fill(0)
+  for (let event = 0; event < count; event++) {
+    const place = mixtureOf(experts(event), weightsOf(event), limit).items.indexOf(targets[event])
+    if (place < 0) continue
+    for (const [at, isIn] of [() => true, ...views].entries()) {
+      if (!isIn(event)) continue
+      sums[2 * at]++
+      sums[2 * at + 1] += 1 / (place + 1)
+    }
+  }
+  return sums
+}
+
+function totalOf([hits, reciprocal]: readonly number[]): number {
+  return hits + reciprocal
+}
