@@ -1,7 +1,8 @@
 /**
  * How well context models foretell the next item of a session, on Diginetica's clicks: HitRate@20 and MRR@20 in %, on its test file, after all
  * events of a session but the first, as published figures are. The settings were chosen on the last 7 % of the train sessions by a
- * random search (60 trials for transitions, 26 for session neighbours); `--validation` judges by these sessions again.
+ * random search (60 trials for transitions, 26 for session neighbours); `--validation` judges by these sessions again. `--brunch` has models foretell the last week
+ * of the brunch reads instead, while they learn from them.
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -9,7 +10,8 @@ import { parseArgs } from 'node:util'
 import { Pool } from '../src/parallel/pool.ts'
 import { Dataset, writeDataset } from '../src/storage/dataset.ts'
 import { atLeast, atMost, type Bar, type BenchOptions } from './bar.ts'
-import { benchCache } from './brunch-data.ts'
+import { benchCache, reads } from './brunch-data.ts'
+import { brunchInTime, type JudgedOnline, judgeOnline } from './context/brunch.ts'
 import { readDiginetica, sessionDataset, sessionTest } from './context/diginetica.ts'
 import { type Candidate, type Judged, judge } from './context/judge.ts'
 import { printer } from './print.ts'
@@ -33,7 +35,11 @@ const candidates: readonly (Candidate & { readonly name: string })[] = [
 const validationShare = 0.07
 
 export async function run({ json, data, rest }: BenchOptions): Promise<Bar[]> {
-  const { values } = parseArgs({ args: rest, options: { validation: { type: 'boolean', default: false } } })
+  const { values } = parseArgs({
+    args: rest,
+    options: { validation: { type: 'boolean', default: false }, brunch: { type: 'boolean', default: false } },
+  })
+  if (values.brunch) return runOnBrunch({ json, data })
   const begun = performance.now()
   const { train, test } = readDiginetica(data ?? join(import.meta.dirname, '../../shared/data/diginetica'))
   const kept = values.validation ? Math.floor(train.length * (1 - validationShare)) : train.length
@@ -63,5 +69,48 @@ export async function run({ json, data, rest }: BenchOptions): Promise<Bar[]> {
     atLeast('HitRate@20 of the blend (published GCE-GNN: 54.2)', of('blend').hitRate, 54.2),
     atLeast('MRR@20 of the blend (published GCE-GNN: 19.0)', of('blend').mrr, 19.0),
     atMost('minutes in all', (performance.now() - begun) / 60_000, 5),
+  ]
+}
+
+/** By their defaults, but for what a session is. */
+const online: readonly (Candidate & { readonly name: string })[] = [
+  { name: 'transitions', model: 'transitions', options: { sessionGap: 1 } },
+  {
+    name: 'context-taste',
+    model: 'context-taste',
+    options: { parts: 'transitions(session-gap=1) + als + popular' },
+  },
+]
+
+async function runOnBrunch({
+  json,
+  data = reads,
+}: Pick<BenchOptions, 'json'> & { data?: string | undefined }): Promise<Bar[]> {
+  const parts = await brunchInTime(data)
+  const folder = join(benchCache, 'context-brunch')
+  const pool = new Pool({ threads: 2 })
+  const print = printer(json)
+  const judged: JudgedOnline[] = []
+  try {
+    for (const { name, ...candidate } of online) {
+      const found = await judgeOnline(candidate, parts, { pool, folder })
+      judged.push(found)
+      const { views, ...figures } = found
+      for (const [view, { hitRate, mrr }] of Object.entries(views)) print({ model: name, view, hitRate, mrr })
+      print({ model: name, ...figures })
+    }
+  } finally {
+    parts.train.close()
+    await pool.close()
+    await rm(folder, { recursive: true, force: true })
+  }
+  const [context, gate] = judged.map(({ views }) => views)
+  return [
+    atLeast('HitRate@20 of transitions, online', context!.all!.hitRate, 43.7),
+    atLeast('MRR@20 of transitions, online', context!.all!.mrr, 19.1),
+    ...Object.keys(context!).flatMap(view => [
+      atLeast(`HitRate@20 of the gate beside transitions, ${view}`, gate![view]!.hitRate, context![view]!.hitRate),
+      atLeast(`MRR@20 of the gate beside transitions, ${view}`, gate![view]!.mrr, context![view]!.mrr),
+    ]),
   ]
 }

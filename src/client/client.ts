@@ -49,6 +49,8 @@ export interface SimilarItemsOptions extends ListOptions, NarrowingOptions {
 export interface RecommendationsOptions extends ListOptions, NarrowingOptions {
   /** Whether items that the user already has may come again. Default: `exclude`. */
   readonly seen?: 'allow' | 'exclude' | undefined
+  /** How far to lean on what the user does now, 0 to 1, of models that weigh it. Default: as the model finds best. */
+  readonly contextWeight?: number | undefined
   /** Never these, at most 1000. */
   readonly exclude?: readonly Id[] | undefined
   /** None but these, at most 1000. */

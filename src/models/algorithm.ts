@@ -172,6 +172,8 @@ export interface Model {
   rank(requests: readonly ResolvedRequest[]): readonly ItemList[]
   /** The items most similar to each request's item by its measure, most similar first, without itself. */
   similar?(requests: readonly ResolvedSimilarRequest[]): readonly ItemList[]
+  /** What its lists rest on, where that is more than one thing. Default: that of the algorithm. */
+  readonly sources?: readonly ItemSource[]
   /** The measures that {@link similar} knows, that of requests that name none first. Absent: one, which has no name. */
   readonly similarBy?: readonly SimilarMeasure[]
   /** What those of whom nothing is known get, and what comes where the model has no opinion. Default: that of the artifact. */
@@ -231,6 +233,8 @@ export interface RankRequest {
   readonly exclude: Uint32Array
   /** The only items that may come, never falling; each comes once. Default: all. */
   readonly only?: Uint32Array | undefined
+  /** How far to lean on context, from 0 (taste and the rest alone) to 1, of models that weigh these. Default: as they do. */
+  readonly contextWeight?: number | undefined
   /** Of the items that may come, a bit each (search/bitmap.ts), which another thread may change meanwhile. Default: all. */
   readonly allowed?: Uint32Array | undefined
 }
@@ -256,6 +260,7 @@ export interface ResolvedRequest {
   readonly exclude: Uint32Array
   readonly only: Uint32Array | undefined
   readonly allowed?: Uint32Array | undefined
+  readonly contextWeight?: number | undefined
 }
 
 /** What the caller of `OpenModel.similar` wants a list for. */

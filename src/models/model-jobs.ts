@@ -37,7 +37,7 @@ export function verify({ directory }: Pick<ModelReference, 'directory'>): string
 }
 
 /** What a model can do beside ranking. */
-export type Abilities = Pick<OpenModel, 'capabilities' | 'similarBy'>
+export type Abilities = Pick<OpenModel, 'capabilities' | 'similarBy' | 'sources'>
 
 /** Opens the model on this thread and ranks once, so that what every query reads is mapped; gives what else it can do. */
 export function warm({ model }: { readonly model: ModelReference }): Abilities {
@@ -45,7 +45,7 @@ export function warm({ model }: { readonly model: ModelReference }): Abilities {
   // Not one of the first, who have the most pairs: other queries wait meanwhile.
   const user = Math.floor(opened.artifact.manifest.dataset.users / 2)
   opened.rank([{ user, recent: noEvents, seen: 'exclude', limit: 1, exclude: new Uint32Array(), only: undefined }])
-  return { capabilities: opened.capabilities, similarBy: opened.similarBy }
+  return { capabilities: opened.capabilities, similarBy: opened.similarBy, sources: opened.sources }
 }
 
 export function rank({ model, requests }: ModelJob<PackedRequests>): PackedLists {

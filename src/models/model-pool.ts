@@ -2,6 +2,7 @@ import { Pool, workerModuleUrl } from '../parallel/pool.ts'
 import { sharedArray } from '../storage/shared-array.ts'
 import type {
   ItemList,
+  ItemSource,
   LearnedEvent,
   Learner,
   LiveLearning,
@@ -54,7 +55,7 @@ function memoryOf(learning: LiveLearning, rows: number): LiveMemory {
 /** One model, open in every worker of a pool: what ranks on all cores, for evaluation and for serving. */
 export class ModelPool {
   readonly artifact: Artifact
-  #abilities: Abilities = { capabilities: [], similarBy: [] }
+  #abilities: Abilities = { capabilities: [], similarBy: [], sources: [] }
   readonly #reference: ModelReference
   readonly #learner: Learner | undefined
   readonly #pool: Pool
@@ -103,6 +104,11 @@ export class ModelPool {
   /** What the model can do beside ranking. */
   get capabilities(): readonly Capability[] {
     return this.#abilities.capabilities
+  }
+
+  /** What lists rest on. */
+  get sources(): readonly ItemSource[] {
+    return this.#abilities.sources
   }
 
   /** The measures by which the model finds similar items, that of requests that name none first. */

@@ -4,6 +4,7 @@ import { closedOnError } from '../storage/closing.ts'
 import type {
   Algorithm,
   ItemList,
+  ItemSource,
   LiveLearning,
   LiveMemory,
   Model,
@@ -83,12 +84,12 @@ export class OpenModel {
     return allowed ? { ...found, items: found.items.filter(({ item }) => hasBit(allowed, item)) } : found
   }
 
-  #resolved({ user, recent, now, seen, limit, exclude, only, allowed }: RankRequest): ResolvedRequest {
+  #resolved({ user, recent, now, seen, limit, exclude, only, allowed, contextWeight }: RankRequest): ResolvedRequest {
     const { sums, weighting } = this.artifact
     const known = historyOf(sums, user, recent)
     const history = weighting?.pairs.of(known) ?? known
     const excluded = seen === 'exclude' ? union(history.indices, exclude) : exclude
-    return { user, history, recent, now, limit, exclude: excluded, only, allowed }
+    return { user, history, recent, now, limit, exclude: excluded, only, allowed, contextWeight }
   }
 
   /**
@@ -123,6 +124,11 @@ export class OpenModel {
    */
   vectors(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number } {
     return this.#capable('vectors')(side)
+  }
+
+  /** What lists rest on. */
+  get sources(): readonly ItemSource[] {
+    return this.#model.sources ?? [algorithmOf(this.artifact).source ?? 'taste']
   }
 
   /** The measures by which the model finds similar items, that of requests that name none first. */

@@ -25,7 +25,8 @@ export function packRequests(requests: readonly RankRequest[]): PackedRequests {
   const { buffer, ...parts } = requestParts(sizes)
   parts.recentIndptr.set(recentIndptr)
   parts.excludeIndptr.set(excludeIndptr)
-  requests.forEach(({ user, recent, now, limit, seen, exclude }, at) => {
+  requests.forEach(({ user, recent, now, contextWeight, limit, seen, exclude }, at) => {
+    parts.contextWeight[at] = contextWeight ?? Number.NaN
     parts.now[at] = now ?? Number.NaN
     parts.users[at] = user
     parts.limits[at] = limit
@@ -46,7 +47,8 @@ export function packRequests(requests: readonly RankRequest[]): PackedRequests {
 }
 
 export function unpackRequests(packed: PackedRequests): RankRequest[] {
-  const { now, users, limits, seen, recentIndptr, items, weights, times, excludeIndptr, exclude } = requestParts(packed)
+  const { now, contextWeight, users, limits, seen, recentIndptr, items, weights, times, excludeIndptr, exclude } =
+    requestParts(packed)
   return Array.from(users, (user, at) => {
     const [begin, end] = [recentIndptr[at], recentIndptr[at + 1]]
     return {
@@ -57,6 +59,7 @@ export function unpackRequests(packed: PackedRequests): RankRequest[] {
         times: times.subarray(begin, end),
       },
       now: Number.isNaN(now[at]) ? undefined : now[at],
+      contextWeight: Number.isNaN(contextWeight[at]) ? undefined : contextWeight[at],
       limit: limits[at],
       seen: seen[at] ? 'allow' : 'exclude',
       exclude: exclude.subarray(excludeIndptr[at], excludeIndptr[at + 1]),
@@ -68,13 +71,17 @@ export function unpackRequests(packed: PackedRequests): RankRequest[] {
 
 /** Views of the parts of a buffer of requests: of a new one where there is none. */
 function requestParts({ count, events, excluded, buffer }: Omit<PackedRequests, 'buffer'> & { buffer?: ArrayBuffer }) {
-  const parts = new Parts(buffer ?? new ArrayBuffer(8 * (events + count) + 4 * (5 * count + 2 + 2 * events + excluded)))
+  const parts = new Parts(
+    buffer ?? new ArrayBuffer(8 * (events + 2 * count) + 4 * (5 * count + 2 + 2 * events + excluded)),
+  )
   return {
     buffer: parts.buffer,
     // First, where they are aligned.
     times: parts.next(Float64Array, events),
     /** NaN where the request does not say. */
     now: parts.next(Float64Array, count),
+    /** The same. */
+    contextWeight: parts.next(Float64Array, count),
     users: parts.next(Int32Array, count),
     limits: parts.next(Uint32Array, count),
     /** 1 where items of the history may come again. */

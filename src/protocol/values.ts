@@ -80,6 +80,8 @@ export const listFields = {
   limit: LimitSchema,
   /** Whether items that the user already has may come again. */
   seen: z.enum(['allow', 'exclude']).default('exclude'),
+  /** How far to lean on what the user does now, from 0 to 1, of models that weigh it. Default: as the model finds best. */
+  contextWeight: z.number().min(0).max(1).optional(),
   /** Never these. */
   exclude: FilterIds.default([]),
   /** None but these. */
@@ -215,6 +217,8 @@ export interface ModelInfo {
   readonly capabilities: readonly string[]
   /** The measures by which it finds similar items, the default first. */
   readonly similarBy: readonly string[]
+  /** What its lists rest on: `context`, `taste`, `similar`, `popular`. Where there are several, lists take `contextWeight`. */
+  readonly sources: readonly string[]
   readonly users: number
   readonly items: number
 }

@@ -24,6 +24,7 @@ function isSame(a: RankRequest, b: RankRequest): boolean {
     a.recent === b.recent &&
     a.limit === b.limit &&
     a.seen === b.seen &&
+    a.contextWeight === b.contextWeight &&
     a.allowed === b.allowed &&
     hasSameRows(a.exclude, b.exclude) &&
     hasSameRows(a.only, b.only)

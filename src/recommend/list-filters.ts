@@ -11,6 +11,8 @@ export interface ListFilters extends Narrowing {
   readonly limit?: number | undefined
   /** Whether items that the user already has may come again. Default: `exclude`. */
   readonly seen?: 'allow' | 'exclude' | undefined
+  /** How far to lean on context, 0 to 1, of models that weigh it. Default: as they do. */
+  readonly contextWeight?: number | undefined
   /** Never these. Default: none. */
   readonly exclude?: readonly string[] | undefined
   /** None but these. */
@@ -31,6 +33,7 @@ export interface FilterRows {
 export class ResolvedFilters {
   readonly limit: number
   readonly seen: 'allow' | 'exclude'
+  readonly contextWeight: number | undefined
   readonly #ids: Pick<ListFilters, 'exclude' | 'only'>
   /** How items are to differ, if they are. */
   readonly spread: Spread | undefined
@@ -41,7 +44,7 @@ export class ResolvedFilters {
   #resolved: { readonly generation: Generation; readonly items: number; readonly rows: FilterRows } | undefined
 
   /** @throws RangeError where `limit` is no number of items. */
-  constructor({ limit = 10, seen = 'exclude', diversity = 0, perTag, ...filters }: ListFilters) {
+  constructor({ limit = 10, seen = 'exclude', contextWeight, diversity = 0, perTag, ...filters }: ListFilters) {
     const { tags, allTags, noTags, categories, ...ids } = filters
     assertWholeNumber('limit', limit, 1)
     if (!(diversity >= 0 && diversity <= 1)) throw new RangeError(`diversity must be from 0 to 1, got ${diversity}`)
@@ -50,6 +53,7 @@ export class ResolvedFilters {
     this.spread = isSpread ? { diversity, perTag: perTag ?? Number.POSITIVE_INFINITY } : undefined
     this.depth = isSpread ? spreadDepth(limit) : limit
     this.limit = limit
+    this.contextWeight = contextWeight
     this.seen = seen
     this.#ids = ids
     const narrowing = { tags, allTags, noTags, categories }
@@ -61,7 +65,8 @@ export class ResolvedFilters {
     const { exclude = [], only } = this.#ids
     const narrowing = this.#narrowing && ` ${hashOf(narrowingKey(this.#narrowing)!)}`
     const spread = this.spread && ` ${this.spread.diversity}/${this.spread.perTag}`
-    const kind = `${this.limit} ${this.seen}${narrowing ?? ''}${spread ?? ''}`
+    const lean = this.contextWeight === undefined ? '' : ` lean ${this.contextWeight}`
+    const kind = `${this.limit} ${this.seen}${lean}${narrowing ?? ''}${spread ?? ''}`
     if (exclude.length === 0 && only === undefined) return kind
     const ids = [exclude.toSorted(), only?.toSorted() ?? null]
     return `${kind} ${hashOf(JSON.stringify(ids))}`

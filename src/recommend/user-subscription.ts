@@ -169,6 +169,7 @@ export class UserSubscription {
       user: this.state.rowIn(generation),
       recent: this.state.recent(generation),
       now: Date.now(),
+      contextWeight: this.filters.contextWeight,
       seen,
       limit,
       exclude,

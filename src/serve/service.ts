@@ -404,6 +404,7 @@ export function modelInfo({ artifact, models }: Generation): ModelInfo {
     algorithm: artifact.manifest.algorithm,
     capabilities: models.capabilities,
     similarBy: models.similarBy,
+    sources: models.sources,
     users: artifact.manifest.dataset.users,
     items: artifact.manifest.dataset.items,
   }

@@ -3,7 +3,7 @@ import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate.t
 import { mixtureOf } from '../../src/models/context-taste/mixture.ts'
 import { describe, momentFeatures } from '../../src/models/context-taste/moment.ts'
 import { probabilitiesOf } from '../../src/models/context-taste/probabilities.ts'
-import { chooseReliance, mixed } from '../../src/models/context-taste/reliance.ts'
+import { chooseReliance, leaning, mixed } from '../../src/models/context-taste/reliance.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
 import { contextTaste } from '../../src/models/registry.ts'
 import { trainModel } from '../../src/models/train.ts'
@@ -181,6 +181,36 @@ test('context carries lists while a session runs, and taste at its begin', async
   const later = listAt(newest + 1440 * minute)
   expect(later.scores[0]! / later.scores[4]!).toBeLessThan(during.scores[0]! / during.scores[4]!)
   expect([...later.items.subarray(0, 8)].every(item => item < 50)).toBe(true)
+  // Who asks says how far to lean on either.
+  const leaningOn = (contextWeight: number) =>
+    opened.rank([
+      {
+        user: 0,
+        recent: { items: Uint32Array.of(3), weights: Float32Array.of(1), times: Float64Array.of(newest) },
+        now: newest + minute,
+        seen: 'allow',
+        contextWeight,
+        limit: 10,
+        exclude: new Uint32Array(),
+        only: undefined,
+      },
+    ])[0]!
+  expect(leaningOn(1).items[0]).toBe(4)
+  expect([...leaningOn(0).items]).not.toEqual([...leaningOn(1).items])
+  expect(opened.sources).toEqual(['context', 'taste'])
+  const shown = opened.explain({
+    user: 0,
+    recent: { items: Uint32Array.of(3), weights: Float32Array.of(1), times: Float64Array.of(newest) },
+    now: newest + minute,
+    seen: 'allow',
+    contextWeight: 0.8,
+    limit: 1,
+    exclude: new Uint32Array(),
+    only: Uint32Array.of(4),
+  })
+  expect(shown.weights!.context).toBeCloseTo(0.8)
+  expect(shown.weights!.taste).toBeCloseTo(0.2)
+  expect(shown.items[0]!.source).toBe('context')
   opened.close()
 })
 
@@ -209,4 +239,11 @@ test('a gate is followed as far as it loses nowhere, on events that it did not s
   expect(chooseReliance(events, 3, reversed).share).toBeLessThan(0.75)
   expect(chooseReliance({ ...events, count: 0 }, 3, knowing)).toEqual({ best: 0, share: 0 })
   expect([...mixed(Float64Array.of(0.5, 0.5), 1, 0.5)]).toEqual([0.25, 0.75])
+  const lean = (share: number) => [...leaning(Float64Array.of(0.5, 0.25, 0.25), part => part === 0, share)]
+  expect([lean(0.8), lean(0), lean(1)]).toEqual([
+    [0.8, expect.closeTo(0.1), expect.closeTo(0.1)],
+    [0, 0.5, 0.5],
+    [1, 0, 0],
+  ])
+  expect([...leaning(Float64Array.of(0.5, 0.5), () => false, 1)]).toEqual([0.5, 0.5])
 })

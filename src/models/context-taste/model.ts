@@ -18,7 +18,7 @@ import { describe, type Moment, momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { listsOf, type PartKind } from './part-lists.ts'
 import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
-import { mixed, type Reliance } from './reliance.ts'
+import { leaning, mixed, type Reliance } from './reliance.ts'
 import { sessionGapOf } from './session-gap.ts'
 
 /**
@@ -74,6 +74,7 @@ export function openContextTaste(
 
 /** Ranks by the probabilities of each part, weighed by the moment. */
 class ContextTasteModel implements Model {
+  readonly sources: readonly PartKind[]
   readonly similar?: (requests: readonly ResolvedSimilarRequest[]) => readonly ItemList[]
   readonly similarBy?: readonly SimilarMeasure[]
   readonly popularity?: Popularity
@@ -89,6 +90,7 @@ class ContextTasteModel implements Model {
     this.#depth = depth
     this.#parts = parts
     this.#kinds = parts.map(({ algorithm }) => kindOf(algorithm))
+    this.sources = [...new Set(this.#kinds)]
     const { means, scales, coefficients, temperatures, newest, reliance } = contextTasteTensors(artifact, parts.length)
     this.#gate = { parts: parts.length, features: momentFeatures.length, means, scales, coefficients }
     this.#temperatures = temperatures
@@ -121,7 +123,11 @@ class ContextTasteModel implements Model {
       const own = lists.map(each => each[at])
       describe(request, listsOf(own, this.#kinds), this.#moment, features)
       weigh(this.#gate, features, weights)
-      const relied = mixed(weights, best, share)
+      const { contextWeight } = request
+      const relied =
+        contextWeight === undefined
+          ? mixed(weights, best, share)
+          : leaning(weights, part => this.#kinds[part] === 'context', contextWeight)
       const experts = own.map((list, part) => ({
         items: list.items,
         probabilities: probabilitiesOf(list, this.#temperatures[part]),

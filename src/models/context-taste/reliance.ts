@@ -46,6 +46,15 @@ export function mixed(weights: Float64Array, best: number, share: number): Float
   return weights.map((weight, part) => share * weight + (part === best ? 1 - share : 0))
 }
 
+/** The same weights within those that `isContext` names, which have `share` in all, and within the others; where there are none of either, all as they are. */
+export function leaning(weights: Float64Array, isContext: (part: number) => boolean, share: number): Float64Array {
+  const context = weights.reduce((sum, weight, part) => sum + (isContext(part) ? weight : 0), 0)
+  if (context <= 0 || context >= 1) return weights.slice()
+  return weights.map((weight, part) =>
+    isContext(part) ? (weight * share) / context : (weight * (1 - share)) / (1 - context),
+  )
+}
+
 function oneOf(part: number, parts: number): Float64Array {
   const weights = new Float64Array(parts)
   weights[part] = 1

@@ -49,6 +49,11 @@ export class Session {
     return this.#info?.features.includes(feature) ?? false
   }
 
+  /** What the lists of the model rest on. */
+  get sources(): readonly string[] {
+    return this.#info?.model.sources ?? []
+  }
+
   /** Connects, and asks for a key where the server expects one; again and again until there is a good one. */
   connect(refusal?: string): Promise<void> {
     this.#connecting ??= this.#connect(refusal).finally(() => {

@@ -16,7 +16,7 @@ export interface ListSettings {
 const sliders = [
   {
     field: 'contextWeight',
-    features: ['context_weight'],
+    isPossible: (session: Session) => session.sources.includes('context') && session.sources.length > 1,
     label: 'Lean towards',
     low: 'taste',
     high: 'context',
@@ -24,7 +24,7 @@ const sliders = [
   },
   {
     field: 'diversity',
-    features: ['diversity', 'catalogue'],
+    isPossible: (session: Session) => session.can('catalogue'),
     label: 'Items are to be',
     low: 'alike',
     high: 'varied',
@@ -77,7 +77,7 @@ export function settingsForm(
       ? element('div', { class: 'field' }, element('label', { for: 'only-tags' }, 'Only tags'), tags)
       : undefined,
     ...sliders
-      .filter(({ features }) => features.some(feature => session.can(feature)))
+      .filter(({ isPossible }) => isPossible(session))
       .map(({ field, label, low, high, unset }) => {
         const shown = element('output', { for: field }, unset)
         const change = (value: number | undefined) => {
