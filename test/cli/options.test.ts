@@ -86,6 +86,9 @@ const training = {
   parts: { x: sum, '': sum, 'als(factors=0)': sum, 'blend + als': sum },
   'second-weight': { 0: 'a number from 0.001 to 1000' },
   depth: { 19: whole(20, 10_000) },
+  'prior-steps': { 0: 'a number above 0 to 1000000000' },
+  'gate-share': { 0: 'a number from 0.001 to 0.5' },
+  'gate-events': { 99: whole(100, 1_000_000) },
   normalisation: { x: 'one of norm, z-score, rank' },
 }
 

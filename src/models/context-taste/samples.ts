@@ -35,6 +35,8 @@ export interface Foretold {
   readonly targets: Uint32Array
   /** (samples) 1 where its user had not had it before. */
   readonly isNew: Uint8Array
+  /** (samples) 1 where nobody had it before the latest events. */
+  readonly isFresh: Uint8Array
 }
 
 /** In ms: what others did so long ago is learned from, of parts that can. */
@@ -59,7 +61,8 @@ export async function foretell(
   const folder = await mkdtemp(join(tmpdir(), 'aurochs-gate-'))
   const models: ModelPool[] = []
   try {
-    await writeDataset(join(folder, 'before'), partsBefore(dataset, from))
+    const earlier = partsBefore(dataset, from)
+    await writeDataset(join(folder, 'before'), earlier)
     const before = Dataset.open(join(folder, 'before'))
     try {
       for (const [place, { algorithm, options }] of parts.entries()) {
@@ -76,10 +79,12 @@ export async function foretell(
       before.close()
     }
     const judged = new Judged(events, from)
-    return await judged.foretoldBy(models, parts, options, {
+    const foretold = await judged.foretoldBy(models, parts, options, {
       signal,
       onProgress: share => onProgress?.(0.7 + 0.3 * share),
     })
+    const known = new Set(earlier.byUser.indices)
+    return { ...foretold, isFresh: Uint8Array.from(foretold.targets, item => Number(!known.has(item))) }
   } finally {
     for (const model of models) await model.close()
     await rm(folder, { recursive: true, force: true })
@@ -128,7 +133,7 @@ class Judged {
     parts: readonly Part[],
     { depth, most, sessionGap }: SamplesOptions,
     { signal, onProgress }: { readonly signal: AbortSignal | undefined; readonly onProgress: (share: number) => void },
-  ): Promise<Foretold> {
+  ): Promise<Omit<Foretold, 'isFresh'>> {
     const { items, times, weights } = this.#events
     const kinds: PartKind[] = parts.map(({ algorithm }) => algorithm.source ?? 'taste')
     const choices = kinds.map(temperaturesOf)

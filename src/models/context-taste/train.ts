@@ -64,7 +64,7 @@ export async function trainContextTaste(
 const fittedShare = 0.7
 
 /** The gate of all samples, and how far to follow one that was made of the earlier ones. */
-function learn({ samples, temperatures, lists, targets, isNew }: Foretold, parts: number) {
+function learn({ samples, temperatures, lists, targets, isNew, isFresh }: Foretold, parts: number) {
   const sizes = { parts, features: momentFeatures.length }
   const fitted = Math.floor(fittedShare * samples.count)
   const earlier = fitGate({ ...samples, count: fitted }, sizes)
@@ -78,7 +78,11 @@ function learn({ samples, temperatures, lists, targets, isNew }: Foretold, parts
         probabilities: probabilitiesOf(list, temperatures[part]),
       })),
     targets: targets.subarray(fitted),
-    views: [event => features(fitted + event)[0] === 0, event => isNew[fitted + event] === 1],
+    views: [
+      event => features(fitted + event)[0] === 0,
+      event => isNew[fitted + event] === 1,
+      event => isFresh[fitted + event] === 1,
+    ],
   }
   const reliance = chooseReliance(later, parts, event => {
     weigh(earlier, features(fitted + event), weights)
