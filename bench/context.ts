@@ -14,6 +14,7 @@ import { benchCache, reads } from './brunch-data.ts'
 import { brunchInTime, type JudgedOnline, judgeOnline } from './context/brunch.ts'
 import { readDiginetica, sessionDataset, sessionTest } from './context/diginetica.ts'
 import { type Candidate, type Judged, judge } from './context/judge.ts'
+import { type ContextSpeed, contextSpeed } from './context/speed.ts'
 import { printer } from './print.ts'
 
 const transitions =
@@ -50,12 +51,15 @@ export async function run({ json, data, rest }: BenchOptions): Promise<Bar[]> {
   const pool = new Pool({ threads: 2 })
   const print = printer(json)
   const judged = new Map<string, Judged>()
+  let speed: ContextSpeed
   try {
     for (const { name, ...candidate } of candidates) {
       const found = await judge(candidate, dataset, sessionTest(held, kept), { pool, folder })
       judged.set(name, found)
       print({ model: name, ...found })
     }
+    speed = await contextSpeed(dataset, sessionTest(held, kept), { pool, folder })
+    print(speed)
   } finally {
     dataset.close()
     await pool.close()
@@ -68,6 +72,9 @@ export async function run({ json, data, rest }: BenchOptions): Promise<Bar[]> {
     atLeast('MRR@20 of transitions', of('transitions').mrr, 16.8),
     atLeast('HitRate@20 of the blend (published GCE-GNN: 54.2)', of('blend').hitRate, 54.2),
     atLeast('MRR@20 of the blend (published GCE-GNN: 19.0)', of('blend').mrr, 19.0),
+    atLeast('lists/s of single next items on 2 workers, by transitions', speed.listsPerSecond, 20_000),
+    atLeast('the same once it has learned', speed.listsPerSecondLearned, 20_000),
+    atMost('µs to learn from an event', speed.learn, 20),
     atMost('minutes in all', (performance.now() - begun) / 60_000, 5),
   ]
 }
