@@ -38,7 +38,8 @@ export const register: Register = program => {
           .map(id => ({ id, user: users.indexOf(id) }))
           .filter(({ user }) => user >= 0 || unknown === 'popularity')
         const exclude = new Uint32Array(0)
-        const lists = model.rank(wanted.map(({ user }) => ({ user, recent: noEvents, seen, limit, exclude })))
+        const now = Date.now()
+        const lists = model.rank(wanted.map(({ user }) => ({ user, recent: noEvents, now, seen, limit, exclude })))
         wanted.forEach(({ id, user }, at) => {
           const { basis } = lists[at]
           const known = user >= 0

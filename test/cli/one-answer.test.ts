@@ -35,7 +35,7 @@ test.each(algorithms.map(algorithm => [algorithm.name, algorithm] as const))(
 
     const models = await ModelPool.open(model, { pool })
     const { users, items } = models.artifact
-    const rankings = await models.rank(ids.map(id => requestOf(users.indexOf(id), { limit })))
+    const rankings = await models.rank(ids.map(id => requestOf(users.indexOf(id), { limit, now: Date.now() })))
     const evaluated = rankings.map((ranking, at) => ({
       user: ids[at],
       basis: ranking.basis,
