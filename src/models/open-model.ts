@@ -68,7 +68,7 @@ export class OpenModel {
       }
       const list = within(lists[next++], allowed)
       const left = limit - list.items.length
-      if (left === 0) return { ...list, basis: 'model' }
+      if (left === 0) return { items: list.items, scores: list.scores, basis: 'model' }
       const rest = popularItems(popularity, left, union(exclude, list.items.toSorted()), { only, allowed })
       return { ...joined(list, rest), basis: 'model' }
     })
