@@ -54,6 +54,9 @@ async function visit(page: Page, url: string): Promise<void> {
   }
   const similar = page.locator('.items [data-action=similar]').first()
   if ((await similar.count()) > 0) await similar.click()
+  const why = page.locator('.items [data-action=why]').first()
+  if ((await why.count()) > 0) await why.click()
+  await page.evaluate(() => scrollTo(0, 0))
   // The pointer would light up what is under it.
   await page.mouse.move(0, 0)
   await page.waitForTimeout(500)
