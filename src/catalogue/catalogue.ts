@@ -89,6 +89,11 @@ export class Catalogue {
     }
   }
 
+  /** The tags of items, of those that it has. */
+  async tagsOf(ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
+    return new Map((await this.#call('statesOf', ids)).map(({ id, tags }) => [id, tags]))
+  }
+
   /** Lets lists have what they may of items that got rows since. Where the catalogue cannot be read, none of them. */
   async admit(visibility: Visibility, ids: readonly string[]): Promise<void> {
     try {

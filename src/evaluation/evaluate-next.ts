@@ -44,8 +44,8 @@ export async function evaluateNext(
 }
 
 /**
- * The same in order of time, of a model that learns meanwhile, from each event of the test: of others what was at least a
- * minute ago, of the user what was before, as always.
+ * The same in order of time, of a model that learns meanwhile, from each event of the test, up to a minute late: the
+ * events of a minute are judged by what was learned before it. Of the user all counts that was before, as always.
  */
 export async function evaluateOnline(
   ranker: LearningRanker,
@@ -65,10 +65,11 @@ export async function evaluateOnline(
       const at = events[learned]
       ranker.learn({ user: rows[at], item: items[at], weight: weights[at], time: times[at] })
     }
-    const isNear = (at: number) => next.times[judged[at]] < begin + learningInterval && at - first < judging.atOnce
-    for (end = first; end < judged.length && isNear(end); ) end++
-    await judging.judge(judged.subarray(first, end), signal)
-    onProgress?.(judging.done / judged.length)
+    for (end = first; end < judged.length && next.times[judged[end]] < begin + learningInterval; ) end++
+    for (let from = first; from < end; from += judging.atOnce) {
+      await judging.judge(judged.subarray(from, Math.min(end, from + judging.atOnce)), signal)
+      onProgress?.(judging.done / judged.length)
+    }
   }
   return judging.evaluation
 }

@@ -97,9 +97,13 @@ export function nextItems(
     const had = new Set<number>()
     const begin = size
     let last = lastTime(training.events, user)
+    const lastItem = lastItemOf(training.events, user)
     for (let before = -1; event < end; event++) {
       const column = events.items[event]
-      if (dropRepeats && column === before) continue
+      if (dropRepeats && (before < 0 ? rowOfItem[column] === lastItem : column === before)) {
+        before = column
+        continue
+      }
       before = column
       const item = rowOfItem[column]
       const time = Number(events.times[event])
@@ -157,6 +161,11 @@ function rowsOf(
 }
 
 const noItems = new Uint32Array(0)
+
+/** The row of the item of the user's last event of the training; none is -2. */
+function lastItemOf(events: Sequences | undefined, user: number): number {
+  return (events && user >= 0 ? sequenceOf(events, user).items.at(-1) : undefined) ?? -2
+}
 
 /** When the user's last event of the training was, in ms since 1970, or -∞. */
 function lastTime(events: Sequences | undefined, user: number): number {

@@ -65,10 +65,10 @@ export class Generation {
   /** Learns from an event, where it can and the event has an item. */
   learn({ user, item, weight, kind, time }: UserEvent): void {
     if (!this.learns || item === undefined) return
-    const row = this.itemRows.add(item)
-    if (row < 0) return
     const counted = this.artifact.weighting?.events.of(weight, kind, time) ?? weight
-    this.models.learn({ user, item: row, weight: counted, time })
+    const row = counted > 0 ? this.itemRows.add(item) : -1
+    // A clock that is ahead must not age what others did.
+    if (row >= 0) this.models.learn({ user, item: row, weight: counted, time: Math.min(time, Date.now()) })
   }
 
   /** Rows of items by id, with room for those that are learned of. */

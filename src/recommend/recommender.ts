@@ -80,6 +80,8 @@ export interface EventRetention {
 
 /** Events that may wait for the disk. */
 const mostPending = 100_000
+/** Lists that are explained at once: each takes as long as forty, and others want the workers of low priority, too. */
+const mostExplaining = 64
 /** In ms: how long after the journal could not be read it is tried again, for those who wait for lists. */
 const loadInterval = 1000
 
@@ -108,11 +110,15 @@ export class Recommender {
   readonly #held = new HeldRankings()
   readonly #listPrefix = Math.random().toString(36).slice(2, 8)
   #lists = 0
+  /** Lists that are being explained. */
+  #explaining = 0
   /** Lists that {@link recommend} and {@link recommendBatch} have not given yet. */
   readonly #asked = new AskedLists()
   #generation: Generation
   #closed: Promise<void> | undefined
   #swapping: Promise<unknown> = Promise.resolve()
+  /** Whether what was learned may hold events of a user who is to be forgotten. */
+  #mustRelearn = false
   /** Of the generations that are served, or will be. */
   readonly #learners = new Map<Generation, JournalLearner>()
   /** Of the last generation that was replaced: fulfilled when it is closed. */
@@ -220,28 +226,28 @@ export class Recommender {
     if (journal.pending >= mostPending) {
       throw new RecommendError('overloaded', `${mostPending} events wait for the disk: send it again later`)
     }
-    const isKnown = event.item === undefined || this.#rowOf(event.item) >= 0
+    const isKnown = () => event.item === undefined || this.#generation.itemRows.indexOf(event.item) >= 0
+    const wasKnown = isKnown()
     const sequence = journal.append(event, (outcome, position) => {
       const state = this.#users.find(event.user)
       if (outcome === 'stored') {
         state?.settle(sequence, position)
-        for (const learner of this.#learners.values()) learner.stored({ ...event, position })
+        for (const learner of this.#learners.values()) this.#guard(() => learner.stored({ ...event, position }))
+        // What it brought counts for its user, too.
+        if (!wasKnown && isKnown() && state?.isLoaded) {
+          state.lookUpAgain()
+          refresh(state)
+        }
       }
       // One that failed may be on disk all the same, where the journal could not say so any more.
       else if (state?.remove(sequence)) this.#refreshOrLoad(state, outcome === 'failed' || state.lacksEvents)
-      this.#guard(() => settle(outcome, isKnown))
+      this.#guard(() => settle(outcome, isKnown()))
     })
     const state = this.#users.find(event.user)
     if (!state) return
     state.add(event, sequence)
     state.trim(this.#historyLimit)
     this.#refreshOrLoad(state, state.isIncomplete)
-  }
-
-  /** The row of an item that was done, or -1: a new one where the model learns. */
-  #rowOf(item: string): number {
-    const { itemRows, learns } = this.#generation
-    return learns ? itemRows.add(item) : itemRows.indexOf(item)
   }
 
   /**
@@ -316,9 +322,26 @@ export class Recommender {
   /**
    * Why `items` would be recommended to a user as they would be now: those that lists may have and the model has an opinion of, best first.
    *
-   * @throws as {@link recommend}.
+   * @throws as {@link recommend}; {@link RecommendError} `overloaded` while 64 are being explained.
    */
   async explain(user: string, items: readonly string[], signal?: AbortSignal, client = ''): Promise<ListExplanation> {
+    if (this.#explaining >= mostExplaining) {
+      throw new RecommendError('overloaded', `${mostExplaining} lists are being explained already: ask again later`)
+    }
+    this.#explaining++
+    try {
+      return await this.#explain(user, items, signal, client)
+    } finally {
+      this.#explaining--
+    }
+  }
+
+  async #explain(
+    user: string,
+    items: readonly string[],
+    signal: AbortSignal | undefined,
+    client: string,
+  ): Promise<ListExplanation> {
     const query: UserQuery = { user, only: items, seen: 'allow', limit: items.length }
     // What is explained rests on events that are on disk, as lists do; and the user's are in memory then.
     await this.recommend(query, signal, client)
@@ -462,11 +485,15 @@ export class Recommender {
   }
 
   /** Where the journal cannot be read, again later. */
-  async #catchUp(learner: JournalLearner): Promise<void> {
+  async #catchUp(learner: JournalLearner, isFirst = true): Promise<void> {
     try {
       await learner.catchUp()
-    } catch {
-      setTimeout(() => void this.#catchUp(learner), loadInterval).unref()
+    } catch (error) {
+      if (isFirst)
+        this.#guard(() => {
+          throw error
+        })
+      setTimeout(() => void this.#catchUp(learner, false), loadInterval).unref()
     }
   }
 
@@ -495,13 +522,18 @@ export class Recommender {
    * @throws Error when a disk failed: then it is to be done again.
    */
   async forget(user: string, directories: readonly string[] = []): Promise<Forgotten> {
+    const mustRelearn = this.#mustRelearn
+    this.#mustRelearn ||= this.#generation.learns
     const { events = 0 } = (await this.#journal?.forget(user)) ?? {}
+    // Nothing was learned of a user without events, unless the last try failed after they were removed.
+    if (events === 0) this.#mustRelearn = mustRelearn
     await this.#catalogue?.forgetUser(user)
     const state = this.#users.find(user)
     if (state) {
       state.clear()
       this.#refreshOrLoad(state, true)
     }
+    await this.#swapping
     const served = this.#generation.artifact.directory
     const forgetIn = (directory: string) =>
       this.#background.run<readonly string[]>(forgetting, 'forgetEverywhere', { directory, user })
@@ -513,7 +545,8 @@ export class Recommender {
         // Also where it was written anew the last time, and then something failed.
         const isOther = inspectArtifact(served).checksum !== this.#generation.name
         // What was learned of the user is forgotten with what was learned of all: it is learned anew from the journal.
-        if (isOther || (this.#generation.learns && events > 0)) await this.swap(served)
+        if (isOther || this.#mustRelearn) await this.swap(served)
+        this.#mustRelearn = false
       }
       for (const directory of directories) reached.push(...(await forgetIn(directory)))
       return { events, directories: reached }
@@ -713,8 +746,8 @@ export class Recommender {
   }
 
   readonly #tagsOf: TagsOf = async ids => {
-    const items = (await this.#catalogue?.get(ids)) ?? []
-    return ids.map((_, at) => items[at]?.tags ?? [])
+    const tags = await this.#catalogue?.tagsOf(ids)
+    return ids.map(id => tags?.get(id) ?? [])
   }
 
   #refreshGone(): void {

@@ -172,6 +172,11 @@ export class UserState {
     return this.#events !== undefined && this.#events.length < this.#limit
   }
 
+  /** Items that had no row may have one now. */
+  lookUpAgain(): void {
+    this.#recent = undefined
+  }
+
   /** Forgets what was loaded: the journal is to be read again. What is not on disk yet is kept. */
   unload(): void {
     this.#dropped = this.#events?.findLast(({ position }) => position !== undefined)?.event.id ?? this.#dropped

@@ -80,7 +80,8 @@ test('each event is judged by what its user did before', async () => {
   // First of a session, later in one, new to the user, new since the cut.
   expect([...next.views]).toEqual([0b0010, 0b0010, 0b0001, 0b1101, 0b1101, 0b1010])
   expect([...next.histories]).toEqual([3, 3, 3, 1, 0, 0])
-  expect(nextItems(test, training, { dropRepeats: true }).targets.length).toBe(4)
+  // One repeats the last item of the training, one the item of the one before.
+  expect(nextItems(test, training, { dropRepeats: true }).targets.length).toBe(3)
   // What was seen, in the training or since, may not come again.
   expect([...nextItems(test, training, { seen: 'exclude' }).rows]).toEqual([1, 2])
 })

@@ -569,6 +569,7 @@ test('welcome names version, model, limits, features and methods, and must come 
       algorithm: 'als',
       capabilities: expect.arrayContaining(['similar']),
       similarBy: expect.arrayContaining(['cosine', 'neighbours']),
+      sources: ['taste'],
       users: 20,
       items: 40,
     },
@@ -724,12 +725,12 @@ test('who leaves megabytes unread is not read from meanwhile, and gets every ans
     tail = tail.slice(tail.lastIndexOf('"result"') + 1).slice(-100)
   })
   socket.resume()
-  await vi.waitFor(() => expect(answered).toHaveLength(count), { timeout: 20_000 })
+  await vi.waitFor(() => expect(answered).toHaveLength(count), { timeout: 60_000 })
   expect(answered.sort((a, b) => a - b)).toEqual(Array.from({ length: count }, (_, request) => request))
   // Several times what the network takes.
   expect(bytes).toBeGreaterThan(20e6)
   socket.destroy()
-}, 60_000)
+}, 90_000)
 
 test('who does not speak the protocol is told so some times, and closed; one message that is good begins anew', async () => {
   const stranger = await Peer.connect(server.url)

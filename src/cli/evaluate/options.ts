@@ -93,7 +93,7 @@ const splitNotes = `What --split holds out of --train:
 
 const nextNotes = `With --next what was before --split time:DATE is the training, and each event from then on is to be foretold from all that its user
 did before (or each event of --test, which needs times). With --online models that can learn from events as they come do so, in order of
-time: from those of others that were a minute ago or more; new items may then come in lists. Metrics are means over events, with one item held out each; intervals
+time, up to a minute late; new items may then come in lists. Metrics are means over events, with one item held out each; intervals
 and --compare draw users. --by-history prints these views of the events apart, in place of users:
 ${nextItemViews.map(({ name, note }) => `  ${name.padEnd(20)} ${note}`).join('\n')}`
 

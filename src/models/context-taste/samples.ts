@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Dataset, writeDataset } from '../../storage/dataset.ts'
 import type { Sequences } from '../../storage/sequences.ts'
-import type { ItemList, RankRequest, TrainContext, UserEvents } from '../algorithm.ts'
+import type { ItemList, Ranking, RankRequest, TrainContext, UserEvents } from '../algorithm.ts'
 import { saveArtifact } from '../artifact.ts'
 import { historyOf } from '../history.ts'
 import { ModelPool } from '../model-pool.ts'
@@ -160,7 +160,8 @@ class Judged {
       )
         end++
       const requests = Array.from(chosen.subarray(first, end), (event, at) => this.#requestOf(event, first + at, depth))
-      const lists = await Promise.all(models.map(model => model.rank(requests, signal)))
+      const ranked = await Promise.all(models.map(model => model.rank(requests, signal)))
+      const lists = ranked.map(each => each.map(withoutFiller))
       requests.forEach((request, at) => {
         const sample = first + at
         const own = lists.map(each => each[at])
@@ -188,11 +189,15 @@ class Judged {
     return { ...foretold(given, choices, features, chosen.length), lists: judged, targets, isNew }
   }
 
-  /** At most `most` of the events, evenly, in order of time, of those that do not repeat the item of the one before. */
+  /** At most `most` of the events, evenly, in order of time, of those that add an item to a history and do not repeat the item of the one before. */
   #chosen(most: number): Uint32Array {
-    const { items } = this.#events
+    const { items, weights } = this.#events
+    // Served lists of users without a history are not a model's.
     const fresh = this.#order.filter(
-      event => event === this.#firsts[this.#users[event]] || items[event] !== items[event - 1],
+      event =>
+        event > Number(this.#events.indptr[this.#users[event]]) &&
+        items[event] !== items[event - 1] &&
+        (weights?.[event] ?? 1) > 0,
     )
     const size = Math.min(most, fresh.length)
     return Uint32Array.from({ length: size }, (_, at) => fresh[Math.floor((at * fresh.length) / size)])
@@ -216,6 +221,13 @@ class Judged {
     const seen = sample % 2 === 0 && !this.#had(event).includes(items[event]) ? 'exclude' : 'allow'
     return { user, recent, now: Number(times[event]), seen, limit, exclude: nothing, only: undefined }
   }
+}
+
+/** What a part has an opinion of: after that come popular items, whose score is 0. */
+function withoutFiller({ items, scores, basis }: Ranking): ItemList {
+  let size = basis === 'model' ? items.length : 0
+  while (size > 0 && scores[size - 1] === 0) size--
+  return { items: items.subarray(0, size), scores: scores.subarray(0, size) }
 }
 
 /** The samples, with the temperature for each part under which what came was most probable. */

@@ -32,7 +32,7 @@ pub struct LiveTable<'a> {
 /// When something is counted.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
-    /// In seconds since 1970. Where it falls, nothing ages.
+    /// In seconds since 1970. Where it falls, nothing ages, and what comes next ages from the latest on.
     pub now: u32,
     /// Seconds after which what was counted before weighs half; may be infinite.
     pub half_life: f32,
@@ -107,8 +107,9 @@ impl<'a> LiveTable<'a> {
         let (fields, entries) = slab.split_at(FIELDS);
         let (items, counts) = entries.split_at(ENTRIES);
         let version = begin_write(&fields[0]);
-        let length = fields[2].load(Ordering::Relaxed) as usize;
-        let age = now.saturating_sub(fields[4].load(Ordering::Relaxed));
+        let length = (fields[2].load(Ordering::Relaxed) as usize).min(ENTRIES);
+        let last = fields[4].load(Ordering::Relaxed);
+        let age = now.saturating_sub(last);
         let decay = if age == 0 { 1.0 } else { (-(age as f32) / half_life).exp2() };
         let mut place = length;
         let mut least = (f32::INFINITY, 0);
@@ -133,7 +134,7 @@ impl<'a> LiveTable<'a> {
         items[place].store(item, Ordering::Relaxed);
         counts[place].store(count.to_bits(), Ordering::Relaxed);
         fields[3].store((float(&fields[3]) * decay + weight).to_bits(), Ordering::Relaxed);
-        fields[4].store(now, Ordering::Relaxed);
+        fields[4].store(now.max(last), Ordering::Relaxed);
         end_write(&fields[0], version);
     }
 
@@ -203,10 +204,10 @@ fn float(word: &AtomicU32) -> f32 {
     f32::from_bits(word.load(Ordering::Relaxed))
 }
 
-/// Makes the version odd: what is written next is not seen before.
+/// Makes the version odd, also where a write ended in the midst: what is written next is not seen before.
 fn begin_write(version: &AtomicU32) -> u32 {
-    let before = version.load(Ordering::Relaxed);
-    version.store(before.wrapping_add(1), Ordering::Relaxed);
+    let before = version.load(Ordering::Relaxed) & !1;
+    version.store(before | 1, Ordering::Relaxed);
     fence(Ordering::Release);
     before
 }

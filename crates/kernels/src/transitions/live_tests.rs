@@ -171,3 +171,16 @@ fn readers_see_each_row_whole_while_it_is_written() {
         done.store(true, Ordering::Relaxed);
     });
 }
+
+#[test]
+fn an_event_that_comes_late_ages_nothing_before_or_after_it() {
+    let words = memory(2, 2);
+    let table = LiveTable::new(&words, 2, 2).unwrap();
+    let at = |now| Moment { now, half_life: 100.0 };
+    table.count(0, 1, 1.0, at(1000));
+    table.count(0, 1, 1.0, at(10));
+    table.count(0, 1, 1.0, at(1000));
+    assert_eq!(read(&table, 0), (BTreeMap::from([(1, 3.0)]), 3.0));
+    table.count(0, 1, 1.0, at(1100));
+    assert_eq!(read(&table, 0), (BTreeMap::from([(1, 2.5)]), 2.5));
+}
