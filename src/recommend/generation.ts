@@ -27,6 +27,7 @@ export class Generation {
   #catalogue: Catalogue | undefined
   /** New items that the catalogue is to be asked of. */
   readonly #held: string[] = []
+  #admitted: Promise<void> = Promise.resolve()
   #uses = 0
   #whenUnused: (() => void) | undefined
 
@@ -57,6 +58,11 @@ export class Generation {
     return this.models.artifact
   }
 
+  /** Fulfilled once lists may have the new items that it learned of by now, but for those that the catalogue hides. */
+  get admitted(): Promise<void> {
+    return this.#admitted
+  }
+
   /** Whether it learns from events as they come. */
   get learns(): boolean {
     return this.models.learns
@@ -81,8 +87,8 @@ export class Generation {
     if (!this.#catalogue) return
     this.#visibility.hold(this.itemRows.indexOf(id))
     this.#held.push(id)
-    if (this.#held.length === 1)
-      queueMicrotask(() => void this.#catalogue!.admit(this.#visibility, this.#held.splice(0)))
+    if (this.#held.length > 1) return
+    this.#admitted = this.#admitted.then(() => this.#catalogue!.admit(this.#visibility, this.#held.splice(0)))
   }
 
   /** Keeps the generation open until what `work` promises is settled. */

@@ -482,6 +482,7 @@ export class Recommender {
     const learner = new JournalLearner(generation, this.#journal, this.#afterOf(generation))
     this.#learners.set(generation, learner)
     await this.#catchUp(learner)
+    await generation.admitted
   }
 
   /** Where the journal cannot be read, again later. */
