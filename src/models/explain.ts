@@ -32,7 +32,7 @@ const mostReasons = 5
 /**
  * Explains the items of `request.only`, which the user may have: each score beside what it is without one item of the history (leave one out), or, where no
  * item is missed, what each item of the history alone would score. Of a history whose order is known the latest 20 items are looked at. Takes as
- * long as so many lists.
+ * long as so many lists, or twice as many.
  *
  * @param trained items of the training; those after them are new.
  */
@@ -48,22 +48,27 @@ export function explain(
     request,
     ...Array.from(had, item => withItems(request, own => own !== item)),
   ])
-  const alone = scoresOf(
-    model,
-    Array.from(had, item => withItems(request, own => own === item)),
-  )
+  let alone: readonly ScoredList[] | undefined
+  const scoresAlone = () => {
+    alone ??= scoresOf(
+      model,
+      Array.from(had, item => withItems(request, own => own === item)),
+    )
+    return alone
+  }
   const items = Array.from(list.items, (item, at): ExplainedItem => {
     const score = list.scores[at]
     const sourceOfItem = list.sources?.[at] ?? source
     const losses = left.map(({ byItem }) => Math.max(0, score - (byItem.get(item) ?? 0)))
-    const isMissed = losses.some(loss => loss > 0)
-    const given = isMissed ? losses : alone.map(({ byItem }) => Math.max(0, byItem.get(item) ?? 0))
+    // What many do speaks for itself.
+    const isPopular = sourceOfItem === 'popular'
+    const isMissed = isPopular || losses.some(loss => loss > 0)
+    const given = isMissed ? losses : scoresAlone().map(({ byItem }) => Math.max(0, byItem.get(item) ?? 0))
     return {
       item,
       score,
       source: item >= trained ? 'fresh' : sourceOfItem,
-      // What many do speaks for itself.
-      because: sourceOfItem === 'popular' ? [] : reasonsOf(had, given, item),
+      because: isPopular ? [] : reasonsOf(had, given, item),
     }
   })
   return { weights: list.weights, items }

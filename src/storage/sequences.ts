@@ -48,6 +48,26 @@ export function sequenceOf({ indptr, items, times, weights, kinds }: Sequences, 
   }
 }
 
+/** The same users and columns with the events alone whose mark is `value`; `marks` is (events). */
+export function sequencesWhere(sequences: Sequences, marks: Uint8Array, value: number): Sequences {
+  const { rows, columns, items, times, weights, kinds } = sequences
+  const indptr = new BigUint64Array(rows + 1)
+  for (let row = 0, event = 0, count = 0; row < rows; row++) {
+    for (const end = Number(sequences.indptr[row + 1]); event < end; event++) if (marks[event] === value) count++
+    indptr[row + 1] = BigInt(count)
+  }
+  const chosen = (_: unknown, event: number) => marks[event] === value
+  return {
+    rows,
+    columns,
+    indptr,
+    items: items.filter(chosen),
+    times: times.filter(chosen),
+    weights: weights?.filter(chosen),
+    kinds: kinds?.filter(chosen),
+  }
+}
+
 /** The items of row `row`, in order of time. */
 export function itemsOf(sequences: Sequences, row: number): Uint32Array {
   return sequences instanceof MappedSequences ? sequences.itemsOf(row) : sequenceOf(sequences, row).items

@@ -1,7 +1,7 @@
 import type { Csr } from '../../storage/csr.ts'
 import type { Dataset, DatasetParts } from '../../storage/dataset.ts'
 import type { Id } from '../../storage/ids.ts'
-import type { Sequences } from '../../storage/sequences.ts'
+import { type Sequences, sequencesWhere } from '../../storage/sequences.ts'
 import { trainingPart } from '../training-part.ts'
 import { held, type Marks } from './marks.ts'
 
@@ -50,7 +50,7 @@ export function splitEvents(
   const { weights, marks } = weightsBefore(byUser, events, parts)
   return {
     train: trainingPart({ users, items, events, manifest, byUser: { ...csrOf(byUser), weights } }, marks, parts),
-    test: { events: eventsWhere(events, parts, late), users, items, kinds: manifest.kinds },
+    test: { events: sequencesWhere(events, parts, late), users, items, kinds: manifest.kinds },
   }
 }
 
@@ -98,23 +98,4 @@ function weightsBefore(
     }
   }
   return { weights: kept, marks }
-}
-
-function eventsWhere(events: Sequences, parts: Uint8Array, part: number): Sequences {
-  const { rows, columns, items, times, weights, kinds } = events
-  const indptr = new BigUint64Array(rows + 1)
-  for (let row = 0, event = 0, count = 0; row < rows; row++) {
-    for (const end = Number(events.indptr[row + 1]); event < end; event++) if (parts[event] === part) count++
-    indptr[row + 1] = BigInt(count)
-  }
-  const chosen = (_: unknown, event: number) => parts[event] === part
-  return {
-    rows,
-    columns,
-    indptr,
-    items: items.filter(chosen),
-    times: times.filter(chosen),
-    weights: weights?.filter(chosen),
-    kinds: kinds?.filter(chosen),
-  }
 }

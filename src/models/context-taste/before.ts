@@ -1,35 +1,18 @@
 import type { Csr } from '../../storage/csr.ts'
 import type { Dataset, DatasetParts } from '../../storage/dataset.ts'
-import type { Sequences } from '../../storage/sequences.ts'
+import { type Sequences, sequencesWhere } from '../../storage/sequences.ts'
 
 /** The same users and items in the same rows, with the events before `from` alone. */
 export function partsBefore({ events, users, items, manifest }: Dataset, from: number): DatasetParts {
-  const kept = eventsBefore(events!, BigInt(from))
+  const moment = BigInt(from)
+  const isBefore = Uint8Array.from(events!.times, time => Number(time < moment))
+  const kept = sequencesWhere(events!, isBefore, 1)
   return {
     byUser: pairsOf(kept),
     users: Array.from({ length: users.size }, (_, row) => users.at(row)),
     items: Array.from({ length: items.size }, (_, row) => items.at(row)),
     events: kept,
     kinds: manifest.kinds,
-  }
-}
-
-function eventsBefore(events: Sequences, from: bigint): Sequences {
-  const indptr = new BigUint64Array(events.rows + 1)
-  const isBefore = Uint8Array.from(events.times, time => Number(time < from))
-  for (let row = 0, event = 0, count = 0; row < events.rows; row++) {
-    for (const end = Number(events.indptr[row + 1]); event < end; event++) count += isBefore[event]
-    indptr[row + 1] = BigInt(count)
-  }
-  const chosen = (_: unknown, event: number) => isBefore[event] === 1
-  return {
-    rows: events.rows,
-    columns: events.columns,
-    indptr,
-    items: events.items.filter(chosen),
-    times: events.times.filter(chosen),
-    weights: events.weights?.filter(chosen),
-    kinds: events.kinds?.filter(chosen),
   }
 }
 
