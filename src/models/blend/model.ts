@@ -1,17 +1,8 @@
-import type {
-  Algorithm,
-  ItemList,
-  LiveLearning,
-  LiveMemory,
-  Model,
-  ResolvedRequest,
-  ResolvedSimilarRequest,
-  SimilarMeasure,
-} from '../algorithm.ts'
+import type { Algorithm, ItemList, LiveLearning, LiveMemory, Model, ResolvedRequest } from '../algorithm.ts'
 import { type Artifact, checkedOptions } from '../artifact.ts'
 import { liveParts, type OpenPart, openParts, rankPart } from '../parts/live-parts.ts'
+import { ModelOfParts } from '../parts/model-of-parts.ts'
 import { artifactOf } from '../parts/parts.ts'
-import type { Popularity } from '../popularity.ts'
 import { fused } from './fusion.ts'
 import { type BlendOptions, weightedParts } from './options.ts'
 
@@ -48,25 +39,14 @@ export function verifyBlend(
 }
 
 /** Ranks by the weighted sum of what each part scores. Vectors it has none: no inner product gives these sums. */
-class BlendModel implements Model {
-  /** By the first part that finds similar items. */
-  readonly similar?: (requests: readonly ResolvedSimilarRequest[]) => readonly ItemList[]
-  readonly similarBy?: readonly SimilarMeasure[]
-  /** That of the first part that has its own. */
-  readonly popularity?: Popularity
+class BlendModel extends ModelOfParts {
   readonly #options: BlendOptions
   readonly #parts: readonly (OpenPart & { readonly weight: number })[]
 
   constructor(options: BlendOptions, parts: readonly (OpenPart & { readonly weight: number })[]) {
+    super(parts)
     this.#options = options
     this.#parts = parts
-    const models = this.#parts.map(({ model }) => model)
-    const own = models.find(({ popularity }) => popularity)?.popularity
-    if (own) this.popularity = own
-    const finding = models.find(({ similar }) => similar)
-    if (!finding) return
-    this.similar = requests => finding.similar!(requests)
-    if (finding.similarBy) this.similarBy = finding.similarBy
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {

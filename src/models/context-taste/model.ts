@@ -1,17 +1,9 @@
 import { valuesIn } from '../../storage/safetensors.ts'
-import type {
-  Algorithm,
-  ItemList,
-  LiveMemory,
-  Model,
-  ResolvedRequest,
-  ResolvedSimilarRequest,
-  SimilarMeasure,
-} from '../algorithm.ts'
+import type { Algorithm, ItemList, LiveMemory, Model, ResolvedRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { type OpenPart, openParts, rankPart } from '../parts/live-parts.ts'
+import { ModelOfParts } from '../parts/model-of-parts.ts'
 import { artifactOf, type Part } from '../parts/parts.ts'
-import type { Popularity } from '../popularity.ts'
 import { type Gate, weigh } from './gate.ts'
 import { mixtureOf } from './mixture.ts'
 import { describe, type Moment, momentFeatures } from './moment.ts'
@@ -73,11 +65,8 @@ export function openContextTaste(
 }
 
 /** Ranks by the probabilities of each part, weighed by the moment. */
-class ContextTasteModel implements Model {
+class ContextTasteModel extends ModelOfParts {
   readonly sources: readonly PartKind[]
-  readonly similar?: (requests: readonly ResolvedSimilarRequest[]) => readonly ItemList[]
-  readonly similarBy?: readonly SimilarMeasure[]
-  readonly popularity?: Popularity
   readonly #depth: number
   readonly #parts: readonly OpenPart[]
   readonly #kinds: readonly PartKind[]
@@ -87,6 +76,7 @@ class ContextTasteModel implements Model {
   readonly #moment: Moment
 
   constructor(artifact: Artifact, { depth }: ContextTasteOptions, parts: readonly (Part & OpenPart)[]) {
+    super(parts)
     this.#depth = depth
     this.#parts = parts
     this.#kinds = parts.map(({ algorithm }) => kindOf(algorithm))
@@ -96,13 +86,6 @@ class ContextTasteModel implements Model {
     this.#temperatures = temperatures
     this.#reliance = { best: reliance[0], share: reliance[1] }
     this.#moment = { events: artifact.events, sessionGap: sessionGapOf(parts), newest: newest[0] }
-    const models = parts.map(({ model }) => model)
-    const own = models.find(({ popularity }) => popularity)?.popularity
-    if (own) this.popularity = own
-    const finding = models.find(({ similar }) => similar)
-    if (!finding) return
-    this.similar = requests => finding.similar!(requests)
-    if (finding.similarBy) this.similarBy = finding.similarBy
   }
 
   #bySource(weights: Float64Array): Partial<Record<PartKind, number>> {

@@ -1,4 +1,4 @@
-/** What a gate learns from: the latest events, foretold one after the other by parts that are trained on those before. */
+/** What a gate learns from: the latest events, predicted one after the other by parts that are trained on those before. */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,7 +25,7 @@ export interface SamplesOptions {
 }
 
 /** Samples, and the temperature that suits each part. */
-export interface Foretold {
+export interface Predicted {
   readonly samples: GateSamples
   /** (parts) */
   readonly temperatures: Float64Array
@@ -46,16 +46,16 @@ const floor = 1e-6
 const nothing = new Uint32Array(0)
 
 /**
- * Trains `parts` on what was before the latest events, and has them foretell these; parts that can learn from them as they come.
+ * Trains `parts` on what was before the latest events, and has them predict these; parts that can learn from them as they come.
  *
  * @throws what the parts throw; the signal's reason when it is aborted.
  */
-export async function foretell(
+export async function predict(
   dataset: Dataset,
   parts: readonly Part[],
   options: SamplesOptions,
   { pool, signal, onProgress }: Pick<TrainContext, 'pool' | 'signal'> & { onProgress?: (share: number) => void },
-): Promise<Foretold> {
+): Promise<Predicted> {
   const events = dataset.events!
   const from = cutOf(events.times, options.share)
   const folder = await mkdtemp(join(tmpdir(), 'aurochs-gate-'))
@@ -79,12 +79,12 @@ export async function foretell(
       before.close()
     }
     const judged = new Judged(events, from)
-    const foretold = await judged.foretoldBy(models, parts, options, {
+    const predicted = await judged.predictedBy(models, parts, options, {
       signal,
       onProgress: share => onProgress?.(0.7 + 0.3 * share),
     })
     const known = new Set(earlier.byUser.indices)
-    return { ...foretold, isFresh: Uint8Array.from(foretold.targets, item => Number(!known.has(item))) }
+    return { ...predicted, isFresh: Uint8Array.from(predicted.targets, item => Number(!known.has(item))) }
   } finally {
     for (const model of models) await model.close()
     await rm(folder, { recursive: true, force: true })
@@ -128,12 +128,12 @@ class Judged {
     this.#order = Uint32Array.from(places).sort((a, b) => Number(events.times[a] - events.times[b]) || a - b)
   }
 
-  async foretoldBy(
+  async predictedBy(
     models: readonly ModelPool[],
     parts: readonly Part[],
     { depth, most, sessionGap }: SamplesOptions,
     { signal, onProgress }: { readonly signal: AbortSignal | undefined; readonly onProgress: (share: number) => void },
-  ): Promise<Omit<Foretold, 'isFresh'>> {
+  ): Promise<Omit<Predicted, 'isFresh'>> {
     const { items, times, weights } = this.#events
     const kinds: PartKind[] = parts.map(({ algorithm }) => algorithm.source ?? 'taste')
     const choices = kinds.map(temperaturesOf)
@@ -186,7 +186,7 @@ class Judged {
     }
     const targets = chosen.map(event => items[event])
     const isNew = Uint8Array.from(chosen, event => Number(!this.#had(event).includes(items[event])))
-    return { ...foretold(given, choices, features, chosen.length), lists: judged, targets, isNew }
+    return { ...predicted(given, choices, features, chosen.length), lists: judged, targets, isNew }
   }
 
   /** At most `most` of the events, evenly, in order of time, of those that add an item to a history and do not repeat the item of the one before. */
@@ -231,12 +231,12 @@ function withoutFiller({ items, scores, basis }: Ranking): ItemList {
 }
 
 /** The samples, with the temperature for each part under which what came was most probable. */
-function foretold(
+function predicted(
   given: readonly Float64Array[][],
   choices: readonly (readonly number[])[],
   features: Float64Array,
   count: number,
-): Pick<Foretold, 'samples' | 'temperatures'> {
+): Pick<Predicted, 'samples' | 'temperatures'> {
   const best = given.map(byTemperature => {
     const likelihoods = byTemperature.map(values => values.reduce((sum, value) => sum + Math.log(value + floor), 0))
     return likelihoods.indexOf(Math.max(...likelihoods))

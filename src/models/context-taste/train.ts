@@ -10,7 +10,7 @@ import { momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { probabilitiesOf } from './probabilities.ts'
 import { chooseReliance, type JudgedEvents } from './reliance.ts'
-import { type Foretold, foretell } from './samples.ts'
+import { type Predicted, predict } from './samples.ts'
 import { sessionGapOf } from './session-gap.ts'
 
 /**
@@ -35,14 +35,14 @@ export async function trainContextTaste(
     })
   }
   const { gateShare: share, gateEvents: most, depth } = options
-  const foretold = await foretell(
+  const predicted = await predict(
     dataset,
     parts,
     { share, most, depth, sessionGap: sessionGapOf(parts) },
     { pool, signal, onProgress: part => report(part / 2, 0) },
   )
-  const { temperatures } = foretold
-  const { gate, reliance } = learn(foretold, parts.length)
+  const { temperatures } = predicted
+  const { gate, reliance } = learn(predicted, parts.length)
   const trained = await trainParts(dataset, parts, {
     pool,
     signal,
@@ -64,7 +64,7 @@ export async function trainContextTaste(
 const fittedShare = 0.7
 
 /** The gate of all samples, and how far to follow one that was made of the earlier ones. */
-function learn({ samples, temperatures, lists, targets, isNew, isFresh }: Foretold, parts: number) {
+function learn({ samples, temperatures, lists, targets, isNew, isFresh }: Predicted, parts: number) {
   const sizes = { parts, features: momentFeatures.length }
   const fitted = Math.floor(fittedShare * samples.count)
   const earlier = fitGate({ ...samples, count: fitted }, sizes)

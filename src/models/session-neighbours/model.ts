@@ -4,8 +4,8 @@ import { elements } from '../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { ItemNeighbours } from '../item-neighbours.ts'
-import { recentItems } from '../sessions/recent-items.ts'
-import { repeatsIn, verifyRepeats, withRepeats } from '../sessions/repeats.ts'
+import { repeatsIn, verifyRepeats } from '../sessions/repeats.ts'
+import { sessionRequest } from '../sessions/session-request.ts'
 import { type SessionNeighboursOptions, sessionNeighboursOptions } from './options.ts'
 
 /**
@@ -81,13 +81,7 @@ class SessionNeighboursModel implements Model {
       index,
       counts,
       { nearest, decay, backward },
-      requests.map(request => ({
-        ...withRepeats(recentItems(request, events, this.#options), this.#repeats),
-        limit: request.limit,
-        exclude: request.exclude,
-        ...(request.only && { only: request.only }),
-        ...(request.allowed && { allowed: request.allowed }),
-      })),
+      requests.map(request => sessionRequest(request, events, this.#options, this.#repeats)),
     )
     return splitLists(indptr, { items, scores })
   }

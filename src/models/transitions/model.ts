@@ -5,8 +5,8 @@ import { valuesIn } from '../../storage/safetensors.ts'
 import type { ItemList, LiveMemory, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { ItemNeighbours } from '../item-neighbours.ts'
-import { recentItems } from '../sessions/recent-items.ts'
-import { repeatsIn, verifyRepeats, withRepeats } from '../sessions/repeats.ts'
+import { repeatsIn, verifyRepeats } from '../sessions/repeats.ts'
+import { sessionRequest } from '../sessions/session-request.ts'
 import { liveTable } from './live.ts'
 import { type TransitionsOptions, transitionsOptions } from './options.ts'
 
@@ -66,21 +66,11 @@ class TransitionsModel implements Model {
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const { indptr: bounds, indices, probabilities, totals } = this.#tensors
     const matrix = { indptr: bounds.operand, indices: indices.operand, weights: probabilities.operand }
-    const asked = requests.map(request => this.#requestOf(request))
+    const asked = requests.map(request => sessionRequest(request, this.#artifact.events, this.#options, this.#repeats))
     const { indptr, items, scores } = this.#live
       ? native.rankByLiveTransitions(matrix, totals.operand, this.#live, this.#options.priorSteps, asked)
       : native.rankByNeighbours(matrix, bounds.rows, asked)
     return splitLists(indptr, { items, scores })
-  }
-
-  #requestOf(request: ResolvedRequest) {
-    return {
-      ...withRepeats(recentItems(request, this.#artifact.events, this.#options), this.#repeats),
-      limit: request.limit,
-      exclude: request.exclude,
-      ...(request.only && { only: request.only }),
-      ...(request.allowed && { allowed: request.allowed }),
-    }
   }
 
   /** By the users that items share. */
