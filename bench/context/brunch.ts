@@ -1,4 +1,4 @@
-/** The reads of brunch as sessions: an hour's reads of a user are one, what repeats the item of the one before is left out, and the last seven days are foretold. */
+/** The reads of brunch as sessions: an hour's reads of a user are one, what repeats the item of the one before is left out, and the last seven days are predicted. */
 import { existsSync } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -44,7 +44,7 @@ export interface JudgedOnline {
   readonly views: Readonly<Record<string, { readonly hitRate: number; readonly mrr: number }>>
 }
 
-/** Trains `candidate` on what was before, and has it foretell the test in order of time while it learns, if it can. */
+/** Trains `candidate` on what was before, and has it predict the test in order of time while it learns, if it can. */
 export async function judgeOnline(
   { model, options }: Candidate,
   { train, test }: { readonly train: Dataset; readonly test: TestEvents },

@@ -84,7 +84,7 @@ export function sessionDataset(sessions: readonly Session[]): DatasetParts {
   }
 }
 
-/** Sessions to be foretold, after so many others; users are none of a dataset's. */
+/** Sessions to be predicted, after so many others; users are none of a dataset's. */
 export function sessionTest(sessions: readonly Session[], first: number): TestEvents {
   return {
     events: sessionEvents(sessions, first),

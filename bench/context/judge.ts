@@ -26,7 +26,7 @@ export interface Judged {
   readonly rankSeconds: number
 }
 
-/** Trains `candidate` on `dataset`, and has it foretell `test` event by event; `folder` is for the model. */
+/** Trains `candidate` on `dataset`, and has it predict `test` event by event; `folder` is for the model. */
 export async function judge(
   { model, options }: Candidate,
   dataset: Dataset,

@@ -20,7 +20,7 @@ export interface LearningRanker extends Ranker {
 const learningInterval = 60_000
 
 /**
- * How well a model foretells the next item, events being pairs with one item held out: has the list made that each user gets just before an event, and looks for the event's item in it. What is judged of one user
+ * How well a model predicts the next item, events being pairs with one item held out: has the list made that each user gets just before an event, and looks for the event's item in it. What is judged of one user
  * comes together: `perUser` has a row of a user once for each event, and intervals and comparisons draw users, not events.
  *
  * Same result for any number of workers.

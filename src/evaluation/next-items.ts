@@ -6,7 +6,7 @@ import { type Sequences, sequenceOf } from '../storage/sequences.ts'
 import type { Training } from './held-out.ts'
 import type { TestEvents } from './splits/events-from.ts'
 
-/** Events of a test, each to be foretold from what its user did before. Users are rows of the test; items, of the training. */
+/** Events of a test, each to be predicted from what its user did before. Users are rows of the test; items, of the training. */
 export interface NextItems {
   /** (judged) The user's row in the training, or -1. */
   readonly users: Int32Array
@@ -60,7 +60,7 @@ export interface NextItemOptions {
 }
 
 /**
- * The events of `test` that are to be foretold, one after the other.
+ * The events of `test` that are to be predicted, one after the other.
  *
  * @throws RangeError when there is none.
  */

@@ -268,7 +268,7 @@ test('files are read by the options of import: both are, and only the training i
   )
 })
 
-test('the next item of each event is foretold by what came before, and views of the events are told apart', async () => {
+test('the next item of each event is predicted by what came before, and views of the events are told apart', async () => {
   const folder = freshFolder()
   const source = join(folder, 'plays.csv')
   // A play every minute of ten days, by four users in turn, each of whom goes round p, q, r, s.

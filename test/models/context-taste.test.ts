@@ -45,7 +45,7 @@ test('a gate leans on the part that was right in like moments', () => {
 test('of nothing a gate learns nothing: all parts count alike', () => {
   const none = { count: 0, features: new Float64Array(), probabilities: new Float64Array() }
   expect([...weightsOf(fitGate(none, { parts: 4, features: 2 }), 3, 9)]).toEqual([0.25, 0.25, 0.25, 0.25])
-  // A feature that is always the same, and what no part foretold.
+  // A feature that is always the same, and what no part predicted.
   const same = { count: 3, features: new Float64Array(3).fill(7), probabilities: new Float64Array(6) }
   expect([...weightsOf(fitGate(same, { parts: 2, features: 1 }), 1e9)]).toEqual([0.5, 0.5])
 })

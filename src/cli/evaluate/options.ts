@@ -91,7 +91,7 @@ const splitNotes = `What --split holds out of --train:
   last:PAIRS           the latest pairs of each user; needs --time
   time:DATE            the pairs from this date on; needs --time`
 
-const nextNotes = `With --next what was before --split time:DATE is the training, and each event from then on is to be foretold from all that its user
+const nextNotes = `With --next what was before --split time:DATE is the training, and each event from then on is to be predicted from all that its user
 did before (or each event of --test, which needs times). With --online models that can learn from events as they come do so, in order of
 time, up to a minute late; new items may then come in lists. Metrics are means over events, with one item held out each; intervals
 and --compare draw users. --by-history prints these views of the events apart, in place of users:

@@ -20,7 +20,7 @@ export interface Part {
   readonly folds: number
 }
 
-/** Pairs to be found, or events to be foretold one after the other. */
+/** Pairs to be found, or events to be predicted one after the other. */
 export type Test =
   | { readonly kind: 'pairs'; readonly pairs: Pairs }
   | { readonly kind: 'events'; readonly events: TestEvents }
