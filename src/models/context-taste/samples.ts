@@ -39,7 +39,7 @@ export interface Predicted {
   readonly isFresh: Uint8Array
 }
 
-/** In ms: what others did so long ago is learned from, of parts that can. */
+/** In ms: how late what others did is learned from, at the most, of parts that can. */
 const learningInterval = 60_000
 /** Below what any part gives to what it has in its list. */
 const floor = 1e-6
