@@ -88,6 +88,7 @@ export {
 export { sessionNeighbours } from './models/session-neighbours/index.ts'
 export { type TrainModel, trainModel } from './models/train.ts'
 export { transitions } from './models/transitions/index.ts'
+export { trending } from './models/trending/index.ts'
 export { word2vec } from './models/word2vec/index.ts'
 export { Pool, type PoolOptions } from './parallel/pool.ts'
 export { RecommendError } from './recommend/errors.ts'

@@ -1,4 +1,4 @@
-import { firstAllowed } from '../search/item-lists.ts'
+import { concat, contains, firstAllowed, union } from '../search/item-lists.ts'
 import { closedOnError } from '../storage/closing.ts'
 import type { Csr } from '../storage/csr.ts'
 import {
@@ -20,6 +20,8 @@ export interface Popularity {
   readonly counts: Tensor<Uint32Array | Float32Array>
   /** (items) All items, most users first; of equal counts the lower row first. */
   readonly order: Tensor<Uint32Array>
+  /** Items that come before all others, best first: what many do by now. Absent: none. */
+  readonly latest?: () => Uint32Array
 }
 
 /** The popularity in the tensors `counts` and `order` of a file. */
@@ -78,7 +80,7 @@ export function orderOf(counts: Uint32Array | Float32Array): Uint32Array {
 }
 
 /** Counts the users of each item. O(items · log items). */
-export function popularityOf({ rows, indptr }: Pick<Csr, 'rows' | 'indptr'>): Popularity {
+export function popularityOf({ rows, indptr }: Pick<Csr, 'rows' | 'indptr'>): Pick<Popularity, 'counts' | 'order'> {
   const counts = Uint32Array.from({ length: rows }, (_, item) => Number(indptr[item + 1] - indptr[item]))
   // One number an item, by which fewest users come last and of equal ones the higher row: numbers sort without a
   // comparison in JavaScript.
@@ -93,9 +95,20 @@ export function popularItems(
   exclude: Uint32Array,
   { only, allowed }: Pick<ResolvedRequest, 'only' | 'allowed'> = { only: undefined },
 ): ItemList {
-  const items = only
-    ? firstAllowed(mostPopularFirst(popularity, only), limit, exclude, allowed)
-    : firstPopular(popularity, limit, exclude, allowed)
+  const latest = popularity.latest?.() ?? nothing
+  const first = firstAllowed(only ? latest.filter(item => contains(only, item)) : latest, limit, exclude, allowed)
+  const left = limit - first.length
+  if (left === 0) return unscored(first)
+  const others = union(exclude, first.toSorted())
+  const rest = only
+    ? firstAllowed(mostPopularFirst(popularity, only), left, others, allowed)
+    : firstPopular(popularity, left, others, allowed)
+  return unscored(concat(Uint32Array, [first, rest]))
+}
+
+const nothing = new Uint32Array(0)
+
+function unscored(items: Uint32Array): ItemList {
   return { items, scores: new Float32Array(items.length) }
 }
 

@@ -10,6 +10,7 @@ import { neighbours } from './neighbours/index.ts'
 import { popular } from './popular/index.ts'
 import { sessionNeighbours } from './session-neighbours/index.ts'
 import { transitions } from './transitions/index.ts'
+import { trending } from './trending/index.ts'
 import { word2vec } from './word2vec/index.ts'
 
 const single: readonly Algorithm[] = [
@@ -22,6 +23,7 @@ const single: readonly Algorithm[] = [
   transitions,
   sessionNeighbours,
   popular,
+  trending,
 ]
 
 export const blend = blendOf(single)

@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as aurochs from '../../src/index.ts'
 import { algorithms, baselineAlgorithm } from '../../src/models/registry.ts'
+import { trending } from '../../src/models/trending/index.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { testCapabilities } from './contract/capabilities.ts'
 import type { Contract } from './contract/contract.ts'
@@ -20,7 +21,7 @@ afterAll(() => Promise.all(pools.map(pool => pool.close())))
 describe.each(algorithms.map(algorithm => [algorithm.name, algorithm] as const))('%s', (_, algorithm) => {
   const contract: Contract = {
     algorithm,
-    isPersonal: algorithm !== baselineAlgorithm,
+    isPersonal: ![baselineAlgorithm, trending].includes(algorithm),
     hasTies: !['bpr', 'word2vec'].includes(algorithm.name),
     pools: () => pools,
     train: (dataset, options) => trained(algorithm, dataset, { pool: pools[1]!, ...options }),

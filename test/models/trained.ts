@@ -24,6 +24,7 @@ const small: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
       'transitions(window=1000, gap-decay=1, backward=1, second-step=0, session-gap=0, recent-items=100, recency-decay=1) + als(factors=3, regularization=0.01, seed=7)',
     gateEvents: 100,
   },
+  trending: { halfLifeHours: 1e9, sessionGap: 0 },
   bpr: { factors: 3, epochs: 60, learningRate: 0.1, seed: 7 },
 }
 

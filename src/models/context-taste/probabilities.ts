@@ -9,9 +9,13 @@ export const temperatures = [0.1, 0.2, 0.35, 0.6, 1, 2] as const
 /** The same for probabilities, whose logarithms are divided by them: 0 for probabilities as they are. Negative, to be told apart. */
 const ofProbabilities = [0, -1.25, -1.6, -2] as const
 
+/** The same for counts, of which nothing but shares of their sum follows, and for lists by popularity that has been weighted. */
+const ofCounts = [-1, -1.25, -1.6, -2, ...temperatures] as const
+
 /** The temperatures that may suit a part. */
 export function temperaturesOf(source: ItemSource): readonly number[] {
-  return source === 'context' ? ofProbabilities : temperatures
+  if (source === 'context') return ofProbabilities
+  return source === 'popular' ? ofCounts : temperatures
 }
 
 /** (items) The probability of each item of the list; in sum 1, or at most 1 where the scores are probabilities as they are. */

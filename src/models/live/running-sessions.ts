@@ -25,6 +25,12 @@ export class RunningSessions {
     this.#users = users
   }
 
+  /** Whether the running session of `user` has the item, of what is known of it. */
+  has(user: string | number, item: number, time: number): boolean {
+    const found = this.#sessions.get(user)
+    return found !== undefined && time - found.time < this.#gap && found.items.includes(item)
+  }
+
   /**
    * Adds an event to the running session of `user`, and gives what this had before it, newest first; nothing where the event repeats the
    * item of the one before. What comes late counts as if it came with the one before.

@@ -1,0 +1,63 @@
+import { valuesIn } from '../../storage/safetensors.ts'
+import type { LearnedEvent, Learner, LiveLearning } from '../algorithm.ts'
+import type { Artifact } from '../artifact.ts'
+import { RunningSessions } from '../live/running-sessions.ts'
+import { millisecondsInHour } from '../sessions/sessions.ts'
+import { trendingTensors } from './model.ts'
+import { trendingOptions } from './options.ts'
+import { TrendWriter, trendWords } from './trend.ts'
+
+/** Items of a running session that are known not to count again. */
+const longestSession = 100
+
+/** Goes on to count where the training ended. */
+export function liveTrends(artifact: Artifact): LiveLearning {
+  const { halfLifeHours, sessionGap } = trendingOptions.parse(artifact.manifest.options)
+  return {
+    words: () => trendWords,
+    learner: memory => {
+      const { items } = artifact.manifest.dataset
+      const { sums, order, newest } = trendingTensors(artifact)
+      return new TrendLearner(
+        new TrendWriter(memory, valuesIn(sums, 0, items), valuesIn(order, 0, items)),
+        new RunningSessions(sessionGap, longestSession),
+        { halfLife: halfLifeHours * millisecondsInHour, since: valuesIn(newest, 0, 1)[0] },
+      )
+    },
+  }
+}
+
+/** Half-lives that sums are of earlier events' size: then all are made smaller, long before they leave the range of float32. */
+const longest = 60
+
+/** In place of making what was counted smaller as time goes by, later events count more: shares come out the same. */
+class TrendLearner implements Learner {
+  readonly #trend: TrendWriter
+  readonly #sessions: RunningSessions
+  /** In ms. */
+  readonly #halfLife: number
+  /** When an event counts 1, in ms since 1970. */
+  #since: number
+
+  constructor(
+    trend: TrendWriter,
+    sessions: RunningSessions,
+    { halfLife, since }: { readonly halfLife: number; readonly since: number },
+  ) {
+    this.#trend = trend
+    this.#sessions = sessions
+    this.#halfLife = halfLife
+    this.#since = since
+  }
+
+  learn({ user, item, time, weight }: LearnedEvent): void {
+    if (!(weight > 0) || this.#sessions.has(user, item, time)) return
+    this.#sessions.add(user, item, time)
+    const age = (time - this.#since) / this.#halfLife
+    if (age > longest) {
+      this.#trend.scale(2 ** -age)
+      this.#since = time
+      this.#trend.add(item, 1)
+    } else this.#trend.add(item, 2 ** age)
+  }
+}
