@@ -1,0 +1,173 @@
+import { Worker } from 'node:worker_threads'
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { Artifact } from '../../src/models/artifact.ts'
+import { OpenModel } from '../../src/models/open-model.ts'
+import { trending } from '../../src/models/trending/index.ts'
+import { TrendReader, TrendWriter, trendSize, trendWords } from '../../src/models/trending/trend.ts'
+import { Pool } from '../../src/parallel/pool.ts'
+import type { Dataset } from '../../src/storage/dataset.ts'
+import { imported } from '../ingest/imported.ts'
+import { freshFolder } from '../storage/folder.ts'
+import { requestOf } from './requests.ts'
+import { trained } from './trained.ts'
+
+let pool: Pool
+beforeAll(() => {
+  pool = new Pool({ threads: 1 })
+})
+afterAll(() => pool.close())
+
+const hour = 3_600_000
+
+type Event = readonly [user: number, item: number, hour: number]
+
+/** Later than the newest of the data that models are trained on: items that are named are then known. */
+const begin = 200
+
+function timed(events: readonly Event[]): Promise<Dataset> {
+  const known = Array.from({ length: 8 }, (_, item) => [99, item, item] as const)
+  const lines = [...known, ...events].map(([user, item, at]) => `u${user},i${item},${at * hour}`)
+  return imported(freshFolder(), `user,item,t\n${lines.join('\n')}\n`, { time: 't', timeUnit: 'ms' })
+}
+
+const events = (from: number, to: number) =>
+  fc
+    .array(fc.tuple(fc.nat(5), fc.nat(7), fc.double({ min: from, max: to, noNaN: true }).map(Math.round)), {
+      minLength: 1,
+      maxLength: 60,
+    })
+    .map(events => events.toSorted((a, b) => a[2] - b[2]))
+
+/** (items) What each counts as of `now`: once in each session of a user, the slow way. */
+function naive(all: readonly Event[], halfLife: number, now: number): number[] {
+  const sums = Array<number>(8).fill(0)
+  for (const user of new Set(all.map(([user]) => user))) {
+    const had = new Set<number>()
+    let last = Number.NEGATIVE_INFINITY
+    for (const [, item, at] of all.filter(event => event[0] === user)) {
+      if (at - last >= 2) had.clear()
+      last = at
+      if (!had.has(item)) sums[item] = sums[item]! + 2 ** ((at - now) / halfLife)
+      had.add(item)
+    }
+  }
+  return sums
+}
+
+const sharesOf = (sums: readonly number[]) => {
+  const total = sums.reduce((sum, value) => sum + value, 0)
+  return sums.map(sum => sum / total)
+}
+
+test('an item counts the sessions that have it by when they were, in training and as events come, however long apart', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      events(10, 190),
+      fc.oneof(events(begin, 300), events(begin, 30_000)),
+      fc.constantFrom(3, 24, 1000),
+      async (before, after, halfLifeHours) => {
+        const dataset = await timed(before)
+        const directory = await trained(trending, dataset, { pool, options: { halfLifeHours, sessionGap: 2 } })
+        const known = Array.from({ length: 8 }, (_, item): Event => [99, item, item])
+        const artifact = Artifact.open(directory)
+        const rows = known.map((_, item) => artifact.items.indexOf(`i${item}`))
+        const learning = trending.live!(artifact)!
+        const live = { words: new Uint32Array(new SharedArrayBuffer(4 * learning.words(10))), rows: 10 }
+        const model = new OpenModel(artifact, live)
+        const expectShares = (all: readonly Event[], now: number) => {
+          const [list] = model.rank([requestOf(0, { seen: 'allow' })])
+          const expected = sharesOf(naive(all, halfLifeHours, now))
+          expect(list!.items).toHaveLength(8)
+          list!.items.forEach((row, place) => {
+            expect(list!.scores[place]).toBeCloseTo(expected[rows.indexOf(row)]!, 5)
+          })
+          expect([...list!.scores]).toEqual([...list!.scores.toSorted().toReversed()])
+        }
+        const newest = Math.max(...before.map(([, , at]) => at))
+        expectShares([...known, ...before], newest)
+        const learner = learning.learner(live)
+        expectShares([...known, ...before], newest)
+        for (const [user, item, at] of after) {
+          learner.learn({ user: `v${user}`, item: rows[item]!, time: at * hour, weight: 1 })
+        }
+        const since = after.map(([user, item, at]): Event => [100 + user, item, at])
+        expectShares([...known, ...before, ...since], after.at(-1)![2])
+        model.close()
+      },
+    ),
+    { numRuns: 20 },
+  )
+})
+
+test('who does the same again in a session, or takes back, moves nothing, and new items get in', async () => {
+  const dataset = await timed([[1, 3, 20]])
+  const artifact = Artifact.open(await trained(trending, dataset, { pool, options: {} }))
+  const learning = trending.live!(artifact)!
+  const live = { words: new Uint32Array(new SharedArrayBuffer(4 * learning.words(12))), rows: 12 }
+  const learner = learning.learner(live)
+  const model = new OpenModel(artifact, live)
+  const list = () => [...model.rank([requestOf(-1, { limit: 3 })])[0]!.items]
+  const learn = (user: string, item: number, minutes: number, weight = 1) =>
+    learner.learn({ user, item, time: 20 * hour + minutes * 60_000, weight })
+  const [first] = list()
+  learn('ada', 11, 1)
+  for (let again = 0; again < 20; again++) {
+    learn('ada', 10, again)
+    learn('ada', 9, again)
+    learn('bo', 9, again, -1)
+  }
+  expect(list()).toEqual([first, 11, 9])
+  learn('bo', 10, 20)
+  expect(list().slice(0, 2)).toEqual([10, first])
+  model.close()
+})
+
+test('of more items than a trend has those that count most are in it', () => {
+  const rows = trendSize + 200
+  const live = { words: new Uint32Array(new SharedArrayBuffer(4 * trendWords)), rows }
+  const writer = new TrendWriter(live, new Float32Array(0), new Uint32Array(0))
+  const reader = new TrendReader(live)
+  const sums = new Float64Array(rows)
+  for (let step = 0; step < 20_000; step++) {
+    const item = (step * 7919) % rows
+    const amount = 1 + ((step * 31) % 17)
+    sums[item] = sums[item]! + amount
+    writer.add(item, amount)
+  }
+  const expected = [...sums.keys()].sort((a, b) => sums[b]! - sums[a]! || a - b).slice(0, trendSize)
+  expect([...reader.read()!.items]).toEqual(expected)
+  writer.scale(1e-300)
+  expect(reader.read()!.items).toHaveLength(0)
+  writer.add(5, 1)
+  expect(reader.read()).toEqual({ items: Uint32Array.of(5), shares: Float32Array.of(1) })
+  expect(() => new TrendWriter({ words: new Uint32Array(8), rows }, new Float32Array(0), new Uint32Array(0))).toThrow(
+    'must have 2003 words, but has 8',
+  )
+})
+
+test('readers see a trend whole while it is written', async () => {
+  const live = { words: new Uint32Array(new SharedArrayBuffer(4 * trendWords)), rows: 64 }
+  const done = new Uint32Array(new SharedArrayBuffer(8))
+  const writer = new Worker(new URL('write-trend.ts', import.meta.url), { workerData: { live, done } })
+  const ended = new Promise((resolve, reject) => {
+    writer.once('exit', resolve)
+    writer.once('error', reject)
+  })
+  const reader = new TrendReader(live)
+  let reads = 0
+  // A turn of the event loop each, so that the thread is heard where it fails.
+  while (Atomics.load(done, 0) === 0 || reads < 100) {
+    const trend = reader.read()
+    if (trend && trend.items.length > 0) {
+      reads++
+      // All items have been added to in turn: each once, what they count in sum is all.
+      expect(new Set(trend.items).size).toBe(trend.items.length)
+      expect(trend.shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 4)
+      expect([...trend.shares]).toEqual([...trend.shares.toSorted().toReversed()])
+    }
+    await new Promise(resolve => setImmediate(resolve))
+  }
+  await ended
+  expect(Atomics.load(done, 0)).toBe(1)
+})
