@@ -5,8 +5,9 @@ import { join } from 'node:path'
 import type { Evaluation } from '../../src/evaluation/evaluate.ts'
 import { evaluateOnline } from '../../src/evaluation/evaluate-next.ts'
 import { parseMetrics } from '../../src/evaluation/metrics.ts'
-import { nextItems } from '../../src/evaluation/next-items.ts'
+import { judgedWhere, nextItems } from '../../src/evaluation/next-items.ts'
 import { splitEvents, type TestEvents } from '../../src/evaluation/splits/events-from.ts'
+import type { UserValues } from '../../src/evaluation/user-values.ts'
 import { importDataset } from '../../src/ingest/import.ts'
 import { ModelPool } from '../../src/models/model-pool.ts'
 import { algorithmNamed } from '../../src/models/registry.ts'
@@ -36,12 +37,17 @@ export async function brunchInTime(source: string): Promise<{ readonly train: Da
   return { train: Dataset.open(`${whole}-train`), test }
 }
 
+/** One in so many users is judged; models learn from all. */
+const judgedOf = 8
+
 /** In %, by view, and in seconds. */
 export interface JudgedOnline {
   readonly events: number
   readonly trainSeconds: number
   readonly rankSeconds: number
   readonly views: Readonly<Record<string, { readonly hitRate: number; readonly mrr: number }>>
+  /** By view. */
+  readonly perUser: Readonly<Record<string, UserValues>>
 }
 
 /** Trains `candidate` on what was before, and has it predict the test in order of time while it learns, if it can. */
@@ -57,11 +63,12 @@ export async function judgeOnline(
   const models = await ModelPool.open(directory, { pool, verify: false, newItems: test.events.columns })
   try {
     const { history: byUser, users, items, events } = models.artifact
-    const next = nextItems(
+    const all = nextItems(
       test,
       { byUser, users, items, events },
       { sessionGap: hour, dropRepeats: true, numbersNew: models.learns },
     )
+    const next = judgedWhere(all, row => row % judgedOf === 0)
     const evaluation = await evaluateOnline(models, next, parseMetrics('hit@20,mrr@20'))
     const inPercent = ({ metrics }: Pick<Evaluation, 'metrics'>) => ({
       hitRate: 100 * metrics['hit@20']!,
@@ -73,6 +80,10 @@ export async function judgeOnline(
       trainSeconds: (trained - begun) / 1000,
       rankSeconds: (performance.now() - trained) / 1000,
       views: { all: inPercent(evaluation), ...Object.fromEntries(views) },
+      perUser: {
+        all: evaluation.perUser,
+        ...Object.fromEntries(evaluation.groups.map(({ group, perUser }) => [group, perUser])),
+      },
     }
   } finally {
     await models.close()

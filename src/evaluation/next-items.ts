@@ -146,6 +146,23 @@ export function nextItems(
   }
 }
 
+/** The same with those of the judged events alone whose users, rows of the test, `isJudged` names; what is known of users stays. */
+export function judgedWhere(next: NextItems, isJudged: (row: number) => boolean): NextItems {
+  const isChosen = (_: number, at: number) => isJudged(next.rows[at])
+  const { users, rows, targets, times, begins, ends, histories, views } = next
+  return {
+    ...next,
+    users: users.filter(isChosen),
+    rows: rows.filter(isChosen),
+    targets: targets.filter(isChosen),
+    times: times.filter(isChosen),
+    begins: begins.filter(isChosen),
+    ends: ends.filter(isChosen),
+    histories: histories.filter(isChosen),
+    views: views.filter(isChosen),
+  }
+}
+
 /** (columns) Rows of the test's items, or -1. */
 function rowsOf(
   items: TestEvents['items'],

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { compareUsers } from '../../src/evaluation/compare.ts'
 import { evaluateNext, evaluateOnline } from '../../src/evaluation/evaluate-next.ts'
 import { parseMetrics } from '../../src/evaluation/metrics.ts'
-import { nextItems } from '../../src/evaluation/next-items.ts'
+import { judgedWhere, nextItems } from '../../src/evaluation/next-items.ts'
 import { splitEvents } from '../../src/evaluation/splits/events-from.ts'
 import type { LearnedEvent, RankRequest } from '../../src/models/algorithm.ts'
 import { Dataset, type DatasetParts, writeDataset } from '../../src/storage/dataset.ts'
@@ -149,6 +149,15 @@ test('online, items that the training lacks can come, and is learned what was a 
   ])
   expect(found.metrics).toEqual({ 'hit@1': 3 / 6 })
   expect(found).toMatchObject({ unknownPairs: 3, users: 3, pairs: 6 })
+  // Of those who are not judged all is learned from, too.
+  steps.length = 0
+  const some = await evaluateOnline(
+    ranker,
+    judgedWhere(next, row => row !== 0),
+    parseMetrics('hit@1'),
+  )
+  expect(some).toMatchObject({ users: 2, pairs: 3, metrics: { 'hit@1': 1 } })
+  expect(steps.slice(0, 4)).toEqual([`0 ${r} 101`, `0 ${r} 102`, `0 ${p} 200`, [[300]]])
   const near = await evaluateOnline(ranker, { ...next, times: next.times.map((_, at) => at) }, parseMetrics('hit@1'))
   expect(near.metrics).toEqual(found.metrics)
   expect(steps.at(-1)).toHaveLength(6)

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate.ts'
 import { mixtureOf } from '../../src/models/context-taste/mixture.ts'
+import { contextTasteTensors } from '../../src/models/context-taste/model.ts'
 import { describe, momentFeatures } from '../../src/models/context-taste/moment.ts'
 import { probabilitiesOf } from '../../src/models/context-taste/probabilities.ts'
 import { chooseReliance, leaning, mixed } from '../../src/models/context-taste/reliance.ts'
@@ -160,7 +161,9 @@ test('context carries lists while a session runs, and taste at its begin', async
   const pool = new Pool({ threads: 1 })
   const model = `${freshFolder()}/model`
   const parts = 'transitions + als(factors=4)'
-  await trainModel(Dataset.open(directory), model, contextTaste, { parts, gateShare: 0.2, gateEvents: 1000 }, { pool })
+  const options = { parts, gateShare: 0.2, gateEvents: 1000 }
+  await trainModel(Dataset.open(directory), model, contextTaste, options, { pool })
+  await trainModel(Dataset.open(directory), `${model}-fixed`, contextTaste, { ...options, gate: 'fixed' }, { pool })
   await pool.close()
   const opened = OpenModel.open(model)
   const newest = 12 * 1440 * minute
@@ -211,6 +214,12 @@ test('context carries lists while a session runs, and taste at its begin', async
   expect(shown.weights!.context).toBeCloseTo(0.8)
   expect(shown.weights!.taste).toBeCloseTo(0.2)
   expect(shown.items[0]!.source).toBe('context')
+  // Who leaves the moment out weighs all moments alike.
+  const fixed = OpenModel.open(`${model}-fixed`)
+  const scalesOf = ({ artifact }: OpenModel) => [...contextTasteTensors(artifact, 2).scales]
+  expect(new Set(scalesOf(fixed))).toEqual(new Set([0]))
+  expect(Math.max(...scalesOf(opened))).toBeGreaterThan(0)
+  fixed.close()
   opened.close()
 })
 

@@ -6,8 +6,12 @@ import { weightingIn, weightingOptions } from '../weighting/options.ts'
 
 export function contextTasteOptions(algorithms: readonly Algorithm[]) {
   return z.strictObject({
-    parts: partsOption(algorithms, 'transitions + als + popular'),
+    parts: partsOption(algorithms, 'transitions + als + trending + popular'),
     depth: z.int().min(20).max(10_000).default(100).describe('best items of each part that are put together, at least'),
+    gate: z
+      .enum(['moment', 'fixed'])
+      .default('moment')
+      .describe('whether parts are weighed by what is known of the moment, or alike at all moments'),
     gateShare: z
       .number()
       .min(0.001)

@@ -42,7 +42,7 @@ export async function trainContextTaste(
     { pool, signal, onProgress: part => report(part / 2, 0) },
   )
   const { temperatures } = predicted
-  const { gate, reliance } = learn(predicted, parts.length)
+  const { gate, reliance } = learn(predicted, parts.length, options.gate)
   const trained = await trainParts(dataset, parts, {
     pool,
     signal,
@@ -64,11 +64,17 @@ export async function trainContextTaste(
 const fittedShare = 0.7
 
 /** The gate of all samples, and how far to follow one that was made of the earlier ones. */
-function learn({ samples, temperatures, lists, targets, isNew, isFresh }: Predicted, parts: number) {
+function learn(
+  { samples, temperatures, lists, targets, isNew, isFresh }: Predicted,
+  parts: number,
+  by: ContextTasteOptions['gate'],
+) {
   const sizes = { parts, features: momentFeatures.length }
-  const fitted = Math.floor(fittedShare * samples.count)
-  const earlier = fitGate({ ...samples, count: fitted }, sizes)
   const features = (event: number) => samples.features.subarray(event * sizes.features, (event + 1) * sizes.features)
+  // Of features that never differ a gate learns nothing.
+  const known = by === 'moment' ? samples : { ...samples, features: new Float64Array(samples.features.length) }
+  const fitted = Math.floor(fittedShare * samples.count)
+  const earlier = fitGate({ ...known, count: fitted }, sizes)
   const weights = new Float64Array(parts)
   const later: JudgedEvents = {
     count: samples.count - fitted,
@@ -88,5 +94,5 @@ function learn({ samples, temperatures, lists, targets, isNew, isFresh }: Predic
     weigh(earlier, features(fitted + event), weights)
     return weights
   })
-  return { gate: fitGate(samples, sizes), reliance }
+  return { gate: fitGate(known, sizes), reliance }
 }
