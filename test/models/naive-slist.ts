@@ -11,7 +11,7 @@ export interface NaiveSession {
 
 /** B, with what is above 0 off its diagonal alone. */
 export function naiveSlist(sessions: readonly NaiveSession[], items: number, options: SlistOptions): Matrix {
-  const { consistency, pastDecay, futureDecay, regularization, mostOwn } = options
+  const { consistency, pastDecay, futureDecay, regularization, dropout, mostOwn } = options
   const gramian = zeros(items)
   const targets = zeros(items)
   const add = (to: Matrix, left: readonly number[], right: readonly number[], factor: number) => {
@@ -32,7 +32,8 @@ export function naiveSlist(sessions: readonly NaiveSession[], items: number, opt
       add(targets, past, rowOf(events.slice(cut), futureDecay), (1 - consistency) * weight)
     }
   }
-  const inverse = inverseOf(gramian.map((row, i) => row.map((sum, j) => sum + (i === j ? regularization : 0))))
+  const regularized = (sum: number) => sum + regularization + (sum * dropout) / (1 - dropout)
+  const inverse = inverseOf(gramian.map((row, i) => row.map((sum, j) => (i === j ? regularized(sum) : sum))))
   const free = inverse.map(row => targets.map((_, j) => row.reduce((sum, p, i) => sum + p * targets[i]![j]!, 0)))
   // What brings B_jj down to ξ with the least error.
   const excess = free.map((row, j) => Math.max(0, row[j]! - mostOwn) / inverse[j]![j]!)

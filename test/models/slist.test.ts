@@ -33,7 +33,13 @@ async function sessionsDataset(sessions: readonly (readonly number[])[], items: 
   const rows = sessions.map(session => [...new Set(session)].sort((a, b) => a - b))
   const indptr = BigUint64Array.from([0, ...rows.map((_, at) => rows.slice(0, at + 1).flat().length)], BigInt)
   const indices = Uint32Array.from(rows.flat())
-  const byUser = { rows: rows.length, columns: items, indptr, indices, weights: new Float32Array(indices.length).fill(1) }
+  const byUser = {
+    rows: rows.length,
+    columns: items,
+    indptr,
+    indices,
+    weights: new Float32Array(indices.length).fill(1),
+  }
   const directory = join(freshFolder(), 'data')
   const ids = (count: number) => Array.from({ length: count }, (_, row) => row)
   await writeDataset(directory, { byUser, users: ids(rows.length), items: ids(items), events })
@@ -87,6 +93,7 @@ const cases = fc.record({
   options: fc.record({
     consistency: fc.constantFrom(0, 0.3, 1),
     regularization: fc.constantFrom(0.3, 2, 10),
+    dropout: fc.constantFrom(0, 0.4),
     mostOwn: fc.constantFrom(0, 0.2, 1),
     pastDecay: share,
     futureDecay: share,
@@ -96,7 +103,11 @@ const cases = fc.record({
 })
 
 test('weights and scores are those of the closed form', async () => {
-  const agrees = async ({ sessions, asked, options: given }: typeof cases extends fc.Arbitrary<infer C> ? C : never) => {
+  const agrees = async ({
+    sessions,
+    asked,
+    options: given,
+  }: typeof cases extends fc.Arbitrary<infer C> ? C : never) => {
     const options = slistOptions.parse(given)
     const dataset = await sessionsDataset(sessions, 8)
     const artifact = await saved(dataset, options)
@@ -108,7 +119,11 @@ test('weights and scores are those of the closed form', async () => {
       const weight = options.sessionHalfLife === undefined ? 1 : 2 ** (-age / options.sessionHalfLife)
       return { items: kept.map(at => session[at]!), weight }
     })
-    const expected = naiveSlist(naive.filter(({ items }) => items.length > 1), 8, options)
+    const expected = naiveSlist(
+      naive.filter(({ items }) => items.length > 1),
+      8,
+      options,
+    )
     const weights = weightsOf(artifact)
     expected.forEach((row, i) => {
       row.forEach((weight, j) => {

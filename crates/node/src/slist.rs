@@ -65,6 +65,8 @@ pub struct SlistRegression<'a> {
     pub gramian: SparseMatrix<'a>,
     /// λ, above 0.
     pub regularization: f64,
+    /// p, from 0 to below 1.
+    pub dropout: f64,
     /// ξ, not below 0.
     pub most_own: f64,
 }
@@ -84,16 +86,16 @@ pub fn slist_columns(
     let gramian = regression.gramian.view()?;
     check_length("rows of the Gramian", items, gramian.rows())?;
     gramian.check(items).map_err(refused)?;
-    let SlistRegression { regularization, most_own, .. } = regression;
-    if !(regularization > 0.0 && most_own >= 0.0) {
+    let SlistRegression { regularization, dropout, most_own, .. } = regression;
+    if !(regularization > 0.0 && (0.0..1.0).contains(&dropout) && most_own >= 0.0) {
         let message = format!(
-            "regularization must be above 0 and mostOwn not below 0, got {regularization} and {most_own}"
+            "regularization must be above 0, dropout from 0 to below 1 and mostOwn not below 0, got {regularization}, {dropout} and {most_own}"
         );
         return Err(Error::new(Status::InvalidArg, message));
     }
     let read = [&training.addresses()[..], &matrix_addresses(gramian)].concat();
     let diagonal: Vec<f64> = (0..items).map(|item| own_entry(gramian.row(item), item as u32)).collect();
-    let kernel = Regression { products, gramian, diagonal: &diagonal, regularization, most_own };
+    let kernel = Regression { products, gramian, diagonal: &diagonal, regularization, dropout, most_own };
     let (mut scratch, simd) = (Scratch::default(), Simd::detect());
     let fault = in_chunks(&entries, items, (&bounds, &next), &read, |item, indices, weights| {
         kernel.column(item, indices, weights, &mut scratch, simd).ok_or(item)

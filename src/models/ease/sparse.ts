@@ -1,9 +1,9 @@
 import { splitByCost } from '../../parallel/chunks.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { Trained } from '../algorithm.ts'
+import { allocateEntries, rowsOfColumns, rowTensors } from '../training/entries.ts'
 import type { Phases } from '../training/phases.ts'
 import { type EaseWork, tooLittleRegularization } from './dense.ts'
-import { allocateEntries, rowsOfColumns, rowTensors } from '../training/entries.ts'
 
 /** Chunks of items of about equal cost. */
 const chunks = 2048

@@ -15,6 +15,14 @@ export const slistOptions = z.strictObject({
     .max(1e9)
     .default(10)
     .describe('what keeps weights small: λ, in sessions that an item is in'),
+  dropout: z
+    .number()
+    .min(0)
+    .max(0.99)
+    .default(0)
+    .describe(
+      'share of events that weights are made to do without, 0 to 0.99: the more, the less they rest on several items at once',
+    ),
   mostOwn: z.number().min(0).max(1).default(1).describe('what an item may weigh on itself at the most, 0 to 1'),
   pastDecay: z
     .number()
@@ -56,6 +64,7 @@ export type SlistOptions = Readonly<z.output<typeof slistOptions>>
 export const slistSearch: Readonly<Record<string, SearchRange>> = {
   consistency: { from: 0, to: 1, scale: 'linear' },
   regularization: { from: 1, to: 100, scale: 'log' },
+  dropout: { from: 0, to: 0.95, scale: 'linear' },
   pastDecay: { from: 0.2, to: 1, scale: 'linear' },
   futureDecay: { from: 0.2, to: 1, scale: 'linear' },
   recencyDecay: { from: 0.2, to: 0.95, scale: 'linear' },

@@ -30,7 +30,7 @@ export async function trainSlist(dataset: Dataset, options: SlistOptions, contex
   context.signal?.throwIfAborted()
   const events = dataset.events!
   const { items } = dataset.manifest
-  const { consistency, pastDecay, futureDecay, regularization, mostOwn, candidates } = options
+  const { consistency, pastDecay, futureDecay, regularization, dropout, mostOwn, candidates } = options
   const phases = new Phases(context, { jobs, rows: items })
   const costs = { gramian: 4 * Number(sizes.starts[items]), columns: (items * Math.min(candidates, items) ** 3) / 6 }
   phases.total = costs.gramian + costs.columns
@@ -45,7 +45,12 @@ export async function trainSlist(dataset: Dataset, options: SlistOptions, contex
     const most = (item: number) => Math.min(others, Number(gramian.indptr[item + 1] - gramian.indptr[item]))
     const entries = allocateEntries(items, most)
     const bounds = splitByCost(entries.starts, chunks, 200 + others ** 3 / 60)
-    const fitting: ColumnsArgs = { training, regression: { gramian, regularization, mostOwn }, entries, bounds }
+    const fitting: ColumnsArgs = {
+      training,
+      regression: { gramian, regularization, dropout, mostOwn },
+      entries,
+      bounds,
+    }
     const phase = { name: 'columns', chunks: bounds.length - 1, work: costs.columns }
     const fault = (await phases.run<number | null>(phase, fitting)).find(item => item !== null)
     if (typeof fault === 'number') {

@@ -109,16 +109,8 @@ impl<'a> Products<'a> {
             }
         }
         let longest = tokens.split(|&token| token == SESSION_END).map(<[u32]>::len).max().unwrap_or(0);
-        let mut products = Products {
-            tokens,
-            weights,
-            indptr,
-            places,
-            terms,
-            powers: vec![1.0],
-            pasts: vec![0.0],
-            steps: vec![0.0],
-        };
+        let mut products =
+            Products { tokens, weights, indptr, places, terms, powers: vec![1.0], pasts: vec![0.0], steps: vec![0.0] };
         for gap in 0..longest {
             let power = products.powers[gap];
             products.powers.push(power * past_decay);

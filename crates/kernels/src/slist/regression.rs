@@ -3,11 +3,12 @@
 //! With N the candidates of item j,
 //!
 //! ```text
-//! (G_NN + λI) b = C_Nj,   B_Nj = b,   B_ij = 0 elsewhere
+//! (G_NN + Λ) b = C_Nj,   B_Nj = b,   B_ij = 0 elsewhere,   Λ_ii = λ + G_ii p / (1 − p)
 //! ```
 //!
-//! which is SLIST where N is all items. Candidates are j itself, and the i with the largest C_ij² / (G_ii + λ), which is by how much each
-//! alone would make the error smaller.
+//! which is SLIST where N is all items and p is 0. Else it is that of sessions of which each event is left out with the probability p,
+//! as an autoencoder's dropout does it (Steck 2020, "Autoencoders that don't overfit towards the Identity"). Candidates are j itself, and
+//! the i with the largest C_ij² / (G_ii + Λ_ii), which is by how much each alone would make the error smaller.
 
 use super::Products;
 use crate::accumulator::Accumulator;
@@ -26,6 +27,8 @@ pub struct Regression<'a> {
     pub diagonal: &'a [f64],
     /// λ, above 0.
     pub regularization: f64,
+    /// p, from 0 to below 1.
+    pub dropout: f64,
     /// ξ: what an item may count for itself at most, from 0.
     pub most_own: f64,
 }
@@ -39,7 +42,7 @@ pub struct Scratch {
     chosen: Vec<(u32, f64)>,
     /// (items) The place of each candidate, from 1; else 0.
     places: Vec<u32>,
-    /// (candidates × stride) The upper triangle of G_NN + λI.
+    /// (candidates × stride) The upper triangle of G_NN + Λ.
     system: Vec<f64>,
     right: Vec<f64>,
 }
@@ -107,6 +110,11 @@ impl Regression<'_> {
         Some(count)
     }
 
+    /// G_ii + Λ_ii.
+    fn regularized(&self, item: u32) -> f64 {
+        self.diagonal[item as usize] / (1.0 - self.dropout) + self.regularization
+    }
+
     /// Finds the candidates of `item`.
     fn choose(&self, item: usize, limit: usize, Scratch { sums, selection, chosen, .. }: &mut Scratch) {
         self.products.add_targets(item, sums);
@@ -114,7 +122,7 @@ impl Regression<'_> {
         selection.reset(limit);
         chosen.clear();
         sums.drain(|other, sum| {
-            let gain = sum / (self.diagonal[other as usize] + self.regularization).sqrt();
+            let gain = sum / self.regularized(other).sqrt();
             selection.offer(other, gain as f32);
             chosen.push((other, sum));
         });
@@ -125,7 +133,7 @@ impl Regression<'_> {
         chosen.push((item as u32, own));
     }
 
-    /// Writes the upper triangle of G_NN + λI, N the candidates that are chosen.
+    /// Writes the upper triangle of G_NN + Λ, N the candidates that are chosen.
     fn fill_system(&self, stride: usize, Scratch { chosen, places, system, .. }: &mut Scratch) {
         places.resize(self.products.items(), 0);
         system.clear();
@@ -142,7 +150,7 @@ impl Regression<'_> {
                     row[place - 1] = f64::from(weight);
                 }
             }
-            row[n] = self.diagonal[candidate as usize] + self.regularization;
+            row[n] = self.regularized(candidate);
         }
         for &(candidate, _) in &*chosen {
             places[candidate as usize] = 0;

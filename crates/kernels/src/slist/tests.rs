@@ -14,6 +14,7 @@ struct Case {
     sessions: Vec<(Vec<u32>, f32)>,
     terms: Terms,
     regularization: f64,
+    dropout: f64,
     most_own: f64,
     candidates: usize,
 }
@@ -25,12 +26,20 @@ fn case() -> impl Strategy<Value = Case> {
         let terms = (prop_oneof![Just(0.0), Just(1.0), 0.0..1.0f64], decay.clone(), decay.clone());
         let sessions = prop::collection::vec(session, 0..crate::most(12));
         let own = prop_oneof![Just(0.0), Just(1.0), 0.0..0.5f64];
-        (sessions, terms, 0.2..5.0f64, own, 1..items + 2).prop_map(
-            move |(sessions, (consistency, past_decay, future_decay), regularization, most_own, candidates)| Case {
+        let regularization = (0.2..5.0f64, prop_oneof![Just(0.0), 0.0..0.9f64]);
+        (sessions, terms, regularization, own, 1..items + 2).prop_map(
+            move |(
+                sessions,
+                (consistency, past_decay, future_decay),
+                (regularization, dropout),
+                most_own,
+                candidates,
+            )| Case {
                 items,
                 sessions,
                 terms: Terms { consistency, past_decay, future_decay },
                 regularization,
+                dropout,
                 most_own,
                 candidates,
             },
@@ -70,8 +79,8 @@ fn product(a: &Matrix, weights: &[f64], b: &Matrix, items: usize) -> Matrix {
     (0..items).map(|i| (0..items).map(|j| entry(i, j)).collect()).collect()
 }
 
-/// G without λ, and C.
-fn naive_products(Case { items, sessions, terms, .. }: &Case) -> (Matrix, Matrix) {
+/// G with Λ, and C.
+fn naive_products(Case { items, sessions, terms, regularization, dropout, .. }: &Case) -> (Matrix, Matrix) {
     let (mut whole, mut past, mut future) = (Vec::new(), Vec::new(), Vec::new());
     let (mut by_session, mut by_cut) = (Vec::new(), Vec::new());
     let row = |events: &mut dyn Iterator<Item = (u32, f64)>| {
@@ -95,7 +104,11 @@ fn naive_products(Case { items, sessions, terms, .. }: &Case) -> (Matrix, Matrix
         let entry = |(x, s): (&f64, &f64)| alpha * x + (1.0 - alpha) * s;
         consistent.iter().zip(&transitions).map(|(x, s)| x.iter().zip(s).map(entry).collect()).collect()
     };
-    (joined(product(&past, &by_cut, &past, *items)), joined(product(&past, &by_cut, &future, *items)))
+    let mut gramian: Matrix = joined(product(&past, &by_cut, &past, *items));
+    for (item, row) in gramian.iter_mut().enumerate() {
+        row[item] += regularization + row[item] * dropout / (1.0 - dropout);
+    }
+    (gramian, joined(product(&past, &by_cut, &future, *items)))
 }
 
 /// The inverse by Gauss and Jordan.
@@ -119,8 +132,7 @@ fn naive_inverse(matrix: &Matrix) -> Matrix {
 
 /// Column `item` of B, from the candidates: P C less what makes the diagonal ξ where it would be above.
 fn naive_column(case: &Case, (gramian, targets): &(Matrix, Matrix), item: usize, candidates: &[usize]) -> Vec<f64> {
-    let lambda = |i: usize, j: usize| if i == j { case.regularization } else { 0.0 };
-    let system = candidates.iter().map(|&i| candidates.iter().map(|&j| gramian[i][j] + lambda(i, j)).collect());
+    let system = candidates.iter().map(|&i| candidates.iter().map(|&j| gramian[i][j]).collect());
     let inverse = naive_inverse(&system.collect());
     let times = |row: &Vec<f64>| row.iter().zip(candidates).map(|(p, &i)| p * targets[i][item]).sum::<f64>();
     let own = candidates.iter().position(|&candidate| candidate == item).unwrap();
@@ -149,8 +161,8 @@ fn columns(case: &Case) -> Vec<Vec<(u32, f32)>> {
         diagonal[item] = others[..count].iter().position(|&o| o == item as u32).map_or(0.0, |at| values[at].into());
     }
     let gramian = Csr { indptr: &indptr, indices: &indices, weights: &weights };
-    let Case { regularization, most_own, .. } = *case;
-    let regression = Regression { products, gramian, diagonal: &diagonal, regularization, most_own };
+    let Case { regularization, dropout, most_own, .. } = *case;
+    let regression = Regression { products, gramian, diagonal: &diagonal, regularization, dropout, most_own };
     let column = |item| {
         let (mut indices, mut weights) = (vec![0; case.candidates], vec![0.0; case.candidates]);
         let count = regression.column(item, &mut indices, &mut weights, &mut scratch, Simd::detect()).unwrap();
@@ -168,7 +180,7 @@ proptest! {
         let products = naive_products(&case);
         let (gramian, targets) = &products;
         for (item, found) in columns(&case).iter().enumerate() {
-            let gain = |&i: &usize| targets[i][item].powi(2) / (gramian[i][i] + case.regularization);
+            let gain = |&i: &usize| targets[i][item].powi(2) / gramian[i][i];
             let mut others: Vec<usize> = (0..case.items).filter(|&i| i != item && targets[i][item] > 0.0).collect();
             others.sort_by(|a, b| gain(b).total_cmp(&gain(a)).then(a.cmp(b)));
             let close = |a: f64, b: f64| (a - b).abs() <= 1e-6 * (a + b);
@@ -196,9 +208,9 @@ proptest! {
         let products = naive_products(&case);
         let all: Vec<usize> = (0..case.items).collect();
         let (gramian, targets) = &products;
-        // ½ bᵀ(G + λI)b − bᵀc, which is half the error but for a constant.
+        // ½ bᵀ(G + Λ)b − bᵀc, which is half the error but for a constant.
         let error = |item: usize, b: &[f64]| {
-            let times = |i: usize| (0..case.items).map(|j| gramian[i][j] * b[j]).sum::<f64>() + case.regularization * b[i];
+            let times = |i: usize| (0..case.items).map(|j| gramian[i][j] * b[j]).sum::<f64>();
             (0..case.items).map(|i| b[i] * (times(i) / 2.0 - targets[i][item])).sum::<f64>()
         };
         for item in 0..case.items {
