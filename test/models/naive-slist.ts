@@ -1,4 +1,4 @@
-/** SLIST from its definition: sessions, pasts and futures as dense rows, plain loops, all items as candidates. */
+/** SLIST from its definition: sessions, pasts and futures as dense rows, plain loops, all items that an item follows as its candidates. */
 import type { SlistOptions } from '../../src/models/slist/options.ts'
 
 type Matrix = number[][]
@@ -32,12 +32,23 @@ export function naiveSlist(sessions: readonly NaiveSession[], items: number, opt
       add(targets, past, rowOf(events.slice(cut), futureDecay), (1 - consistency) * weight)
     }
   }
-  const regularized = (sum: number) => sum + regularization + (sum * dropout) / (1 - dropout)
-  const inverse = inverseOf(gramian.map((row, i) => row.map((sum, j) => (i === j ? regularized(sum) : sum))))
-  const free = inverse.map(row => targets.map((_, j) => row.reduce((sum, p, i) => sum + p * targets[i]![j]!, 0)))
+  const regularized = (row: number[], i: number) =>
+    row.map((sum, j) => (i === j ? sum + regularization + (sum * dropout) / (1 - dropout) : sum))
+  const columns = targets.map((_, item) => naiveColumn(gramian.map(regularized), targets, item, mostOwn))
+  return targets.map((_, i) => columns.map((column, j) => (i === j ? 0 : Math.max(0, column[i]!))))
+}
+
+/** Column `item` of B, from itself and the items that it follows. */
+function naiveColumn(gramian: Matrix, targets: Matrix, item: number, mostOwn: number): number[] {
+  const others = targets.flatMap((row, i) => (i !== item && row[item]! > 0 ? [i] : []))
+  const chosen = [item, ...others]
+  const inverse = inverseOf(chosen.map(i => chosen.map(j => gramian[i]![j]!)))
+  const free = inverse.map(row => row.reduce((sum, p, at) => sum + p * targets[chosen[at]!]![item]!, 0))
   // What brings B_jj down to ξ with the least error.
-  const excess = free.map((row, j) => Math.max(0, row[j]! - mostOwn) / inverse[j]![j]!)
-  return free.map((row, i) => row.map((b, j) => (i === j ? 0 : Math.max(0, b - excess[j]! * inverse[i]![j]!))))
+  const excess = Math.max(0, free[0]! - mostOwn) / inverse[0]![0]!
+  const column = Array<number>(gramian.length).fill(0)
+  for (const [at, i] of chosen.entries()) column[i] = free[at]! - excess * inverse[at]![0]!
+  return column
 }
 
 /** The score of every item for these items, newest first, by their weights: a share of all that they speak for. */

@@ -13,13 +13,13 @@ export const slistOptions = z.strictObject({
     .number()
     .positive()
     .max(1e9)
-    .default(10)
+    .default(20)
     .describe('what keeps weights small: λ, in sessions that an item is in'),
   dropout: z
     .number()
     .min(0)
     .max(0.99)
-    .default(0)
+    .default(0.5)
     .describe(
       'share of events that weights are made to do without, 0 to 0.99: the more, the less they rest on several items at once',
     ),
@@ -28,13 +28,13 @@ export const slistOptions = z.strictObject({
     .number()
     .positive()
     .max(1)
-    .default(0.6)
+    .default(0.4)
     .describe('what an item counts, as one that others follow, beside the one after it, above 0 and at most 1'),
   futureDecay: z
     .number()
     .positive()
     .max(1)
-    .default(0.6)
+    .default(0.4)
     .describe('what an item counts, as one that follows, beside the one before it, above 0 and at most 1'),
   sessionHalfLife: z
     .number()

@@ -2,7 +2,6 @@ import { splitByCost } from '../../parallel/chunks.ts'
 import { workerModuleUrl } from '../../parallel/pool.ts'
 import type { Dataset } from '../../storage/dataset.ts'
 import { vector } from '../../storage/safetensors.ts'
-import { sharedArray } from '../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../algorithm.ts'
 import { repeatShares } from '../sessions/repeats.ts'
 import { assertHasTimes } from '../sessions/sessions.ts'
@@ -36,14 +35,14 @@ export async function trainSlist(dataset: Dataset, options: SlistOptions, contex
   phases.total = costs.gramian + costs.columns
   try {
     const training = { sessions: sessionsOf(events, sizes, options), consistency, pastDecay, futureDecay }
-    const products = allocateEntries(items, item => Number(sizes.starts[item + 1] - sizes.starts[item]))
+    const room = (item: number) => Number(sizes.starts[item + 1] - sizes.starts[item])
+    const products = allocateEntries(items, room)
     const multiplying: GramianArgs = { training, entries: products, bounds: splitByCost(sizes.starts, chunks, 1) }
     await phases.run({ name: 'gramian', chunks: multiplying.bounds.length - 1, work: costs.gramian }, multiplying)
     const gramian = compacted(products)
 
     const others = Math.min(candidates, items - 1)
-    const most = (item: number) => Math.min(others, Number(gramian.indptr[item + 1] - gramian.indptr[item]))
-    const entries = allocateEntries(items, most)
+    const entries = allocateEntries(items, item => Math.min(others, room(item)))
     const bounds = splitByCost(entries.starts, chunks, 200 + others ** 3 / 60)
     const fitting: ColumnsArgs = {
       training,

@@ -10,7 +10,7 @@
 //!
 //! of which the first part, SLIS, is the consistency of sessions, and the second, SLIT, the transitions within them. An item of a past
 //! counts less the further it is from its end, one of a future the further it is from its begin. Beside λ each item has a regularization in
-proportion to how frequent it is: see [`Regression`].
+//! proportion to how frequent it is: see [`Regression`].
 //!
 //! [`Products`] gives rows of G = α XᵀWX + (1 − α) SᵀWS and columns of C = α XᵀWX + (1 − α) SᵀWT; [`Regression`] gives each column
 //! of B by itself, from some items alone, as that of EASE does.

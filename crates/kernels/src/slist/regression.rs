@@ -8,7 +8,8 @@
 //!
 //! which is SLIST where N is all items and p is 0. Else it is that of sessions of which each event is left out with the probability p,
 //! as an autoencoder's dropout does it (Steck 2020, "Autoencoders that don't overfit towards the Identity"). Candidates are j itself, and
-//! the i with the largest C_ij² / (G_ii + Λ_ii), which is by how much each alone would make the error smaller.
+//! the i with the largest C_ij² / (G_ii + Λ_ii), which is by how much each alone would make the error smaller; none is one
+//! that j never follows.
 
 use super::Products;
 use crate::accumulator::Accumulator;
