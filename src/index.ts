@@ -86,6 +86,7 @@ export {
   defaultAlgorithm,
 } from './models/registry.ts'
 export { sessionNeighbours } from './models/session-neighbours/index.ts'
+export { slist } from './models/slist/index.ts'
 export { type TrainModel, trainModel } from './models/train.ts'
 export { transitions } from './models/transitions/index.ts'
 export { trending } from './models/trending/index.ts'

@@ -9,6 +9,7 @@ import { graphFilter } from './graph-filter/index.ts'
 import { neighbours } from './neighbours/index.ts'
 import { popular } from './popular/index.ts'
 import { sessionNeighbours } from './session-neighbours/index.ts'
+import { slist } from './slist/index.ts'
 import { transitions } from './transitions/index.ts'
 import { trending } from './trending/index.ts'
 import { word2vec } from './word2vec/index.ts'
@@ -22,6 +23,7 @@ const single: readonly Algorithm[] = [
   word2vec,
   transitions,
   sessionNeighbours,
+  slist,
   popular,
   trending,
 ]

@@ -19,6 +19,7 @@ const small: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
     recencyDecay: 1,
   },
   'session-neighbours': { gapDecay: 1, backward: 1, sessionGap: 0, recentItems: 100, recencyDecay: 1 },
+  slist: { consistency: 1, regularization: 1, sessionGap: 0, sessionItems: 1000, recentItems: 100, recencyDecay: 1 },
   'context-taste': {
     parts:
       'transitions(window=1000, gap-decay=1, backward=1, second-step=0, session-gap=0, recent-items=100, recency-decay=1) + als(factors=3, regularization=0.01, seed=7)',

@@ -163,12 +163,14 @@ const triangle = fc.record({
   size: fc.constantFrom(0, 32, 32, 33, 64),
 })
 const panels = fc.record({ inverse: tile, left: tile, right: tile })
-const easeEntries = fc.record({
+const entries = fc.record({
   starts: fc.oneof(longs, fc.constant(BigUint64Array.of(0n, 2n, 2n, 4n))),
   indices: words,
   weights: floats,
   counts: words,
 })
+const slistTraining = fc.record({ sessions, consistency: float, pastDecay: float, futureDecay: float })
+const slistRegression = fc.record({ gramian: sparse, regularization: float, dropout: float, mostOwn: float })
 const easeWeights = fc.record({
   items: fc.oneof(count, fc.constant(3)),
   dense: fc.option(fc.oneof(floats, fc.constant(new Float32Array(9))), { nil: undefined }),
@@ -292,12 +294,12 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   composeWords: fc.tuple(parts, floats, count, floats, floats, count, counter),
   countTransitions: fc.tuple(sessions, steps, count, transitionOutput, doubles, words, counter),
   crc32: fc.tuple(bytes, word),
-  easeColumns: fc.tuple(easeTraining, easeEntries, floats, words, counter),
+  easeColumns: fc.tuple(easeTraining, entries, floats, words, counter),
   easeError: fc.tuple(easeTraining, triangle, count),
   easeFault: fc.tuple(easeWeights),
   easeGramian: fc.tuple(easeTraining, triangle, words, counter),
   easeInvert: fc.tuple(triangle, count, tile),
-  easeLargest: fc.tuple(triangle, floats, easeEntries, counter),
+  easeLargest: fc.tuple(triangle, floats, entries, counter),
   easePanels: fc.tuple(triangle, count, panels, counter),
   easePlan: fc.tuple(easeTraining, longs),
   easeRank: fc.tuple(easeWeights, requests),
@@ -353,6 +355,8 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   skipGramDraw: fc.tuple(corpus, count, count, count, samples, counter),
   skipGramFollow: fc.tuple(samples, floats, count, vectors, counter),
   skipGramRoom: fc.tuple(count, count, count, count),
+  slistColumns: fc.tuple(slistTraining, slistRegression, entries, words, counter),
+  slistGramian: fc.tuple(slistTraining, entries, words, counter),
   spreadToParts: fc.tuple(parts, floats, floats, count, floats, count, counter),
   stringsFault: fc.tuple(ints, bytes, words),
   topKBytes: fc.tuple(count, count),

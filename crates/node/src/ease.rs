@@ -1,5 +1,6 @@
 //! EASE: the phases of its training, which take tiles or items from the shared counter, and lists for batches of requests.
 
+use crate::entries::{Entries, check_length, length};
 use crate::file::{Operand, values};
 use crate::sparse::{SparseMatrix, matrix_addresses};
 use crate::views::{SharedArray, addresses, check_apart};
@@ -267,49 +268,12 @@ pub fn ease_rows(swept: EaseTriangle, residuals: Float32Array, first: u32, mut r
     Ok(())
 }
 
-/// Entries of rows or columns of B, those of each item from a place of its own on.
-#[napi(object, object_to_js = false)]
-pub struct EaseEntries {
-    /// (items + 1) Where those of each item have room.
-    pub starts: BigUint64Array,
-    /// (`starts[items]`) Ascending for each item.
-    #[napi(ts_type = "Uint32Array")]
-    pub indices: SharedArray<u32>,
-    /// (`starts[items]`)
-    #[napi(ts_type = "Float32Array")]
-    pub weights: SharedArray<f32>,
-    /// (items) How many each has.
-    #[napi(ts_type = "Uint32Array")]
-    pub counts: SharedArray<u32>,
-}
-
-impl EaseEntries {
-    fn check(&self, items: usize) -> Result<()> {
-        check_length("starts", items + 1, self.starts.len())?;
-        if !self.starts.is_sorted() {
-            return Err(Error::new(Status::InvalidArg, "starts must never fall"));
-        }
-        check_length("indices", self.starts[items] as usize, self.indices.len())?;
-        check_length("weights", self.indices.len(), self.weights.len())?;
-        check_length("counts", items, self.counts.len())
-    }
-
-    fn written(&self) -> [(&'static str, Range<usize>); 3] {
-        let Self { indices, weights, counts, .. } = self;
-        [("indices", indices.addresses()), ("weights", weights.addresses()), ("counts", counts.addresses())]
-    }
-
-    fn places(&self, item: usize) -> Range<usize> {
-        self.starts[item] as usize..self.starts[item + 1] as usize
-    }
-}
-
 /// Keeps of each row of B the entries that are largest in absolute value, as many as there is room for.
 #[napi(catch_unwind)]
 pub fn ease_largest(
     swept: EaseTriangle,
     residuals: Float32Array,
-    entries: EaseEntries,
+    entries: Entries,
     #[napi(ts_arg_type = "Int32Array")] next: SharedArray<i32>,
 ) -> Result<()> {
     let tiles = swept.tiles()?;
@@ -344,7 +308,7 @@ pub fn ease_largest(
 #[napi(catch_unwind)]
 pub fn ease_columns(
     training: EaseTraining,
-    entries: EaseEntries,
+    entries: Entries,
     #[napi(ts_arg_type = "Float32Array")] residuals: SharedArray<f32>,
     bounds: Uint32Array,
     #[napi(ts_arg_type = "Int32Array")] next: SharedArray<i32>,
@@ -511,14 +475,6 @@ fn checked_item(tiles: Tiles, item: u32) -> Result<usize> {
         return Ok(item as usize);
     }
     Err(Error::new(Status::InvalidArg, format!("item must be below {}, got {item}", tiles.items)))
-}
-
-fn check_length(of: &str, expected: usize, got: usize) -> Result<()> {
-    if expected == got { Ok(()) } else { Err(length(of, expected, got)) }
-}
-
-fn length(of: &str, expected: usize, got: usize) -> Error {
-    Error::new(Status::InvalidArg, format!("{of} must have {expected} values, got {got}"))
 }
 
 fn refused(error: impl std::error::Error) -> Error {

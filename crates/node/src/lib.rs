@@ -11,6 +11,7 @@
 mod als;
 mod bpr;
 mod ease;
+mod entries;
 mod file;
 mod graph_filter;
 mod ids;
@@ -21,6 +22,7 @@ mod neighbours;
 mod paths;
 mod sequences;
 mod session_neighbours;
+mod slist;
 mod sparse;
 mod topk;
 mod transitions;

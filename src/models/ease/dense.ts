@@ -3,8 +3,8 @@ import { splitByCost } from '../../parallel/chunks.ts'
 import { alignedArray, sharedArray } from '../../storage/shared-array.ts'
 import type { Trained } from '../algorithm.ts'
 import type { PiecewiseTensor } from '../trained-tensor.ts'
+import { allocateEntries, compacted, rowTensors } from '../training/entries.ts'
 import type { Phases } from '../training/phases.ts'
-import { allocateEntries, rowTensors } from './entries.ts'
 import type { TrainingArgs, Triangle } from './jobs.ts'
 import { type EaseOptions, isDense } from './options.ts'
 import { allocateTriangle, tilesOf } from './tiles.ts'
@@ -57,7 +57,7 @@ export async function trainDense(
   const entries = allocateEntries(items, () => most)
   const largest = { name: 'largest', chunks: Math.ceil(items / rowsInChunk), work: work.rows }
   await phases.run(largest, { triangle, residuals, entries })
-  return { ...rowTensors(entries), ...tensors }
+  return { ...rowTensors(compacted(entries)), ...tensors }
 }
 
 function workOf(items: number, additions: number, isWhole: boolean) {

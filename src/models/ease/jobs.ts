@@ -1,6 +1,7 @@
 /** Jobs of the training of EASE on worker threads. */
 import { native } from '../../native.ts'
 import { type CsrFile, cachedCsr } from '../../storage/csr-cache.ts'
+import type { Entries } from '../training/entries.ts'
 
 export interface TrainingArgs {
   readonly byItem: CsrFile
@@ -67,8 +68,6 @@ export function updates(args: StepArgs & Counted & { readonly chunkTiles: number
 export function error(args: { readonly training: TrainingArgs; readonly triangle: Triangle; readonly item: number }) {
   return native.easeError(opened(args.training), args.triangle, args.item)
 }
-
-export type Entries = Parameters<typeof native.easeLargest>[2]
 
 export interface LargestArgs {
   readonly triangle: Triangle

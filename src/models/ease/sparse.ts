@@ -1,9 +1,9 @@
 import { splitByCost } from '../../parallel/chunks.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { Trained } from '../algorithm.ts'
+import { allocateEntries, rowsOfColumns, rowTensors } from '../training/entries.ts'
 import type { Phases } from '../training/phases.ts'
 import { type EaseWork, tooLittleRegularization } from './dense.ts'
-import { allocateEntries, rowsOfColumns } from './entries.ts'
 
 /** Chunks of items of about equal cost. */
 const chunks = 2048
@@ -25,5 +25,5 @@ export async function trainSparse(
   const fault = faults.find(item => item !== null)
   if (typeof fault === 'number')
     throw tooLittleRegularization(`the regression of item ${fault} is not positive definite`, options)
-  return { ...rowsOfColumns(entries, options.entries), residuals: { data: residuals, shape: [items] } }
+  return { ...rowTensors(rowsOfColumns(entries, options.entries)), residuals: { data: residuals, shape: [items] } }
 }

@@ -60,11 +60,12 @@ const leastLeft = 0.01
  * weights, which are what is left to 1 in sum. Items that lists exclude may be among them: these take from the others alike.
  *
  * @param repeats from {@link repeatShares}.
+ * @param sums what all that follows each of the items scores in sum. Default: 1.
  */
-export function withRepeats({ items, weights, running }: RecentItems, repeats: Float32Array) {
+export function withRepeats({ items, weights, running }: RecentItems, repeats: Float32Array, sums?: Float32Array) {
   const most = repeats.length / 2
   const own = Float32Array.from(items, (_, age) => repeats[age < running ? age : most + age] ?? 0)
-  const sum = weights.reduce((all, weight) => all + weight, 0)
+  const sum = weights.reduce((all, weight, at) => all + weight * (sums?.[at] ?? 1), 0)
   const left = Math.max(leastLeft, 1 - own.reduce((all, share) => all + share, 0))
-  return { items, weights: weights.map(weight => (weight / sum) * left), own }
+  return { items, weights: weights.map(weight => (sum > 0 ? (weight / sum) * left : 0)), own }
 }

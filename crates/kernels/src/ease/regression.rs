@@ -15,8 +15,9 @@
 
 use super::gramian::Interactions;
 use crate::accumulator::Accumulator;
+use crate::elimination::Solve;
 use crate::selection::Selection;
-use crate::simd::{Kernel, Lanes, Simd};
+use crate::simd::Simd;
 
 /// What the columns of B are fitted by.
 #[derive(Clone, Copy)]
@@ -86,7 +87,7 @@ impl Regression<'_> {
         right.extend(chosen.iter().map(|&(_, sum)| sum));
         self.fill_system(stride, scratch);
         let Scratch { chosen, system, right, .. } = scratch;
-        if !simd.run(Solve { system, stride, x: right }) {
+        if !simd.run(Solve { system, stride, x: right, most_of_last: f64::INFINITY }) {
             return None;
         }
         let own = self.diagonal[item] + self.regularization;
@@ -177,45 +178,5 @@ impl Regression<'_> {
         for (n, &(candidate, _)) in chosen.iter().enumerate() {
             system[n * stride + n] = self.diagonal[candidate as usize] + self.regularization;
         }
-    }
-}
-
-/// Overwrites `x` with the solution of A z = x by elimination, A being positive definite; `system` holds its upper triangle,
-/// rows `stride` apart. Gives false where it is not.
-struct Solve<'a> {
-    system: &'a mut [f64],
-    stride: usize,
-    x: &'a mut [f64],
-}
-
-impl Kernel for Solve<'_> {
-    type Output = bool;
-
-    #[inline(always)]
-    fn run<L: Lanes>(self, _: L) -> bool {
-        let Solve { system, stride, x } = self;
-        let n = x.len();
-        for p in 0..n {
-            let (done, below) = system.split_at_mut((p + 1) * stride);
-            let pivot = &done[p * stride..];
-            if !(pivot[p] > 0.0 && pivot[p].is_finite()) {
-                return false;
-            }
-            for (r, row) in (p + 1..n).zip(below.chunks_exact_mut(stride)) {
-                let by = pivot[r] / pivot[p];
-                // From a whole vector on: what lies left of the diagonal is never read.
-                let from = r / 8 * 8;
-                for (value, &of) in row[from..].iter_mut().zip(&pivot[from..]) {
-                    *value -= by * of;
-                }
-                x[r] -= by * x[p];
-            }
-        }
-        for p in (0..n).rev() {
-            let row = &system[p * stride..(p + 1) * stride];
-            let known: f64 = (p + 1..n).map(|c| row[c] * x[c]).sum();
-            x[p] = (x[p] - known) / row[p];
-        }
-        true
     }
 }

@@ -1,8 +1,10 @@
+import type { native } from '../../native.ts'
 import { vector } from '../../storage/safetensors.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
-import type { Trained } from '../algorithm.ts'
-import { compactRows } from '../training/compact-rows.ts'
-import type { Entries } from './jobs.ts'
+import { compactRows } from './compact-rows.ts'
+
+/** Entries of rows or columns of a matrix, those of each item from a place of its own on. */
+export type Entries = Parameters<typeof native.easeLargest>[2]
 
 /** Room in shared memory for entries of each of `items`: as many of item i as `most(i)` says. */
 export function allocateEntries(items: number, most: (item: number) => number): Entries {
@@ -17,19 +19,26 @@ export function allocateEntries(items: number, most: (item: number) => number): 
   }
 }
 
-/** The entries of rows as tensors, moved together in place. */
-export function rowTensors({ starts, indices, weights, counts }: Entries): Trained['tensors'] {
+/** A sparse matrix: the entries of row r are `indptr[r]` to `indptr[r + 1] - 1`. */
+export interface Rows {
+  readonly indptr: BigUint64Array
+  readonly indices: Uint32Array
+  readonly weights: Float32Array
+}
+
+/** The entries of rows, moved together in place. */
+export function compacted({ starts, indices, weights, counts }: Entries): Rows {
   const indptr = compactRows(starts, counts, [indices, weights])
   const size = Number(indptr.at(-1))
-  return {
-    indptr: vector(indptr),
-    indices: vector(indices.subarray(0, size)),
-    weights: vector(weights.subarray(0, size)),
-  }
+  return { indptr, indices: indices.subarray(0, size), weights: weights.subarray(0, size) }
+}
+
+export function rowTensors({ indptr, indices, weights }: Rows) {
+  return { indptr: vector(indptr), indices: vector(indices), weights: vector(weights) }
 }
 
 /** The entries of columns by rows: of each row those that are largest in absolute value, `most` of them, of equal ones the first. */
-export function rowsOfColumns(columns: Entries, most: number): Trained['tensors'] {
+export function rowsOfColumns(columns: Entries, most: number): Rows {
   const items = columns.counts.length
   const counts = new Uint32Array(items)
   eachEntry(columns, row => counts[row]++)
@@ -41,7 +50,7 @@ export function rowsOfColumns(columns: Entries, most: number): Trained['tensors'
     whole.weights[to] = weight
   })
   for (let row = 0; row < items; row++) whole.counts[row] = keepLargest(whole, row, most, counts[row])
-  return rowTensors(whole)
+  return compacted(whole)
 }
 
 function eachEntry(
