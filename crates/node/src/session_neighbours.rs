@@ -160,12 +160,7 @@ pub fn rank_by_sessions<'env>(
         };
         let of_all = [query.items, query.exclude, query.only.unwrap_or_default()];
         if let Some(got) = of_all.into_iter().flatten().find(|&&item| item as usize >= rank.items()) {
-            return Err(refused(SessionsError::Member {
-                of: "request",
-                at: 0,
-                got: *got,
-                expected: rank.items(),
-            }));
+            return Err(refused(SessionsError::Member { of: "request", at: 0, got: *got, expected: rank.items() }));
         }
         rank.rank(&query, &mut scratch, &mut items, &mut scores);
         indptr.push(items.len() as u32);

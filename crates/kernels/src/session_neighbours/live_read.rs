@@ -45,6 +45,12 @@ impl Begun<'_> {
         f32::from_bits(self.live.factors[place].load(Ordering::Relaxed))
     }
 
+    /// That of what lies at `place`.
+    #[inline(always)]
+    pub fn version(&self, place: usize) -> u32 {
+        self.live.slot(place as u32).1[0].load(Ordering::Relaxed)
+    }
+
     /// Writes to `places` where the latest sessions lie that had `item`, the one that had it last first: of the latest `most`, those that are still there.
     pub fn having(&self, item: u32, most: usize, places: &mut Vec<u32>) {
         let LiveSessions { header, newest, size, .. } = self.live;
@@ -79,9 +85,9 @@ impl Begun<'_> {
 
     /// Copies the items of the session at `place`, as they were at one moment; none where another one began there since, or it is being written all the
     /// time.
-    pub fn read(&self, place: u32, items: &mut Vec<u32>) {
+    pub fn read(&self, place: usize, items: &mut Vec<u32>) {
         let LiveSessions { size, .. } = self.live;
-        let later = (self.last as usize % size.slots + size.slots - place as usize) % size.slots;
+        let later = (self.last as usize % size.slots + size.slots - place) % size.slots;
         let number = self.last.wrapping_sub(later as u32);
         let (fields, words) = self.live.slot(number).1.split_at(SLOT_FIELDS);
         let value = |word: &AtomicU32| word.load(Ordering::Relaxed);

@@ -157,7 +157,7 @@ proptest! {
 
 fn read(live: LiveSessions<'_>, session: u32) -> Vec<u32> {
     let mut items = vec![];
-    live.begun().read(session % live.slots() as u32, &mut items);
+    live.begun().read(session as usize % live.slots(), &mut items);
     items
 }
 
@@ -211,7 +211,7 @@ fn readers_see_each_session_whole_while_it_is_written() {
                         let begun = live.begun();
                         begun.having(item, 20, &mut places);
                         for &place in &places {
-                            begun.read(place, &mut items);
+                            begun.read(place as usize, &mut items);
                             // A session has items of one user alone, each once, and never loses one; or another one is there by now.
                             assert!(items.iter().all(|other| other % 8 == item % 8), "{items:?}");
                             assert!(items.is_empty() || items.contains(&item), "{item} {items:?}");

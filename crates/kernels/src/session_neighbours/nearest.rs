@@ -16,26 +16,29 @@ pub(super) struct Nearest {
     /// Where live sessions lie.
     places: Vec<u32>,
     found: Vec<(u32, f32)>,
+    /// (found) Where the items of sessions of the training lie.
+    bounds: Vec<(usize, usize)>,
     /// Items of a live session.
     session: Vec<u32>,
 }
 
 impl Nearest {
-    /// Gives `each` the items of the most similar sessions and how similar they are, most similar first: of `rank` and then, `live` ones.
+    /// Gives `each` the items of the most similar sessions and how similar they are, most similar first.
     pub fn find(&mut self, rank: &Rank<'_>, query: &Query<'_>, mut each: impl FnMut(&[u32], f32)) {
         let live = rank.live.map(|live| live.begun());
         self.compare(rank, live, query);
+        self.read_ahead(rank, live);
         let mut left = rank.terms.nearest;
-        for &(session, similarity) in &self.found {
+        for (&(session, similarity), &(begin, end)) in self.found.iter().zip(&self.bounds) {
             let items = match (live, (session as usize).checked_sub(rank.sessions.len())) {
                 (Some(live), Some(place)) => {
-                    live.read(place as u32, &mut self.session);
+                    live.read(place, &mut self.session);
                     if is_own(&self.session, query.items) {
                         continue;
                     }
                     &self.session
                 }
-                _ => rank.sessions.of(session as usize),
+                _ => &rank.sessions.items[begin..end],
             };
             if left == 0 {
                 break;
@@ -43,6 +46,24 @@ impl Nearest {
             left -= 1;
             each(items, similarity);
         }
+    }
+
+    /// Finds where the sessions lie, and reads a word of each: that memory is slow is felt once then, and not with each session.
+    fn read_ahead(&mut self, rank: &Rank<'_>, live: Option<Begun<'_>>) {
+        let past = rank.sessions.len();
+        self.bounds.clear();
+        self.bounds.extend(self.found.iter().map(|&(session, _)| match session as usize {
+            session if session < past => rank.sessions.bounds(session),
+            _ => (0, 0),
+        }));
+        let touched = self.found.iter().zip(&self.bounds).fold(0, |all, (&(session, _), &(begin, _))| {
+            let word = match (live, (session as usize).checked_sub(past)) {
+                (Some(live), Some(place)) => live.version(place),
+                _ => rank.sessions.items.get(begin).copied().unwrap_or(0),
+            };
+            all ^ word
+        });
+        std::hint::black_box(touched);
     }
 
     /// Finds the most similar of all sessions, live ones having the numbers after those of the others.
