@@ -95,6 +95,7 @@ const online: readonly (Candidate & { readonly name: string })[] = [
     model: 'context-taste',
     options: { parts: 'transitions(session-gap=1) + als + popular' },
   },
+  { name: 'session-neighbours', model: 'session-neighbours', options: { sessionGap: 1 } },
 ]
 
 async function runOnBrunch({
