@@ -22,14 +22,15 @@ export interface ContextSpeed {
 const atOnce = 512
 const listLength = 20
 
-/** By transitions with its defaults, for the events of `test` as they come. */
+/** By an algorithm that learns, with its defaults, for the events of `test` as they come. */
 export async function contextSpeed(
+  model: string,
   dataset: Dataset,
   test: TestEvents,
   { pool, folder }: { readonly pool: Pool; readonly folder: string },
 ): Promise<ContextSpeed> {
   const directory = join(folder, 'speed-model')
-  await trainModel(dataset, directory, algorithmNamed('transitions'), {}, { pool, replace: true })
+  await trainModel(dataset, directory, algorithmNamed(model), {}, { pool, replace: true })
   const models = await ModelPool.open(directory, { pool, verify: false, newItems: test.events.columns })
   try {
     const { history: byUser, users, items, events } = models.artifact

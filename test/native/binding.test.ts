@@ -130,7 +130,7 @@ const sessionIndex = fc.record({
   sessions: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 0))),
 })
 const sessionCounts = fc.oneof(words, fc.constant(Uint32Array.of(1, 2)))
-const sessionTerms = fc.record({ nearest: count, decay: float, backward: float })
+const sessionTerms = fc.record({ nearest: count, latest: count, decay: float, backward: float })
 const filter = fc.record({
   interactions: sparse,
   weighted: fc.boolean(),
@@ -279,6 +279,27 @@ const liveTable = fc.record({
   rows: fc.oneof(count, fc.constant(4)),
   slabs: fc.oneof(count, fc.constant(2)),
 })
+/** Of four items, two sessions and three blocks, as a writer left them or with damage. */
+const liveSessions = fc.record({
+  words: fc.oneof(
+    words,
+    fc
+      .tuple(
+        fc.array(fc.tuple(fc.nat(4), fc.nat(3), fc.nat(3)), { maxLength: 9 }),
+        fc.array(fc.tuple(fc.nat(113), fc.oneof(fc.nat(9), fc.nat())), { maxLength: 9 }),
+      )
+      .map(([events, damages]) => {
+        const table = new Uint32Array(native.liveSessionWords(4, 2, 3))
+        for (const event of events)
+          native.learnSession({ words: table, rows: 4, slots: 2, blocks: 3 }, ...event, 0.5, 0)
+        for (const [place, value] of damages) table[place] = value
+        return table
+      }),
+  ),
+  rows: fc.oneof(count, fc.constant(4)),
+  slots: fc.oneof(count, fc.constant(2)),
+  blocks: fc.oneof(count, fc.constant(3)),
+})
 const paths = fc.constantFrom('', '\0', '/dev/null', '/dev/zero', '/none/of/these', '.')
 
 /** Arguments for every function there is: of its types, and else as may be. */
@@ -324,7 +345,9 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   integersFault: fc.tuple(signed, words),
   interactionsFault: fc.tuple(sparse, count),
   isPositiveDefinite: fc.tuple(doubles, count),
+  learnSession: fc.tuple(liveSessions, count, count, count, fc.oneof(float, fc.constant(0.5)), float),
   learnTransitions: fc.tuple(liveTable, words, count, steps, word, fc.oneof(float, fc.constant(9))),
+  liveSessionWords: fc.tuple(count, count, count),
   liveTransitionWords: fc.tuple(count, count),
   mapFile: fc.tuple(paths),
   misalignment: fc.tuple(bytes),
@@ -345,7 +368,14 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
     requests,
   ),
   rankByNeighbours: fc.tuple(sparse, count, requests),
-  rankBySessions: fc.tuple(pastSessions, sessionIndex, sessionCounts, sessionTerms, requests),
+  rankBySessions: fc.tuple(
+    pastSessions,
+    sessionIndex,
+    sessionCounts,
+    sessionTerms,
+    requests,
+    fc.option(liveSessions, { nil: undefined }),
+  ),
   rotateFactors: fc.tuple(phase, floats),
   sequencesFault: fc.tuple(
     fc.record({ indptr: longs, items: words, times: signed, weights: fc.option(floats, { nil: undefined }) }),

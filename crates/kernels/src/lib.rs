@@ -19,6 +19,7 @@ pub mod neighbours;
 pub mod request;
 pub mod scratch;
 mod selection;
+mod sequence_lock;
 pub mod sequences;
 pub mod session_neighbours;
 pub mod shared;

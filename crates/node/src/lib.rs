@@ -16,6 +16,7 @@ mod file;
 mod graph_filter;
 mod ids;
 mod instructions;
+mod live_sessions;
 mod live_transitions;
 mod memory;
 mod neighbours;

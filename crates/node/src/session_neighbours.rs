@@ -1,6 +1,7 @@
 //! Session neighbours: the index of past sessions, and lists for batches of requests.
 
 use crate::file::{Operand, values};
+use crate::live_sessions::LiveSessionTable;
 use crate::neighbours::{NeighbourLists, NeighbourRequest};
 use crate::views::{SharedArray, addresses, check_apart};
 use aurochs_kernels::session_neighbours::{
@@ -104,6 +105,7 @@ pub fn sessions_fault(
 #[napi(object, object_to_js = false)]
 pub struct SessionTerms {
     pub nearest: u32,
+    pub latest: u32,
     pub decay: f64,
     pub backward: f64,
 }
@@ -113,7 +115,8 @@ thread_local! {
     static RANKING: Cell<Scratch> = Cell::default();
 }
 
-/// The best items of each request by the past sessions most like its items, best first. `counts` (items) says in how many sessions each is.
+/// The best items of each request by the sessions most like its items, best first: the past ones, and those of `live` that came since. `counts` (items)
+/// says in how many of the past ones each is. With `live` requests have the newest item first.
 #[napi(catch_unwind)]
 pub fn rank_by_sessions<'env>(
     env: &'env Env,
@@ -122,13 +125,27 @@ pub fn rank_by_sessions<'env>(
     counts: Operand<Uint32Array>,
     terms: SessionTerms,
     requests: Vec<NeighbourRequest>,
+    live: Option<LiveSessionTable>,
 ) -> Result<NeighbourLists<'env>> {
+    let SessionTerms { nearest, latest, decay, backward } = terms;
     let rank = Rank {
         sessions: sessions.view()?,
         index: Index { indptr: values(&index.indptr)?, sessions: values(&index.sessions)? },
         counts: values(&counts)?,
-        terms: Terms { nearest: terms.nearest as usize, decay: terms.decay, backward: terms.backward },
+        live: live.as_ref().map(LiveSessionTable::view).transpose()?,
+        terms: Terms { nearest: nearest as usize, latest: latest as usize, decay, backward },
     };
+    if let Some(live) = rank.live {
+        let (items, numbers) = (rank.counts.len(), rank.sessions.len() + live.slots());
+        if live.rows() < items || numbers > u32::MAX as usize {
+            let message = format!(
+                "live sessions must be of no fewer than {items} items, and with the others no more than {}, got {} and {numbers}",
+                u32::MAX,
+                live.rows()
+            );
+            return Err(Error::new(Status::InvalidArg, message));
+        }
+    }
     let mut scratch = RANKING.take();
     let (mut indptr, mut items, mut scores) = (vec![0], Vec::new(), Vec::new());
     for request in &requests {
@@ -142,13 +159,8 @@ pub fn rank_by_sessions<'env>(
             allowed: request.allowed.as_ref().map(SharedArray::bitmap),
         };
         let of_all = [query.items, query.exclude, query.only.unwrap_or_default()];
-        if let Some(got) = of_all.into_iter().flatten().find(|&&item| item as usize >= rank.counts.len()) {
-            return Err(refused(SessionsError::Member {
-                of: "request",
-                at: 0,
-                got: *got,
-                expected: rank.counts.len(),
-            }));
+        if let Some(got) = of_all.into_iter().flatten().find(|&&item| item as usize >= rank.items()) {
+            return Err(refused(SessionsError::Member { of: "request", at: 0, got: *got, expected: rank.items() }));
         }
         rank.rank(&query, &mut scratch, &mut items, &mut scores);
         indptr.push(items.len() as u32);

@@ -1,6 +1,7 @@
 import type { Algorithm } from '../algorithm.ts'
 import { assertHasTimes } from '../sessions/sessions.ts'
-import { openSessionNeighbours, verifySessionNeighbours } from './model.ts'
+import { liveSessionNeighbours } from './live.ts'
+import { openSessionNeighbours, optionsOf, verifySessionNeighbours } from './model.ts'
 import { type SessionNeighboursOptions, sessionNeighboursOptions, sessionNeighboursSearch } from './options.ts'
 import { trainSessionNeighbours } from './train.ts'
 
@@ -16,4 +17,5 @@ export const sessionNeighbours: Algorithm<SessionNeighboursOptions> = {
   train: trainSessionNeighbours,
   open: openSessionNeighbours,
   verify: verifySessionNeighbours,
+  live: artifact => liveSessionNeighbours(artifact, optionsOf(artifact)),
 }

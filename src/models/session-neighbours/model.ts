@@ -1,11 +1,12 @@
 import { native } from '../../native.ts'
 import { splitLists } from '../../search/item-lists.ts'
 import { elements } from '../../storage/safetensors.ts'
-import type { ItemList, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
+import type { ItemList, LiveMemory, Model, ResolvedRequest, SimilarRequest } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { ItemNeighbours } from '../item-neighbours.ts'
 import { repeatsIn, verifyRepeats } from '../sessions/repeats.ts'
 import { sessionRequest } from '../sessions/session-request.ts'
+import { liveSessions } from './live.ts'
 import { type SessionNeighboursOptions, sessionNeighboursOptions } from './options.ts'
 
 /**
@@ -51,11 +52,11 @@ export function verifySessionNeighbours(artifact: Artifact): void {
   verifyRepeats(artifact, optionsOf(artifact).recentItems)
 }
 
-export function openSessionNeighbours(artifact: Artifact): Model {
-  return new SessionNeighboursModel(artifact)
+export function openSessionNeighbours(artifact: Artifact, live?: LiveMemory): Model {
+  return new SessionNeighboursModel(artifact, live)
 }
 
-/** Ranks by what else the past sessions hold that are most like what the user did last. */
+/** Ranks by what else the sessions hold that are most like what the user did last. */
 class SessionNeighboursModel implements Model {
   readonly similarBy = ['neighbours'] as const
   readonly #artifact: Artifact
@@ -63,25 +64,28 @@ class SessionNeighboursModel implements Model {
   readonly #options: SessionNeighboursOptions
   readonly #operands: ReturnType<typeof operandsOf>
   readonly #repeats: Float32Array
+  readonly #live: ReturnType<typeof liveSessions> | undefined
 
-  constructor(artifact: Artifact) {
+  constructor(artifact: Artifact, live: LiveMemory | undefined) {
     this.#artifact = artifact
     this.#items = new ItemNeighbours(artifact)
     this.#options = optionsOf(artifact)
     this.#repeats = repeatsIn(artifact, this.#options.recentItems)
+    this.#live = live && liveSessions(live)
     this.#operands = operandsOf(sessionNeighboursTensors(artifact))
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const { events } = this.#artifact
     const { sessions, index, counts } = this.#operands
-    const { sessions: nearest, gapDecay: decay, backward } = this.#options
+    const { sessions: nearest, sessionsOfItem: latest, gapDecay: decay, backward } = this.#options
     const { indptr, items, scores } = native.rankBySessions(
       sessions,
       index,
       counts,
-      { nearest, decay, backward },
+      { nearest, latest, decay, backward },
       requests.map(request => sessionRequest(request, events, this.#options, this.#repeats)),
+      this.#live,
     )
     return splitLists(indptr, { items, scores })
   }
@@ -92,6 +96,6 @@ class SessionNeighboursModel implements Model {
   }
 }
 
-function optionsOf({ manifest: { options } }: Artifact): SessionNeighboursOptions {
+export function optionsOf({ manifest: { options } }: Artifact): SessionNeighboursOptions {
   return sessionNeighboursOptions.parse(options)
 }

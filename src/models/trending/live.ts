@@ -1,13 +1,13 @@
 import { valuesIn } from '../../storage/safetensors.ts'
 import type { LearnedEvent, Learner, LiveLearning } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
-import { RunningSessions } from '../live/running-sessions.ts'
+import { SessionsOfUsers } from '../live/sessions-of-users.ts'
 import { millisecondsInHour } from '../sessions/sessions.ts'
 import { trendingTensors } from './model.ts'
 import { trendingOptions } from './options.ts'
 import { TrendWriter, trendWords } from './trend.ts'
 
-/** Items of a running session that are known not to count again. */
+/** Items of a running session that are kept, so that none counts again: when there are more, all may. */
 const longestSession = 100
 
 /** Goes on to count where the training ended. */
@@ -20,7 +20,7 @@ export function liveTrends(artifact: Artifact): LiveLearning {
       const { sums, order, newest } = trendingTensors(artifact)
       return new TrendLearner(
         new TrendWriter(memory, valuesIn(sums, 0, items), valuesIn(order, 0, items)),
-        new RunningSessions(sessionGap, longestSession),
+        new SessionsOfUsers(sessionGap),
         { halfLife: halfLifeHours * millisecondsInHour, since: valuesIn(newest, 0, 1)[0] },
       )
     },
@@ -33,7 +33,8 @@ const longest = 60
 /** In place of making what was counted smaller as time goes by, later events count more: shares come out the same. */
 class TrendLearner implements Learner {
   readonly #trend: TrendWriter
-  readonly #sessions: RunningSessions
+  /** The items of each that have counted. */
+  readonly #sessions: SessionsOfUsers<Set<number>>
   /** In ms. */
   readonly #halfLife: number
   /** When an event counts 1, in ms since 1970. */
@@ -41,7 +42,7 @@ class TrendLearner implements Learner {
 
   constructor(
     trend: TrendWriter,
-    sessions: RunningSessions,
+    sessions: SessionsOfUsers<Set<number>>,
     { halfLife, since }: { readonly halfLife: number; readonly since: number },
   ) {
     this.#trend = trend
@@ -51,8 +52,11 @@ class TrendLearner implements Learner {
   }
 
   learn({ user, item, time, weight }: LearnedEvent): void {
-    if (!(weight > 0) || this.#sessions.has(user, item, time)) return
-    this.#sessions.add(user, item, time)
+    if (!(weight > 0)) return
+    const session = this.#sessions.at(user, time, () => new Set())
+    if (session.has(item)) return
+    if (session.size === longestSession) session.clear()
+    session.add(item)
     const age = (time - this.#since) / this.#halfLife
     if (age > longest) {
       this.#trend.scale(2 ** -age)

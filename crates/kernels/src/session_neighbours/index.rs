@@ -98,7 +98,14 @@ impl<'a> Sessions<'a> {
     /// The items of session `s`.
     #[inline(always)]
     pub fn of(&self, s: usize) -> &'a [u32] {
-        &self.items[self.indptr[s] as usize..self.indptr[s + 1] as usize]
+        let (begin, end) = self.bounds(s);
+        &self.items[begin..end]
+    }
+
+    /// Where the items of session `s` begin and end.
+    #[inline(always)]
+    pub(super) fn bounds(&self, s: usize) -> (usize, usize) {
+        (self.indptr[s] as usize, self.indptr[s + 1] as usize)
     }
 
     /// Reads all.

@@ -1,6 +1,7 @@
 //! Lists from the sessions most like the running one.
 
-use super::{Index, Sessions};
+use super::nearest::Nearest;
+use super::{Index, LiveSessions, Sessions};
 use crate::accumulator::Accumulator;
 use crate::bitmap::{Bitmap, allows};
 use crate::selection::Selection;
@@ -11,13 +12,15 @@ const LEAST_LEFT: f64 = 0.01;
 /// How alike sessions are, and what their items count.
 ///
 /// With w(i) what item i of the running session counts, the similarity of session s is
-/// Σ w(i) idf(i) · f(s) over the items i of both, idf(i) = ln(1 + sessions / sessions of i), and f being the sessions' factors.
-/// Of the `nearest` most similar sessions, item j counts the similarity times d(j): with x its place after that of the latest shared
+/// Σ w(i) idf(i) · f(s) over the items i of both, idf(i) = ln(1 + sessions / sessions of i), and f being the sessions' factors: of the
+/// `latest` sessions of i. Of the `nearest` most similar sessions, item j counts the similarity times d(j): with x its place after that of the latest shared
 /// item (that with the highest w), d = `decay`^(x − 1) after it and `backward` · `decay`^(−x − 1) before.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Terms {
     /// Sessions that a list is made from.
     pub nearest: usize,
+    /// Sessions of each item that are looked at.
+    pub latest: usize,
     /// Above 0, at most 1.
     pub decay: f64,
     /// 0 to 1.
@@ -27,7 +30,7 @@ pub struct Terms {
 /// What a list is made from.
 #[derive(Clone, Copy)]
 pub struct Query<'a> {
-    /// Items of the running session, each once.
+    /// Items of the running session, each once, newest first where some sessions are live.
     pub items: &'a [u32],
     /// What each counts, above 0.
     pub weights: &'a [f32],
@@ -46,10 +49,9 @@ pub struct Query<'a> {
 /// Buffers kept from one call to the next.
 #[derive(Default)]
 pub struct Scratch {
-    similarities: Accumulator<f64>,
+    nearest: Nearest,
     sums: Accumulator<f64>,
     selection: Selection,
-    nearest: Vec<(u32, f32)>,
     /// (items) What each counts in the running session; 0 between calls.
     own: Vec<f32>,
 }
@@ -63,27 +65,40 @@ pub struct Rank<'a> {
     pub index: Index<'a>,
     /// (items) In how many sessions each is: also those that the index has no room for.
     pub counts: &'a [u32],
+    /// Sessions that came since, of no fewer items.
+    pub live: Option<LiveSessions<'a>>,
     /// How.
     pub terms: Terms,
 }
 
 impl Rank<'_> {
+    /// Number of items.
+    pub fn items(&self) -> usize {
+        self.live.map_or(self.counts.len(), |live| live.rows())
+    }
+
+    /// In how many of the trained sessions `item` is, and the latest of these.
+    pub(super) fn past(&self, item: u32) -> (u32, &[u32]) {
+        match self.counts.get(item as usize) {
+            Some(&count) => (count, self.index.of(item as usize)),
+            None => (0, &[]),
+        }
+    }
+
     /// Appends to `items` and `scores` the best items for `query`, best first, of equal scores the lower item first. Scores of other
     /// items than those of the query are in proportion to what they count, and in sum what is left to 1 by those that come again.
     pub fn rank(&self, query: &Query<'_>, scratch: &mut Scratch, items: &mut Vec<u32>, scores: &mut Vec<f32>) {
-        self.find_nearest(query, scratch);
         let Terms { decay, backward, .. } = self.terms;
-        let Scratch { sums, selection, nearest, own, .. } = scratch;
+        let Scratch { nearest, sums, selection, own } = scratch;
         let mut total = 0.0;
-        own.resize(self.counts.len().max(own.len()), 0.0);
-        sums.grow(self.counts.len());
+        own.resize(self.items().max(own.len()), 0.0);
+        sums.grow(self.items());
         for (&item, &weight) in query.items.iter().zip(query.weights) {
             own[item as usize] = weight;
         }
-        for &(session, similarity) in nearest.iter() {
-            let session = self.sessions.of(session as usize);
+        nearest.find(self, query, |session, similarity| {
             let weight = |at: usize| own[session[at] as usize];
-            let Some(anchor) = (0..session.len()).max_by(|&a, &b| weight(a).total_cmp(&weight(b))) else { continue };
+            let Some(anchor) = (0..session.len()).max_by(|&a, &b| weight(a).total_cmp(&weight(b))) else { return };
             let mut add = |at: usize, factor: f64| {
                 if weight(at) == 0.0 {
                     let term = (f64::from(similarity) * factor).max(f64::MIN_POSITIVE);
@@ -101,7 +116,7 @@ impl Rank<'_> {
                 add(at, factor);
                 factor *= decay;
             }
-        }
+        });
         for &item in query.items {
             own[item as usize] = 0.0;
         }
@@ -130,24 +145,5 @@ impl Rank<'_> {
             items.push(item);
             scores.push(score);
         }
-    }
-
-    /// The most similar sessions and how similar they are, most similar first.
-    fn find_nearest(&self, query: &Query<'_>, scratch: &mut Scratch) {
-        let Scratch { similarities, selection, nearest, .. } = scratch;
-        let count = self.sessions.len();
-        similarities.grow(count);
-        for (&item, &weight) in query.items.iter().zip(query.weights) {
-            let idf = (1.0 + count as f64 / f64::from(self.counts[item as usize].max(1))).ln();
-            let term = (f64::from(weight) * idf).max(f64::MIN_POSITIVE);
-            similarities.add(self.index.of(item as usize), |_| term);
-        }
-        selection.reset(self.terms.nearest);
-        similarities.drain(|session, sum| {
-            let similarity = sum as f32 * self.sessions.factors[session as usize];
-            selection.offer(session, similarity.max(f32::MIN_POSITIVE));
-        });
-        nearest.clear();
-        nearest.extend(selection.sorted());
     }
 }

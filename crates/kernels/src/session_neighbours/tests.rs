@@ -1,21 +1,36 @@
 //! The naive twin: all sessions compared with the query, from the definition.
 
-use super::{Index, Query, Rank, Scratch, Sessions, SessionsError, Terms, fill_index, index_bounds};
+use super::nearest::OWN_SESSIONS;
+use super::{Index, LiveSessions, Query, Rank, Scratch, Sessions, SessionsError, Terms, fill_index, index_bounds};
 use crate::bitmap::{Bitmap, words_of};
 use proptest::prelude::*;
 
 #[derive(Debug)]
-struct Case {
-    items: usize,
-    sessions: Vec<Vec<u32>>,
-    factors: Vec<f32>,
-    kept: usize,
-    query: Vec<u32>,
-    exclude: Vec<u32>,
-    only: Option<Vec<u32>>,
-    limit: usize,
-    own: bool,
-    terms: Terms,
+pub(super) struct Case {
+    /// Of the trained sessions.
+    pub items: usize,
+    pub sessions: Vec<Vec<u32>>,
+    pub factors: Vec<f32>,
+    pub kept: usize,
+    pub query: Vec<u32>,
+    pub exclude: Vec<u32>,
+    pub only: Option<Vec<u32>>,
+    pub limit: usize,
+    pub own: bool,
+    pub terms: Terms,
+}
+
+/// What was learned live, from the definition.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Since {
+    /// New items, which come after those of the trained sessions.
+    pub fresh: usize,
+    /// Of each place, what lies there, and its factor.
+    pub places: Vec<Option<(Vec<u32>, f32)>>,
+    /// (items) All sessions that had each, the one that had it last first: their places, where they still lie there.
+    pub having: Vec<Vec<Option<usize>>>,
+    /// Sessions that ever began.
+    pub begun: usize,
 }
 
 /// Lies one after the other.
@@ -36,27 +51,50 @@ fn own(case: &Case) -> Vec<f32> {
     if case.own { (0..case.query.len()).map(|age| 0.3f32.powi(age as i32 + 1)).collect() } else { vec![] }
 }
 
-fn naive(case: &Case) -> Vec<(u32, f64)> {
+/// Whether what the session ends with is what the query has from some place on.
+fn is_own(session: &[u32], query: &[u32]) -> bool {
+    (0..query.len()).any(|begin| {
+        let compared = session.len().min(query.len() - begin);
+        compared > 1 && (0..compared).all(|at| session[session.len() - 1 - at] == query[begin + at])
+    })
+}
+
+pub(super) fn naive(case: &Case, since: &Since) -> Vec<(u32, f64)> {
     let weights = weights(&case.query);
     let weight = |item: u32| case.query.iter().position(|&own| own == item).map_or(0.0, |at| f64::from(weights[at]));
-    let having =
-        |item: u32| (0..case.sessions.len()).rev().filter(|&s| case.sessions[s].contains(&item)).collect::<Vec<_>>();
-    let count = case.sessions.len() as f64;
-    let mut similar: Vec<(usize, f64)> = (0..case.sessions.len())
-        .map(|s| {
+    let past = case.sessions.len();
+    let having = |item: u32| (0..past).rev().filter(|&s| case.sessions[s].contains(&item)).collect::<Vec<_>>();
+    let having_live = |item: u32| since.having.get(item as usize).cloned().unwrap_or_default();
+    let count = (past + since.begun) as f64;
+    let of = |s: usize| match s.checked_sub(past) {
+        None => Some((&case.sessions[s], case.factors[s])),
+        Some(place) => since.places[place].as_ref().map(|(session, factor)| (session, *factor)),
+    };
+    let mut similar: Vec<(usize, f32)> = (0..past + since.places.len())
+        .filter_map(|s| {
             let terms = case.query.iter().map(|&item| {
-                let all = having(item);
-                let is_kept = all.iter().take(case.kept).any(|&other| other == s);
-                if is_kept { weight(item) * (1.0 + count / all.len() as f64).ln() } else { 0.0 }
+                let (all, live) = (having(item), having_live(item));
+                let latest = case.terms.latest;
+                let kept_live: Vec<usize> = live.iter().take(latest).flatten().map(|place| past + place).collect();
+                let kept = all.iter().take(case.kept.min(latest - kept_live.len()));
+                let is_kept = kept_live.iter().chain(kept).any(|&other| other == s);
+                let of_item = (all.len() + live.len()) as f64;
+                if is_kept { weight(item) * (1.0 + count / of_item).ln() } else { 0.0 }
             });
-            (s, terms.sum::<f64>() * f64::from(case.factors[s]))
+            Some((s, terms.sum::<f64>() as f32 * of(s)?.1))
         })
         .filter(|&(_, similarity)| similarity > 0.0)
         .collect();
-    similar.sort_by(|a, b| (b.1 as f32).total_cmp(&(a.1 as f32)).then(a.0.cmp(&b.0)));
-    let mut sums = vec![0.0; case.items];
+    similar.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    if !since.places.is_empty() {
+        similar.truncate(case.terms.nearest + OWN_SESSIONS);
+        similar.retain(|&(s, _)| s < past || !is_own(of(s).unwrap().0, &case.query));
+    }
+    let items = case.items + since.fresh;
+    let mut sums = vec![0.0; items];
     for &(s, similarity) in similar.iter().take(case.terms.nearest) {
-        let session = &case.sessions[s];
+        let session = of(s).unwrap().0;
+        let similarity = f64::from(similarity);
         let highest = session.iter().map(|&item| weight(item)).fold(0.0, f64::max);
         let anchor = session.iter().rposition(|&item| weight(item) == highest).unwrap();
         for (at, &item) in session.iter().enumerate() {
@@ -78,14 +116,19 @@ fn naive(case: &Case) -> Vec<(u32, f64)> {
     case.query.iter().zip(&shares).for_each(|(&item, &share)| sums[item as usize] += f64::from(share));
     let may_come =
         |item: u32| !case.exclude.contains(&item) && case.only.as_ref().is_none_or(|only| only.contains(&item));
-    let mut best: Vec<(u32, f64)> = (0..case.items as u32).map(|item| (item, sums[item as usize])).collect();
+    let mut best: Vec<(u32, f64)> = (0..items as u32).map(|item| (item, sums[item as usize])).collect();
     best.retain(|&(item, sum)| sum > 0.0 && may_come(item));
     best.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     best.truncate(case.limit);
     best
 }
 
-fn found(case: &Case, by_bits: bool, scratch: &mut Scratch) -> Vec<(u32, f32)> {
+pub(super) fn found(
+    case: &Case,
+    by_bits: bool,
+    live: Option<LiveSessions<'_>>,
+    scratch: &mut Scratch,
+) -> Vec<(u32, f32)> {
     let (indptr, items) = flat(&case.sessions);
     let sessions = Sessions { indptr: &indptr, items: &items, factors: &case.factors };
     sessions.check(case.items).unwrap();
@@ -99,7 +142,7 @@ fn found(case: &Case, by_bits: bool, scratch: &mut Scratch) -> Vec<(u32, f32)> {
     let counts: Vec<u32> = (0..case.items as u32).map(having).collect();
     let weights = weights(&case.query);
     let shares = own(case);
-    let words = case.only.as_deref().filter(|_| by_bits).map(|only| words_of(only, case.items));
+    let words = case.only.as_deref().filter(|_| by_bits).map(|only| words_of(only, case.items + 9));
     let query = Query {
         items: &case.query,
         weights: &weights,
@@ -110,11 +153,11 @@ fn found(case: &Case, by_bits: bool, scratch: &mut Scratch) -> Vec<(u32, f32)> {
         allowed: words.as_deref().map(Bitmap::new),
     };
     let (mut items, mut scores) = (vec![], vec![]);
-    Rank { sessions, index, counts: &counts, terms: case.terms }.rank(&query, scratch, &mut items, &mut scores);
+    Rank { sessions, index, counts: &counts, live, terms: case.terms }.rank(&query, scratch, &mut items, &mut scores);
     items.into_iter().zip(scores).collect()
 }
 
-fn case() -> impl Strategy<Value = Case> {
+pub(super) fn case() -> impl Strategy<Value = Case> {
     let items = crate::most(12);
     let some = move |most: usize| prop::collection::vec(0..items as u32, 0..most);
     let distinct = move |most: usize| {
@@ -130,7 +173,7 @@ fn case() -> impl Strategy<Value = Case> {
         })
     };
     let terms = (1..6usize, prop::sample::select(vec![1.0, 0.6]), prop::sample::select(vec![0.0, 0.5, 1.0]))
-        .prop_map(|(nearest, decay, backward)| Terms { nearest, decay, backward });
+        .prop_map(|(nearest, decay, backward)| Terms { nearest, latest: usize::MAX, decay, backward });
     let filters = (distinct(4), prop::option::of(distinct(6)), 1..6usize, any::<bool>());
     (prop::collection::vec(distinct(8), 0..crate::most(12)), distinct(5), filters, 1..5usize, terms).prop_map(
         move |(sessions, query, (exclude, only, limit, own), kept, terms)| {
@@ -145,10 +188,10 @@ proptest! {
 
     #[test]
     fn lists_are_those_of_all_sessions_compared(case in case()) {
-        let expected = naive(&case);
+        let expected = naive(&case, &Since::default());
         let mut scratch = Scratch::default();
         for by_bits in [false, true] {
-            let found = found(&case, by_bits, &mut scratch);
+            let found = found(&case, by_bits, None, &mut scratch);
             prop_assert_eq!(found.len(), expected.len(), "{:?} {:?}", found, expected);
             for (found, expected) in found.iter().zip(&expected) {
                 prop_assert!((f64::from(found.1) - expected.1).abs() <= 1e-5 * expected.1, "{:?} {:?}", found, expected);

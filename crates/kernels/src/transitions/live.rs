@@ -1,12 +1,12 @@
 //! Transitions that are counted as events come: one thread writes, any number read meanwhile, and see each row whole.
 //!
 //! The table lies in shared memory that is 0 at first. Of the items that something followed lately each has a slab of at most [`ENTRIES`]
-//! transitions; where no slab is left, the one that was taken first is taken again. A slab has a version that is odd while it is
-//! written (a sequence lock: Lameter 2005; Boehm 2012, "Can seqlocks get along with programming language memory models?"), so that a reader that finds
-//! another version afterwards reads again. Words are only touched atomically.
+//! transitions; where no slab is left, the one that was taken first is taken again. A slab has a version (`sequence_lock`). Words
+//! are only touched atomically.
 
 use super::Steps;
-use std::sync::atomic::{AtomicU32, Ordering, fence};
+use crate::sequence_lock::{begin_write, end_write, try_read};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Transitions of a slab. The rarest makes room for a new one.
 pub const ENTRIES: usize = 64;
@@ -178,21 +178,16 @@ impl<'a> LiveTable<'a> {
                 return;
             }
             let slab = self.slab(number - 1);
-            let version = slab[0].load(Ordering::Acquire);
-            if version % 2 == 1 {
-                std::hint::spin_loop();
-                continue;
-            }
-            let is_own = slab[1].load(Ordering::Relaxed) == row + 1;
-            let length = (slab[2].load(Ordering::Relaxed) as usize).min(ENTRIES);
-            let entries = &slab[FIELDS..];
-            into.items.extend(entries[..length].iter().map(|item| item.load(Ordering::Relaxed)));
-            into.counts.extend(entries[ENTRIES..ENTRIES + length].iter().map(float));
-            into.total = float(&slab[3]);
-            // What was read before is not read after the version is read again.
-            fence(Ordering::Acquire);
+            let is_own = try_read(&slab[0], || {
+                let length = (slab[2].load(Ordering::Relaxed) as usize).min(ENTRIES);
+                let entries = &slab[FIELDS..];
+                into.items.extend(entries[..length].iter().map(|item| item.load(Ordering::Relaxed)));
+                into.counts.extend(entries[ENTRIES..ENTRIES + length].iter().map(float));
+                into.total = float(&slab[3]);
+                slab[1].load(Ordering::Relaxed) == row + 1
+            });
             // Where another row has the slab by now, the entry says so soon.
-            if is_own && slab[0].load(Ordering::Relaxed) == version {
+            if is_own == Some(true) {
                 return;
             }
         }
@@ -202,17 +197,4 @@ impl<'a> LiveTable<'a> {
 
 fn float(word: &AtomicU32) -> f32 {
     f32::from_bits(word.load(Ordering::Relaxed))
-}
-
-/// Makes the version odd, also where a write ended in the midst: what is written next is not seen before.
-fn begin_write(version: &AtomicU32) -> u32 {
-    let before = version.load(Ordering::Relaxed) & !1;
-    version.store(before | 1, Ordering::Relaxed);
-    fence(Ordering::Release);
-    before
-}
-
-/// Makes the version even: what was written is seen before.
-fn end_write(version: &AtomicU32, before: u32) {
-    version.store(before.wrapping_add(2), Ordering::Release);
 }
