@@ -3,7 +3,7 @@
  * message is a buffer of its own to make and to collect.
  */
 import { pointers } from '../search/item-lists.ts'
-import type { ItemList, Ranking, RankRequest } from './algorithm.ts'
+import { type ItemList, itemSources, type Ranking, type RankRequest, type SourceWeights } from './algorithm.ts'
 
 export interface PackedRequests {
   readonly count: number
@@ -98,41 +98,66 @@ export interface PackedLists {
   readonly count: number
   /** Items of all lists together. */
   readonly total: number
+  /** Whether any list has weights. */
+  readonly isWeighed: boolean
   readonly buffer: ArrayBuffer
 }
 
 export function packLists(lists: readonly (ItemList & Partial<Ranking>)[]): PackedLists {
   const indptr = pointers(lists.map(({ items }) => items.length))
-  const sizes = { count: lists.length, total: indptr.at(-1)! }
+  const isWeighed = lists.some(({ weights }) => weights !== undefined)
+  const sizes = { count: lists.length, total: indptr.at(-1)!, isWeighed }
   const { buffer, ...parts } = listParts(sizes)
   parts.indptr.set(indptr)
-  lists.forEach(({ items, scores, basis }, at) => {
+  lists.forEach(({ items, scores, sources, weights, basis }, at) => {
     parts.byModel[at] = Number(basis !== 'popularity')
     parts.items.set(items, indptr[at])
     parts.scores.set(scores, indptr[at])
+    if (sources) parts.sources.set(sources, indptr[at])
+    if (isWeighed) parts.weights.set(numbersOf(weights), at * itemSources.length)
   })
   return { ...sizes, buffer }
 }
 
 export function unpackLists(packed: PackedLists): Ranking[] {
-  const { indptr, byModel, items, scores } = listParts(packed)
+  const { indptr, byModel, items, scores, sources, weights } = listParts(packed)
   return Array.from(byModel, (isByModel, at) => ({
     items: items.subarray(indptr[at], indptr[at + 1]),
     scores: scores.subarray(indptr[at], indptr[at + 1]),
+    sources: sources.subarray(indptr[at], indptr[at + 1]),
+    weights: packed.isWeighed ? weightsIn(weights, at * itemSources.length) : undefined,
     basis: isByModel ? 'model' : 'popularity',
   }))
 }
 
+/** One number a source, NaN where there is none. */
+function numbersOf(weights: SourceWeights = {}): number[] {
+  return itemSources.map(source => weights[source] ?? Number.NaN)
+}
+
+function weightsIn(numbers: Float64Array, begin: number): SourceWeights | undefined {
+  const found = itemSources.flatMap((source, at) => {
+    const weight = numbers[begin + at]!
+    return Number.isNaN(weight) ? [] : [[source, weight] as const]
+  })
+  return found.length > 0 ? Object.fromEntries(found) : undefined
+}
+
 /** Views of the parts of a buffer of lists: of a new one where there is none. */
-function listParts({ count, total, buffer }: Omit<PackedLists, 'buffer'> & { buffer?: ArrayBuffer }) {
-  const parts = new Parts(buffer ?? new ArrayBuffer(4 * (2 * count + 1 + 2 * total)))
+function listParts({ count, total, isWeighed, buffer }: Omit<PackedLists, 'buffer'> & { buffer?: ArrayBuffer }) {
+  const weights = isWeighed ? count * itemSources.length : 0
+  const parts = new Parts(buffer ?? new ArrayBuffer(8 * weights + 4 * (2 * count + 1 + 2 * total) + total))
   return {
     buffer: parts.buffer,
+    // First, where they are aligned.
+    weights: parts.next(Float64Array, weights),
     indptr: parts.next(Uint32Array, count + 1),
     /** 1 where the basis is the model; of rankings only. */
     byModel: parts.next(Uint32Array, count),
     items: parts.next(Uint32Array, total),
     scores: parts.next(Float32Array, total),
+    /** Of rankings only. */
+    sources: parts.next(Uint8Array, total),
   }
 }
 

@@ -333,7 +333,6 @@ export interface Explained {
 }
 
 export interface ExplainedItem extends Recommendation {
-  /** `taste`, `context`, `similar`, `popular`, or `fresh`: an item that came after the training. */
   readonly source: string
   /** Items that the user had, most telling first; `weight`: the share of what speaks for the item. */
   readonly because: readonly { readonly item: Id; readonly weight: number }[]

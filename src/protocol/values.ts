@@ -163,6 +163,8 @@ export interface Recommendation {
   readonly item: Id
   /** The model's preference; comparable within one list only. */
   readonly score: number
+  /** What it rests on, in lists for users: `taste`, `context`, `similar`, `popular`, or `fresh`, an item that came after the training. */
+  readonly source?: string
 }
 
 /** What is recommended, best first. */
@@ -175,6 +177,8 @@ export interface Recommendations {
   readonly basis: 'model' | 'popularity'
   /** Id of the user's newest event that the list takes into account, where there is one. */
   readonly after?: string
+  /** How far the model leans on each source at the moment, 1 in sum; absent where it has one alone. */
+  readonly weights?: Readonly<Record<string, number>>
   readonly items: readonly Recommendation[]
 }
 
@@ -187,13 +191,15 @@ export interface BatchRecommendations extends Pick<Recommendations, 'generation'
 }
 
 /**
- * What is recommended to one user of a batch: ids and scores side by side, best first. A map for each item would double
+ * What is recommended to one user of a batch: ids, scores and sources side by side, best first. A map for each item would double
  * what a batch costs its caller beyond the ranking.
  */
-export interface BatchList extends Pick<Recommendations, 'basis' | 'after'> {
+export interface BatchList extends Pick<Recommendations, 'basis' | 'after' | 'weights'> {
   readonly items: readonly Id[]
   /** One for each of `items`. */
   readonly scores: readonly number[]
+  /** One for each of `items`: what it rests on. */
+  readonly sources: readonly string[]
 }
 
 /** The items most similar to one, most similar first. */
