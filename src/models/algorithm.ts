@@ -245,6 +245,15 @@ export interface RankRequest {
   readonly contextWeight?: number | undefined
   /** Of the items that may come, a bit each (search/bitmap.ts), which another thread may change meanwhile. Default: all. */
   readonly allowed?: Uint32Array | undefined
+  /** Items that count less. Default: none. */
+  readonly discounts?: Discounts | undefined
+}
+
+/** Items that count less than the model says, side by side, each once. */
+export interface Discounts {
+  readonly items: Uint32Array
+  /** What scores are multiplied by: above 0, up to 1. */
+  readonly factors: Float32Array
 }
 
 /** Events of one user in order of time, side by side. */
@@ -269,6 +278,8 @@ export interface ResolvedRequest {
   readonly only: Uint32Array | undefined
   readonly allowed?: Uint32Array | undefined
   readonly contextWeight?: number | undefined
+  /** Algorithms need not look at them: their lists are discounted afterwards. */
+  readonly discounts?: Discounts | undefined
 }
 
 /** What the caller of `OpenModel.similar` wants a list for. */

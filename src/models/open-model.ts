@@ -16,9 +16,9 @@ import {
   sourceCode,
 } from './algorithm.ts'
 import { Artifact, checkedOptions, damagedManifest, type OpenArtifact } from './artifact.ts'
+import { popularDiscounted, rankDiscounted } from './discounts.ts'
 import { type Explanation, explain } from './explain.ts'
 import { historyOf } from './history.ts'
-import { popularItems } from './popularity.ts'
 import { algorithms } from './registry.ts'
 
 export interface OpenModelOptions extends OpenArtifact {
@@ -63,17 +63,18 @@ export class OpenModel {
     const { popularity = this.artifact.popularity } = this.#model
     const resolved = requests.map(request => this.#resolved(request))
     const withHistory = resolved.filter(({ history }) => history.indices.length > 0)
-    const lists = withHistory.length > 0 ? this.#model.rank(withHistory) : []
+    const rank = (requests: readonly ResolvedRequest[]) => this.#model.rank(requests)
+    const lists = withHistory.length > 0 ? rankDiscounted(rank, withHistory) : []
     let next = 0
     return resolved.map(request => {
-      const { history, limit, exclude, only, allowed } = request
+      const { history, limit, exclude, allowed } = request
       if (history.indices.length === 0) {
-        return this.#sourced(popularItems(popularity, limit, exclude, { only, allowed }), 'popular', 'popularity')
+        return this.#sourced(popularDiscounted(popularity, limit, exclude, request), 'popular', 'popularity')
       }
       const list = this.#sourced(within(lists[next++], allowed), this.#source, 'model')
       const left = limit - list.items.length
       if (left === 0) return list
-      const rest = popularItems(popularity, left, union(exclude, list.items.toSorted()), { only, allowed })
+      const rest = popularDiscounted(popularity, left, union(exclude, list.items.toSorted()), request)
       return joined(list, this.#sourced(rest, 'popular', 'popularity'))
     })
   }
@@ -100,12 +101,12 @@ export class OpenModel {
     return allowed ? { ...found, items: found.items.filter(({ item }) => hasBit(allowed, item)) } : found
   }
 
-  #resolved({ user, recent, now, seen, limit, exclude, only, allowed, contextWeight }: RankRequest): ResolvedRequest {
+  #resolved({ user, recent, seen, exclude, ...wanted }: RankRequest): ResolvedRequest {
     const { sums, weighting } = this.artifact
     const known = historyOf(sums, user, recent)
     const history = weighting?.pairs.of(known) ?? known
     const excluded = seen === 'exclude' ? union(history.indices, exclude) : exclude
-    return { user, history, recent, now, limit, exclude: excluded, only, allowed, contextWeight }
+    return { ...wanted, only: wanted.only, user, history, recent, exclude: excluded }
   }
 
   /**

@@ -144,6 +144,19 @@ export const StreamEventSchema = z
 export type EventInput = z.input<typeof EventSchema>
 export type Event = z.output<typeof EventSchema>
 
+/** What a user was shown at once. */
+export const ImpressionsSchema = z.object({
+  /** The sender's name for them, unique to the user among impressions: sent again within a day, they count once. */
+  id: eventId,
+  user: IdSchema,
+  /** One that is named twice was shown once. */
+  items: z.array(IdSchema).min(1).max(limits.impressionItems),
+  /** When they were shown. Default, and at most: when they arrive. */
+  time: TimeSchema.optional(),
+})
+
+export type ImpressionsInput = z.input<typeof ImpressionsSchema>
+
 /** What a list is wanted for. It is named by `kind`, so that others can be added. The user may follow from the context. */
 export const StreamQuerySchema = z.discriminatedUnion(
   'kind',
@@ -212,6 +225,8 @@ export interface Recorded {
   /** The model lacks the item: the event counts from the next model on that is trained with it. */
   readonly known?: false
 }
+/** What became of impressions. `stored` and `duplicate` mean that they are on disk. */
+export type RecordedImpressions = Pick<Recorded, 'id' | 'status'>
 export type RecordResult = Recorded | { readonly id: string; readonly error: WireError }
 
 export type { SimilarMeasure }

@@ -1,6 +1,7 @@
 /** Lists as they are given out, by id. */
 import type { Narrowing } from '../catalogue/narrowing.ts'
 import {
+  type Discounts,
   type ItemList,
   type ItemSource,
   itemSources,
@@ -73,12 +74,19 @@ export interface ListExplanation extends Pick<RecommendedList, 'generation'> {
     readonly item: string | number
     readonly score: number
     readonly source: ItemSource
+    /** What lists multiply the score by, where the item was shown and not taken. */
+    readonly discount?: number
     /** Items that the user had, most telling first; `weight`: share of what speaks for the item. */
     readonly because: readonly { readonly item: string | number; readonly weight: number }[]
   }[]
 }
 
-export function explanationOf({ weights, items }: Explanation, generation: Generation): ListExplanation {
+export function explanationOf(
+  { weights, items }: Explanation,
+  generation: Generation,
+  discounts?: Discounts,
+): ListExplanation {
+  const factors = new Map(Array.from(discounts?.items ?? [], (item, at) => [item, discounts!.factors[at]!]))
   const idOf = (row: number) => generation.itemIds.at(row)
   return {
     generation: generation.name,
@@ -87,6 +95,7 @@ export function explanationOf({ weights, items }: Explanation, generation: Gener
       item: idOf(item),
       score,
       source,
+      ...(factors.has(item) && { discount: factors.get(item)! }),
       because: because.map(reason => ({ item: idOf(reason.item), weight: reason.weight })),
     })),
   }
