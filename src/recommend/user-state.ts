@@ -245,7 +245,7 @@ export class UserState {
     if (this.#shown.size === 0) return undefined
     this.#resolve(generation)
     const { size } = generation.itemRows
-    if (this.#shownRows?.items !== size) {
+    if (!this.#shownRows || this.#shownRows.items !== size) {
       const taken = new Set(this.#unsettled)
       this.#shownRows = { items: size, rows: shownRows(this.#shown, generation, item => taken.has(item)) }
     }
