@@ -83,7 +83,8 @@ export class EventReader {
   recent(user: string, after: number, limit: number): UserHistory {
     const rows = this.#recent.all(user, after, limit) as unknown as EventRow[]
     const events = rows.reverse().map(eventOf)
-    const shown = shownItems(this.#shown.all(user))
+    const found = this.#shown.all(user)
+    const shown = found.length > 0 ? shownItems(found) : undefined
     if (after === 0) return { events, changes: [], shown }
     const ids = new Set(events.map(({ id }) => id))
     const reachesBack = events.some(({ undo }) => undo !== undefined && !ids.has(undo))
