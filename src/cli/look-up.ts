@@ -1,6 +1,6 @@
 import { Option } from 'commander'
-import type { ItemList } from '../models/algorithm.ts'
-import { type Id, type IdMap, plainId } from '../storage/ids.ts'
+import { type ItemList, type ItemSource, itemSources } from '../models/algorithm.ts'
+import { type IdMap, plainId } from '../storage/ids.ts'
 import { UsageError } from './command.ts'
 import { table } from './terminal/table.ts'
 
@@ -9,6 +9,8 @@ export interface ListedItem {
   /** The id as it was imported; integers beyond ±2^53 are strings, since JSON readers round them. */
   readonly item: string | number
   readonly score: number
+  /** What it rests on, in lists for users. */
+  readonly source?: ItemSource
 }
 
 /**
@@ -34,22 +36,24 @@ export function nowPositional(flags: string, usage: string): Option {
 }
 
 /** A list with ids. */
-export function listed({ items, scores }: ItemList, ids: IdMap): ListedItem[] {
-  return Array.from(items, (row, at) => ({ item: plainId(ids.at(row)), score: scores[at] }))
+export function listed({ items, scores, sources }: ItemList, ids: IdMap): ListedItem[] {
+  return Array.from(items, (row, at) => {
+    const named = { item: plainId(ids.at(row)), score: scores[at] }
+    return sources ? { ...named, source: itemSources[sources[at]] } : named
+  })
 }
 
 /** Prints one list: a JSON object on a line of its own, with the fields of `about` first, or a table for people. */
 export function print(
-  about: Readonly<Record<string, Id>>,
+  about: Readonly<Record<string, unknown>>,
   items: readonly ListedItem[],
   title: string,
   json: boolean,
 ): void {
   if (json) {
-    const fields = Object.entries(about).map(([name, value]) => [name, plainId(value)])
-    process.stdout.write(`${JSON.stringify({ ...Object.fromEntries(fields), items })}\n`)
+    process.stdout.write(`${JSON.stringify({ ...about, items })}\n`)
     return
   }
-  const rows = items.map(({ item, score }, at) => [at + 1, `${item}`, Number(score).toFixed(4)])
+  const rows = items.map(({ item, score, source }, at) => [at + 1, `${item}`, Number(score).toFixed(4), source ?? ''])
   process.stdout.write(`${title}\n${rows.length > 0 ? table(rows) : '(nothing is left to list)\n'}`)
 }

@@ -1,8 +1,9 @@
 import { z } from 'zod'
-import { noEvents } from '../models/algorithm.ts'
+import { noEvents, type SourceWeights } from '../models/algorithm.ts'
 import { rowOf } from '../models/history.ts'
 import { OpenModel } from '../models/open-model.ts'
 import { oneOf } from '../storage/expectation.ts'
+import { plainId } from '../storage/ids.ts'
 import { parseOptions, type Register, wholeNumber } from './command.ts'
 import { listed, nowPositional, print, refuseUnknown } from './look-up.ts'
 
@@ -27,7 +28,10 @@ export const register: Register = program => {
       'for users whom the model does not know: popularity lists what most users have, error ends with exit code 3',
       'popularity',
     )
-    .option('--json', 'print one JSON object a line: {"user", "basis", "items": [{"item", "score"}]}')
+    .option(
+      '--json',
+      'print one JSON object a line: {"user", "basis", "items": [{"item", "score", "source"}]}, with "weights" of sources where the model weighs some',
+    )
     .addOption(nowPositional('--user <id>', 'aurochs recommend MODEL USER...'))
     .action((directory: string, ids: readonly string[], given: unknown) => {
       const { limit, seen, unknown, json } = parseOptions(Options, given)
@@ -41,18 +45,24 @@ export const register: Register = program => {
         const now = Date.now()
         const lists = model.rank(wanted.map(({ user }) => ({ user, recent: noEvents, now, seen, limit, exclude })))
         wanted.forEach(({ id, user }, at) => {
-          const { basis } = lists[at]
+          const { basis, weights } = lists[at]
           const known = user >= 0
           const title = known
-            ? `For user ${id}, who has ${counted(rowOf(history, user).indices.length, 'item')}:`
+            ? `For user ${id}, who has ${counted(rowOf(history, user).indices.length, 'item')}${leaning(weights)}:`
             : `For user ${id}, whom the model does not know, what most users have:`
-          print({ user: known ? users.at(user) : id, basis }, listed(lists[at], items), title, json)
+          const about = { user: plainId(known ? users.at(user) : id), basis, ...(weights && { weights }) }
+          print(about, listed(lists[at], items), title, json)
         })
         if (unknown === 'error') refuseUnknown(users, 'user', ids)
       } finally {
         model.close()
       }
     })
+}
+
+function leaning(weights: SourceWeights = {}): string {
+  const shares = Object.entries(weights).map(([source, weight]) => `, ${source} ${Math.round(100 * weight)} %`)
+  return shares.join('')
 }
 
 function counted(count: number, name: string): string {

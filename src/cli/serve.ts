@@ -19,6 +19,13 @@ import { rpcAddress } from './server-call.ts'
 import { endSignals } from './terminal/interrupt.ts'
 import { openLog } from './terminal/log.ts'
 
+const factor = z.string().transform((text, context) => {
+  const value = Number(text)
+  if (text.trim() !== '' && value > 0 && value <= 1) return value
+  context.addIssue(`must be a number above 0 and at most 1, got ${asGiven(text)}`)
+  return z.NEVER
+})
+
 /** As browsers send it: a scheme and a host, without a path. */
 function isOrigin(text: string): boolean {
   return text === '*' || (URL.canParse(text) && new URL(text).origin === text)
@@ -67,6 +74,8 @@ const Options = z.object({
   keepIds: duration.optional(),
   watch: text('the directory of a model').optional(),
   historyLimit: wholeNumber(1, 1_000_000),
+  impressionDecay: factor,
+  impressionHalfLife: durationFrom(1000, Number.POSITIVE_INFINITY, 'a time of 1s or more, as 1d'),
   maxConnections: wholeNumber(1, 1_000_000),
   idleTimeout: wholeNumber(8, 960),
   rate: wholeNumber(0, 1_000_000_000),
@@ -112,6 +121,12 @@ export const register: Register = program => {
     .option('--keep-ids <time>', 'with --keep: an event that is sent again is known for so long (default: 30d)')
     .option('--watch <dir>', 'serve the model of this directory whenever another takes its place')
     .option('--history-limit <n>', 'events of one user that count at most, the newest', '5000')
+    .option(
+      '--impression-decay <f>',
+      'what the score of an item is multiplied by for each time that it was shown and not taken; 1: nothing sinks',
+      '0.9',
+    )
+    .option('--impression-half-life <time>', 'after so long it counts half that an item was shown', '1d')
     .option('--max-connections <n>', 'sockets open at once', '10000')
     .option('--idle-timeout <seconds>', 'a socket that answers no ping for so long is closed', '60')
     .option(

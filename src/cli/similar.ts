@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { similarMeasureNotes, similarMeasures } from '../models/algorithm.ts'
 import { OpenModel } from '../models/open-model.ts'
 import { oneOf } from '../storage/expectation.ts'
+import { plainId } from '../storage/ids.ts'
 import { parseOptions, type Register, wholeNumber } from './command.ts'
 import { listed, nowPositional, print, refuseUnknown } from './look-up.ts'
 
@@ -32,7 +33,7 @@ export const register: Register = program => {
         const rows = ids.map(id => items.indexOf(id)).filter(row => row >= 0)
         const lists = rows.length > 0 ? model.similar(rows.map(item => ({ item, limit, measure }))) : []
         rows.forEach((row, at) => {
-          const item = items.at(row)
+          const item = plainId(items.at(row))
           print({ item }, listed(lists[at], items), `Most similar to item ${item}:`, json)
         })
         refuseUnknown(items, 'item', ids)

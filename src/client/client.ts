@@ -2,7 +2,14 @@
 import type { WireError } from '../protocol/errors.ts'
 import type { Ack, List, ServerMessage } from '../protocol/messages.ts'
 import type { MethodName, ParamsInput, Results } from '../protocol/methods.ts'
-import type { Id, ModelInfo, QueryInput, Recommendations, SimilarMeasure } from '../protocol/values.ts'
+import type {
+  Id,
+  ModelInfo,
+  QueryInput,
+  Recommendations,
+  RecordedImpressions,
+  SimilarMeasure,
+} from '../protocol/values.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
 import { Requests } from './requests.ts'
 import { ServerError } from './server-error.ts'
@@ -94,6 +101,17 @@ export interface Undo extends EventFields {
   readonly item?: undefined
 }
 
+/** What a user was shown at once. */
+export interface Impressions {
+  readonly user: Id
+  /** At most 100. */
+  readonly items: readonly Id[]
+  /** Unique to the user, among impressions. Default: one is made. The same id sent twice within a day counts once. */
+  readonly id?: string | undefined
+  /** When they were shown: ms since 1970 (UTC), or ISO 8601 with a zone. Default: when they arrive. */
+  readonly time?: number | string | undefined
+}
+
 /**
  * A connection to an Aurochs server. When it is lost the client connects again, subscribes again, and sends again what was
  * not answered; since events have ids, none counts twice.
@@ -183,6 +201,19 @@ export class Client {
     this.#unacknowledged.add(ack)
     void ack.then(remove, remove)
     return ack
+  }
+
+  /**
+   * Says what a user was shown: what is not taken sinks in the lists that follow. Fulfilled once the server has it on disk.
+   *
+   * @throws as {@link call}; called again with the same `id`, nothing counts twice.
+   */
+  sendImpressions({
+    id = `${this.#eventPrefix}-${++this.#events}`,
+    items,
+    ...rest
+  }: Impressions): Promise<RecordedImpressions> {
+    return this.call('record_impressions', { ...rest, id, items: [...items] })
   }
 
   /**

@@ -9,10 +9,11 @@
 export type { ErrorCode } from '../protocol/errors.ts'
 export type { Ack, List } from '../protocol/messages.ts'
 export type { Explained, MethodName, ParamsInput, Results } from '../protocol/methods.ts'
-export type { Id, ModelInfo, Recommendation } from '../protocol/values.ts'
+export type { Id, ModelInfo, Recommendation, RecordedImpressions } from '../protocol/values.ts'
 export {
   Client,
   type ClientOptions,
+  type Impressions,
   type Interaction,
   type RecommendationsOptions,
   type SimilarItemsOptions,

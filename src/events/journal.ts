@@ -5,10 +5,11 @@ import type { Positions } from '../storage/positions.ts'
 import { assertHasSqlite } from '../storage/sqlite.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { assertRecordable, type UserEvent } from './event.ts'
+import { assertImpressions, defaultHalfLife, type Impressions } from './impressions.ts'
 import type { StoredEvent, UserHistory } from './reader.ts'
 import type { Read, ReadDone, ReaderData, UserRead } from './reader-thread.ts'
 import { RestartingThread } from './restarting-thread.ts'
-import { type Removed, type Retention, steadyTime } from './store.ts'
+import { type JournalEntry, type Removed, type Retention, steadyTime } from './store.ts'
 import type { Removal, Write, WriteDone, WriterData, WriterFound } from './writer-thread.ts'
 
 /**
@@ -30,6 +31,8 @@ export interface JournalOptions {
   readonly positions?: Positions | undefined
   /** Events of one user that count at most, the newest: 1 or more. Default: 5,000. */
   readonly historyLimit?: number | undefined
+  /** In ms: after so long it counts half that an item was shown. Default: a day. */
+  readonly impressionHalfLife?: number | undefined
   /** Called after each commit: events, ms, and why it failed where it did. */
   readonly onCommit?: (events: number, took: number, failure?: string) => void
 }
@@ -40,12 +43,12 @@ export interface ReadEvents extends UserHistory {
 }
 
 interface Append {
-  readonly event: UserEvent
+  readonly entry: JournalEntry
   readonly arrived: number
   readonly settle: Settle
 }
 
-/** `position`: of an event that was stored. */
+/** `position`: of an event that was stored; -1 of impressions. */
 type Settle = (outcome: Outcome, position: number) => void
 
 /** A read that waits for the outcome of its user's events that came before it. */
@@ -103,12 +106,13 @@ export class Journal {
    */
   static async open(directory: string, options: JournalOptions = {}): Promise<Journal> {
     assertHasSqlite()
-    const { since = 0, positions, historyLimit = 5000 } = options
+    const { since = 0, positions, historyLimit = 5000, impressionHalfLife: halfLife = defaultHalfLife } = options
     assertWholeNumber('historyLimit', historyLimit, 1)
+    if (!(halfLife > 0)) throw new RangeError(`impressionHalfLife must be ms above 0, got ${halfLife}`)
     let journal: Journal | undefined
     const { thread: writer, found } = await RestartingThread.start<Write, WriteDone, WriterFound>({
       module: workerModuleUrl('./writer-thread', import.meta.url),
-      data: found => ({ directory, since, positions, identity: found?.identity }) satisfies WriterData,
+      data: found => ({ directory, since, positions, halfLife, identity: found?.identity }) satisfies WriterData,
       onEnd: failure => {
         if (journal) journal.#noteDisk(failure)
       },
@@ -174,12 +178,26 @@ export class Journal {
    */
   append(event: UserEvent, settle: Settle): Sequence {
     assertRecordable(event)
-    this.#last++
-    this.#pendingOf.set(event.user, this.#last)
     // A copy of what an event is: the caller may go on with the object, which may have what no thread can be sent.
     const { user, id, item, weight, time, kind, list, undo } = event
-    const appended = { user, id, item, weight, time, kind, list, undo }
-    this.#appends.push({ event: appended, arrived: steadyTime(), settle })
+    return this.#append({ user, id, item, weight, time, kind, list, undo }, settle)
+  }
+
+  /**
+   * The same of impressions, which come in order with events: those on an item take away what was shown before.
+   *
+   * @throws TypeError where they cannot be recorded as they are.
+   */
+  appendImpressions(impressions: Impressions, settle: (outcome: Outcome) => void): Sequence {
+    assertImpressions(impressions)
+    const { user, id, items, time } = impressions
+    return this.#append({ user, id, items: [...items], time }, settle)
+  }
+
+  #append(entry: JournalEntry, settle: Settle): Sequence {
+    this.#last++
+    this.#pendingOf.set(entry.user, this.#last)
+    this.#appends.push({ entry, arrived: steadyTime(), settle })
     this.#sendNext()
     return this.#last
   }
@@ -254,8 +272,8 @@ export class Journal {
   }
 
   #send(appends: readonly Append[], finish: (done: WriteDone) => void): void {
-    const [events, arrived] = [appends.map(({ event }) => event), appends.map(({ arrived }) => arrived)]
-    this.#request({ what: 'record', events, arrived }, finish)
+    const [entries, arrived] = [appends.map(({ entry }) => entry), appends.map(({ arrived }) => arrived)]
+    this.#request({ what: 'record', entries, arrived }, finish)
   }
 
   async #removeAll(removal: Removal): Promise<Removed> {
@@ -288,11 +306,11 @@ export class Journal {
     appends.forEach(({ settle }, at) => {
       const position = positions[at] ?? 0
       this.#position = Math.max(this.#position, position)
-      settle(failure !== undefined ? 'failed' : position > 0 ? 'stored' : 'duplicate', position)
+      settle(failure !== undefined ? 'failed' : position === 0 ? 'duplicate' : 'stored', position)
     })
-    for (const { event } of appends) {
+    for (const { entry } of appends) {
       this.#settled++
-      if (this.#pendingOf.get(event.user) === this.#settled) this.#pendingOf.delete(event.user)
+      if (this.#pendingOf.get(entry.user) === this.#settled) this.#pendingOf.delete(entry.user)
     }
     for (const listener of this.#onSettled) listener()
     this.#beginReads()

@@ -2,7 +2,8 @@ import { join } from 'node:path'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { openReadOnly } from '../storage/sqlite.ts'
 import type { UserEvent } from './event.ts'
-import { eventsFile, eventsFormat, sinceName, stateOf } from './store.ts'
+import type { ShownItems } from './impressions.ts'
+import { eventsFile, eventsFormat, shownItems, sinceName, stateOf } from './store.ts'
 import { type CountingChange, countingChanges } from './undo.ts'
 
 /** An event with its place in the order of arrival, from 1, which no other event of the journal ever has. */
@@ -16,6 +17,8 @@ export interface UserHistory {
   readonly events: readonly StoredEvent[]
   /** What these change in what stands at or before the position: what they take back there, or let count again. */
   readonly changes: readonly CountingChange[]
+  /** What was shown since the last event on it. Absent: nothing. */
+  readonly shown?: ShownItems | undefined
 }
 
 interface EventRow {
@@ -42,6 +45,7 @@ export class EventReader {
   readonly #undos: StatementSync
   readonly #exists: StatementSync
   readonly #after: StatementSync
+  readonly #shown: StatementSync
 
   /** @throws Error when `directory` holds no events, or of another version. */
   constructor(directory: string) {
@@ -60,6 +64,7 @@ export class EventReader {
     )
     this.#exists = prepare('SELECT EXISTS (SELECT 1 FROM events WHERE user = ? AND position > ?) AS found')
     this.#after = prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
+    this.#shown = prepare('SELECT item, count, time FROM shown WHERE user = ?')
     this.journal = stateOf(this.#database, 'journal') as string
   }
 
@@ -78,12 +83,14 @@ export class EventReader {
   recent(user: string, after: number, limit: number): UserHistory {
     const rows = this.#recent.all(user, after, limit) as unknown as EventRow[]
     const events = rows.reverse().map(eventOf)
-    if (after === 0) return { events, changes: [] }
+    const found = this.#shown.all(user)
+    const shown = found.length > 0 ? shownItems(found) : undefined
+    if (after === 0) return { events, changes: [], shown }
     const ids = new Set(events.map(({ id }) => id))
     const reachesBack = events.some(({ undo }) => undo !== undefined && !ids.has(undo))
     const changes = reachesBack ? countingChanges(this.upTo(user, after), events) : []
     const undos = (this.#undos.all(user, after, limit) as unknown as EventRow[]).reverse().map(eventOf)
-    return { events: [...undos, ...events], changes }
+    return { events: [...undos, ...events], changes, shown }
   }
 
   /** What `user` did up to a position, in order of arrival. */

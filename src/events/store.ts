@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { busyTimeout, type DatabaseFormat, openDatabase, transact } from '../storage/sqlite.ts'
 import type { UserEvent } from './event.ts'
+import { defaultHalfLife, type Impressions, noteShown, type Showing, type ShownItems } from './impressions.ts'
 
 /** The name of the file in the directory of a state. */
 export const eventsFile = 'events.db'
@@ -21,9 +22,33 @@ const removed = `
   CREATE INDEX removed_by_arrival ON removed (arrived);
 `
 
+/** What users were shown since their last events on it, and ids of impressions, so that these are known when they are sent again. */
+const shown = `
+  CREATE TABLE shown (
+    user TEXT NOT NULL,
+    item TEXT NOT NULL,
+    count REAL NOT NULL,
+    time INTEGER NOT NULL,
+    PRIMARY KEY (user, item)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE impressions (
+    user TEXT NOT NULL,
+    id TEXT NOT NULL,
+    arrived INTEGER NOT NULL,
+    PRIMARY KEY (user, id)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX impressions_by_arrival ON impressions (arrived);
+`
+
+/** What a group that is recorded in one transaction has. */
+export type JournalEntry = UserEvent | Impressions
+
+/** In ms: for so long from their arrival impressions are known when they are sent again. */
+const keepImpressionIds = 86_400_000
+
 export const eventsFormat: DatabaseFormat = {
   applicationId: 'auro',
-  version: 3,
+  version: 4,
   title: 'events',
   remedy: 'use the version of Aurochs that made it, or name another --state, which `aurochs serve` makes anew',
   schema: `
@@ -45,9 +70,11 @@ export const eventsFormat: DatabaseFormat = {
     INSERT INTO state VALUES ('probes', 0), ('position', 0), ('removed', 0);
     ${undos}
     ${removed}
+    ${shown}
     ${identity}
   `,
   migrations: {
+    3: shown,
     2: `
       ALTER TABLE state RENAME TO former;
       CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
@@ -89,7 +116,7 @@ export interface Retention {
 /** Rows that were removed. */
 export interface Removed {
   readonly events: number
-  /** Ids of events that had been removed before. */
+  /** Ids of events that had been removed before, and of impressions. */
   readonly ids: number
 }
 
@@ -111,10 +138,23 @@ export class EventStore {
   readonly #insert: StatementSync
   readonly #probe: StatementSync
   readonly #keepPosition: StatementSync
+  readonly #shownTo: StatementSync
+  readonly #putShown: StatementSync
+  readonly #dropShown: StatementSync
+  readonly #insertImpressions: StatementSync
+  readonly #dropImpressions: StatementSync
+  readonly #halfLife: number
+  /** Whether anything was ever shown: events take it away. */
+  #hasShown: boolean
   #position: number
 
-  /** @throws Error when `file` is not a file of events, or of another version. */
-  constructor(file: string) {
+  /**
+   * `halfLife`: of showings, in ms. Default: a day.
+   *
+   * @throws Error when `file` is not a file of events, or of another version.
+   */
+  constructor(file: string, halfLife = defaultHalfLife) {
+    this.#halfLife = halfLife
     this.#database = openDatabase(file, eventsFormat)
     // What is removed, or moved to another page, is overwritten where it was.
     this.#database.exec('PRAGMA secure_delete = ON')
@@ -125,6 +165,15 @@ export class EventStore {
     )
     this.#probe = this.#database.prepare("UPDATE state SET value = value + 1 WHERE name = 'probes'")
     this.#keepPosition = this.#database.prepare("UPDATE state SET value = ? WHERE name = 'position'")
+    const prepare = (sql: string) => this.#database.prepare(sql)
+    this.#shownTo = prepare('SELECT item, count, time FROM shown WHERE user = ?')
+    this.#putShown = prepare('INSERT OR REPLACE INTO shown VALUES (?, ?, ?, ?)')
+    this.#dropShown = prepare('DELETE FROM shown WHERE user = ? AND item = ?')
+    this.#insertImpressions = prepare('INSERT OR IGNORE INTO impressions VALUES (?, ?, ?)')
+    this.#dropImpressions = prepare(
+      'DELETE FROM impressions WHERE (user, id) IN (SELECT user, id FROM impressions WHERE arrived <= ? LIMIT 2)',
+    )
+    this.#hasShown = prepare('SELECT EXISTS (SELECT 1 FROM shown) AS found').get()!.found === 1
     const newest = this.#database.prepare('SELECT max(position) AS position FROM events').get()
     this.#position = Math.max(
       (newest as { position: number | null }).position ?? 0,
@@ -148,23 +197,44 @@ export class EventStore {
   }
 
   /**
-   * Records `events`, which arrived at the same places of `arrived` (ms since 1970), in one transaction, on disk when
-   * this returns. Gives the position of each, or 0 where its user has an event of that id already.
+   * Records `entries`, which arrived at the same places of `arrived` (ms since 1970), in one transaction, on disk when
+   * this returns. Gives the position of each, -1 for impressions, which have none, or 0 where its user has an event, or impressions, of
+   * that id already.
    *
    * @throws Error when the disk fails or is full; then none is recorded.
    */
-  record(events: readonly UserEvent[], arrived: readonly number[]): Float64Array {
-    const positions = new Float64Array(events.length)
+  record(entries: readonly JournalEntry[], arrived: readonly number[]): Float64Array {
+    const positions = new Float64Array(entries.length)
     let position = this.#position
     transact(this.#database, () => {
-      events.forEach((event, at) => {
+      entries.forEach((event, at) => {
+        if ('items' in event) {
+          positions[at] = this.#recordImpressions(event, arrived[at]!) ? -1 : 0
+          return
+        }
         const { user, id, item = null, weight, time, kind = null, list = null, undo = null } = event
         const { changes } = this.#insert.run(position + 1, user, id, item, weight, time, arrived[at]!, kind, list, undo)
-        if (changes > 0) positions[at] = ++position
+        if (changes === 0) return
+        positions[at] = ++position
+        if (this.#hasShown && item !== null) this.#dropShown.run(user, item)
       })
     })
     this.#position = position
     return positions
+  }
+
+  /** Gives whether they were not there before. */
+  #recordImpressions({ user, id, items, time }: Impressions, arrived: number): boolean {
+    this.#dropImpressions.run(arrived - keepImpressionIds)
+    if (this.#insertImpressions.run(user, id, arrived).changes === 0) return false
+    const shown = shownItems(this.#shownTo.all(user))
+    for (const item of noteShown(shown, { items, time }, this.#halfLife)) {
+      const showing = shown.get(item)
+      if (showing) this.#putShown.run(user, item, showing.count, showing.time)
+      else this.#dropShown.run(user, item)
+    }
+    this.#hasShown = true
+    return true
   }
 
   /**
@@ -221,8 +291,13 @@ export class EventStore {
       this.#keepPosition.run(this.#position)
       const events = 'DELETE FROM events WHERE position IN (SELECT position FROM events WHERE user = ? LIMIT ?)'
       const { changes } = this.#database.prepare(events).run(user, removedAtOnce)
-      const ids = 'DELETE FROM removed WHERE user = ?1 AND id IN (SELECT id FROM removed WHERE user = ?1 LIMIT ?2)'
-      removed = { events: Number(changes), ids: Number(this.#database.prepare(ids).run(user, removedAtOnce).changes) }
+      const idsOf = (table: string) => {
+        const some = `SELECT id FROM ${table} WHERE user = ?1 LIMIT ?2`
+        const found = this.#database.prepare(`DELETE FROM ${table} WHERE user = ?1 AND id IN (${some})`)
+        return Number(found.run(user, removedAtOnce).changes)
+      }
+      this.#database.prepare('DELETE FROM shown WHERE user = ?').run(user)
+      removed = { events: Number(changes), ids: idsOf('removed') + idsOf('impressions') }
     })
     if (removed.events + removed.ids === 0) this.#emptyLog()
     return removed
@@ -259,4 +334,10 @@ export class EventStore {
     this.#database.prepare(gone).run(upTo, position, keepSince)
     this.#database.prepare("UPDATE state SET value = ? WHERE name = 'removed'").run(position)
   }
+}
+
+/** Rows of the table `shown` of one user. */
+export function shownItems(rows: readonly Record<string, unknown>[]): ShownItems {
+  const entries = rows as unknown as readonly (Showing & { readonly item: string })[]
+  return new Map(entries.map(({ item, count, time }) => [item, { count, time }]))
 }

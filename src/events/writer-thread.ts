@@ -4,14 +4,13 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { lockDirectory } from '../storage/directory-lock.ts'
 import { fileIdentity } from '../storage/file-identity.ts'
 import type { Positions } from '../storage/positions.ts'
-import type { UserEvent } from './event.ts'
 import type { ThreadReady } from './restarting-thread.ts'
-import { EventStore, eventsFile, type Removed, type Retention } from './store.ts'
+import { EventStore, eventsFile, type JournalEntry, type Removed, type Retention } from './store.ts'
 
-/** Events to record in one transaction; none: only find out whether the disk takes writes. */
+/** Events and impressions to record in one transaction; none: only find out whether the disk takes writes. */
 export interface Group {
   readonly what: 'record'
-  readonly events: readonly UserEvent[]
+  readonly entries: readonly JournalEntry[]
   /** When each arrived, in ms since 1970. */
   readonly arrived: readonly number[]
 }
@@ -25,7 +24,7 @@ export type Write = Group | Removal
 
 /** The answer to one {@link Write}. `failure` says why nothing was written. */
 export interface WriteDone {
-  /** Of a group: the position of each event, 0 where it was there before. */
+  /** Of a group: the position of each event, -1 of impressions; 0 where it was there before. */
   readonly positions: Float64Array
   /** Of a removal. Nothing: there is no more. */
   readonly removed: Removed
@@ -52,18 +51,20 @@ export interface WriterData {
   readonly since: number
   /** The last positions that datasets and models have, by journal: those of new events come after them. */
   readonly positions?: Positions | undefined
+  /** In ms: after so long a showing counts half. */
+  readonly halfLife: number
   /** Of the file of events that must be there, where one was there before. */
   readonly identity?: string | undefined
 }
 
-const { directory, since, positions = {}, identity } = workerData as WriterData
+const { directory, since, positions = {}, halfLife, identity } = workerData as WriterData
 const port = parentPort!
 
 try {
   const file = join(directory, eventsFile)
   if (identity !== undefined) assertInPlace([{ path: file, identity }])
   const lock = lockDirectory(directory)
-  const store = new EventStore(file)
+  const store = new EventStore(file, halfLife)
   store.goOnAfter(positions[store.journal] ?? 0)
   // The log, where the newest events are until SQLite moves them, is made by the first write.
   const files = [file, lock.file, `${file}-wal`].map(path => ({ path, identity: fileIdentity(path) }))
@@ -106,7 +107,7 @@ function carryOut(store: EventStore, write: Write): Pick<WriteDone, 'positions' 
   try {
     if (write.what === 'remove') return { ...nothing, removed: store.removeSome(write.retention) }
     if (write.what === 'forget') return { ...nothing, removed: store.forgetSome(write.user) }
-    if (write.events.length > 0) return { ...nothing, positions: store.record(write.events, write.arrived) }
+    if (write.entries.length > 0) return { ...nothing, positions: store.record(write.entries, write.arrived) }
     store.probe()
     return nothing
   } catch (cause) {

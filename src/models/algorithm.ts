@@ -95,6 +95,14 @@ export function userTensorsOf(
 export const itemSources = ['taste', 'context', 'similar', 'popular', 'fresh'] as const
 export type ItemSource = (typeof itemSources)[number]
 
+/** What stands for a source in {@link ItemList.sources}: its place in {@link itemSources}. */
+export function sourceCode(source: ItemSource): number {
+  return itemSources.indexOf(source)
+}
+
+/** How far a model leans on each source, 1 in sum. */
+export type SourceWeights = Readonly<Partial<Record<ItemSource, number>>>
+
 /** Values of an option that are worth trying: some, or all between two bounds. */
 export type SearchRange =
   | { readonly values: readonly (string | number | boolean)[] }
@@ -237,6 +245,15 @@ export interface RankRequest {
   readonly contextWeight?: number | undefined
   /** Of the items that may come, a bit each (search/bitmap.ts), which another thread may change meanwhile. Default: all. */
   readonly allowed?: Uint32Array | undefined
+  /** Items that count less. Default: none. */
+  readonly discounts?: Discounts | undefined
+}
+
+/** Items that count less than the model says, side by side, each once. */
+export interface Discounts {
+  readonly items: Uint32Array
+  /** What scores are multiplied by: above 0, up to 1. */
+  readonly factors: Float32Array
 }
 
 /** Events of one user in order of time, side by side. */
@@ -261,6 +278,8 @@ export interface ResolvedRequest {
   readonly only: Uint32Array | undefined
   readonly allowed?: Uint32Array | undefined
   readonly contextWeight?: number | undefined
+  /** Algorithms need not look at them: their lists are discounted afterwards. */
+  readonly discounts?: Discounts | undefined
 }
 
 /** What the caller of `OpenModel.similar` wants a list for. */
@@ -294,15 +313,16 @@ export const similarMeasureNotes: Readonly<Record<SimilarMeasure, string>> = {
 export interface ItemList {
   readonly items: Uint32Array
   readonly scores: Float32Array
-  /** (items) What each rests on, where these differ. */
-  readonly sources?: readonly ItemSource[]
-  /** What the list rests on, 1 in sum, where it is more than one thing. */
-  readonly weights?: Readonly<Partial<Record<ItemSource, number>>>
+  /** (items) What each rests on ({@link sourceCode}). Absent in the list of a model: on the source of its algorithm. */
+  readonly sources?: Uint8Array
+  /** What the list rests on, where it is more than one thing. */
+  readonly weights?: SourceWeights | undefined
 }
 
 /** A list and what it rests on: `popularity` where the model knew nothing of the user. */
 export interface Ranking extends ItemList {
   readonly basis: 'model' | 'popularity'
+  readonly sources: Uint8Array
 }
 
 export const noEvents: UserEvents = {

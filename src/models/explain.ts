@@ -1,12 +1,19 @@
 /** What speaks for the items of a list: how much each item of the history gives to their scores. */
 import type { Sequences } from '../storage/sequences.ts'
-import type { ItemList, ItemSource, Model, ResolvedRequest } from './algorithm.ts'
+import {
+  type ItemList,
+  type ItemSource,
+  itemSources,
+  type Model,
+  type ResolvedRequest,
+  type SourceWeights,
+} from './algorithm.ts'
 import { recentItems } from './sessions/recent-items.ts'
 
 /** Why a list has its items. Numbers and rows alone, as they cross from a worker. */
 export interface Explanation {
   /** What the model leans on at the moment, by source, 1 in sum; absent where it has one alone. */
-  readonly weights?: Readonly<Partial<Record<ItemSource, number>>> | undefined
+  readonly weights?: SourceWeights | undefined
   readonly items: readonly ExplainedItem[]
 }
 
@@ -58,7 +65,7 @@ export function explain(
   }
   const items = Array.from(list.items, (item, at): ExplainedItem => {
     const score = list.scores[at]
-    const sourceOfItem = list.sources?.[at] ?? source
+    const sourceOfItem = list.sources ? itemSources[list.sources[at]] : source
     const losses = left.map(({ byItem }) => Math.max(0, score - (byItem.get(item) ?? 0)))
     // What many do speaks for itself.
     const isPopular = sourceOfItem === 'popular'

@@ -170,7 +170,8 @@ export class ModelPool {
     const { algorithm } = this.artifact.manifest
     if (!this.capabilities.includes('similar')) throw new UnsupportedError(algorithm, 'similar')
     for (const { measure } of requests) assertMeasure(algorithm, this.similarBy, measure)
-    return unpackLists(await this.#run('similar', requests, signal, this.#background))
+    const lists = unpackLists(await this.#run('similar', requests, signal, this.#background))
+    return lists.map(({ items, scores }) => ({ items, scores }))
   }
 
   /** {@link OpenModel.explain} on one worker of low priority. */

@@ -1,23 +1,24 @@
 import { hasBit } from '../search/bitmap.ts'
 import { concat, union } from '../search/item-lists.ts'
 import { closedOnError } from '../storage/closing.ts'
-import type {
-  Algorithm,
-  ItemList,
-  ItemSource,
-  LiveLearning,
-  LiveMemory,
-  Model,
-  Ranking,
-  RankRequest,
-  ResolvedRequest,
-  SimilarMeasure,
-  SimilarRequest,
+import {
+  type Algorithm,
+  type ItemList,
+  type ItemSource,
+  type LiveLearning,
+  type LiveMemory,
+  type Model,
+  type Ranking,
+  type RankRequest,
+  type ResolvedRequest,
+  type SimilarMeasure,
+  type SimilarRequest,
+  sourceCode,
 } from './algorithm.ts'
 import { Artifact, checkedOptions, damagedManifest, type OpenArtifact } from './artifact.ts'
+import { popularDiscounted, rankDiscounted } from './discounts.ts'
 import { type Explanation, explain } from './explain.ts'
 import { historyOf } from './history.ts'
-import { popularItems } from './popularity.ts'
 import { algorithms } from './registry.ts'
 
 export interface OpenModelOptions extends OpenArtifact {
@@ -37,6 +38,7 @@ export function liveLearningOf(artifact: Artifact): LiveLearning | undefined {
 export class OpenModel {
   readonly artifact: Artifact
   readonly #model: Model
+  readonly #source: ItemSource
 
   /** @throws Error when the files are missing or damaged, or no algorithm of that name is known. */
   static open(directory: string, { live, ...options }: OpenModelOptions = {}): OpenModel {
@@ -47,8 +49,10 @@ export class OpenModel {
   }
 
   constructor(artifact: Artifact, live?: LiveMemory) {
+    const algorithm = algorithmOf(artifact)
     this.artifact = artifact
-    this.#model = algorithmOf(artifact).open(artifact, live)
+    this.#model = algorithm.open(artifact, live)
+    this.#source = algorithm.source ?? 'taste'
   }
 
   /**
@@ -59,37 +63,50 @@ export class OpenModel {
     const { popularity = this.artifact.popularity } = this.#model
     const resolved = requests.map(request => this.#resolved(request))
     const withHistory = resolved.filter(({ history }) => history.indices.length > 0)
-    const lists = withHistory.length > 0 ? this.#model.rank(withHistory) : []
+    const rank = (requests: readonly ResolvedRequest[]) => this.#model.rank(requests)
+    const lists = withHistory.length > 0 ? rankDiscounted(rank, withHistory) : []
     let next = 0
     return resolved.map(request => {
-      const { history, limit, exclude, only, allowed } = request
+      const { history, limit, exclude, allowed } = request
       if (history.indices.length === 0) {
-        return { ...popularItems(popularity, limit, exclude, { only, allowed }), basis: 'popularity' }
+        return this.#sourced(popularDiscounted(popularity, limit, exclude, request), 'popular', 'popularity')
       }
-      const list = within(lists[next++], allowed)
+      const list = this.#sourced(within(lists[next++], allowed), this.#source, 'model')
       const left = limit - list.items.length
-      if (left === 0) return { items: list.items, scores: list.scores, basis: 'model' }
-      const rest = popularItems(popularity, left, union(exclude, list.items.toSorted()), { only, allowed })
-      return { ...joined(list, rest), basis: 'model' }
+      if (left === 0) return list
+      const rest = popularDiscounted(popularity, left, union(exclude, list.items.toSorted()), request)
+      return joined(list, this.#sourced(rest, 'popular', 'popularity'))
     })
+  }
+
+  /** The list with what each of its items rests on: on `source`, where it does not say. */
+  #sourced(list: ItemList, source: ItemSource, basis: Ranking['basis']): Ranking {
+    const { items, scores, weights } = list
+    const sources = list.sources ?? new Uint8Array(items.length).fill(sourceCode(source))
+    const trained = this.artifact.manifest.dataset.items
+    for (let at = 0; at < items.length; at++) if (items[at] >= trained) sources[at] = fresh
+    return { items, scores, sources, weights, basis }
   }
 
   /** Why the list of `request` has its items, of those that the model has an opinion of. */
   explain(request: RankRequest): Explanation {
     const { artifact } = this
-    const { source = 'taste' } = algorithmOf(artifact)
     const { events, manifest } = artifact
-    const found = explain(this.#model, this.#resolved(request), { source, events, trained: manifest.dataset.items })
+    const found = explain(this.#model, this.#resolved(request), {
+      source: this.#source,
+      events,
+      trained: manifest.dataset.items,
+    })
     const { allowed } = request
     return allowed ? { ...found, items: found.items.filter(({ item }) => hasBit(allowed, item)) } : found
   }
 
-  #resolved({ user, recent, now, seen, limit, exclude, only, allowed, contextWeight }: RankRequest): ResolvedRequest {
+  #resolved({ user, recent, seen, exclude, ...wanted }: RankRequest): ResolvedRequest {
     const { sums, weighting } = this.artifact
     const known = historyOf(sums, user, recent)
     const history = weighting?.pairs.of(known) ?? known
     const excluded = seen === 'exclude' ? union(history.indices, exclude) : exclude
-    return { user, history, recent, now, limit, exclude: excluded, only, allowed, contextWeight }
+    return { ...wanted, only: wanted.only, user, history, recent, exclude: excluded }
   }
 
   /**
@@ -128,7 +145,7 @@ export class OpenModel {
 
   /** What lists rest on. */
   get sources(): readonly ItemSource[] {
-    return this.#model.sources ?? [algorithmOf(this.artifact).source ?? 'taste']
+    return this.#model.sources ?? [this.#source]
   }
 
   /** The measures by which the model finds similar items, that of requests that name none first. */
@@ -151,6 +168,8 @@ export class OpenModel {
     return method.bind(this.#model) as NonNullable<Model[Name]>
   }
 }
+
+const fresh = sourceCode('fresh')
 
 const capabilities = ['similar', 'foldIn', 'vectors'] as const
 export type Capability = (typeof capabilities)[number]
@@ -196,15 +215,21 @@ function algorithmOf(artifact: Artifact): Algorithm {
 function within(list: ItemList, allowed: Uint32Array | undefined): ItemList {
   if (!allowed || list.items.every(item => hasBit(allowed, item))) return list
   const places = [...list.items.keys()].filter(at => hasBit(allowed, list.items[at]))
+  const { items, scores, sources, weights } = list
   return {
-    items: Uint32Array.from(places, at => list.items[at]),
-    scores: Float32Array.from(places, at => list.scores[at]),
+    items: Uint32Array.from(places, at => items[at]),
+    scores: Float32Array.from(places, at => scores[at]),
+    ...(sources && { sources: Uint8Array.from(places, at => sources[at]) }),
+    weights,
   }
 }
 
-function joined(first: ItemList, second: ItemList): ItemList {
+/** What comes after `first`, whose basis it has. */
+function joined(first: Ranking, second: Ranking): Ranking {
   return {
+    ...first,
     items: concat(Uint32Array, [first.items, second.items]),
     scores: concat(Float32Array, [first.scores, second.scores]),
+    sources: concat(Uint8Array, [first.sources, second.sources]),
   }
 }

@@ -54,6 +54,8 @@ export const limits = {
   labels: catalogueBounds.labels,
   /** Numbers of an item's vector. */
   vectorLength: catalogueBounds.vectorLength,
+  /** Items in one `record_impressions`. */
+  impressionItems: 100,
   /** Events in one `record_batch`. */
   events: 1000,
   /** Calls of one RPC connection that are not answered yet; its further ones wait unread. */

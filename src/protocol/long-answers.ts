@@ -13,8 +13,8 @@ export interface ManyLists {
 const mostShortItems = 2000
 /** Items of the lists of one piece, where it is not one list. */
 const pieceItems = 500
-/** In bytes: of an item with its score, as it waits to be encoded. */
-const itemBytes = 24
+/** In bytes: of an item with its score and source, as it waits to be encoded. */
+const itemBytes = 32
 
 /** Items in the lists of an answer. */
 export function itemsIn({ lists }: ManyLists): number {

@@ -125,10 +125,10 @@ export interface ListEnvelope {
 }
 
 /** What it says whoever gets it: `list` may name the same list for all who watch one user with the same filters. */
-export type ListContent = SimilarItems & Partial<Pick<Recommendations, 'basis' | 'after'>>
+export type ListContent = SimilarItems & Partial<Pick<Recommendations, 'basis' | 'after' | 'weights'>>
 
 /**
- * A list of a subscription: with `user`, `basis` and perhaps `after` where the query is of the kind `user`, with `item`
+ * A list of a subscription: with `user`, `basis`, a `source` of each item, and perhaps `after` and `weights` where the query is of the kind `user`, with `item`
  * where it is of the kind `similar`.
  */
 export interface List extends ListEnvelope, ListContent {}

@@ -19,12 +19,14 @@ import {
   EventSchema,
   type Id,
   IdSchema,
+  ImpressionsSchema,
   listFields,
   type ModelInfo,
   narrowingFields,
   type Recommendation,
   type Recommendations,
   type Recorded,
+  type RecordedImpressions,
   type RecordResult,
   type SimilarItems,
   similarFields,
@@ -144,6 +146,12 @@ export const methods = {
     access: ({ events }: { readonly events: readonly { readonly user: string }[] }) => events.map(({ user }) => user),
     params: z.object({ events: z.array(EventSchema).min(1).max(limits.events) }),
   },
+  record_impressions: {
+    summary: 'makes durable what a user was shown: what is not taken sinks in the lists of the user',
+    reads: false,
+    access: userOf,
+    params: ImpressionsSchema,
+  },
   put_items: {
     summary: 'keeps what is known of items in the catalogue, in place of what was; all or none',
     reads: false,
@@ -242,6 +250,7 @@ export interface Results {
   readonly similar: SimilarItems & { readonly item: string }
   readonly record: Recorded
   readonly record_batch: { readonly results: readonly RecordResult[] }
+  readonly record_impressions: RecordedImpressions
   readonly put_items: ItemsChanged
   readonly patch_items: ItemsChanged
   readonly hide_items: ItemsChanged
@@ -333,8 +342,9 @@ export interface Explained {
 }
 
 export interface ExplainedItem extends Recommendation {
-  /** `taste`, `context`, `similar`, `popular`, or `fresh`: an item that came after the training. */
   readonly source: string
+  /** What lists multiply the score by, where the item was shown and not taken. */
+  readonly discount?: number
   /** Items that the user had, most telling first; `weight`: the share of what speaks for the item. */
   readonly because: readonly { readonly item: Id; readonly weight: number }[]
 }

@@ -144,6 +144,19 @@ export const StreamEventSchema = z
 export type EventInput = z.input<typeof EventSchema>
 export type Event = z.output<typeof EventSchema>
 
+/** What a user was shown at once. */
+export const ImpressionsSchema = z.object({
+  /** The sender's name for them, unique to the user among impressions: sent again within a day, they count once. */
+  id: eventId,
+  user: IdSchema,
+  /** One that is named twice was shown once. */
+  items: z.array(IdSchema).min(1).max(limits.impressionItems),
+  /** When they were shown. Default, and at most: when they arrive. */
+  time: TimeSchema.optional(),
+})
+
+export type ImpressionsInput = z.input<typeof ImpressionsSchema>
+
 /** What a list is wanted for. It is named by `kind`, so that others can be added. The user may follow from the context. */
 export const StreamQuerySchema = z.discriminatedUnion(
   'kind',
@@ -163,6 +176,8 @@ export interface Recommendation {
   readonly item: Id
   /** The model's preference; comparable within one list only. */
   readonly score: number
+  /** What it rests on, in lists for users: `taste`, `context`, `similar`, `popular`, or `fresh`, an item that came after the training. */
+  readonly source?: string
 }
 
 /** What is recommended, best first. */
@@ -175,6 +190,8 @@ export interface Recommendations {
   readonly basis: 'model' | 'popularity'
   /** Id of the user's newest event that the list takes into account, where there is one. */
   readonly after?: string
+  /** How far the model leans on each source at the moment, 1 in sum; absent where it has one alone. */
+  readonly weights?: Readonly<Record<string, number>>
   readonly items: readonly Recommendation[]
 }
 
@@ -187,13 +204,15 @@ export interface BatchRecommendations extends Pick<Recommendations, 'generation'
 }
 
 /**
- * What is recommended to one user of a batch: ids and scores side by side, best first. A map for each item would double
+ * What is recommended to one user of a batch: ids, scores and sources side by side, best first. A map for each item would double
  * what a batch costs its caller beyond the ranking.
  */
-export interface BatchList extends Pick<Recommendations, 'basis' | 'after'> {
+export interface BatchList extends Pick<Recommendations, 'basis' | 'after' | 'weights'> {
   readonly items: readonly Id[]
   /** One for each of `items`. */
   readonly scores: readonly number[]
+  /** One for each of `items`: what it rests on. */
+  readonly sources: readonly string[]
 }
 
 /** The items most similar to one, most similar first. */
@@ -206,6 +225,8 @@ export interface Recorded {
   /** The model lacks the item: the event counts from the next model on that is trained with it. */
   readonly known?: false
 }
+/** What became of impressions. `stored` and `duplicate` mean that they are on disk. */
+export type RecordedImpressions = Pick<Recorded, 'id' | 'status'>
 export type RecordResult = Recorded | { readonly id: string; readonly error: WireError }
 
 export type { SimilarMeasure }

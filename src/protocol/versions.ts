@@ -8,4 +8,4 @@ export const subprotocols = ['aurochs.v1.msgpack', 'aurochs.v1.json'] as const
 export type Subprotocol = (typeof subprotocols)[number]
 
 /** What this program can do: `welcome` and `hello` name these. */
-export const features = ['methods', 'similar', 'undo', 'generation', 'catalogue'] as const
+export const features = ['methods', 'similar', 'undo', 'generation', 'catalogue', 'sources', 'impressions'] as const

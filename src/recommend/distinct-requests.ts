@@ -26,6 +26,7 @@ function isSame(a: RankRequest, b: RankRequest): boolean {
     a.seen === b.seen &&
     a.contextWeight === b.contextWeight &&
     a.allowed === b.allowed &&
+    hasSameRows(a.discounts?.items, b.discounts?.items) &&
     hasSameRows(a.exclude, b.exclude) &&
     hasSameRows(a.only, b.only)
   )

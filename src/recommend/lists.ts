@@ -1,6 +1,13 @@
 /** Lists as they are given out, by id. */
 import type { Narrowing } from '../catalogue/narrowing.ts'
-import type { ItemList, ItemSource, SimilarMeasure } from '../models/algorithm.ts'
+import {
+  type Discounts,
+  type ItemList,
+  type ItemSource,
+  itemSources,
+  type SimilarMeasure,
+  type SourceWeights,
+} from '../models/algorithm.ts'
 import type { Explanation } from '../models/explain.ts'
 import type { Generation } from './generation.ts'
 import type { ListFilters } from './list-filters.ts'
@@ -32,6 +39,14 @@ export interface UserList extends RecommendedList {
   readonly basis: 'model' | 'popularity'
   /** Id of the user's newest event that it takes into account, where there is one. */
   readonly after?: string
+  /** What the model leans on at the moment; absent where it has one source alone. */
+  readonly weights?: SourceWeights
+  readonly items: readonly {
+    readonly item: string | number
+    readonly score: number
+    /** What the item rests on. */
+    readonly source: ItemSource
+  }[]
 }
 
 /** Lists for several users, all made by one model. */
@@ -42,35 +57,45 @@ export interface RecommendedBatch extends Pick<RecommendedList, 'generation'> {
   readonly lists: readonly BatchList[]
 }
 
-/** The list for one user of a batch: ids and scores side by side, which costs less than an object for each item. */
-export interface BatchList extends Pick<UserList, 'basis' | 'after'> {
+/** The list for one user of a batch: ids, scores and sources side by side, which costs less than an object for each item. */
+export interface BatchList extends Pick<UserList, 'basis' | 'after' | 'weights'> {
   readonly items: readonly (string | number)[]
   /** One for each of `items`. */
   readonly scores: readonly number[]
+  /** The same: what each rests on. */
+  readonly sources: readonly ItemSource[]
 }
 
 /** Why a list has its items, by id. */
 export interface ListExplanation extends Pick<RecommendedList, 'generation'> {
   /** What the model leans on at the moment, by source, 1 in sum; absent where it has one alone. */
-  readonly weights?: Readonly<Partial<Record<ItemSource, number>>>
+  readonly weights?: SourceWeights
   readonly items: readonly {
     readonly item: string | number
     readonly score: number
     readonly source: ItemSource
+    /** What lists multiply the score by, where the item was shown and not taken. */
+    readonly discount?: number
     /** Items that the user had, most telling first; `weight`: share of what speaks for the item. */
     readonly because: readonly { readonly item: string | number; readonly weight: number }[]
   }[]
 }
 
-export function explanationOf({ weights, items }: Explanation, generation: Generation): ListExplanation {
+export function explanationOf(
+  { weights, items }: Explanation,
+  generation: Generation,
+  discounts?: Discounts,
+): ListExplanation {
+  const factors = new Map(Array.from(discounts?.items ?? [], (item, at) => [item, discounts!.factors[at]!]))
   const idOf = (row: number) => generation.itemIds.at(row)
   return {
     generation: generation.name,
-    ...(weights && { weights }),
+    ...(weights && { weights: rounded(weights) }),
     items: items.map(({ item, score, source, because }) => ({
       item: idOf(item),
       score,
       source,
+      ...(factors.has(item) && { discount: factors.get(item)! }),
       because: because.map(reason => ({ item: idOf(reason.item), weight: reason.weight })),
     })),
   }
@@ -83,19 +108,37 @@ export function listOf({ items, scores }: ItemList, generation: Generation, list
   return { list, generation: generation.name, items: named }
 }
 
-export function userListOf({ ranking, generation, after }: UserRanking, list: string): UserList {
-  const { items, ...names } = listOf(ranking, generation, list)
-  const { basis } = ranking
-  return after === undefined ? { ...names, basis, items } : { ...names, basis, after, items }
+export function userListOf(given: UserRanking, list: string): UserList {
+  const { ranking, generation } = given
+  const { items, scores, sources } = ranking
+  const named: UserList['items'][number][] = []
+  for (let at = 0; at < items.length; at++) {
+    const [item, score, source] = [generation.itemIds.at(items[at]!), scores[at]!, itemSources[sources[at]!]!]
+    named.push({ item, score, source })
+  }
+  return { list, generation: generation.name, ...restOf(given), items: named }
 }
 
-export function batchListOf({ ranking, generation, after }: UserRanking): BatchList {
-  const { basis } = ranking
+export function batchListOf(given: UserRanking): BatchList {
+  const { ranking, generation } = given
   const items: (string | number)[] = []
   const scores: number[] = []
+  const sources: ItemSource[] = []
   for (let at = 0; at < ranking.items.length; at++) {
     items.push(generation.itemIds.at(ranking.items[at]!))
     scores.push(ranking.scores[at]!)
+    sources.push(itemSources[ranking.sources[at]!]!)
   }
-  return after === undefined ? { basis, items, scores } : { basis, after, items, scores }
+  return { ...restOf(given), items, scores, sources }
+}
+
+/** What a list has beside its items. */
+function restOf({ ranking: { basis, weights }, after }: UserRanking): Pick<UserList, 'basis' | 'after' | 'weights'> {
+  if (weights) return { basis, ...(after !== undefined && { after }), weights: rounded(weights) }
+  return after === undefined ? { basis } : { basis, after }
+}
+
+/** To four places: more says nothing. */
+function rounded(weights: SourceWeights): SourceWeights {
+  return Object.fromEntries(Object.entries(weights).map(([source, weight]) => [source, Math.round(1e4 * weight) / 1e4]))
 }

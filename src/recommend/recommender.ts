@@ -1,6 +1,7 @@
 import { Catalogue, type CatalogueOptions } from '../catalogue/catalogue.ts'
 import type { VisibilityChange } from '../catalogue/visibility.ts'
 import type { UserEvent } from '../events/event.ts'
+import type { Impressions } from '../events/impressions.ts'
 import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../events/journal.ts'
 import type { Removed } from '../events/store.ts'
 import type { RankRequest } from '../models/algorithm.ts'
@@ -14,6 +15,7 @@ import { ChangeFollowers } from './change-followers.ts'
 import { RecommendError, unknownItem } from './errors.ts'
 import { Generation } from './generation.ts'
 import { HeldRankings } from './held-rankings.ts'
+import { type ImpressionOptions, type ImpressionRule, impressionRule } from './impression-discounts.ts'
 import { JournalLearner } from './journal-learner.ts'
 import { type ListFilters, ResolvedFilters } from './list-filters.ts'
 import {
@@ -38,7 +40,7 @@ import type { UserState } from './user-state.ts'
 import { type UserRanking, UserSubscription } from './user-subscription.ts'
 import { type Watch, WatchedList } from './watched-list.ts'
 
-export interface RecommenderOptions extends JournalOptions {
+export interface RecommenderOptions extends JournalOptions, ImpressionOptions {
   /** Directory of the model. */
   readonly model: string
   /** Directory of the events; made if there is none. Without it no events are taken. */
@@ -92,6 +94,7 @@ const loadInterval = 1000
  */
 export class Recommender {
   readonly #options: RecommenderOptions
+  readonly #impressionRule: ImpressionRule
   /** The workers that rank, whatever generation. */
   readonly #pool: Pool
   /** As many of low priority: they verify the next generation, make the lists anew that it changes, and do what takes long. */
@@ -131,6 +134,7 @@ export class Recommender {
    */
   static async open(options: RecommenderOptions): Promise<Recommender> {
     const { model, state, threads } = options
+    impressionRule(options)
     const pool = new Pool(threads === undefined ? {} : { threads })
     const background = new Pool({ threads: Math.max(1, pool.threads - 1), niceness: 10 })
     let generation: Generation | undefined
@@ -165,6 +169,7 @@ export class Recommender {
     stores: Stores | undefined,
   ) {
     this.#options = options
+    this.#impressionRule = impressionRule(options)
     this.#pool = pool
     this.#background = background
     this.#generation = generation
@@ -221,11 +226,7 @@ export class Recommender {
    */
   record(given: UserEvent, settle: (outcome: Outcome, isKnown: boolean) => void): void {
     const event = { ...given }
-    const journal = this.#journal
-    if (!journal) throw new RecommendError('storage_failed', 'there is no state to record events in: open it with one')
-    if (journal.pending >= mostPending) {
-      throw new RecommendError('overloaded', `${mostPending} events wait for the disk: send it again later`)
-    }
+    const journal = this.#openJournal
     const isKnown = () => event.item === undefined || this.#generation.itemRows.indexOf(event.item) >= 0
     const wasKnown = isKnown()
     const sequence = journal.append(event, (outcome, position) => {
@@ -248,6 +249,36 @@ export class Recommender {
     state.add(event, sequence)
     state.trim(this.#historyLimit)
     this.#refreshOrLoad(state, state.isIncomplete)
+  }
+
+  /**
+   * Records what a user was shown: calls `settle` once it is known what became of that. From then on these items sink in the user's lists, until
+   * an event on them is recorded ({@link ImpressionRule}); lists that were given out are not made anew for it, since who shows them would have to
+   * tell that again.
+   *
+   * @throws as {@link record}.
+   */
+  recordImpressions(given: Impressions, settle: (outcome: Outcome) => void): void {
+    // A clock that is ahead must not have them count for longer.
+    const impressions = { ...given, items: [...given.items], time: Math.min(given.time, Date.now()) }
+    this.#openJournal.appendImpressions(impressions, outcome => {
+      const state = this.#users.find(impressions.user)
+      if (outcome === 'stored') state?.noteShown(impressions, this.#impressionRule.halfLife)
+      // They may be on disk all the same.
+      else if (outcome === 'failed' && state?.isLoaded) this.#refreshOrLoad(state, true)
+      this.#guard(() => settle(outcome))
+    })
+    this.#users.find(impressions.user)?.expectImpressions()
+  }
+
+  /** @throws {RecommendError} `overloaded`; `storage_failed` where there is no state. */
+  get #openJournal(): Journal {
+    const journal = this.#journal
+    if (!journal) throw new RecommendError('storage_failed', 'there is no state to record events in: open it with one')
+    if (journal.pending >= mostPending) {
+      throw new RecommendError('overloaded', `${mostPending} events wait for the disk: send it again later`)
+    }
+    return journal
   }
 
   /**
@@ -350,17 +381,19 @@ export class Recommender {
     const explained = generation.use(async models => {
       const state = this.#users.get(user)
       const { exclude, only } = filters.rowsIn(generation)
+      const now = Date.now()
       const request: RankRequest = {
         user: state.rowIn(generation),
         recent: state.recent(generation),
-        now: Date.now(),
+        now,
         seen: 'allow',
         limit: items.length,
         exclude,
         only,
         allowed: filters.allowedIn(generation),
       }
-      return explanationOf(await models.explain(request, signal), generation)
+      const discounts = state.discounts(generation, now, this.#impressionRule)
+      return explanationOf(await models.explain(request, signal), generation, discounts)
     })
     return unlessAborted(explained, signal)
   }
@@ -671,6 +704,7 @@ export class Recommender {
         },
         spread: (ranking, generation, filters) =>
           spreadRanking(ranking, generation, { ...filters.spread!, limit: filters.limit }, this.#tagsOf),
+        discounts: (state, generation, now) => state.discounts(generation, now, this.#impressionRule),
         onRanking: ranking => this.#deliver(subscription, ranking, onRanking),
         onError: error => this.#guard(() => onError(error)),
       },
@@ -800,13 +834,14 @@ interface Made<List> {
 const noHistory: ReadEvents = { events: [], changes: [], asOf: 0 }
 
 function journalOptions(
-  { since, historyLimit, onCommit, onFault }: RecommenderOptions,
+  { since, historyLimit, impressionHalfLife, onCommit, onFault }: RecommenderOptions,
   positions: JournalOptions['positions'],
 ): JournalOptions {
   return {
     since,
     positions,
     historyLimit,
+    impressionHalfLife,
     onCommit: (...commit) => guard(() => onCommit?.(...commit), onFault),
   }
 }

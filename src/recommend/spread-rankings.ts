@@ -32,7 +32,7 @@ export async function spreadRanking(
   { limit, diversity, perTag }: Spread & { readonly limit: number },
   tagsOf: TagsOf,
 ): Promise<Ranking> {
-  const { items, scores, basis } = ranking
+  const { items, scores, sources } = ranking
   const hasVectors = generation.models.capabilities.includes('vectors')
   const byVectors = diversity > 0 && hasVectors
   const needsTags = perTag < Number.POSITIVE_INFINITY || (diversity > 0 && !hasVectors)
@@ -44,8 +44,9 @@ export async function spreadRanking(
   const similarity = vectors ? cosines(vectors.data, vectors.factors) : sharedTags(tags)
   const places = spreadPlaces({ scores, similarity, tags }, { limit, diversity, perTag })
   return {
+    ...ranking,
     items: Uint32Array.from(places, place => items[place]!),
     scores: Float32Array.from(places, place => scores[place]!),
-    basis,
+    sources: Uint8Array.from(places, place => sources[place]!),
   }
 }

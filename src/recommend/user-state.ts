@@ -1,8 +1,10 @@
 import type { UserEvent } from '../events/event.ts'
+import { type Impressions, noteShown, type ShownItems } from '../events/impressions.ts'
 import type { ReadEvents, Sequence } from '../events/journal.ts'
 import { type CountingChange, takenBack } from '../events/undo.ts'
-import { noEvents, type UserEvents } from '../models/algorithm.ts'
+import { type Discounts, noEvents, type UserEvents } from '../models/algorithm.ts'
 import type { Generation } from './generation.ts'
+import { discountsOf, type ImpressionRule, type ShownRows, shownRows } from './impression-discounts.ts'
 import type { UserSubscription } from './user-subscription.ts'
 import type { WatchedList } from './watched-list.ts'
 
@@ -61,6 +63,12 @@ export class UserState {
   #row = -1
   /** What {@link recent} gave last, until something changes. */
   #recent: UserEvents | undefined
+  /** What was shown since the last event on it, as it is on disk. */
+  #shown: ShownItems = new Map()
+  /** The same in rows of the generation, for so many items of it, until something changes. */
+  #shownRows: { readonly items: number; readonly rows: ShownRows } | undefined
+  /** Whether impressions came while the journal was being read: it must be read again. */
+  #lacksImpressions = false
 
   constructor(user: string, memory: EventMemory = { events: 0 }) {
     this.user = user
@@ -82,7 +90,7 @@ export class UserState {
   }
 
   /** Takes what the journal knows, the newest `limit` events at most; where it is then incomplete, it was read too early. */
-  load({ events, changes, asOf }: ReadEvents, limit: number): void {
+  load({ events, changes, shown = new Map(), asOf }: ReadEvents, limit: number): void {
     this.#limit = events.length >= limit ? limit : 0
     // Without an id: no undo takes them back.
     const asEvent = ({ item, weight, time }: CountingChange) => ({ item, weight, time, id: '', user: this.user })
@@ -91,9 +99,15 @@ export class UserState {
     // What came later may have been read, too.
     const read = new Set(events.map(({ id }) => id))
     const later = this.#arrived.filter(({ sequence, event }) => sequence > asOf && !read.has(event.id))
-    this.isIncomplete = later.some(({ event }) => takesBackUnknown(event, this.#events!))
+    this.isIncomplete = this.#lacksImpressions || later.some(({ event }) => takesBackUnknown(event, this.#events!))
+    this.#lacksImpressions = false
     this.#events.push(...later)
-    this.#memory.events += this.#events.length
+    this.#shown = shown
+    // Taken while the journal was being read.
+    for (const { event, position } of later)
+      if (position !== undefined && event.item !== undefined) shown.delete(event.item)
+    this.#shownRows = undefined
+    this.#memory.events += this.#events.length + shown.size
     this.#first = 0
     this.#arrived = []
     this.sequence = this.#events.at(-1)?.sequence || asOf
@@ -113,12 +127,32 @@ export class UserState {
     this.#memory.events++
     this.sequence = sequence
     this.#recent = undefined
+    this.#shownRows = undefined
   }
 
   /** The event of this number is on disk, at `position` of the journal. */
   settle(sequence: Sequence, position: number): void {
     const known = (this.#events ?? this.#arrived).findLast(known => known.sequence === sequence)
-    if (known) known.position = position
+    if (!known) return
+    known.position = position
+    const { item } = known.event
+    if (item === undefined || !this.#shown.delete(item)) return
+    this.#memory.events--
+    this.#shownRows = undefined
+  }
+
+  /** Impressions that are on disk now count, unless the journal is to be read, which has them. */
+  noteShown(impressions: Impressions, halfLife: number): void {
+    if (!this.#events) return
+    const before = this.#shown.size
+    noteShown(this.#shown, impressions, halfLife)
+    this.#memory.events += this.#shown.size - before
+    this.#shownRows = undefined
+  }
+
+  /** Impressions were sent to the journal: where that is being read, they may be missing. */
+  expectImpressions(): void {
+    if (this.isLoading) this.#lacksImpressions = true
   }
 
   /**
@@ -148,6 +182,7 @@ export class UserState {
     // An older one counts in its place.
     this.#first = Math.max(0, this.#first - 1)
     this.#recent = undefined
+    this.#shownRows = undefined
     this.version++
     return true
   }
@@ -179,6 +214,7 @@ export class UserState {
 
   /** Forgets what was loaded: the journal is to be read again. What is not on disk yet is kept. */
   unload(): void {
+    this.#dropShown()
     this.#dropped = this.#events?.findLast(({ position }) => position !== undefined)?.event.id ?? this.#dropped
     this.#memory.events -= this.#events?.length ?? 0
     this.#arrived.push(...(this.#events ?? []).filter(({ sequence }) => sequence > 0))
@@ -188,6 +224,7 @@ export class UserState {
 
   /** Nothing of the user is known any more: what was is to be forgotten. */
   clear(): void {
+    this.#dropShown()
     this.#memory.events -= this.#events?.length ?? 0
     this.#events = []
     this.#arrived = []
@@ -198,8 +235,34 @@ export class UserState {
 
   /** The state is not kept any more: what it holds does not count for the memory of the others. */
   detach(): void {
-    this.#memory.events -= this.#events?.length ?? 0
-    this.#memory = { events: this.#events?.length ?? 0 }
+    const events = (this.#events?.length ?? 0) + this.#shown.size
+    this.#memory.events -= events
+    this.#memory = { events }
+  }
+
+  /** What counts less in lists of `generation` at `now`, as it was shown and not taken: but for what was taken and is not on disk yet. */
+  discounts(generation: Generation, now: number, rule: ImpressionRule): Discounts | undefined {
+    if (this.#shown.size === 0) return undefined
+    this.#resolve(generation)
+    const { size } = generation.itemRows
+    if (!this.#shownRows || this.#shownRows.items !== size) {
+      const taken = new Set(this.#unsettled)
+      this.#shownRows = { items: size, rows: shownRows(this.#shown, generation, item => taken.has(item)) }
+    }
+    return discountsOf(this.#shownRows.rows, now, rule)
+  }
+
+  /** Items of the events that are not on disk yet: the newest ones. */
+  get #unsettled(): string[] {
+    const events = this.#events ?? []
+    const settled = events.findLastIndex(({ position }) => position !== undefined)
+    return events.slice(settled + 1).flatMap(({ event: { item } }) => item ?? [])
+  }
+
+  #dropShown(): void {
+    this.#memory.events -= this.#shown.size
+    this.#shown = new Map()
+    this.#shownRows = undefined
   }
 
   /** The user's row in `generation`, or -1. */
@@ -222,6 +285,7 @@ export class UserState {
     for (const known of [...this.#changes, ...(this.#events ?? [])]) known.row = undefined
     this.#generation = generation
     this.#recent = undefined
+    this.#shownRows = undefined
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Sequence } from '../events/journal.ts'
-import type { Ranking, RankRequest } from '../models/algorithm.ts'
+import type { Discounts, Ranking, RankRequest } from '../models/algorithm.ts'
 import type { Generation } from './generation.ts'
 import type { ResolvedFilters } from './list-filters.ts'
 import type { PendingQuery } from './micro-batches.ts'
@@ -28,6 +28,8 @@ export interface SubscriptionHandlers {
   readonly enqueue: (query: PendingQuery, priority: Priority) => void
   /** Makes the list of a deeper ranking where its items are to differ. */
   readonly spread: (ranking: Ranking, generation: Generation, filters: ResolvedFilters) => Promise<Ranking>
+  /** What counts less in lists of the user. Default: nothing. */
+  readonly discounts?: (state: UserState, generation: Generation, now: number) => Discounts | undefined
   readonly onRanking: (ranking: UserRanking) => void
   readonly onError: (error: Error) => void
 }
@@ -163,18 +165,20 @@ export class UserSubscription {
     }
     const { version, sequence, newest } = this.state
     query.ranked = { version, sequence, after: newest }
+    const now = Date.now()
     const { seen, depth: limit } = this.filters
     const { exclude, only } = this.filters.rowsIn(generation)
     return {
       user: this.state.rowIn(generation),
       recent: this.state.recent(generation),
-      now: Date.now(),
+      now,
       contextWeight: this.filters.contextWeight,
       seen,
       limit,
       exclude,
       only,
       allowed: this.filters.allowedIn(generation),
+      discounts: this.#handlers.discounts?.(this.state, generation, now),
     }
   }
 

@@ -76,7 +76,7 @@ export function pointers(lengths: readonly number[]): Uint32Array {
 }
 
 /** One array of all `parts`. */
-export function concat<A extends Uint32Array | Float32Array | Float64Array>(
+export function concat<A extends Uint8Array | Uint32Array | Float32Array | Float64Array>(
   make: new (length: number) => A,
   parts: readonly A[],
 ): A {

@@ -25,6 +25,12 @@ export class Metrics {
     labelNames: ['outcome'] as const,
     registers: [this.#registry],
   })
+  readonly #impressions = new Counter({
+    name: 'aurochs_impressions_total',
+    help: 'Calls that said what a user was shown, by what became of them.',
+    labelNames: ['outcome'] as const,
+    registers: [this.#registry],
+  })
   readonly #errors = new Counter({
     name: 'aurochs_errors_total',
     help: 'Errors sent to clients, by code.',
@@ -60,6 +66,11 @@ export class Metrics {
     this.#gauge('aurochs_waiting_queries', 'Lists that wait for a worker.', levels.waitingQueries)
     this.#gauge('aurochs_waiting_events', 'Events that wait for the disk.', levels.waitingEvents)
     this.#gauge('aurochs_unsent_bytes', 'What waits until its reader has read more.', levels.unsentBytes)
+  }
+
+  /** What became of what a user was shown at once. */
+  impressions(outcome: Outcome): void {
+    this.#impressions.inc({ outcome })
   }
 
   event(outcome: Outcome): void {

@@ -30,7 +30,12 @@ import { SocketLimit } from './socket-limit.ts'
 import { assertTlsFiles, type TlsFiles } from './tls.ts'
 import { WebSocketFront } from './websocket/websocket-front.ts'
 
-export interface ServeOptions extends Pick<RecommenderOptions, 'model' | 'threads' | 'since' | 'historyLimit'> {
+type FromRecommender = Pick<
+  RecommenderOptions,
+  'model' | 'threads' | 'since' | 'historyLimit' | 'impressionDecay' | 'impressionHalfLife'
+>
+
+export interface ServeOptions extends FromRecommender {
   /** Directory of the events; made if there is none. */
   readonly state: string
   /** 0: any that is free. */
@@ -148,6 +153,8 @@ export class Server {
       threads: options.threads,
       since: options.since,
       historyLimit: options.historyLimit,
+      impressionDecay: options.impressionDecay,
+      impressionHalfLife: options.impressionHalfLife,
       onBatch: (queries, took) => metrics.batch(queries, took),
       onList: took => metrics.list(took),
       onCommit: (events, took, failure) => {

@@ -14,7 +14,15 @@ import {
   type Results,
   type ServiceInfo,
 } from '../protocol/methods.ts'
-import type { Event, ModelInfo, Query, Recorded, RecordResult, StreamQuery } from '../protocol/values.ts'
+import type {
+  Event,
+  ModelInfo,
+  Query,
+  Recorded,
+  RecordedImpressions,
+  RecordResult,
+  StreamQuery,
+} from '../protocol/values.ts'
 import { features } from '../protocol/versions.ts'
 import { RecommendError } from '../recommend/errors.ts'
 import type { Generation } from '../recommend/generation.ts'
@@ -314,6 +322,7 @@ export class Service {
       })
     },
     record_batch: async ({ events }) => ({ results: await Promise.all(events.map(event => this.#recordOne(event))) }),
+    record_impressions: impressions => this.#recordImpressions(impressions),
     put_items: ({ items }) => this.#recommender.catalogue.put(items),
     patch_items: ({ items }) => this.#recommender.catalogue.patch(items),
     hide_items: ({ items, hidden }) => this.#recommender.catalogue.patch(items.map(id => ({ id, hidden }))),
@@ -365,6 +374,22 @@ export class Service {
     await this.retraining?.abandon()
     const forgotten = await this.#recommender.forget(user, this.retraining ? [this.retraining.dataset] : [])
     return { ...forgotten, generation: this.#recommender.generation.name }
+  }
+
+  async #recordImpressions({
+    time = Date.now(),
+    ...given
+  }: Params<'record_impressions'>): Promise<RecordedImpressions> {
+    if (this.#isClosing) {
+      throw new ServiceError('shutting_down', 'the server is about to end: send it again later')
+    }
+    const { id } = given
+    const recorded = new Promise<Outcome>(resolve => this.#recommender.recordImpressions({ ...given, time }, resolve))
+    const status = await recorded
+    this.#metrics.impressions(status)
+    if (status !== 'failed') return { id, status }
+    const reason = this.#recommender.storageFailure ?? 'the disk failed'
+    throw new ServiceError('storage_failed', `the impressions are not known to be recorded, send them again: ${reason}`)
   }
 
   #recordOne(event: Event): Promise<RecordResult> {

@@ -9,6 +9,8 @@ import { aurochs, aurochsInTurn } from './aurochs.ts'
 
 /** An item of a list; scores are those of 32-bit floats. */
 const scored = (item: number, score: number) => ({ item, score: expect.closeTo(score, 5) })
+/** The same in a list for a user. */
+const liked = (item: number, score: number) => ({ ...scored(item, score), source: 'taste' })
 
 test('recommend lists what the user does not have yet', async () => {
   const { directory } = await smallModel()
@@ -16,7 +18,7 @@ test('recommend lists what the user does not have yet', async () => {
   expect(stderr).toBe('')
   expect(status).toBe(0)
   // Bo, (0.375, 0.25), has 30 and 20; 10 is (1, 1) and 40 is (1, -1).
-  expect(json()).toEqual([{ user: 'bo', basis: 'model', items: [scored(10, 0.625), scored(40, 0.125)] }])
+  expect(json()).toEqual([{ user: 'bo', basis: 'model', items: [liked(10, 0.625), liked(40, 0.125)] }])
 })
 
 test('recommend answers for several users, and with --seen allow ranks everything', async () => {
@@ -27,12 +29,12 @@ test('recommend answers for several users, and with --seen allow ranks everythin
     [...asked, '--seen', 'exclude', '--limit', '1'],
   )
   expect(allowed!.json()).toEqual([
-    { user: 'ada', basis: 'model', items: [scored(20, 18 / 22), scored(10, 16 / 22)] },
-    { user: 'bo', basis: 'model', items: [scored(30, 0.75), scored(10, 0.625)] },
+    { user: 'ada', basis: 'model', items: [liked(20, 18 / 22), liked(10, 16 / 22)] },
+    { user: 'bo', basis: 'model', items: [liked(30, 0.75), liked(10, 0.625)] },
   ])
   expect(excluded!.json()).toEqual([
-    { user: 'ada', basis: 'model', items: [scored(40, -2 / 22)] },
-    { user: 'bo', basis: 'model', items: [scored(10, 0.625)] },
+    { user: 'ada', basis: 'model', items: [liked(40, -2 / 22)] },
+    { user: 'bo', basis: 'model', items: [liked(10, 0.625)] },
   ])
 })
 
@@ -68,7 +70,7 @@ test('people get a table', async () => {
     ['recommend', directory, 'bo'],
   )
   expect(similar!.stdout).toBe('Most similar to item 30:\n1  10  0.7071\n2  40  0.7071\n')
-  expect(best!.stdout).toBe('For user bo, who has 2 items:\n1  10  0.6250\n2  40  0.1250\n')
+  expect(best!.stdout).toBe('For user bo, who has 2 items:\n1  10  0.6250  taste\n2  40  0.1250  taste\n')
 })
 
 test('a model of an algorithm that finds no similar items is refused in words', async () => {
@@ -83,7 +85,7 @@ test('a model of an algorithm that finds no similar items is refused in words', 
   expect(similar!.stderr).toBe(
     `aurochs: a model of ${baselineAlgorithm.name} cannot find similar items: use another algorithm for that\n`,
   )
-  expect(best!.json()).toEqual([{ user: 1, basis: 'model', items: [{ item: 0, score: 2 }] }])
+  expect(best!.json()).toEqual([{ user: 1, basis: 'model', items: [{ item: 0, score: 2, source: 'popular' }] }])
 })
 
 test('an unknown user gets what is popular, as from the server, unless that is to be an error', async () => {
@@ -95,11 +97,14 @@ test('an unknown user gets what is popular, as from the server, unless that is t
     [...asked, '--json', '--unknown', 'error'],
     [...asked, '--unknown', 'nothing'],
   )
-  const ada = { user: 'ada', basis: 'model', items: [scored(40, -2 / 22)] }
+  const ada = { user: 'ada', basis: 'model', items: [liked(40, -2 / 22)] }
   expect(popular).toMatchObject({ status: 0, stderr: '' })
-  expect(popular!.json()).toEqual([{ user: 'zoe', basis: 'popularity', items: [{ item: 30, score: 0 }] }, ada])
+  expect(popular!.json()).toEqual([
+    { user: 'zoe', basis: 'popularity', items: [{ item: 30, score: 0, source: 'popular' }] },
+    ada,
+  ])
   expect(table!.stdout).toMatch(
-    /^For user zoe, whom the model does not know, what most users have:\n1 {2}30 {2}0\.0000\nFor/,
+    /^For user zoe, whom the model does not know, what most users have:\n1 {2}30 {2}0\.0000 {2}popular\nFor/,
   )
   // The others' lists are printed all the same.
   expect(refused!.json()).toEqual([ada])

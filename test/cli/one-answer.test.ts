@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { register } from '../../src/cli/recommend.ts'
+import { itemSources } from '../../src/models/algorithm.ts'
 import { als } from '../../src/models/als/index.ts'
 import { ModelPool } from '../../src/models/model-pool.ts'
 import { algorithms } from '../../src/models/registry.ts'
@@ -23,7 +24,7 @@ afterAll(() => pool.close())
 const limit = 7
 
 test.each(algorithms.map(algorithm => [algorithm.name, algorithm] as const))(
-  '%s: a user gets the same items and scores from `recommend`, from what is evaluated and from the server',
+  '%s: a user gets the same items, scores and sources from `recommend`, from what is evaluated and from the server',
   async (_, algorithm) => {
     const model = await trained(algorithm, await datasetOf(randomInteractions(40, 30, 5)), { pool })
     // The last two are those of nobody.
@@ -39,7 +40,11 @@ test.each(algorithms.map(algorithm => [algorithm.name, algorithm] as const))(
     const evaluated = rankings.map((ranking, at) => ({
       user: ids[at],
       basis: ranking.basis,
-      items: Array.from(ranking.items, (row, place) => ({ item: items.at(row), score: ranking.scores[place] })),
+      items: Array.from(ranking.items, (row, place) => ({
+        item: items.at(row),
+        score: ranking.scores[place],
+        source: itemSources[ranking.sources[place]!],
+      })),
     }))
     await models.close()
     expect(evaluated).toEqual(printed)
@@ -60,7 +65,7 @@ test.each(algorithms.map(algorithm => [algorithm.name, algorithm] as const))(
 interface PrintedList {
   readonly user: string | number
   readonly basis: string
-  readonly items: readonly { readonly item: string | number; readonly score: number }[]
+  readonly items: readonly { readonly item: string | number; readonly score: number; readonly source: string }[]
 }
 
 test('`recommend` opens the index that is stored with the model, and builds none', async () => {

@@ -222,6 +222,8 @@ const commands: Readonly<
       'keep-ids': { ever: time },
       watch: { '': 'the directory of a model' },
       'history-limit': { 0: whole(1, 1_000_000) },
+      'impression-decay': { 0: 'a number above 0 and at most 1' },
+      'impression-half-life': { 5: 'a time of 1s or more, as 1d' },
       'max-connections': { 0: whole(1, 1_000_000) },
       rate: { '-1': whole(0, 1_000_000_000) },
       'send-memory': { 0: whole(1, 1_000_000) },

@@ -407,7 +407,7 @@ test('a file that is not ours is refused and left as it is', async () => {
   foreign.exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (7)')
   foreign.close()
   await expect(Journal.open(directory)).rejects.toThrow(
-    `${file} does not hold events, and this Aurochs reads version 3: use the version of Aurochs that made it, or name another --state`,
+    `${file} does not hold events, and this Aurochs reads version 4: use the version of Aurochs that made it, or name another --state`,
   )
   const still = new DatabaseSync(file)
   expect(still.prepare('SELECT x FROM theirs').all()).toEqual([{ x: 7 }])
@@ -519,7 +519,7 @@ test('a state of version 1 is refused with the remedy, and left as it is', async
   `)
   old.close()
   await expect(Journal.open(directory)).rejects.toThrow(
-    `${file} holds events of version 1, and this Aurochs reads version 3: ` +
+    `${file} holds events of version 1, and this Aurochs reads version 4: ` +
       'use the version of Aurochs that made it, or name another --state, which `aurochs serve` makes anew',
   )
   const still = new DatabaseSync(file)

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { ItemList, ResolvedRequest } from '../../src/models/algorithm.ts'
+import { type ItemList, itemSources, type ResolvedRequest } from '../../src/models/algorithm.ts'
 import { Artifact, inspectArtifact } from '../../src/models/artifact.ts'
 import { forgetInDirectory } from '../../src/models/forget.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
@@ -56,9 +56,11 @@ test.each(['norm', 'z-score', 'rank'])(
       const directory = await train(await randomData(), { ...options, normalisation })
       const artifact = Artifact.open(directory)
       const own = blend.open(artifact)
-      const parts = parseParts(artifact.manifest.options.parts as string).map(({ model, options }, place) =>
+      const parsed = parseParts(artifact.manifest.options.parts as string)
+      const parts = parsed.map(({ model, options }, place) =>
         algorithmNamed(model).open(artifact.part({ prefix: `${place}.`, algorithm: model, options: options! })),
       )
+      const sources = parsed.map(({ model }) => algorithmNamed(model).source ?? 'taste')
       const weights = [1, 1.5, 0.25]
       for (const request of randomRequests(artifact, 150, 5)) {
         const history = historyOf(artifact, request)
@@ -77,6 +79,12 @@ test.each(['norm', 'z-score', 'rank'])(
         expect(found!.items).toHaveLength(expected.length)
         found!.scores.forEach((score, at) => {
           expect(score).toBeCloseTo(expected[at]![1], 5)
+        })
+        // What no other part has rests on the one that has it.
+        found!.items.forEach((item, at) => {
+          const deep = Math.max(request.limit, depth)
+          const having = sources.filter((_, part) => all[part]!.items.subarray(0, deep).includes(item))
+          if (having.length === 1) expect(itemSources[found!.sources![at]!]).toBe(having[0])
         })
         const scores = new Map(naiveBlend(all, { weights, depth, normalisation, limit: request.limit }))
         const cut = expected.at(-1)?.[1] ?? 0

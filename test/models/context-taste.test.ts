@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { itemSources } from '../../src/models/algorithm.ts'
 import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate.ts'
 import { mixtureOf } from '../../src/models/context-taste/mixture.ts'
 import { contextTasteTensors } from '../../src/models/context-taste/model.ts'
@@ -201,6 +202,10 @@ test('context carries lists while a session runs, and taste at its begin', async
   expect(leaningOn(1).items[0]).toBe(4)
   expect([...leaningOn(0).items]).not.toEqual([...leaningOn(1).items])
   expect(opened.sources).toEqual(['context', 'taste'])
+  const { weights, sources } = leaningOn(0.8)
+  expect(weights!.context).toBeCloseTo(0.8)
+  expect(weights!.taste).toBeCloseTo(0.2)
+  expect(itemSources[sources[0]!]).toBe('context')
   const shown = opened.explain({
     user: 0,
     recent: { items: Uint32Array.of(3), weights: Float32Array.of(1), times: Float64Array.of(newest) },

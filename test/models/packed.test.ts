@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { Ranking, RankRequest } from '../../src/models/algorithm.ts'
+import { itemSources, type Ranking, type RankRequest } from '../../src/models/algorithm.ts'
 import { packLists, packRequests, unpackLists, unpackRequests } from '../../src/models/packed.ts'
 
 const items = fc.uniqueArray(fc.nat(1000)).map(items => Uint32Array.from(items).sort())
@@ -19,13 +19,23 @@ const request: fc.Arbitrary<RankRequest> = fc.record({
   only: fc.option(items, { nil: undefined }),
   allowed: fc.option(items, { nil: undefined }),
 })
-const ranking: fc.Arbitrary<Ranking> = fc.array(fc.tuple(fc.nat(1000), float)).chain(list =>
-  fc.constantFrom('model' as const, 'popularity' as const).map(basis => ({
+const weights = fc.dictionary(fc.constantFrom(...itemSources), fc.double({ noNaN: true }), {
+  minKeys: 1,
+  noNullPrototype: true,
+})
+const listed = fc.array(fc.tuple(fc.nat(1000), float, fc.nat(itemSources.length - 1)))
+const ranking: fc.Arbitrary<Ranking> = fc
+  .record({
+    list: listed,
+    basis: fc.constantFrom('model', 'popularity'),
+    weights: fc.option(weights, { nil: undefined }),
+  })
+  .map(({ list, ...fields }) => ({
     items: Uint32Array.from(list, ([item]) => item),
     scores: Float32Array.from(list, ([, score]) => score),
-    basis,
-  })),
-)
+    sources: Uint8Array.from(list, ([, , source]) => source),
+    ...fields,
+  }))
 
 test('requests come to a worker as they were sent', () => {
   fc.assert(

@@ -1,6 +1,6 @@
 /** Requests for lists, and what any list must hold whatever the algorithm: from the definitions, the slow way. */
 import { expect } from 'vitest'
-import { type ItemList, noEvents, type Ranking, type RankRequest } from '../../src/models/algorithm.ts'
+import { type ItemList, itemSources, noEvents, type Ranking, type RankRequest } from '../../src/models/algorithm.ts'
 import type { Artifact } from '../../src/models/artifact.ts'
 import { sharedBitmap, writeBit } from '../../src/search/bitmap.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
@@ -91,6 +91,7 @@ export function expectSound(artifact: Artifact, request: RankRequest, { items, s
 }
 
 /** A list as plain arrays, which print well where they differ. */
-export function plainList({ items, scores, ...rest }: ItemList & Partial<Ranking>) {
-  return { ...rest, items: [...items], scores: [...scores] }
+export function plainList({ items, scores, sources, ...rest }: ItemList & Partial<Ranking>) {
+  const named = sources && { sources: Array.from(sources, code => itemSources[code]!) }
+  return { ...rest, items: [...items], scores: [...scores], ...named }
 }

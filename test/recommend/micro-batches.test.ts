@@ -21,7 +21,12 @@ class HeldGeneration {
         batches.push(users)
         await new Promise<void>(resolve => this.#waiting.push(resolve))
         if (users.includes(-2)) throw new Error('the weights of a user are infinite')
-        return users.map(user => ({ items: Uint32Array.of(user), scores: Float32Array.of(0), basis: 'model' }))
+        return users.map(user => ({
+          items: Uint32Array.of(user),
+          scores: Float32Array.of(0),
+          sources: Uint8Array.of(0),
+          basis: 'model',
+        }))
       }
     this.models = {
       threads,

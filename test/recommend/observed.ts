@@ -1,6 +1,6 @@
 import type { UserEvent } from '../../src/events/event.ts'
 import type { Outcome } from '../../src/events/journal.ts'
-import type { UserList, UserQuery } from '../../src/recommend/lists.ts'
+import type { RecommendedList, UserList, UserQuery } from '../../src/recommend/lists.ts'
 import type { Recommender } from '../../src/recommend/recommender.ts'
 import type { Watch } from '../../src/recommend/watched-list.ts'
 
@@ -20,7 +20,7 @@ export function recorded(recommender: Recommender, event: UserEvent): Promise<Ou
   return new Promise(settle => recommender.record(event, settle))
 }
 
-export const itemsOf = ({ items }: Pick<UserList, 'items'>) => items.map(({ item }) => item)
+export const itemsOf = ({ items }: Pick<RecommendedList, 'items'>) => items.map(({ item }) => item)
 
 /** A subscription whose lists and errors are kept in order, and can be waited for. */
 export class Observed {

@@ -56,7 +56,7 @@ test('a user of whom nothing is known gets the most popular items', async () => 
     const { basis, items } = await recommender.recommend(queryOf(user, { limit: 3 }))
     expect({ basis, items }).toEqual({
       basis: 'popularity',
-      items: ['i2', 'i4', 'i6'].map(item => ({ item, score: 0 })),
+      items: ['i2', 'i4', 'i6'].map(item => ({ item, score: 0, source: 'popular' })),
     })
   }
 })

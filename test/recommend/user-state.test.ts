@@ -9,7 +9,7 @@ function generationOf(...items: string[]): Generation {
   const users = { indexOf: () => -1 }
   return {
     artifact: { users },
-    itemRows: { indicesOf: (ids: string[]) => Int32Array.from(ids, id => items.indexOf(id)) },
+    itemRows: { size: items.length, indicesOf: (ids: string[]) => Int32Array.from(ids, id => items.indexOf(id)) },
   } as unknown as Generation
 }
 
@@ -135,4 +135,47 @@ test('where an event of a long history turns out not to count, an older one coun
   }
   state.remove(4)
   expect(times(state)).toEqual([2, 3, 5])
+})
+
+const rule = { decay: 0.5, halfLife: 1000 }
+
+/** What the scores of items are multiplied by at 0, by id. */
+function discountsIn(state: UserState): Record<string, number> {
+  const { items = [], factors = [] } = state.discounts(letters, 0, rule) ?? {}
+  return Object.fromEntries(Array.from(items, (row, at) => ['abcd'[row]!, factors[at]!]))
+}
+
+test('items that were shown are discounted until an event on them, from its arrival on', () => {
+  const state = stateOf([])
+  expect(discountsIn(state)).toEqual({})
+  state.noteShown({ id: '1', user: 'ann', items: ['a', 'b', 'z'], time: 0 }, rule.halfLife)
+  state.noteShown({ id: '2', user: 'ann', items: ['a'], time: 0 }, rule.halfLife)
+  expect(discountsIn(state)).toEqual({ a: 0.25, b: 0.5 })
+  state.add(event('1', 'a'), 1)
+  expect(discountsIn(state)).toEqual({ b: 0.5 })
+  // It did not count: as if it had never come.
+  state.remove(1)
+  expect(discountsIn(state)).toEqual({ a: 0.25, b: 0.5 })
+  state.add(event('2', 'a'), 2)
+  state.settle(2, 1)
+  state.noteShown({ id: '3', user: 'ann', items: ['a'], time: 0 }, rule.halfLife)
+  expect(discountsIn(state)).toEqual({ a: 0.5, b: 0.5 })
+  state.clear()
+  expect(discountsIn(state)).toEqual({})
+})
+
+test('impressions and events that come while the journal is read are not missed', () => {
+  const state = new UserState('ann')
+  const shown = () => new Map([['a', { count: 1, time: 0 }]])
+  state.isLoading = true
+  state.expectImpressions()
+  state.load({ events: [], changes: [], shown: shown(), asOf: 0 }, 5000)
+  // They may have been read, or not: it is to be read again.
+  expect(state.isIncomplete).toBe(true)
+  state.unload()
+  state.add(event('1', 'a'), 1)
+  state.settle(1, 1)
+  state.load({ events: [], changes: [], shown: shown(), asOf: 0 }, 5000)
+  expect(state.isIncomplete).toBe(false)
+  expect(discountsIn(state)).toEqual({})
 })

@@ -14,6 +14,7 @@ const generation = { artifact: { users: ids }, itemRows: ids, visibility } as un
 const rankingOf = (item: number): Ranking => ({
   items: Uint32Array.of(item),
   scores: Float32Array.of(1),
+  sources: Uint8Array.of(0),
   basis: 'model',
 })
 

@@ -49,6 +49,7 @@ const params: { readonly [Name in MethodName]: (user: string) => ParamsInput<Nam
   similar: () => ({ item: 'i3' }),
   record: event,
   record_batch: user => ({ events: [event('ann'), event(user)] }),
+  record_impressions: user => ({ id: `s${++events}`, user, items: ['i3'] }),
   put_items: () => ({ items: [{ id: 'new', title: 'New' }] }),
   patch_items: () => ({ items: [{ id: 'new', title: 'Newer' }] }),
   hide_items: () => ({ items: ['new'] }),

@@ -201,6 +201,10 @@ test('every method is there by POST, and by GET if it only reads', async () => {
     similar: [{ item: 'i10' }, { item: 'i10' }],
     record: [event, { id: 'all', status: 'stored' }],
     record_batch: [{ events: [event] }, { results: [{ id: 'all', status: 'duplicate' }] }],
+    record_impressions: [
+      { id: 'all', user: 'methods', items: ['i2', 'none'] },
+      { id: 'all', status: 'stored' },
+    ],
     put_items: [{ items: [{ id: 'i1', title: 'One' }] }, { error: { code: 'forbidden' } }],
     patch_items: [{ items: [{ id: 'i1', hidden: true }] }, { error: { code: 'forbidden' } }],
     hide_items: [{ items: ['i1'] }, { error: { code: 'forbidden' } }],

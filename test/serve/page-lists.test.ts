@@ -20,22 +20,21 @@ test('shows what the server says of items, and how far it leans on each source',
   const items = listedItems({
     ...list,
     items: [
-      { item: 'a', score: 1 },
-      { item: 2, score: 0.5 },
+      { item: 'a', score: 1, source: 'context' },
+      { item: 2, score: 0.5, source: 'popular' },
     ],
   })
   const because = [{ item: 7, weight: 0.5 }]
   const explained = {
     user: 'ann',
     generation: 'g',
-    weights: { taste: 0.25, context: 0.75 },
     items: [{ item: 'a', score: 1, source: 'context', because }],
   }
   expect(withReasons(items, explained)).toEqual([
     { item: 'a', score: 1, source: 'context', reasons: [{ item: '7', weight: 0.5 }] },
-    { item: '2', score: 0.5, source: undefined, reasons: [] },
+    { item: '2', score: 0.5, source: 'popular', reasons: [] },
   ])
-  expect(sharesOf(explained)).toEqual([
+  expect(sharesOf({ weights: { taste: 0.25, context: 0.75 } })).toEqual([
     ['context', 0.75],
     ['taste', 0.25],
   ])

@@ -75,7 +75,7 @@ describe.each(subprotocols)('over %s', subprotocol => {
     const first = await peer.next('list')
     expect(first.basis).toBe('popularity')
     // Two users each; i0 and i1 have one.
-    expect(first.items).toEqual(['i2', 'i4', 'i6'].map(item => ({ item, score: 0 })))
+    expect(first.items).toEqual(['i2', 'i4', 'i6'].map(item => ({ item, score: 0, source: 'popular' })))
     peer.send({ type: 'event', id: 'e1', item: 'i20' })
     const second = await peer.next('list')
     expect(second).toMatchObject({ basis: 'model', after: 'e1' })
@@ -278,14 +278,14 @@ describe.each(subprotocols)('over %s', subprotocol => {
       examples: [{}, { users: expect.arrayContaining([{ user: expect.any(String), items: 3 }]) }],
       recommend: [
         { user: 3, limit: 2 },
-        { user: '3', basis: 'model', items: [{}, {}] },
+        { user: '3', basis: 'model', items: [{ source: 'taste' }, { source: 'taste' }] },
       ],
       recommend_batch: [
         { users: [user, 3], limit: 1 },
         {
           lists: [
-            { basis: 'popularity', items: ['i2'], scores: [expect.any(Number)] },
-            { basis: 'model', items: [expect.any(String)] },
+            { basis: 'popularity', items: ['i2'], scores: [expect.any(Number)], sources: ['popular'] },
+            { basis: 'model', items: [expect.any(String)], sources: ['taste'] },
           ],
         },
       ],
@@ -302,6 +302,10 @@ describe.each(subprotocols)('over %s', subprotocol => {
         { item: 'i10', items: expectedSimilar(model, 10, 1).map(({ item }) => ({ item })) },
       ],
       record: [event('1', 'i1'), { id: '1', status: 'stored' }],
+      record_impressions: [
+        { id: '1', user, items: ['i2', 4] },
+        { id: '1', status: 'stored' },
+      ],
       record_batch: [
         { events: [event('1', 'i1'), event('2', 'nothing'), event('3', 'i3')] },
         {

@@ -16,6 +16,8 @@ export interface ScoredList {
   readonly list: ItemList
   /** Above 0. */
   readonly weight: number
+  /** What its items rest on ({@link sourceCode}), where the list does not say. */
+  readonly source: number
   /** Whether all that the model has an opinion of is in the list: it is shorter than what was asked for. */
   readonly isWhole: boolean
 }
@@ -25,22 +27,34 @@ const placesBefore = 60
 
 /**
  * The `limit` best items of any of the lists by Σ weight × normalised score, of equal sums the lower item first. An item that a
- * list does not have counts what the last one of it does; where the list is whole, no more than a score of 0.
+ * list does not have counts what the last one of it does; where the list is whole, no more than a score of 0. An item rests on what it does in the
+ * list that gives it most beyond that, of equal ones the first.
  */
 export function fused(lists: readonly ScoredList[], limit: number, fusion: Fusion): ItemList {
   const items = allOf(lists)
   const sums = new Float64Array(items.length)
-  for (const { list, weight, isWhole } of lists) {
+  const most = new Float64Array(items.length).fill(-1)
+  const sources = new Uint8Array(items.length)
+  for (const { list, weight, source, isWhole } of lists) {
     const { scores, missing } = normalised(list.scores, isWhole, fusion)
     for (let place = 0; place < sums.length; place++) sums[place]! += weight * missing
     list.items.forEach((item, at) => {
-      sums[placeOf(item, items)]! += weight * (scores[at]! - missing)
+      const place = placeOf(item, items)
+      const given = weight * (scores[at]! - missing)
+      sums[place]! += given
+      if (given <= most[place]!) return
+      most[place] = given
+      sources[place] = list.sources?.[at] ?? source
     })
   }
   // Rounded first: what is equal in the list is in the order of items.
   const scores = Float32Array.from(sums)
   const first = highestFirst(scores).subarray(0, limit)
-  return { items: Uint32Array.from(first, place => items[place]!), scores: Float32Array.from(first, at => scores[at]!) }
+  return {
+    items: Uint32Array.from(first, place => items[place]!),
+    scores: Float32Array.from(first, place => scores[place]!),
+    sources: Uint8Array.from(first, place => sources[place]!),
+  }
 }
 
 /** The items of all lists, ascending, each once. */

@@ -1,8 +1,16 @@
-import type { Algorithm, ItemList, LiveLearning, LiveMemory, Model, ResolvedRequest } from '../algorithm.ts'
+import {
+  type Algorithm,
+  type ItemList,
+  type LiveLearning,
+  type LiveMemory,
+  type Model,
+  type ResolvedRequest,
+  sourceCode,
+} from '../algorithm.ts'
 import { type Artifact, checkedOptions } from '../artifact.ts'
 import { liveParts, type OpenPart, openParts, rankPart } from '../parts/live-parts.ts'
 import { ModelOfParts } from '../parts/model-of-parts.ts'
-import { artifactOf } from '../parts/parts.ts'
+import { artifactOf, type Part } from '../parts/parts.ts'
 import { fused } from './fusion.ts'
 import { type BlendOptions, weightedParts } from './options.ts'
 
@@ -38,12 +46,14 @@ export function verifyBlend(
   }
 }
 
+type WeightedPart = OpenPart & Pick<Part, 'algorithm' | 'weight'>
+
 /** Ranks by the weighted sum of what each part scores. Vectors it has none: no inner product gives these sums. */
 class BlendModel extends ModelOfParts {
   readonly #options: BlendOptions
-  readonly #parts: readonly (OpenPart & { readonly weight: number })[]
+  readonly #parts: readonly WeightedPart[]
 
-  constructor(options: BlendOptions, parts: readonly (OpenPart & { readonly weight: number })[]) {
+  constructor(options: BlendOptions, parts: readonly WeightedPart[]) {
     super(parts)
     this.#options = options
     this.#parts = parts
@@ -54,9 +64,14 @@ class BlendModel extends ModelOfParts {
     const deeper = requests.map(request => ({ ...request, limit: Math.max(request.limit, depth) }))
     const lists = this.#parts.map(part => rankPart(part, deeper))
     return requests.map(({ limit }, at) => {
-      const scored = this.#parts.map(({ weight }, part) => {
+      const scored = this.#parts.map(({ weight, algorithm }, part) => {
         const list = lists[part]![at]!
-        return { list, weight, isWhole: list.items.length < deeper[at]!.limit }
+        return {
+          list,
+          weight,
+          source: sourceCode(algorithm.source ?? 'taste'),
+          isWhole: list.items.length < deeper[at]!.limit,
+        }
       })
       return fused(scored, limit, this.#options)
     })

@@ -1,5 +1,13 @@
 import { valuesIn } from '../../storage/safetensors.ts'
-import type { Algorithm, ItemList, LiveMemory, Model, ResolvedRequest } from '../algorithm.ts'
+import {
+  type Algorithm,
+  type ItemList,
+  type LiveMemory,
+  type Model,
+  type ResolvedRequest,
+  type SourceWeights,
+  sourceCode,
+} from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { type OpenPart, openParts, rankPart } from '../parts/live-parts.ts'
 import { ModelOfParts } from '../parts/model-of-parts.ts'
@@ -70,6 +78,7 @@ class ContextTasteModel extends ModelOfParts {
   readonly #depth: number
   readonly #parts: readonly OpenPart[]
   readonly #kinds: readonly PartKind[]
+  readonly #codes: Uint8Array
   readonly #gate: Gate
   readonly #temperatures: Float64Array
   readonly #reliance: Reliance
@@ -80,6 +89,7 @@ class ContextTasteModel extends ModelOfParts {
     this.#depth = depth
     this.#parts = parts
     this.#kinds = parts.map(({ algorithm }) => kindOf(algorithm))
+    this.#codes = Uint8Array.from(this.#kinds, sourceCode)
     this.sources = [...new Set(this.#kinds)]
     const { means, scales, coefficients, temperatures, newest, reliance } = contextTasteTensors(artifact, parts.length)
     this.#gate = { parts: parts.length, features: momentFeatures.length, means, scales, coefficients }
@@ -88,7 +98,7 @@ class ContextTasteModel extends ModelOfParts {
     this.#moment = { events: artifact.events, sessionGap: sessionGapOf(parts), newest: newest[0] }
   }
 
-  #bySource(weights: Float64Array): Partial<Record<PartKind, number>> {
+  #bySource(weights: Float64Array): SourceWeights {
     const sums: Partial<Record<PartKind, number>> = {}
     this.#kinds.forEach((kind, part) => {
       sums[kind] = (sums[kind] ?? 0) + weights[part]
@@ -116,7 +126,7 @@ class ContextTasteModel extends ModelOfParts {
         probabilities: probabilitiesOf(list, this.#temperatures[part]),
       }))
       const { items, scores, parts } = mixtureOf(experts, relied, request.limit)
-      return { items, scores, sources: Array.from(parts, part => this.#kinds[part]), weights: this.#bySource(relied) }
+      return { items, scores, sources: parts.map(part => this.#codes[part]), weights: this.#bySource(relied) }
     })
   }
 }

@@ -37,6 +37,7 @@ const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number 
   // As many lists as items of the history are looked at.
   explain: () => 20,
   similar: ({ limit }) => similarCost(limit),
+  record_impressions: ({ items }) => Math.ceil(items.length / 10),
   put_items: ({ items }) => items.length,
   patch_items: ({ items }) => items.length,
   hide_items: ({ items }) => items.length,

@@ -1,6 +1,7 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import type { ItemList } from '../../../src/models/algorithm.ts'
 import { Artifact } from '../../../src/models/artifact.ts'
 import { ModelPool } from '../../../src/models/model-pool.ts'
 import { OpenModel } from '../../../src/models/open-model.ts'
@@ -97,6 +98,8 @@ export function testRanking({ algorithm, isPersonal, hasTies, train }: Contract)
     const artifact = Artifact.open(await train(await shuffledDatasetOf(twins)))
     const model = new OpenModel(artifact)
     const own = algorithm.open(artifact)
+    const sourcesOf = (list: ItemList): string[] =>
+      plainList(list).sources ?? Array.from(list.items, () => algorithm.source ?? 'taste')
     let equal = 0
     for (const request of randomRequests(artifact, 200, 3)) {
       const history = historyOf(artifact, request)
@@ -128,6 +131,8 @@ export function testRanking({ algorithm, isPersonal, hasTies, train }: Contract)
         basis: 'model',
         items: [...items, ...rest.slice(0, missing)],
         scores: [...scores, ...Array(missing).fill(0)],
+        sources: [...sourcesOf(scored!), ...Array(missing).fill('popular')],
+        weights: scored!.weights,
       })
     }
     if (hasTies) expect(equal).toBeGreaterThan(0)
@@ -162,7 +167,12 @@ export function testRanking({ algorithm, isPersonal, hasTies, train }: Contract)
     // Otherwise the rows would say it, too.
     expect(byPopularity).not.toEqual(byPopularity.toSorted((a, b) => a - b))
     const [list, few] = model.rank([requestOf(-1, { limit: 100 }), requestOf(-1, { limit: 3 })])
-    expect(plainList(list!)).toEqual({ basis: 'popularity', items: byPopularity, scores: byPopularity.map(() => 0) })
+    expect(plainList(list!)).toEqual({
+      basis: 'popularity',
+      items: byPopularity,
+      scores: byPopularity.map(() => 0),
+      sources: byPopularity.map(() => 'popular'),
+    })
     expect([...few!.items]).toEqual(byPopularity.slice(0, 3))
     const counts = [...model.artifact.popularity.counts.data]
     expect(counts).toEqual(counts.map((_, row) => count(row)))

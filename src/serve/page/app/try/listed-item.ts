@@ -19,22 +19,22 @@ export interface ListedItem {
 export type Share = readonly [source: string, share: number]
 
 export function listedItems(list: List): ListedItem[] {
-  return list.items.map(({ item, score }) => ({ item: String(item), score, source: undefined, reasons: [] }))
+  return list.items.map(({ item, score, source }) => ({ item: String(item), score, source, reasons: [] }))
 }
 
-/** The same items with what the server says of them. */
+/** The same items with what speaks for them. */
 export function withReasons(items: readonly ListedItem[], explained: Explained): ListedItem[] {
   const byItem = new Map(explained.items.map(each => [String(each.item), each]))
   return items.map(listed => {
     const found = byItem.get(listed.item)
     if (!found) return listed
     const reasons = found.because.map(({ item, weight }) => ({ item: String(item), weight }))
-    return { ...listed, source: found.source, reasons }
+    return { ...listed, reasons }
   })
 }
 
 /** How far the list leans on each source, where it leans on several. */
-export function sharesOf({ weights = {} }: Pick<Explained, 'weights'>): Share[] {
+export function sharesOf({ weights = {} }: Pick<List, 'weights'>): Share[] {
   const shares = Object.entries(weights)
   const sum = shares.reduce((total, [, share]) => total + share, 0)
   return sum > 0 ? shares.map(([source, share]) => [source, share / sum] as const).sort((a, b) => b[1] - a[1]) : []

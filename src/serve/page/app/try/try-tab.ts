@@ -1,4 +1,4 @@
-import type { Explained, List, RecommendationsOptions } from '../../../../client/index.ts'
+import type { List, RecommendationsOptions } from '../../../../client/index.ts'
 import { explanation, problem } from '../connection/explained.ts'
 import type { Session } from '../connection/session.ts'
 import { announce, element } from '../element.ts'
@@ -153,6 +153,7 @@ class TryTab {
     this.#list = list.list
     this.#problem.replaceChildren()
     this.#state.textContent = stateOf(list)
+    this.#showShares(list)
     this.#view.show(items, movements)
     if (this.#session.has('explain') && items.length > 0) void this.#explain(list.list, items, movements)
     const latency = since ?? took
@@ -170,12 +171,11 @@ class TryTab {
     const ids = items.map(({ item }) => item)
     const explained = await this.#session.client.call('explain', { user: this.user, items: ids }).catch(() => undefined)
     if (!explained || this.#list !== list) return
-    this.#showShares(explained)
     this.#view.show(withReasons(items, explained), movements)
   }
 
-  #showShares(explained: Explained): void {
-    const shares = sharesOf(explained)
+  #showShares(list: List): void {
+    const shares = sharesOf(list)
     this.#shares.replaceChildren(
       ...shares.map(([source, share], at) => {
         const part = element('span', { class: `share share-${at}` }, `${source} ${percent(share)}`)

@@ -1,0 +1,88 @@
+/** Items that count less in a list than the model says, as those that were shown and not taken. */
+import { elements, valuesAt } from '../storage/safetensors.ts'
+import type { Discounts, ItemList, ResolvedRequest } from './algorithm.ts'
+import { type Popularity, popularItems } from './popularity.ts'
+
+/**
+ * The lists that `rank` would give if it counted each score times the factor of its item; one that is below 0 is divided by it, so that the item
+ * sinks as well. `rank` is asked for some more items, and where that does not suffice for as many more as are discounted.
+ */
+export function rankDiscounted(
+  rank: (requests: readonly ResolvedRequest[]) => readonly ItemList[],
+  requests: readonly ResolvedRequest[],
+): readonly ItemList[] {
+  if (requests.every(({ discounts }) => discounts === undefined)) return rank(requests)
+  const deeper = requests.map(request => deepened(request, Math.min(request.limit, sizeOf(request))))
+  const lists = rank(deeper).map((list, at) => ({ list, ranked: discounted(list, requests[at]) }))
+  const short = [...lists.keys()].filter(at => {
+    const { list, ranked } = lists[at]
+    const { limit } = requests[at]
+    // What follows scores no more than the last one.
+    return list.items.length === deeper[at].limit && !(ranked.scores[limit - 1] > list.scores[list.scores.length - 1])
+  })
+  const enough = short.map(at => deepened(requests[at], sizeOf(requests[at])))
+  const found = short.length > 0 ? rank(enough) : []
+  short.forEach((at, place) => {
+    lists[at] = { list: found[place], ranked: discounted(found[place], requests[at]) }
+  })
+  return lists.map(({ ranked }, at) => firstOf(ranked, requests[at].limit))
+}
+
+/** The most popular items that may come, by what they count times their factors. */
+export function popularDiscounted(
+  popularity: Popularity,
+  limit: number,
+  exclude: Uint32Array,
+  { only, allowed, discounts }: Pick<ResolvedRequest, 'only' | 'allowed' | 'discounts'>,
+): ItemList {
+  if (!discounts) return popularItems(popularity, limit, exclude, { only, allowed })
+  const { items } = popularItems(popularity, limit + discounts.items.length, exclude, { only, allowed })
+  const known = items.filter(item => item < elements(popularity.counts.shape))
+  const counts = valuesAt(popularity.counts, known)
+  const countOf = new Map(Array.from(known, (item, at) => [item, counts[at]]))
+  const factors = factorsOf(items, discounts)
+  const counted = Float64Array.from(items, (item, at) => (countOf.get(item) ?? 0) * factors[at])
+  const order = [...items.keys()].sort((a, b) => counted[b] - counted[a] || factors[b] - factors[a] || a - b)
+  const first = Uint32Array.from(order.slice(0, limit), at => items[at])
+  return { items: first, scores: new Float32Array(first.length) }
+}
+
+function sizeOf({ discounts }: ResolvedRequest): number {
+  return discounts?.items.length ?? 0
+}
+
+function deepened(request: ResolvedRequest, more: number): ResolvedRequest {
+  return { ...request, limit: request.limit + more }
+}
+
+/** The list by discounted scores, of equal ones the lower item first. */
+function discounted(list: ItemList, { discounts }: ResolvedRequest): ItemList {
+  if (!discounts) return list
+  const { items, scores, sources } = list
+  const factors = factorsOf(items, discounts)
+  const changed = scores.map((score, at) => (score > 0 ? score * factors[at] : score / factors[at]))
+  const order = [...items.keys()].sort((a, b) => changed[b] - changed[a] || items[a] - items[b])
+  return {
+    ...list,
+    items: Uint32Array.from(order, at => items[at]),
+    scores: Float32Array.from(order, at => changed[at]),
+    ...(sources && { sources: Uint8Array.from(order, at => sources[at]) }),
+  }
+}
+
+function firstOf(list: ItemList, limit: number): ItemList {
+  const { items, scores, sources } = list
+  if (items.length <= limit) return list
+  return {
+    ...list,
+    items: items.subarray(0, limit),
+    scores: scores.subarray(0, limit),
+    ...(sources && { sources: sources.subarray(0, limit) }),
+  }
+}
+
+/** Of each item, 1 where it has none. */
+function factorsOf(items: Uint32Array, discounts: Discounts): Float32Array {
+  const factors = new Map(Array.from(discounts.items, (item, at) => [item, discounts.factors[at]]))
+  return Float32Array.from(items, item => factors.get(item) ?? 1)
+}
