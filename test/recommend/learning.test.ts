@@ -107,17 +107,27 @@ test('a learner takes each event once and in order, however reading and storing 
 test('new items get the rows after those of the model, as many as there is room for', async () => {
   const dataset = await datasetOf(checkerboard(4))
   const rows = new ItemRows(dataset.items, 6)
-  expect([rows.add('x'), rows.add('7'), rows.add('y'), rows.add('x'), rows.add('1')]).toEqual([
-    4,
-    5,
-    -1,
-    4,
-    dataset.items.indexOf(1),
-  ])
+  const added = ['x', '7', 'y', 'x', '1'].map((item, at) => rows.add(item, `user${at}`))
+  expect(added).toEqual([4, 5, -1, 4, dataset.items.indexOf(1)])
   expect([...rows.indicesOf(['y', 'x', '1', '7'])]).toEqual([-1, 4, dataset.items.indexOf(1), 5])
   // As the ids of the model are.
   expect([rows.at(4), rows.at(5), rows.size]).toEqual(['x', 7, 6])
   expect(() => rows.at(6)).toThrow('row must be from 0 to 5, got 6')
+})
+
+test('no user takes the rows of new items from the others, whose events bring what that user could not', async () => {
+  const dataset = await datasetOf(checkerboard(4))
+  const rows = new ItemRows(dataset.items, 4 + 65_536)
+  for (let at = 0; at < 70_000; at++) rows.add(`flood${at}`, 'mallory')
+  expect(rows.size - 4).toBe(1009)
+  expect(rows.add('flood69999', 'mallory')).toBe(-1)
+  expect(rows.add('flood69999', 'ann')).toBe(4 + 1009)
+  expect(rows.add('flood69999', 'mallory')).toBe(4 + 1009)
+  for (let user = 0; user < 100; user++) {
+    for (let at = 0; at < 1100; at++) rows.add(`${user}/${at}`, `accomplice${user}`)
+  }
+  expect(rows.size).toBeLessThan(0.81 * 65_536)
+  expect(rows.add('news', 'bob')).toBe(rows.size - 1)
 })
 
 test('an item gets a row once it is on disk and counts, and then counts for its own user, too', async () => {
