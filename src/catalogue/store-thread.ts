@@ -9,8 +9,8 @@ import { fileIdentity } from '../storage/file-identity.ts'
 import { openReadOnly } from '../storage/sqlite.ts'
 import { catalogueFile, catalogueFormat } from './format.ts'
 import { CatalogueError } from './item.ts'
-import type { ItemState } from './rows.ts'
 import { CatalogueReader } from './reader.ts'
+import type { ItemState } from './rows.ts'
 import { CatalogueStore } from './store.ts'
 
 /** Methods of the store that a thread carries out. */

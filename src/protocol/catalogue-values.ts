@@ -70,7 +70,9 @@ export interface CatalogueItem {
   /** What its place in lists of users is divided by, where it is boosted; for admins only. */
   readonly boost?: number | undefined
   /** Where it is pinned, if it is; for admins only. */
-  readonly pin?: { readonly place: number; readonly tag?: string | undefined; readonly until?: number | undefined } | undefined
+  readonly pin?:
+    | { readonly place: number; readonly tag?: string | undefined; readonly until?: number | undefined }
+    | undefined
 }
 
 /** What a call changed. All is on disk, and in every list that is given out from now on. */

@@ -176,7 +176,11 @@ export class Recommender {
     this.#journal = stores?.journal
     this.#catalogue = stores?.catalogue
     const promoted = stores && new PromotedRows(stores.catalogue.promotions)
-    this.#arrangement = new Arrangement(promoted, () => this.#generation, ids => this.#tagsOf(ids))
+    this.#arrangement = new Arrangement(
+      promoted,
+      () => this.#generation,
+      ids => this.#tagsOf(ids),
+    )
     const { onBatch = () => {} } = options
     this.#batches = new MicroBatches(() => this.#generation, {
       onBatch: (queries, took) => this.#guard(() => onBatch(queries, took)),
@@ -639,7 +643,11 @@ export class Recommender {
     listOf: (ranking: UserRanking) => List,
     { signal, client }: Asking,
   ): Promise<Made<List>[]> {
-    this.#asked.admit(client, users.length, this.#batches.expectedWait({ client, limit: this.#arrangement.depth(resolved) }))
+    this.#asked.admit(
+      client,
+      users.length,
+      this.#batches.expectedWait({ client, limit: this.#arrangement.depth(resolved) }),
+    )
     const subscriptions: UserSubscription[] = []
     const lists = users.map(
       user =>

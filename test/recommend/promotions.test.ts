@@ -36,10 +36,25 @@ const listOf = async (query: object = {}, user = 'u3') =>
   itemsOf(await recommender.recommend(queryOf(user, query))).map(String)
 
 test('boosts divide places, of two alike the one that was before comes first, and scores stay with their items', () => {
-  const ranking = { items: Uint32Array.of(7, 8, 9, 4, 5), scores: Float32Array.of(9, 8, 7, 6, 5), basis: 'model' } as const
-  const moved = boosted(ranking, new Map([[4, 4], [5, 2.5], [7, 0.25]]))
+  const ranking = {
+    items: Uint32Array.of(7, 8, 9, 4, 5),
+    scores: Float32Array.of(9, 8, 7, 6, 5),
+    basis: 'model',
+  } as const
+  const moved = boosted(
+    ranking,
+    new Map([
+      [4, 4],
+      [5, 2.5],
+      [7, 0.25],
+    ]),
+  )
   // Places 4, 2, 3, 1, 2.
-  expect(moved).toEqual({ items: Uint32Array.of(4, 8, 5, 9, 7), scores: Float32Array.of(6, 8, 5, 7, 9), basis: 'model' })
+  expect(moved).toEqual({
+    items: Uint32Array.of(4, 8, 5, 9, 7),
+    scores: Float32Array.of(6, 8, 5, 7, 9),
+    basis: 'model',
+  })
 })
 
 test('pins stand at their places, of two for one the second behind the first, and only what was found', () => {
@@ -140,12 +155,18 @@ test('what cannot be boosted or pinned is named, and then nothing of the call is
     'item "i1", boost: expected a factor from 0.1 to 10, got 11',
   )
   await expect(catalogue.boost(['i1'], Number.NaN)).rejects.toThrow('got NaN')
-  const pin = (place: number) => catalogue.pin([{ id: 'i1', place: 1 }, { id: 'i2', place }])
+  const pin = (place: number) =>
+    catalogue.pin([
+      { id: 'i1', place: 1 },
+      { id: 'i2', place },
+    ])
   for (const place of [0, 101, 1.5]) {
     await expect(pin(place)).rejects.toThrow(`item "i2", place: expected a whole number from 1 to 100, got ${place}`)
   }
   const many = Array.from({ length: 1001 }, (_, at) => ({ id: `p${at}`, place: 1 }))
-  await expect(catalogue.pin(many)).rejects.toThrow('would have 1001 pins, expected at most 1000: unpin_items takes one')
+  await expect(catalogue.pin(many)).rejects.toThrow(
+    'would have 1001 pins, expected at most 1000: unpin_items takes one',
+  )
   expect(catalogue.promotions.pins.has('i1')).toBe(false)
   expect(await listOf()).toHaveLength(10)
 })

@@ -1,5 +1,13 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { assertBoost, assertFew, assertPin, type Pin, type PinInput, type Promoted, type Promotion } from './promotion.ts'
+import {
+  assertBoost,
+  assertFew,
+  assertPin,
+  type Pin,
+  type PinInput,
+  type Promoted,
+  type Promotion,
+} from './promotion.ts'
 
 interface PinRow {
   readonly place: number
