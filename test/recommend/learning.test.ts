@@ -7,13 +7,16 @@ import { ItemRows } from '../../src/recommend/item-rows.ts'
 import { JournalLearner } from '../../src/recommend/journal-learner.ts'
 import { Recommender } from '../../src/recommend/recommender.ts'
 import { checkerboard, datasetOf } from '../models/interactions.ts'
-import { trained } from '../models/trained.ts'
+import { smallOptions, trained } from '../models/trained.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { eventOf, itemsOf, Observed, queryOf, recorded } from './observed.ts'
 
-async function trainedModel(): Promise<string> {
+async function trainedModel(options: object = {}): Promise<string> {
   const pool = new Pool({ threads: 1 })
-  const model = await trained(transitions, await datasetOf(checkerboard(20)), { pool })
+  const model = await trained(transitions, await datasetOf(checkerboard(20)), {
+    pool,
+    options: { ...smallOptions(transitions), ...options },
+  })
   await pool.close()
   return model
 }
@@ -64,6 +67,26 @@ test('what others do next is in lists at once, also new items, and after a resta
   const again = await opened(model, state)
   await vi.waitUntil(async () => itemsOf(await again.recommend(queryOf('ada')))[0] === 'fresh')
   await vi.waitUntil(async () => scores(await again.recommend(queryOf('ada')))[0]!.score === learned[0]!.score)
+})
+
+test('clocks that jump neither age what others did nor keep it from being learned, and what they say is on disk', async () => {
+  const [model, state] = [await trainedModel({ sessionHalfLife: 1 }), join(freshFolder(), 'state')]
+  const recommender = await opened(model, state)
+  const jumps = [8.64e15, -8.64e15, 0, Date.now() + 1e11]
+  await have(recommender, '4', 'fresh')
+  for (const time of jumps) {
+    for (const item of ['4', '7']) await recorded(recommender, eventOf(`eve${time}`, item, { time }))
+  }
+  await have(recommender, '4', 'fresh', 'late')
+  await recorded(recommender, eventOf('ada', '4', { time: 8.64e15 }))
+  const ask = async (of: Recommender, user: string) => itemsOf(await of.recommend(queryOf(user, { limit: 30 })))
+  const lists = [await ask(recommender, 'ada'), await ask(recommender, 'eve-8640000000000000')]
+  expect(lists[0]![0]).toBe('fresh')
+  expect(lists[1]).not.toContain(7)
+  await recommender.close()
+  const again = await opened(model, state)
+  await vi.waitUntil(async () => (await ask(again, 'ada'))[0] === 'fresh', 10_000)
+  expect(await ask(again, 'eve-8640000000000000')).not.toContain(7)
 })
 
 test('what was learned of a user is forgotten with the user', async () => {
