@@ -1,9 +1,10 @@
 import type { Ranking, RankRequest } from '../../models/algorithm.ts'
+import type { ModelPool } from '../../models/model-pool.ts'
 import { intersection } from '../../search/item-lists.ts'
 import type { Generation } from '../generation.ts'
 import type { ResolvedFilters } from '../list-filters.ts'
 import { spreadRanking, type TagsOf } from '../spread-rankings.ts'
-import { boosted, withPins } from './promoted-ranking.ts'
+import { boosted, taken, withPins } from './promoted-ranking.ts'
 import type { PinnedRow, PromotedRows } from './promoted-rows.ts'
 
 /** What a list is made of. */
@@ -39,18 +40,24 @@ export class Arrangement {
     const moved = factors?.size ? boosted(ranking, factors) : ranking
     const pinned = this.#promoted?.pinned(generation, narrowing, limit) ?? []
     if (!filters.spread && pinned.length === 0) return first(moved, limit)
-    return this.#spreadAndPin({ ...ranked, ranking: moved }, filters, pinned)
+    // Kept open for all that follows: another may be served meanwhile.
+    return generation.use(models => this.#spreadAndPin({ ...ranked, ranking: moved }, filters, pinned, models))
   }
 
-  async #spreadAndPin(ranked: Ranked, filters: ResolvedFilters, pinned: readonly PinnedRow[]): Promise<Ranking> {
-    const { ranking, request, generation } = ranked
+  async #spreadAndPin(
+    ranked: Ranked,
+    filters: ResolvedFilters,
+    pinned: readonly PinnedRow[],
+    models: ModelPool,
+  ): Promise<Ranking> {
+    const { ranking, request } = ranked
     const { limit, spread } = filters
     const list = spread ? await this.#spread(ranked, { ...spread, limit }) : ranking
     if (pinned.length === 0) return list
     const rows = Uint32Array.from(pinned, ({ row }) => row).sort()
     const only = request.only ? intersection(rows, request.only) : rows
-    const found = await generation.use(models => models.rankOnOne([{ ...request, only, limit: rows.length }]))
-    return withPins(list, pinned, found[0]!, limit)
+    const [found] = await models.rankOnOne([{ ...request, only, limit: rows.length }])
+    return withPins(list, pinned, found!, limit)
   }
 
   /** An item that was moved counts as much as what stood at its place. */
@@ -64,6 +71,5 @@ export class Arrangement {
 }
 
 function first(ranking: Ranking, limit: number): Ranking {
-  if (ranking.items.length <= limit) return ranking
-  return { ...ranking, items: ranking.items.subarray(0, limit), scores: ranking.scores.subarray(0, limit) }
+  return ranking.items.length <= limit ? ranking : taken(ranking, [...Array(limit).keys()])
 }

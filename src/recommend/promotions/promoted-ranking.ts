@@ -1,5 +1,5 @@
 /** Rankings with the items that are boosted or pinned where they are to stand. Pure functions. */
-import type { ItemList, Ranking } from '../../models/algorithm.ts'
+import type { ItemList, ItemSource, Ranking } from '../../models/algorithm.ts'
 import type { PinnedRow } from './promoted-rows.ts'
 
 /**
@@ -17,30 +17,45 @@ export function boosted(ranking: Ranking, factors: ReadonlyMap<number, number>):
  * one place the second stands behind the first.
  */
 export function withPins(ranking: Ranking, pinned: readonly PinnedRow[], found: ItemList, limit: number): Ranking {
-  const scores = new Map(Array.from(found.items, (row, at) => [row, found.scores[at]!]))
-  const pins = pinned.filter(({ row }) => scores.has(row))
+  const places = new Map(Array.from(found.items, (row, at) => [row, at]))
+  const pins = pinned.filter(({ row }) => places.has(row))
   const rows = new Set(pins.map(({ row }) => row))
-  const entries = Array.from(ranking.items, (row, at) => ({ row, score: ranking.scores[at]! })).filter(
-    ({ row }) => !rows.has(row),
-  )
+  const entries = entriesOf(ranking).filter(({ row }) => !rows.has(row))
+  const others = entriesOf(found)
   let next = 0
   for (const { row, place } of pins) {
     next = Math.min(Math.max(place, next), entries.length)
-    entries.splice(next++, 0, { row, score: scores.get(row)! })
+    entries.splice(next++, 0, others[places.get(row)!]!)
   }
-  const first = entries.slice(0, limit)
-  return {
-    ...ranking,
-    items: Uint32Array.from(first, ({ row }) => row),
-    scores: Float32Array.from(first, ({ score }) => score),
-  }
+  return rankingOf(ranking, entries.slice(0, limit))
 }
 
 /** The items of `ranking` at these places. */
 export function taken(ranking: Ranking, places: readonly number[]): Ranking {
-  return {
-    ...ranking,
-    items: Uint32Array.from(places, place => ranking.items[place]!),
-    scores: Float32Array.from(places, place => ranking.scores[place]!),
+  const entries = entriesOf(ranking)
+  return rankingOf(
+    ranking,
+    places.map(place => entries[place]!),
+  )
+}
+
+interface Entry {
+  readonly row: number
+  readonly score: number
+  readonly source: ItemSource | undefined
+}
+
+function entriesOf({ items, scores, sources }: ItemList): Entry[] {
+  return Array.from(items, (row, at) => ({ row, score: scores[at]!, source: sources?.[at] }))
+}
+
+/** `ranking` with other items. */
+function rankingOf(ranking: Ranking, entries: readonly Entry[]): Ranking {
+  const lists = {
+    items: Uint32Array.from(entries, ({ row }) => row),
+    scores: Float32Array.from(entries, ({ score }) => score),
   }
+  const { sources } = ranking
+  if (!sources) return { ...ranking, ...lists }
+  return { ...ranking, ...lists, sources: entries.map(({ source }, at) => source ?? sources[at]!) }
 }
