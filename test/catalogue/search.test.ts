@@ -35,7 +35,7 @@ test('whatever is looked for, the pages together have what has all of it, in ord
   const database = new DatabaseSync(file, { readOnly: true })
   const isPublic = ({ hidden, availableFrom = 0, availableUntil = Number.POSITIVE_INFINITY }: (typeof items)[number]) =>
     !hidden && availableFrom <= now && now < availableUntil
-  for (let run = 0; run < 150; run++) {
+  for (let run = 0; run < 40; run++) {
     const given: Omit<SearchQuery, 'limit'> = {
       text: Array.from({ length: below(3) }, () => words[below(words.length)]).join(' '),
       ...(below(3) === 0 && { hidden: below(2) === 0 }),
