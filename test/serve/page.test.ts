@@ -197,7 +197,7 @@ describe.skipIf(!browser)('the page', () => {
     await page.getByRole('button', { name: `Pin ${markup} sea` }).click()
     await page.getByLabel('Place', { exact: true }).fill('1')
     await page.getByRole('button', { name: 'Apply pin' }).click()
-    await found.getByText('pinned 1').waitFor()
+    await found.getByText('pinned at 1').waitFor()
     await page.getByRole('link', { name: 'Try' }).click()
     await page.locator('.items').getByText(`${markup} sea`).waitFor()
     expect((await items(page))[0]).toBe('i2')

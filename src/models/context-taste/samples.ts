@@ -10,7 +10,8 @@ import { historyOf } from '../history.ts'
 import { ModelPool } from '../model-pool.ts'
 import { type Part, refusalOf } from '../parts/parts.ts'
 import { EventWeights, eventCounts, newestOf } from '../weighting/event-sums.ts'
-import type { WeightingOptions } from '../weighting/options.ts'
+import { type WeightingOptions, weightingIn } from '../weighting/options.ts'
+import { withWeights } from '../weighting/weighted-dataset.ts'
 import { partsBefore } from './before.ts'
 import type { GateSamples } from './gate.ts'
 import { describe, momentFeatures } from './moment.ts'
@@ -70,12 +71,14 @@ export async function predict(
     const before = Dataset.open(join(folder, 'before'))
     try {
       for (const [place, { algorithm, options }] of parts.entries()) {
-        const trained = await algorithm.train(before, options, { pool, signal }).catch(cause => {
-          throw refusalOf(parts[place], cause)
-        })
-        signal?.throwIfAborted()
         const directory = join(folder, `${place}`)
-        await saveArtifact(directory, { algorithm: algorithm.name, options, dataset: before, trained })
+        await withWeights(before, weightingIn(options), directory, async weighted => {
+          const trained = await algorithm.train(weighted.dataset, options, { pool, signal }).catch(cause => {
+            throw refusalOf(parts[place], cause)
+          })
+          signal?.throwIfAborted()
+          await saveArtifact(directory, { algorithm: algorithm.name, options, dataset: before, weighted, trained })
+        })
         models.push(await ModelPool.open(directory, { pool, newItems: 0, verify: false }))
         onProgress?.((0.7 * (place + 1)) / parts.length)
       }

@@ -70,7 +70,7 @@ export function promotions({ boost, pin }: Pick<CatalogueItem, 'boost' | 'pin'>)
   const where = pin?.tag === undefined ? '' : ` for ${pin.tag}`
   return [
     ...(boost === undefined ? [] : [`boosted × ${boost}`]),
-    ...(pin ? [`pinned ${pin.place}${where}${until}`] : []),
+    ...(pin ? [`pinned at ${pin.place}${where}${until}`] : []),
   ]
 }
 
