@@ -12,4 +12,12 @@ export const catalogueBounds = {
   distinctLabels: 1_000_000,
   /** Numbers of a vector. */
   vectorLength: 4096,
+  /** Factors of boosts. */
+  leastBoost: 0.1,
+  mostBoost: 10,
+  /** Places to which items can be pinned. */
+  pinPlace: 100,
+  /** Of all items. */
+  boosts: 10_000,
+  pins: 1000,
 } as const

@@ -8,10 +8,20 @@ import {
   type ItemPatch,
   type UserLabels,
 } from './item.ts'
+import type { PinInput, Promoted } from './promotions/promotion.ts'
+import { Promotions } from './promotions/promotions.ts'
 import type { ItemState } from './rows.ts'
 import type { SearchQuery, SearchResult } from './search.ts'
 import type { CatalogueStore, Changed } from './store.ts'
-import type { Method, StoreFound, StoreRequest, StoreResponse, StoreResult, StoreThreadData } from './store-thread.ts'
+import type {
+  Method,
+  ReadMethod,
+  StoreFound,
+  StoreRequest,
+  StoreResponse,
+  StoreResult,
+  StoreThreadData,
+} from './store-thread.ts'
 import { bothChanges, noChange, type RowLookup, Visibility, type VisibilityChange } from './visibility.ts'
 
 export interface CatalogueOptions {
@@ -41,7 +51,10 @@ const idlePause = 60_000
  * before it is fulfilled.
  */
 export class Catalogue {
-  readonly #thread: RestartingThread<StoreRequest, StoreResponse, StoreFound>
+  readonly promotions = new Promotions()
+  readonly #writer: StoreThread
+  /** No change waits for what it reads. */
+  readonly #reader: StoreThread
   readonly #options: CatalogueOptions
   readonly #visibilities = new Set<Visibility>()
   #timer: NodeJS.Timeout | undefined
@@ -55,27 +68,31 @@ export class Catalogue {
    * @throws Error when it cannot be read.
    */
   static async open(directory: string, options: CatalogueOptions = {}): Promise<Catalogue> {
-    const { thread } = await RestartingThread.start<StoreRequest, StoreResponse, StoreFound>({
-      module: workerModuleUrl('./store-thread', import.meta.url),
-      of: 'the catalogue',
-      data: found => ({ directory, identity: found?.identity }) satisfies StoreThreadData,
-    })
-    return new Catalogue(thread, options)
+    const writer = await startThread(directory, false)
+    try {
+      const catalogue = new Catalogue(writer, await startThread(directory, true), options)
+      catalogue.promotions.apply(await catalogue.#change('promoted'))
+      return catalogue
+    } catch (error) {
+      await writer.close('the catalogue is closed')
+      throw error
+    }
   }
 
-  private constructor(thread: RestartingThread<StoreRequest, StoreResponse, StoreFound>, options: CatalogueOptions) {
-    this.#thread = thread
+  private constructor(writer: StoreThread, reader: StoreThread, options: CatalogueOptions) {
+    this.#writer = writer
+    this.#reader = reader
     this.#options = options
   }
 
   /** What lists of a model with these items may have, kept up to date until it is detached. @throws Error when the catalogue cannot be read. */
   async attach(items: RowLookup): Promise<Visibility> {
-    const visibility = new Visibility(items, (kind, name) => this.#call('itemsWith', kind, name))
+    const visibility = new Visibility(items, (kind, name) => this.#read('itemsWith', kind, name))
     // From now on changes are applied to it, so that what is read below is never older than what it has.
     this.#visibilities.add(visibility)
     try {
       for (let after = 0; ; ) {
-        const states = await this.#call('statesAfter', after, pageSize)
+        const states = await this.#change('statesAfter', after, pageSize)
         visibility.apply(states, Date.now())
         const last = states.at(-1)
         if (!last || states.length < pageSize) break
@@ -91,13 +108,13 @@ export class Catalogue {
 
   /** The tags of items, of those that it has. */
   async tagsOf(ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
-    return new Map((await this.#call('statesOf', ids)).map(({ id, tags }) => [id, tags]))
+    return new Map((await this.#change('statesOf', ids)).map(({ id, tags }) => [id, tags]))
   }
 
   /** Lets lists have what they may of items that got rows since. Where the catalogue cannot be read, none of them. */
   async admit(visibility: Visibility, ids: readonly string[]): Promise<void> {
     try {
-      const states = await this.#call('statesOf', ids)
+      const states = await this.#change('statesOf', ids)
       const known = new Set(states.map(({ id }) => id))
       visibility.apply(states, Date.now())
       for (const row of visibility.rowsOf(ids.filter(id => !known.has(id)))) visibility.admit(row)
@@ -113,64 +130,83 @@ export class Catalogue {
 
   /** Keeps `items` in place of what was known of them; of one id, the last. @throws {CatalogueError} when one is refused: then none is kept. */
   async put(items: readonly ItemInput[]): Promise<ChangeSummary> {
-    return summaryOf(await this.#call('put', items))
+    return summaryOf(await this.#change('put', items))
   }
 
   /** Changes the fields that are given; an item that the catalogue lacks is made. @throws as {@link put}. */
   async patch(patches: readonly ItemPatch[]): Promise<ChangeSummary> {
-    return summaryOf(await this.#call('patch', patches))
+    return summaryOf(await this.#change('patch', patches))
   }
 
   /** Removes what is known of items; no list has them until they are put again. */
   async delete(ids: readonly string[]): Promise<ChangeSummary> {
-    return summaryOf(await this.#call('delete', ids))
+    return summaryOf(await this.#change('delete', ids))
   }
 
-  /** In the order of `ids`; undefined where nothing is known of one. */
-  get(ids: readonly string[]): Promise<(Item | undefined)[]> {
-    return this.#call('get', ids)
+  /** Divides the places of items in lists of users by `factor`, as far as lists are ranked; 1 takes boosts away. @throws as {@link put}. */
+  boost(ids: readonly string[], factor: number): Promise<void> {
+    return this.#promote(this.#change('boost', ids, factor))
+  }
+
+  /** Has items stand at a place of lists of users that may have them, in place of their former pins. @throws as {@link put}. */
+  pin(pins: readonly PinInput[]): Promise<void> {
+    return this.#promote(this.#change('pin', pins))
+  }
+
+  unpin(ids: readonly string[]): Promise<void> {
+    return this.#promote(this.#change('unpin', ids))
+  }
+
+  /**
+   * In the order of `ids`; undefined where nothing is known of one. `publicAt`, in ms since 1970: only what lists may have then, without
+   * vectors and promotions.
+   */
+  get(ids: readonly string[], publicAt?: number): Promise<(Item | undefined)[]> {
+    return this.#read('get', ids, publicAt)
   }
 
   search(query: SearchQuery): Promise<SearchResult> {
-    return this.#call('search', query)
+    return this.#read('search', query)
   }
 
   /** @throws {CatalogueError} when one is refused: then none is kept. */
   putUsers(users: readonly UserLabels[]): Promise<void> {
-    return this.#call('putUsers', users)
+    return this.#change('putUsers', users)
   }
 
   getUsers(ids: readonly string[]): Promise<UserLabels[]> {
-    return this.#call('getUsers', ids)
+    return this.#read('getUsers', ids)
   }
 
   /** Removes what is known of a user. */
   forgetUser(id: string): Promise<void> {
-    return this.#call('forgetUser', id)
+    return this.#change('forgetUser', id)
   }
 
   /** Waits until what was asked for is done. What is asked for afterwards fails. */
   async close(): Promise<void> {
     this.#isClosed = true
     clearTimeout(this.#timer)
-    await this.#thread.close('the catalogue is closed')
+    await this.#reader.close('the catalogue is closed')
+    await this.#writer.close('the catalogue is closed')
   }
 
   /** Responses come in the order of requests, and changes are applied in that order. */
-  #call<Name extends Method>(method: Name, ...args: Parameters<CatalogueStore[Name]>): Promise<StoreResult<Name>> {
-    return new Promise((resolve, reject) => {
-      this.#thread.request({ method, args } as StoreRequest, response => {
-        if (response instanceof Error) return reject(new CatalogueStorageError(response.message))
-        if ('failure' in response) {
-          return reject(
-            response.isRefusal ? new CatalogueError(response.failure) : new CatalogueStorageError(response.failure),
-          )
-        }
-        const changed = response.result as Partial<Changed> | undefined
-        if (changes.has(method)) this.#apply(changed!.items!)
-        resolve(response.result as StoreResult<Name>)
-      })
+  #change<Name extends Method>(method: Name, ...args: Parameters<CatalogueStore[Name]>): Promise<StoreResult<Name>> {
+    return call(this.#writer, method, args, result => {
+      if (changes.has(method)) this.#apply((result as Changed).items)
     })
+  }
+
+  /** What was changed by a call that is fulfilled is read as it is since. */
+  #read<Name extends ReadMethod>(method: Name, ...args: Parameters<CatalogueStore[Name]>): Promise<StoreResult<Name>> {
+    return call(this.#reader, method, args)
+  }
+
+  async #promote(promoted: Promise<Promoted>): Promise<void> {
+    this.promotions.apply(await promoted)
+    this.#options.onChange?.(promotionChange)
+    this.#plan(0)
   }
 
   #apply(states: readonly ItemState[]): void {
@@ -197,11 +233,14 @@ export class Catalogue {
   /** Applies what time has changed since the last look, whichever way the clock went, and plans the next look. */
   async #lookAtClock(): Promise<void> {
     const now = Date.now()
-    const states = await this.#call('changingBetween', this.#appliedAt, now)
+    const before = this.#appliedAt
+    const states = await this.#change('changingBetween', before, now)
     this.#appliedAt = now
+    if (this.promotions.endsBetween(before, now)) this.#options.onChange?.(promotionChange)
     if (states.length > 0) this.#apply(states)
-    const next = await this.#call('nextChange', now)
-    this.#plan(next === undefined ? idlePause : Math.max(1, Math.min(longestPause, next - Date.now())))
+    const times = [await this.#change('nextChange', now), this.promotions.nextEnd(now)]
+    const next = Math.min(...times.map(time => time ?? Number.POSITIVE_INFINITY))
+    this.#plan(next === Number.POSITIVE_INFINITY ? idlePause : Math.max(1, Math.min(longestPause, next - Date.now())))
   }
 }
 
@@ -211,3 +250,39 @@ function summaryOf({ items, duplicates }: Changed): ChangeSummary {
 
 /** Methods whose result has the items that they changed. */
 const changes: ReadonlySet<Method> = new Set(['put', 'patch', 'delete'])
+
+/** Any list of a user may be another. */
+const promotionChange: VisibilityChange = { removed: false, added: 'all' }
+
+type StoreThread = RestartingThread<StoreRequest, StoreResponse, StoreFound>
+
+async function startThread(directory: string, readOnly: boolean): Promise<StoreThread> {
+  const { thread } = await RestartingThread.start<StoreRequest, StoreResponse, StoreFound>({
+    module: workerModuleUrl('./store-thread', import.meta.url),
+    of: 'the catalogue',
+    data: found => ({ directory, identity: found?.identity, readOnly }) satisfies StoreThreadData,
+  })
+  return thread
+}
+
+/** `onResult` is called before whoever waits for the result has it. */
+function call<Name extends Method>(
+  thread: StoreThread,
+  method: Name,
+  args: Parameters<CatalogueStore[Name]>,
+  onResult: (result: StoreResult<Name>) => void = () => {},
+): Promise<StoreResult<Name>> {
+  return new Promise((resolve, reject) => {
+    thread.request({ method, args } as StoreRequest, response => {
+      if (response instanceof Error) return reject(new CatalogueStorageError(response.message))
+      if ('failure' in response) {
+        return reject(
+          response.isRefusal ? new CatalogueError(response.failure) : new CatalogueStorageError(response.failure),
+        )
+      }
+      const result = response.result as StoreResult<Name>
+      onResult(result)
+      resolve(result)
+    })
+  })
+}

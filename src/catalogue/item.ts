@@ -1,6 +1,7 @@
 /** What is known of items and users beside what users did. */
 import { isStorable } from '../events/event.ts'
 import { catalogueBounds } from './bounds.ts'
+import type { Pin } from './promotions/promotion.ts'
 
 /** Fields of an item; what is absent is not known. */
 export interface ItemFields {
@@ -36,6 +37,8 @@ export interface Item extends Omit<ItemFields, 'vector'> {
   readonly categories: readonly string[]
   readonly hidden: boolean
   readonly vector?: readonly number[]
+  readonly boost?: number | undefined
+  readonly pin?: Pin | undefined
 }
 
 export interface UserLabels {

@@ -8,7 +8,6 @@ export class LabelIndex {
   readonly #add: StatementSync
   readonly #remove: StatementSync
   readonly #removeUnused: StatementSync
-  readonly #itemsWith: StatementSync
   readonly #count: StatementSync
   #size = 0
 
@@ -20,7 +19,6 @@ export class LabelIndex {
     this.#removeUnused = database.prepare(
       'DELETE FROM labels WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM item_labels WHERE label = ?1)',
     )
-    this.#itemsWith = database.prepare('SELECT item FROM item_labels WHERE label = ? ORDER BY item')
     this.#count = database.prepare('SELECT count(*) AS count FROM labels')
     this.recount()
   }
@@ -53,14 +51,6 @@ export class LabelIndex {
       this.#remove.run(number, item)
       this.#size -= Number(this.#removeUnused.run(number).changes)
     }
-  }
-
-  /** The numbers of the items that have the label, ascending. */
-  itemsWith(kind: LabelKind, name: string): Uint32Array {
-    const number = this.#numberOf(kind, name)
-    if (number === undefined) return new Uint32Array(0)
-    const rows = this.#itemsWith.all(number) as unknown as { item: number }[]
-    return Uint32Array.from(rows, ({ item }) => item)
   }
 
   #numberOf(kind: LabelKind, name: string): number | undefined {

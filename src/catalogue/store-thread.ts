@@ -1,15 +1,23 @@
-/** The thread that writes and reads the catalogue: SQLite blocks while the disk writes, and nothing else should wait for that. */
+/**
+ * The threads of the catalogue: SQLite blocks while the disk writes, and nothing else should wait for that. One writes, and reads
+ * what must be in order with changes; another, with a connection of its own, does the reads that take long.
+ */
 import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ThreadReady } from '../events/restarting-thread.ts'
 import { fileIdentity } from '../storage/file-identity.ts'
-import { catalogueFile } from './format.ts'
+import { openReadOnly } from '../storage/sqlite.ts'
+import { catalogueFile, catalogueFormat } from './format.ts'
 import { CatalogueError } from './item.ts'
+import { CatalogueReader } from './reader.ts'
 import type { ItemState } from './rows.ts'
 import { CatalogueStore } from './store.ts'
 
-/** Methods of the store that the thread carries out. */
+/** Methods of the store that a thread carries out. */
 type Method = Exclude<keyof CatalogueStore, 'close' | 'distinctLabels'>
+
+/** Those that a thread which only reads can carry out. */
+export type ReadMethod = Exclude<keyof CatalogueReader, 'close'>
 
 export interface StoreRequest<Name extends Method = Method> {
   readonly method: Name
@@ -26,6 +34,8 @@ export interface StoreThreadData {
   readonly directory: string
   /** Of the file that must be there, where one was there before. */
   readonly identity?: string | undefined
+  /** Whether it only reads; then the file must be there. */
+  readonly readOnly: boolean
 }
 
 /** What the thread finds when it opens the catalogue. */
@@ -35,13 +45,13 @@ export interface StoreFound {
 
 export type { ItemState, Method }
 
-const { directory, identity } = workerData as StoreThreadData
+const { directory, identity, readOnly } = workerData as StoreThreadData
 const port = parentPort!
 const file = join(directory, catalogueFile)
 
 try {
   if (identity !== undefined) assertInPlace(identity)
-  const store = new CatalogueStore(file)
+  const store = readOnly ? new CatalogueReader(openReadOnly(file, catalogueFormat)) : new CatalogueStore(file)
   const own = fileIdentity(file)
   port.on('message', (request: StoreRequest | 'close') => {
     if (request !== 'close') return port.postMessage(answer(store, own, request))
@@ -54,10 +64,10 @@ try {
   port.close()
 }
 
-function answer(store: CatalogueStore, own: string | undefined, { method, args }: StoreRequest): StoreResponse {
+function answer(store: CatalogueReader, own: string | undefined, { method, args }: StoreRequest): StoreResponse {
   try {
     assertInPlace(own)
-    const result = (store[method] as (...args: unknown[]) => unknown)(...args)
+    const result = ((store as CatalogueStore)[method] as (...args: unknown[]) => unknown)(...args)
     // What was written to a file that is not there any more is not on disk for anybody.
     assertInPlace(own)
     return { result }

@@ -6,7 +6,6 @@ import {
   assertItem,
   assertUser,
   CatalogueError,
-  type Item,
   type ItemFields,
   type ItemInput,
   type ItemPatch,
@@ -14,9 +13,10 @@ import {
   type UserLabels,
 } from './item.ts'
 import { LabelIndex } from './label-index.ts'
-import type { LabelKind } from './narrowing.ts'
+import type { PinInput, Promoted } from './promotions/promotion.ts'
+import { PromotionTables } from './promotions/tables.ts'
+import { CatalogueReader } from './reader.ts'
 import { type ItemRow, type ItemState, itemOf, stateOf } from './rows.ts'
-import { type SearchQuery, type SearchResult, searchItems } from './search.ts'
 import { TitleIndex } from './title-index.ts'
 
 /** What a change changed. */
@@ -28,8 +28,9 @@ export interface Changed {
 }
 
 /** Writes and reads the file of a catalogue. What a method changed is on disk when it returns; a call is carried out whole or not at all. */
-export class CatalogueStore {
+export class CatalogueStore extends CatalogueReader {
   readonly #database: DatabaseSync
+  readonly #promotions: PromotionTables
   readonly #labels: LabelIndex
   readonly #titles: TitleIndex
   readonly #find: StatementSync
@@ -37,7 +38,10 @@ export class CatalogueStore {
 
   /** @throws Error when `file` is not a catalogue, or of another version. */
   constructor(file: string) {
-    this.#database = openDatabase(file, catalogueFormat)
+    const database = openDatabase(file, catalogueFormat)
+    super(database)
+    this.#database = database
+    this.#promotions = new PromotionTables(database)
     // Labels of users who are to be forgotten are overwritten.
     this.#database.exec('PRAGMA secure_delete = ON; PRAGMA cache_size = -65536')
     this.#labels = new LabelIndex(this.#database)
@@ -83,19 +87,6 @@ export class CatalogueStore {
     return { items, duplicates: ids.length - items.length }
   }
 
-  /** In the order of `ids`; undefined where nothing is known of one. */
-  get(ids: readonly string[]): (Item | undefined)[] {
-    return ids.map(id => {
-      const row = this.#row(id)
-      return row && !row.deleted ? itemOf(row) : undefined
-    })
-  }
-
-  /** Items by words of their titles and by labels, in the order in which they were first put. */
-  search(query: SearchQuery): SearchResult {
-    return searchItems(this.#database, query)
-  }
-
   /** Which of the items after number `after` lists may have, up to `limit` of them; without their labels, which are many. */
   statesAfter(after: number, limit: number): ItemState[] {
     const rows = this.#database
@@ -113,11 +104,6 @@ export class CatalogueStore {
       const row = find.get(id) as unknown as ItemRow | undefined
       return row ? stateOf(row) : []
     })
-  }
-
-  /** The numbers of the items with a label, ascending. */
-  itemsWith(kind: LabelKind, name: string): Uint32Array {
-    return this.#labels.itemsWith(kind, name)
   }
 
   /** The items that become available, or cease to be, after one of two times and up to the other. */
@@ -156,13 +142,23 @@ export class CatalogueStore {
     })
   }
 
-  /** In the order of `ids`; no labels where none are known. */
-  getUsers(ids: readonly string[]): UserLabels[] {
-    const find = this.#database.prepare('SELECT labels FROM users WHERE id = ?')
-    return ids.map(id => {
-      const found = find.get(id) as { labels: string } | undefined
-      return { id, labels: found ? JSON.parse(found.labels) : [] }
-    })
+  /** Boosts items; the factor 1 takes boosts away. Gives the promotions of these as they are now. @throws as {@link put}. */
+  boost(ids: readonly string[], factor: number): Promoted {
+    return this.#promote(() => this.#promotions.boost(ids, factor))
+  }
+
+  /** Pins items, in place of their former pins. @throws as {@link put}. */
+  pin(pins: readonly PinInput[]): Promoted {
+    return this.#promote(() => this.#promotions.pin(pins))
+  }
+
+  unpin(ids: readonly string[]): Promoted {
+    return this.#promote(() => this.#promotions.unpin(ids))
+  }
+
+  /** All promotions that there are. */
+  promoted(): Promoted {
+    return this.#promotions.all()
   }
 
   /** Nothing of a user is left, in the file and its log neither. @throws Error while another process reads the catalogue. */
@@ -175,8 +171,12 @@ export class CatalogueStore {
     )
   }
 
-  close(): void {
-    this.#database.close()
+  #promote(work: () => Promoted): Promoted {
+    let promoted: Promoted = []
+    transact(this.#database, () => {
+      promoted = work()
+    })
+    return promoted
   }
 
   #transact(work: () => void): void {

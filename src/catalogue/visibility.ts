@@ -36,6 +36,8 @@ export class Visibility {
   readonly #narrowed = new Map<string, Narrowed>()
   /** Narrowings whose bitmaps are being made. */
   readonly #making = new Map<string, Promise<void>>()
+  /** Of those: what changed since they are made, each. */
+  readonly #changedMeanwhile = new Set<ItemState[]>()
   isClosed = false
 
   constructor(items: RowLookup, itemsWith: ItemsWith) {
@@ -89,6 +91,7 @@ export class Visibility {
   apply(states: readonly ItemState[], now: number): VisibilityChange {
     const rows = this.#items.indicesOf(states.map(({ id }) => id))
     let change = noChange
+    for (const changed of this.#changedMeanwhile) changed.push(...states)
     states.forEach((state, at) => {
       const row = rows[at]!
       this.#noteRow(state.number, row)
@@ -137,9 +140,16 @@ export class Visibility {
   }
 
   async #make(key: string, demands: readonly Demand[]): Promise<void> {
-    const found = await Promise.all(
-      demands.map(({ kind, names }) => Promise.all(names.map(name => this.#itemsWith(kind, name)))),
-    )
+    const changed: ItemState[] = []
+    this.#changedMeanwhile.add(changed)
+    let found: Uint32Array[][]
+    try {
+      found = await Promise.all(
+        demands.map(({ kind, names }) => Promise.all(names.map(name => this.#itemsWith(kind, name)))),
+      )
+    } finally {
+      this.#changedMeanwhile.delete(changed)
+    }
     // From here on nothing is waited for: changes that come later are applied to the bitmap.
     const bitmap = sharedBitmap(this.#items.size, false)
     bitmap.set(this.#available)
@@ -148,6 +158,12 @@ export class Visibility {
       if (needs === 'any') intersect(bitmap, this.#bitmapOf(lists))
       else if (needs === 'all') for (const list of lists) intersect(bitmap, this.#bitmapOf([list]))
       else subtract(bitmap, this.#bitmapOf(lists))
+    })
+    // What was read may be from before them or after.
+    const rows = this.#items.indicesOf(changed.map(({ id }) => id))
+    changed.forEach((state, at) => {
+      const row = rows[at]!
+      if (row >= 0) writeBit(bitmap, row, hasBit(this.#available, row) && meets(demands, state))
     })
     if (this.isClosed) return
     this.#narrowed.set(key, { demands, bitmap })

@@ -42,6 +42,17 @@ export const ItemPatchSchema = z.object({
 
 export const UserLabelsSchema = z.object({ id: IdSchema, labels: LabelsSchema })
 
+/** Where an item is to stand. */
+export const PinSchema = z.object({
+  id: IdSchema,
+  /** From 1. */
+  place: z.int().min(1).max(limits.pinPlace),
+  /** Only in lists that are narrowed by this tag (`tags`, `allTags`). Default: in all. */
+  tag: textOf(limits.labelLength).min(1).optional(),
+  /** Not from then on: ms since 1970 (UTC), or ISO 8601 with a zone. Default: until `unpin_items`. */
+  until: TimeSchema.optional(),
+})
+
 /** What is known of an item. Titles and texts are given as they came: whoever shows them in a page must escape them. */
 export interface CatalogueItem {
   /** As text, also where lists name the item by a number. */
@@ -56,6 +67,12 @@ export interface CatalogueItem {
   readonly availableUntil?: number | undefined
   readonly vector?: readonly number[] | undefined
   readonly hidden: boolean
+  /** What its place in lists of users is divided by, where it is boosted; for admins only. */
+  readonly boost?: number | undefined
+  /** Where it is pinned, if it is; for admins only. */
+  readonly pin?:
+    | { readonly place: number; readonly tag?: string | undefined; readonly until?: number | undefined }
+    | undefined
 }
 
 /** What a call changed. All is on disk, and in every list that is given out from now on. */
@@ -68,6 +85,6 @@ export interface ItemsChanged {
 
 export interface ItemsFound {
   readonly items: readonly CatalogueItem[]
-  /** `after` of the next page, if there is one. */
+  /** `after` of the next page, if there may be one. A page may have fewer items than `limit` all the same, or none. */
   readonly next?: number
 }

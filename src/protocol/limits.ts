@@ -54,6 +54,14 @@ export const limits = {
   labels: catalogueBounds.labels,
   /** Numbers of an item's vector. */
   vectorLength: catalogueBounds.vectorLength,
+  /** Factors of a boost. */
+  leastBoost: catalogueBounds.leastBoost,
+  mostBoost: catalogueBounds.mostBoost,
+  /** Places to which items can be pinned. */
+  pinPlace: catalogueBounds.pinPlace,
+  /** Items of the catalogue that are boosted, and that are pinned. */
+  boosts: catalogueBounds.boosts,
+  pins: catalogueBounds.pins,
   /** Items in one `record_impressions`. */
   impressionItems: 100,
   /** Events in one `record_batch`. */

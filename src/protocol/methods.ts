@@ -10,6 +10,7 @@ import {
   ItemSchema,
   type ItemsChanged,
   type ItemsFound,
+  PinSchema,
   UserLabelsSchema,
 } from './catalogue-values.ts'
 import type { Limits } from './limits.ts'
@@ -176,14 +177,33 @@ export const methods = {
     access: 'admin',
     params: z.object({ items: Ids }),
   },
+  boost_items: {
+    summary: 'divides the places of items in lists of users by a factor; 1 undoes it',
+    reads: false,
+    access: 'admin',
+    params: z.object({ items: Ids, factor: z.number().min(limits.leastBoost).max(limits.mostBoost) }),
+  },
+  pin_items: {
+    summary: 'has items stand at a place of the lists of users that may have them; all or none',
+    reads: false,
+    access: 'admin',
+    params: z.object({ items: z.array(PinSchema).min(1).max(limits.catalogueItems) }),
+  },
+  unpin_items: {
+    summary: 'takes pins away',
+    reads: false,
+    access: 'admin',
+    params: z.object({ items: Ids }),
+  },
   get_items: {
-    summary: 'what is known of items, in their order; null for those that the catalogue lacks',
+    summary:
+      'what is known of items, in their order; null for those that the catalogue lacks; who is no admin gets no hidden or unavailable ones, and no vectors',
     reads: true,
     access: 'credential',
     params: z.object({ items: Ids }),
   },
   search_items: {
-    summary: 'items by words of their titles and by tags, page by page',
+    summary: 'items by words of their titles and by tags, page by page; who is no admin gets them as by get_items',
     reads: true,
     access: 'credential',
     params: z.object({
@@ -255,6 +275,9 @@ export interface Results {
   readonly patch_items: ItemsChanged
   readonly hide_items: ItemsChanged
   readonly delete_items: ItemsChanged
+  readonly boost_items: { readonly items: number }
+  readonly pin_items: { readonly items: number }
+  readonly unpin_items: { readonly items: number }
   readonly get_items: { readonly items: readonly (CatalogueItem | null)[] }
   readonly search_items: ItemsFound
   readonly put_users: { readonly users: number }
@@ -339,6 +362,8 @@ export interface Explained {
   /** How far the model leans on each source at the moment, 1 in sum; absent where it has one alone. */
   readonly weights?: Readonly<Record<string, number>>
   readonly items: readonly ExplainedItem[]
+  /** Those of the items that an admin boosted (by which factor) or pinned in all lists (to which place, from 1); absent where none is. */
+  readonly promoted?: readonly { readonly item: Id; readonly boost?: number; readonly pinned?: number }[]
 }
 
 export interface ExplainedItem extends Recommendation {

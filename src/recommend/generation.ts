@@ -72,7 +72,7 @@ export class Generation {
   learn({ user, item, weight, kind, time }: UserEvent): void {
     if (!this.learns || item === undefined) return
     const counted = this.artifact.weighting?.events.of(weight, kind, time) ?? weight
-    const row = counted > 0 ? this.itemRows.add(item) : -1
+    const row = counted > 0 ? this.itemRows.add(item, user) : -1
     // A clock that is ahead must not age what others did.
     if (row >= 0) this.models.learn({ user, item: row, weight: counted, time: Math.min(time, Date.now()) })
   }

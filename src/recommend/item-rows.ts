@@ -1,6 +1,9 @@
 import type { Artifact } from '../models/artifact.ts'
 import type { Id } from '../storage/ids.ts'
 
+/** Of the rows that are left: with 65,536 of them the events of one user bring 1009, and those of 100 users who all bring what they can four in five. */
+const shareOfUser = 1 / 64
+
 /** The rows of items in one generation, by id: those of the model, and after them those that events brought since. */
 export class ItemRows {
   readonly #items: Artifact['items']
@@ -8,6 +11,8 @@ export class ItemRows {
   readonly #most: number
   readonly #newRows = new Map<string, number>()
   readonly #newIds: string[] = []
+  /** New rows by the user whose event brought them. */
+  readonly #broughtBy = new Map<string, number>()
   readonly #onAdd: (id: string) => void
 
   /** @param onAdd called with each id that gets a row, once it has it. */
@@ -35,10 +40,16 @@ export class ItemRows {
       : rows.map((row, at) => (row >= 0 ? row : (this.#newRows.get(ids[at]) ?? -1)))
   }
 
-  /** The row of `id`: a new one where it has none and there is room, or -1. */
-  add(id: string): number {
+  /**
+   * The row of `id`: a new one where it has none and there is room, or -1. Of `user`, whose event has it, no further one where those that the
+   * user's events brought are a {@link shareOfUser} of the rows that are left, so that nobody takes them all. Another's event may bring the item.
+   */
+  add(id: string, user: string): number {
     const row = this.indexOf(id)
-    if (row >= 0 || this.size >= this.#most) return row
+    if (row >= 0) return row
+    const brought = this.#broughtBy.get(user) ?? 0
+    if (brought >= (this.#most - this.size) * shareOfUser) return -1
+    this.#broughtBy.set(user, brought + 1)
     this.#newIds.push(id)
     this.#newRows.set(id, this.size - 1)
     this.#onAdd(id)

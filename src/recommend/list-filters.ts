@@ -39,7 +39,8 @@ export class ResolvedFilters {
   readonly spread: Spread | undefined
   /** Items that are ranked: of these the list is made. */
   readonly depth: number
-  readonly #narrowing: Narrowing | undefined
+  /** Undefined where nothing is asked for. */
+  readonly narrowing: Narrowing | undefined
   /** For how many items of which generation. */
   #resolved: { readonly generation: Generation; readonly items: number; readonly rows: FilterRows } | undefined
 
@@ -57,13 +58,13 @@ export class ResolvedFilters {
     this.seen = seen
     this.#ids = ids
     const narrowing = { tags, allTags, noTags, categories }
-    this.#narrowing = narrowingKey(narrowing) === undefined ? undefined : narrowing
+    this.narrowing = narrowingKey(narrowing) === undefined ? undefined : narrowing
   }
 
   /** Equal where the filters are. */
   get key(): string {
     const { exclude = [], only } = this.#ids
-    const narrowing = this.#narrowing && ` ${hashOf(narrowingKey(this.#narrowing)!)}`
+    const narrowing = this.narrowing && ` ${hashOf(narrowingKey(this.narrowing)!)}`
     const spread = this.spread && ` ${this.spread.diversity}/${this.spread.perTag}`
     const lean = this.contextWeight === undefined ? '' : ` lean ${this.contextWeight}`
     const kind = `${this.limit} ${this.seen}${lean}${narrowing ?? ''}${spread ?? ''}`
@@ -74,24 +75,24 @@ export class ResolvedFilters {
 
   /** Whether the catalogue decides which items may come. */
   get isNarrowed(): boolean {
-    return this.#narrowing !== undefined
+    return this.narrowing !== undefined
   }
 
   /** What must be made before {@link allowedIn} can say which items may come, if anything must. */
   prepare({ visibility }: Generation): Promise<void> | undefined {
-    if (!this.#narrowing || visibility.narrowed(this.#narrowing)) return undefined
-    return visibility.make(this.#narrowing)
+    if (!this.narrowing || visibility.narrowed(this.narrowing)) return undefined
+    return visibility.make(this.narrowing)
   }
 
   /** The items that may come by what the catalogue says, a bit each, or undefined where all may. */
   allowedIn({ visibility }: Generation): Uint32Array | undefined {
-    return this.#narrowing ? visibility.narrowed(this.#narrowing) : visibility.allowed
+    return this.narrowing ? visibility.narrowed(this.narrowing) : visibility.allowed
   }
 
   /** Whether all of these may still come. */
   admits({ visibility }: Generation, rows: Uint32Array): boolean {
     if (!visibility.hasAll(rows)) return false
-    const narrowed = this.#narrowing && visibility.narrowed(this.#narrowing)
+    const narrowed = this.narrowing && visibility.narrowed(this.narrowing)
     return !narrowed || rows.every(row => hasBit(narrowed, row))
   }
 

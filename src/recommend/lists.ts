@@ -79,6 +79,12 @@ export interface ListExplanation extends Pick<RecommendedList, 'generation'> {
     /** Items that the user had, most telling first; `weight`: share of what speaks for the item. */
     readonly because: readonly { readonly item: string | number; readonly weight: number }[]
   }[]
+  /** Those of the items that an admin boosted (by which factor) or pinned in all lists (to which place, from 1). */
+  readonly promoted?: readonly {
+    readonly item: string | number
+    readonly boost?: number
+    readonly pinned?: number
+  }[]
 }
 
 export function explanationOf(

@@ -1,4 +1,5 @@
 import { Catalogue, type CatalogueOptions } from '../catalogue/catalogue.ts'
+import { isFor } from '../catalogue/promotions/promotion.ts'
 import type { VisibilityChange } from '../catalogue/visibility.ts'
 import type { UserEvent } from '../events/event.ts'
 import type { Impressions } from '../events/impressions.ts'
@@ -13,6 +14,7 @@ import { Announcements } from './announcements.ts'
 import { AskedLists } from './asked-lists.ts'
 import { ChangeFollowers } from './change-followers.ts'
 import { RecommendError, unknownItem } from './errors.ts'
+import { FairTurns } from './fair-turns.ts'
 import { Generation } from './generation.ts'
 import { HeldRankings } from './held-rankings.ts'
 import { type ImpressionOptions, type ImpressionRule, impressionRule } from './impression-discounts.ts'
@@ -31,10 +33,12 @@ import {
   userListOf,
 } from './lists.ts'
 import { MicroBatches } from './micro-batches.ts'
+import { Arrangement } from './promotions/arrangement.ts'
+import { PromotedRows } from './promotions/promoted-rows.ts'
 import { highestPositions, sharedPosition } from './retraining/positions.ts'
 import { SimilarLookups } from './similar-lookups.ts'
 import { type FoundSimilar, SimilarSubscriptions } from './similar-subscriptions.ts'
-import { spreadRanking, type TagsOf } from './spread-rankings.ts'
+import type { TagsOf } from './spread-rankings.ts'
 import { UserCache } from './user-cache.ts'
 import type { UserState } from './user-state.ts'
 import { type UserRanking, UserSubscription } from './user-subscription.ts'
@@ -82,8 +86,8 @@ export interface EventRetention {
 
 /** Events that may wait for the disk. */
 const mostPending = 100_000
-/** Lists that are explained at once: each takes as long as forty, and others want the workers of low priority, too. */
-const mostExplaining = 64
+/** Lists that may wait to be explained. */
+const mostExplaining = 1000
 /** In ms: how long after the journal could not be read it is tried again, for those who wait for lists. */
 const loadInterval = 1000
 
@@ -108,13 +112,14 @@ export class Recommender {
     refreshGone: () => this.#refreshGone(),
     renew: which => this.#renewLists(which),
   })
+  readonly #arrangement: Arrangement
   readonly #batches: MicroBatches
   readonly #announcements = new Announcements()
   readonly #held = new HeldRankings()
   readonly #listPrefix = Math.random().toString(36).slice(2, 8)
   #lists = 0
-  /** Lists that are being explained. */
-  #explaining = 0
+  /** Each takes as long as forty lists, and others want the workers of low priority, too. */
+  readonly #explanations: FairTurns
   /** Lists that {@link recommend} and {@link recommendBatch} have not given yet. */
   readonly #asked = new AskedLists()
   #generation: Generation
@@ -175,11 +180,20 @@ export class Recommender {
     this.#generation = generation
     this.#journal = stores?.journal
     this.#catalogue = stores?.catalogue
+    const promoted = stores && new PromotedRows(stores.catalogue.promotions)
+    this.#arrangement = new Arrangement(
+      promoted,
+      () => this.#generation,
+      ids => this.#tagsOf(ids),
+    )
     const { onBatch = () => {} } = options
     this.#batches = new MicroBatches(() => this.#generation, {
       onBatch: (queries, took) => this.#guard(() => onBatch(queries, took)),
     })
     this.#similarLookups = new SimilarLookups(background.threads)
+    const overloaded = () =>
+      new RecommendError('overloaded', `${mostExplaining} lists wait to be explained already: ask again later`)
+    this.#explanations = new FairTurns(Math.max(1, Math.floor(background.threads / 2)), mostExplaining, overloaded)
     const { journal } = stores ?? {}
     journal?.onSettled(() => this.#held.release(journal.settled))
     void this.#learn(generation)
@@ -353,33 +367,29 @@ export class Recommender {
   /**
    * Why `items` would be recommended to a user as they would be now: those that lists may have and the model has an opinion of, best first.
    *
-   * @throws as {@link recommend}; {@link RecommendError} `overloaded` while 64 are being explained.
+   * @param client who asks: clients take turns.
+   * @throws as {@link recommend}; {@link RecommendError} `overloaded` while 1000 wait, for clients who have their share of these.
    */
   async explain(user: string, items: readonly string[], signal?: AbortSignal, client = ''): Promise<ListExplanation> {
-    if (this.#explaining >= mostExplaining) {
-      throw new RecommendError('overloaded', `${mostExplaining} lists are being explained already: ask again later`)
-    }
-    this.#explaining++
-    try {
-      return await this.#explain(user, items, signal, client)
-    } finally {
-      this.#explaining--
-    }
+    const query: UserQuery = { user, only: items, seen: 'allow', limit: items.length }
+    // Others are not to wait in the turn for the user's events to be read.
+    await this.recommend(query, signal, client)
+    const explained = this.#explanations.run(() => this.#explain(query, items, signal, client), { client, signal })
+    return unlessAborted(explained, signal)
   }
 
   async #explain(
-    user: string,
+    query: UserQuery,
     items: readonly string[],
     signal: AbortSignal | undefined,
     client: string,
   ): Promise<ListExplanation> {
-    const query: UserQuery = { user, only: items, seen: 'allow', limit: items.length }
     // What is explained rests on events that are on disk, as lists do; and the user's are in memory then.
     await this.recommend(query, signal, client)
     const generation = this.#generation
     const filters = new ResolvedFilters(query)
     const explained = generation.use(async models => {
-      const state = this.#users.get(user)
+      const state = this.#users.get(query.user)
       const { exclude, only } = filters.rowsIn(generation)
       const now = Date.now()
       const request: RankRequest = {
@@ -393,9 +403,24 @@ export class Recommender {
         allowed: filters.allowedIn(generation),
       }
       const discounts = state.discounts(generation, now, this.#impressionRule)
-      return explanationOf(await models.explain(request, signal), generation, discounts)
+      const explanation = explanationOf(await models.explain(request, signal), generation, discounts)
+      return this.#withPromotions(explanation, items, generation)
     })
     return unlessAborted(explained, signal)
+  }
+
+  /** What an admin made of the places of `items`, of those that lists may have. */
+  #withPromotions(explained: ListExplanation, items: readonly string[], generation: Generation): ListExplanation {
+    const now = Date.now()
+    const promoted = [...new Set(items)].flatMap(id => {
+      const { boost, pin } = this.#catalogue?.promotions.of(id, now) ?? {}
+      const row = generation.itemRows.indexOf(id)
+      const pinned = pin && isFor(pin, {}) ? pin.place : undefined
+      if ((boost ?? pinned) === undefined || row < 0 || !generation.visibility.has(row)) return []
+      const what = { ...(boost !== undefined && { boost }), ...(pinned !== undefined && { pinned }) }
+      return [{ item: generation.itemIds.at(row), ...what }]
+    })
+    return promoted.length === 0 ? explained : { ...explained, promoted }
   }
 
   /**
@@ -652,7 +677,11 @@ export class Recommender {
     listOf: (ranking: UserRanking) => List,
     { signal, client }: Asking,
   ): Promise<Made<List>[]> {
-    this.#asked.admit(client, users.length, this.#batches.expectedWait({ client, limit: resolved.depth }))
+    this.#asked.admit(
+      client,
+      users.length,
+      this.#batches.expectedWait({ client, limit: this.#arrangement.depth(resolved) }),
+    )
     const subscriptions: UserSubscription[] = []
     const lists = users.map(
       user =>
@@ -702,8 +731,7 @@ export class Recommender {
           if (priority === 'normal') this.#batches.push(query)
           else this.#batches.pushInBackground(query)
         },
-        spread: (ranking, generation, filters) =>
-          spreadRanking(ranking, generation, { ...filters.spread!, limit: filters.limit }, this.#tagsOf),
+        arrangement: this.#arrangement,
         discounts: (state, generation, now) => state.discounts(generation, now, this.#impressionRule),
         onRanking: ranking => this.#deliver(subscription, ranking, onRanking),
         onError: error => this.#guard(() => onError(error)),
@@ -780,7 +808,7 @@ export class Recommender {
     }
   }
 
-  readonly #tagsOf: TagsOf = async ids => {
+  async #tagsOf(ids: Parameters<TagsOf>[0]): ReturnType<TagsOf> {
     const tags = await this.#catalogue?.tagsOf(ids)
     return ids.map(id => tags?.get(id) ?? [])
   }

@@ -3,6 +3,7 @@ import type { Discounts, Ranking, RankRequest } from '../models/algorithm.ts'
 import type { Generation } from './generation.ts'
 import type { ResolvedFilters } from './list-filters.ts'
 import type { PendingQuery } from './micro-batches.ts'
+import type { Arrangement } from './promotions/arrangement.ts'
 import type { UserState } from './user-state.ts'
 
 /** A ranking, and what it rests on. */
@@ -26,8 +27,8 @@ export type Priority = 'normal' | 'background'
 export interface SubscriptionHandlers {
   /** Puts a query into the queue of its priority. */
   readonly enqueue: (query: PendingQuery, priority: Priority) => void
-  /** Makes the list of a deeper ranking where its items are to differ. */
-  readonly spread: (ranking: Ranking, generation: Generation, filters: ResolvedFilters) => Promise<Ranking>
+  /** Makes the list of a ranking, which may be deeper. */
+  readonly arrangement: Pick<Arrangement, 'depth' | 'arrange'>
   /** What counts less in lists of the user. Default: nothing. */
   readonly discounts?: (state: UserState, generation: Generation, now: number) => Discounts | undefined
   readonly onRanking: (ranking: UserRanking) => void
@@ -38,7 +39,7 @@ export interface SubscriptionHandlers {
 interface Enqueued {
   change: Change
   /** What is ranked, once its batch is formed. */
-  ranked: Pick<UserRanking, 'version' | 'sequence' | 'after'> | undefined
+  ranked: (Pick<UserRanking, 'version' | 'sequence' | 'after'> & { readonly request: RankRequest }) | undefined
   /** A change that came after that: the query to follow. */
   next: Change | undefined
   /** What is in the queue. */
@@ -129,16 +130,18 @@ export class UserSubscription {
     const answer = (ranking: Ranking, generation: Generation) => {
       if (!this.#settle(query)) return
       const { at, isChange } = query.change
-      this.#handlers.onRanking({ ...query.ranked!, changedAt: at, isChange, ranking, generation })
+      const { request: _, ...ranked } = query.ranked!
+      this.#handlers.onRanking({ ...ranked, changedAt: at, isChange, ranking, generation })
     }
     const pending: PendingQuery = {
       client: this.#client,
-      limit: this.filters.depth,
+      limit: this.#handlers.arrangement.depth(this.filters),
       resolve: generation => this.#resolve(query, generation),
       answer: (ranking, generation) => {
-        if (!this.filters.spread) answer(ranking, generation)
-        else
-          this.#handlers.spread(ranking, generation, this.filters).then(list => answer(list, generation), pending.fail)
+        const { request } = query.ranked!
+        const list = this.#handlers.arrangement.arrange({ ranking, request, generation }, this.filters)
+        if (list instanceof Promise) list.then(list => answer(list, generation), pending.fail)
+        else answer(list, generation)
       },
       fail: error => {
         if (this.#settle(query)) this.fail(error)
@@ -164,22 +167,23 @@ export class UserSubscription {
       return undefined
     }
     const { version, sequence, newest } = this.state
-    query.ranked = { version, sequence, after: newest }
     const now = Date.now()
-    const { seen, depth: limit } = this.filters
+    const { seen } = this.filters
     const { exclude, only } = this.filters.rowsIn(generation)
-    return {
+    const request = {
       user: this.state.rowIn(generation),
       recent: this.state.recent(generation),
       now,
       contextWeight: this.filters.contextWeight,
       seen,
-      limit,
+      limit: this.#handlers.arrangement.depth(this.filters, generation),
       exclude,
       only,
       allowed: this.filters.allowedIn(generation),
       discounts: this.#handlers.discounts?.(this.state, generation, now),
     }
+    query.ranked = { version, sequence, after: newest, request }
+    return request
   }
 
   /** Follows the query by the next, if one is wanted; gives whether its outcome is. */

@@ -39,6 +39,11 @@ export function union(a: Uint32Array, b: Uint32Array): Uint32Array {
   return all.subarray(0, size)
 }
 
+/** Those of `a` that are in `b`, both ascending; so is the result. */
+export function intersection(a: Uint32Array, b: Uint32Array): Uint32Array {
+  return a.filter(item => contains(b, item))
+}
+
 /** The first `limit` of `candidates`, in their order, that are not in `excluded` (ascending), and have a bit of `allowed`. */
 export function firstAllowed(
   candidates: Uint32Array,

@@ -84,6 +84,7 @@ type Handlers = {
     params: Params<Name>,
     signal: AbortSignal | undefined,
     client: string,
+    caller: Caller,
   ) => Results[Name] | Promise<Results[Name]>
 }
 
@@ -163,8 +164,9 @@ export class Service {
       params: unknown,
       signal: AbortSignal | undefined,
       client: string,
+      caller: Caller,
     ) => unknown
-    const result = handler(checked, signal, account.name)
+    const result = handler(checked, signal, account.name, caller)
     return result instanceof Promise ? result.catch(error => Promise.reject(asServiceError(error))) : result
   }
 
@@ -327,10 +329,23 @@ export class Service {
     patch_items: ({ items }) => this.#recommender.catalogue.patch(items),
     hide_items: ({ items, hidden }) => this.#recommender.catalogue.patch(items.map(id => ({ id, hidden }))),
     delete_items: ({ items }) => this.#recommender.catalogue.delete(items),
-    get_items: async ({ items }) => ({
-      items: (await this.#recommender.catalogue.get(items)).map(item => item ?? null),
+    boost_items: async ({ items, factor }) => {
+      await this.#recommender.catalogue.boost(items, factor)
+      return { items: new Set(items).size }
+    },
+    pin_items: async ({ items }) => {
+      await this.#recommender.catalogue.pin(items)
+      return { items: new Set(items.map(({ id }) => id)).size }
+    },
+    unpin_items: async ({ items }) => {
+      await this.#recommender.catalogue.unpin(items)
+      return { items: new Set(items).size }
+    },
+    get_items: async ({ items }, _signal, _client, caller) => ({
+      items: (await this.#recommender.catalogue.get(items, publicAt(caller))).map(item => item ?? null),
     }),
-    search_items: query => this.#recommender.catalogue.search(query),
+    search_items: (query, _signal, _client, caller) =>
+      this.#recommender.catalogue.search({ ...query, publicAt: publicAt(caller) }),
     put_users: async ({ users }) => {
       await this.#recommender.catalogue.putUsers(users)
       return { users: users.length }
@@ -405,6 +420,11 @@ export class Service {
       }
     })
   }
+}
+
+/** Who is no admin sees of the catalogue only what lists may have now. */
+function publicAt({ isAdmin }: Caller): number | undefined {
+  return isAdmin ? undefined : Date.now()
 }
 
 /** @throws {ServiceError} `user_required` */

@@ -6,8 +6,10 @@ import { contextTasteTensors } from '../../src/models/context-taste/model.ts'
 import { describe, momentFeatures } from '../../src/models/context-taste/moment.ts'
 import { probabilitiesOf } from '../../src/models/context-taste/probabilities.ts'
 import { chooseReliance, leaning, mixed } from '../../src/models/context-taste/reliance.ts'
+import { predict } from '../../src/models/context-taste/samples.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
-import { contextTaste } from '../../src/models/registry.ts'
+import { partsWith } from '../../src/models/parts/parts.ts'
+import { algorithms, contextTaste } from '../../src/models/registry.ts'
 import { trainModel } from '../../src/models/train.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
@@ -260,4 +262,47 @@ test('a gate is followed as far as it loses nowhere, on events that it did not s
     [1, 0, 0],
   ])
   expect([...leaning(Float64Array.of(0.5, 0.5), () => false, 1)]).toEqual([0.5, 0.5])
+})
+
+test('a gate learns from what events count by their kind, as served lists rest on it', async () => {
+  const random = randomNumbers(12)
+  const kinds = ['view', 'buy']
+  const factors = [0.25, 4]
+  const histories = Array.from({ length: 60 }, (_, user) =>
+    Array.from({ length: 30 }, (_, at) => ({
+      item: (user % 2) * 20 + Math.floor(20 * random()),
+      time: at * 3_600_000 + Math.floor(1e6 * random()),
+      kind: Math.floor(2 * random()),
+    })),
+  )
+  const pool = new Pool({ threads: 1 })
+  const predicted = async (isOfKinds: boolean) => {
+    const weightOf = (kind: number) => (isOfKinds ? 1 : factors[kind]!)
+    const rows = histories.map(events => {
+      const sums = Array<number>(40).fill(0)
+      for (const { item, kind } of events) sums[item]! += weightOf(kind)
+      return sums
+    })
+    const directory = `${freshFolder()}/data`
+    await writeDataset(directory, {
+      byUser: csrOf(rows),
+      users: rows.map((_, user) => user),
+      items: Array.from({ length: 40 }, (_, item) => item),
+      events: sequencesOf(
+        histories.map(events =>
+          events.map(({ item, time, kind }) => ({ item, time, weight: weightOf(kind), ...(isOfKinds && { kind }) })),
+        ),
+        40,
+      ),
+      ...(isOfKinds && { kinds }),
+    })
+    const kindWeights = isOfKinds ? { view: factors[0]!, buy: factors[1]! } : undefined
+    const weighting = { weighting: 'log', kindWeights, weightingK1: 1.2, weightingB: 0.75 } as const
+    const parts = partsWith('als(factors=4) + transitions', weighting, algorithms)
+    const options = { depth: 20, share: 0.3, most: 200, sessionGap: 0.5, weighting }
+    const { samples } = await predict(Dataset.open(directory), parts, options, { pool, signal: undefined })
+    return [samples.count, [...samples.probabilities], [...samples.features]]
+  }
+  expect(await predicted(true)).toEqual(await predicted(false))
+  await pool.close()
 })

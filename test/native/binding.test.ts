@@ -364,7 +364,7 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
     sparse,
     fc.oneof(doubles, fc.constant(Float64Array.of(3, 0, 1))),
     liveTable,
-    float,
+    fc.record({ prior: float, halfLife: float, seconds: words }),
     requests,
   ),
   rankByNeighbours: fc.tuple(sparse, count, requests),

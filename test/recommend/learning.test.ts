@@ -7,13 +7,16 @@ import { ItemRows } from '../../src/recommend/item-rows.ts'
 import { JournalLearner } from '../../src/recommend/journal-learner.ts'
 import { Recommender } from '../../src/recommend/recommender.ts'
 import { checkerboard, datasetOf } from '../models/interactions.ts'
-import { trained } from '../models/trained.ts'
+import { smallOptions, trained } from '../models/trained.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { eventOf, itemsOf, Observed, queryOf, recorded } from './observed.ts'
 
-async function trainedModel(): Promise<string> {
+async function trainedModel(options: object = {}): Promise<string> {
   const pool = new Pool({ threads: 1 })
-  const model = await trained(transitions, await datasetOf(checkerboard(20)), { pool })
+  const model = await trained(transitions, await datasetOf(checkerboard(20)), {
+    pool,
+    options: { ...smallOptions(transitions), ...options },
+  })
   await pool.close()
   return model
 }
@@ -66,6 +69,26 @@ test('what others do next is in lists at once, also new items, and after a resta
   await vi.waitUntil(async () => scores(await again.recommend(queryOf('ada')))[0]!.score === learned[0]!.score)
 })
 
+test('clocks that jump neither age what others did nor keep it from being learned, and what they say is on disk', async () => {
+  const [model, state] = [await trainedModel({ sessionHalfLife: 1 }), join(freshFolder(), 'state')]
+  const recommender = await opened(model, state)
+  const jumps = [8.64e15, -8.64e15, 0, Date.now() + 1e11]
+  await have(recommender, '4', 'fresh')
+  for (const time of jumps) {
+    for (const item of ['4', '7']) await recorded(recommender, eventOf(`eve${time}`, item, { time }))
+  }
+  await have(recommender, '4', 'fresh', 'late')
+  await recorded(recommender, eventOf('ada', '4', { time: 8.64e15 }))
+  const ask = async (of: Recommender, user: string) => itemsOf(await of.recommend(queryOf(user, { limit: 30 })))
+  const lists = [await ask(recommender, 'ada'), await ask(recommender, 'eve-8640000000000000')]
+  expect(lists[0]![0]).toBe('fresh')
+  expect(lists[1]).not.toContain(7)
+  await recommender.close()
+  const again = await opened(model, state)
+  await vi.waitUntil(async () => (await ask(again, 'ada'))[0] === 'fresh', 10_000)
+  expect(await ask(again, 'eve-8640000000000000')).not.toContain(7)
+})
+
 test('what was learned of a user is forgotten with the user', async () => {
   const recommender = await opened(await trainedModel(), join(freshFolder(), 'state'))
   await recorded(recommender, eventOf('ada', '4'))
@@ -107,17 +130,27 @@ test('a learner takes each event once and in order, however reading and storing 
 test('new items get the rows after those of the model, as many as there is room for', async () => {
   const dataset = await datasetOf(checkerboard(4))
   const rows = new ItemRows(dataset.items, 6)
-  expect([rows.add('x'), rows.add('7'), rows.add('y'), rows.add('x'), rows.add('1')]).toEqual([
-    4,
-    5,
-    -1,
-    4,
-    dataset.items.indexOf(1),
-  ])
+  const added = ['x', '7', 'y', 'x', '1'].map((item, at) => rows.add(item, `user${at}`))
+  expect(added).toEqual([4, 5, -1, 4, dataset.items.indexOf(1)])
   expect([...rows.indicesOf(['y', 'x', '1', '7'])]).toEqual([-1, 4, dataset.items.indexOf(1), 5])
   // As the ids of the model are.
   expect([rows.at(4), rows.at(5), rows.size]).toEqual(['x', 7, 6])
   expect(() => rows.at(6)).toThrow('row must be from 0 to 5, got 6')
+})
+
+test('no user takes the rows of new items from the others, whose events bring what that user could not', async () => {
+  const dataset = await datasetOf(checkerboard(4))
+  const rows = new ItemRows(dataset.items, 4 + 65_536)
+  for (let at = 0; at < 70_000; at++) rows.add(`flood${at}`, 'mallory')
+  expect(rows.size - 4).toBe(1009)
+  expect(rows.add('flood69999', 'mallory')).toBe(-1)
+  expect(rows.add('flood69999', 'ann')).toBe(4 + 1009)
+  expect(rows.add('flood69999', 'mallory')).toBe(4 + 1009)
+  for (let user = 0; user < 100; user++) {
+    for (let at = 0; at < 1100; at++) rows.add(`${user}/${at}`, `accomplice${user}`)
+  }
+  expect(rows.size).toBeLessThan(0.81 * 65_536)
+  expect(rows.add('news', 'bob')).toBe(rows.size - 1)
 })
 
 test('an item gets a row once it is on disk and counts, and then counts for its own user, too', async () => {

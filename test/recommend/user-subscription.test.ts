@@ -27,7 +27,7 @@ function subscribed() {
   const errors: string[] = []
   const subscription = new UserSubscription(state, new ResolvedFilters(queryOf('ada')), {
     enqueue: (query, priority) => queries.push({ query, priority }),
-    spread: async ranking => ranking,
+    arrangement: { depth: ({ depth }) => depth, arrange: ({ ranking }) => ranking },
     onRanking: ranking => rankings.push(ranking),
     onError: ({ message }) => errors.push(message),
   })

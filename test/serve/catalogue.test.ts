@@ -130,12 +130,73 @@ test('titles with markup are data: they come as JSON, as they were given', async
   expect(body.items[0]).toMatchObject({ title, url: 'javascript:alert(1)' })
 })
 
+test('who is no admin sees no hidden and no unavailable items, and no vectors, on any front', async () => {
+  const items = [
+    { id: 'secret-hidden', title: 'Secret one', hidden: true, vector: [1, 2] },
+    { id: 'secret-early', title: 'Secret two', availableFrom: Date.now() + 1e9, vector: [1, 2] },
+    { id: 'secret-late', title: 'Secret three', availableUntil: Date.now() - 1, vector: [1, 2] },
+    { id: 'public', title: 'Secret no more', availableUntil: Date.now() + 1e9, vector: [1, 2] },
+  ]
+  await http('/v1/put_items', { items })
+  await http('/v1/boost_items', { items: ['public'], factor: 2 })
+  const asked = { items: items.map(({ id }) => id) }
+  const { availableUntil, title } = items[3]!
+  const shown = { id: 'public', title, tags: [], categories: [], availableUntil, hidden: false }
+  expect((await http('/v1/get_items', asked)).body.items).toMatchObject(items)
+  expect((await http('/v1/search_items?text=secret&limit=9')).body.items).toMatchObject([
+    ...items.slice(0, 3),
+    { ...items[3], boost: 2 },
+  ])
+  for (const key of [reader, ofAnn]) {
+    expect((await http('/v1/get_items', asked, key)).body.items).toEqual([null, null, null, shown])
+    expect((await http('/v1/search_items?text=secret', undefined, key)).body).toEqual({ items: [shown] })
+    expect((await http('/v1/search_items?text=secret&hidden=true', undefined, key)).body).toEqual({ items: [] })
+    const rpc = await RpcClient.connect(socket(), { key })
+    expect((await rpc.call('get_items', asked)).items).toEqual([null, null, null, shown])
+    rpc.close()
+    const peer = await Peer.connect(program.url)
+    await peer.ask({ type: 'hello', protocols: [1], key })
+    const { result } = await peer.ask({ type: 'call', method: 'search_items', params: { text: 'secret' } })
+    expect(result).toEqual({ items: [shown] })
+    await peer.close()
+  }
+  await http('/v1/delete_items', asked)
+})
+
+test('after kill -9 what was boosted and pinned is in lists on every front, until that is taken back', async () => {
+  const ask = async () => ids((await http('/v1/recommend/3?limit=5', undefined, reader)).body)
+  const whole = ids((await http('/v1/recommend/3?limit=15')).body)
+  const [pinned, up] = [whole[11]!, whole[7]!]
+  expect((await http('/v1/pin_items', { items: [{ id: pinned, place: 2 }] })).body).toEqual({ items: 1 })
+  expect((await http('/v1/boost_items', { items: [up], factor: 10 })).body).toEqual({ items: 1 })
+  expect(await program.stop('SIGKILL')).toBe('SIGKILL')
+  await start()
+  const expected = [up, pinned, ...whole.slice(0, 3)]
+  expect(await ask()).toEqual(expected)
+  const peer = await Peer.connect(program.url)
+  await peer.ask({ type: 'hello', protocols: [1], key: reader })
+  peer.send({ type: 'subscribe', subscription: 1, query: { kind: 'user', user: '3', limit: 5 } })
+  expect(ids((await peer.next('list')) as never)).toEqual(expected)
+  const rpc = await RpcClient.connect(socket(), { key: admin })
+  const { items } = await rpc.call('rerank', { user: '3', items: [whole[0]!, whole[1]!, pinned, up] })
+  expect(items.map(({ item }) => item)).toEqual([up, pinned, whole[0], whole[1]])
+  await rpc.call('unpin_items', { items: [pinned] })
+  await rpc.call('boost_items', { items: [up], factor: 1 })
+  rpc.close()
+  expect(await ask()).toEqual(whole.slice(0, 5))
+  for (;;) if (ids((await peer.next('list')) as never).join() === whole.slice(0, 5).join()) break
+  await peer.close()
+  const wrong = await http('/v1/pin_items', { items: [{ id: up, place: 101 }] })
+  expect([wrong.status, wrong.body.error.message]).toEqual([400, 'items[0].place: expected at most 100, got 101'])
+}, 60_000)
+
 test('changes are for admins, and what is wrong is named', async () => {
   const refused = async (method: string, params: object, key?: string) => {
     const { status, body } = await http(`/v1/${method}`, params, key)
     return `${status} ${body.error?.code} ${body.error?.message}`
   }
-  for (const method of ['put_items', 'patch_items', 'hide_items', 'delete_items', 'put_users']) {
+  const changes = ['put_items', 'patch_items', 'hide_items', 'delete_items', 'boost_items', 'pin_items', 'put_users']
+  for (const method of changes) {
     expect(await refused(method, {}, reader)).toContain('403 forbidden')
   }
   expect(await refused('get_users', { users: ['bob'] }, ofAnn)).toContain('403 forbidden')

@@ -71,6 +71,17 @@ thread_local! {
     static RANKING: Cell<LiveScratch> = Cell::default();
 }
 
+/// What is ranked by beside the table.
+#[napi(object, object_to_js = false)]
+pub struct LiveTransitionWeights {
+    /// What is trained counts as so many steps at the most, above 0.
+    pub prior: f64,
+    /// Seconds after which what was counted weighs half; may be infinite.
+    pub half_life: f64,
+    /// (requests) When each list is asked for, in seconds since 1970.
+    pub seconds: Uint32Array,
+}
+
 /// The best items of each request, best first, by `probabilities` (items × items) that were made of so many `totals` (items) and, from
 /// `prior` of these at the most, what the table has.
 #[napi(catch_unwind)]
@@ -79,10 +90,19 @@ pub fn rank_by_live_transitions<'env>(
     probabilities: SparseMatrix,
     totals: Operand<Float64Array>,
     table: LiveTransitionTable,
-    prior: f64,
+    weights: LiveTransitionWeights,
     requests: Vec<NeighbourRequest>,
 ) -> Result<NeighbourLists<'env>> {
     let (trained, totals, live) = (probabilities.view()?, values(&totals)?, table.view()?);
+    let LiveTransitionWeights { prior, half_life, seconds } = weights;
+    if seconds.len() != requests.len() || half_life.is_nan() || half_life <= 0.0 {
+        let message = format!(
+            "{} requests need as many seconds, and half_life must be above 0, got {}, {half_life}",
+            requests.len(),
+            seconds.len()
+        );
+        return Err(Error::new(Status::InvalidArg, message));
+    }
     if trained.rows() != totals.len() || totals.len() > live.rows() || prior.is_nan() || prior <= 0.0 {
         let message = format!(
             "{} rows need as many totals and no fewer rows of the table, and prior must be above 0, got {}, {}, {prior}",
@@ -95,9 +115,10 @@ pub fn rank_by_live_transitions<'env>(
     let kernel = LiveTransitions { trained, totals, live, prior };
     let mut scratch = RANKING.take();
     let (mut indptr, mut items, mut scores) = (vec![0], Vec::new(), Vec::new());
-    for request in &requests {
+    for (request, &now) in requests.iter().zip(seconds.iter()) {
+        let at = Moment { now, half_life: half_life as f32 };
         kernel
-            .rank(&request.kernel(), request.own.as_deref(), &mut scratch, &mut items, &mut scores)
+            .rank(&request.kernel(), request.own.as_deref(), at, &mut scratch, &mut items, &mut scores)
             .map_err(|error| Error::new(Status::InvalidArg, error.to_string()))?;
         indptr.push(items.len() as u32);
     }

@@ -9,6 +9,9 @@ import { saveArtifact } from '../artifact.ts'
 import { historyOf } from '../history.ts'
 import { ModelPool } from '../model-pool.ts'
 import { type Part, refusalOf } from '../parts/parts.ts'
+import { EventWeights, eventCounts, newestOf } from '../weighting/event-sums.ts'
+import { type WeightingOptions, weightingIn } from '../weighting/options.ts'
+import { withWeights } from '../weighting/weighted-dataset.ts'
 import { partsBefore } from './before.ts'
 import type { GateSamples } from './gate.ts'
 import { describe, momentFeatures } from './moment.ts'
@@ -22,6 +25,8 @@ export interface SamplesOptions {
   readonly most: number
   /** In hours. */
   readonly sessionGap: number
+  /** What events count. */
+  readonly weighting: WeightingOptions
 }
 
 /** Samples, and the temperature that suits each part. */
@@ -66,19 +71,23 @@ export async function predict(
     const before = Dataset.open(join(folder, 'before'))
     try {
       for (const [place, { algorithm, options }] of parts.entries()) {
-        const trained = await algorithm.train(before, options, { pool, signal }).catch(cause => {
-          throw refusalOf(parts[place], cause)
-        })
-        signal?.throwIfAborted()
         const directory = join(folder, `${place}`)
-        await saveArtifact(directory, { algorithm: algorithm.name, options, dataset: before, trained })
+        await withWeights(before, weightingIn(options), directory, async weighted => {
+          const trained = await algorithm.train(weighted.dataset, options, { pool, signal }).catch(cause => {
+            throw refusalOf(parts[place], cause)
+          })
+          signal?.throwIfAborted()
+          await saveArtifact(directory, { algorithm: algorithm.name, options, dataset: before, weighted, trained })
+        })
         models.push(await ModelPool.open(directory, { pool, newItems: 0, verify: false }))
         onProgress?.((0.7 * (place + 1)) / parts.length)
       }
     } finally {
       before.close()
     }
-    const judged = new Judged(events, from)
+    // As when they are served: what came since the training does not decay.
+    const weights = new EventWeights(options.weighting, newestOf(earlier.events!.times))
+    const judged = new Judged(events, eventCounts(dataset, weights), from)
     const predicted = await judged.predictedBy(models, parts, options, {
       signal,
       onProgress: share => onProgress?.(0.7 + 0.3 * share),
@@ -101,6 +110,8 @@ function cutOf(times: BigInt64Array, share: number): number {
 /** The events from a moment on, each with what its user did before. */
 class Judged {
   readonly #events: Sequences
+  /** (events) */
+  readonly #counts: Float32Array
   readonly #from: number
   /** (events from then on) In order of time. */
   readonly #order: Uint32Array
@@ -109,7 +120,8 @@ class Judged {
   /** (users) The first of each. */
   readonly #firsts: Float64Array
 
-  constructor(events: Sequences, from: number) {
+  /** @param counts what each event counts. */
+  constructor(events: Sequences, counts: Float32Array, from: number) {
     const moment = BigInt(from)
     const places: number[] = []
     this.#users = new Uint32Array(events.items.length)
@@ -124,6 +136,7 @@ class Judged {
       }
     }
     this.#events = events
+    this.#counts = counts
     this.#from = from
     this.#order = Uint32Array.from(places).sort((a, b) => Number(events.times[a] - events.times[b]) || a - b)
   }
@@ -134,7 +147,7 @@ class Judged {
     { depth, most, sessionGap }: SamplesOptions,
     { signal, onProgress }: { readonly signal: AbortSignal | undefined; readonly onProgress: (share: number) => void },
   ): Promise<Omit<Predicted, 'isFresh'>> {
-    const { items, times, weights } = this.#events
+    const { items, times } = this.#events
     const kinds: PartKind[] = parts.map(({ algorithm }) => algorithm.source ?? 'taste')
     const choices = kinds.map(temperaturesOf)
     const chosen = this.#chosen(most)
@@ -150,7 +163,7 @@ class Judged {
       const begin = Number(times[chosen[first]])
       for (; learned < this.#order.length && Number(times[this.#order[learned]]) < begin; learned++) {
         const event = this.#order[learned]
-        const weight = weights?.[event] ?? 1
+        const weight = this.#counts[event]
         const learnedEvent = { user: this.#users[event], item: items[event], time: Number(times[event]), weight }
         for (const model of models) model.learn(learnedEvent)
       }
@@ -191,13 +204,13 @@ class Judged {
 
   /** At most `most` of the events, evenly, in order of time, of those that add an item to a history and do not repeat the item of the one before. */
   #chosen(most: number): Uint32Array {
-    const { items, weights } = this.#events
+    const { items } = this.#events
     // Served lists of users without a history are not a model's.
     const fresh = this.#order.filter(
       event =>
         event > Number(this.#events.indptr[this.#users[event]]) &&
         items[event] !== items[event - 1] &&
-        (weights?.[event] ?? 1) > 0,
+        this.#counts[event] > 0,
     )
     const size = Math.min(most, fresh.length)
     return Uint32Array.from({ length: size }, (_, at) => fresh[Math.floor((at * fresh.length) / size)])
@@ -210,12 +223,12 @@ class Judged {
 
   /** For every other event that is new to its user the list is without what the user had. */
   #requestOf(event: number, sample: number, limit: number): RankRequest {
-    const { items, times, weights } = this.#events
+    const { items, times } = this.#events
     const user = this.#users[event]
     const begin = this.#firsts[user]
     const recent: UserEvents = {
       items: items.slice(begin, event),
-      weights: weights ? weights.slice(begin, event) : new Float32Array(event - begin).fill(1),
+      weights: this.#counts.slice(begin, event),
       times: Float64Array.from({ length: event - begin }, (_, at) => Number(times[begin + at])),
     }
     const seen = sample % 2 === 0 && !this.#had(event).includes(items[event]) ? 'exclude' : 'allow'

@@ -38,7 +38,7 @@ export async function trainContextTaste(
   const predicted = await predict(
     dataset,
     parts,
-    { share, most, depth, sessionGap: sessionGapOf(parts) },
+    { share, most, depth, sessionGap: sessionGapOf(parts), weighting: options },
     { pool, signal, onProgress: part => report(part / 2, 0) },
   )
   const { temperatures } = predicted

@@ -13,6 +13,16 @@ export function liveTable({ words, rows }: LiveMemory) {
   return { words, rows, slabs: slabsOf(rows) }
 }
 
+/** In seconds; infinite where nothing ages. */
+export function halfLifeOf({ sessionHalfLife }: TransitionsOptions): number {
+  return sessionHalfLife === undefined ? Number.POSITIVE_INFINITY : sessionHalfLife * secondsInDay
+}
+
+/** A time in ms since 1970, as the table keeps it. */
+export function secondsOf(time: number): number {
+  return Math.min(0xffff_ffff, Math.max(0, Math.floor(time / 1000)))
+}
+
 function slabsOf(rows: number): number {
   return Math.max(1, Math.min(rows, mostSlabs))
 }
@@ -32,18 +42,18 @@ class TransitionsLearner implements Learner {
   /** In seconds. */
   readonly #halfLife: number
 
-  constructor({ window, gapDecay, backward, sessionGap, sessionHalfLife }: TransitionsOptions, memory: LiveMemory) {
+  constructor(options: TransitionsOptions, memory: LiveMemory) {
+    const { window, gapDecay, backward, sessionGap } = options
     this.#table = liveTable(memory)
     this.#sessions = new RunningSessions(sessionGap, window)
     this.#steps = { window, decay: gapDecay, backward }
-    this.#halfLife = sessionHalfLife === undefined ? Number.POSITIVE_INFINITY : sessionHalfLife * secondsInDay
+    this.#halfLife = halfLifeOf(options)
   }
 
   learn({ user, item, time, weight }: LearnedEvent): void {
     if (!(weight > 0)) return
     const session = this.#sessions.add(user, item, time)
     if (session.length === 0) return
-    const seconds = Math.min(0xffff_ffff, Math.max(0, Math.floor(time / 1000)))
-    native.learnTransitions(this.#table, session, item, this.#steps, seconds, this.#halfLife)
+    native.learnTransitions(this.#table, session, item, this.#steps, secondsOf(time), this.#halfLife)
   }
 }

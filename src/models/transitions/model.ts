@@ -7,7 +7,7 @@ import type { Artifact } from '../artifact.ts'
 import { ItemNeighbours } from '../item-neighbours.ts'
 import { repeatsIn, verifyRepeats } from '../sessions/repeats.ts'
 import { sessionRequest } from '../sessions/session-request.ts'
-import { liveTable } from './live.ts'
+import { halfLifeOf, liveTable, secondsOf } from './live.ts'
 import { type TransitionsOptions, transitionsOptions } from './options.ts'
 
 /**
@@ -67,8 +67,14 @@ class TransitionsModel implements Model {
     const { indptr: bounds, indices, probabilities, totals } = this.#tensors
     const matrix = { indptr: bounds.operand, indices: indices.operand, weights: probabilities.operand }
     const asked = requests.map(request => sessionRequest(request, this.#artifact.events, this.#options, this.#repeats))
+    const weights = {
+      prior: this.#options.priorSteps,
+      halfLife: halfLifeOf(this.#options),
+      // Without a time nothing ages.
+      seconds: Uint32Array.from(requests, ({ now, recent }) => secondsOf(now ?? recent.times.at(-1) ?? 0)),
+    }
     const { indptr, items, scores } = this.#live
-      ? native.rankByLiveTransitions(matrix, totals.operand, this.#live, this.#options.priorSteps, asked)
+      ? native.rankByLiveTransitions(matrix, totals.operand, this.#live, weights, asked)
       : native.rankByNeighbours(matrix, bounds.rows, asked)
     return splitLists(indptr, { items, scores })
   }

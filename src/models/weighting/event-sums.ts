@@ -48,6 +48,15 @@ export function newestOf(times: BigInt64Array): number {
   return newest
 }
 
+/** What each event of a dataset with events counts, (events). */
+export function eventCounts({ events, manifest }: Dataset, weights: EventWeights): Float32Array {
+  const { items, times, weights: own, kinds } = events!
+  const names = manifest.kinds ?? []
+  return Float32Array.from(items, (_, event) =>
+    weights.of(own?.[event] ?? 1, kinds && names[kinds[event]], Number(times[event])),
+  )
+}
+
 /** Σ of what its events count, of each pair of `byUser` (pairs). O(events). */
 export function eventSums({ byUser, events, manifest }: Dataset, weights: EventWeights): Float32Array {
   const { indptr, items, times, weights: own, kinds } = events!

@@ -46,6 +46,11 @@ export class Caller {
     return this.#rights !== undefined
   }
 
+  /** Whether it may read what is for admins. */
+  get isAdmin(): boolean {
+    return this.#rights !== undefined && this.#rights.admin !== 'none'
+  }
+
   /** @throws {ServiceError} `unauthorized` without a credential that is good now. */
   assertKnown(): void {
     this.#assertLive()

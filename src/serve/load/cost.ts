@@ -41,9 +41,13 @@ const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number 
   put_items: ({ items }) => items.length,
   patch_items: ({ items }) => items.length,
   hide_items: ({ items }) => items.length,
+  // All live lists of users follow.
+  boost_items: ({ items }) => 5 + items.length,
+  pin_items: ({ items }) => 5 + items.length,
+  unpin_items: ({ items }) => 5 + items.length,
   delete_items: ({ items }) => items.length,
   get_items: ({ items }) => Math.ceil(items.length / 10),
-  // Words that many items have are looked through.
+  // Up to 50,000 items are looked through.
   search_items: ({ limit }) => 10 + Math.ceil(limit / 10),
   put_users: ({ users }) => Math.ceil(users.length / 4),
   get_users: ({ users }) => Math.ceil(users.length / 20),

@@ -29,7 +29,7 @@ pub struct LiveTable<'a> {
     slabs: usize,
 }
 
-/// When something is counted.
+/// When something is counted or read.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
     /// In seconds since 1970. Where it falls, nothing ages, and what comes next ages from the latest on.
@@ -38,15 +38,25 @@ pub struct Moment {
     pub half_life: f32,
 }
 
+impl Moment {
+    /// What weighs 1 at `last` weighs so much now.
+    pub fn decay_since(self, last: u32) -> f32 {
+        let age = self.now.saturating_sub(last);
+        if age == 0 { 1.0 } else { (-(age as f32) / self.half_life).exp2() }
+    }
+}
+
 /// What is known of one row.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LiveRow {
     /// The items that followed, in no order.
     pub items: Vec<u32>,
-    /// How often, by their age.
+    /// How often, by their age at [`LiveRow::last`].
     pub counts: Vec<f32>,
     /// The sum of all counts, also of those that were dropped.
     pub total: f32,
+    /// When something was last counted, in seconds since 1970.
+    pub last: u32,
 }
 
 /// Words of a table.
@@ -102,15 +112,14 @@ impl<'a> LiveTable<'a> {
     ///
     /// # Panics
     /// When there is no such row.
-    pub fn count(&self, row: u32, item: u32, weight: f32, Moment { now, half_life }: Moment) {
+    pub fn count(&self, row: u32, item: u32, weight: f32, at: Moment) {
         let slab = self.slab_for(row);
         let (fields, entries) = slab.split_at(FIELDS);
         let (items, counts) = entries.split_at(ENTRIES);
         let version = begin_write(&fields[0]);
         let length = (fields[2].load(Ordering::Relaxed) as usize).min(ENTRIES);
         let last = fields[4].load(Ordering::Relaxed);
-        let age = now.saturating_sub(last);
-        let decay = if age == 0 { 1.0 } else { (-(age as f32) / half_life).exp2() };
+        let decay = at.decay_since(last);
         let mut place = length;
         let mut least = (f32::INFINITY, 0);
         for at in 0..length {
@@ -134,7 +143,7 @@ impl<'a> LiveTable<'a> {
         items[place].store(item, Ordering::Relaxed);
         counts[place].store(count.to_bits(), Ordering::Relaxed);
         fields[3].store((float(&fields[3]) * decay + weight).to_bits(), Ordering::Relaxed);
-        fields[4].store(now.max(last), Ordering::Relaxed);
+        fields[4].store(at.now.max(last), Ordering::Relaxed);
         end_write(&fields[0], version);
     }
 
@@ -169,6 +178,7 @@ impl<'a> LiveTable<'a> {
             into.items.clear();
             into.counts.clear();
             into.total = 0.0;
+            into.last = 0;
         };
         let Some(entry) = self.words[HEADER..HEADER + self.rows].get(row as usize) else { return none(into) };
         for _ in 0..ATTEMPTS {
@@ -184,6 +194,7 @@ impl<'a> LiveTable<'a> {
                 into.items.extend(entries[..length].iter().map(|item| item.load(Ordering::Relaxed)));
                 into.counts.extend(entries[ENTRIES..ENTRIES + length].iter().map(float));
                 into.total = float(&slab[3]);
+                into.last = slab[4].load(Ordering::Relaxed);
                 slab[1].load(Ordering::Relaxed) == row + 1
             });
             // Where another row has the slab by now, the entry says so soon.

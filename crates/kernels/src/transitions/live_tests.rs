@@ -64,6 +64,8 @@ proptest! {
         history in prop::sample::subsequence(vec![0u32, 1, 2, 3, 4, 5], 0..5),
         prior in prop::sample::select(vec![1.0, 5.0, 1e9]),
         limit in 1..7usize,
+        age in 0..3000u32,
+        half_life in prop::sample::select(vec![f32::INFINITY, 100.0, 1.0]),
         exclude in prop::sample::subsequence(vec![0u32, 2, 5], 0..3),
     ) {
         // Four items were trained, two are new.
@@ -92,15 +94,20 @@ proptest! {
                 since[item as usize][before as usize] += 0.25 * 0.5f64.powi(place as i32);
             }
         }
+        // Rows age from when something was last counted in them: all of it at 0.
+        let at = Moment { now: age, half_life };
+        let decay = (-f64::from(age) / f64::from(half_life)).exp2();
         let factors: Vec<f32> = (0..history.len()).map(|age| 0.7f32.powi(age as i32)).collect();
         let own: Vec<f32> = factors.iter().map(|weight| weight / 10.0).collect();
         let mut expected = vec![0.0; 6];
         for ((&item, &weight), &own) in history.iter().zip(&factors).zip(&own) {
-            let (item, seen): (usize, f64) = (item as usize, since[item as usize].iter().sum());
+            let item = item as usize;
             let steps = totals[item].min(prior);
+            let decay = if steps > 0.0 { decay } else { 1.0 };
+            let seen = decay * since[item].iter().sum::<f64>();
             for j in (0..6).filter(|_| steps + seen > 0.0) {
                 let probability = if totals[item] > 0.0 { counts[item][j] / totals[item] } else { 0.0 };
-                expected[j] += f64::from(weight) * (steps * probability + since[item][j]) / (steps + seen);
+                expected[j] += f64::from(weight) * (steps * probability + decay * since[item][j]) / (steps + seen);
             }
             expected[item] += f64::from(own);
         }
@@ -112,14 +119,14 @@ proptest! {
         let ranking = LiveTransitions { trained: matrix, totals: &totals[..4], live, prior };
         let request = Request { items: &history, weights: &factors, limit, exclude: &exclude, only: None, allowed: None };
         let (mut scratch, mut items, mut scores) = (LiveScratch::default(), vec![], vec![]);
-        ranking.rank(&request, Some(&own), &mut scratch, &mut items, &mut scores).unwrap();
+        ranking.rank(&request, Some(&own), at, &mut scratch, &mut items, &mut scores).unwrap();
         prop_assert_eq!(items.len(), best.len());
         for ((&item, &score), &place) in items.iter().zip(&scores).zip(&best) {
             prop_assert!((f64::from(score) - expected[place]).abs() <= 1e-5, "{:?} {:?}", scores, expected);
             prop_assert!((f64::from(score) - expected[item as usize]).abs() <= 1e-5);
         }
         let unknown = Request { items: &[6], weights: &[1.0], ..request };
-        prop_assert!(ranking.rank(&unknown, None, &mut scratch, &mut items, &mut scores).is_err());
+        prop_assert!(ranking.rank(&unknown, None, at, &mut scratch, &mut items, &mut scores).is_err());
     }
 }
 

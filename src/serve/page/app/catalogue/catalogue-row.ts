@@ -1,8 +1,12 @@
 import { element } from '../element.ts'
 import type { CatalogueItem } from './catalogue-methods.ts'
+import { promotions } from './promotion-forms.ts'
 
 export interface RowActions {
   readonly onHide: (hidden: boolean) => void
+  /** Absent where the server cannot. */
+  readonly onBoost: (() => void) | undefined
+  readonly onPin: (() => void) | undefined
   /** Absent where the model cannot tell what is similar. */
   readonly onSimilar: (() => void) | undefined
 }
@@ -20,6 +24,7 @@ export function catalogueRow(item: CatalogueItem, actions: RowActions, beneath: 
       { class: 'known' },
       element('span', { class: 'title' }, name),
       state === undefined ? undefined : element('span', { class: 'badge' }, state),
+      ...promotions(item).map(each => element('span', { class: 'badge promoted' }, each)),
       title === undefined ? undefined : element('span', { class: 'details' }, ` ${id}`),
       text === undefined ? undefined : element('p', { class: 'details excerpt' }, text),
       labels(tags, categories),
@@ -33,15 +38,16 @@ export function catalogueRow(item: CatalogueItem, actions: RowActions, beneath: 
         { type: 'button', 'aria-label': `${hidden ? 'Show' : 'Hide'} ${name}`, onclick: () => actions.onHide(!hidden) },
         hidden ? 'Show' : 'Hide',
       ),
-      actions.onSimilar &&
-        element(
-          'button',
-          { type: 'button', class: 'quiet', 'aria-label': `Items similar to ${name}`, onclick: actions.onSimilar },
-          'Similar',
-        ),
+      quietButton('Boost', `Boost ${name}`, actions.onBoost),
+      quietButton('Pin', `Pin ${name}`, actions.onPin),
+      quietButton('Similar', `Items similar to ${name}`, actions.onSimilar),
     ),
     beneath,
   )
+}
+
+function quietButton(text: string, label: string, onclick: (() => void) | undefined): HTMLElement | undefined {
+  return onclick && element('button', { type: 'button', class: 'quiet', 'aria-label': label, onclick }, text)
 }
 
 /** Why no list has the item now, if so. */

@@ -3,8 +3,17 @@ import type { Session } from '../connection/session.ts'
 import { announce, element } from '../element.ts'
 import { plural, short } from '../format.ts'
 import type { Tab } from '../tab.ts'
-import { type CatalogueItem, cataloguedItems, type Search, searchItems, setHidden } from './catalogue-methods.ts'
+import {
+  boost,
+  type CatalogueItem,
+  cataloguedItems,
+  pin,
+  type Search,
+  searchItems,
+  setHidden,
+} from './catalogue-methods.ts'
 import { catalogueRow } from './catalogue-row.ts'
+import { boostForm, type PinFields, pinForm, promotions } from './promotion-forms.ts'
 
 /** In ms: how long the person must have typed nothing before it is searched. */
 const typingPause = 250
@@ -121,11 +130,31 @@ class CatalogueTab {
 
   #row(item: CatalogueItem): HTMLLIElement {
     const beneath = element('div', { class: 'beneath', hidden: true })
+    /** Shows a form below the item; pressed once more, its button takes it away. */
+    const show = (kind: string, form: () => HTMLElement) => {
+      const isShown = !beneath.hidden && beneath.dataset.kind === kind
+      beneath.hidden = isShown
+      beneath.dataset.kind = kind
+      beneath.replaceChildren(...(isShown ? [] : [form()]))
+      if (!isShown) beneath.querySelector<HTMLElement>('input, select')?.focus()
+    }
     const canSimilar = this.#session.info.model.capabilities.includes('similar')
     const row = catalogueRow(
       item,
       {
         onHide: hidden => void this.#setHidden(item, hidden, row),
+        onBoost: this.#session.has('boost_items')
+          ? () => show('boost', () => boostForm(item, factor => void this.#boost(item, factor, row)))
+          : undefined,
+        onPin: this.#session.has('pin_items')
+          ? () =>
+              show('pin', () =>
+                pinForm(item, {
+                  onPin: fields => void this.#pin(item, fields, row),
+                  onUnpin: () => void this.#pin(item, undefined, row),
+                }),
+              )
+          : undefined,
         onSimilar: canSimilar ? () => void this.#showSimilar(item, beneath) : undefined,
       },
       beneath,
@@ -133,25 +162,42 @@ class CatalogueTab {
     return row
   }
 
-  async #setHidden(item: CatalogueItem, hidden: boolean, row: HTMLLIElement): Promise<void> {
+  #setHidden(item: CatalogueItem, hidden: boolean, row: HTMLLIElement): Promise<void> {
+    const said = hidden ? 'hidden from all lists' : 'shown again'
+    return this.#change(() => setHidden(this.#session, item.id, hidden), { ...item, hidden }, said, row)
+  }
+
+  #boost(item: CatalogueItem, factor: number, row: HTMLLIElement): Promise<void> {
+    const now = { ...item, boost: factor === 1 ? undefined : factor }
+    const said = factor === 1 ? 'not boosted any more' : `boosted × ${factor}`
+    return this.#change(() => boost(this.#session, item.id, factor), now, said, row)
+  }
+
+  #pin(item: CatalogueItem, fields: PinFields | undefined, row: HTMLLIElement): Promise<void> {
+    const said = fields ? promotions({ pin: fields }).join() : 'not pinned any more'
+    return this.#change(() => pin(this.#session, item.id, fields), { ...item, pin: fields }, said, row)
+  }
+
+  /** Shows the item as it is `now`, once that is `done`. */
+  async #change(done: () => Promise<void>, now: CatalogueItem, said: string, row: HTMLLIElement): Promise<void> {
     try {
-      await setHidden(this.#session, item.id, hidden)
-      const now = this.#row({ ...item, hidden })
-      row.replaceWith(now)
-      now.querySelector('button')?.focus()
+      await done()
+      const shown = this.#row(now)
+      row.replaceWith(shown)
+      shown.querySelector('button')?.focus()
       this.#problem.replaceChildren()
-      announce(`${item.title ?? item.id} is ${hidden ? 'hidden from all lists' : 'shown again'}.`)
+      announce(`${now.title ?? now.id} is ${said}.`)
     } catch (error) {
       this.#problem.replaceChildren(problem(error))
     }
   }
 
   async #showSimilar({ id }: CatalogueItem, beneath: HTMLElement): Promise<void> {
-    if (!beneath.hidden) {
-      beneath.hidden = true
-      return
-    }
-    beneath.hidden = false
+    const isShown = !beneath.hidden && beneath.dataset.kind === 'similar'
+    beneath.hidden = isShown
+    beneath.dataset.kind = 'similar'
+    if (isShown) return
+    beneath.replaceChildren()
     try {
       const { items } = await this.#session.client.call('similar', { item: id, limit: 6 })
       const ids = items.map(({ item }) => String(item))

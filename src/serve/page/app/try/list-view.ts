@@ -46,7 +46,7 @@ export class ListView {
   }
 
   #row(listed: ListedItem, at: number, movement: Movement | undefined): HTMLLIElement {
-    const { item, score, source } = listed
+    const { item, score, source, promoted } = listed
     const { title, tags } = this.#titles.of(item)
     const row = this.#rows.get(item) ?? element('li', { 'data-item': item })
     this.#rows.set(item, row)
@@ -62,7 +62,7 @@ export class ListView {
         element('span', { class: 'title' }, title ?? item),
         details ? element('span', { class: 'details' }, details) : undefined,
       ),
-      this.#facts(movement, source),
+      this.#facts(movement, source, promoted),
       element('span', { class: 'score', title: 'The preference by the model' }, preference(score)),
       ...[this.#similarButton(item), this.#why(listed, isOpen)].filter(part => part !== undefined),
     )
@@ -70,7 +70,7 @@ export class ListView {
     return row
   }
 
-  #facts(movement: Movement | undefined, source: string | undefined): HTMLElement {
+  #facts(movement: Movement | undefined, source: string | undefined, promoted: string | undefined): HTMLElement {
     const moved = movement && movement.kind !== 'same' ? movementText(movement) : undefined
     return element(
       'span',
@@ -78,6 +78,7 @@ export class ListView {
       moved &&
         element('span', { class: `movement ${movement!.kind}`, 'aria-label': moved.spoken, role: 'img' }, moved.shown),
       source === undefined ? undefined : element('span', { class: 'source' }, source),
+      promoted === undefined ? undefined : element('span', { class: 'source promoted' }, promoted),
     )
   }
 

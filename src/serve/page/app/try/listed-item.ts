@@ -13,6 +13,8 @@ export interface ListedItem {
   /** Where it comes from: taste, context, similar and so on. */
   readonly source: string | undefined
   readonly reasons: readonly Reason[]
+  /** Whether an admin moved it. */
+  readonly promoted?: 'boosted' | 'pinned' | undefined
 }
 
 /** A share of the list by source, such as taste and context, largest first. */
@@ -25,11 +27,14 @@ export function listedItems(list: List): ListedItem[] {
 /** The same items with what speaks for them. */
 export function withReasons(items: readonly ListedItem[], explained: Explained): ListedItem[] {
   const byItem = new Map(explained.items.map(each => [String(each.item), each]))
+  const promoted = new Map(explained.promoted?.map(each => [String(each.item), each]))
   return items.map(listed => {
     const found = byItem.get(listed.item)
-    if (!found) return listed
+    const moved = promoted.get(listed.item)
+    const shown = { ...listed, promoted: moved && (moved.pinned === undefined ? 'boosted' : 'pinned') } as const
+    if (!found) return shown
     const reasons = found.because.map(({ item, weight }) => ({ item: String(item), weight }))
-    return { ...listed, reasons }
+    return { ...shown, reasons }
   })
 }
 
