@@ -17,6 +17,8 @@ import { bothChanges, noChange, type RowLookup, Visibility, type VisibilityChang
 export interface CatalogueOptions {
   /** Called after a change in what lists may have, before who made the change knows that it is on disk. */
   readonly onChange?: (change: VisibilityChange) => void
+  /** Called with the ids of the items that a call changed, with the same promise. */
+  readonly onItems?: (ids: readonly string[]) => void
   /** Called where the catalogue could not be read when items were due to appear or to vanish. */
   readonly onFault?: (error: unknown) => void
 }
@@ -131,6 +133,10 @@ export class Catalogue {
     return this.#call('get', ids)
   }
 
+  async isEmpty(): Promise<boolean> {
+    return (await this.#call('search', { limit: 1 })).items.length === 0
+  }
+
   search(query: SearchQuery): Promise<SearchResult> {
     return this.#call('search', query)
   }
@@ -167,7 +173,10 @@ export class Catalogue {
           )
         }
         const changed = response.result as Partial<Changed> | undefined
-        if (changes.has(method)) this.#apply(changed!.items!)
+        if (changes.has(method)) {
+          this.#apply(changed!.items!)
+          this.#options.onItems?.(changed!.items!.map(({ id }) => id))
+        }
         resolve(response.result as StoreResult<Name>)
       })
     })

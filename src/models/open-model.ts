@@ -17,6 +17,9 @@ import type {
 import { Artifact, checkedOptions, damagedManifest, type OpenArtifact } from './artifact.ts'
 import { type Explanation, explain } from './explain.ts'
 import { historyOf } from './history.ts'
+import type { OpenPart } from './parts/live-parts.ts'
+import type { PlacedItems } from './placed/placed-items.ts'
+import { PlacedModel } from './placed/placed-model.ts'
 import { popularItems } from './popularity.ts'
 import { algorithms } from './registry.ts'
 
@@ -36,7 +39,9 @@ export function liveLearningOf(artifact: Artifact): LiveLearning | undefined {
  */
 export class OpenModel {
   readonly artifact: Artifact
-  readonly #model: Model
+  readonly #own: OpenPart
+  /** The same with the items that are placed, where any are. */
+  #model: Model
 
   /** @throws Error when the files are missing or damaged, or no algorithm of that name is known. */
   static open(directory: string, { live, ...options }: OpenModelOptions = {}): OpenModel {
@@ -49,6 +54,12 @@ export class OpenModel {
   constructor(artifact: Artifact, live?: LiveMemory) {
     this.artifact = artifact
     this.#model = algorithmOf(artifact).open(artifact, live)
+    this.#own = { model: this.#model, rows: live?.rows ?? artifact.manifest.dataset.items }
+  }
+
+  /** From now on lists have these items, too, and requests may have their rows. */
+  place(placed: PlacedItems | undefined): void {
+    this.#model = placed ? new PlacedModel(this.#own, placed) : this.#own.model
   }
 
   /**

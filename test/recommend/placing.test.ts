@@ -1,0 +1,202 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { algorithmNamed } from '../../src/models/registry.ts'
+import { trainModel } from '../../src/models/train.ts'
+import { Pool } from '../../src/parallel/pool.ts'
+import { Recommender } from '../../src/recommend/recommender.ts'
+import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
+import { randomNumbers } from '../../src/storage/random.ts'
+import { csrOf } from '../storage/csr-of.ts'
+import { writeNamedModel } from './models.ts'
+import { eventOf } from './observed.ts'
+
+const [users, items, genres] = [60, 40, 4]
+const algorithms = ['als', 'ease'] as const
+
+let folder: string
+const modelOf = (name: string) => join(folder, name)
+
+/** Users like the items of one genre: item and user n have genre n % 4. */
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'aurochs-placing-'))
+  const random = randomNumbers(4)
+  const likes = (user: number, item: number) => random() < (user % genres === item % genres ? 0.6 : 0.05)
+  await writeDataset(join(folder, 'data'), {
+    byUser: csrOf(
+      Array.from({ length: users }, (_, user) => Array.from({ length: items }, (_, item) => Number(likes(user, item)))),
+    ),
+    users: Array.from({ length: users }, (_, user) => `u${user}`),
+    items: Array.from({ length: items }, (_, item) => `i${item}`),
+  })
+  const pool = new Pool({ threads: 1 })
+  const dataset = Dataset.open(join(folder, 'data'))
+  for (const name of algorithms) {
+    const options = name === 'als' ? { factors: 8 } : {}
+    await trainModel(dataset, modelOf(name), algorithmNamed(name), options, { pool })
+  }
+  await pool.close()
+})
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const catalogue = Array.from({ length: items }, (_, item) => ({
+  id: `i${item}`,
+  tags: [`genre${item % genres}`],
+  title: `Song number ${item}`,
+}))
+const fresh = (id: string, genre: number) => ({ id, tags: [`genre${genre}`, 'new'], title: `A new song, ${id}` })
+
+const idsOf = ({ items }: { readonly items: readonly { readonly item: string | number }[] }) =>
+  items.map(({ item }) => item)
+
+async function until<Value>(make: () => Promise<Value>, isWanted: (value: Value) => boolean): Promise<Value> {
+  for (let left = 600; ; left--) {
+    const value = await make()
+    if (isWanted(value)) return value
+    if (left === 0) throw new Error(`waited in vain, the last was ${JSON.stringify(value)}`)
+    await wait(10)
+  }
+}
+
+describe.each(algorithms)('%s', name => {
+  let recommender: Recommender
+  const open = () =>
+    Recommender.open({ model: modelOf(name), state: join(folder, `${name}-state`), threads: 1 })
+  const listFor = (user: string, more: object = {}) => recommender.recommend({ user, limit: 20, ...more })
+  const similarTo = (item: string, more: object = {}) => recommender.similar({ item, limit: 30, ...more })
+
+  beforeAll(async () => {
+    recommender = await open()
+    await recommender.catalogue.put(catalogue)
+    await recommender.catalogue.put([fresh('n1', 1), fresh('n2', 2)])
+    await until(
+      () => listFor('u1'),
+      list => idsOf(list).includes('n1'),
+    )
+  }, 30_000)
+  afterAll(() => recommender.close())
+
+  test('new items come to those who like what is like them, below the best, and what that is worth is known', async () => {
+    const [ofOne, ofTwo] = [await listFor('u1'), await listFor('u2')]
+    const place = (list: typeof ofOne, item: string) => (idsOf(list).indexOf(item) + 1 || 1000) - 1
+    expect(place(ofOne, 'n1')).toBeLessThan(place(ofOne, 'n2'))
+    expect(place(ofTwo, 'n2')).toBeLessThan(place(ofTwo, 'n1'))
+    expect(place(ofOne, 'n1')).toBeGreaterThan(0)
+    const scores = ofOne.items.map(({ score }) => score)
+    expect(scores).toEqual(scores.toSorted((a, b) => b - a))
+    expect(recommender.placing).toMatchObject({ known: items, isBetterThanChance: true })
+    expect(recommender.placing!.auc - recommender.placing!.margin).toBeGreaterThan(0.6)
+  })
+
+  test('lists that are narrowed, that leave items out, or are of given ones, hold new ones as they do others', async () => {
+    expect(idsOf(await listFor('u1', { tags: ['new'] }))).toContain('n1')
+    expect(idsOf(await listFor('u1', { noTags: ['new'] }))).not.toContain('n1')
+    expect(idsOf(await listFor('u1', { exclude: ['n1'] }))).not.toContain('n1')
+    expect(idsOf(await listFor('u1', { only: ['n1', 'n2'] }))[0]).toBe('n1')
+    expect(idsOf(await listFor('u1', { diversity: 0.3, limit: 15 }))).toHaveLength(15)
+  })
+
+  test('a new item is similar to those of its kind, and they to it', async () => {
+    const ofNew = idsOf(await similarTo('n1')).filter(item => item !== 'n2')
+    expect(ofNew.length).toBeGreaterThan(5)
+    expect(ofNew).not.toContain('n1')
+    const genre = (item: string | number) => Number(`${item}`.slice(1)) % genres
+    expect(ofNew.slice(0, 5).map(genre)).toEqual([1, 1, 1, 1, 1])
+    expect(idsOf(await similarTo('i5'))).toContain('n1')
+    expect(idsOf(await similarTo('n1', { tags: ['genre1'] })).every(item => genre(item) === 1)).toBe(true)
+    await expect(similarTo('nothing')).rejects.toThrow('nothing')
+  })
+
+  test('what is explained of it says that it is fresh, and which items speak for it', async () => {
+    const { items: explained } = await recommender.explain('u1', ['n1', 'i1'])
+    const found = explained.find(({ item }) => item === 'n1')!
+    expect(found.source).toBe('fresh')
+    expect(found.because.length).toBeGreaterThan(0)
+  })
+
+  test('a hidden one is in no list any more at once, a shown one in all again, a deleted one is not known', async () => {
+    await recommender.catalogue.patch([{ id: 'n1', hidden: true }])
+    expect(idsOf(await listFor('u1'))).not.toContain('n1')
+    expect(idsOf(await similarTo('i5'))).not.toContain('n1')
+    await recommender.catalogue.patch([{ id: 'n1', hidden: false }])
+    expect(idsOf(await listFor('u1'))).toContain('n1')
+    await recommender.catalogue.delete(['n1'])
+    expect(idsOf(await listFor('u1'))).not.toContain('n1')
+    await until(
+      () => similarTo('n1').then(() => 'known', () => 'unknown'),
+      found => found === 'unknown',
+    )
+    await recommender.catalogue.put([{ ...fresh('n1', 1), hidden: true }, fresh('n3', 1)])
+    await until(
+      () => listFor('u1'),
+      list => idsOf(list).includes('n3'),
+    )
+    expect(idsOf(await listFor('u1'))).not.toContain('n1')
+    await recommender.catalogue.put([fresh('n1', 1)])
+    await until(
+      () => listFor('u1'),
+      list => idsOf(list).includes('n1'),
+    )
+  })
+
+  test('an item that is said to be of another kind comes to others', async () => {
+    const { put, patch } = { put: [fresh('moving', 1)], patch: { id: 'moving', tags: ['genre2', 'new'] } }
+    await recommender.catalogue.put(put)
+    await until(
+      () => listFor('u1'),
+      list => idsOf(list).includes('moving'),
+    )
+    await recommender.catalogue.patch([patch])
+    const first = (list: Awaited<ReturnType<typeof listFor>>) => idsOf(list).indexOf('moving')
+    await until(
+      () => listFor('u2'),
+      list => first(list) >= 0 && first(list) < 15,
+    )
+    await recommender.catalogue.delete(['moving'])
+  })
+
+  test('who had a new item does not get it again, and the event counts from the next training on', async () => {
+    const recorded = new Promise(resolve => {
+      recommender.record(eventOf('u5', 'n1'), (outcome, isKnown) => resolve({ outcome, isKnown }))
+    })
+    expect(await recorded).toEqual({ outcome: 'stored', isKnown: false })
+    const list = idsOf(await listFor('u5'))
+    expect(list).not.toContain('n1')
+    expect(list.length).toBe(20)
+    expect(idsOf(await listFor('u5', { seen: 'allow', limit: 45 }))).toContain('n1')
+  })
+
+  test('lists are the same after the server began again, and by the same model in place of this one', async () => {
+    const [before, similar] = [await listFor('u1'), await similarTo('n2')]
+    await recommender.swap(modelOf(name))
+    expect((await listFor('u1')).items).toEqual(before.items)
+    await recommender.close()
+    recommender = await open()
+    const after = await until(
+      () => listFor('u1'),
+      list => idsOf(list).includes('n1'),
+    )
+    expect(after.items).toEqual(before.items)
+    expect((await similarTo('n2')).items).toEqual(similar.items)
+  })
+})
+
+test('where what the catalogue says has nothing to do with who has what, nothing is placed', async () => {
+  await writeNamedModel(modelOf('random'), { prefix: 'i', items })
+  const recommender = await Recommender.open({
+    model: modelOf('random'),
+    state: join(folder, 'random-state'),
+    threads: 1,
+  })
+  await recommender.catalogue.put([...catalogue, fresh('n1', 1)])
+  await until(
+    async () => recommender.placing,
+    placing => placing !== undefined,
+  )
+  expect(recommender.placing!.isBetterThanChance).toBe(false)
+  expect(idsOf(await recommender.recommend({ user: 'u1', limit: 60 }))).not.toContain('n1')
+  await expect(recommender.similar({ item: 'n1', limit: 5 })).rejects.toThrow('n1')
+  await recommender.close()
+})
