@@ -8,6 +8,7 @@ import type { Pool } from '../parallel/pool.ts'
 import { sharedArray } from '../storage/shared-array.ts'
 import { ItemRows } from './item-rows.ts'
 import { KeptIds } from './kept-ids.ts'
+import type { PlacingFigures } from './placing/placer.ts'
 
 /** Items that a generation may learn of or place, beside those of its model: more are not known until the next training. */
 const newItems = 65_536
@@ -24,6 +25,8 @@ export class Generation {
   readonly itemIds: KeptIds
   /** Rows of the model's items, and of new ones that it {@link learns} of or that are placed. */
   readonly itemRows: ItemRows
+  /** How well items are placed that the model does not know, once that was found out. */
+  placing: PlacingFigures | undefined
   /** Which of the items lists may have: all, until a catalogue is attached. */
   #visibility: Visibility
   #catalogue: Catalogue | undefined

@@ -29,7 +29,6 @@ import {
   userListOf,
 } from './lists.ts'
 import { MicroBatches } from './micro-batches.ts'
-import type { PlacingFigures } from './placing/placer.ts'
 import { Placing } from './placing/placing.ts'
 import { highestPositions, sharedPosition } from './retraining/positions.ts'
 import { SimilarLookups } from './similar-lookups.ts'
@@ -515,11 +514,6 @@ export class Recommender {
       },
       onFault: error => (this.#options.onFault ?? warn)(error),
     })
-  }
-
-  /** How well items are placed that the model does not know, once that was found out. */
-  get placing(): PlacingFigures | undefined {
-    return this.#placing?.figures
   }
 
   /** Where the journal cannot be read, again later. */

@@ -3,50 +3,21 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { algorithmNamed } from '../../src/models/registry.ts'
-import { trainModel } from '../../src/models/train.ts'
-import { Pool } from '../../src/parallel/pool.ts'
 import { Recommender } from '../../src/recommend/recommender.ts'
-import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
-import { randomNumbers } from '../../src/storage/random.ts'
-import { csrOf } from '../storage/csr-of.ts'
+import { catalogue, fresh, genres, items, writeGenreModels } from './genres.ts'
 import { writeNamedModel } from './models.ts'
 import { eventOf } from './observed.ts'
 
-const [users, items, genres] = [60, 40, 4]
 const algorithms = ['als', 'ease'] as const
 
 let folder: string
 const modelOf = (name: string) => join(folder, name)
 
-/** Users like the items of one genre: item and user n have genre n % 4. */
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'aurochs-placing-'))
-  const random = randomNumbers(4)
-  const likes = (user: number, item: number) => random() < (user % genres === item % genres ? 0.6 : 0.05)
-  await writeDataset(join(folder, 'data'), {
-    byUser: csrOf(
-      Array.from({ length: users }, (_, user) => Array.from({ length: items }, (_, item) => Number(likes(user, item)))),
-    ),
-    users: Array.from({ length: users }, (_, user) => `u${user}`),
-    items: Array.from({ length: items }, (_, item) => `i${item}`),
-  })
-  const pool = new Pool({ threads: 1 })
-  const dataset = Dataset.open(join(folder, 'data'))
-  for (const name of algorithms) {
-    const options = name === 'als' ? { factors: 8 } : {}
-    await trainModel(dataset, modelOf(name), algorithmNamed(name), options, { pool })
-  }
-  await pool.close()
+  await writeGenreModels(folder, algorithms)
 })
 afterAll(() => rmSync(folder, { recursive: true }))
-
-const catalogue = Array.from({ length: items }, (_, item) => ({
-  id: `i${item}`,
-  tags: [`genre${item % genres}`],
-  title: `Song number ${item}`,
-}))
-const fresh = (id: string, genre: number) => ({ id, tags: [`genre${genre}`, 'new'], title: `A new song, ${id}` })
 
 const idsOf = ({ items }: { readonly items: readonly { readonly item: string | number }[] }) =>
   items.map(({ item }) => item)
@@ -86,8 +57,8 @@ describe.each(algorithms)('%s', name => {
     expect(place(ofOne, 'n1')).toBeGreaterThan(0)
     const scores = ofOne.items.map(({ score }) => score)
     expect(scores).toEqual(scores.toSorted((a, b) => b - a))
-    expect(recommender.placing).toMatchObject({ known: items, isBetterThanChance: true })
-    expect(recommender.placing!.auc - recommender.placing!.margin).toBeGreaterThan(0.6)
+    expect(recommender.generation.placing).toMatchObject({ known: items, isBetterThanChance: true })
+    expect(recommender.generation.placing!.auc - recommender.generation.placing!.margin).toBeGreaterThan(0.6)
   })
 
   test('lists that are narrowed, that leave items out, or are of given ones, hold new ones as they do others', async () => {
@@ -192,10 +163,10 @@ test('where what the catalogue says has nothing to do with who has what, nothing
   })
   await recommender.catalogue.put([...catalogue, fresh('n1', 1)])
   await until(
-    async () => recommender.placing,
+    async () => recommender.generation.placing,
     placing => placing !== undefined,
   )
-  expect(recommender.placing!.isBetterThanChance).toBe(false)
+  expect(recommender.generation.placing!.isBetterThanChance).toBe(false)
   expect(idsOf(await recommender.recommend({ user: 'u1', limit: 60 }))).not.toContain('n1')
   await expect(recommender.similar({ item: 'n1', limit: 5 })).rejects.toThrow('n1')
   await recommender.close()

@@ -1,6 +1,6 @@
 import { type Pool, workerModuleUrl } from '../../parallel/pool.ts'
 import type { Generation } from '../generation.ts'
-import type { Placement, PlacingFigures } from './placer.ts'
+import type { Placement } from './placer.ts'
 import type { PlacingJob } from './placing-jobs.ts'
 
 const work = workerModuleUrl('./placing-jobs', import.meta.url)
@@ -26,7 +26,6 @@ export class Placing {
   readonly #generation: Generation
   readonly #options: PlacingOptions
   readonly #changed = new Set<string>()
-  #figures: PlacingFigures | undefined
   #running: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #hasBegun = false
@@ -35,11 +34,6 @@ export class Placing {
   constructor(generation: Generation, options: PlacingOptions) {
     this.#generation = generation
     this.#options = options
-  }
-
-  /** What was learned, once something was. */
-  get figures(): PlacingFigures | undefined {
-    return this.#figures
   }
 
   get hasBegun(): boolean {
@@ -87,7 +81,7 @@ export class Placing {
       const placement = await this.#options.pool.run<Placement>(work, 'place', job)
       if (this.#isClosed) return true
       const { ids, neighbours, byNeighbour, figures } = placement
-      this.#figures = figures
+      this.#generation.placing = figures
       if (ids.length === 0 && !this.#generation.hasPlaced) return true
       this.#generation.place(ids, { neighbours, byNeighbour })
       await this.#generation.admitted
