@@ -33,8 +33,7 @@ async function until<Value>(make: () => Promise<Value>, isWanted: (value: Value)
 
 describe.each(algorithms)('%s', name => {
   let recommender: Recommender
-  const open = () =>
-    Recommender.open({ model: modelOf(name), state: join(folder, `${name}-state`), threads: 1 })
+  const open = () => Recommender.open({ model: modelOf(name), state: join(folder, `${name}-state`), threads: 1 })
   const listFor = (user: string, more: object = {}) => recommender.recommend({ user, limit: 20, ...more })
   const similarTo = (item: string, more: object = {}) => recommender.similar({ item, limit: 30, ...more })
 
@@ -96,7 +95,11 @@ describe.each(algorithms)('%s', name => {
     await recommender.catalogue.delete(['n1'])
     expect(idsOf(await listFor('u1'))).not.toContain('n1')
     await until(
-      () => similarTo('n1').then(() => 'known', () => 'unknown'),
+      () =>
+        similarTo('n1').then(
+          () => 'known',
+          () => 'unknown',
+        ),
       found => found === 'unknown',
     )
     await recommender.catalogue.put([{ ...fresh('n1', 1), hidden: true }, fresh('n3', 1)])

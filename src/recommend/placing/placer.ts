@@ -10,6 +10,8 @@ import { type HeldOutFigure, judge } from './held-out.ts'
 export const enoughUsers = 5
 /** Items that others are placed by at the most: those with the most users. */
 const mostKnown = 100_000
+/** Items that are placed at the most: those that were put last. */
+export const mostPlaced = 32_768
 /** Neighbours of a placed item: what does best on held-out items is taken. */
 const neighbourCounts = [10, 30] as const
 
@@ -67,19 +69,19 @@ export class Placer {
     return this.#model.artifact.items.indexOf(id) >= 0
   }
 
-  /** Number of items that are placed. */
-  get size(): number {
-    return this.#placed.size
-  }
-
   /** Places items anew by what the catalogue says of them now. Where that is no better than chance, none is. */
   place(items: readonly Item[]): void {
     if (!this.figures.isBetterThanChance) return
     for (const item of items) {
       if (this.knows(item.id)) continue
       const alike = this.#alike(describe(item), this.figures.neighbours)
+      // Anew, so that they are in the order in which they were put.
+      this.#placed.delete(item.id)
       if (alike.items.length > 0) this.#placed.set(item.id, alike)
-      else this.#placed.delete(item.id)
+    }
+    for (const oldest of this.#placed.keys()) {
+      if (this.#placed.size <= mostPlaced) break
+      this.#placed.delete(oldest)
     }
   }
 

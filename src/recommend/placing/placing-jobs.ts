@@ -5,8 +5,9 @@ import { storedItems } from '../../catalogue/idle-catalogue.ts'
 import type { Item } from '../../catalogue/item.ts'
 import { type ItemRow, itemOf } from '../../catalogue/rows.ts'
 import { OpenModel } from '../../models/open-model.ts'
+import { closedOnError } from '../../storage/closing.ts'
 import { openReadOnly } from '../../storage/sqlite.ts'
-import { type Placement, Placer } from './placer.ts'
+import { mostPlaced, type Placement, Placer } from './placer.ts'
 
 export interface PlacingJob {
   /** Of the state, whose catalogue is read. */
@@ -16,8 +17,6 @@ export interface PlacingJob {
   readonly changed: readonly string[]
 }
 
-/** Items that are placed at the most: those that were put last. */
-const mostPlaced = 32_768
 /** Of the items that others are placed by: when so many have changed, what was learned is learned anew. */
 const staleShare = 0.2
 
@@ -38,10 +37,12 @@ export function place({ state, model, changed }: PlacingJob): Placement {
   for (const id of changed) if (learned?.placer.knows(id)) learned.changed.add(id)
   const isStale = learned && learned.changed.size > staleShare * learned.placer.figures.known
   if (!learned || isStale) {
-    const open = learned?.model ?? OpenModel.open(model.directory, { verify: false, checksum: model.checksum })
-    const placer = new Placer(open, storedItems(state))
-    learned = { checksum: model.checksum, model: open, placer, changed: new Set() }
-    placer.place(unknownItems(state, placer))
+    // Another model may have taken the place of the one that is open.
+    learned = learned
+      ? learn(learned.model, state)
+      : closedOnError(OpenModel.open(model.directory, { verify: false, checksum: model.checksum }), open =>
+          learn(open, state),
+        )
   } else {
     const found = itemsOf(file, changed)
     const ids = new Set(found.map(({ id }) => id))
@@ -51,10 +52,15 @@ export function place({ state, model, changed }: PlacingJob): Placement {
   return learned.placer.placement
 }
 
-/** Closes what is open. */
-export function release(): void {
+function release(): void {
   learned?.model.close()
   learned = undefined
+}
+
+function learn(model: OpenModel, state: string): Learned {
+  const placer = new Placer(model, storedItems(state))
+  placer.place(unknownItems(state, placer))
+  return { checksum: model.artifact.checksum, model, placer, changed: new Set() }
 }
 
 /** The items that were put last of those that the model lacks. */
