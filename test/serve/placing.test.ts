@@ -4,14 +4,17 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { catalogue, fresh, writeGenreModels } from '../recommend/genres.ts'
+import { addKey } from './keys.ts'
 import { Program } from './program.ts'
 
 let directory: string
 let program: Program
+let key: string
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'aurochs-placing-'))
   await writeGenreModels(directory, ['als'])
+  key = addKey(join(directory, 'state'), { admin: 'all' }).key
   await start()
   return async () => {
     await program.stop('SIGKILL')
@@ -27,7 +30,9 @@ async function start(): Promise<void> {
 }
 
 async function http(path: string, body?: object) {
-  const response = await fetch(program.url + path, body ? { method: 'POST', body: JSON.stringify(body) } : {})
+  const headers = { authorization: `Bearer ${key}` }
+  const init = body ? { method: 'POST', body: JSON.stringify(body), headers } : { headers }
+  const response = await fetch(program.url + path, init)
   return { status: response.status, body: await response.json() }
 }
 
