@@ -98,10 +98,10 @@ async function measured(
     const held = [...isHeld.keys()].filter(row => isHeld[row] === 1).map(row => String(all.items.at(row)))
     const heldIds = new Set(held)
     placer.place(items.filter(({ id }) => heldIds.has(id)))
-    const { ids, ...neighbours } = placer.placement
+    const { ids, ...similar } = placer.placement
     const placed = performance.now()
     const rows = Uint32Array.from(ids, (_, place) => train.items.size + place)
-    model.place({ rows, ...neighbours })
+    model.place({ rows, ...similar })
     const users = usersOf(all, train, isHeld, most)
     const requests = users.map(({ row }): RankRequest => {
       return { user: row, recent: noEvents, seen: 'exclude', limit, exclude: new Uint32Array(0), only: rows }

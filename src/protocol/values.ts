@@ -227,7 +227,7 @@ export interface ModelInfo {
    */
   readonly placing?: {
     readonly known: number
-    readonly neighbours: number
+    readonly nearest: number
     readonly tried: number
     readonly auc: number
     readonly margin: number

@@ -102,12 +102,12 @@ export class Generation {
   }
 
   /** Lists have these items, which the model does not know, in place of those that were placed before; where there is no room, the first of them. */
-  place(ids: readonly string[], neighbours: Pick<PlacedItems, 'neighbours' | 'byNeighbour'>): void {
+  place(ids: readonly string[], similar: Pick<PlacedItems, 'similar' | 'bySimilar'>): void {
     this.#placed = new Set(ids)
     // -1 is the row of none.
     const rows = sharedArray(Uint32Array, ids.length)
     rows.set(ids.map(id => this.itemRows.add(id)))
-    this.models.place({ rows, ...neighbours })
+    this.models.place({ rows, ...similar })
   }
 
   /** Rows of items by id, with room for those that are learned of. */

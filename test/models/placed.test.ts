@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import type { ItemList, Model, ResolvedRequest } from '../../src/models/algorithm.ts'
-import { neighboursOf, placedScores } from '../../src/models/placed/placed-items.ts'
+import { placedScores, similaritiesOf } from '../../src/models/placed/placed-items.ts'
 import { PlacedModel } from '../../src/models/placed/placed-model.ts'
 import { sharedBitmap, writeBit } from '../../src/search/bitmap.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
@@ -44,7 +44,7 @@ test('a placed item scores the mean of its neighbours by weight, whichever the l
     items: Uint32Array.of(3, 1, 4, 15, 9, 2, 6),
     scores: Float32Array.of(9, 7, 6, 5.5, 5, 4.5, 4),
   }
-  const scores = placedScores(list, 4, { rows: new Uint32Array(30), ...neighboursOf(alike, items) })
+  const scores = placedScores(list, 4, { rows: new Uint32Array(30), ...similaritiesOf(alike, items) })
   alike.forEach((own, place) => {
     const sum = own.weights.reduce((all, weight) => all + weight, 0)
     const scoreOf = (item: number) => list.scores[list.items.indexOf(item)] ?? 4
@@ -61,7 +61,7 @@ test('placed items come where their scores say, and never where they must not', 
     { items: [0, 2], weights: [1, 1] },
     { items: [10], weights: [3] },
   ]
-  const placed = { rows: Uint32Array.of(60, 0xffff_ffff), ...neighboursOf(alike, items) }
+  const placed = { rows: Uint32Array.of(60, 0xffff_ffff), ...similaritiesOf(alike, items) }
   const model = new PlacedModel({ model: modelOf(scores), rows: items }, placed)
   const listOf = (given: Partial<ResolvedRequest>) => Array.from(model.rank([request(given)])[0]!.items)
   // (50 + 48) / 2 is what item 1 scores, too, which the model knows.

@@ -7,9 +7,9 @@ export interface PlacedItems {
   /** (placed) Their rows, after those of the model; {@link noRow} where one has none. */
   readonly rows: Uint32Array
   /** (placed × items) The known items that each is like, with weights whose sum is 1. */
-  readonly neighbours: Csr
+  readonly similar: Csr
   /** (items × placed) The same by known item. */
-  readonly byNeighbour: Csr
+  readonly bySimilar: Csr
 }
 
 /** Stands for the row of an item that has none. */
@@ -22,7 +22,7 @@ export interface Alike {
 }
 
 /** Of items that are each like some of `items` known ones: what {@link PlacedItems} has beside their rows. */
-export function neighboursOf(alike: readonly Alike[], items: number): Pick<PlacedItems, 'neighbours' | 'byNeighbour'> {
+export function similaritiesOf(alike: readonly Alike[], items: number): Pick<PlacedItems, 'similar' | 'bySimilar'> {
   const indptr = new BigUint64Array(alike.length + 1)
   alike.forEach((own, place) => {
     indptr[place + 1] = indptr[place]! + BigInt(own.items.length)
@@ -37,8 +37,8 @@ export function neighboursOf(alike: readonly Alike[], items: number): Pick<Place
       weights[at++] = own.weights[place]! / sum
     }
   }
-  const neighbours: Csr = { rows: alike.length, columns: items, indptr, indices, weights }
-  return { neighbours: shared(neighbours), byNeighbour: shared(transposed(neighbours)) }
+  const similar: Csr = { rows: alike.length, columns: items, indptr, indices, weights }
+  return { similar: shared(similar), bySimilar: shared(transposed(similar)) }
 }
 
 function shared({ rows, columns, indptr, indices, weights }: Csr): Csr {
@@ -57,12 +57,12 @@ function shared({ rows, columns, indptr, indices, weights }: Csr): Csr {
  * What placed items score beside those of a list, by their places: the mean of what their neighbours do, by weight, of which those count
  * `floor` that the list does not have. Items without a neighbour above that are left out.
  */
-export function placedScores(list: ItemList, floor: number, { byNeighbour }: PlacedItems): Map<number, number> {
-  const { indptr, indices, weights } = byNeighbour
+export function placedScores(list: ItemList, floor: number, { bySimilar }: PlacedItems): Map<number, number> {
+  const { indptr, indices, weights } = bySimilar
   const scores = new Map<number, number>()
   list.items.forEach((item, at) => {
     const above = list.scores[at]! - floor
-    if (item >= byNeighbour.rows || !(above > 0)) return
+    if (item >= bySimilar.rows || !(above > 0)) return
     const end = Number(indptr[item + 1])
     for (let pair = Number(indptr[item]); pair < end; pair++) {
       const place = indices[pair]!

@@ -86,12 +86,12 @@ export class PlacedModel implements Model {
     const { item, limit, allowed } = request
     const place = this.#placed.rows.indexOf(item)
     // It was placed when it was asked for, and is not any more.
-    if (place < 0 && item >= this.#placed.neighbours.columns) return nothing
+    if (place < 0 && item >= this.#placed.similar.columns) return nothing
     if (place < 0) {
       const [evidence] = this.#similarWithSelf([item], request)
       return this.#withPlaced(this.#part.model.similar!([request])[0]!, evidence!, request, item)
     }
-    const { indices, weights } = rowOf(this.#placed.neighbours, place)
+    const { indices, weights } = rowOf(this.#placed.similar, place)
     const evidence = meanOf(this.#similarWithSelf(indices, request), weights)
     const places = [...evidence.items.keys()].filter(at => mayCome(evidence.items[at]!, { allowed })).slice(0, limit)
     const list = {

@@ -1,7 +1,7 @@
 import type { RankRequest, UserEvents } from '../../models/algorithm.ts'
 import { rowOf } from '../../models/history.ts'
 import type { OpenModel } from '../../models/open-model.ts'
-import { type Alike, floorOf, neighboursOf, placedScores } from '../../models/placed/placed-items.ts'
+import { type Alike, floorOf, placedScores, similaritiesOf } from '../../models/placed/placed-items.ts'
 import { evidenceDepth } from '../../models/placed/placed-model.ts'
 import { randomNumbers } from '../../storage/random.ts'
 import { itemsOf, timesOf } from '../../storage/sequences.ts'
@@ -44,7 +44,7 @@ export function judge(model: OpenModel, rows: Uint32Array, alikeOf: (place: numb
   if (tried.length < leastTried) return { tried: tried.length, auc: 0.5, margin: 0.5, isBetterThanChance: false }
   const placed = {
     rows: Uint32Array.from(tried, ({ row }) => row),
-    ...neighboursOf(
+    ...similaritiesOf(
       tried.map(({ alike }) => alike),
       model.artifact.items.size,
     ),

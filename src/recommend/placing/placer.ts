@@ -2,7 +2,7 @@ import type { Item } from '../../catalogue/item.ts'
 import { type Described, FeatureIndex } from '../../catalogue/placing/feature-index.ts'
 import { featuresOf } from '../../catalogue/placing/features.ts'
 import type { OpenModel } from '../../models/open-model.ts'
-import { type Alike, neighboursOf, type PlacedItems } from '../../models/placed/placed-items.ts'
+import { type Alike, type PlacedItems, similaritiesOf } from '../../models/placed/placed-items.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
 import { type HeldOutFigure, judge } from './held-out.ts'
 
@@ -13,18 +13,18 @@ const mostKnown = 100_000
 /** Items that are placed at the most: those that were put last. */
 export const mostPlaced = 32_768
 /** Neighbours of a placed item: what does best on held-out items is taken. */
-const neighbourCounts = [10, 30] as const
+const nearestCounts = [10, 30] as const
 
 /** What items are placed by, and how well that does. */
 export interface PlacingFigures extends HeldOutFigure {
   /** Items of the model that others are placed by. */
   readonly known: number
   /** Neighbours of each placed item. */
-  readonly neighbours: number
+  readonly nearest: number
 }
 
 /** Items by id and what they are like. */
-export interface Placement extends Pick<PlacedItems, 'neighbours' | 'byNeighbour'> {
+export interface Placement extends Pick<PlacedItems, 'similar' | 'bySimilar'> {
   readonly ids: readonly string[]
   readonly figures: PlacingFigures
 }
@@ -56,10 +56,10 @@ export class Placer {
     this.#model = model
     this.#rows = Uint32Array.from(known, ({ row }) => row)
     this.#index = new FeatureIndex(known)
-    const judged = neighbourCounts.map(neighbours => ({
+    const judged = nearestCounts.map(nearest => ({
       known: known.length,
-      neighbours,
-      ...judge(model, this.#rows, place => this.#alike(known[place]!, neighbours, place)),
+      nearest,
+      ...judge(model, this.#rows, place => this.#alike(known[place]!, nearest, place)),
     }))
     this.figures = judged.reduce((best, other) => (other.auc > best.auc ? other : best))
   }
@@ -74,7 +74,7 @@ export class Placer {
     if (!this.figures.isBetterThanChance) return
     for (const item of items) {
       if (this.knows(item.id)) continue
-      const alike = this.#alike(describe(item), this.figures.neighbours)
+      const alike = this.#alike(describe(item), this.figures.nearest)
       // Anew, so that they are in the order in which they were put.
       this.#placed.delete(item.id)
       if (alike.items.length > 0) this.#placed.set(item.id, alike)
@@ -93,12 +93,12 @@ export class Placer {
     return {
       ids: [...this.#placed.keys()],
       figures: this.figures,
-      ...neighboursOf([...this.#placed.values()], this.#model.artifact.items.size),
+      ...similaritiesOf([...this.#placed.values()], this.#model.artifact.items.size),
     }
   }
 
-  #alike(described: Described, neighbours: number, own?: number): Alike {
-    const { places, similarities } = this.#index.nearest(described, neighbours, own)
+  #alike(described: Described, nearest: number, own?: number): Alike {
+    const { places, similarities } = this.#index.nearest(described, nearest, own)
     return { items: places.map(place => this.#rows[place]!), weights: similarities }
   }
 }

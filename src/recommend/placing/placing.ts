@@ -80,10 +80,10 @@ export class Placing {
       const job: PlacingJob = { state: this.#options.state, model: { directory, checksum }, changed }
       const placement = await this.#options.pool.run<Placement>(work, 'place', job)
       if (this.#isClosed) return true
-      const { ids, neighbours, byNeighbour, figures } = placement
+      const { ids, similar, bySimilar, figures } = placement
       this.#generation.placing = figures
       if (ids.length === 0 && !this.#generation.hasPlaced) return true
-      this.#generation.place(ids, { neighbours, byNeighbour })
+      this.#generation.place(ids, { similar, bySimilar })
       await this.#generation.admitted
       this.#options.onPlaced()
       return true
