@@ -147,7 +147,8 @@ describe.each(algorithms)('%s', name => {
     expect(idsOf(await listFor('u5', { seen: 'allow', limit: 45 }))).toContain('n1')
   })
 
-  test('lists are the same after the server began again, and by the same model in place of this one', async () => {
+  // Once: opening takes the longest, and is the same for all models.
+  test.runIf(name === 'als')('lists are the same after the server began again, and by the same model in place of this one', async () => {
     const [before, similar] = [await listFor('u1'), await similarTo('n2')]
     await recommender.swap(modelOf(name))
     expect(inOrder(await listFor('u1'))).toEqual(inOrder(before))
