@@ -148,19 +148,22 @@ describe.each(algorithms)('%s', name => {
   })
 
   // Once: opening takes the longest, and is the same for all models.
-  test.runIf(name === 'als')('lists are the same after the server began again, and by the same model in place of this one', async () => {
-    const [before, similar] = [await listFor('u1'), await similarTo('n2')]
-    await recommender.swap(modelOf(name))
-    expect(inOrder(await listFor('u1'))).toEqual(inOrder(before))
-    await recommender.close()
-    recommender = await open()
-    const after = await until(
-      () => listFor('u1'),
-      list => idsOf(list).includes('n1'),
-    )
-    expect(inOrder(after)).toEqual(inOrder(before))
-    expect(inOrder(await similarTo('n2'))).toEqual(inOrder(similar))
-  })
+  test.runIf(name === 'als')(
+    'lists are the same after the server began again, and by the same model in place of this one',
+    async () => {
+      const [before, similar] = [await listFor('u1'), await similarTo('n2')]
+      await recommender.swap(modelOf(name))
+      expect(inOrder(await listFor('u1'))).toEqual(inOrder(before))
+      await recommender.close()
+      recommender = await open()
+      const after = await until(
+        () => listFor('u1'),
+        list => idsOf(list).includes('n1'),
+      )
+      expect(inOrder(after)).toEqual(inOrder(before))
+      expect(inOrder(await similarTo('n2'))).toEqual(inOrder(similar))
+    },
+  )
 })
 
 test('where what the catalogue says has nothing to do with who has what, nothing is placed', async () => {
