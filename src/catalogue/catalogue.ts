@@ -27,6 +27,8 @@ import { bothChanges, noChange, type RowLookup, Visibility, type VisibilityChang
 export interface CatalogueOptions {
   /** Called after a change in what lists may have, before who made the change knows that it is on disk. */
   readonly onChange?: (change: VisibilityChange) => void
+  /** Called with the ids of the items that a call changed, with the same promise. */
+  readonly onItems?: (ids: readonly string[]) => void
   /** Called where the catalogue could not be read when items were due to appear or to vanish. */
   readonly onFault?: (error: unknown) => void
 }
@@ -165,6 +167,10 @@ export class Catalogue {
     return this.#read('get', ids, publicAt)
   }
 
+  async isEmpty(): Promise<boolean> {
+    return (await this.#read('search', { limit: 1 })).items.length === 0
+  }
+
   search(query: SearchQuery): Promise<SearchResult> {
     return this.#read('search', query)
   }
@@ -194,7 +200,10 @@ export class Catalogue {
   /** Responses come in the order of requests, and changes are applied in that order. */
   #change<Name extends Method>(method: Name, ...args: Parameters<CatalogueStore[Name]>): Promise<StoreResult<Name>> {
     return call(this.#writer, method, args, result => {
-      if (changes.has(method)) this.#apply((result as Changed).items)
+      if (!changes.has(method)) return
+      const { items } = result as Changed
+      this.#apply(items)
+      this.#options.onItems?.(items.map(({ id }) => id))
     })
   }
 

@@ -3,6 +3,7 @@ import { type LiveMemory, noEvents, type SimilarRequest } from './algorithm.ts'
 import type { Explanation } from './explain.ts'
 import { OpenModel } from './open-model.ts'
 import { type PackedLists, type PackedRequests, packLists, unpackRequests } from './packed.ts'
+import type { PlacedItems } from './placed/placed-items.ts'
 
 /** Names a model for a thread to open: it opens that one or fails, even where another has taken its place on disk. */
 export interface ModelReference {
@@ -12,14 +13,17 @@ export interface ModelReference {
   readonly checksum: string
   /** What is learned between trainings, if anything is. */
   readonly live?: LiveMemory | undefined
+  /** Items that it does not know, which lists have all the same, if there are any. */
+  readonly placed?: PlacedItems | undefined
 }
 
 /** What this thread has open, by `ModelReference.id`: while one model takes the place of another, requests for both come. */
 const open = new Map<number, OpenModel>()
 
-function modelOf({ id, directory, checksum, live }: ModelReference): OpenModel {
+function modelOf({ id, directory, checksum, live, placed }: ModelReference): OpenModel {
   const model = open.get(id) ?? OpenModel.open(directory, { verify: false, checksum, live })
   open.set(id, model)
+  model.place(placed)
   return model
 }
 

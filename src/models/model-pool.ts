@@ -17,6 +17,7 @@ import type { Explanation } from './explain.ts'
 import type { Abilities, ItemVectors, ModelReference } from './model-jobs.ts'
 import { assertMeasure, type Capability, liveLearningOf, UnsupportedError } from './open-model.ts'
 import { type PackedLists, packRequests, unpackLists } from './packed.ts'
+import type { PlacedItems } from './placed/placed-items.ts'
 import { needsEvents, weightingIn } from './weighting/options.ts'
 
 const work = workerModuleUrl('./model-jobs', import.meta.url)
@@ -37,7 +38,10 @@ export interface OpenModelPool extends Pick<OpenArtifact, 'verify'> {
    * Default: `pool`.
    */
   readonly background?: Pool | undefined
-  /** New items that the model may learn of from events ({@link ModelPool.learn}), where its algorithm can. Absent: it does not learn. */
+  /**
+   * New items that the model may learn of from events ({@link ModelPool.learn}), where its algorithm can, or that are placed
+   * ({@link ModelPool.place}). Absent: there are none.
+   */
   readonly newItems?: number | undefined
 }
 
@@ -56,7 +60,8 @@ function memoryOf(learning: LiveLearning, rows: number): LiveMemory {
 export class ModelPool {
   readonly artifact: Artifact
   #abilities: Abilities = { capabilities: [], similarBy: [], sources: [] }
-  readonly #reference: ModelReference
+  #reference: ModelReference
+  readonly #items: number
   readonly #learner: Learner | undefined
   readonly #pool: Pool
   readonly #background: Pool
@@ -92,8 +97,9 @@ export class ModelPool {
 
   private constructor(artifact: Artifact, { pool, background, isOwnPool, newItems }: Workers) {
     this.artifact = artifact
+    this.#items = artifact.manifest.dataset.items + (newItems ?? 0)
     const learning = newItems === undefined ? undefined : liveLearningOf(artifact)
-    const live = learning && memoryOf(learning, artifact.manifest.dataset.items + newItems!)
+    const live = learning && memoryOf(learning, this.#items)
     this.#learner = live && learning.learner(live)
     this.#reference = { id: ++lastId, directory: artifact.directory, checksum: artifact.checksum, live }
     this.#pool = pool
@@ -116,9 +122,14 @@ export class ModelPool {
     return this.#abilities.similarBy
   }
 
-  /** Number of items that it chooses from: with those that it may learn of. */
+  /** Number of items that it chooses from: with those that it may learn of, or that may be placed. */
   get items(): number {
-    return this.#reference.live?.rows ?? this.artifact.manifest.dataset.items
+    return this.#items
+  }
+
+  /** The next lists have these items, too, in place of those before. */
+  place(placed: PlacedItems): void {
+    this.#reference = { ...this.#reference, placed }
   }
 
   /** Whether {@link learn} changes anything. */

@@ -19,6 +19,9 @@ import { Artifact, checkedOptions, damagedManifest, type OpenArtifact } from './
 import { popularDiscounted, rankDiscounted } from './discounts.ts'
 import { type Explanation, explain } from './explain.ts'
 import { historyOf } from './history.ts'
+import type { OpenPart } from './parts/live-parts.ts'
+import type { PlacedItems } from './placed/placed-items.ts'
+import { PlacedModel } from './placed/placed-model.ts'
 import { algorithms } from './registry.ts'
 
 export interface OpenModelOptions extends OpenArtifact {
@@ -37,7 +40,9 @@ export function liveLearningOf(artifact: Artifact): LiveLearning | undefined {
  */
 export class OpenModel {
   readonly artifact: Artifact
-  readonly #model: Model
+  readonly #own: OpenPart
+  /** The same with the items that are placed, where any are. */
+  #model: Model
   readonly #source: ItemSource
 
   /** @throws Error when the files are missing or damaged, or no algorithm of that name is known. */
@@ -53,6 +58,12 @@ export class OpenModel {
     this.artifact = artifact
     this.#model = algorithm.open(artifact, live)
     this.#source = algorithm.source ?? 'taste'
+    this.#own = { model: this.#model, rows: live?.rows ?? artifact.manifest.dataset.items }
+  }
+
+  /** From now on lists have these items, too, and requests may have their rows. */
+  place(placed: PlacedItems | undefined): void {
+    this.#model = placed ? new PlacedModel(this.#own, placed) : this.#own.model
   }
 
   /**

@@ -242,4 +242,16 @@ export interface ModelInfo {
   readonly sources: readonly string[]
   readonly users: number
   readonly items: number
+  /**
+   * How well items that the model does not know are placed by what the catalogue says of them, once that was found out on items that it knows: `auc` is the mean
+   * share of other items that score less for one who has the item, 0.5 by chance, ± `margin`. Where it is no better than chance, none is placed.
+   */
+  readonly placing?: {
+    readonly known: number
+    readonly nearest: number
+    readonly tried: number
+    readonly auc: number
+    readonly margin: number
+    readonly isBetterThanChance: boolean
+  }
 }

@@ -3,11 +3,14 @@ import { type RowLookup, Visibility } from '../catalogue/visibility.ts'
 import type { UserEvent } from '../events/event.ts'
 import type { Artifact } from '../models/artifact.ts'
 import { ModelPool } from '../models/model-pool.ts'
+import type { PlacedItems } from '../models/placed/placed-items.ts'
 import type { Pool } from '../parallel/pool.ts'
+import { sharedArray } from '../storage/shared-array.ts'
 import { ItemRows } from './item-rows.ts'
 import { KeptIds } from './kept-ids.ts'
+import type { PlacingFigures } from './placing/placer.ts'
 
-/** Items that a generation may learn of, beside those of its model: more are not known until the next training. */
+/** Items that a generation may learn of or place, beside those of its model: more are not known until the next training. */
 const newItems = 65_536
 
 /**
@@ -20,14 +23,18 @@ export class Generation {
   readonly models: ModelPool
   /** Ids of the model's items, by their rows in it. */
   readonly itemIds: KeptIds
-  /** Rows of the model's items, and of new ones where it {@link learns}. */
+  /** Rows of the model's items, and of new ones that it {@link learns} of or that are placed. */
   readonly itemRows: ItemRows
+  /** How well items are placed that the model does not know, once that was found out. */
+  placing: PlacingFigures | undefined
   /** Which of the items lists may have: all, until a catalogue is attached. */
   #visibility: Visibility
   #catalogue: Catalogue | undefined
   /** New items that the catalogue is to be asked of. */
   readonly #held: string[] = []
   #admitted: Promise<void> = Promise.resolve()
+  /** Of the items that are placed; undefined until any were. */
+  #placed: ReadonlySet<string> | undefined
   #uses = 0
   #whenUnused: (() => void) | undefined
 
@@ -75,6 +82,32 @@ export class Generation {
     const row = counted > 0 ? this.itemRows.add(item, user) : -1
     // A clock that is ahead must not age what others did.
     if (row >= 0) this.models.learn({ user, item: row, weight: counted, time: Math.min(time, Date.now()) })
+  }
+
+  /** Whether events of `item` change lists before the next training. */
+  countsEventsOf(item: string): boolean {
+    const row = this.itemRows.indexOf(item)
+    return row >= 0 && (this.learns || row < this.artifact.items.size)
+  }
+
+  /** Whether items were placed, be it that none are any more. */
+  get hasPlaced(): boolean {
+    return this.#placed !== undefined
+  }
+
+  /** The row of an item of the model or one that is placed, or -1. */
+  rowOfDescribed(item: string): number {
+    const row = this.artifact.items.indexOf(item)
+    return row < 0 && this.#placed?.has(item) ? this.itemRows.indexOf(item) : row
+  }
+
+  /** Lists have these items, which the model does not know, in place of those that were placed before; where there is no room, the first of them. */
+  place(ids: readonly string[], similar: Pick<PlacedItems, 'similar' | 'bySimilar'>): void {
+    this.#placed = new Set(ids)
+    // -1 is the row of none.
+    const rows = sharedArray(Uint32Array, ids.length)
+    rows.set(ids.map(id => this.itemRows.add(id)))
+    this.models.place({ rows, ...similar })
   }
 
   /** Rows of items by id, with room for those that are learned of. */

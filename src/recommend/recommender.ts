@@ -33,6 +33,7 @@ import {
   userListOf,
 } from './lists.ts'
 import { MicroBatches } from './micro-batches.ts'
+import { Placing } from './placing/placing.ts'
 import { Arrangement } from './promotions/arrangement.ts'
 import { PromotedRows } from './promotions/promoted-rows.ts'
 import { highestPositions, sharedPosition } from './retraining/positions.ts'
@@ -123,6 +124,10 @@ export class Recommender {
   /** Lists that {@link recommend} and {@link recommendBatch} have not given yet. */
   readonly #asked = new AskedLists()
   #generation: Generation
+  /** Of the generation that is served, or of the next while that is opened; where there is a state. */
+  #placing: Placing | undefined
+  /** The worker that places. */
+  readonly #placingPool = new Pool({ threads: 1, niceness: 10, isLazy: true })
   #closed: Promise<void> | undefined
   #swapping: Promise<unknown> = Promise.resolve()
   /** Whether what was learned may hold events of a user who is to be forgotten. */
@@ -153,11 +158,15 @@ export class Recommender {
         onChange: (change: VisibilityChange) => {
           if (recommender) recommender.#changes.note(change)
         },
+        onItems: (ids: readonly string[]) => {
+          if (recommender) recommender.#placing?.changed(ids)
+        },
         onFault: (error: unknown) => (options.onFault ?? warn)(error),
       }
       if (state !== undefined) stores = await openStores(state, journalOptions(options, positions), catalogueOptions)
       if (stores) await generation.attach(stores.catalogue)
       recommender = new Recommender(options, generation, { pool, background }, stores)
+      if (stores && !(await stores.catalogue.isEmpty())) void recommender.#placing!.begin()
       return recommender
     } catch (error) {
       await Promise.all([stores?.journal.close(), stores?.catalogue.close()])
@@ -186,6 +195,7 @@ export class Recommender {
       () => this.#generation,
       ids => this.#tagsOf(ids),
     )
+    if (stores) this.#placing = this.#placingOf(generation)
     const { onBatch = () => {} } = options
     this.#batches = new MicroBatches(() => this.#generation, {
       onBatch: (queries, took) => this.#guard(() => onBatch(queries, took)),
@@ -241,7 +251,7 @@ export class Recommender {
   record(given: UserEvent, settle: (outcome: Outcome, isKnown: boolean) => void): void {
     const event = { ...given }
     const journal = this.#openJournal
-    const isKnown = () => event.item === undefined || this.#generation.itemRows.indexOf(event.item) >= 0
+    const isKnown = () => event.item === undefined || this.#generation.countsEventsOf(event.item)
     const wasKnown = isKnown()
     const sequence = journal.append(event, (outcome, position) => {
       const state = this.#users.find(event.user)
@@ -439,7 +449,7 @@ export class Recommender {
     const filters = new ResolvedFilters(query)
     const generation = this.#generation
     const found = generation.use(async models => {
-      const row = models.artifact.items.indexOf(item)
+      const row = generation.rowOfDescribed(item)
       if (row < 0) throw unknownItem(item, models.artifact.items)
       for (;;) {
         await filters.prepare(generation)
@@ -481,6 +491,7 @@ export class Recommender {
           throw error
         })
       }
+      await this.#placeIn(next)
       await this.#learn(next)
       const [old, before] = [this.#generation, this.#after]
       this.#generation = next
@@ -541,6 +552,26 @@ export class Recommender {
     this.#learners.set(generation, learner)
     await this.#catchUp(learner)
     await generation.admitted
+  }
+
+  /** Has the lists of the next generation hold items that its model does not know, once this is fulfilled, and no more of them those of the former. */
+  async #placeIn(next: Generation): Promise<void> {
+    if (!this.#placing) return
+    const { hasBegun } = this.#placing
+    this.#placing.close()
+    this.#placing = this.#placingOf(next)
+    if (hasBegun) await this.#placing.begin()
+  }
+
+  #placingOf(generation: Generation): Placing {
+    return new Placing(generation, {
+      pool: this.#placingPool,
+      state: this.#options.state!,
+      onPlaced: () => {
+        if (generation === this.#generation) this.#changes.note({ removed: false, added: 'all' })
+      },
+      onFault: error => (this.#options.onFault ?? warn)(error),
+    })
   }
 
   /** Where the journal cannot be read, again later. */
@@ -633,6 +664,7 @@ export class Recommender {
     await this.#swapping
     for (const generation of [...this.#learners.keys()]) this.#stopLearning(generation)
     this.#changes.close()
+    this.#placing?.close()
     try {
       // The journal last, which has the state locked.
       await this.#catalogue?.close()
@@ -640,7 +672,7 @@ export class Recommender {
     } finally {
       // Where it fails, as when a worker ended, the end of the workers closes what they still have open.
       await this.#generation.retire().catch(() => {})
-      await Promise.all([this.#pool.close(), this.#background.close()])
+      await Promise.all([this.#pool.close(), this.#background.close(), this.#placingPool.close()])
     }
   }
 

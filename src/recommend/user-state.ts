@@ -69,6 +69,8 @@ export class UserState {
   #shownRows: { readonly items: number; readonly rows: ShownRows } | undefined
   /** Whether impressions came while the journal was being read: it must be read again. */
   #lacksImpressions = false
+  /** Items that had a row by then, where it lacks events whose item had none. */
+  #lacking: number | undefined
 
   constructor(user: string, memory: EventMemory = { events: 0 }) {
     this.user = user
@@ -274,7 +276,12 @@ export class UserState {
   /** The events that count, in rows of `generation`, oldest first. Those whose item it lacks are left out. */
   recent(generation: Generation): UserEvents {
     this.#resolve(generation)
-    this.#recent ??= inRows([...this.#changes, ...(this.#events?.slice(this.#first) ?? [])], generation)
+    const { size } = generation.itemRows
+    if (this.#lacking !== undefined && this.#lacking !== size) this.#recent = undefined
+    if (this.#recent) return this.#recent
+    const events = [...this.#changes, ...(this.#events?.slice(this.#first) ?? [])]
+    this.#recent = inRows(events, generation)
+    this.#lacking = events.some(({ row }) => row === undefined) ? size : undefined
     return this.#recent
   }
 
@@ -316,12 +323,12 @@ function inRows(events: readonly KnownEvent[], generation: Generation): UserEven
 }
 
 /** Finds the rows of the events' items, in one go: after a swap there are many. */
-function lookUp(events: readonly KnownEvent[], { itemRows, learns }: Generation): void {
+function lookUp(events: readonly KnownEvent[], { itemRows }: Generation): void {
   const rows = itemRows.indicesOf(events.map(({ event }) => event.item ?? ''))
   events.forEach((known, at) => {
-    // An item that the generation does not know yet may be learned of.
+    // An item that the generation does not know yet may be learned of, or placed.
     if (known.event.item === undefined) known.row = -1
-    else if (rows[at] >= 0 || !learns) known.row = rows[at]
+    else if (rows[at] >= 0) known.row = rows[at]
   })
 }
 

@@ -444,7 +444,7 @@ function asServiceError<Given>(error: Given): ServiceError {
   return error as unknown as ServiceError
 }
 
-export function modelInfo({ artifact, models }: Generation): ModelInfo {
+export function modelInfo({ artifact, models, placing }: Generation): ModelInfo {
   return {
     algorithm: artifact.manifest.algorithm,
     capabilities: models.capabilities,
@@ -452,5 +452,6 @@ export function modelInfo({ artifact, models }: Generation): ModelInfo {
     sources: models.sources,
     users: artifact.manifest.dataset.users,
     items: artifact.manifest.dataset.items,
+    ...(placing && { placing }),
   }
 }

@@ -302,7 +302,7 @@ test('a recommender ends its workers even where the model or the journal cannot 
     const closed = recommender.close()
     if (owner === 'the journal') await expect(closed).rejects.toThrow('a worker ended')
     else await closed
-    expect(ended).toHaveBeenCalledTimes(2)
+    expect(ended).toHaveBeenCalledTimes(3)
     closing.mockRestore()
   }
 })
