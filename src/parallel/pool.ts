@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module'
 import { availableParallelism } from 'node:os'
-import { Piscina } from 'piscina'
+import type * as Threads from 'piscina'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { arriveAt, type Barrier, barrierFor } from './barrier.ts'
 import { errorFrom } from './portable-error.ts'
@@ -31,7 +32,7 @@ export interface PoolOptions {
 
 /** The threads of a pool, while all of them can be had. */
 interface Workers {
-  readonly piscina: Piscina
+  readonly piscina: Threads.Piscina
   /** Rejects each job that runs or waits. */
   readonly rejections: Set<(error: Error) => void>
   isClosing: boolean
@@ -121,6 +122,8 @@ export class Pool {
   }
 
   #start(): Workers {
+    // Not imported: workers, which start no pool, load this file with the modules of their jobs.
+    const { Piscina } = createRequire(import.meta.url)('piscina') as typeof Threads
     const piscina = new Piscina({
       filename: workerModuleUrl('./worker', import.meta.url),
       // Not fewer where they are lazy: Piscina replaces only those below the minimum when they end.

@@ -5,8 +5,9 @@
  */
 import { randomBytes } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
-import { type Data, Int64, makeData, makeVector, Table, tableFromIPC, tableToIPC, Utf8, Vector } from 'apache-arrow'
+import type * as Arrow from 'apache-arrow'
 import { native } from '../native.ts'
+import { Int64, makeData, makeVector, Table, tableFromIPC, tableToIPC, Utf8, Vector } from './arrow.ts'
 import { closedOnError } from './closing.ts'
 
 /** An id as given: integers beyond ±2^53 are `bigint`s. */
@@ -113,7 +114,7 @@ interface Columns {
 /** Views the columns of the file `path`, whose bytes these are. @throws Error naming the file when it has not these columns. */
 function columnsOf(path: string, bytes: Uint8Array): Columns {
   const broken = (why: string, cause?: unknown) => new Error(`${path} holds no id map: ${why}`, { cause })
-  let table: Table
+  let table: Arrow.Table
   try {
     table = tableFromIPC(bytes)
   } catch (cause) {
@@ -124,7 +125,7 @@ function columnsOf(path: string, bytes: Uint8Array): Columns {
     throw broken('id and order must be two columns in one batch')
   if (table.numRows === 0) return { ids: new BigInt64Array(0), order: new Uint32Array(0) }
   // Arrow pads its buffers: they are longer than the columns.
-  const [{ type, valueOffsets, values, length }] = id as [Data]
+  const [{ type, valueOffsets, values, length }] = id as [Arrow.Data]
   const places = order[0].values
   if (!(places instanceof Uint32Array)) throw broken('order must be uint32')
   if (type instanceof Utf8)
@@ -217,7 +218,10 @@ function asInteger(id: Id): bigint | undefined {
   return value < lowest || value > highest ? undefined : value
 }
 
-function integers(ids: readonly Id[] | BigInt64Array): { vector: Vector<Int64>; sorted: () => Uint32Array } {
+function integers(ids: readonly Id[] | BigInt64Array): {
+  vector: Arrow.Vector<Arrow.Int64>
+  sorted: () => Uint32Array
+} {
   const data = ids instanceof BigInt64Array ? ids : BigInt64Array.from(ids, id => BigInt(id))
   return {
     vector: new Vector([makeData({ type: new Int64(), length: data.length, data })]),
@@ -225,7 +229,7 @@ function integers(ids: readonly Id[] | BigInt64Array): { vector: Vector<Int64>; 
   }
 }
 
-function strings(ids: readonly Id[]): { vector: Vector<Utf8>; sorted: () => Uint32Array } {
+function strings(ids: readonly Id[]): { vector: Arrow.Vector<Arrow.Utf8>; sorted: () => Uint32Array } {
   const stray = ids.find(id => typeof id !== 'string')
   if (stray !== undefined)
     throw new TypeError(`ids must be all strings or all integers, got ${typeof stray} ${stray} too`)

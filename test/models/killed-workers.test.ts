@@ -1,6 +1,6 @@
 /** What becomes of the jobs of a model whose workers are killed in the midst of them. */
-import type { Piscina } from 'piscina'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import type { Worker } from 'node:worker_threads'
+import { expect, onTestFinished, test } from 'vitest'
 import { ModelPool } from '../../src/models/model-pool.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
 import { defaultAlgorithm } from '../../src/models/registry.ts'
@@ -9,19 +9,11 @@ import { datasetOf, randomInteractions } from './interactions.ts'
 import { plainList, randomRequests } from './requests.ts'
 import { trained } from './trained.ts'
 
-/** The pools of threads that were made, the newest last. */
-const made = vi.hoisted(() => [] as Piscina[])
-
-vi.mock('piscina', async importOriginal => {
-  const original = await importOriginal<{ Piscina: typeof Piscina }>()
-  return {
-    Piscina: class extends original.Piscina {
-      constructor(options: ConstructorParameters<typeof Piscina>[0]) {
-        super(options)
-        made.push(this)
-      }
-    },
-  }
+/** The threads of this process that run. */
+const threads = new Set<Worker>()
+process.on('worker', thread => {
+  threads.add(thread)
+  thread.once('exit', () => threads.delete(thread))
 })
 
 async function train(): Promise<string> {
@@ -36,8 +28,7 @@ async function train(): Promise<string> {
 function mortalPool() {
   const pool = new Pool({ threads: 2 })
   onTestFinished(() => pool.close())
-  const piscina = made.at(-1)!
-  return { pool, kill: () => Promise.all(piscina.threads.map(thread => thread.terminate())) }
+  return { pool, kill: () => Promise.all([...threads].map(thread => thread.terminate())) }
 }
 
 const inWords = {

@@ -1,4 +1,5 @@
 /** What becomes of jobs when worker threads cannot start. */
+import { createRequire } from 'node:module'
 import type { Piscina } from 'piscina'
 import { beforeEach, expect, onTestFinished, test, vi } from 'vitest'
 import { Pool, workerModuleUrl } from '../../src/parallel/pool.ts'
@@ -6,18 +7,18 @@ import { Pool, workerModuleUrl } from '../../src/parallel/pool.ts'
 type Options = NonNullable<ConstructorParameters<typeof Piscina>[0]>
 
 /** What the threads of the next pools get in place of the pool's own options. */
-const bootstrap = vi.hoisted(() => ({ options: {} as Options }))
+const bootstrap = { options: {} as Options }
 
-vi.mock('piscina', async importOriginal => {
-  const original = await importOriginal<{ Piscina: typeof Piscina }>()
-  return {
-    Piscina: class extends original.Piscina {
-      constructor(options: Options) {
-        super({ ...options, ...bootstrap.options })
-      }
-    },
-  }
-})
+// A pool requires the class when it starts.
+const require = createRequire(import.meta.url)
+const original = require('piscina') as { Piscina: typeof Piscina }
+require.cache[require.resolve('piscina')]!.exports = {
+  Piscina: class extends original.Piscina {
+    constructor(options: Options) {
+      super({ ...options, ...bootstrap.options })
+    }
+  },
+}
 
 const chunks = workerModuleUrl('./chunks', import.meta.url)
 const broken: Readonly<Record<string, [Options, string]>> = {

@@ -253,7 +253,7 @@ function sumOf({ byUser, items }: Dataset): number {
 }
 
 function retrainProcess(task: RetrainOptions): ChildProcess {
-  const child = fork(new URL('../../src/recommend/retraining/retrain-process.ts', import.meta.url), {
+  const child = fork(new URL('../../dist/recommend/retraining/retrain-process.js', import.meta.url), {
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
   })
   child.send(task)

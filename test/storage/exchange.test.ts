@@ -1,5 +1,6 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, expect, test } from 'vitest'
 import { saveArtifact } from '../../src/models/artifact.ts'
 import { Pool, workerModuleUrl } from '../../src/parallel/pool.ts'
@@ -22,9 +23,11 @@ function partsOf(version: number): DatasetParts {
 
 /** What two readers found while `replace` made versions from 2 on of what was of version 1. */
 async function readWhile(directory: string, names: readonly string[], replace: (version: number) => Promise<unknown>) {
-  const stop = new Int32Array(new SharedArrayBuffer(4))
+  const stop = new Int32Array(new SharedArrayBuffer(8))
   const reads = names.map(name => pool.run<Read>(readers, name, { directory, stop }))
   try {
+    // To load the readers may take longer than all replacements.
+    while (Atomics.load(stop, 1) < names.length) await wait(5)
     for (let version = 2; version <= replacements + 1; version++) await replace(version)
   } finally {
     Atomics.store(stop, 0, 1)

@@ -4,7 +4,7 @@ import { Dataset } from '../../src/storage/dataset.ts'
 
 export interface Reading {
   readonly directory: string
-  /** Becomes 1 when the reader is to stop. */
+  /** The first becomes 1 when readers are to stop; in the second they count themselves when they begin. */
   readonly stop: Int32Array
 }
 
@@ -60,6 +60,7 @@ function readInALoop(stop: Int32Array, read: () => { readonly version: number; r
   const versions: number[] = []
   const faults: string[] = []
   let [times, replaced] = [0, 0]
+  Atomics.add(stop, 1, 1)
   while (Atomics.load(stop, 0) === 0) {
     times++
     try {

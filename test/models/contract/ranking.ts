@@ -21,7 +21,7 @@ import {
 import type { Contract } from './contract.ts'
 
 /** What lists hold, in what order, and that they are the same however they are made. */
-export function testRanking({ algorithm, isPersonal, hasTies, train }: Contract): void {
+export function testRanking({ algorithm, isPersonal, hasTies, pools, train }: Contract): void {
   /** A model of random pairs, some items far more popular than others, in rows of random order. */
   const randomModel = async (users = 40, items = 25) =>
     OpenModel.open(await train(await shuffledDatasetOf(randomInteractions(users, items, 5))))
@@ -221,8 +221,8 @@ export function testRanking({ algorithm, isPersonal, hasTies, train }: Contract)
     const model = OpenModel.open(directory)
     const requests = randomRequests(model.artifact, 600)
     const expected = model.rank(requests).map(plainList)
-    for (const threads of [1, 2]) {
-      const models = await ModelPool.open(directory, { threads })
+    for (const pool of pools()) {
+      const models = await ModelPool.open(directory, { pool })
       expect((await models.rank(requests)).map(plainList)).toEqual(expected)
       expect((await models.rankOnOne(requests.slice(0, 9))).map(plainList)).toEqual(expected.slice(0, 9))
       expect(await models.rank([])).toEqual([])
