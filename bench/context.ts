@@ -139,7 +139,9 @@ async function runOnBrunch({
     }
   }
   const bestOf = (view: string, metric: 'hitRate' | 'mrr') =>
-    Math.max(...['transitions', 'session-neighbours', 'als', 'trending'].map(name => judged.get(name)!.views[view]![metric]))
+    Math.max(
+      ...['transitions', 'session-neighbours', 'als', 'trending'].map(name => judged.get(name)!.views[view]![metric]),
+    )
   return [
     atLeast('HitRate@20 of transitions, online', context.views.all!.hitRate, 43.7),
     atLeast('MRR@20 of transitions, online', context.views.all!.mrr, 19.1),

@@ -28,7 +28,10 @@ export function rankDiscounted(
   return lists.map(({ ranked }, at) => firstOf(ranked, requests[at].limit))
 }
 
-/** The most popular items that may come, by what they count times their factors. */
+/**
+ * The most popular items that may come, by what they count times their factors; where the latest come first, by their places: one of half the factor stands as far
+ * behind as if its place were doubled.
+ */
 export function popularDiscounted(
   popularity: Popularity,
   limit: number,
@@ -37,14 +40,20 @@ export function popularDiscounted(
 ): ItemList {
   if (!discounts) return popularItems(popularity, limit, exclude, { only, allowed })
   const { items } = popularItems(popularity, limit + discounts.items.length, exclude, { only, allowed })
-  const known = items.filter(item => item < elements(popularity.counts.shape))
-  const counts = valuesAt(popularity.counts, known)
-  const countOf = new Map(Array.from(known, (item, at) => [item, counts[at]]))
   const factors = factorsOf(items, discounts)
-  const counted = Float64Array.from(items, (item, at) => (countOf.get(item) ?? 0) * factors[at])
+  const values = popularity.latest ? Float64Array.from(items, (_, at) => 1 / (at + 1)) : countsOf(popularity, items)
+  const counted = Float64Array.from(values, (value, at) => value * factors[at])
   const order = [...items.keys()].sort((a, b) => counted[b] - counted[a] || factors[b] - factors[a] || a - b)
   const first = Uint32Array.from(order.slice(0, limit), at => items[at])
   return { items: first, scores: new Float32Array(first.length) }
+}
+
+/** Of new items 0. */
+function countsOf({ counts }: Popularity, items: Uint32Array): Float64Array {
+  const known = items.filter(item => item < elements(counts.shape))
+  const found = valuesAt(counts, known)
+  const countOf = new Map(Array.from(known, (item, at) => [item, found[at]]))
+  return Float64Array.from(items, item => countOf.get(item) ?? 0)
 }
 
 function sizeOf({ discounts }: ResolvedRequest): number {

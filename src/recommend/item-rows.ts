@@ -4,7 +4,7 @@ import type { Id } from '../storage/ids.ts'
 /** Of the rows that are left: with 65,536 of them the events of one user bring 1009, and those of 100 users who all bring what they can four in five. */
 const shareOfUser = 1 / 64
 
-/** The rows of items in one generation, by id: those of the model, and after them those that events brought since. */
+/** The rows of items in one generation, by id: those of the model, and after them those that events and the catalogue brought since. */
 export class ItemRows {
   readonly #items: Artifact['items']
   /** How many there may be. */
@@ -42,14 +42,20 @@ export class ItemRows {
 
   /**
    * The row of `id`: a new one where it has none and there is room, or -1. Of `user`, whose event has it, no further one where those that the
-   * user's events brought are a {@link shareOfUser} of the rows that are left, so that nobody takes them all. Another's event may bring the item.
+   * user's events brought are a {@link shareOfUser} of the rows that are left, so that nobody takes them all. Another's event may bring the item, and
+   * whoever adds it for no user.
    */
-  add(id: string, user: string): number {
+  add(id: string, user?: string): number {
     const row = this.indexOf(id)
     if (row >= 0) return row
-    const brought = this.#broughtBy.get(user) ?? 0
-    if (brought >= (this.#most - this.size) * shareOfUser) return -1
-    this.#broughtBy.set(user, brought + 1)
+    const left = this.#most - this.size
+    if (user === undefined) {
+      if (left <= 0) return -1
+    } else {
+      const brought = this.#broughtBy.get(user) ?? 0
+      if (brought >= left * shareOfUser) return -1
+      this.#broughtBy.set(user, brought + 1)
+    }
     this.#newIds.push(id)
     this.#newRows.set(id, this.size - 1)
     this.#onAdd(id)

@@ -58,4 +58,8 @@ test('of popular items those that are discounted sink by what they count', () =>
   expect(listed([0.7, 0.9], 5)).toEqual([1, 0, 2, 3, 4])
   expect(listed([0.1, 0.1], 3)).toEqual([1, 2, 4])
   expect(listed([0.1, 0.1], 5)).toEqual([1, 2, 4, 0, 3])
+  // Where the latest come first, as if their places were doubled by half the factor.
+  const latest = { ...popularity, latest: () => Uint32Array.of(3, 4) }
+  const discounts = { items: Uint32Array.of(3, 9), factors: Float32Array.of(0.45, 0.5) }
+  expect([...popularDiscounted(latest, 4, none, { only: undefined, discounts }).items]).toEqual([4, 3, 0, 1])
 })

@@ -16,7 +16,12 @@ export function boosted(ranking: Ranking, factors: ReadonlyMap<number, number>):
  * The first `limit` items, where those of `pinned`, the first place first, stand at their places if they are among `found`, which has their scores; of two for
  * one place the second stands behind the first.
  */
-export function withPins(ranking: Ranking, pinned: readonly PinnedRow[], found: Omit<Ranking, 'basis'>, limit: number): Ranking {
+export function withPins(
+  ranking: Ranking,
+  pinned: readonly PinnedRow[],
+  found: Omit<Ranking, 'basis'>,
+  limit: number,
+): Ranking {
   const places = new Map(Array.from(found.items, (row, at) => [row, at]))
   const pins = pinned.filter(({ row }) => places.has(row))
   const rows = new Set(pins.map(({ row }) => row))
