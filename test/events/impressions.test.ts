@@ -19,7 +19,9 @@ const shownTo = (journal: Journal, user: string, id: string, items: readonly str
   new Promise<Outcome>(resolve => journal.appendImpressions({ id, user, items, time }, resolve))
 const does = (journal: Journal, user: string, id: string, item: string) =>
   new Promise<Outcome>(resolve => journal.append({ id, user, item, weight: 1, time: 1000 }, resolve))
-const shownItems = async (journal: Journal, user: string) => [...((await journal.recent(user)).shown ?? new Map()).keys()]
+const shownItems = async (journal: Journal, user: string) => [
+  ...((await journal.recent(user)).shown ?? new Map()).keys(),
+]
 
 test('a showing counts 1, and half as much after each half-life, in whatever order they come', () => {
   const random = randomNumbers(3)
