@@ -1,7 +1,7 @@
 /**
  * How well context models predict the next item of a session, on Diginetica's clicks: HitRate@20 and MRR@20 in %, on its test file, after all
  * events of a session but the first, as published figures are. The settings were chosen on the last 7 % of the train sessions by a
- * random search (60 trials for transitions, 26 for session neighbours) or by hand (15 for slist); `--validation` judges by these sessions again. `--brunch` has models predict the last week
+ * random search (60 trials for transitions, 26 for session neighbours) or by hand (17 for slist); `--validation` judges by these sessions again. `--brunch` has models predict the last week
  * of the brunch reads instead, while they learn from them.
  */
 import { rm } from 'node:fs/promises'
