@@ -57,7 +57,7 @@ export function testLearning({ pools, train }: Contract): void {
       }
       expect([...(await models.rank([request]))[0]!.items]).not.toContain(20)
     } else {
-      expect(models.items).toBe(20)
+      expect(models.items).toBe(22)
       expect(after).toEqual(before)
     }
     const [nobody] = await models.rank([{ ...request, recent: noEvents }])
