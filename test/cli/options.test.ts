@@ -87,8 +87,16 @@ const training = {
   'second-weight': { 0: 'a number from 0.001 to 1000' },
   depth: { 19: whole(20, 10_000) },
   'prior-steps': { 0: 'a number above 0 to 1000000000' },
+  'half-life-hours': { 0: 'a number above 0 to 1000000000' },
+  gate: { open: 'moment or fixed' },
   'gate-share': { 0: 'a number from 0.001 to 0.5' },
   'gate-events': { 99: whole(100, 1_000_000) },
+  consistency: { 2: 'a number from 0 to 1' },
+  dropout: { 1: 'a number from 0 to 0.99' },
+  'most-own': { 2: 'a number from 0 to 1' },
+  'past-decay': { 0: 'a number above 0 to 1' },
+  'future-decay': { 0: 'a number above 0 to 1' },
+  'session-items': { 1: whole(2, 10_000) },
   normalisation: { x: 'one of norm, z-score, rank' },
 }
 

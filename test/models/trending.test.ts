@@ -120,6 +120,29 @@ test('who does the same again in a session, or takes back, moves nothing, and ne
   expect(list()).toEqual([first, 11, 9])
   learn('bo', 10, 20)
   expect(list().slice(0, 2)).toEqual([10, first])
+  // Nor what was done long before all else.
+  learner.learn({ user: 'cy', item: 8, time: -1e12, weight: 1 })
+  expect([...model.rank([requestOf(0, { limit: 20, seen: 'allow' })])[0]!.scores].every(share => share > 0)).toBe(true)
+  model.close()
+})
+
+test('no more than the first hundred items of a session count, in training and live', async () => {
+  const user = (name: number, from: number, size: number) =>
+    Array.from({ length: size }, (_, at) => `u${name},i${from + at},${at}`)
+  const text = `user,item,t\n${[...user(1, 0, 120), ...user(2, 110, 1)].join('\n')}\n`
+  const dataset = await imported(freshFolder(), text, { time: 't', timeUnit: 's' })
+  const artifact = Artifact.open(await trained(trending, dataset, { pool, options: {} }))
+  const rows = artifact.items.size
+  const learning = trending.live!(artifact)!
+  const live = { words: new Uint32Array(new SharedArrayBuffer(4 * learning.words(300))), rows: 300 }
+  const learner = learning.learner(live)
+  const model = new OpenModel(artifact, live)
+  const listed = () => model.rank([requestOf(0, { limit: 300, seen: 'allow' })])[0]!
+  expect(listed().scores.filter(share => share > 0)).toHaveLength(101)
+  for (let round = 0; round < 3; round++) {
+    for (let item = rows; item < 300; item++) learner.learn({ user: 'ada', item, time: 200_000, weight: 1 })
+  }
+  expect(listed().items).toHaveLength(rows + 100)
   model.close()
 })
 

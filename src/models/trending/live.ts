@@ -4,11 +4,8 @@ import type { Artifact } from '../artifact.ts'
 import { SessionsOfUsers } from '../live/sessions-of-users.ts'
 import { millisecondsInHour } from '../sessions/sessions.ts'
 import { trendingTensors } from './model.ts'
-import { trendingOptions } from './options.ts'
+import { countedItems, trendingOptions } from './options.ts'
 import { TrendWriter, trendWords } from './trend.ts'
-
-/** Items of a running session that are kept, so that none counts again: when there are more, all may. */
-const longestSession = 100
 
 /** Goes on to count where the training ended. */
 export function liveTrends(artifact: Artifact): LiveLearning {
@@ -54,10 +51,11 @@ class TrendLearner implements Learner {
   learn({ user, item, time, weight }: LearnedEvent): void {
     if (!(weight > 0)) return
     const session = this.#sessions.at(user, time, () => new Set())
-    if (session.has(item)) return
-    if (session.size === longestSession) session.clear()
+    if (session.has(item) || session.size === countedItems) return
     session.add(item)
     const age = (time - this.#since) / this.#halfLife
+    // What is that old counts nothing beside what came since.
+    if (age < -longest) return
     if (age > longest) {
       this.#trend.scale(2 ** -age)
       this.#since = time

@@ -4,10 +4,10 @@ import type { TrainContext, Trained } from '../algorithm.ts'
 import { orderOf } from '../popularity.ts'
 import { assertHasTimes, millisecondsInHour, visitSessions } from '../sessions/sessions.ts'
 import { newestOf } from '../weighting/event-sums.ts'
-import type { TrendingOptions } from './options.ts'
+import { countedItems, type TrendingOptions } from './options.ts'
 
 /**
- * Σ 2^(−age / half-life) of the events of each item, of those of one session the first, their ages from the newest event of all back;
+ * Σ 2^(−age / half-life) of the events of each item, of those of one session the first, of 100 items at most, their ages from the newest event of all back;
  * `trendingTensors` in model.ts describes the tensors. O(events).
  *
  * @throws RangeError when the dataset has no times; the signal's reason when it is aborted.
@@ -26,7 +26,7 @@ export async function trainTrending(
   const session = new Set<number>()
   visitSessions(events, sessionGap, {
     event: (item, event) => {
-      if (session.has(item)) return
+      if (session.has(item) || session.size === countedItems) return
       session.add(item)
       sums[item] += 2 ** ((Number(events.times[event]) - newest) / halfLife)
     },

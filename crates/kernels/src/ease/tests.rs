@@ -132,8 +132,9 @@ fn interactions(items: usize) -> impl Strategy<Value = Vec<Vec<f32>>> {
     })
 }
 
+/// Systems of few users and a weak regularization are ill-conditioned for single precision.
 fn assert_near(found: f32, expected: f64, what: &str) {
-    assert!((f64::from(found) - expected).abs() <= 2e-4 * (1.0 + expected.abs()), "{what}: {found}, not {expected}");
+    assert!((f64::from(found) - expected).abs() <= 5e-4 * (1.0 + expected.abs()), "{what}: {found}, not {expected}");
 }
 
 proptest! {
