@@ -3,12 +3,15 @@ import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Artifact } from '../../src/models/artifact.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
+import { chooseHalfLife } from '../../src/models/trending/half-life.ts'
 import { trending } from '../../src/models/trending/index.ts'
 import { TrendReader, TrendWriter, trendSize, trendWords } from '../../src/models/trending/trend.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
+import { randomNumbers } from '../../src/storage/random.ts'
 import { imported } from '../ingest/imported.ts'
 import { freshFolder } from '../storage/folder.ts'
+import { type Event as NextEvent, sequencesOf } from '../storage/sequences-of.ts'
 import { requestOf } from './requests.ts'
 import { trained } from './trained.ts'
 
@@ -124,6 +127,21 @@ test('who does the same again in a session, or takes back, moves nothing, and ne
   learner.learn({ user: 'cy', item: 8, time: -1e12, weight: 1 })
   expect([...model.rank([requestOf(0, { limit: 20, seen: 'allow' })])[0]!.scores].every(share => share > 0)).toBe(true)
   model.close()
+})
+
+test('the half-life is chosen by what the latest events were', () => {
+  const sequences = (item: (at: number) => number) =>
+    sequencesOf(
+      Array.from({ length: 3000 }, (_, at): NextEvent[] => [{ item: item(at), time: (at * hour) / 10, weight: 1 }]),
+      900,
+    )
+  // What is done changes every twelve hours, is about the same all the time, or is hardly anything.
+  const moving = (at: number) => 15 * Math.floor(at / 120) + (at % 15)
+  const random = randomNumbers(4)
+  const steady = () => Math.floor(900 * random() ** 4)
+  expect(chooseHalfLife(sequences(moving), 0.5, 900)).toBeLessThanOrEqual(12)
+  expect(chooseHalfLife(sequences(steady), 0.5, 900)).toBeGreaterThanOrEqual(72)
+  expect(chooseHalfLife(sequencesOf([[{ item: 1, time: 0, weight: 1 }]], 900), 0.5, 900)).toBe(24)
 })
 
 test('no more than the first hundred items of a session count, in training and live', async () => {

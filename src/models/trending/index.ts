@@ -11,7 +11,7 @@ export const trending: Algorithm<TrendingOptions> = {
   source: 'popular',
   summary: 'the items of the most sessions of late, as events come, the same for everybody; the dataset needs times',
   options: trendingOptions,
-  search: { halfLifeHours: { values: [3, 12, 24, 72, 168, 720] } },
+  search: { halfLifeHours: { from: 1, to: 1000, scale: 'log' } },
   resumable: false,
   assertFits: dataset => assertHasTimes(dataset, 'trending'),
   train: trainTrending,

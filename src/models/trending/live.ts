@@ -2,23 +2,22 @@ import { valuesIn } from '../../storage/safetensors.ts'
 import type { LearnedEvent, Learner, LiveLearning } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { SessionsOfUsers } from '../live/sessions-of-users.ts'
-import { millisecondsInHour } from '../sessions/sessions.ts'
 import { trendingTensors } from './model.ts'
 import { countedItems, trendingOptions } from './options.ts'
 import { TrendWriter, trendWords } from './trend.ts'
 
 /** Goes on to count where the training ended. */
 export function liveTrends(artifact: Artifact): LiveLearning {
-  const { halfLifeHours, sessionGap } = trendingOptions.parse(artifact.manifest.options)
+  const { sessionGap } = trendingOptions.parse(artifact.manifest.options)
   return {
     words: () => trendWords,
     learner: memory => {
       const { items } = artifact.manifest.dataset
-      const { sums, order, newest } = trendingTensors(artifact)
+      const { sums, order, newest, halfLife } = trendingTensors(artifact)
       return new TrendLearner(
         new TrendWriter(memory, valuesIn(sums, 0, items), valuesIn(order, 0, items)),
         new SessionsOfUsers(sessionGap),
-        { halfLife: halfLifeHours * millisecondsInHour, since: valuesIn(newest, 0, 1)[0] },
+        { halfLife: valuesIn(halfLife, 0, 1)[0], since: valuesIn(newest, 0, 1)[0] },
       )
     },
   }

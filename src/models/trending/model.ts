@@ -7,7 +7,7 @@ import { type Trend, TrendReader, trendOf } from './trend.ts'
 
 /**
  * What the artifact holds: `sums` (items), float32, what the events of each item count; `order` (items), uint32, all items, those that count
- * most first, of equal ones the lower row first; and `newest` (1), float64, ms since 1970 of the newest event, as of which they count.
+ * most first, of equal ones the lower row first; and, float64, `newest` (1), ms since 1970 of the newest event, as of which they count, and `halfLife` (1), in ms.
  */
 export function trendingTensors(artifact: Artifact) {
   const { items } = artifact.manifest.dataset
@@ -15,6 +15,7 @@ export function trendingTensors(artifact: Artifact) {
     sums: artifact.tensor('sums', Float32Array, [items]),
     order: artifact.tensor('order', Uint32Array, [items]),
     newest: artifact.tensor('newest', Float64Array, [1]),
+    halfLife: artifact.tensor('halfLife', Float64Array, [1]),
   }
 }
 
@@ -30,6 +31,10 @@ export function verifyTrending(artifact: Artifact): void {
   if (fault) throw artifact.damaged('order', fault)
   const [newest] = valuesIn(tensors.newest, 0, 1)
   if (!Number.isFinite(newest)) throw artifact.damaged('newest', `place 0 must be finite, but is ${newest}`)
+  const [halfLife] = valuesIn(tensors.halfLife, 0, 1)
+  if (!(halfLife > 0 && halfLife < Number.POSITIVE_INFINITY)) {
+    throw artifact.damaged('halfLife', `place 0 must be finite and above 0, but is ${halfLife}`)
+  }
 }
 
 export function openTrending(artifact: Artifact, live?: LiveMemory): Model {

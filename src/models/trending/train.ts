@@ -4,6 +4,7 @@ import type { TrainContext, Trained } from '../algorithm.ts'
 import { orderOf } from '../popularity.ts'
 import { assertHasTimes, millisecondsInHour, visitSessions } from '../sessions/sessions.ts'
 import { newestOf } from '../weighting/event-sums.ts'
+import { chooseHalfLife } from './half-life.ts'
 import { countedItems, type TrendingOptions } from './options.ts'
 
 /**
@@ -14,13 +15,14 @@ import { countedItems, type TrendingOptions } from './options.ts'
  */
 export async function trainTrending(
   dataset: Dataset,
-  { halfLifeHours, sessionGap }: TrendingOptions,
+  options: TrendingOptions,
   { signal }: TrainContext,
 ): Promise<Trained> {
   assertHasTimes(dataset, 'trending')
   signal?.throwIfAborted()
   const events = dataset.events!
   const newest = newestOf(events.times)
+  const { sessionGap, halfLifeHours = chooseHalfLife(events, sessionGap, dataset.manifest.items) } = options
   const halfLife = halfLifeHours * millisecondsInHour
   const sums = new Float64Array(dataset.manifest.items)
   const session = new Set<number>()
@@ -38,6 +40,7 @@ export async function trainTrending(
       sums: vector(rounded),
       order: vector(orderOf(rounded)),
       newest: vector(Float64Array.of(newest)),
+      halfLife: vector(Float64Array.of(halfLife)),
     },
     epochs: 1,
     complete: true,
