@@ -32,6 +32,8 @@ async function run(args: readonly string[], turn: number): Promise<Printed> {
     ;[stdout.write, stderr.write] = writes
     process.argv = argv
     process.exit = exit
+    // What waits for the end of the program would end with it.
+    for (const signal of ['SIGINT', 'SIGTERM']) process.removeAllListeners(signal)
   }
   const status = Number(process.exitCode)
   process.exitCode = 0

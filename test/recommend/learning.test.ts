@@ -33,6 +33,12 @@ async function have(recommender: Recommender, first: string, second: string, pre
   await Promise.all(events.flat().map(event => recorded(recommender, event)))
 }
 
+/** Waits until the catalogue has been asked of a new item, and lists may have it. */
+async function admitted(recommender: Recommender, item: string): Promise<void> {
+  const query = queryOf('nobody', { only: [item] })
+  await vi.waitUntil(async () => itemsOf(await recommender.recommend(query)).includes(item), 10_000)
+}
+
 test('what others do next is in lists at once, also new items, and after a restart and a swap', async () => {
   const [model, state] = [await trainedModel(), join(freshFolder(), 'state')]
   const recommender = await opened(model, state)
@@ -44,6 +50,7 @@ test('what others do next is in lists at once, also new items, and after a resta
   const before = itemsOf(await lists.next())
   expect(before.every(item => Number(item) % 2 === 0)).toBe(true)
   await have(recommender, '4', 'fresh')
+  await admitted(recommender, 'fresh')
   recommender.record(eventOf('ada', '4'), (_, isKnown) => known(isKnown))
   await lists.until(list => itemsOf(list)[0] === 'fresh')
   expect(known).toHaveBeenCalledWith(true)
@@ -78,6 +85,7 @@ test('clocks that jump neither age what others did nor keep it from being learne
     for (const item of ['4', '7']) await recorded(recommender, eventOf(`eve${time}`, item, { time }))
   }
   await have(recommender, '4', 'fresh', 'late')
+  await admitted(recommender, 'fresh')
   await recorded(recommender, eventOf('ada', '4', { time: 8.64e15 }))
   const ask = async (of: Recommender, user: string) => itemsOf(await of.recommend(queryOf(user, { limit: 30 })))
   const lists = [await ask(recommender, 'ada'), await ask(recommender, 'eve-8640000000000000')]
@@ -93,6 +101,7 @@ test('what was learned of a user is forgotten with the user', async () => {
   const recommender = await opened(await trainedModel(), join(freshFolder(), 'state'))
   await recorded(recommender, eventOf('ada', '4'))
   for (const item of ['4', 'secret', '4', 'secret']) await recorded(recommender, eventOf('eve', item))
+  await admitted(recommender, 'secret')
   expect(itemsOf(await recommender.recommend(queryOf('ada', { limit: 30 })))).toContain('secret')
   // A try that fails after the events are gone is made good by the next.
   const failing = vi.spyOn(recommender.catalogue, 'forgetUser').mockRejectedValueOnce(new Error('the disk is away'))
