@@ -7,7 +7,7 @@ import {
   type ResolvedRequest,
 } from '../../src/models/algorithm.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
-import { placedScores, similaritiesOf } from '../../src/models/placed/placed-items.ts'
+import { copyVectors, placedScores, similaritiesOf } from '../../src/models/placed/placed-items.ts'
 import { PlacedModel } from '../../src/models/placed/placed-model.ts'
 import { algorithmNamed } from '../../src/models/registry.ts'
 import { Pool } from '../../src/parallel/pool.ts'
@@ -130,7 +130,7 @@ test.each([
       const scores = listOf(given)
       const pairs = [...scores.keys()].filter(item => item < size && isScored(scores.get(item + size)))
       expect(pairs.length).toBeGreaterThan(5)
-      for (const item of pairs) expect(scores.get(item + size)).toBeCloseTo(scores.get(item)!, 5)
+      for (const item of pairs) expect(scores.get(item + size)! / scores.get(item)!).toBeCloseTo(1, 4)
     }
     model.close()
   },
@@ -157,4 +157,21 @@ test('a list is ranked once where its filters leave enough, and as it is where n
   expect(asksFor({ exclude: Uint32Array.from({ length: 250 }, (_, item) => item) })).toBe(1)
   expect(asksFor({ only: Uint32Array.of(3, 299) })).toBe(1)
   expect(asksFor({ only: Uint32Array.of(3, 299, 400) })).toBe(2)
+})
+
+test('the vector of a placed item is the mean of those of its neighbours by weight', () => {
+  const data = Float32Array.of(1, 2, 3, 4, 5, 6)
+  const placed = {
+    rows: Uint32Array.of(7, 0xffff_ffff),
+    ...similaritiesOf(
+      [
+        { items: [0, 2], weights: [3, 1] },
+        { items: [1], weights: [1] },
+      ],
+      3,
+    ),
+  }
+  const rows = new Float32Array(6)
+  copyVectors(Uint32Array.of(1, 7, 8), { data, factors: 2 }, placed, rows)
+  expect([...rows]).toEqual([3, 4, 2, 3, 0, 0])
 })

@@ -73,6 +73,17 @@ describe.each(algorithms)('%s', name => {
     expect(idsOf(await listFor('u1', { diversity: 0.3, limit: 15 }))).toHaveLength(15)
   })
 
+  test('a list whose items are to differ has a new item no sooner for being new', async () => {
+    await recommender.catalogue.put([1, 2, 3, 4, 5].map(number => fresh(`alike${number}`, 1)))
+    await until(
+      () => listFor('u1', { limit: 45 }),
+      list => idsOf(list).includes('alike5'),
+    )
+    const spread = idsOf(await listFor('u1', { diversity: 0.8, limit: 5 }))
+    expect(spread.filter(item => `${item}`.startsWith('alike') || item === 'n1').length).toBeLessThanOrEqual(2)
+    await recommender.catalogue.delete([1, 2, 3, 4, 5].map(number => `alike${number}`))
+  })
+
   test('a new item is similar to those of its kind, and they to it', async () => {
     const ofNew = idsOf(await similarTo('n1')).filter(item => item !== 'n2')
     expect(ofNew.length).toBeGreaterThan(5)
