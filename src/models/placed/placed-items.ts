@@ -17,13 +17,16 @@ export interface PlacedItems {
 export const noRow = 0xffff_ffff
 
 /** Known items and how much an item is like each, above 0. */
-export interface Alike {
+export interface SimilarKnownItems {
   readonly items: readonly number[]
   readonly weights: readonly number[]
 }
 
 /** Of items that are each like some of `items` known ones: what {@link PlacedItems} has beside their rows. */
-export function similaritiesOf(alike: readonly Alike[], items: number): Pick<PlacedItems, 'similar' | 'bySimilar'> {
+export function similaritiesOf(
+  alike: readonly SimilarKnownItems[],
+  items: number,
+): Pick<PlacedItems, 'similar' | 'bySimilar'> {
   const indptr = new BigUint64Array(alike.length + 1)
   alike.forEach((own, place) => {
     indptr[place + 1] = indptr[place]! + BigInt(own.items.length)

@@ -2,9 +2,9 @@ import type { Item } from '../../catalogue/item.ts'
 import { type Described, FeatureIndex } from '../../catalogue/placing/feature-index.ts'
 import { featuresOf } from '../../catalogue/placing/features.ts'
 import type { OpenModel } from '../../models/open-model.ts'
-import { type Alike, type PlacedItems, similaritiesOf } from '../../models/placed/placed-items.ts'
+import { type PlacedItems, type SimilarKnownItems, similaritiesOf } from '../../models/placed/placed-items.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
-import { type HeldOutFigure, judge } from './held-out.ts'
+import { evaluateHeldOut, type HeldOutFigure } from './held-out.ts'
 
 /** Users of an item from which on what is like it is placed by it. */
 export const enoughUsers = 5
@@ -40,7 +40,7 @@ export class Placer {
   readonly #index: FeatureIndex
   /** (places of the index) Their rows in the model. */
   readonly #rows: Uint32Array
-  readonly #placed = new Map<string, Alike>()
+  readonly #placed = new Map<string, SimilarKnownItems>()
   readonly #mostPlaced: number
   /** Of what is placed, and of the items that are: each change counts. */
   #version = 0
@@ -65,12 +65,12 @@ export class Placer {
     this.#model = model
     this.#rows = Uint32Array.from(known, ({ row }) => row)
     this.#index = new FeatureIndex(known)
-    const judged = nearestCounts.map(nearest => ({
+    const evaluated = nearestCounts.map(nearest => ({
       known: known.length,
       nearest,
-      ...judge(model, this.#rows, place => this.#alike(known[place]!, nearest, place)),
+      ...evaluateHeldOut(model, this.#rows, place => this.#similarKnownItems(known[place]!, nearest, place)),
     }))
-    this.figures = judged.reduce((best, other) => (other.auc > best.auc ? other : best))
+    this.figures = evaluated.reduce((best, other) => (other.auc > best.auc ? other : best))
   }
 
   /** Whether the model has the item, so that it needs no place. */
@@ -83,7 +83,7 @@ export class Placer {
     if (!this.figures.isBetterThanChance) return
     for (const item of items) {
       if (this.knows(item.id)) continue
-      const alike = this.#alike(describe(item), this.figures.nearest)
+      const alike = this.#similarKnownItems(describe(item), this.figures.nearest)
       const before = this.#placed.get(item.id)
       if (alike.items.length === 0) this.#remove(item.id)
       else if (!before || !isEqual(before, alike)) {
@@ -121,7 +121,7 @@ export class Placer {
     }
   }
 
-  #alike(described: Described, nearest: number, own?: number): Alike {
+  #similarKnownItems(described: Described, nearest: number, own?: number): SimilarKnownItems {
     const { places, similarities } = this.#index.nearest(described, nearest, own)
     return { items: places.map(place => this.#rows[place]!), weights: similarities }
   }
@@ -131,7 +131,7 @@ function describe(item: Item): Described {
   return { features: featuresOf(item), vector: item.vector }
 }
 
-function isEqual(one: Alike, other: Alike): boolean {
+function isEqual(one: SimilarKnownItems, other: SimilarKnownItems): boolean {
   return (
     one.items.length === other.items.length &&
     one.items.every((item, at) => item === other.items[at] && one.weights[at] === other.weights[at])
