@@ -113,15 +113,17 @@ export class Catalogue {
     return new Map((await this.#change('statesOf', ids)).map(({ id, tags }) => [id, tags]))
   }
 
-  /** Lets lists have what they may of items that got rows since. Where the catalogue cannot be read, none of them. */
-  async admit(visibility: Visibility, ids: readonly string[]): Promise<void> {
+  /** Lets lists have what they may of items that got rows since. Gives false where the catalogue cannot be read: then none of them. */
+  async admit(visibility: Visibility, ids: readonly string[]): Promise<boolean> {
     try {
       const states = await this.#change('statesOf', ids)
       const known = new Set(states.map(({ id }) => id))
       visibility.apply(states, Date.now())
       for (const row of visibility.rowsOf(ids.filter(id => !known.has(id)))) visibility.admit(row)
+      return true
     } catch (error) {
       if (!this.#isClosed) this.#options.onFault?.(error)
+      return false
     }
   }
 

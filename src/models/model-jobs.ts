@@ -66,12 +66,7 @@ export function explain({ model, requests }: ModelJob<PackedRequests>): readonly
 
 /** The vectors of items, (items × factors). */
 export function itemVectors({ model, requests }: ModelJob<Uint32Array>): ItemVectors {
-  const { data, factors } = modelOf(model).vectors('items')
-  const rows = new Float32Array(requests.length * factors)
-  requests.forEach((item, at) => {
-    rows.set(data.subarray(item * factors, (item + 1) * factors), at * factors)
-  })
-  return { data: rows, factors }
+  return modelOf(model).itemVectors(requests)
 }
 
 /** Vectors side by side. */

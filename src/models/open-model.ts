@@ -20,7 +20,7 @@ import { popularDiscounted, rankDiscounted } from './discounts.ts'
 import { type Explanation, explain } from './explain.ts'
 import { historyOf } from './history.ts'
 import type { OpenPart } from './parts/live-parts.ts'
-import type { PlacedItems } from './placed/placed-items.ts'
+import { copyVectors, type PlacedItems } from './placed/placed-items.ts'
 import { PlacedModel } from './placed/placed-model.ts'
 import { algorithms } from './registry.ts'
 
@@ -43,6 +43,7 @@ export class OpenModel {
   readonly #own: OpenPart
   /** The same with the items that are placed, where any are. */
   #model: Model
+  #placed: PlacedItems | undefined
   readonly #source: ItemSource
 
   /** @throws Error when the files are missing or damaged, or no algorithm of that name is known. */
@@ -63,6 +64,7 @@ export class OpenModel {
 
   /** From now on lists have these items, too, and requests may have their rows. */
   place(placed: PlacedItems | undefined): void {
+    this.#placed = placed
     this.#model = placed ? new PlacedModel(this.#own, placed) : this.#own.model
   }
 
@@ -152,6 +154,18 @@ export class OpenModel {
    */
   vectors(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number } {
     return this.#capable('vectors')(side)
+  }
+
+  /**
+   * The vectors of items by their rows, side by side: of a placed one the mean of those of its neighbours, 0 where an item has none.
+   *
+   * @throws TypeError when the algorithm has none.
+   */
+  itemVectors(items: Uint32Array): { readonly data: Float32Array; readonly factors: number } {
+    const vectors = this.vectors('items')
+    const data = new Float32Array(items.length * vectors.factors)
+    copyVectors(items, vectors, this.#placed, data)
+    return { data, factors: vectors.factors }
   }
 
   /** What lists rest on. */

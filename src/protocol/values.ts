@@ -253,5 +253,8 @@ export interface ModelInfo {
     readonly auc: number
     readonly margin: number
     readonly isBetterThanChance: boolean
+    /** Items that are placed, and further ones that there is room for until the model is served anew, as it is once there is none. */
+    readonly placed: number
+    readonly left: number
   }
 }

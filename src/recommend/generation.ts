@@ -3,7 +3,7 @@ import { type RowLookup, Visibility } from '../catalogue/visibility.ts'
 import type { UserEvent } from '../events/event.ts'
 import type { Artifact } from '../models/artifact.ts'
 import { ModelPool } from '../models/model-pool.ts'
-import type { PlacedItems } from '../models/placed/placed-items.ts'
+import { noRow, type PlacedItems } from '../models/placed/placed-items.ts'
 import type { Pool } from '../parallel/pool.ts'
 import { sharedArray } from '../storage/shared-array.ts'
 import { ItemRows } from './item-rows.ts'
@@ -12,6 +12,15 @@ import type { PlacingFigures } from './placing/placer.ts'
 
 /** Items that a generation may learn of or place, beside those of its model: more are not known until the next training. */
 const newItems = 65_536
+/** In ms: how long after the catalogue could not be read it is asked again. */
+const pauseAfterFailure = 1000
+
+export interface GenerationOptions {
+  readonly pool: Pool
+  readonly background?: Pool
+  /** Items that it may learn of or place. Default: 65,536. */
+  readonly newItems?: number | undefined
+}
 
 /**
  * One published model: its files mapped, open in the workers. Each use of it is counted, and a retired
@@ -35,12 +44,14 @@ export class Generation {
   #admitted: Promise<void> = Promise.resolve()
   /** Of the items that are placed; undefined until any were. */
   #placed: ReadonlySet<string> | undefined
+  #placedRows = new Uint32Array(0)
+  #isAdmitting = false
   #uses = 0
   #whenUnused: (() => void) | undefined
 
   /** @throws Error naming the file that is missing or altered. */
-  static async open(directory: string, options: { readonly pool: Pool; readonly background?: Pool }) {
-    return new Generation(await ModelPool.open(directory, { ...options, newItems }))
+  static async open(directory: string, options: GenerationOptions) {
+    return new Generation(await ModelPool.open(directory, { ...options, newItems: options.newItems ?? newItems }))
   }
 
   private constructor(models: ModelPool) {
@@ -101,13 +112,34 @@ export class Generation {
     return row < 0 && this.#placed?.has(item) ? this.itemRows.indexOf(item) : row
   }
 
-  /** Lists have these items, which the model does not know, in place of those that were placed before; where there is no room, the first of them. */
-  place(ids: readonly string[], similar: Pick<PlacedItems, 'similar' | 'bySimilar'>): void {
-    this.#placed = new Set(ids)
-    // -1 is the row of none.
-    const rows = sharedArray(Uint32Array, ids.length)
-    rows.set(ids.map(id => this.itemRows.add(id)))
-    this.models.place({ rows, ...similar })
+  /** Items that it may learn of or place. */
+  get newItems(): number {
+    return this.models.items - this.artifact.items.size
+  }
+
+  /** How many items are placed, of those that have a row. */
+  get placedItems(): number {
+    return this.#placedRows.reduce((count, row) => count + Number(row !== noRow), 0)
+  }
+
+  /** Whether items are not placed for lack of rows, some of which are those of items that are not placed any more: another generation has them again. */
+  get lacksRows(): boolean {
+    const placed = this.placedItems
+    return placed < this.#placedRows.length && placed < this.itemRows.addedForNone
+  }
+
+  /**
+   * Lists have these items, which the model does not know, in place of those that were placed before; where there is no room, the first of them. Without
+   * `ids`: they are those of the last call.
+   */
+  place(ids: readonly string[] | undefined, similar: Pick<PlacedItems, 'similar' | 'bySimilar'>): void {
+    if (ids) {
+      this.#placed = new Set(ids)
+      this.#placedRows = sharedArray(Uint32Array, ids.length)
+      // -1 is the row of none.
+      this.#placedRows.set(ids.map(id => this.itemRows.add(id)))
+    }
+    this.models.place({ rows: this.#placedRows, ...similar })
   }
 
   /** Rows of items by id, with room for those that are learned of. */
@@ -120,8 +152,24 @@ export class Generation {
     if (!this.#catalogue) return
     this.#visibility.hold(this.itemRows.indexOf(id))
     this.#held.push(id)
-    if (this.#held.length > 1) return
-    this.#admitted = this.#admitted.then(() => this.#catalogue!.admit(this.#visibility, this.#held.splice(0)))
+    this.#admitHeld()
+  }
+
+  #admitHeld(): void {
+    if (this.#isAdmitting) return
+    this.#isAdmitting = true
+    this.#admitted = this.#admitted.then(() => this.#admit())
+  }
+
+  /** Where the catalogue cannot be read, again later: until then no list has these items. */
+  async #admit(): Promise<void> {
+    const ids = this.#held.splice(0)
+    this.#isAdmitting = false
+    if (await this.#catalogue!.admit(this.#visibility, ids)) return
+    this.#held.push(...ids)
+    setTimeout(() => {
+      if (!this.#visibility.isClosed) this.#admitHeld()
+    }, pauseAfterFailure).unref()
   }
 
   /** Keeps the generation open until what `work` promises is settled. */

@@ -52,6 +52,8 @@ export interface RecommenderOptions extends JournalOptions, ImpressionOptions {
   readonly state?: string | undefined
   /** Directories of datasets that have events of the state, beside those of the model. Default: none is known. */
   readonly datasets?: readonly string[] | undefined
+  /** New items that lists may have between trainings. Default: 65,536. */
+  readonly newItems?: number | undefined
   /** Workers that rank. Default: as many threads as the machine runs at once. */
   readonly threads?: number | undefined
   /** Called after each batch: queries, and ms that it took. */
@@ -151,7 +153,7 @@ export class Recommender {
     let stores: Stores | undefined
     let recommender: Recommender | undefined
     try {
-      generation = await Generation.open(model, { pool, background })
+      generation = await Generation.open(model, { pool, background, newItems: options.newItems })
       const positions = highestPositions([model, ...(options.datasets ?? [])])
       // Nothing changes before whoever could change it has the recommender.
       const catalogueOptions = {
@@ -481,7 +483,9 @@ export class Recommender {
     const swapped = this.#swapping.then(async () => {
       signal?.throwIfAborted()
       if (this.#closed) throw new RecommendError('shutting_down', 'no other model is served any more')
-      const next = await Generation.open(directory, { pool: this.#pool, background: this.#background }).catch(error => {
+      const { newItems } = this.#options
+      const workers = { pool: this.#pool, background: this.#background }
+      const next = await Generation.open(directory, { ...workers, newItems }).catch(error => {
         throw new RecommendError('bad_model', (error as Error).message, { cause: error })
       })
       await this.#assertHasEventsOf(next)
@@ -556,11 +560,20 @@ export class Recommender {
 
   /** Has the lists of the next generation hold items that its model does not know, once this is fulfilled, and no more of them those of the former. */
   async #placeIn(next: Generation): Promise<void> {
-    if (!this.#placing) return
+    if (!this.#placing || this.#closed) return
     const { hasBegun } = this.#placing
-    this.#placing.close()
+    const unplaced = this.#placing.close()
     this.#placing = this.#placingOf(next)
-    if (hasBegun) await this.#placing.begin()
+    this.#placing.changed(unplaced)
+    if (hasBegun || unplaced.length > 0) await this.#placing.begin()
+  }
+
+  /** Serves the same model anew, which gives its rows back to items that are to be placed, unless another is to be served already. */
+  #renewRows(generation: Generation): void {
+    const { directory } = generation.artifact
+    const isServed = () => generation === this.#generation && inspectArtifact(directory).checksum === generation.name
+    if (!isServed()) return
+    this.swap(directory).catch(error => (this.#options.onFault ?? warn)(error))
   }
 
   #placingOf(generation: Generation): Placing {
@@ -570,6 +583,7 @@ export class Recommender {
       onPlaced: () => {
         if (generation === this.#generation) this.#changes.note({ removed: false, added: 'all' })
       },
+      onLackOfRows: () => this.#guard(() => this.#renewRows(generation)),
       onFault: error => (this.#options.onFault ?? warn)(error),
     })
   }
@@ -661,10 +675,11 @@ export class Recommender {
   }
 
   async #close(): Promise<void> {
+    // A swap may wait for it.
+    this.#placing?.close()
     await this.#swapping
     for (const generation of [...this.#learners.keys()]) this.#stopLearning(generation)
     this.#changes.close()
-    this.#placing?.close()
     try {
       // The journal last, which has the state locked.
       await this.#catalogue?.close()

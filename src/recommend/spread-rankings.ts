@@ -23,8 +23,8 @@ export function spreadDepth(limit: number): number {
 export type TagsOf = (ids: readonly string[]) => Promise<readonly (readonly string[])[]>
 
 /**
- * The items of `ranking` that make a list of `limit`, in its order, with their scores. Items are alike by their vectors, where the model
- * has some, else by the tags that they share.
+ * The items of `ranking` that make a list of `limit`, in its order, with their scores. Items are alike by their vectors, where both
+ * have one, else by the tags that they share.
  */
 export async function spreadRanking(
   ranking: Ranking,
@@ -35,13 +35,14 @@ export async function spreadRanking(
   const { items, scores, sources } = ranking
   const hasVectors = generation.models.capabilities.includes('vectors')
   const byVectors = diversity > 0 && hasVectors
-  const needsTags = perTag < Number.POSITIVE_INFINITY || (diversity > 0 && !hasVectors)
   const ids = Array.from(items, row => String(generation.itemIds.at(row)))
-  const [tags, vectors] = await Promise.all([
-    needsTags ? tagsOf(ids) : ids.map(() => []),
-    byVectors ? generation.use(models => models.itemVectors(items)) : undefined,
-  ])
-  const similarity = vectors ? cosines(vectors.data, vectors.factors) : sharedTags(tags)
+  const vectors = byVectors ? await generation.use(models => models.itemVectors(items)) : undefined
+  const hasVector = vectors ? rowsWithValues(vectors.data, vectors.factors) : ids.map(() => false)
+  const needsTags = perTag < Number.POSITIVE_INFINITY || (diversity > 0 && hasVector.includes(false))
+  const tags = needsTags ? await tagsOf(ids) : ids.map(() => [])
+  const [byTags, cosine] = [sharedTags(tags), vectors && cosines(vectors.data, vectors.factors)]
+  const similarity = (one: number, other: number) =>
+    cosine && hasVector[one] && hasVector[other] ? cosine(one, other) : byTags(one, other)
   const places = spreadPlaces({ scores, similarity, tags }, { limit, diversity, perTag })
   return {
     ...ranking,
@@ -49,4 +50,12 @@ export async function spreadRanking(
     scores: Float32Array.from(places, place => scores[place]!),
     sources: Uint8Array.from(places, place => sources[place]!),
   }
+}
+
+/** Of each row of `vectors` (rows × width): whether any of its values is not 0. */
+function rowsWithValues(vectors: Float32Array, width: number): boolean[] {
+  const rows = width === 0 ? 0 : vectors.length / width
+  return Array.from({ length: rows }, (_, row) =>
+    vectors.subarray(row * width, (row + 1) * width).some(value => value !== 0),
+  )
 }

@@ -444,7 +444,7 @@ function asServiceError<Given>(error: Given): ServiceError {
   return error as unknown as ServiceError
 }
 
-export function modelInfo({ artifact, models, placing }: Generation): ModelInfo {
+export function modelInfo({ artifact, models, placing, placedItems, itemRows }: Generation): ModelInfo {
   return {
     algorithm: artifact.manifest.algorithm,
     capabilities: models.capabilities,
@@ -452,6 +452,6 @@ export function modelInfo({ artifact, models, placing }: Generation): ModelInfo 
     sources: models.sources,
     users: artifact.manifest.dataset.users,
     items: artifact.manifest.dataset.items,
-    ...(placing && { placing }),
+    ...(placing && { placing: { ...placing, placed: placedItems, left: itemRows.leftToPlace } }),
   }
 }

@@ -1,11 +1,25 @@
-import { expect, test } from 'vitest'
-import type { ItemList, Model, ResolvedRequest } from '../../src/models/algorithm.ts'
-import { placedScores, similaritiesOf } from '../../src/models/placed/placed-items.ts'
+import { afterAll, expect, test } from 'vitest'
+import {
+  type ItemList,
+  type Model,
+  noEvents,
+  type RankRequest,
+  type ResolvedRequest,
+} from '../../src/models/algorithm.ts'
+import { OpenModel } from '../../src/models/open-model.ts'
+import { copyVectors, placedScores, similaritiesOf } from '../../src/models/placed/placed-items.ts'
 import { PlacedModel } from '../../src/models/placed/placed-model.ts'
+import { algorithmNamed } from '../../src/models/registry.ts'
+import { Pool } from '../../src/parallel/pool.ts'
 import { sharedBitmap, writeBit } from '../../src/search/bitmap.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
+import { datasetOf, randomInteractions, shuffledDatasetOf } from './interactions.ts'
+import { smallOptions, trained } from './trained.ts'
 
 const items = 50
+const noItems = new Uint32Array(0)
+const pool = new Pool({ threads: 2 })
+afterAll(() => pool.close())
 
 /** A model that scores item i by `scores[i]`, whoever asks. */
 function modelOf(scores: readonly number[]): Model {
@@ -78,4 +92,86 @@ test('placed items come where their scores say, and never where they must not', 
   expect(similarTo(1)).toEqual([0, 60, 2])
   expect(similarTo(60)).toEqual([0, 1, 2])
   expect(similarTo(61)).toEqual([])
+})
+
+test.each([
+  ['blend', { parts: 'als(factors=3, seed=7) + 2 * graph-filter' }],
+  ['context-taste', smallOptions(algorithmNamed('context-taste'))],
+])(
+  'what %s scores placed items is of one scale with the others, whatever a request leaves out',
+  async (name, options) => {
+    const interactions = randomInteractions(60, 300, 5)
+    const dataset = await (name === 'blend' ? shuffledDatasetOf(interactions) : datasetOf(interactions))
+    const model = OpenModel.open(await trained(algorithmNamed(name), dataset, { pool, options }))
+    const size = model.artifact.items.size
+    // Each is like one item alone, so that it is to score the same.
+    const rows = Uint32Array.from({ length: size }, (_, item) => size + item)
+    const alike = Array.from(rows, (_, item) => ({ items: [item], weights: [1] }))
+    model.place({ rows, ...similaritiesOf(alike, size) })
+    const listOf = (given: Partial<RankRequest>) => {
+      const request: RankRequest = {
+        user: 3,
+        recent: noEvents,
+        seen: 'exclude',
+        limit: 60,
+        exclude: noItems,
+        only: undefined,
+      }
+      const { items, scores } = model.rank([{ ...request, ...given }])[0]!
+      return new Map(Array.from(items, (item, at) => [item, scores[at]!]))
+    }
+    // Those of which the model has no opinion have 0.
+    const isScored = (score = 0) => score !== 0
+    const some = Uint32Array.from(rows.keys()).filter(item => item % 7 === 0)
+    const only = Uint32Array.from([...some, ...some.map(item => item + size)])
+    const allowed = sharedBitmap(2 * size, false)
+    for (const item of only) writeBit(allowed, item, true)
+    for (const given of [{}, { seen: 'allow' }, { only }, { allowed }, { exclude: some }] as const) {
+      const scores = listOf(given)
+      const pairs = [...scores.keys()].filter(item => item < size && isScored(scores.get(item + size)))
+      expect(pairs.length).toBeGreaterThan(5)
+      for (const item of pairs) expect(scores.get(item + size)! / scores.get(item)!).toBeCloseTo(1, 4)
+    }
+    model.close()
+  },
+)
+
+test('a list is ranked once where its filters leave enough, and as it is where no placed item may come', () => {
+  const scores = Array.from({ length: 300 }, (_, item) => 300 - item)
+  const asked: ResolvedRequest[] = []
+  const own = modelOf(scores)
+  const counted: Model = {
+    ...own,
+    rank: requests => {
+      asked.push(...requests)
+      return own.rank(requests)
+    },
+  }
+  const placed = { rows: Uint32Array.of(400), ...similaritiesOf([{ items: [0], weights: [1] }], 300) }
+  const model = new PlacedModel({ model: counted, rows: 300 }, placed)
+  const asksFor = (given: Partial<ResolvedRequest>) => {
+    asked.length = 0
+    model.rank([request({ limit: 5, ...given })])
+    return asked.length
+  }
+  expect(asksFor({ exclude: Uint32Array.from({ length: 250 }, (_, item) => item) })).toBe(1)
+  expect(asksFor({ only: Uint32Array.of(3, 299) })).toBe(1)
+  expect(asksFor({ only: Uint32Array.of(3, 299, 400) })).toBe(2)
+})
+
+test('the vector of a placed item is the mean of those of its neighbours by weight', () => {
+  const data = Float32Array.of(1, 2, 3, 4, 5, 6)
+  const placed = {
+    rows: Uint32Array.of(7, 0xffff_ffff),
+    ...similaritiesOf(
+      [
+        { items: [0, 2], weights: [3, 1] },
+        { items: [1], weights: [1] },
+      ],
+      3,
+    ),
+  }
+  const rows = new Float32Array(6)
+  copyVectors(Uint32Array.of(1, 7, 8), { data, factors: 2 }, placed, rows)
+  expect([...rows]).toEqual([3, 4, 2, 3, 0, 0])
 })

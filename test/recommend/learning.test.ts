@@ -162,6 +162,14 @@ test('no user takes the rows of new items from the others, whose events bring wh
   expect(rows.add('news', 'bob')).toBe(rows.size - 1)
 })
 
+test('items that no user brought get half of the new rows at the most', async () => {
+  const dataset = await datasetOf(checkerboard(4))
+  const rows = new ItemRows(dataset.items, 4 + 200)
+  const added = Array.from({ length: 150 }, (_, at) => rows.add(`placed${at}`))
+  expect(added.filter(row => row >= 0)).toHaveLength(100)
+  expect([rows.leftToPlace, rows.add('placed0'), rows.add('event', 'ann')]).toEqual([0, 4, 104])
+})
+
 test('an item gets a row once it is on disk and counts, and then counts for its own user, too', async () => {
   const recommender = await opened(await trainedModel(), join(freshFolder(), 'state'))
   const { itemRows } = recommender.generation

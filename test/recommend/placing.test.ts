@@ -1,9 +1,15 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { catalogueFile } from '../../src/catalogue/format.ts'
+import { withCatalogue } from '../../src/catalogue/idle-catalogue.ts'
+import type { ItemInput } from '../../src/catalogue/item.ts'
+import { inspectArtifact } from '../../src/models/artifact.ts'
 import type { RecommendedList } from '../../src/recommend/lists.ts'
+import { type PlacementVersion, place } from '../../src/recommend/placing/placing-jobs.ts'
 import { Recommender } from '../../src/recommend/recommender.ts'
 import { catalogue, fresh, genres, items, writeGenreModels } from './genres.ts'
 import { writeNamedModel } from './models.ts'
@@ -71,6 +77,17 @@ describe.each(algorithms)('%s', name => {
     expect(idsOf(await listFor('u1', { exclude: ['n1'] }))).not.toContain('n1')
     expect(idsOf(await listFor('u1', { only: ['n1', 'n2'] }))[0]).toBe('n1')
     expect(idsOf(await listFor('u1', { diversity: 0.3, limit: 15 }))).toHaveLength(15)
+  })
+
+  test('a list whose items are to differ has a new item no sooner for being new', async () => {
+    await recommender.catalogue.put([1, 2, 3, 4, 5].map(number => fresh(`alike${number}`, 1)))
+    await until(
+      () => listFor('u1', { limit: 45 }),
+      list => idsOf(list).includes('alike5'),
+    )
+    const spread = idsOf(await listFor('u1', { diversity: 0.8, limit: 5 }))
+    expect(spread.filter(item => `${item}`.startsWith('alike') || item === 'n1').length).toBeLessThanOrEqual(2)
+    await recommender.catalogue.delete([1, 2, 3, 4, 5].map(number => `alike${number}`))
   })
 
   test('a new item is similar to those of its kind, and they to it', async () => {
@@ -164,6 +181,82 @@ describe.each(algorithms)('%s', name => {
       expect(inOrder(await similarTo('n2'))).toEqual(inOrder(similar))
     },
   )
+})
+
+test('items that wait to be placed are placed by the same model that is served anew meanwhile', async () => {
+  const recommender = await Recommender.open({ model: modelOf('als'), state: join(folder, 'waiting'), threads: 1 })
+  await recommender.catalogue.put([...catalogue, fresh('n1', 1)])
+  const listFor = () => recommender.recommend({ user: 'u1', limit: 20 })
+  await until(listFor, list => idsOf(list).includes('n1'))
+  await recommender.catalogue.put([fresh('n2', 1)])
+  await recommender.swap(modelOf('als'))
+  expect(idsOf(await listFor())).toContain('n2')
+  await recommender.close()
+})
+
+test('where more items came than there are rows, the last ones are placed in those of the first', async () => {
+  const options = { model: modelOf('als'), state: join(folder, 'full'), threads: 1, newItems: 16 }
+  const recommender = await Recommender.open(options)
+  await recommender.catalogue.put([...catalogue, fresh('n0', 1)])
+  for (let at = 0; at < 12; at++) {
+    await recommender.catalogue.put([fresh(`n${at}`, 1)])
+    await until(
+      () => recommender.recommend({ user: 'u1', limit: 20 }),
+      list => idsOf(list).includes(`n${at}`),
+    )
+  }
+  await expect(recommender.similar({ item: 'n0', limit: 5 })).rejects.toThrow('n0')
+  expect(recommender.generation.placedItems).toBe(6)
+  await recommender.close()
+})
+
+test('new items come once the catalogue can be read again', async () => {
+  const faults: unknown[] = []
+  const state = join(folder, 'unreadable')
+  const onFault = (fault: unknown) => faults.push(fault)
+  const recommender = await Recommender.open({ model: modelOf('als'), state, threads: 1, onFault })
+  const database = new DatabaseSync(join(state, catalogueFile))
+  const { itemRows, visibility } = recommender.generation
+  database.exec('ALTER TABLE items RENAME TO items_elsewhere')
+  const row = itemRows.add('event item', 'u1')
+  await until(
+    async () => faults.length,
+    count => count > 0,
+  )
+  expect(visibility.has(row)).toBe(false)
+  database.exec('ALTER TABLE items_elsewhere RENAME TO items')
+  await until(
+    async () => visibility.has(row),
+    isIn => isIn,
+  )
+  database.close()
+  await recommender.close()
+})
+
+test('the worker gives back what changed, and nothing of what was put again as it was', async () => {
+  const state = join(folder, 'jobs')
+  const put = (items: readonly ItemInput[]) => withCatalogue(state, async store => store.put(items))
+  await put([...catalogue, fresh('n1', 1)])
+  const { checksum } = inspectArtifact(modelOf('als'))
+  const job = { state, model: { directory: modelOf('als'), checksum }, mostPlaced: 10, cancelled: new Int32Array(1) }
+  let since: PlacementVersion | undefined
+  const placed = (changed: readonly string[]) => {
+    const { version, placement } = place({ ...job, changed, since })
+    since = version
+    return placement
+  }
+  expect(() => place({ ...job, changed: [], cancelled: Int32Array.of(1) })).toThrow('not to be placed any more')
+  expect(placed([])!.ids).toEqual(['n1'])
+  await put([fresh('n1', 1)])
+  expect(placed(['n1'])).toBeUndefined()
+  expect(placed(['i1'])).toBeUndefined()
+  await put([{ ...fresh('n1', 1), tags: ['genre2'] }])
+  const moved = placed(['n1'])!
+  expect([moved.ids, moved.similar.rows]).toEqual([undefined, 1])
+  await put([fresh('n2', 1)])
+  expect(placed(['n2'])!.ids).toEqual(['n1', 'n2'])
+  since = undefined
+  expect(placed([])!.ids).toEqual(['n1', 'n2'])
 })
 
 test('where what the catalogue says has nothing to do with who has what, nothing is placed', async () => {

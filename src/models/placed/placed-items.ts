@@ -1,6 +1,7 @@
 import { type Csr, transposed } from '../../storage/csr.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
 import type { ItemList } from '../algorithm.ts'
+import { rowOf } from '../history.ts'
 
 /** Items that a model does not know, each among known ones that are like it. In shared memory, so that all workers have them. */
 export interface PlacedItems {
@@ -16,13 +17,16 @@ export interface PlacedItems {
 export const noRow = 0xffff_ffff
 
 /** Known items and how much an item is like each, above 0. */
-export interface Alike {
+export interface SimilarKnownItems {
   readonly items: readonly number[]
   readonly weights: readonly number[]
 }
 
 /** Of items that are each like some of `items` known ones: what {@link PlacedItems} has beside their rows. */
-export function similaritiesOf(alike: readonly Alike[], items: number): Pick<PlacedItems, 'similar' | 'bySimilar'> {
+export function similaritiesOf(
+  alike: readonly SimilarKnownItems[],
+  items: number,
+): Pick<PlacedItems, 'similar' | 'bySimilar'> {
   const indptr = new BigUint64Array(alike.length + 1)
   alike.forEach((own, place) => {
     indptr[place + 1] = indptr[place]! + BigInt(own.items.length)
@@ -70,6 +74,33 @@ export function placedScores(list: ItemList, floor: number, { bySimilar }: Place
     }
   })
   return scores
+}
+
+/**
+ * Copies the vectors of `items` to `rows` (items × width): of known ones those of `vectors` (known × width), of placed ones the means of their
+ * neighbours' by weight; others keep what `rows` has.
+ */
+export function copyVectors(
+  items: Uint32Array,
+  { data, factors: width }: { readonly data: Float32Array; readonly factors: number },
+  placed: PlacedItems | undefined,
+  rows: Float32Array,
+): void {
+  const known = width === 0 ? 0 : data.length / width
+  const places = new Map<number, number>()
+  if (items.some(item => item >= known))
+    for (const [place, row] of (placed?.rows ?? []).entries()) places.set(row, place)
+  items.forEach((item, at) => {
+    const place = places.get(item)
+    if (item < known) rows.set(data.subarray(item * width, (item + 1) * width), at * width)
+    if (place === undefined) return
+    const { indices, weights } = rowOf(placed!.similar, place)
+    indices.forEach((neighbour, pair) => {
+      for (let factor = 0; factor < width; factor++) {
+        rows[at * width + factor]! += weights[pair]! * data[neighbour * width + factor]!
+      }
+    })
+  })
 }
 
 /** What an item scores at the most that is not in `list`, for which `limit` were asked. */

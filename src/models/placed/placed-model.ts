@@ -1,5 +1,6 @@
 import { hasBit } from '../../search/bitmap.ts'
-import { contains } from '../../search/item-lists.ts'
+import { contains, union } from '../../search/item-lists.ts'
+import { sharedArray } from '../../storage/shared-array.ts'
 import {
   type ItemList,
   type ItemSource,
@@ -16,7 +17,7 @@ import { floorOf, noRow, type PlacedItems, placedScores } from './placed-items.t
 
 /**
  * The best items of a list that say what placed items score. Recall@20 among items that the training did not have (citeulike-a, als, 30
- * neighbours, 255 users): .417 by 100 of them, .434 by 400, .411 by all.
+ * neighbours, 255 users): .417 by 100 of them, .434 by 200 and by 400, .411 by all.
  */
 export const evidenceDepth = 200
 
@@ -47,31 +48,43 @@ export class PlacedModel implements Model {
     if (model.vectors) this.vectors = side => model.vectors!(side)
   }
 
+  /**
+   * Each request is ranked as if it excluded nothing, so that all scores are of one scale: where a model makes them of its list, what is left out
+   * changes those of the others. Those that the user has also say most of what is like them.
+   */
   rank(requests: readonly ResolvedRequest[]): readonly ItemList[] {
-    const lists = rankPart(this.#part, requests)
-    if (this.#placed.rows.length === 0) return lists
-    // Also of items that must not come: those that the user has say most of what is like them.
-    const open = { limit: evidenceDepth, exclude: new Uint32Array(0), only: undefined, allowed: undefined }
-    const evidence = rankPart(
+    const takesPlaced = requests.map(request => this.#placed.rows.some(row => row !== noRow && mayCome(row, request)))
+    const first = rankPart(
       this.#part,
-      requests.map(request => ({ ...request, ...open })),
+      requests.map((request, at) => (takesPlaced[at] ? withoutFilters(request) : request)),
     )
-    return requests.map((request, at) => this.#withPlaced(lists[at]!, evidence[at]!, request))
+    const short = [...requests.keys()].filter(
+      at => takesPlaced[at] && isShort(first[at]!, requests[at]!, this.#part.rows),
+    )
+    const wider = short.map(at => withEvidence(requests[at]!, evidenceIn(first[at]!)))
+    const second = new Map(short.length > 0 ? rankPart(this.#part, wider).map((list, at) => [short[at]!, list]) : [])
+    return requests.map((request, at) => {
+      if (!takesPlaced[at]) return first[at]!
+      const evidence = evidenceIn(first[at]!)
+      const found = second.get(at)
+      return found
+        ? this.#withPlaced(found, intersection(found, evidence), request)
+        : this.#withPlaced(first[at]!, evidence, request)
+    })
   }
 
-  /** `list` with the placed items that may come, of equal scores after those of the model. */
+  /** Those of `list` and of the placed items that may come, of equal scores those of the list first. */
   #withPlaced(list: ItemList, evidence: ItemList, filter: Filter, own?: number): ItemList {
     const scores = placedScores(evidence, floorOf(evidence, evidenceDepth), this.#placed)
     const listed = new Set(list.items)
     const added = [...scores]
       .map(([place, score]) => ({ item: this.#placed.rows[place]!, score, source: fresh }))
       .filter(({ item }) => item !== noRow && item !== own && !listed.has(item) && mayCome(item, filter))
-    if (added.length === 0) return list
     const known = Array.from(list.items, (item, at) => ({
       item,
       score: list.scores[at]!,
       source: list.sources?.[at] ?? fresh,
-    }))
+    })).filter(({ item }) => mayCome(item, filter))
     const best = [...known, ...added.sort((a, b) => a.item - b.item)]
       .sort((a, b) => b.score - a.score)
       .slice(0, filter.limit)
@@ -84,7 +97,7 @@ export class PlacedModel implements Model {
   }
 
   #similar(request: ResolvedSimilarRequest): ItemList {
-    const { item, limit, allowed } = request
+    const { item } = request
     const place = this.#placed.rows.indexOf(item)
     // It was placed when it was asked for, and is not any more.
     if (place < 0 && item >= this.#placed.similar.columns) return nothing
@@ -94,12 +107,7 @@ export class PlacedModel implements Model {
     }
     const { indices, weights } = rowOf(this.#placed.similar, place)
     const evidence = meanOf(this.#similarWithSelf(indices, request), weights)
-    const places = [...evidence.items.keys()].filter(at => mayCome(evidence.items[at]!, { allowed })).slice(0, limit)
-    const list = {
-      items: Uint32Array.from(places, at => evidence.items[at]!),
-      scores: Float32Array.from(places, at => evidence.scores[at]!),
-    }
-    return this.#withPlaced(list, evidence, request, item)
+    return this.#withPlaced(evidence, evidence, request, item)
   }
 
   /** What is similar to each of the known `items`, before it the item itself, which scores as much as the first of them. */
@@ -114,7 +122,56 @@ export class PlacedModel implements Model {
 
 const fresh = sourceCode('fresh')
 
-const nothing: ItemList = { items: new Uint32Array(0), scores: new Float32Array(0) }
+const noRows = new Uint32Array(0)
+const nothing: ItemList = { items: noRows, scores: new Float32Array(0) }
+
+/** Deep enough for as many items as are asked for, whichever are excluded. */
+function depthOf({ limit, exclude }: ResolvedRequest): number {
+  return Math.max(evidenceDepth, limit + exclude.length)
+}
+
+function withoutFilters(request: ResolvedRequest): ResolvedRequest {
+  return { ...request, limit: depthOf(request), exclude: noRows, only: undefined, allowed: undefined }
+}
+
+/** Whether a model of so many items may have more for `request` than are in the list that was ranked without its filters. */
+function isShort(list: ItemList, request: ResolvedRequest, items: number): boolean {
+  const { limit, only } = request
+  if (list.items.length < depthOf(request)) return false
+  const most = Math.min(limit, only?.filter(item => item < items).length ?? limit)
+  return list.items.reduce((count, item) => count + Number(mayCome(item, request)), 0) < most
+}
+
+/** The request for what it asks for and the items of `evidence`, on one scale. */
+function withEvidence(request: ResolvedRequest, { items }: ItemList): ResolvedRequest {
+  const { limit, exclude, only, allowed } = request
+  return {
+    ...request,
+    limit: limit + exclude.length + items.length,
+    exclude: noRows,
+    only: only && union(only, items.toSorted()),
+    allowed: allowed && withBits(allowed, items),
+  }
+}
+
+function withBits(bitmap: Uint32Array, items: Uint32Array): Uint32Array {
+  const wider = sharedArray(Uint32Array, bitmap.length)
+  wider.set(bitmap)
+  for (const item of items) wider[item >>> 5]! |= 1 << (item & 31)
+  return wider
+}
+
+/** The best of `list` that say what placed items score. */
+function evidenceIn(list: ItemList): ItemList {
+  return { items: list.items.subarray(0, evidenceDepth), scores: list.scores.subarray(0, evidenceDepth) }
+}
+
+/** What `list` has of the items of `other`. */
+function intersection(list: ItemList, other: ItemList): ItemList {
+  const wanted = new Set(other.items)
+  const isIn = (_: number, at: number) => wanted.has(list.items[at]!)
+  return { items: list.items.filter(isIn), scores: list.scores.filter(isIn) }
+}
 
 function mayCome(item: number, { exclude, only, allowed }: Omit<Filter, 'limit'>): boolean {
   if (allowed && !hasBit(allowed, item)) return false

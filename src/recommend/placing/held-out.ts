@@ -1,7 +1,7 @@
 import type { RankRequest, UserEvents } from '../../models/algorithm.ts'
 import { rowOf } from '../../models/history.ts'
 import type { OpenModel } from '../../models/open-model.ts'
-import { type Alike, floorOf, placedScores, similaritiesOf } from '../../models/placed/placed-items.ts'
+import { floorOf, placedScores, type SimilarKnownItems, similaritiesOf } from '../../models/placed/placed-items.ts'
 import { evidenceDepth } from '../../models/placed/placed-model.ts'
 import { randomNumbers } from '../../storage/random.ts'
 import { itemsOf, timesOf } from '../../storage/sequences.ts'
@@ -28,17 +28,21 @@ const mostEvents = 200
  * Leaves items out one by one: each is placed by the others, and scored for one of its users as if that user had never had it.
  *
  * @param rows of the items that others are placed by.
- * @param alikeOf what the item at a place of `rows` is like, without itself.
+ * @param similarKnownItemsOf what the item at a place of `rows` is like, without itself.
  */
-export function judge(model: OpenModel, rows: Uint32Array, alikeOf: (place: number) => Alike): HeldOutFigure {
+export function evaluateHeldOut(
+  model: OpenModel,
+  rows: Uint32Array,
+  similarKnownItemsOf: (place: number) => SimilarKnownItems,
+): HeldOutFigure {
   const random = randomNumbers(1)
-  const tried: { readonly row: number; readonly alike: Alike; readonly request: RankRequest }[] = []
+  const tried: { readonly row: number; readonly alike: SimilarKnownItems; readonly request: RankRequest }[] = []
   const step = Math.max(1, rows.length / mostTried)
   for (let at = 0; at < rows.length; at += step) {
     const place = Math.floor(at)
     const users = rowOf(model.artifact.byItem, rows[place]!).indices
     const request = requestOf(model, users[Math.floor(random() * users.length)]!, rows[place]!)
-    const alike = alikeOf(place)
+    const alike = similarKnownItemsOf(place)
     if (request && alike.items.length > 0) tried.push({ row: rows[place]!, alike, request })
   }
   if (tried.length < leastTried) return { tried: tried.length, auc: 0.5, margin: 0.5, isBetterThanChance: false }

@@ -2,16 +2,14 @@ import type { Item } from '../../catalogue/item.ts'
 import { type Described, FeatureIndex } from '../../catalogue/placing/feature-index.ts'
 import { featuresOf } from '../../catalogue/placing/features.ts'
 import type { OpenModel } from '../../models/open-model.ts'
-import { type Alike, type PlacedItems, similaritiesOf } from '../../models/placed/placed-items.ts'
+import { type PlacedItems, type SimilarKnownItems, similaritiesOf } from '../../models/placed/placed-items.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
-import { type HeldOutFigure, judge } from './held-out.ts'
+import { evaluateHeldOut, type HeldOutFigure } from './held-out.ts'
 
 /** Users of an item from which on what is like it is placed by it. */
 export const enoughUsers = 5
 /** Items that others are placed by at the most: those with the most users. */
 const mostKnown = 100_000
-/** Items that are placed at the most: those that were put last. */
-export const mostPlaced = 32_768
 /** Neighbours of a placed item: what does best on held-out items is taken. */
 const nearestCounts = [10, 30] as const
 
@@ -23,10 +21,16 @@ export interface PlacingFigures extends HeldOutFigure {
   readonly nearest: number
 }
 
-/** Items by id and what they are like. */
+/** Items and what they are like. */
 export interface Placement extends Pick<PlacedItems, 'similar' | 'bySimilar'> {
-  readonly ids: readonly string[]
+  /** Absent where they are those of the placement before. */
+  readonly ids?: readonly string[]
   readonly figures: PlacingFigures
+}
+
+export interface PlacerOptions {
+  /** Items that are placed at the most: those that were new last. */
+  readonly mostPlaced: number
 }
 
 /** Learns from what the catalogue says of a model's items which of these another item is like. */
@@ -36,10 +40,15 @@ export class Placer {
   readonly #index: FeatureIndex
   /** (places of the index) Their rows in the model. */
   readonly #rows: Uint32Array
-  readonly #placed = new Map<string, Alike>()
+  readonly #placed = new Map<string, SimilarKnownItems>()
+  readonly #mostPlaced: number
+  /** Of what is placed, and of the items that are: each change counts. */
+  #version = 0
+  #idsVersion = 0
 
   /** @param items the catalogue's. */
-  constructor(model: OpenModel, items: Iterable<Item>) {
+  constructor(model: OpenModel, items: Iterable<Item>, { mostPlaced }: PlacerOptions) {
+    this.#mostPlaced = mostPlaced
     const { artifact } = model
     const { counts, order } = artifact.popularity
     // Without pairs by item, which old models lack, nobody can say how well items are placed.
@@ -56,12 +65,12 @@ export class Placer {
     this.#model = model
     this.#rows = Uint32Array.from(known, ({ row }) => row)
     this.#index = new FeatureIndex(known)
-    const judged = nearestCounts.map(nearest => ({
+    const evaluated = nearestCounts.map(nearest => ({
       known: known.length,
       nearest,
-      ...judge(model, this.#rows, place => this.#alike(known[place]!, nearest, place)),
+      ...evaluateHeldOut(model, this.#rows, place => this.#similarKnownItems(known[place]!, nearest, place)),
     }))
-    this.figures = judged.reduce((best, other) => (other.auc > best.auc ? other : best))
+    this.figures = evaluated.reduce((best, other) => (other.auc > best.auc ? other : best))
   }
 
   /** Whether the model has the item, so that it needs no place. */
@@ -70,34 +79,49 @@ export class Placer {
   }
 
   /** Places items anew by what the catalogue says of them now. Where that is no better than chance, none is. */
-  place(items: readonly Item[]): void {
+  place(items: Iterable<Item>): void {
     if (!this.figures.isBetterThanChance) return
     for (const item of items) {
       if (this.knows(item.id)) continue
-      const alike = this.#alike(describe(item), this.figures.nearest)
-      // Anew, so that they are in the order in which they were put.
-      this.#placed.delete(item.id)
-      if (alike.items.length > 0) this.#placed.set(item.id, alike)
+      const alike = this.#similarKnownItems(describe(item), this.figures.nearest)
+      const before = this.#placed.get(item.id)
+      if (alike.items.length === 0) this.#remove(item.id)
+      else if (!before || !isEqual(before, alike)) {
+        this.#placed.set(item.id, alike)
+        this.#version++
+        if (!before) this.#idsVersion = this.#version
+      }
     }
     for (const oldest of this.#placed.keys()) {
-      if (this.#placed.size <= mostPlaced) break
-      this.#placed.delete(oldest)
+      if (this.#placed.size <= this.#mostPlaced) break
+      this.#remove(oldest)
     }
   }
 
   remove(ids: readonly string[]): void {
-    for (const id of ids) this.#placed.delete(id)
+    for (const id of ids) this.#remove(id)
   }
 
-  get placement(): Placement {
+  #remove(id: string): void {
+    if (this.#placed.delete(id)) this.#idsVersion = ++this.#version
+  }
+
+  /** Changes when an item is placed, moved or removed. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** @param since the version of the placement before: without it, all. */
+  placement(since?: number): Placement {
+    const hasIds = since === undefined || this.#idsVersion > since
     return {
-      ids: [...this.#placed.keys()],
+      ...(hasIds && { ids: [...this.#placed.keys()] }),
       figures: this.figures,
       ...similaritiesOf([...this.#placed.values()], this.#model.artifact.items.size),
     }
   }
 
-  #alike(described: Described, nearest: number, own?: number): Alike {
+  #similarKnownItems(described: Described, nearest: number, own?: number): SimilarKnownItems {
     const { places, similarities } = this.#index.nearest(described, nearest, own)
     return { items: places.map(place => this.#rows[place]!), weights: similarities }
   }
@@ -105,4 +129,11 @@ export class Placer {
 
 function describe(item: Item): Described {
   return { features: featuresOf(item), vector: item.vector }
+}
+
+function isEqual(one: SimilarKnownItems, other: SimilarKnownItems): boolean {
+  return (
+    one.items.length === other.items.length &&
+    one.items.every((item, at) => item === other.items[at] && one.weights[at] === other.weights[at])
+  )
 }

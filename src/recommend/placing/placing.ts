@@ -1,7 +1,8 @@
 import { type Pool, workerModuleUrl } from '../../parallel/pool.ts'
+import { sharedArray } from '../../storage/shared-array.ts'
 import type { Generation } from '../generation.ts'
 import type { Placement } from './placer.ts'
-import type { PlacingJob } from './placing-jobs.ts'
+import type { PlacementVersion, PlacingJob, PlacingResult } from './placing-jobs.ts'
 
 const work = workerModuleUrl('./placing-jobs', import.meta.url)
 
@@ -9,8 +10,8 @@ const work = workerModuleUrl('./placing-jobs', import.meta.url)
 const pause = 50
 /** In ms: after a failure. */
 const pauseAfterFailure = 1000
-/** Of changed items that wait, a job takes as many. */
-const mostChanged = 1000
+/** Of all new rows: fewer than items are placed in, so that there are some for those that come in place of others. */
+const shareOfPlaced = 3 / 8
 
 export interface PlacingOptions {
   /** Of one worker, which keeps what it learned. */
@@ -18,6 +19,8 @@ export interface PlacingOptions {
   readonly state: string
   /** Called once lists may have what was placed. */
   readonly onPlaced: () => void
+  /** Called when the generation has no rows any more for what is to be placed. */
+  readonly onLackOfRows: () => void
   readonly onFault: (error: unknown) => void
 }
 
@@ -26,6 +29,10 @@ export class Placing {
   readonly #generation: Generation
   readonly #options: PlacingOptions
   readonly #changed = new Set<string>()
+  /** Of the job that is under way. */
+  #taken: readonly string[] = []
+  #version: PlacementVersion | undefined
+  readonly #cancelled = sharedArray(Int32Array, 1)
   #running: Promise<void> | undefined
   #timer: NodeJS.Timeout | undefined
   #hasBegun = false
@@ -58,9 +65,12 @@ export class Placing {
     if (!this.#running && this.#changed.size > 0) this.#plan(pause)
   }
 
-  close(): void {
+  /** Ends what is under way. Gives the items that were not placed anew. */
+  close(): readonly string[] {
     this.#isClosed = true
+    Atomics.store(this.#cancelled, 0, 1)
     clearTimeout(this.#timer)
+    return [...new Set([...this.#taken, ...this.#changed])]
   }
 
   #plan(wait: number): void {
@@ -72,26 +82,44 @@ export class Placing {
 
   /** Gives whether that could be done. */
   async #place(): Promise<boolean> {
-    const { artifact } = this.#generation
-    const changed = [...this.#changed].slice(0, mostChanged)
-    for (const id of changed) this.#changed.delete(id)
+    this.#taken = [...this.#changed]
+    this.#changed.clear()
     try {
-      const { directory, checksum } = artifact
-      const job: PlacingJob = { state: this.#options.state, model: { directory, checksum }, changed }
-      const placement = await this.#options.pool.run<Placement>(work, 'place', job)
+      const result = await this.#options.pool.run<PlacingResult>(work, 'place', this.#job(this.#taken))
       if (this.#isClosed) return true
-      const { ids, similar, bySimilar, figures } = placement
-      this.#generation.placing = figures
-      if (ids.length === 0 && !this.#generation.hasPlaced) return true
-      this.#generation.place(ids, { similar, bySimilar })
-      await this.#generation.admitted
-      this.#options.onPlaced()
+      this.#taken = []
+      this.#version = result.version
+      if (result.placement) await this.#take(result.placement)
       return true
     } catch (error) {
       if (this.#isClosed) return true
-      for (const id of changed) this.#changed.add(id)
+      for (const id of this.#taken) this.#changed.add(id)
+      this.#taken = []
       this.#options.onFault(error)
       return false
     }
+  }
+
+  #job(changed: readonly string[]): PlacingJob {
+    const { artifact, newItems } = this.#generation
+    const { directory, checksum } = artifact
+    return {
+      state: this.#options.state,
+      model: { directory, checksum },
+      changed,
+      mostPlaced: Math.floor(newItems * shareOfPlaced),
+      since: this.#version,
+      cancelled: this.#cancelled,
+    }
+  }
+
+  async #take({ ids, similar, bySimilar, figures }: Placement): Promise<void> {
+    const generation = this.#generation
+    generation.placing = figures
+    if (ids?.length === 0 && !generation.hasPlaced) return
+    generation.place(ids, { similar, bySimilar })
+    await generation.admitted
+    this.#options.onPlaced()
+    if (generation.lacksRows) this.#options.onLackOfRows()
   }
 }
