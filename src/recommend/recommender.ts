@@ -702,7 +702,7 @@ export class Recommender {
     const resolved = new ResolvedFilters(filters)
     const made: Made<List>[] = []
     let left = [...users.keys()]
-    // Once more for those that had to wait for others, and have items meanwhile that lists may not have any more.
+    // Once more for those that had to wait for others, in any round, and have items meanwhile that lists may not have any more.
     while (left.length > 0) {
       const lists = await this.#makeLists(
         left.map(at => users[at]!),
@@ -713,7 +713,10 @@ export class Recommender {
       left.forEach((at, place) => {
         made[at] = lists[place]!
       })
-      left = left.filter(at => !resolved.admits(made[at]!.ranking.generation, made[at]!.ranking.ranking.items))
+      left = [...made.keys()].filter(at => {
+        const { generation, ranking } = made[at]!.ranking
+        return !resolved.admits(generation, ranking.items)
+      })
     }
     return made.map(({ list }) => list)
   }

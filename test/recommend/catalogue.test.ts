@@ -103,17 +103,21 @@ test('whatever is asked for while items are hidden, nothing that comes after the
     }
   })
   const live = users.map(user => new Observed(recommender, queryOf(user)))
+  /** Of each hidden item: how many lists had come. */
+  const acknowledged: { readonly id: string; readonly lists: readonly number[] }[] = []
   for (let round = 0; round < 60; round++) {
     const { items: best } = await recommender.recommend(queryOf(users[round % 20]!))
     const id = `${best[0]!.item}`
-    const before = live.map(({ lists }) => lists.length)
     await catalogue.patch([{ id, hidden: true }])
     hidden.add(id)
-    const after = live.flatMap(({ lists }, at) => lists.slice(before[at]))
-    wrong.push(...after.flatMap(list => itemsOf(list)).filter(item => item === id))
+    acknowledged.push({ id, lists: live.map(({ lists }) => lists.length) })
   }
   isOver = true
   await Promise.all(asking)
+  for (const { id, lists: before } of acknowledged) {
+    const after = live.flatMap(({ lists }, at) => lists.slice(before[at]))
+    wrong.push(...after.flatMap(list => itemsOf(list)).filter(item => item === id))
+  }
   expect(lists).toBeGreaterThan(10)
   expect(hidden.size).toBe(60)
   expect(wrong).toEqual([])

@@ -87,6 +87,14 @@ test('a boosted item rises from beyond the list, one that is lowered makes room,
   expect(await listOf({ limit: 60 })).toEqual(whole)
 })
 
+test('a boost of an item that stands far behind leaves lists whose items differ as they are', async () => {
+  const whole = await listOf({ limit: items })
+  const spread = await listOf({ diversity: 1 })
+  // At 260 / 2, behind the 100 of which the list is chosen.
+  await catalogue.boost([whole[259]!], 2)
+  expect(await listOf({ diversity: 1 })).toEqual(spread)
+})
+
 test('a pinned item stands at its place at once in all lists that may have it, and in no other', async () => {
   const whole = await listOf({ limit: 200 })
   const last = whole[150]!

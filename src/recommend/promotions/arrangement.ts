@@ -51,8 +51,10 @@ export class Arrangement {
     models: ModelPool,
   ): Promise<Ranking> {
     const { ranking, request } = ranked
-    const { limit, spread } = filters
-    const list = spread ? await this.#spread(ranked, { ...spread, limit }) : ranking
+    const { limit, spread, depth } = filters
+    // Of no more items than without boosts, or the list would be another for a boost of any item.
+    const best = { ...ranked, ranking: first(ranking, depth) }
+    const list = spread ? await this.#spread(best, { ...spread, limit }) : ranking
     if (pinned.length === 0) return list
     const rows = Uint32Array.from(pinned, ({ row }) => row).sort()
     const only = request.only ? intersection(rows, request.only) : rows
