@@ -21,12 +21,12 @@ export const register: Register = program => {
     .addHelpText('after', notes)
     .action((directories: readonly string[], given: unknown) => {
       const { state, ...retention } = parseOptions(Options, given)
-      const { events, ids, upTo, newest } = removeEvents(state, retention, journal =>
+      const { events, ids, shown, upTo, newest } = removeEvents(state, retention, journal =>
         sharedPosition(directories, journal),
       )
       const count = (number: number) => number.toLocaleString('en')
       process.stdout.write(
-        `${state}: ${count(events)} events removed, and ${count(ids)} ids of those removed before; all that is named has ` +
+        `${state}: ${count(events)} events removed, ${count(ids)} ids of those removed before, and ${count(shown)} items shown long ago; all that is named has ` +
           `the events up to position ${upTo} of ${newest}\n`,
       )
     })

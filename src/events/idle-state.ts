@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { lockDirectory } from '../storage/directory-lock.ts'
-import { EventStore, eventsFile, type Removed, type Retention } from './store.ts'
+import { eventsFile } from './schema.ts'
+import { EventStore, isNothing, nothingRemoved, type Removed, type Retention, sumOf } from './store.ts'
 
 /**
  * Removes what `retention` does not keep from the events in `directory`, and gives the room back to the disk. Gives what was removed, and
@@ -14,7 +15,7 @@ export function removeEvents(directory: string, retention: Omit<Retention, 'upTo
   return withStore(directory, store => {
     const position = upTo(store.journal)
     const removed = untilNothingIsLeft(() => store.removeSome({ ...retention, upTo: position }, removedAtOnce))
-    if (removed.events + removed.ids > 0) store.vacuum()
+    if (!isNothing(removed)) store.vacuum()
     return { ...removed, upTo: position, newest: store.position }
   })
 }
@@ -37,11 +38,11 @@ export function forgetEvents(directory: string, user: string): Removed {
 }
 
 function untilNothingIsLeft(removeSome: () => Removed): Removed {
-  let sum: Removed = { events: 0, ids: 0 }
+  let sum = nothingRemoved
   for (;;) {
-    const { events, ids } = removeSome()
-    if (events + ids === 0) return sum
-    sum = { events: sum.events + events, ids: sum.ids + ids }
+    const removed = removeSome()
+    if (isNothing(removed)) return sum
+    sum = sumOf(sum, removed)
   }
 }
 

@@ -5,11 +5,19 @@ import type { Positions } from '../storage/positions.ts'
 import { assertHasSqlite } from '../storage/sqlite.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { assertRecordable, type UserEvent } from './event.ts'
-import { assertImpressions, defaultHalfLife, type Impressions } from './impressions.ts'
+import { assertImpressions, defaultHalfLife, type Impressions, impressionsCost } from './impressions.ts'
 import type { StoredEvent, UserHistory } from './reader.ts'
 import type { Read, ReadDone, ReaderData, UserRead } from './reader-thread.ts'
 import { RestartingThread } from './restarting-thread.ts'
-import { type JournalEntry, type Removed, type Retention, steadyTime } from './store.ts'
+import {
+  isNothing,
+  type JournalEntry,
+  nothingRemoved,
+  type Removed,
+  type Retention,
+  steadyTime,
+  sumOf,
+} from './store.ts'
 import type { Removal, Write, WriteDone, WriterData, WriterFound } from './writer-thread.ts'
 
 /**
@@ -60,10 +68,13 @@ interface WaitingRead {
 type Writer = RestartingThread<Write, WriteDone, WriterFound>
 type Reader = RestartingThread<Read, ReadDone>
 
-const nothingWritten = { positions: new Float64Array(), removed: { events: 0, ids: 0 }, took: 0 }
+const nothingWritten = { positions: new Float64Array(), removed: nothingRemoved, took: 0 }
 
 /** In ms: from one part of a removal to the next. */
 const removalPause = 20
+
+/** What one transaction records takes as long as so many events at most, some 40 ms: those who wait for it wait no longer. */
+const groupCost = 2000
 
 /** Groups that the writer has at once: while the outcome of one is processed, the next is being committed. */
 const mostSent = 2
@@ -83,7 +94,7 @@ export class Journal {
   readonly #writer: Writer
   readonly #reader: Reader
   readonly #onCommit: NonNullable<JournalOptions['onCommit']>
-  #appends: Append[] = []
+  readonly #appends: Append[] = []
   /** The last of each user's events whose outcome is not known. */
   readonly #pendingOf = new Map<string, Sequence>()
   #waitingReads: WaitingRead[] = []
@@ -266,8 +277,7 @@ export class Journal {
   /** Sends what waits, unless the writer has enough to do: then it goes later, as one group. */
   #sendNext(): void {
     if (this.#sent >= mostSent || this.#appends.length === 0) return
-    const appends = this.#appends
-    this.#appends = []
+    const appends = this.#appends.splice(0, groupSize(this.#appends))
     this.#send(appends, done => this.#finish(appends, done))
   }
 
@@ -277,12 +287,12 @@ export class Journal {
   }
 
   async #removeAll(removal: Removal): Promise<Removed> {
-    let sum: Removed = { events: 0, ids: 0 }
+    let sum = nothingRemoved
     for (;;) {
       const { removed, failure } = await new Promise<WriteDone>(resolve => this.#request(removal, resolve))
       if (failure !== undefined) throw new Error(failure)
-      sum = { events: sum.events + removed.events, ids: sum.ids + removed.ids }
-      if (removed.events + removed.ids === 0) return sum
+      if (isNothing(removed)) return sum
+      sum = sumOf(sum, removed)
       // Events that come all the time have most of the disk's.
       await setTimeout(removalPause)
     }
@@ -355,4 +365,15 @@ export class Journal {
       this.#noteDisk(failure)
     })
   }
+}
+
+/** How many of the first `appends` make a group: one at least. */
+function groupSize(appends: readonly Append[]): number {
+  let [size, cost] = [0, 0]
+  for (const { entry } of appends) {
+    cost += 'items' in entry ? impressionsCost(entry.items.length) : 1
+    if (size > 0 && cost > groupCost) break
+    size++
+  }
+  return size
 }

@@ -3,7 +3,8 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { openReadOnly } from '../storage/sqlite.ts'
 import type { UserEvent } from './event.ts'
 import type { ShownItems } from './impressions.ts'
-import { eventsFile, eventsFormat, shownItems, sinceName, stateOf } from './store.ts'
+import { eventsFile, eventsFormat, sinceName, stateOf } from './schema.ts'
+import { shownItems } from './store.ts'
 import { type CountingChange, countingChanges } from './undo.ts'
 
 /** An event with its place in the order of arrival, from 1, which no other event of the journal ever has. */

@@ -1,44 +1,15 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { busyTimeout, type DatabaseFormat, openDatabase, transact } from '../storage/sqlite.ts'
+import { busyTimeout, openDatabase, transact } from '../storage/sqlite.ts'
 import type { UserEvent } from './event.ts'
-import { defaultHalfLife, type Impressions, noteShown, type Showing, type ShownItems } from './impressions.ts'
-
-/** The name of the file in the directory of a state. */
-export const eventsFile = 'events.db'
-
-/** Undos are few, and must be found whatever they take back. */
-const undos = 'CREATE INDEX undos ON events (user, position) WHERE undo IS NOT NULL;'
-
-const identity = `INSERT INTO state SELECT 'journal', lower(hex(randomblob(8)));`
-
-/** Ids of events that were removed, so that these are known when they are sent again. */
-const removed = `
-  CREATE TABLE removed (
-    user TEXT NOT NULL,
-    id TEXT NOT NULL,
-    arrived INTEGER NOT NULL,
-    PRIMARY KEY (user, id)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX removed_by_arrival ON removed (arrived);
-`
-
-/** What users were shown since their last events on it, and ids of impressions, so that these are known when they are sent again. */
-const shown = `
-  CREATE TABLE shown (
-    user TEXT NOT NULL,
-    item TEXT NOT NULL,
-    count REAL NOT NULL,
-    time INTEGER NOT NULL,
-    PRIMARY KEY (user, item)
-  ) STRICT, WITHOUT ROWID;
-  CREATE TABLE impressions (
-    user TEXT NOT NULL,
-    id TEXT NOT NULL,
-    arrived INTEGER NOT NULL,
-    PRIMARY KEY (user, id)
-  ) STRICT, WITHOUT ROWID;
-  CREATE INDEX impressions_by_arrival ON impressions (arrived);
-`
+import {
+  defaultHalfLife,
+  forgottenAfterHalfLives,
+  type Impressions,
+  noteShown,
+  type Showing,
+  type ShownItems,
+} from './impressions.ts'
+import { eventsFormat, halfLifeName, sinceName, stateOf } from './schema.ts'
 
 /** What a group that is recorded in one transaction has. */
 export type JournalEntry = UserEvent | Impressions
@@ -46,61 +17,9 @@ export type JournalEntry = UserEvent | Impressions
 /** In ms: for so long from their arrival impressions are known when they are sent again. */
 const keepImpressionIds = 86_400_000
 
-export const eventsFormat: DatabaseFormat = {
-  applicationId: 'auro',
-  version: 4,
-  title: 'events',
-  remedy: 'use the version of Aurochs that made it, or name another --state, which `aurochs serve` makes anew',
-  schema: `
-    CREATE TABLE events (
-      position INTEGER PRIMARY KEY,
-      user TEXT NOT NULL,
-      id TEXT NOT NULL,
-      item TEXT,
-      weight REAL NOT NULL,
-      time INTEGER NOT NULL,
-      arrived INTEGER NOT NULL,
-      kind TEXT,
-      list TEXT,
-      undo TEXT,
-      UNIQUE (user, id),
-      CHECK ((item IS NULL) <> (undo IS NULL))
-    ) STRICT;
-    CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
-    INSERT INTO state VALUES ('probes', 0), ('position', 0), ('removed', 0);
-    ${undos}
-    ${removed}
-    ${shown}
-    ${identity}
-  `,
-  migrations: {
-    3: shown,
-    2: `
-      ALTER TABLE state RENAME TO former;
-      CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
-      INSERT INTO state SELECT * FROM former;
-      DROP TABLE former;
-      INSERT INTO state VALUES ('position', (SELECT coalesce(max(position), 0) FROM events)), ('removed', 0);
-      ${undos}
-      ${removed}
-      ${identity}
-    `,
-  },
-}
-
 /** In ms since 1970: by the clock on the wall when the process began, and from then on by one that nobody sets. */
 export function steadyTime(): number {
   return Math.round(performance.timeOrigin + performance.now())
-}
-
-/** What the state calls the decision of {@link EventStore.positionBefore}. */
-export function sinceName(since: number): string {
-  return `since ${since}`
-}
-
-/** What the table `state` of an events file has under `name`, one of those that it has from the beginning. */
-export function stateOf(database: DatabaseSync, name: string): number | string {
-  return (database.prepare('SELECT value FROM state WHERE name = ?').get(name) as { value: number | string }).value
 }
 
 /** Which events may be removed, and for how long those that were are still known. */
@@ -118,6 +37,19 @@ export interface Removed {
   readonly events: number
   /** Ids of events that had been removed before, and of impressions. */
   readonly ids: number
+  /** Items that users were shown. */
+  readonly shown: number
+}
+
+export const nothingRemoved: Removed = { events: 0, ids: 0, shown: 0 }
+
+/** What both removed together. */
+export function sumOf(one: Removed, other: Removed): Removed {
+  return { events: one.events + other.events, ids: one.ids + other.ids, shown: one.shown + other.shown }
+}
+
+export function isNothing({ events, ids, shown }: Removed): boolean {
+  return events + ids + shown === 0
 }
 
 /** Up to position ?1, but not of users who took anything back after it. */
@@ -141,6 +73,7 @@ export class EventStore {
   readonly #shownTo: StatementSync
   readonly #putShown: StatementSync
   readonly #dropShown: StatementSync
+  readonly #removeShown: StatementSync
   readonly #insertImpressions: StatementSync
   readonly #dropImpressions: StatementSync
   readonly #halfLife: number
@@ -149,12 +82,11 @@ export class EventStore {
   #position: number
 
   /**
-   * `halfLife`: of showings, in ms. Default: a day.
+   * `halfLife`: of showings, in ms. Default: what it was the last time, at first a day.
    *
    * @throws Error when `file` is not a file of events, or of another version.
    */
-  constructor(file: string, halfLife = defaultHalfLife) {
-    this.#halfLife = halfLife
+  constructor(file: string, halfLife?: number) {
     this.#database = openDatabase(file, eventsFormat)
     // What is removed, or moved to another page, is overwritten where it was.
     this.#database.exec('PRAGMA secure_delete = ON')
@@ -169,11 +101,15 @@ export class EventStore {
     this.#shownTo = prepare('SELECT item, count, time FROM shown WHERE user = ?')
     this.#putShown = prepare('INSERT OR REPLACE INTO shown VALUES (?, ?, ?, ?)')
     this.#dropShown = prepare('DELETE FROM shown WHERE user = ? AND item = ?')
+    this.#removeShown = prepare(
+      'DELETE FROM shown WHERE (user, item) IN (SELECT user, item FROM shown WHERE time < ? LIMIT ?)',
+    )
     this.#insertImpressions = prepare('INSERT OR IGNORE INTO impressions VALUES (?, ?, ?)')
     this.#dropImpressions = prepare(
       'DELETE FROM impressions WHERE (user, id) IN (SELECT user, id FROM impressions WHERE arrived <= ? LIMIT 2)',
     )
     this.#hasShown = prepare('SELECT EXISTS (SELECT 1 FROM shown) AS found').get()!.found === 1
+    this.#halfLife = halfLife === undefined ? this.#lastHalfLife : this.#keepHalfLife(halfLife)
     const newest = this.#database.prepare('SELECT max(position) AS position FROM events').get()
     this.#position = Math.max(
       (newest as { position: number | null }).position ?? 0,
@@ -223,10 +159,28 @@ export class EventStore {
     return positions
   }
 
+  get #lastHalfLife(): number {
+    const found = this.#database.prepare('SELECT value FROM state WHERE name = ?').get(halfLifeName)
+    return (found?.value as number | undefined) ?? defaultHalfLife
+  }
+
+  #keepHalfLife(halfLife: number): number {
+    if (halfLife === this.#lastHalfLife) return halfLife
+    this.#database.prepare('INSERT OR REPLACE INTO state VALUES (?, ?)').run(halfLifeName, halfLife)
+    return halfLife
+  }
+
+  /** Removes some of the items that were shown so long before `now` that it counts nothing. Gives how many. */
+  #removeShownBefore(now: number, most: number): number {
+    return Number(this.#removeShown.run(now - forgottenAfterHalfLives * this.#halfLife, most).changes)
+  }
+
   /** Gives whether they were not there before. */
   #recordImpressions({ user, id, items, time }: Impressions, arrived: number): boolean {
     this.#dropImpressions.run(arrived - keepImpressionIds)
     if (this.#insertImpressions.run(user, id, arrived).changes === 0) return false
+    // More than come, so that none stays for long.
+    this.#removeShownBefore(arrived, 2 * items.length)
     const shown = shownItems(this.#shownTo.all(user))
     for (const item of noteShown(shown, { items, time }, this.#halfLife)) {
       const showing = shown.get(item)
@@ -256,13 +210,13 @@ export class EventStore {
   }
 
   /**
-   * Removes some of the events, and of the ids of removed ones, that `retention` does not keep; gives how many. None: all are
-   * removed. Oldest first. What a user did who took anything back after that is kept: it may be that. Ages are by {@link steadyTime}.
+   * Removes some of the events, and of the ids of removed ones, that `retention` does not keep, and of the items that were shown long ago; gives
+   * how many. None: all are removed. Oldest first. What a user did who took anything back after that is kept: it may be that. Ages are by {@link steadyTime}.
    */
   removeSome({ upTo, keep, keepIds }: Retention, most = removedAtOnce): Removed {
     const now = steadyTime()
     const [keepSince, keepIdsSince] = [now - keep, now - keepIds]
-    let removed: Removed = { events: 0, ids: 0 }
+    let removed = nothingRemoved
     transact(this.#database, () => {
       const oldest = this.#database
         .prepare(`SELECT position, user, id, arrived FROM events WHERE ${isRemovable} ORDER BY position LIMIT ?2`)
@@ -275,7 +229,7 @@ export class EventStore {
       if (last !== undefined) this.#removeUpTo(last, upTo, keepSince)
       const ids = `DELETE FROM removed WHERE (user, id) IN (SELECT user, id FROM removed WHERE arrived <= ? LIMIT ?)`
       const { changes } = this.#database.prepare(ids).run(keepIdsSince, most)
-      removed = { events: gone.length, ids: Number(changes) }
+      removed = { events: gone.length, ids: Number(changes), shown: this.#removeShownBefore(now, most) }
     })
     return removed
   }
@@ -286,7 +240,7 @@ export class EventStore {
    * @throws Error while another process reads the events, as for a copy, and so keeps the log from being emptied.
    */
   forgetSome(user: string): Removed {
-    let removed: Removed = { events: 0, ids: 0 }
+    let removed = nothingRemoved
     transact(this.#database, () => {
       this.#keepPosition.run(this.#position)
       const events = 'DELETE FROM events WHERE position IN (SELECT position FROM events WHERE user = ? LIMIT ?)'
@@ -296,10 +250,11 @@ export class EventStore {
         const found = this.#database.prepare(`DELETE FROM ${table} WHERE user = ?1 AND id IN (${some})`)
         return Number(found.run(user, removedAtOnce).changes)
       }
-      this.#database.prepare('DELETE FROM shown WHERE user = ?').run(user)
-      removed = { events: Number(changes), ids: idsOf('removed') + idsOf('impressions') }
+      const shown = this.#database.prepare('DELETE FROM shown WHERE user = ?').run(user)
+      const ids = idsOf('removed') + idsOf('impressions')
+      removed = { events: Number(changes), ids, shown: Number(shown.changes) }
     })
-    if (removed.events + removed.ids === 0) this.#emptyLog()
+    if (isNothing(removed)) this.#emptyLog()
     return removed
   }
 

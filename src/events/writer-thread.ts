@@ -5,7 +5,8 @@ import { lockDirectory } from '../storage/directory-lock.ts'
 import { fileIdentity } from '../storage/file-identity.ts'
 import type { Positions } from '../storage/positions.ts'
 import type { ThreadReady } from './restarting-thread.ts'
-import { EventStore, eventsFile, type JournalEntry, type Removed, type Retention } from './store.ts'
+import { eventsFile } from './schema.ts'
+import { EventStore, type JournalEntry, nothingRemoved, type Removed, type Retention } from './store.ts'
 
 /** Events and impressions to record in one transaction; none: only find out whether the disk takes writes. */
 export interface Group {
@@ -118,7 +119,7 @@ function carryOut(store: EventStore, write: Write): Pick<WriteDone, 'positions' 
   }
 }
 
-const nothing = { positions: new Float64Array(), removed: { events: 0, ids: 0 } }
+const nothing = { positions: new Float64Array(), removed: nothingRemoved }
 
 interface KnownFile {
   readonly path: string

@@ -4,7 +4,7 @@
  */
 import type { z } from 'zod'
 import type { Pool } from '../parallel/pool.ts'
-import type { Row } from '../search/item-lists.ts'
+import { concat, type Row } from '../search/item-lists.ts'
 import type { Dataset } from '../storage/dataset.ts'
 import type { Artifact } from './artifact.ts'
 import type { Popularity } from './popularity.ts'
@@ -323,6 +323,27 @@ export interface ItemList {
 export interface Ranking extends ItemList {
   readonly basis: 'model' | 'popularity'
   readonly sources: Uint8Array
+}
+
+/** The items of `list` at these places, in their order. */
+export function listAt<List extends ItemList>(list: List, places: readonly number[]): List {
+  const { items, scores, sources } = list
+  return {
+    ...list,
+    items: Uint32Array.from(places, at => items[at]),
+    scores: Float32Array.from(places, at => scores[at]),
+    ...(sources && { sources: Uint8Array.from(places, at => sources[at]) }),
+  }
+}
+
+/** The items of `first`, and after them those of `second`; all else is as in the first. */
+export function joinedLists(first: Ranking, second: Omit<Ranking, 'basis'>): Ranking {
+  return {
+    ...first,
+    items: concat(Uint32Array, [first.items, second.items]),
+    scores: concat(Float32Array, [first.scores, second.scores]),
+    sources: concat(Uint8Array, [first.sources, second.sources]),
+  }
 }
 
 export const noEvents: UserEvents = {

@@ -1,6 +1,6 @@
 /** Items that count less in a list than the model says, as those that were shown and not taken. */
 import { elements, valuesAt } from '../storage/safetensors.ts'
-import type { Discounts, ItemList, ResolvedRequest } from './algorithm.ts'
+import { type Discounts, type ItemList, listAt, type ResolvedRequest } from './algorithm.ts'
 import { type Popularity, popularItems } from './popularity.ts'
 
 /**
@@ -25,7 +25,7 @@ export function rankDiscounted(
   short.forEach((at, place) => {
     lists[at] = { list: found[place], ranked: discounted(found[place], requests[at]) }
   })
-  return lists.map(({ ranked }, at) => firstOf(ranked, requests[at].limit))
+  return lists.map(({ ranked }, at) => listAt(ranked, [...ranked.items.keys()].slice(0, requests[at].limit)))
 }
 
 /**
@@ -67,27 +67,11 @@ function deepened(request: ResolvedRequest, more: number): ResolvedRequest {
 /** The list by discounted scores, of equal ones the lower item first. */
 function discounted(list: ItemList, { discounts }: ResolvedRequest): ItemList {
   if (!discounts) return list
-  const { items, scores, sources } = list
+  const { items } = list
   const factors = factorsOf(items, discounts)
-  const changed = scores.map((score, at) => (score > 0 ? score * factors[at] : score / factors[at]))
-  const order = [...items.keys()].sort((a, b) => changed[b] - changed[a] || items[a] - items[b])
-  return {
-    ...list,
-    items: Uint32Array.from(order, at => items[at]),
-    scores: Float32Array.from(order, at => changed[at]),
-    ...(sources && { sources: Uint8Array.from(order, at => sources[at]) }),
-  }
-}
-
-function firstOf(list: ItemList, limit: number): ItemList {
-  const { items, scores, sources } = list
-  if (items.length <= limit) return list
-  return {
-    ...list,
-    items: items.subarray(0, limit),
-    scores: scores.subarray(0, limit),
-    ...(sources && { sources: sources.subarray(0, limit) }),
-  }
+  const scores = list.scores.map((score, at) => (score > 0 ? score * factors[at] : score / factors[at]))
+  const order = [...items.keys()].sort((a, b) => scores[b] - scores[a] || items[a] - items[b])
+  return listAt({ ...list, scores }, order)
 }
 
 /** Of each item, 1 where it has none. */

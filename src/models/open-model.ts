@@ -1,12 +1,14 @@
 import { hasBit } from '../search/bitmap.ts'
-import { concat, union } from '../search/item-lists.ts'
+import { union } from '../search/item-lists.ts'
 import { closedOnError } from '../storage/closing.ts'
 import {
   type Algorithm,
   type ItemList,
   type ItemSource,
+  joinedLists,
   type LiveLearning,
   type LiveMemory,
+  listAt,
   type Model,
   type Ranking,
   type RankRequest,
@@ -88,7 +90,7 @@ export class OpenModel {
       const left = limit - list.items.length
       if (left === 0) return list
       const rest = popularDiscounted(popularity, left, union(exclude, list.items.toSorted()), request)
-      return joined(list, this.#sourced(rest, 'popular', 'popularity'))
+      return joinedLists(list, this.#sourced(rest, 'popular', 'popularity'))
     })
   }
 
@@ -239,22 +241,8 @@ function algorithmOf(artifact: Artifact): Algorithm {
 /** `list` without items that have no bit of `allowed`: models leave them out, but a bit may be cleared meanwhile. */
 function within(list: ItemList, allowed: Uint32Array | undefined): ItemList {
   if (!allowed || list.items.every(item => hasBit(allowed, item))) return list
-  const places = [...list.items.keys()].filter(at => hasBit(allowed, list.items[at]))
-  const { items, scores, sources, weights } = list
-  return {
-    items: Uint32Array.from(places, at => items[at]),
-    scores: Float32Array.from(places, at => scores[at]),
-    ...(sources && { sources: Uint8Array.from(places, at => sources[at]) }),
-    weights,
-  }
-}
-
-/** What comes after `first`, whose basis it has. */
-function joined(first: Ranking, second: Ranking): Ranking {
-  return {
-    ...first,
-    items: concat(Uint32Array, [first.items, second.items]),
-    scores: concat(Float32Array, [first.scores, second.scores]),
-    sources: concat(Uint8Array, [first.sources, second.sources]),
-  }
+  return listAt(
+    list,
+    [...list.items.keys()].filter(at => hasBit(allowed, list.items[at])),
+  )
 }

@@ -26,13 +26,14 @@ function isSame(a: RankRequest, b: RankRequest): boolean {
     a.seen === b.seen &&
     a.contextWeight === b.contextWeight &&
     a.allowed === b.allowed &&
-    hasSameRows(a.discounts?.items, b.discounts?.items) &&
-    hasSameRows(a.exclude, b.exclude) &&
-    hasSameRows(a.only, b.only)
+    hasSame(a.discounts?.items, b.discounts?.items) &&
+    hasSame(a.discounts?.factors, b.discounts?.factors) &&
+    hasSame(a.exclude, b.exclude) &&
+    hasSame(a.only, b.only)
   )
 }
 
-function hasSameRows(a: Uint32Array | undefined, b: Uint32Array | undefined): boolean {
+function hasSame(a: Uint32Array | Float32Array | undefined, b: typeof a): boolean {
   if (a === b) return true
-  return a?.length === b?.length && a !== undefined && a.every((row, at) => row === b?.[at])
+  return a?.length === b?.length && a !== undefined && a.every((value, at) => value === b?.[at])
 }

@@ -68,11 +68,11 @@ export function discountsOf(
     // A factor of 0 would divide by it.
     return Math.max(factor, 1e-6)
   })
-  const telling = [...items.keys()].filter(at => factors[at]! < 1 - least)
-  if (telling.length === 0) return undefined
-  if (telling.length === items.length) return { items, factors }
+  const significant = [...items.keys()].filter(at => factors[at]! < 1 - least)
+  if (significant.length === 0) return undefined
+  if (significant.length === items.length) return { items, factors }
   return {
-    items: Uint32Array.from(telling, at => items[at]!),
-    factors: Float32Array.from(telling, at => factors[at]!),
+    items: Uint32Array.from(significant, at => items[at]!),
+    factors: Float32Array.from(significant, at => factors[at]!),
   }
 }

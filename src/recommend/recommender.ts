@@ -4,7 +4,7 @@ import type { VisibilityChange } from '../catalogue/visibility.ts'
 import type { UserEvent } from '../events/event.ts'
 import type { Impressions } from '../events/impressions.ts'
 import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../events/journal.ts'
-import type { Removed } from '../events/store.ts'
+import { nothingRemoved, type Removed } from '../events/store.ts'
 import type { RankRequest } from '../models/algorithm.ts'
 import { inspectArtifact } from '../models/artifact.ts'
 import { Pool, workerModuleUrl } from '../parallel/pool.ts'
@@ -614,7 +614,7 @@ export class Recommender {
    */
   async removeEvents({ directories, keep, keepIds }: EventRetention): Promise<Removed> {
     const journal = this.#journal
-    if (!journal) return { events: 0, ids: 0 }
+    if (!journal) return nothingRemoved
     const upTo = Math.min(sharedPosition(directories, journal.name), this.#after)
     return journal.remove({ upTo, keep, keepIds })
   }

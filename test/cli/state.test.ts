@@ -133,7 +133,7 @@ test('what is recorded is retrained, served without a restart, rolled back, expo
   )
   expect([busy!.status, busy!.stderr]).toEqual([1, expect.stringContaining('is in use by another server')])
   expect(compacted!.stdout).toBe(
-    `${copy}: 14 events removed, and 0 ids of those removed before; all that is named has the events up to position 14 of 14\n`,
+    `${copy}: 14 events removed, 0 ids of those removed before, and 0 items shown long ago; all that is named has the events up to position 14 of 14\n`,
   )
   expect(gone!.stdout).toBe('removed 0 events; changed no dataset and no model\n')
 }, 120_000)

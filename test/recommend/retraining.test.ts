@@ -5,6 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { afterAll, expect, onTestFinished, test } from 'vitest'
 import type { UserEvent } from '../../src/events/event.ts'
 import { Journal } from '../../src/events/journal.ts'
+import { nothingRemoved } from '../../src/events/store.ts'
 import { alsTrainedTensors } from '../../src/models/als/model.ts'
 import { Artifact } from '../../src/models/artifact.ts'
 import { nextOf, previousOf, publishNext, recoverPublished, rollBackModel } from '../../src/models/published.ts'
@@ -458,12 +459,12 @@ test('old events are removed as far as dataset and models have them', async () =
   const recommender = await opened({ dataset, model, state })
   for (const event of newItemEvents('x')) await recorded(recommender, event)
   const remove = () => recommender.removeEvents({ directories: [dataset, model], keep: 0, keepIds: 0 })
-  expect(await remove()).toEqual({ events: 0, ids: 0 })
+  expect(await remove()).toEqual(nothingRemoved)
   await inPlace({ dataset, model, state })
   // What is served, and what could be rolled back to, lack them still.
-  expect(await remove()).toEqual({ events: 0, ids: 0 })
+  expect(await remove()).toEqual(nothingRemoved)
   await recommender.swap(model)
-  expect(await remove()).toEqual({ events: 0, ids: 0 })
+  expect(await remove()).toEqual(nothingRemoved)
   await recorded(recommender, eventOf('u1', 'x'))
   await inPlace({ dataset, model, state })
   await recommender.swap(model)

@@ -86,6 +86,9 @@ test('what costs the server more costs more', () => {
     callCost('recommend_batch', { users: users(count), limit, ...filters })
   expect([messageCost(10), messageCost(1_250_000)]).toEqual([1, 306])
   expect([callCost('ping', {}), list(10), list(1000), batch(4, 10), batch(100, 1000)]).toEqual([0, 0, 20, 1, 525])
+  // Nearly as long as so many events in the one thread that records both.
+  const shown = (count: number) => callCost('record_impressions', { id: '1', user: 'ann', items: users(count) })
+  expect([shown(1), shown(100)]).toEqual([11, 110])
   expect(queryCost({ kind: 'similar', item: 'i', limit: 1000 })).toBe(55)
 })
 

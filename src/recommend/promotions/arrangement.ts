@@ -1,10 +1,10 @@
-import type { Ranking, RankRequest } from '../../models/algorithm.ts'
+import { listAt, type Ranking, type RankRequest } from '../../models/algorithm.ts'
 import type { ModelPool } from '../../models/model-pool.ts'
 import { intersection } from '../../search/item-lists.ts'
 import type { Generation } from '../generation.ts'
 import type { ResolvedFilters } from '../list-filters.ts'
 import { spreadRanking, type TagsOf } from '../spread-rankings.ts'
-import { boosted, taken, withPins } from './promoted-ranking.ts'
+import { boosted, withPins } from './promoted-ranking.ts'
 import type { PinnedRow, PromotedRows } from './promoted-rows.ts'
 
 /** What a list is made of. */
@@ -73,5 +73,5 @@ export class Arrangement {
 }
 
 function first(ranking: Ranking, limit: number): Ranking {
-  return ranking.items.length <= limit ? ranking : taken(ranking, [...Array(limit).keys()])
+  return ranking.items.length <= limit ? ranking : listAt(ranking, [...Array(limit).keys()])
 }

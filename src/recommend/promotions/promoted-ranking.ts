@@ -1,5 +1,5 @@
 /** Rankings with the items that are boosted or pinned where they are to stand. Pure functions. */
-import type { Ranking } from '../../models/algorithm.ts'
+import { joinedLists, listAt, type Ranking } from '../../models/algorithm.ts'
 import type { PinnedRow } from './promoted-rows.ts'
 
 /**
@@ -9,7 +9,7 @@ import type { PinnedRow } from './promoted-rows.ts'
 export function boosted(ranking: Ranking, factors: ReadonlyMap<number, number>): Ranking {
   const keys = Float64Array.from(ranking.items, (row, at) => (at + 1) / (factors.get(row) ?? 1))
   const places = Array.from(keys.keys()).sort((one, other) => keys[one]! - keys[other]! || one - other)
-  return taken(ranking, places)
+  return listAt(ranking, places)
 }
 
 /**
@@ -22,44 +22,14 @@ export function withPins(
   found: Omit<Ranking, 'basis'>,
   limit: number,
 ): Ranking {
-  const places = new Map(Array.from(found.items, (row, at) => [row, at]))
-  const pins = pinned.filter(({ row }) => places.has(row))
+  const foundAt = new Map(Array.from(found.items, (row, at) => [row, ranking.items.length + at]))
+  const pins = pinned.filter(({ row }) => foundAt.has(row))
   const rows = new Set(pins.map(({ row }) => row))
-  const entries = entriesOf(ranking).filter(({ row }) => !rows.has(row))
-  const others = entriesOf(found)
+  const places = [...ranking.items.keys()].filter(at => !rows.has(ranking.items[at]!))
   let next = 0
   for (const { row, place } of pins) {
-    next = Math.min(Math.max(place, next), entries.length)
-    entries.splice(next++, 0, others[places.get(row)!]!)
+    next = Math.min(Math.max(place, next), places.length)
+    places.splice(next++, 0, foundAt.get(row)!)
   }
-  return rankingOf(ranking, entries.slice(0, limit))
-}
-
-/** The items of `ranking` at these places. */
-export function taken(ranking: Ranking, places: readonly number[]): Ranking {
-  const entries = entriesOf(ranking)
-  return rankingOf(
-    ranking,
-    places.map(place => entries[place]!),
-  )
-}
-
-interface Entry {
-  readonly row: number
-  readonly score: number
-  readonly source: number
-}
-
-function entriesOf({ items, scores, sources }: Omit<Ranking, 'basis'>): Entry[] {
-  return Array.from(items, (row, at) => ({ row, score: scores[at]!, source: sources[at]! }))
-}
-
-/** `ranking` with other items. */
-function rankingOf(ranking: Ranking, entries: readonly Entry[]): Ranking {
-  return {
-    ...ranking,
-    items: Uint32Array.from(entries, ({ row }) => row),
-    scores: Float32Array.from(entries, ({ score }) => score),
-    sources: Uint8Array.from(entries, ({ source }) => source),
-  }
+  return listAt(joinedLists(ranking, found), places.slice(0, limit))
 }

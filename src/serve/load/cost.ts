@@ -2,6 +2,7 @@
  * What a message costs, in units: one is about what the server does for an event, its ack and the lists that show it. A
  * list of 1,000 items takes about twenty times the time of one of 10, and so on.
  */
+import { impressionsCost } from '../../events/impressions.ts'
 import type { MethodName, Params } from '../../protocol/methods.ts'
 import type { Query } from '../../protocol/values.ts'
 
@@ -37,7 +38,7 @@ const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number 
   // As many lists as items of the history are looked at.
   explain: () => 20,
   similar: ({ limit }) => similarCost(limit),
-  record_impressions: ({ items }) => Math.ceil(items.length / 10),
+  record_impressions: ({ items }) => impressionsCost(items.length),
   put_items: ({ items }) => items.length,
   patch_items: ({ items }) => items.length,
   hide_items: ({ items }) => items.length,
