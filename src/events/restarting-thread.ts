@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 
 /** The first message of such a thread: that it is ready, with what it found, or why it cannot work. */
@@ -91,7 +90,9 @@ export class RestartingThread<Request, Response, Found = void> {
     const ended = new Promise<never>((_, reject) => {
       worker.once('exit', () => reject(new Error(`a thread of ${of} ended: ${fault}`)))
     })
-    const [ready] = await Promise.race([once(worker, 'message') as Promise<[ThreadReady<Found>]>, ended])
+    // Not `events.once`, which resolves some microtasks later: one that refuses ends at once, and what it says would come second.
+    const first = new Promise<ThreadReady<Found>>(resolve => worker.once('message', resolve))
+    const ready = await Promise.race([first, ended])
     if ('failure' in ready) {
       ended.catch(() => {})
       throw new Error(ready.failure)
