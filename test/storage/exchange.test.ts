@@ -28,7 +28,11 @@ async function readWhile(directory: string, names: readonly string[], replace: (
   try {
     // To load the readers may take longer than all replacements.
     while (Atomics.load(stop, 1) < names.length) await wait(5)
-    for (let version = 2; version <= replacements + 1; version++) await replace(version)
+    for (let version = 2; version <= replacements + 1; version++) {
+      await replace(version)
+      // As on a disk: files in memory are replaced ten times while one is opened.
+      await wait(5)
+    }
   } finally {
     Atomics.store(stop, 0, 1)
   }
