@@ -253,6 +253,12 @@ test('a gate is followed as far as it loses nowhere, on events that it did not s
   // Better over all, worse in a view.
   const reversed = (event: number) => (event % 4 === 0 ? Float64Array.of(0, 1, 0) : knowing(event))
   expect(chooseReliance(events, 3, reversed).share).toBeLessThan(0.75)
+  // What chance explains is no loss: one event of a view, where the gate is right of ten others.
+  const unlucky = (event: number) => (event === 4 ? Float64Array.of(0, 1, 0) : knowing(event))
+  const isLost = (isIn: (event: number) => boolean) =>
+    chooseReliance({ ...events, views: [isIn] }, 3, unlucky).share === 0
+  expect(isLost(event => event === 4 || event === 6)).toBe(false)
+  expect(isLost(event => event % 4 === 0 && event < 9)).toBe(false)
   expect(chooseReliance({ ...events, count: 0 }, 3, knowing)).toEqual({ best: 0, share: 0 })
   expect([...mixed(Float64Array.of(0.5, 0.5), 1, 0.5)]).toEqual([0.25, 0.75])
   const lean = (share: number) => [...leaning(Float64Array.of(0.5, 0.25, 0.25), part => part === 0, share)]

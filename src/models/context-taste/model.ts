@@ -1,4 +1,4 @@
-import { valuesIn } from '../../storage/safetensors.ts'
+import { elements, valuesIn } from '../../storage/safetensors.ts'
 import {
   type Algorithm,
   type ItemList,
@@ -14,7 +14,7 @@ import { ModelOfParts } from '../parts/model-of-parts.ts'
 import { artifactOf, type Part } from '../parts/parts.ts'
 import { type Gate, weigh } from './gate.ts'
 import { mixtureOf } from './mixture.ts'
-import { describe, type Moment, momentFeatures } from './moment.ts'
+import { describe, isFirstOfSession, type Moment, momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { listsOf, type PartKind } from './part-lists.ts'
 import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
@@ -23,20 +23,20 @@ import { sessionGapOf } from './session-gap.ts'
 
 /**
  * What the artifact holds beside the tensors of each part, its place and a dot before their names: of the gate, all float64, `gate.means` and `gate.scales`
- * (features), `gate.coefficients` (parts × (1 + features)), the bias first; `gate.temperatures` (parts), what makes probabilities of a part's scores; `gate.reliance` (2),
- * the part that is best alone and what the gate counts beside it; and `gate.newest` (1), ms since 1970 of the newest event.
+ * (features), `gate.coefficients` (parts × (1 + features)), the bias first; `gate.temperatures` (parts), what makes probabilities of a part's scores; `gate.reliance` (2 × 2),
+ * for the first of a session and for later: the part that is best alone and what the gate counts beside it; and `gate.newest` (1), ms since 1970 of the newest event.
  */
 export function contextTasteTensors(artifact: Artifact, parts: number) {
   const features = momentFeatures.length
-  const values = (name: string, size: number) =>
-    valuesIn(artifact.tensor(`gate.${name}`, Float64Array, [size]), 0, size)
+  const values = (name: string, ...shape: number[]) =>
+    valuesIn(artifact.tensor(`gate.${name}`, Float64Array, shape), 0, elements(shape))
   return {
     means: values('means', features),
     scales: values('scales', features),
     coefficients: values('coefficients', parts * (1 + features)),
     temperatures: values('temperatures', parts),
     newest: values('newest', 1),
-    reliance: values('reliance', 2),
+    reliance: values('reliance', 2, 2),
   }
 }
 
@@ -47,12 +47,13 @@ export function verifyContextTaste(artifact: Artifact, parts: readonly Part[]): 
     const place = values.findIndex(value => !Number.isFinite(value))
     if (place >= 0) throw artifact.damaged(`gate.${name}`, `place ${place} must be finite, but is ${values[place]}`)
   }
-  const [best, share] = tensors.reliance
-  if (!(Number.isInteger(best) && best >= 0 && best < parts.length)) {
-    throw artifact.damaged('gate.reliance', `place 0 must be a part from 0 to ${parts.length - 1}, but is ${best}`)
-  }
-  if (!(share >= 0 && share <= 1))
-    throw artifact.damaged('gate.reliance', `place 1 must be from 0 to 1, but is ${share}`)
+  tensors.reliance.forEach((value, place) => {
+    const isFit =
+      place % 2 === 1 ? value >= 0 && value <= 1 : Number.isInteger(value) && value >= 0 && value < parts.length
+    if (isFit) return
+    const expected = place % 2 === 1 ? 'from 0 to 1' : `a part from 0 to ${parts.length - 1}`
+    throw artifact.damaged('gate.reliance', `place ${place} must be ${expected}, but is ${value}`)
+  })
   tensors.temperatures.forEach((temperature, part) => {
     if (temperaturesOf(kindOf(parts[part].algorithm)).includes(temperature)) return
     throw artifact.damaged('gate.temperatures', `place ${part} must be one of the temperatures, but is ${temperature}`)
@@ -81,7 +82,7 @@ class ContextTasteModel extends ModelOfParts {
   readonly #codes: Uint8Array
   readonly #gate: Gate
   readonly #temperatures: Float64Array
-  readonly #reliance: Reliance
+  readonly #reliance: { readonly first: Reliance; readonly later: Reliance }
   readonly #moment: Moment
 
   constructor(artifact: Artifact, { depth }: ContextTasteOptions, parts: readonly (Part & OpenPart)[]) {
@@ -94,7 +95,8 @@ class ContextTasteModel extends ModelOfParts {
     const { means, scales, coefficients, temperatures, newest, reliance } = contextTasteTensors(artifact, parts.length)
     this.#gate = { parts: parts.length, features: momentFeatures.length, means, scales, coefficients }
     this.#temperatures = temperatures
-    this.#reliance = { best: reliance[0], share: reliance[1] }
+    const [first, second, third, fourth] = reliance
+    this.#reliance = { first: { best: first, share: second }, later: { best: third, share: fourth } }
     this.#moment = { events: artifact.events, sessionGap: sessionGapOf(parts), newest: newest[0] }
   }
 
@@ -111,12 +113,12 @@ class ContextTasteModel extends ModelOfParts {
     const lists = this.#parts.map(part => rankPart(part, deeper))
     const features = new Float64Array(momentFeatures.length)
     const weights = new Float64Array(this.#parts.length)
-    const { best, share } = this.#reliance
     return requests.map((request, at) => {
       const own = lists.map(each => each[at])
       describe(request, listsOf(own, this.#kinds), this.#moment, features)
       weigh(this.#gate, features, weights)
       const { contextWeight } = request
+      const { best, share } = isFirstOfSession(features) ? this.#reliance.first : this.#reliance.later
       const relied =
         contextWeight === undefined
           ? mixed(weights, best, share)

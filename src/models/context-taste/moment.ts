@@ -20,6 +20,11 @@ export const momentFeatures = [
   'whether items of the history must not come',
 ] as const
 
+/** Whether no session of the user runs, by the features. */
+export function isFirstOfSession(features: Float64Array): boolean {
+  return features[0] === 0
+}
+
 /** What features are made of beside the request. */
 export interface Moment {
   /** What users did before the training. */

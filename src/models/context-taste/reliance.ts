@@ -8,7 +8,7 @@ export interface JudgedEvents {
   readonly experts: (event: number) => readonly Expert[]
   /** (count) The items that came. */
   readonly targets: Uint32Array
-  /** Parts of the events, each by its own truth: in none of them a gate may be worse than the best part. */
+  /** Some of the events each: in none of them a gate may be worse than the best part. */
   readonly views: readonly ((event: number) => boolean)[]
 }
 
@@ -22,21 +22,27 @@ export interface Reliance {
 /** What is tried, least first. */
 const shares = [0.1, 0.25, 0.5, 0.75, 1]
 const limit = 20
+/** That a difference may be chance. */
+const standardErrors = 2
+
+/** (count × 2) Of each event whether it is among the first 20 (1 or 0), and its reciprocal place. */
+type Measured = Float64Array
 
 /**
- * The share under which hits among the first 20 and their reciprocal places are most in sum, of those under which neither is fewer than by the best part alone, over all events
- * and in each view; 0 where there is none.
+ * The share under which hits among the first 20 and their reciprocal places are most in sum, of those under which neither is fewer than by the best part alone by more than chance
+ * explains (two standard errors of the difference), over all events and in each view; 0 where there is none.
  *
  * @param weigh gives what the gate makes of an event.
  */
 export function chooseReliance(events: JudgedEvents, parts: number, weigh: (event: number) => Float64Array): Reliance {
   const alone = Array.from({ length: parts }, (_, part) => measure(events, () => oneOf(part, parts)))
-  const best = alone.reduce((first, each, part) => (totalOf(each) > totalOf(alone[first]) ? part : first), 0)
-  let chosen = { share: 0, total: totalOf(alone[best]) }
+  const totals = alone.map(totalOf)
+  const best = totals.indexOf(Math.max(...totals))
+  let chosen = { share: 0, total: totals[best]! }
   for (const share of shares) {
     const measured = measure(events, event => mixed(weigh(event), best, share))
-    const losesNowhere = measured.every((value, at) => value >= alone[best][at])
-    if (losesNowhere && totalOf(measured) > chosen.total) chosen = { share, total: totalOf(measured) }
+    const total = totalOf(measured)
+    if (total > chosen.total && !losesAnywhere(measured, alone[best]!, events)) chosen = { share, total }
   }
   return { best, share: chosen.share }
 }
@@ -61,24 +67,32 @@ function oneOf(part: number, parts: number): Float64Array {
   return weights
 }
 
-/** Hits and reciprocal places, of all events and then of each view. */
-function measure(
-  { count, experts, targets, views }: JudgedEvents,
-  weightsOf: (event: number) => Float64Array,
-): number[] {
-  const sums = new Array<number>(2 + 2 * views.length).fill(0)
+function measure({ count, experts, targets }: JudgedEvents, weightsOf: (event: number) => Float64Array): Measured {
+  const measured = new Float64Array(2 * count)
   for (let event = 0; event < count; event++) {
     const place = mixtureOf(experts(event), weightsOf(event), limit).items.indexOf(targets[event])
     if (place < 0) continue
-    for (const [at, isIn] of [() => true, ...views].entries()) {
-      if (!isIn(event)) continue
-      sums[2 * at]++
-      sums[2 * at + 1] += 1 / (place + 1)
-    }
+    measured[2 * event] = 1
+    measured[2 * event + 1] = 1 / (place + 1)
   }
-  return sums
+  return measured
 }
 
-function totalOf([hits, reciprocal]: readonly number[]): number {
-  return hits + reciprocal
+function totalOf(measured: Measured): number {
+  return measured.reduce((sum, value) => sum + value, 0)
+}
+
+function losesAnywhere(measured: Measured, alone: Measured, { count, views }: JudgedEvents): boolean {
+  return [() => true, ...views].some(isIn =>
+    [0, 1].some(figure => {
+      let [sum, squares] = [0, 0]
+      for (let event = 0; event < count; event++) {
+        if (!isIn(event)) continue
+        const difference = measured[2 * event + figure] - alone[2 * event + figure]
+        sum += difference
+        squares += difference ** 2
+      }
+      return sum < -standardErrors * Math.sqrt(squares)
+    }),
+  )
 }

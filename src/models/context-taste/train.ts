@@ -6,7 +6,7 @@ import { trainParts } from '../parts/train.ts'
 import { assertHasTimes } from '../sessions/sessions.ts'
 import { newestOf } from '../weighting/event-sums.ts'
 import { fitGate, weigh } from './gate.ts'
-import { momentFeatures } from './moment.ts'
+import { isFirstOfSession, momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { probabilitiesOf } from './probabilities.ts'
 import { chooseReliance, type JudgedEvents } from './reliance.ts'
@@ -54,7 +54,10 @@ export async function trainContextTaste(
     'gate.scales': vector(gate.scales),
     'gate.coefficients': vector(gate.coefficients),
     'gate.temperatures': vector(temperatures),
-    'gate.reliance': vector(Float64Array.of(reliance.best, reliance.share)),
+    'gate.reliance': {
+      data: Float64Array.from([reliance.first, reliance.later].flatMap(({ best, share }) => [best, share])),
+      shape: [2, 2],
+    },
     'gate.newest': vector(Float64Array.of(newestOf(dataset.events!.times))),
   }
   return { ...trained, tensors }
@@ -63,36 +66,38 @@ export async function trainContextTaste(
 /** Of the samples, the first in time, by which a gate is made that the others judge. */
 const fittedShare = 0.7
 
-/** The gate of all samples, and how far to follow one that was made of the earlier ones. */
-function learn(
-  { samples, temperatures, lists, targets, isNew, isFresh }: Predicted,
-  parts: number,
-  by: ContextTasteOptions['gate'],
-) {
+/** The gate of all samples, and how far to follow one that was made of the earlier ones: at the first of a session and later, where that makes a difference. */
+function learn(predicted: Predicted, parts: number, by: ContextTasteOptions['gate']) {
+  const { samples } = predicted
   const sizes = { parts, features: momentFeatures.length }
   const features = (event: number) => samples.features.subarray(event * sizes.features, (event + 1) * sizes.features)
   // Of features that never differ a gate learns nothing.
   const known = by === 'moment' ? samples : { ...samples, features: new Float64Array(samples.features.length) }
   const fitted = Math.floor(fittedShare * samples.count)
   const earlier = fitGate({ ...known, count: fitted }, sizes)
+  const judged = Uint32Array.from({ length: samples.count - fitted }, (_, at) => fitted + at)
   const weights = new Float64Array(parts)
-  const later: JudgedEvents = {
-    count: samples.count - fitted,
-    experts: event =>
-      lists[fitted + event].map((list, part) => ({
+  const relianceOn = (events: Uint32Array) =>
+    chooseReliance(judgedEvents(predicted, events), parts, at => {
+      weigh(earlier, features(events[at]), weights)
+      return weights
+    })
+  const [first, later] =
+    by === 'moment'
+      ? [true, false].map(isFirst => relianceOn(judged.filter(event => isFirstOfSession(features(event)) === isFirst)))
+      : Array(2).fill(relianceOn(judged))
+  return { gate: fitGate(known, sizes), reliance: { first, later } }
+}
+
+function judgedEvents({ lists, temperatures, targets, isNew, isFresh }: Predicted, events: Uint32Array): JudgedEvents {
+  return {
+    count: events.length,
+    experts: at =>
+      lists[events[at]].map((list, part) => ({
         items: list.items,
         probabilities: probabilitiesOf(list, temperatures[part]),
       })),
-    targets: targets.subarray(fitted),
-    views: [
-      event => features(fitted + event)[0] === 0,
-      event => isNew[fitted + event] === 1,
-      event => isFresh[fitted + event] === 1,
-    ],
+    targets: events.map(event => targets[event]),
+    views: [at => isNew[events[at]] === 1, at => isFresh[events[at]] === 1],
   }
-  const reliance = chooseReliance(later, parts, event => {
-    weigh(earlier, features(fitted + event), weights)
-    return weights
-  })
-  return { gate: fitGate(known, sizes), reliance }
 }
