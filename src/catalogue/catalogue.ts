@@ -41,7 +41,7 @@ export interface ChangeSummary {
   readonly duplicates: number
 }
 
-/** Items that are read at a time when a model is opened. */
+/** Items that are read at a time when a model is opened or gets new ones: no change waits for more. */
 const pageSize = 5000
 /** In ms: how long nobody looks at the clock at most, since it may be set. */
 const longestPause = 1000
@@ -70,13 +70,15 @@ export class Catalogue {
    * @throws Error when it cannot be read.
    */
   static async open(directory: string, options: CatalogueOptions = {}): Promise<Catalogue> {
-    const writer = await startThread(directory, false)
+    const threads = [await startThread(directory, false)]
     try {
-      const catalogue = new Catalogue(writer, await startThread(directory, true), options)
+      threads.push(await startThread(directory, true))
+      const [writer, reader] = threads
+      const catalogue = new Catalogue(writer!, reader!, options)
       catalogue.promotions.apply(await catalogue.#change('promoted'))
       return catalogue
     } catch (error) {
-      await writer.close('the catalogue is closed')
+      await Promise.all(threads.map(thread => thread.close('the catalogue is closed')))
       throw error
     }
   }
@@ -110,16 +112,19 @@ export class Catalogue {
 
   /** The tags of items, of those that it has. */
   async tagsOf(ids: readonly string[]): Promise<ReadonlyMap<string, readonly string[]>> {
-    return new Map((await this.#change('statesOf', ids)).map(({ id, tags }) => [id, tags]))
+    return new Map((await this.#read('statesOf', ids)).map(({ id, tags }) => [id, tags]))
   }
 
-  /** Lets lists have what they may of items that got rows since. Gives false where the catalogue cannot be read: then none of them. */
+  /** Lets lists have what they may of items that got rows since. Gives false where the catalogue cannot be read: then not all of them. */
   async admit(visibility: Visibility, ids: readonly string[]): Promise<boolean> {
     try {
-      const states = await this.#change('statesOf', ids)
-      const known = new Set(states.map(({ id }) => id))
-      visibility.apply(states, Date.now())
-      for (const row of visibility.rowsOf(ids.filter(id => !known.has(id)))) visibility.admit(row)
+      for (let first = 0; first < ids.length; first += pageSize) {
+        const page = ids.slice(first, first + pageSize)
+        const states = await this.#change('statesOf', page)
+        const known = new Set(states.map(({ id }) => id))
+        visibility.apply(states, Date.now())
+        for (const row of visibility.rowsOf(page.filter(id => !known.has(id)))) visibility.admit(row)
+      }
       return true
     } catch (error) {
       if (!this.#isClosed) this.#options.onFault?.(error)
@@ -142,7 +147,7 @@ export class Catalogue {
     return summaryOf(await this.#change('patch', patches))
   }
 
-  /** Removes what is known of items; no list has them until they are put again. */
+  /** Removes what is known of items, promotions too; no list has them until they are put again. */
   async delete(ids: readonly string[]): Promise<ChangeSummary> {
     return summaryOf(await this.#change('delete', ids))
   }
@@ -162,7 +167,7 @@ export class Catalogue {
   }
 
   /**
-   * In the order of `ids`; undefined where nothing is known of one. `publicAt`, in ms since 1970: only what lists may have then, without
+   * In the order of `ids`; undefined where nothing is known of one, a promotion neither. `publicAt`, in ms since 1970: only what lists may have then, without
    * vectors and promotions.
    */
   get(ids: readonly string[], publicAt?: number): Promise<(Item | undefined)[]> {
@@ -203,7 +208,8 @@ export class Catalogue {
   #change<Name extends Method>(method: Name, ...args: Parameters<CatalogueStore[Name]>): Promise<StoreResult<Name>> {
     return call(this.#writer, method, args, result => {
       if (!changes.has(method)) return
-      const { items } = result as Changed
+      const { items, promoted = [] } = result as Changed
+      if (promoted.length > 0) this.promotions.apply(promoted)
       this.#apply(items)
       this.#options.onItems?.(items.map(({ id }) => id))
     })

@@ -2,7 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Item, UserLabels } from './item.ts'
 import type { LabelKind } from './narrowing.ts'
 import { PromotionTables } from './promotions/tables.ts'
-import { type ItemRow, isAvailable, itemOf, stateOf } from './rows.ts'
+import { type ItemRow, type ItemState, isAvailable, itemOf, stateColumns, stateOf } from './rows.ts'
 import { type SearchQuery, type SearchResult, searchItems } from './search.ts'
 
 /** Reads the file of a catalogue, also while another connection writes it. */
@@ -10,6 +10,7 @@ export class CatalogueReader {
   readonly #database: DatabaseSync
   readonly #promotions: PromotionTables
   readonly #find: StatementSync
+  readonly #findState: StatementSync
   readonly #itemsWith: StatementSync
   readonly #findUser: StatementSync
 
@@ -18,6 +19,7 @@ export class CatalogueReader {
     this.#database = database
     this.#promotions = new PromotionTables(database)
     this.#find = database.prepare('SELECT * FROM items WHERE id = ?')
+    this.#findState = database.prepare(`SELECT ${stateColumns}, tags, categories FROM items WHERE id = ?`)
     this.#itemsWith = database.prepare(
       'SELECT item FROM item_labels WHERE label = (SELECT number FROM labels WHERE kind = ? AND name = ?) ORDER BY item',
     )
@@ -25,15 +27,24 @@ export class CatalogueReader {
   }
 
   /**
-   * In the order of `ids`; undefined where nothing is known of one. `publicAt`, in ms since 1970: only what lists may have then, without
+   * In the order of `ids`; undefined where nothing is known of one, a promotion neither. `publicAt`, in ms since 1970: only what lists may have then, without
    * vectors and promotions.
    */
   get(ids: readonly string[], publicAt?: number): (Item | undefined)[] {
     return ids.map(id => {
       const row = this.#find.get(id) as unknown as ItemRow | undefined
-      if (!row || row.deleted) return undefined
-      if (publicAt === undefined) return this.#withPromotions(itemOf(row))
+      const isKnown = row && !row.deleted
+      if (publicAt === undefined) return isKnown ? this.#withPromotions(itemOf(row)) : this.#onlyPromoted(id)
+      if (!isKnown) return undefined
       return isAvailable(stateOf(row), publicAt) ? itemOf({ ...row, vector: null }) : undefined
+    })
+  }
+
+  /** Which of these items lists may have; those that nothing is known of are left out. */
+  statesOf(ids: readonly string[]): ItemState[] {
+    return ids.flatMap(id => {
+      const row = this.#findState.get(id) as unknown as ItemRow | undefined
+      return row ? stateOf(row) : []
     })
   }
 
@@ -60,6 +71,12 @@ export class CatalogueReader {
 
   close(): void {
     this.#database.close()
+  }
+
+  /** An item that it lacks, or has deleted, where it has promotions all the same. */
+  #onlyPromoted(id: string): Item | undefined {
+    const item = this.#withPromotions({ id, tags: [], categories: [], hidden: false })
+    return item.boost === undefined && item.pin === undefined ? undefined : item
   }
 
   #withPromotions(item: Item): Item {

@@ -36,6 +36,9 @@ export function isAvailable({ hidden, from, until }: ItemState, now: number): bo
   return !hidden && (from === undefined || from <= now) && (until === undefined || now < until)
 }
 
+/** What {@link stateOf} reads, but for the labels. */
+export const stateColumns = 'number, id, hidden, deleted, available_from, available_until'
+
 export function stateOf({
   number,
   id,

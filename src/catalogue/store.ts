@@ -16,7 +16,7 @@ import { LabelIndex } from './label-index.ts'
 import type { PinInput, Promoted } from './promotions/promotion.ts'
 import { PromotionTables } from './promotions/tables.ts'
 import { CatalogueReader } from './reader.ts'
-import { type ItemRow, type ItemState, itemOf, stateOf } from './rows.ts'
+import { type ItemRow, type ItemState, itemOf, stateColumns, stateOf } from './rows.ts'
 import { TitleIndex } from './title-index.ts'
 
 /** What a change changed. */
@@ -25,6 +25,8 @@ export interface Changed {
   readonly items: readonly ItemState[]
   /** Items of the call that came again later in it: only the last one counts. */
   readonly duplicates: number
+  /** Of items whose promotions went with them: that they have none. */
+  readonly promoted?: Promoted
 }
 
 /** Writes and reads the file of a catalogue. What a method changed is on disk when it returns; a call is carried out whole or not at all. */
@@ -75,16 +77,18 @@ export class CatalogueStore extends CatalogueReader {
     return this.#change(patches, true)
   }
 
-  /** Removes what is known of items. They stay out of all lists until they are put again. */
+  /** Removes what is known of items, promotions too. They stay out of all lists until they are put again. */
   delete(ids: readonly string[]): Changed {
     const items: ItemState[] = []
+    let promoted: Promoted = []
     this.#transact(() => {
       for (const id of new Set(ids)) {
         assertItem({ id })
         items.push(this.#replace(id, this.#row(id), { hidden: true }, true))
       }
+      promoted = this.#promotions.remove(ids)
     })
-    return { items, duplicates: ids.length - items.length }
+    return { items, duplicates: ids.length - items.length, promoted }
   }
 
   /** Which of the items after number `after` lists may have, up to `limit` of them; without their labels, which are many. */
@@ -95,15 +99,6 @@ export class CatalogueStore extends CatalogueReader {
       )
       .all(after, limit)
     return (rows as unknown as ItemRow[]).map(stateOf)
-  }
-
-  /** Which of these items lists may have; those that nothing is known of are left out. */
-  statesOf(ids: readonly string[]): ItemState[] {
-    const find = this.#database.prepare(`SELECT ${stateColumns}, tags, categories FROM items WHERE id = ?`)
-    return ids.flatMap(id => {
-      const row = find.get(id) as unknown as ItemRow | undefined
-      return row ? stateOf(row) : []
-    })
   }
 
   /** The items that become available, or cease to be, after one of two times and up to the other. */
@@ -149,7 +144,7 @@ export class CatalogueStore extends CatalogueReader {
 
   /** Pins items, in place of their former pins. @throws as {@link put}. */
   pin(pins: readonly PinInput[]): Promoted {
-    return this.#promote(() => this.#promotions.pin(pins))
+    return this.#promote(() => this.#promotions.pin(pins, Date.now()))
   }
 
   unpin(ids: readonly string[]): Promoted {
@@ -256,9 +251,6 @@ export class CatalogueStore extends CatalogueReader {
     )
   }
 }
-
-/** What {@link stateOf} reads, but for the labels. */
-const stateColumns = 'number, id, hidden, deleted, available_from, available_until'
 
 /** The fields of an item without its id: null takes one away. */
 function givenFields({ id: _, ...fields }: ItemInput | ItemPatch): ItemFields {

@@ -8,17 +8,22 @@ import type { Generation } from './generation.ts'
 export interface PendingQuery {
   /** Who asks: clients take turns. */
   readonly client: string
-  /** Items in the list at most. */
+  /** Items of which the list is made, as who asks for it has it: by these it is long or short. */
   readonly limit: number
+  /** Items that are ranked for it, where these are more. */
+  readonly depth?: number
   /**
-   * The request in rows of `generation`, made when the batch is formed, as late as can be. Undefined: not wanted now. What it
+   * The requests for it in rows of `generation`, made when the batch is formed, as late as can be. Undefined: not wanted now. What it
    * throws, it fails with.
    */
-  resolve(generation: Generation): RankRequest | undefined
-  /** Never throws: all queries of the batch are answered. */
-  answer(ranking: Ranking, generation: Generation): void
+  resolve(generation: Generation): readonly RankRequest[] | undefined
+  /** Takes a ranking for each of its requests. Never throws: all queries of the batch are answered. */
+  answer(rankings: RankingOfEach, generation: Generation): void
   fail(error: Error): void
 }
+
+/** There is no query without a request. */
+export type RankingOfEach = readonly [Ranking, ...Ranking[]]
 
 export interface MicroBatchOptions {
   /** Queries in one batch at most. Default: 64, about where a larger batch makes the first wait for the last. */
@@ -32,6 +37,8 @@ export interface MicroBatchOptions {
  * 2 ms, of 100 5 ms, of 1,000 138 ms, and so do 63 of 10 beside one of 1,000.
  */
 const mostShortItems = 100
+/** Items that a batch of short lists looks for at most, as many as 64 of the longest: where boosts have lists ranked deeper, fewer are ranked at once. */
+const shortBatchItems = 64 * mostShortItems
 /** Items that a batch of long lists looks for at most, where it has more than one: 5 ms. */
 const longBatchItems = 2000
 
@@ -92,7 +99,12 @@ export class MicroBatches {
 
   #next(): void {
     const { threads, backgroundThreads } = this.#current().models
-    this.#begin(this.#short, threads, free => Math.min(this.#largest, Math.ceil(this.#short.waiting / free)))
+    this.#begin(
+      this.#short,
+      threads,
+      free => Math.min(this.#largest, Math.ceil(this.#short.waiting / free)),
+      shortBatchItems,
+    )
     this.#begin(this.#long, backgroundThreads, () => this.#largest, longBatchItems)
     this.#begin(this.#background, 1, () => backgroundBatch)
     this.#noteIdle()
@@ -117,13 +129,13 @@ export class MicroBatches {
     const generation = this.#current()
     const queries: PendingQuery[] = []
     const distinct = new DistinctRequests()
-    /** Of each query: the place of its request. */
-    const places: number[] = []
+    /** Of each query: the places of its requests. */
+    const places: number[][] = []
     for (const query of pending) {
       try {
-        const request = query.resolve(generation)
-        if (!request) continue
-        places.push(distinct.add(request))
+        const requests = query.resolve(generation)
+        if (!requests) continue
+        places.push(requests.map(request => distinct.add(request)))
         queries.push(query)
       } catch (error) {
         query.fail(error as Error)
@@ -142,9 +154,10 @@ export class MicroBatches {
       // The next batch leaves before this one's answers are processed.
       this.#next()
       queries.forEach((query, at) => {
-        const outcome = outcomes[places[at]!]!
-        if (outcome instanceof Error) query.fail(outcome)
-        else query.answer(outcome, generation)
+        const own = places[at]!.map(place => outcomes[place]!)
+        const error = own.find(outcome => outcome instanceof Error)
+        if (error) query.fail(error)
+        else query.answer(own as unknown as RankingOfEach, generation)
       })
       this.#noteIdle()
     })
@@ -179,7 +192,7 @@ class QueryQueue {
     const taken: PendingQuery[] = []
     let largest = 0
     for (let query = this.#queries.first; query && taken.length < most; query = this.#queries.first) {
-      largest = Math.max(largest, query.limit)
+      largest = Math.max(largest, query.depth ?? query.limit)
       if (taken.length > 0 && (taken.length + 1) * largest > mostItems) break
       taken.push(query)
       this.#queries.shift()

@@ -727,11 +727,7 @@ export class Recommender {
     listOf: (ranking: UserRanking) => List,
     { signal, client }: Asking,
   ): Promise<Made<List>[]> {
-    this.#asked.admit(
-      client,
-      users.length,
-      this.#batches.expectedWait({ client, limit: this.#arrangement.depth(resolved) }),
-    )
+    this.#asked.admit(client, users.length, this.#batches.expectedWait({ client, limit: resolved.depth }))
     const subscriptions: UserSubscription[] = []
     const lists = users.map(
       user =>

@@ -28,7 +28,7 @@ export interface SubscriptionHandlers {
   /** Puts a query into the queue of its priority. */
   readonly enqueue: (query: PendingQuery, priority: Priority) => void
   /** Makes the list of a ranking, which may be deeper. */
-  readonly arrangement: Pick<Arrangement, 'depth' | 'arrange'>
+  readonly arrangement: Pick<Arrangement, 'depth' | 'deeper' | 'pinRequest' | 'arrange'>
   /** What counts less in lists of the user. Default: nothing. */
   readonly discounts?: (state: UserState, generation: Generation, now: number) => Discounts | undefined
   readonly onRanking: (ranking: UserRanking) => void
@@ -42,6 +42,8 @@ interface Enqueued {
   ranked: (Pick<UserRanking, 'version' | 'sequence' | 'after'> & { readonly request: RankRequest }) | undefined
   /** A change that came after that: the query to follow. */
   next: Change | undefined
+  /** How many items are to be ranked, where more are than at first. */
+  depth: number | undefined
   /** What is in the queue. */
   readonly pending: PendingQuery
 }
@@ -133,13 +135,20 @@ export class UserSubscription {
       const { request: _, ...ranked } = query.ranked!
       this.#handlers.onRanking({ ...ranked, changedAt: at, isChange, ranking, generation })
     }
+    const { filters } = this
+    const { arrangement } = this.#handlers
     const pending: PendingQuery = {
       client: this.#client,
-      limit: this.#handlers.arrangement.depth(this.filters),
+      limit: filters.depth,
+      get depth() {
+        return query.depth ?? arrangement.depth(filters)
+      },
       resolve: generation => this.#resolve(query, generation),
-      answer: (ranking, generation) => {
-        const { request } = query.ranked!
-        const list = this.#handlers.arrangement.arrange({ ranking, request, generation }, this.filters)
+      answer: ([ranking, pinned], generation) => {
+        const ranked = { ranking, pinned, request: query.ranked!.request, generation }
+        const deeper = arrangement.deeper(ranked, filters)
+        if (deeper !== undefined) return this.#rankAgain(query, deeper)
+        const list = arrangement.arrange(ranked, filters)
         if (list instanceof Promise) list.then(list => answer(list, generation), pending.fail)
         else answer(list, generation)
       },
@@ -147,12 +156,21 @@ export class UserSubscription {
         if (this.#settle(query)) this.fail(error)
       },
     }
-    const query: Enqueued = { change, ranked: undefined, next: undefined, pending }
+    const query: Enqueued = { change, ranked: undefined, next: undefined, depth: undefined, pending }
     this.#query = query
     this.#handlers.enqueue(pending, change.priority)
   }
 
-  #resolve(query: Enqueued, generation: Generation): RankRequest | undefined {
+  /** The first `depth` items are ranked, for all changes that came by now. */
+  #rankAgain(query: Enqueued, depth: number): void {
+    if (query !== this.#query) return
+    query.change = both(query.change, query.next)
+    query.next = query.ranked = undefined
+    query.depth = depth
+    this.#handlers.enqueue(query.pending, query.change.priority)
+  }
+
+  #resolve(query: Enqueued, generation: Generation): readonly RankRequest[] | undefined {
     if (query !== this.#query) return undefined
     if (this.#isClosed || !this.state.isLoaded) {
       this.#query = undefined
@@ -169,6 +187,7 @@ export class UserSubscription {
     const { version, sequence, newest } = this.state
     const now = Date.now()
     const { seen } = this.filters
+    const { arrangement } = this.#handlers
     const { exclude, only } = this.filters.rowsIn(generation)
     const request = {
       user: this.state.rowIn(generation),
@@ -176,14 +195,15 @@ export class UserSubscription {
       now,
       contextWeight: this.filters.contextWeight,
       seen,
-      limit: this.#handlers.arrangement.depth(this.filters, generation),
+      limit: query.depth ?? arrangement.depth(this.filters, generation),
       exclude,
       only,
       allowed: this.filters.allowedIn(generation),
       discounts: this.#handlers.discounts?.(this.state, generation, now),
     }
     query.ranked = { version, sequence, after: newest, request }
-    return request
+    const pinRequest = arrangement.pinRequest(request, this.filters, generation)
+    return pinRequest ? [request, pinRequest] : [request]
   }
 
   /** Follows the query by the next, if one is wanted; gives whether its outcome is. */

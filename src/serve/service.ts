@@ -25,6 +25,7 @@ import type {
 } from '../protocol/values.ts'
 import { features } from '../protocol/versions.ts'
 import { RecommendError } from '../recommend/errors.ts'
+import { FairTurns } from '../recommend/fair-turns.ts'
 import type { Generation } from '../recommend/generation.ts'
 import type { Recommender } from '../recommend/recommender.ts'
 import type { Watch } from '../recommend/watched-list.ts'
@@ -63,6 +64,9 @@ export interface ServiceParts {
   readonly version: string
 }
 
+/** Searches that may wait: the longest ones would take 12 s. */
+const mostSearches = 200
+
 type Settle = (result: Recorded | ServiceError) => void
 
 /** An event whose user may follow from the caller. */
@@ -97,6 +101,8 @@ export class Service {
   readonly #metrics: Metrics
   readonly #limiter: RateLimiter
   readonly #version: string
+  /** One at once, since what narrows lists is looked up in the same thread. */
+  readonly #searches = new FairTurns(1, mostSearches, tooManySearches)
   /** What trains the next models, if this server does. */
   retraining: Pick<Retraining, 'dataset' | 'abandon'> | undefined
   #isClosing = false
@@ -310,10 +316,10 @@ export class Service {
     recommend_batch: ({ users, ...filters }, signal, client) =>
       this.#recommender.recommendBatch(users, filters, signal, client),
     rerank: ({ user, items }, signal, client) => this.#rerank(user, items, signal, client),
-    explain: async ({ user, items }, signal, client) => ({
-      user,
-      ...(await this.#recommender.explain(user, items, signal, client)),
-    }),
+    explain: async ({ user, items }, signal, client, { isAdmin }) => {
+      const { promoted, ...explained } = await this.#recommender.explain(user, items, signal, client)
+      return { user, ...explained, ...(isAdmin && promoted && { promoted }) }
+    },
     similar: async (query, signal, client) => ({
       item: query.item,
       ...(await this.#recommender.similar(query, signal, client)),
@@ -344,8 +350,11 @@ export class Service {
     get_items: async ({ items }, _signal, _client, caller) => ({
       items: (await this.#recommender.catalogue.get(items, publicAt(caller))).map(item => item ?? null),
     }),
-    search_items: (query, _signal, _client, caller) =>
-      this.#recommender.catalogue.search({ ...query, publicAt: publicAt(caller) }),
+    search_items: (query, signal, client, caller) => {
+      const { catalogue } = this.#recommender
+      const search = () => catalogue.search({ ...query, publicAt: publicAt(caller) })
+      return this.#searches.run(search, { client, signal })
+    },
     put_users: async ({ users }) => {
       await this.#recommender.catalogue.putUsers(users)
       return { users: users.length }
@@ -420,6 +429,10 @@ export class Service {
       }
     })
   }
+}
+
+function tooManySearches(): ServiceError {
+  return new ServiceError('overloaded', `${mostSearches} searches of the catalogue wait already: ask again later`)
 }
 
 /** Who is no admin sees of the catalogue only what lists may have now. */

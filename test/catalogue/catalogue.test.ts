@@ -2,6 +2,7 @@ import { mkdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, onTestFinished, test } from 'vitest'
+import { catalogueBounds } from '../../src/catalogue/bounds.ts'
 import { Catalogue } from '../../src/catalogue/catalogue.ts'
 import { CatalogueError, CatalogueStorageError } from '../../src/catalogue/item.ts'
 import type { VisibilityChange } from '../../src/catalogue/visibility.ts'
@@ -126,4 +127,59 @@ test('a file that is no catalogue is refused with its remedy', async () => {
   await expect(Catalogue.open(folder)).rejects.toThrow(
     /catalogue\.db does not hold a catalogue, .*: use the version of Aurochs that made it, or import the catalogue into another --state/,
   )
+})
+
+test('a catalogue that cannot be read leaves no thread behind', async () => {
+  const folder = freshFolder()
+  const { catalogue } = await opened(folder)
+  await catalogue.put([{ id: 'a' }])
+  await catalogue.close()
+  const database = new DatabaseSync(join(folder, 'catalogue.db'))
+  database.exec(`DROP TABLE boosts; CREATE VIEW boosts AS SELECT id, json(id) AS factor FROM items`)
+  database.close()
+  const ports = () => process.getActiveResourcesInfo().filter(kind => kind === 'MessagePort').length
+  const before = ports()
+  await expect(Catalogue.open(folder)).rejects.toThrow('malformed JSON')
+  expect(ports()).toBe(before)
+})
+
+test('promotions go with their items, pins when they have ended, and those of items that it lacks are shown', async () => {
+  const { folder, catalogue } = await opened()
+  await catalogue.put([{ id: 'a' }, { id: 'b' }])
+  await catalogue.boost(['a', 'c'], 2)
+  await catalogue.pin(['a', 'b', 'c'].map(id => ({ id, place: 1 })))
+  expect(await catalogue.get(['c', 'd'])).toEqual([
+    { id: 'c', tags: [], categories: [], hidden: false, boost: 2, pin: { place: 1 } },
+    undefined,
+  ])
+  expect(await catalogue.get(['c'], Date.now())).toEqual([undefined])
+  await catalogue.delete(['a', 'c'])
+  expect([...catalogue.promotions.boosts.keys(), ...catalogue.promotions.pins.keys()]).toEqual(['b'])
+  const ended = Array.from({ length: catalogueBounds.pins - 1 }, (_, at) => ({ id: `p${at}`, place: 1, until: 1 }))
+  await catalogue.pin(ended)
+  await catalogue.pin(ended.map(({ id }) => ({ id: `other ${id}`, place: 1 })))
+  expect(catalogue.promotions.pins.size).toBe(catalogueBounds.pins)
+  await catalogue.close()
+  const { catalogue: again } = await opened(folder)
+  expect([again.promotions.boosts.size, again.promotions.pins.size]).toEqual([0, catalogueBounds.pins])
+  expect(await again.get(['a'])).toEqual([undefined])
+})
+
+test('changes wait neither for tags nor for all new items to be let in', async () => {
+  const { catalogue } = await opened()
+  const size = 12_000
+  const items = Array.from({ length: size / 2 }, (_, at) => ({ id: `i${at}`, hidden: true, tags: ['x'] }))
+  const ids = Array.from({ length: size }, (_, at) => `i${at}`)
+  const order: string[] = []
+  const done = (what: string) => () => void order.push(what)
+  const visibility = await catalogue.attach(rowsOf(size))
+  await catalogue.put(items)
+  for (let row = 0; row < size; row++) visibility.hold(row)
+  const admitted = catalogue.admit(visibility, ids).then(done('all are let in'))
+  const put = catalogue.put(items.slice(0, 500)).then(done('a change'))
+  expect((await catalogue.tagsOf(['i1', 'nobody'])).get('i1')).toEqual(['x'])
+  done('tags')()
+  await Promise.all([admitted, put])
+  expect(order).toEqual(['tags', 'a change', 'all are let in'])
+  expect(visibility.unavailable).toBe(size / 2)
 })

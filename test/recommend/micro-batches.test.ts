@@ -59,8 +59,8 @@ function queryOf(user: number, outcomes: string[], onAnswer = () => {}): Pending
   return {
     client: 'ann',
     limit: 10,
-    resolve: () => requestOf(user),
-    answer: ({ items }) => {
+    resolve: () => [requestOf(user)],
+    answer: ([{ items }]) => {
       outcomes.push(`list of ${items[0]}`)
       onAnswer()
     },
@@ -108,7 +108,7 @@ test('a query is resolved when its batch is formed, by the generation that ranks
     ...queryOf(user, []),
     resolve: generation => {
       resolvedBy.push(generation)
-      return requestOf(user)
+      return [requestOf(user)]
     },
     answer: (_, generation) => resolvedBy.push(generation),
   })
@@ -162,7 +162,7 @@ test('what many ask for of one user is ranked once, and answered to each', async
   ]
   // Each twice.
   for (const request of [...requests, ...requests]) {
-    batches.push({ ...queryOf(0, outcomes), resolve: () => request })
+    batches.push({ ...queryOf(0, outcomes), resolve: () => [request] })
   }
   await generation.finish()
   await generation.finish()
@@ -209,6 +209,42 @@ test('a query in the background that makes its batch fail, fails alone', async (
   for (let finished = 0; finished < 4; finished++) await generation.finish()
   expect(generation.background).toEqual([[0], [-2, 1], [-2], [1]])
   expect(outcomes).toEqual(['list of 0', '-2: the weights of a user are infinite', 'list of 1'])
+})
+
+test('what a list is made of is ranked in one batch with it, and fails with it', async () => {
+  const generation = new HeldGeneration(1)
+  const batches = new MicroBatches(() => generation.asGeneration)
+  const outcomes: string[] = []
+  const query = (...users: number[]): PendingQuery => ({
+    ...queryOf(users[0]!, outcomes),
+    resolve: () => users.map(user => requestOf(user)),
+    answer: rankings => outcomes.push(`lists of ${rankings.map(({ items }) => items[0])}`),
+  })
+  batches.push(queryOf(9, outcomes))
+  for (const users of [[1, 2], [3], [2, 1], [4, -2]]) batches.push(query(...users))
+  for (let batch = 0; batch < 9; batch++) await generation.finish()
+  await batches.drained()
+  expect(generation.batches.slice(0, 2)).toEqual([[9], [1, 2, 3, 4, -2]])
+  expect(outcomes).toEqual([
+    'list of 9',
+    'lists of 1,2',
+    'lists of 3',
+    'lists of 2,1',
+    '4: the weights of a user are infinite',
+  ])
+})
+
+test('short lists that are ranked deeper are short all the same, and fewer are ranked at once', async () => {
+  const generation = new HeldGeneration(1)
+  const batches = new MicroBatches(() => generation.asGeneration)
+  const outcomes: string[] = []
+  batches.push(queryOf(99, outcomes))
+  for (let user = 0; user < 10; user++) batches.push({ ...queryOf(user, outcomes), depth: 1000 })
+  await generation.finish()
+  await generation.finish()
+  await generation.finish()
+  expect(generation.background).toEqual([])
+  expect(generation.batches).toEqual([[99], [0, 1, 2, 3, 4, 5], [6, 7, 8, 9]])
 })
 
 test('drained waits until no query is left, those that an answer asks for included', async () => {

@@ -1,8 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { beforeAll, beforeEach, expect, test } from 'vitest'
+import { beforeAll, beforeEach, expect, onTestFinished, test, vi } from 'vitest'
+import { Promotions } from '../../src/catalogue/promotions/promotions.ts'
+import type { Generation } from '../../src/recommend/generation.ts'
+import { Arrangement } from '../../src/recommend/promotions/arrangement.ts'
 import { boosted, withPins } from '../../src/recommend/promotions/promoted-ranking.ts'
+import { PromotedRows } from '../../src/recommend/promotions/promoted-rows.ts'
 import { Recommender } from '../../src/recommend/recommender.ts'
 import { writeNamedModel } from './models.ts'
 import { eventOf, itemsOf, Observed, queryOf, recorded } from './observed.ts'
@@ -93,6 +97,68 @@ test('a boost of an item that stands far behind leaves lists whose items differ 
   // At 260 / 2, behind the 100 of which the list is chosen.
   await catalogue.boost([whole[259]!], 2)
   expect(await listOf({ diversity: 1 })).toEqual(spread)
+})
+
+test('lowered items make a list deeper only where many of them are at its front', async () => {
+  const whole = await listOf({ limit: items })
+  const lowered = new Set([...whole.slice(0, 60), ...whole.slice(200, 290)])
+  const arrange = vi.spyOn(Arrangement.prototype, 'arrange')
+  onTestFinished(() => arrange.mockRestore())
+  await catalogue.boost(whole.slice(200, 290), 0.1)
+  expect(await listOf()).toEqual(whole.slice(0, 10))
+  expect(arrange.mock.lastCall![0].request.limit).toBe(20)
+  const live = new Observed(recommender, queryOf('u3'))
+  await live.next()
+  await catalogue.boost(whole.slice(0, 60), 0.1)
+  const keys = whole.map((id, at) => ({ id, at, key: (at + 1) / (lowered.has(id) ? 0.1 : 1) }))
+  const moved = keys.sort((one, other) => one.key - other.key || one.at - other.at).map(({ id }) => id)
+  expect(await listOf()).toEqual(moved.slice(0, 10))
+  expect(await listOf({ limit: 100 })).toEqual(moved.slice(0, 100))
+  await live.until(list => itemsOf(list).join() === moved.slice(0, 10).join())
+  live.close()
+})
+
+test('promotions are looked up once, and of new items as they come', () => {
+  const ids = ['a', 'b', 'c']
+  const indicesOf = vi.fn((asked: readonly string[]) => Int32Array.from(asked, id => ids.indexOf(id)))
+  const itemRows = {
+    indicesOf,
+    at: (row: number) => ids[row],
+    get size() {
+      return ids.length
+    },
+  }
+  const generation = { itemRows } as unknown as Generation
+  const promotions = new Promotions()
+  promotions.apply([
+    ['c', { boost: 2, pin: { place: 2 } }],
+    ['new', { boost: 0.5, pin: { place: 1, tag: 'x' } }],
+    ['newer', { pin: { place: 1, until: 1 } }],
+  ])
+  const rows = new PromotedRows(promotions)
+  const seen = () => [
+    [...rows.factors(generation)],
+    rows.pinned(generation, { tags: ['x'] }, 10),
+    rows.depth(generation, 10),
+  ]
+  expect(seen()).toEqual([[[2, 2]], [{ row: 2, place: 1 }], 20])
+  ids.push('other', 'new', 'newer')
+  expect(seen()).toEqual([
+    [
+      [2, 2],
+      [4, 0.5],
+    ],
+    [
+      { row: 4, place: 0 },
+      { row: 2, place: 1 },
+    ],
+    21,
+  ])
+  expect(rows.pinned(generation, {}, 10)).toEqual([{ row: 2, place: 1 }])
+  expect(rows.pinned(generation, {}, 1)).toEqual([])
+  expect(indicesOf).toHaveBeenCalledOnce()
+  promotions.apply([['c', {}]])
+  expect(seen()).toEqual([[[4, 0.5]], [{ row: 4, place: 0 }], 11])
 })
 
 test('a pinned item stands at its place at once in all lists that may have it, and in no other', async () => {

@@ -27,7 +27,12 @@ function subscribed() {
   const errors: string[] = []
   const subscription = new UserSubscription(state, new ResolvedFilters(queryOf('ada')), {
     enqueue: (query, priority) => queries.push({ query, priority }),
-    arrangement: { depth: ({ depth }) => depth, arrange: ({ ranking }) => ranking },
+    arrangement: {
+      depth: ({ depth }) => depth,
+      deeper: () => undefined,
+      pinRequest: () => undefined,
+      arrange: ({ ranking }) => ranking,
+    },
     onRanking: ranking => rankings.push(ranking),
     onError: ({ message }) => errors.push(message),
   })
@@ -40,8 +45,8 @@ test('a list is made once, however often it may have changed before its batch is
   for (let times = 0; times < 3; times++) subscription.refresh()
   subscription.renew()
   expect(priorities()).toEqual(['normal'])
-  expect(queries[0]!.query.resolve(generation)).toMatchObject({ user: 0, limit: 10 })
-  queries[0]!.query.answer(rankingOf(1), generation)
+  expect(queries[0]!.query.resolve(generation)).toMatchObject([{ user: 0, limit: 10 }])
+  queries[0]!.query.answer([rankingOf(1)], generation)
   expect(rankings.map(({ ranking }) => ranking.items[0])).toEqual([1])
   expect(queries).toHaveLength(1)
 })
@@ -50,7 +55,8 @@ test('a list is asked for at the moment when its batch is formed', () => {
   const { subscription, queries } = subscribed()
   const before = Date.now()
   subscription.refresh()
-  const { now } = queries[0]!.query.resolve(generation)!
+  const [request] = queries[0]!.query.resolve(generation)!
+  const { now } = request!
   expect(now).toBeGreaterThanOrEqual(before)
   expect(now).toBeLessThanOrEqual(Date.now())
 })
@@ -65,10 +71,10 @@ test('what changes while its batch is ranked is shown by one more list', () => {
   const changed = performance.now()
   state.add(eventOf('ada', 'b', { id: 'second' }), 2)
   subscription.refresh()
-  queries[0]!.query.answer(rankingOf(1), generation)
+  queries[0]!.query.answer([rankingOf(1)], generation)
   expect(queries).toHaveLength(2)
   queries[1]!.query.resolve(generation)
-  queries[1]!.query.answer(rankingOf(2), generation)
+  queries[1]!.query.answer([rankingOf(2)], generation)
   expect(rankings.map(({ sequence, after }) => [sequence, after])).toEqual([
     [0, undefined],
     [2, 'second'],
@@ -87,10 +93,10 @@ test.each(['waits', 'is ranked'])('an event overtakes the list that %s in the ba
   expect(priorities()).toEqual(['background', 'normal'])
   // Nothing comes of the first, whatever becomes of it.
   if (phase === 'waits') expect(queries[0]!.query.resolve(generation)).toBeUndefined()
-  else queries[0]!.query.answer(rankingOf(1), generation)
+  else queries[0]!.query.answer([rankingOf(1)], generation)
   expect([rankings, errors]).toEqual([[], []])
   queries[1]!.query.resolve(generation)
-  queries[1]!.query.answer(rankingOf(2), generation)
+  queries[1]!.query.answer([rankingOf(2)], generation)
   expect(rankings.map(({ ranking, after }) => [ranking.items[0], after])).toEqual([[2, 'new']])
   expect(queries).toHaveLength(2)
 })
@@ -101,7 +107,7 @@ test('a list that overtakes one in the background answers the older change, too'
   const between = performance.now()
   subscription.refresh()
   queries[1]!.query.resolve(generation)
-  queries[1]!.query.answer(rankingOf(1), generation)
+  queries[1]!.query.answer([rankingOf(1)], generation)
   expect(rankings[0]!.changedAt).toBeLessThanOrEqual(between)
 })
 
@@ -116,11 +122,11 @@ test('what follows a list that is ranked when the model is replaced is as urgent
     // Twice: two swaps.
     subscription.renew()
     subscription.renew()
-    queries[0]!.query.answer(rankingOf(1), generation)
+    queries[0]!.query.answer([rankingOf(1)], generation)
     const priority = isUrgent ? 'normal' : 'background'
     expect(priorities()).toEqual([priority, priority])
     queries[1]!.query.resolve(generation)
-    queries[1]!.query.answer(rankingOf(2), generation)
+    queries[1]!.query.answer([rankingOf(2)], generation)
     expect(rankings[1]!.changedAt).toBeGreaterThanOrEqual(begun)
     expect(rankings[1]!.changedAt).toBeLessThanOrEqual(ranked)
   }
@@ -132,10 +138,10 @@ test('a list that is wanted again for an earlier change answers that', () => {
   queries[0]!.query.resolve(generation)
   subscription.refresh(2)
   subscription.refresh(1)
-  queries[0]!.query.answer(rankingOf(1), generation)
+  queries[0]!.query.answer([rankingOf(1)], generation)
   subscription.refresh(0)
   queries[1]!.query.resolve(generation)
-  queries[1]!.query.answer(rankingOf(2), generation)
+  queries[1]!.query.answer([rankingOf(2)], generation)
   expect(rankings.map(({ changedAt }) => changedAt)).toEqual([3, 0])
 })
 
@@ -149,7 +155,7 @@ test('a query that fails says so, and one of a closed subscription says nothing'
   queries[1]!.query.resolve(generation)
   subscription.refresh()
   subscription.close()
-  queries[1]!.query.answer(rankingOf(1), generation)
+  queries[1]!.query.answer([rankingOf(1)], generation)
   subscription.refresh()
   expect([queries.length, rankings, errors]).toEqual([2, [], ['no']])
 })

@@ -177,6 +177,13 @@ test('after kill -9 what was boosted and pinned is in lists on every front, unti
   await peer.ask({ type: 'hello', protocols: [1], key: reader })
   peer.send({ type: 'subscribe', subscription: 1, query: { kind: 'user', user: '3', limit: 5 } })
   expect(ids((await peer.next('list')) as never)).toEqual(expected)
+  const explained = { user: '3', items: [pinned, up] }
+  expect((await http('/v1/explain', explained)).body.promoted).toEqual([
+    { item: pinned, pinned: 2 },
+    { item: up, boost: 10 },
+  ])
+  // As with what the catalogue keeps.
+  expect(Object.keys((await http('/v1/explain', explained, reader)).body)).toEqual(['user', 'generation', 'items'])
   const rpc = await RpcClient.connect(socket(), { key: admin })
   const { items } = await rpc.call('rerank', { user: '3', items: [whole[0]!, whole[1]!, pinned, up] })
   expect(items.map(({ item }) => item)).toEqual([up, pinned, whole[0], whole[1]])

@@ -89,6 +89,7 @@ test('what costs the server more costs more', () => {
   // Nearly as long as so many events in the one thread that records both.
   const shown = (count: number) => callCost('record_impressions', { id: '1', user: 'ann', items: users(count) })
   expect([shown(1), shown(100)]).toEqual([11, 110])
+  expect(callCost('search_items', { text: 'song', limit: 50, after: 0 })).toBe(105)
   expect(queryCost({ kind: 'similar', item: 'i', limit: 1000 })).toBe(55)
 })
 

@@ -51,7 +51,7 @@ export function assertFew(kind: 'boosts' | 'pins', count: number): void {
 }
 
 /** Whether a pin counts at `now`, in ms since 1970. */
-export function isGood({ until }: Pin, now: number): boolean {
+export function isInForce({ until }: Pin, now: number): boolean {
   return until === undefined || now < until
 }
 

@@ -1,4 +1,4 @@
-import { isGood, type Pin, type Promoted, type Promotion } from './promotion.ts'
+import { isInForce, type Pin, type Promoted, type Promotion } from './promotion.ts'
 
 /** The promotions of a catalogue, in memory: every list asks for them. */
 export class Promotions {
@@ -18,7 +18,7 @@ export class Promotions {
   /** What is made of the place of an item at `now`. */
   of(id: string, now: number): Promotion {
     const pin = this.#pins.get(id)
-    return { boost: this.#boosts.get(id), pin: pin && isGood(pin, now) ? pin : undefined }
+    return { boost: this.#boosts.get(id), pin: pin && isInForce(pin, now) ? pin : undefined }
   }
 
   apply(promoted: Promoted): void {

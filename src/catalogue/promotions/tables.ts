@@ -49,21 +49,31 @@ export class PromotionTables {
     return this.#promoted(ids)
   }
 
-  /** Pins items, in place of their former pins. @throws {CatalogueError} */
-  pin(pins: readonly PinInput[]): Promoted {
+  /** Pins items, in place of their former pins, and takes away those that have ended at `now`. @throws {CatalogueError} */
+  pin(pins: readonly PinInput[], now: number): Promoted {
     const put = this.#database.prepare('INSERT OR REPLACE INTO pins VALUES (?, ?, ?, ?)')
     for (const pin of pins) {
       assertPin(pin)
       put.run(pin.id, pin.place, pin.tag ?? null, pin.until ?? null)
     }
+    const ended = this.#database.prepare('DELETE FROM pins WHERE until <= ? RETURNING id').all(now) as { id: string }[]
     assertFew('pins', this.#count('pins'))
-    return this.#promoted(pins.map(({ id }) => id))
+    return this.#promoted([...ended, ...pins].map(({ id }) => id))
   }
 
   unpin(ids: readonly string[]): Promoted {
     const remove = this.#database.prepare('DELETE FROM pins WHERE id = ?')
     for (const id of ids) remove.run(id)
     return this.#promoted(ids)
+  }
+
+  /** Takes away what items have. Gives those that had something. */
+  remove(ids: readonly string[]): Promoted {
+    const [boosts, pins] = (['boosts', 'pins'] as const).map(table =>
+      this.#database.prepare(`DELETE FROM ${table} WHERE id = ?`),
+    )
+    const had = ids.filter(id => [boosts!.run(id), pins!.run(id)].some(({ changes }) => changes > 0))
+    return this.#promoted(had)
   }
 
   #promoted(ids: readonly string[]): Promoted {
