@@ -728,8 +728,11 @@ test('who leaves megabytes unread is not read from meanwhile, and gets every ans
   socket.on('data', part => {
     bytes += part.length
     tail += part
-    for (const [, request] of tail.matchAll(/"request":(\d+),"result"/g)) answered.push(Number(request))
-    tail = tail.slice(tail.lastIndexOf('"result"') + 1).slice(-100)
+    // Where the machine is busy, some are refused as more than can be done in time.
+    const replies = [...tail.matchAll(/"request":(\d+)(?:,"result"|})/g)]
+    answered.push(...replies.map(([, request]) => Number(request)))
+    const last = replies.at(-1)
+    tail = tail.slice(last ? last.index + last[0].length : 0).slice(-100)
   })
   socket.resume()
   await vi.waitFor(() => expect(answered).toHaveLength(count), { timeout: 60_000 })
