@@ -90,9 +90,7 @@ async function run(directory: string, given: Record<string, unknown>): Promise<v
       const manifest = await trainModel(dataset, out, algorithm, options, train)
       report.stop()
       const seconds = (performance.now() - begun) / 1000
-      process.stdout.write(
-        `${json ? JSON.stringify(manifest) : `${summary(out, manifest)}, ${seconds.toFixed(1)} s`}\n`,
-      )
+      process.stdout.write(json ? `${JSON.stringify(manifest)}\n` : summary(out, manifest, seconds))
       if (manifest.complete) return
       const message = `interrupted after epoch ${manifest.epochs}; --resume goes on from there`
       throw new UsageError(message, exitCodeOf(signal))
@@ -167,8 +165,13 @@ function jsonLines(): Report {
   }
 }
 
-function summary(out: string, { algorithm, epochs, loss, dataset }: ArtifactManifest): string {
+function summary(
+  out: string,
+  { algorithm, epochs, loss, findings = [], dataset }: ArtifactManifest,
+  seconds: number,
+): string {
   const size = `${dataset.users.toLocaleString('en')} users × ${dataset.items.toLocaleString('en')} items`
   const ended = loss.length > 0 ? `, ${epochs} epochs, loss ${loss.at(-1)!.toPrecision(7)}` : ''
-  return `${out}: ${algorithm}, ${size}${ended}`
+  const found = findings.map(finding => `${finding}\n`).join('')
+  return `${found}${out}: ${algorithm}, ${size}${ended}, ${seconds.toFixed(1)} s\n`
 }

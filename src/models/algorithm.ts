@@ -166,6 +166,8 @@ export interface Trained {
   readonly complete: boolean
   /** Loss after each epoch; empty where the algorithm has none. */
   readonly loss: readonly number[]
+  /** What was found out of the data and decides how lists are made, one sentence each, for people. */
+  readonly findings?: readonly string[]
 }
 
 /**

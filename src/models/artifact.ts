@@ -88,6 +88,8 @@ export interface ArtifactManifest extends Manifest {
   readonly complete: boolean
   /** Loss after each epoch; empty where the algorithm has none. */
   readonly loss: readonly number[]
+  /** What the training found out of the data, one sentence each; absent where that is nothing. */
+  readonly findings?: readonly string[] | undefined
   /** Quality on held-out pairs, where it was measured: `recall@20` and so on. */
   readonly metrics?: Readonly<Record<string, number>> | undefined
   /** ISO 8601, UTC. */
@@ -127,6 +129,7 @@ const manifestSchema = z.looseObject({
   tuning: tuningSchema.optional(),
   complete: z.boolean(),
   loss: z.array(z.number()),
+  findings: z.array(z.string()).optional(),
   metrics: z.record(z.string(), z.number()).optional(),
   created: z.string(),
 })
@@ -486,6 +489,7 @@ export function saveArtifact(
       tuning,
       complete: trained.complete,
       loss: trained.loss,
+      findings: trained.findings,
     }
   }
   return writeDirectory(directory, fill, write)

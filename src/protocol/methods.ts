@@ -308,6 +308,8 @@ export interface ListedModel {
   readonly epochs: number
   /** After each epoch; empty where the algorithm has none. */
   readonly loss: readonly number[]
+  /** What the training found out of the data, one sentence each; absent where that is nothing. */
+  readonly findings?: readonly string[] | undefined
   /** Quality on held-out pairs, where it was recorded: `recall@20` and so on. */
   readonly metrics?: Readonly<Record<string, number>> | undefined
   /** How its options were chosen, where a search did. */

@@ -186,7 +186,7 @@ export interface Recommendations {
   readonly list: string
   /** The model that made it. */
   readonly generation: string
-  /** `popularity` where the model knows nothing of the user: the items that most users have. */
+  /** `popularity` where the model knows nothing of the user: what most users have or, with `trending` among the parts of the model, what trends. */
   readonly basis: 'model' | 'popularity'
   /** Id of the user's newest event that the list takes into account, where there is one. */
   readonly after?: string

@@ -9,7 +9,7 @@ import { fitGate, weigh } from './gate.ts'
 import { isFirstOfSession, momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { probabilitiesOf } from './probabilities.ts'
-import { chooseReliance, type JudgedEvents } from './reliance.ts'
+import { chooseReliance, type JudgedEvents, type Reliance } from './reliance.ts'
 import { type Predicted, predict } from './samples.ts'
 import { sessionGapOf } from './session-gap.ts'
 
@@ -60,7 +60,17 @@ export async function trainContextTaste(
     },
     'gate.newest': vector(Float64Array.of(newestOf(dataset.events!.times))),
   }
-  return { ...trained, tensors }
+  return { ...trained, tensors, findings: findingsOf(reliance, parts) }
+}
+
+/** How far the gate is followed. */
+function findingsOf({ first, later }: Record<'first' | 'later', Reliance>, parts: readonly Part[]): string[] {
+  const followed = ({ best, share }: Reliance) => {
+    const alone = `${parts[best]!.algorithm.name}, which is the best part alone`
+    if (share === 0) return `the lists are those of ${alone}`
+    return share === 1 ? 'the gate is followed' : `the gate counts ${share}, the rest ${alone}`
+  }
+  return [`At the first of a session ${followed(first)}. Later in a session ${followed(later)}.`]
 }
 
 /** Of the samples, the first in time, by which a gate is made that the others judge. */

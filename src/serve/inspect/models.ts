@@ -59,7 +59,7 @@ function describe(
   { manifest, checksum }: Pick<Artifact, 'manifest' | 'checksum'>,
   role: ListedModel['role'],
 ): ListedModel {
-  const { algorithm, options, created, complete, epochs, loss, dataset, metrics, tuning } = manifest
+  const { algorithm, options, created, complete, epochs, loss, findings, dataset, metrics, tuning } = manifest
   const { users, items, pairs, events } = dataset
   const counts = { users, items, pairs, events }
   return {
@@ -72,6 +72,7 @@ function describe(
     complete,
     epochs,
     loss,
+    findings,
     metrics,
     tuning,
     ...counts,

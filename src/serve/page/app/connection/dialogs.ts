@@ -1,7 +1,7 @@
 import { element } from '../element.ts'
 import { type KeyName, storedKey } from './keys.ts'
 
-const texts: Readonly<Record<KeyName, { readonly title: string; readonly text: string; readonly command: string }>> = {
+const texts: Readonly<Record<KeyName, { readonly title: string; readonly text: string; readonly command: string; readonly note?: string }>> = {
   key: {
     title: 'This server expects a key',
     text: 'Enter an API key, or a token that one signed. Who runs the server makes a key by',
@@ -11,12 +11,13 @@ const texts: Readonly<Record<KeyName, { readonly title: string; readonly text: s
     title: 'This needs an admin key',
     text: 'What changes the server, or shows its figures, is for admins. Who runs the server makes such a key by',
     command: 'aurochs keys create --state DIR --admin',
+    note: 'From the first key on, a server without keys expects one of every client.',
   },
 }
 
 /** Asks for a key; gives undefined where the person has none. `refusal`: why the one before will not do. */
 export function askForKey(name: KeyName, refusal?: string): Promise<string | undefined> {
-  const { title, text, command } = texts[name]
+  const { title, text, command, note } = texts[name]
   const input = element('input', {
     id: 'key-input',
     type: 'password',
@@ -29,7 +30,7 @@ export function askForKey(name: KeyName, refusal?: string): Promise<string | und
     title,
     [
       refusal === undefined ? undefined : element('p', { class: 'problem', role: 'alert' }, refusal),
-      element('p', { id: 'key-help' }, `${text} `, element('code', {}, command), '.'),
+      element('p', { id: 'key-help' }, `${text} `, element('code', {}, command), '. ', note ?? ''),
       element('label', { for: 'key-input' }, name === 'key' ? 'Key' : 'Admin key'),
       input,
       element('p', { class: 'note' }, "It stays in this browser's tab until that is closed."),

@@ -27,6 +27,7 @@ export function modelCard(model: ListedModel, actions: readonly HTMLElement[]): 
       ['Events', events === undefined ? undefined : count(events)],
       ['Epochs', complete ? count(epochs) : `${count(epochs)}, stopped before its end`],
     ]),
+    ...(model.findings ?? []).map(finding => element('p', { class: 'note' }, finding)),
     quality(model),
     curve(model),
     optionsOf(model.options),

@@ -38,9 +38,12 @@ export function withReasons(items: readonly ListedItem[], explained: Explained):
   })
 }
 
-/** How far the list leans on each source, where it leans on several. */
+/** How far the list leans on each source, where it leans on several; without those that round to nothing. */
 export function sharesOf({ weights = {} }: Pick<List, 'weights'>): Share[] {
   const shares = Object.entries(weights)
   const sum = shares.reduce((total, [, share]) => total + share, 0)
-  return sum > 0 ? shares.map(([source, share]) => [source, share / sum] as const).sort((a, b) => b[1] - a[1]) : []
+  return shares
+    .map(([source, share]) => [source, share / sum] as const)
+    .filter(([, share]) => share >= 0.005)
+    .sort((a, b) => b[1] - a[1])
 }

@@ -170,7 +170,9 @@ class TryTab {
   async #explain(list: string, items: readonly ListedItem[], movements: ReadonlyMap<string, Movement>): Promise<void> {
     const ids = items.map(({ item }) => item)
     const explained = await this.#session.client.call('explain', { user: this.user, items: ids }).catch(() => undefined)
-    if (!explained || this.#list !== list) return
+    if (!explained) return
+    await this.#titles.load(explained.items.flatMap(({ because }) => because.map(({ item }) => String(item))))
+    if (this.#list !== list) return
     this.#view.show(withReasons(items, explained), movements)
   }
 
@@ -218,6 +220,6 @@ class TryTab {
 
 function stateOf({ basis, items }: List): string {
   if (items.length === 0) return 'No item is left for this user: the user has all, or filters leave none.'
-  if (basis === 'popularity') return 'Nothing is known of this user yet: these are what most users have. Choose one.'
+  if (basis === 'popularity') return 'Nothing is known of this user yet: these are popular with all. Choose one.'
   return 'Choose what the user takes next, and the list moves.'
 }
