@@ -1,7 +1,9 @@
 import { element } from '../element.ts'
 import { type KeyName, storedKey } from './keys.ts'
 
-const texts: Readonly<Record<KeyName, { readonly title: string; readonly text: string; readonly command: string; readonly note?: string }>> = {
+const texts: Readonly<
+  Record<KeyName, { readonly title: string; readonly text: string; readonly command: string; readonly note?: string }>
+> = {
   key: {
     title: 'This server expects a key',
     text: 'Enter an API key, or a token that one signed. Who runs the server makes a key by',
