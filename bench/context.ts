@@ -93,7 +93,7 @@ export async function run({ json, data, rest }: BenchOptions): Promise<Bar[]> {
   ]
 }
 
-const gateParts = 'transitions(session-gap=1) + als + trending + popular'
+const gateParts = 'transitions(session-gap=1) + session-neighbours(session-gap=1) + als + trending + popular'
 
 /** By their defaults, but for what a session is: the parts, what weighs them alike at all moments, and the gate. */
 const online: readonly (Candidate & { readonly name: string })[] = [
@@ -129,7 +129,7 @@ async function runOnBrunch({
   }
   const gate = judged.get('context-taste')!
   const context = judged.get('transitions')!
-  for (const other of ['transitions', 'fixed mix']) {
+  for (const other of ['transitions', 'session-neighbours', 'fixed mix']) {
     for (const view of Object.keys(gate.views)) {
       const { metrics } = compareUsers([judged.get(other)!.perUser[view]!], [gate.perUser[view]!])
       for (const [metric, { difference, interval }] of Object.entries(metrics)) {

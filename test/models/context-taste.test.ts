@@ -243,13 +243,14 @@ test('a gate is followed as far as it loses nowhere, on events that it did not s
       expert(event % 2 === 0 ? 6 : 7, 2),
       expert(...Array.from({ length: 25 }, (_, at) => 100 + at)),
     ],
+    recent: () => new Uint32Array(0),
     targets: new Uint32Array(40).fill(7),
     views: [(event: number) => event % 4 === 0],
   }
   const knowing = (event: number) => (event % 2 === 0 ? Float64Array.of(1, 0, 0) : Float64Array.of(0, 1, 0))
-  expect(chooseReliance(events, 3, knowing)).toEqual({ best: 0, share: 0.75 })
+  expect(chooseReliance(events, 3, knowing)).toEqual({ best: 0, share: 0.75, repeats: 1 })
   const misled = () => Float64Array.of(0, 0, 1)
-  expect(chooseReliance(events, 3, misled)).toEqual({ best: 0, share: 0 })
+  expect(chooseReliance(events, 3, misled)).toEqual({ best: 0, share: 0, repeats: 1 })
   // Better over all, worse in a view.
   const reversed = (event: number) => (event % 4 === 0 ? Float64Array.of(0, 1, 0) : knowing(event))
   expect(chooseReliance(events, 3, reversed).share).toBeLessThan(0.75)
@@ -259,7 +260,14 @@ test('a gate is followed as far as it loses nowhere, on events that it did not s
     chooseReliance({ ...events, views: [isIn] }, 3, unlucky).share === 0
   expect(isLost(event => event === 4 || event === 6)).toBe(false)
   expect(isLost(event => event % 4 === 0 && event < 9)).toBe(false)
-  expect(chooseReliance({ ...events, count: 0 }, 3, knowing)).toEqual({ best: 0, share: 0 })
+  expect(chooseReliance({ ...events, count: 0 }, 3, knowing)).toEqual({ best: 0, share: 0, repeats: 1 })
+  // What came before stands first, and does not come.
+  const repeating = {
+    ...events,
+    experts: () => [expert(6, 7), expert(1, 2), expert(1, 2)],
+    recent: () => Uint32Array.of(6, 3),
+  }
+  expect(chooseReliance(repeating, 3, () => Float64Array.of(1, 0, 0))).toEqual({ best: 0, share: 0.1, repeats: 0.4 })
   expect([...mixed(Float64Array.of(0.5, 0.5), 1, 0.5)]).toEqual([0.25, 0.75])
   const lean = (share: number) => [...leaning(Float64Array.of(0.5, 0.25, 0.25), part => part === 0, share)]
   expect([lean(0.8), lean(0), lean(1)]).toEqual([

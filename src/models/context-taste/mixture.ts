@@ -6,13 +6,25 @@ export interface Expert {
   readonly probabilities: Float64Array
 }
 
+/** What items that the user had lately count beside others. */
+export interface Repeats {
+  /** Few. */
+  readonly items: Uint32Array
+  readonly factor: number
+}
+
 export interface Mixture extends ItemList {
   /** (items) The part that gave most of the score. */
   readonly parts: Uint8Array
 }
 
 /** The `limit` best items by Σ weight × probability over the parts that have them, of equal sums the lower item first. */
-export function mixtureOf(experts: readonly Expert[], weights: Float64Array, limit: number): Mixture {
+export function mixtureOf(
+  experts: readonly Expert[],
+  weights: Float64Array,
+  limit: number,
+  repeats?: Repeats,
+): Mixture {
   const sums = new Map<number, number>()
   experts.forEach(({ items, probabilities }, part) => {
     const weight = weights[part]
@@ -20,6 +32,10 @@ export function mixtureOf(experts: readonly Expert[], weights: Float64Array, lim
       sums.set(items[at], (sums.get(items[at]) ?? 0) + weight * probabilities[at])
     }
   })
+  for (const item of repeats?.items ?? []) {
+    const sum = sums.get(item)
+    if (sum !== undefined) sums.set(item, sum * repeats!.factor)
+  }
   const all = Uint32Array.from(sums.keys()).sort()
   const scores = Float32Array.from(all, item => sums.get(item)!)
   const first = Uint32Array.from(scores.keys())

@@ -14,7 +14,7 @@ import { ModelOfParts } from '../parts/model-of-parts.ts'
 import { artifactOf, type Part } from '../parts/parts.ts'
 import { type Gate, weigh } from './gate.ts'
 import { mixtureOf } from './mixture.ts'
-import { describe, isFirstOfSession, type Moment, momentFeatures } from './moment.ts'
+import { describe, isFirstOfSession, latestItems, type Moment, momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { listsOf, type PartKind } from './part-lists.ts'
 import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
@@ -23,8 +23,8 @@ import { sessionGapOf } from './session-gap.ts'
 
 /**
  * What the artifact holds beside the tensors of each part, its place and a dot before their names: of the gate, all float64, `gate.means` and `gate.scales`
- * (features), `gate.coefficients` (parts × (1 + features)), the bias first; `gate.temperatures` (parts), what makes probabilities of a part's scores; `gate.reliance` (2 × 2),
- * for the first of a session and for later: the part that is best alone and what the gate counts beside it; and `gate.newest` (1), ms since 1970 of the newest event.
+ * (features), `gate.coefficients` (parts × (1 + features)), the bias first; `gate.temperatures` (parts), what makes probabilities of a part's scores; `gate.reliance` (2 × 3),
+ * for the first of a session and for later: the part that is best alone, what the gate counts beside it, and what the user's latest items count; and `gate.newest` (1), ms since 1970 of the newest event.
  */
 export function contextTasteTensors(artifact: Artifact, parts: number) {
   const features = momentFeatures.length
@@ -36,7 +36,7 @@ export function contextTasteTensors(artifact: Artifact, parts: number) {
     coefficients: values('coefficients', parts * (1 + features)),
     temperatures: values('temperatures', parts),
     newest: values('newest', 1),
-    reliance: values('reliance', 2, 2),
+    reliance: values('reliance', 2, 3),
   }
 }
 
@@ -48,10 +48,10 @@ export function verifyContextTaste(artifact: Artifact, parts: readonly Part[]): 
     if (place >= 0) throw artifact.damaged(`gate.${name}`, `place ${place} must be finite, but is ${values[place]}`)
   }
   tensors.reliance.forEach((value, place) => {
-    const isFit =
-      place % 2 === 1 ? value >= 0 && value <= 1 : Number.isInteger(value) && value >= 0 && value < parts.length
+    const isPart = place % 3 === 0
+    const isFit = isPart ? Number.isInteger(value) && value >= 0 && value < parts.length : value >= 0 && value <= 1
     if (isFit) return
-    const expected = place % 2 === 1 ? 'from 0 to 1' : `a part from 0 to ${parts.length - 1}`
+    const expected = isPart ? `a part from 0 to ${parts.length - 1}` : 'from 0 to 1'
     throw artifact.damaged('gate.reliance', `place ${place} must be ${expected}, but is ${value}`)
   })
   tensors.temperatures.forEach((temperature, part) => {
@@ -95,8 +95,11 @@ class ContextTasteModel extends ModelOfParts {
     const { means, scales, coefficients, temperatures, newest, reliance } = contextTasteTensors(artifact, parts.length)
     this.#gate = { parts: parts.length, features: momentFeatures.length, means, scales, coefficients }
     this.#temperatures = temperatures
-    const [first, second, third, fourth] = reliance
-    this.#reliance = { first: { best: first, share: second }, later: { best: third, share: fourth } }
+    const at = (row: number): Reliance => {
+      const [best, share, repeats] = reliance.subarray(3 * row, 3 * row + 3)
+      return { best, share, repeats }
+    }
+    this.#reliance = { first: at(0), later: at(1) }
     this.#moment = { events: artifact.events, sessionGap: sessionGapOf(parts), newest: newest[0] }
   }
 
@@ -118,7 +121,7 @@ class ContextTasteModel extends ModelOfParts {
       describe(request, listsOf(own, this.#kinds), this.#moment, features)
       weigh(this.#gate, features, weights)
       const { contextWeight } = request
-      const { best, share } = isFirstOfSession(features) ? this.#reliance.first : this.#reliance.later
+      const { best, share, repeats } = isFirstOfSession(features) ? this.#reliance.first : this.#reliance.later
       const relied =
         contextWeight === undefined
           ? mixed(weights, best, share)
@@ -127,7 +130,10 @@ class ContextTasteModel extends ModelOfParts {
         items: list.items,
         probabilities: probabilitiesOf(list, this.#temperatures[part]),
       }))
-      const { items, scores, parts } = mixtureOf(experts, relied, request.limit)
+      const { items, scores, parts } = mixtureOf(experts, relied, request.limit, {
+        items: latestItems(request, this.#moment.events),
+        factor: repeats,
+      })
       return { items, scores, sources: parts.map(part => this.#codes[part]), weights: this.#bySource(relied) }
     })
   }

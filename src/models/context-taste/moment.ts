@@ -69,6 +69,17 @@ export function describe(
   into[9] = Math.log1p(Math.max(0, now - newest) / millisecondsInHour)
 }
 
+/** How many of the user's items are the latest. */
+const latest = 4
+
+/** The user's latest items, of which the next event is more often, or less, than parts that others were added to say. */
+export function latestItems(
+  request: Pick<ResolvedRequest, 'user' | 'history' | 'recent' | 'now'>,
+  events: Sequences | undefined,
+): Uint32Array {
+  return recentItems(request, events, { recentItems: latest, recencyDecay: 1 }).items.subarray(0, latest)
+}
+
 /** Of the user's last event, in ms since 1970. */
 function lastTime({ user, recent }: ResolvedRequest, events: Sequences | undefined): number | undefined {
   const last = recent.times.at(-1)

@@ -1,26 +1,33 @@
-/** How far lists follow a gate, rather than the part that is best alone: what it may lose on events that it did not see, it does not get. */
 import { type Expert, mixtureOf } from './mixture.ts'
 
-/** Events with what each part made of them. */
+/** Events that neither the gate nor its parts have learned from, and what they say of these. */
 export interface JudgedEvents {
+  /** How many. */
   readonly count: number
-  /** Of each part for an event, by its place. */
+  /** What each part gives for an event. */
   readonly experts: (event: number) => readonly Expert[]
+  /** What its user had lately. */
+  readonly recent: (event: number) => Uint32Array
   /** (count) The items that came. */
   readonly targets: Uint32Array
   /** Some of the events each: in none of them a gate may be worse than the best part. */
   readonly views: readonly ((event: number) => boolean)[]
 }
 
+/** How far a gate is followed. */
 export interface Reliance {
   /** The part that is best alone. */
   readonly best: number
-  /** What the gate counts beside it, 0 to 1. */
+  /** From 0 to 1: what the weights of the gate count beside that part. */
   readonly share: number
+  /** Above 0 and at most 1: what items that the user had lately count beside others, where the gate is followed. */
+  readonly repeats: number
 }
 
 /** What is tried, least first. */
 const shares = [0.1, 0.25, 0.5, 0.75, 1]
+/** What is tried of {@link Reliance.repeats}, most first. */
+const factors = [1, 0.7, 0.5, 0.4, 0.3]
 const limit = 20
 /** That a difference may be chance. */
 const standardErrors = 2
@@ -29,22 +36,27 @@ const standardErrors = 2
 type Measured = Float64Array
 
 /**
- * The share under which hits among the first 20 and their reciprocal places are most in sum, of those under which neither is fewer than by the best part alone by more than chance
- * explains (two standard errors of the difference), over all events and in each view; 0 where there is none.
+ * The share, and what the user's latest items count then, under which hits among the first 20 and their reciprocal places are most in sum, of those under which neither is fewer
+ * than by the best part alone by more than chance explains (two standard errors of the difference), over all events and in each view; a share of 0 where there is none.
  *
  * @param weigh gives what the gate makes of an event.
  */
 export function chooseReliance(events: JudgedEvents, parts: number, weigh: (event: number) => Float64Array): Reliance {
-  const alone = Array.from({ length: parts }, (_, part) => measure(events, () => oneOf(part, parts)))
+  const alone = Array.from({ length: parts }, (_, part) => measure(events, () => oneOf(part, parts), 1))
   const totals = alone.map(totalOf)
   const best = totals.indexOf(Math.max(...totals))
-  let chosen = { share: 0, total: totals[best]! }
-  for (const share of shares) {
-    const measured = measure(events, event => mixed(weigh(event), best, share))
-    const total = totalOf(measured)
-    if (total > chosen.total && !losesAnywhere(measured, alone[best]!, events)) chosen = { share, total }
+  let chosen: Reliance = { best, share: 0, repeats: 1 }
+  let most = totals[best]!
+  for (const repeats of factors) {
+    for (const share of shares) {
+      const measured = measure(events, event => mixed(weigh(event), best, share), repeats)
+      const total = totalOf(measured)
+      if (!(total > most) || losesAnywhere(measured, alone[best]!, events)) continue
+      chosen = { best, share, repeats }
+      most = total
+    }
   }
-  return { best, share: chosen.share }
+  return chosen
 }
 
 /** Weights of which `share` are the gate's, and the rest the best part's. */
@@ -67,10 +79,15 @@ function oneOf(part: number, parts: number): Float64Array {
   return weights
 }
 
-function measure({ count, experts, targets }: JudgedEvents, weightsOf: (event: number) => Float64Array): Measured {
+function measure(
+  { count, experts, recent, targets }: JudgedEvents,
+  weightsOf: (event: number) => Float64Array,
+  factor: number,
+): Measured {
   const measured = new Float64Array(2 * count)
   for (let event = 0; event < count; event++) {
-    const place = mixtureOf(experts(event), weightsOf(event), limit).items.indexOf(targets[event])
+    const repeats = { items: recent(event), factor }
+    const place = mixtureOf(experts(event), weightsOf(event), limit, repeats).items.indexOf(targets[event])
     if (place < 0) continue
     measured[2 * event] = 1
     measured[2 * event + 1] = 1 / (place + 1)

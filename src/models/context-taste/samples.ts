@@ -14,7 +14,7 @@ import { type WeightingOptions, weightingIn } from '../weighting/options.ts'
 import { withWeights } from '../weighting/weighted-dataset.ts'
 import { partsBefore } from './before.ts'
 import type { GateSamples } from './gate.ts'
-import { describe, momentFeatures } from './moment.ts'
+import { describe, latestItems, momentFeatures } from './moment.ts'
 import { listsOf, type PartKind } from './part-lists.ts'
 import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
 
@@ -36,6 +36,8 @@ export interface Predicted {
   readonly temperatures: Float64Array
   /** (samples × parts) The lists of the parts. */
   readonly lists: readonly (readonly ItemList[])[]
+  /** (samples) The user's latest items. */
+  readonly recent: readonly Uint32Array[]
   /** (samples) What came. */
   readonly targets: Uint32Array
   /** (samples) 1 where its user had not had it before. */
@@ -119,6 +121,8 @@ class Judged {
   readonly #users: Uint32Array
   /** (users) The first of each. */
   readonly #firsts: Float64Array
+  /** Events that are predicted without the items that their users had. */
+  #excluding: ReadonlySet<number> = new Set()
 
   /** @param counts what each event counts. */
   constructor(events: Sequences, counts: Float32Array, from: number) {
@@ -157,6 +161,7 @@ class Judged {
     const { artifact } = models[0]
     const moment = { events: artifact.events, sessionGap, newest: this.#from }
     const judged: ItemList[][] = []
+    const recent: Uint32Array[] = []
     let learned = 0
     for (let first = 0, end = 0; first < chosen.length; first = end) {
       signal?.throwIfAborted()
@@ -172,7 +177,7 @@ class Judged {
         end < chosen.length && Number(times[chosen[end]]) < begin + learningInterval && end - first < 1024;
       )
         end++
-      const requests = Array.from(chosen.subarray(first, end), (event, at) => this.#requestOf(event, first + at, depth))
+      const requests = Array.from(chosen.subarray(first, end), event => this.#requestOf(event, depth))
       const ranked = await Promise.all(models.map(model => model.rank(requests, signal)))
       const lists = ranked.map(each => each.map(withoutFiller))
       requests.forEach((request, at) => {
@@ -182,6 +187,7 @@ class Judged {
         const history = historyOf(artifact.sums, request.user, request.recent)
         const exclude = request.seen === 'exclude' ? history.indices : nothing
         const resolved = { ...request, history, exclude, only: undefined }
+        recent.push(latestItems(resolved, artifact.events))
         describe(
           resolved,
           listsOf(own, kinds),
@@ -198,11 +204,14 @@ class Judged {
       onProgress(end / chosen.length)
     }
     const targets = chosen.map(event => items[event])
-    const isNew = Uint8Array.from(chosen, event => Number(!this.#had(event).includes(items[event])))
-    return { ...predicted(given, choices, features, chosen.length), lists: judged, targets, isNew }
+    const isNew = Uint8Array.from(chosen, event => Number(!this.#isRepeat(event)))
+    return { ...predicted(given, choices, features, chosen.length), lists: judged, recent, targets, isNew }
   }
 
-  /** At most `most` of the events, evenly, in order of time, of those that add an item to a history and do not repeat the item of the one before. */
+  /**
+   * At most `most` of the events, evenly, in order of time, of those that add an item to a history and do not repeat the item of the one before. Every other one is predicted
+   * without the items that its user had, and left out where it is one of them: so either kind of list sees what comes as often as it does.
+   */
   #chosen(most: number): Uint32Array {
     const { items } = this.#events
     // Served lists of users without a history are not a model's.
@@ -213,7 +222,14 @@ class Judged {
         this.#counts[event] > 0,
     )
     const size = Math.min(most, fresh.length)
-    return Uint32Array.from({ length: size }, (_, at) => fresh[Math.floor((at * fresh.length) / size)])
+    const chosen = Uint32Array.from({ length: size }, (_, at) => fresh[Math.floor((at * fresh.length) / size)])
+    const excluding = chosen.filter((event, at) => at % 2 === 1 && !this.#isRepeat(event))
+    this.#excluding = new Set(excluding)
+    return chosen.filter((event, at) => at % 2 === 0 || this.#excluding.has(event))
+  }
+
+  #isRepeat(event: number): boolean {
+    return this.#had(event).includes(this.#events.items[event])
   }
 
   /** Items of the user before an event. */
@@ -221,8 +237,7 @@ class Judged {
     return this.#events.items.subarray(Number(this.#events.indptr[this.#users[event]]), event)
   }
 
-  /** For every other event that is new to its user the list is without what the user had. */
-  #requestOf(event: number, sample: number, limit: number): RankRequest {
+  #requestOf(event: number, limit: number): RankRequest {
     const { items, times } = this.#events
     const user = this.#users[event]
     const begin = this.#firsts[user]
@@ -231,7 +246,7 @@ class Judged {
       weights: this.#counts.slice(begin, event),
       times: Float64Array.from({ length: event - begin }, (_, at) => Number(times[begin + at])),
     }
-    const seen = sample % 2 === 0 && !this.#had(event).includes(items[event]) ? 'exclude' : 'allow'
+    const seen = this.#excluding.has(event) ? 'exclude' : 'allow'
     return { user, recent, now: Number(times[event]), seen, limit, exclude: nothing, only: undefined }
   }
 }

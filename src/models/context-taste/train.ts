@@ -55,8 +55,10 @@ export async function trainContextTaste(
     'gate.coefficients': vector(gate.coefficients),
     'gate.temperatures': vector(temperatures),
     'gate.reliance': {
-      data: Float64Array.from([reliance.first, reliance.later].flatMap(({ best, share }) => [best, share])),
-      shape: [2, 2],
+      data: Float64Array.from(
+        [reliance.first, reliance.later].flatMap(({ best, share, repeats }) => [best, share, repeats]),
+      ),
+      shape: [2, 3],
     },
     'gate.newest': vector(Float64Array.of(newestOf(dataset.events!.times))),
   }
@@ -65,10 +67,11 @@ export async function trainContextTaste(
 
 /** How far the gate is followed. */
 function findingsOf({ first, later }: Record<'first' | 'later', Reliance>, parts: readonly Part[]): string[] {
-  const followed = ({ best, share }: Reliance) => {
+  const followed = ({ best, share, repeats }: Reliance) => {
     const alone = `${parts[best]!.algorithm.name}, which is the best part alone`
     if (share === 0) return `the lists are those of ${alone}`
-    return share === 1 ? 'the gate is followed' : `the gate counts ${share}, the rest ${alone}`
+    const gate = share === 1 ? 'the gate is followed' : `the gate counts ${share}, the rest ${alone}`
+    return repeats === 1 ? gate : `${gate}, and the user's latest items count ${repeats}`
   }
   return [`At the first of a session ${followed(first)}. Later in a session ${followed(later)}.`]
 }
@@ -99,14 +102,20 @@ function learn(predicted: Predicted, parts: number, by: ContextTasteOptions['gat
   return { gate: fitGate(known, sizes), reliance: { first, later } }
 }
 
-function judgedEvents({ lists, temperatures, targets, isNew, isFresh }: Predicted, events: Uint32Array): JudgedEvents {
+function judgedEvents(
+  { lists, temperatures, recent, targets, isNew, isFresh }: Predicted,
+  events: Uint32Array,
+): JudgedEvents {
+  const experts = Array.from(events, event =>
+    lists[event].map((list, part) => ({
+      items: list.items,
+      probabilities: probabilitiesOf(list, temperatures[part]),
+    })),
+  )
   return {
     count: events.length,
-    experts: at =>
-      lists[events[at]].map((list, part) => ({
-        items: list.items,
-        probabilities: probabilitiesOf(list, temperatures[part]),
-      })),
+    experts: at => experts[at],
+    recent: at => recent[events[at]],
     targets: events.map(event => targets[event]),
     views: [at => isNew[events[at]] === 1, at => isFresh[events[at]] === 1],
   }

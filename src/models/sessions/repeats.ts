@@ -4,10 +4,15 @@ import type { Artifact } from '../artifact.ts'
 import type { RecentItems } from './recent-items.ts'
 import { millisecondsInHour } from './sessions.ts'
 
+/** Habits change: events count half after this share of the time that the data is of, */
+const halfLifeShare = 0.1
+/** or later, so that as many as these count. */
+const leastEvents = 20_000
+
 /**
  * How often the next event of a user is of an item that the user had before, by how long ago: of the distinct items of a user, newest
  * first, the share of the events that were of the one at place k. (2 × `most`): where its last event was in the running session, then
- * where it was before. Events that do not weigh more than 0 are left out. O(events × `most`).
+ * where it was before. The later events are, the more they count. Events that do not weigh more than 0 are left out. O(events × `most`).
  *
  * @param gap hours without an event that end a session; 0: none do.
  */
@@ -20,6 +25,7 @@ export function repeatShares(
   const repeats = new Float64Array(2 * most)
   const chances = new Float64Array(2 * most)
   const recent = new Uint32Array(most)
+  const countOf = byAge(times)
   for (let row = 0, at = Number(indptr[0]); row < rows; row++) {
     let [size, running, last] = [0, 0, Number.NEGATIVE_INFINITY]
     for (const end = Number(indptr[row + 1]); at < end; at++) {
@@ -27,17 +33,29 @@ export function repeatShares(
       const time = Number(times[at])
       if (time - last >= longest) running = 0
       last = time
-      for (let place = 0; place < size; place++) chances[place < running ? place : most + place]++
+      const count = countOf(time)
+      for (let place = 0; place < size; place++) chances[place < running ? place : most + place] += count
       let place = recent.subarray(0, size).indexOf(items[at])
       const isOfSession = place >= 0 && place < running
-      if (place >= 0) repeats[isOfSession ? place : most + place]++
+      if (place >= 0) repeats[isOfSession ? place : most + place] += count
       else place = size < most ? size++ : most - 1
       recent.copyWithin(1, 0, place)
       recent[0] = items[at]
       if (!isOfSession) running = Math.min(most, running + 1)
     }
   }
-  return Float32Array.from(repeats, (count, place) => count / Math.max(1, chances[place]))
+  return Float32Array.from(repeats, (count, place) => (chances[place] > 0 ? count / chances[place] : 0))
+}
+
+/** What an event at a time counts: 1 for the newest. */
+function byAge(times: BigInt64Array): (time: number) => number {
+  let [oldest, newest] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  for (const time of times) {
+    oldest = Math.min(oldest, Number(time))
+    newest = Math.max(newest, Number(time))
+  }
+  const halfLife = (newest - oldest) * Math.max(halfLifeShare, (leastEvents * Math.LN2) / times.length)
+  return halfLife > 0 ? time => 2 ** ((time - newest) / halfLife) : () => 1
 }
 
 /** The tensor `repeats` of a model that keeps the shares of so many items. */
