@@ -221,6 +221,27 @@ test('context carries lists while a session runs, and taste at its begin', async
   expect(shown.weights!.context).toBeCloseTo(0.8)
   expect(shown.weights!.taste).toBeCloseTo(0.2)
   expect(shown.items[0]!.source).toBe('context')
+  // What else is asked for makes no difference to an item, and the order is that of the list.
+  const ofSome = (only: Uint32Array | undefined) =>
+    opened.rank([
+      {
+        user: 0,
+        recent: { items: Uint32Array.of(3), weights: Float32Array.of(1), times: Float64Array.of(newest) },
+        now: newest + minute,
+        seen: 'allow',
+        limit: 20,
+        exclude: new Uint32Array(),
+        only,
+      },
+    ])[0]!
+  const whole = ofSome(undefined)
+  const some = whole.items.filter((_, place) => place % 3 === 0)
+  expect([...ofSome(some.toSorted()).items.subarray(0, some.length)]).toEqual([...some])
+  for (const [place, item] of some.entries()) {
+    const alone = ofSome(Uint32Array.of(item))
+    expect(alone.items[0]).toBe(item)
+    expect(alone.scores[0]).toBeCloseTo(whole.scores[3 * place]!)
+  }
   // Who leaves the moment out weighs all moments alike.
   const fixed = OpenModel.open(`${model}-fixed`)
   const scalesOf = ({ artifact }: OpenModel) => [...contextTasteTensors(artifact, 2).scales]

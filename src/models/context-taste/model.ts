@@ -111,14 +111,28 @@ class ContextTasteModel extends ModelOfParts {
     return sums
   }
 
+  /** `lists` of the parts, but where requests are for some items only, those of all items: by these the moment is judged, and items score the same whatever else is asked for. */
+  #wholeLists(requests: readonly ResolvedRequest[], lists: readonly (readonly ItemList[])[]): ItemList[][] {
+    const narrowed = requests.flatMap(({ only }, at) => (only ? [at] : []))
+    const whole = lists.map(each => [...each])
+    if (narrowed.length === 0) return whole
+    const wider = narrowed.map(at => ({ ...requests[at], only: undefined, limit: this.#depth }))
+    this.#parts.forEach((part, place) => {
+      for (const [at, list] of rankPart(part, wider).entries()) whole[place][narrowed[at]] = list
+    })
+    return whole
+  }
+
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const deeper = requests.map(request => ({ ...request, limit: Math.max(request.limit, this.#depth) }))
     const lists = this.#parts.map(part => rankPart(part, deeper))
+    const whole = this.#wholeLists(deeper, lists)
     const features = new Float64Array(momentFeatures.length)
     const weights = new Float64Array(this.#parts.length)
     return requests.map((request, at) => {
       const own = lists.map(each => each[at])
-      describe(request, listsOf(own, this.#kinds), this.#moment, features)
+      const all = whole.map(each => each[at])
+      describe(request, listsOf(all, this.#kinds), this.#moment, features)
       weigh(this.#gate, features, weights)
       const { contextWeight } = request
       const { best, share, repeats } = isFirstOfSession(features) ? this.#reliance.first : this.#reliance.later
@@ -128,7 +142,7 @@ class ContextTasteModel extends ModelOfParts {
           : leaning(weights, part => this.#kinds[part] === 'context', contextWeight)
       const experts = own.map((list, part) => ({
         items: list.items,
-        probabilities: probabilitiesOf(list, this.#temperatures[part]),
+        probabilities: probabilitiesOf(list, this.#temperatures[part], all[part]),
       }))
       const { items, scores, parts } = mixtureOf(experts, relied, request.limit, {
         items: latestItems(request, this.#moment.events),

@@ -18,25 +18,34 @@ export function temperaturesOf(source: ItemSource): readonly number[] {
   return source === 'popular' ? ofCounts : temperatures
 }
 
-/** (items) The probability of each item of the list; in sum 1, or at most 1 where the scores are probabilities as they are. */
-export function probabilitiesOf({ scores }: Pick<ItemList, 'scores'>, temperature: number): Float64Array {
+/**
+ * (items) The probability of each item of the list; in sum 1, or at most 1 where the scores are probabilities as they are.
+ *
+ * @param whole the list that the items are of, where that has others: the probabilities of its items are 1 in sum. Default: the same.
+ */
+export function probabilitiesOf(
+  { scores }: Pick<ItemList, 'scores'>,
+  temperature: number,
+  whole: Pick<ItemList, 'scores'> = { scores },
+): Float64Array {
   if (temperature === 0) return Float64Array.from(scores)
-  if (temperature < 0) return flattened(scores, -temperature)
-  const { length } = scores
-  let mean = 0
-  for (const score of scores) mean += score / length
-  let square = 0
-  for (const score of scores) square += (score - mean) ** 2 / length
-  const scale = square > 0 ? 1 / (temperature * Math.sqrt(square)) : 0
-  const values = Float64Array.from(scores, score => Math.exp((score - scores[0]) * scale))
+  const value = temperature < 0 ? flattened(-temperature) : exponential(whole.scores, temperature)
   let sum = 0
-  for (const value of values) sum += value
-  return values.map(value => value / sum)
+  for (const score of whole.scores) sum += value(score)
+  return Float64Array.from(scores, score => (sum > 0 ? value(score) / sum : 0))
 }
 
-function flattened(scores: Float32Array, temperature: number): Float64Array {
-  const powers = Float64Array.from(scores, score => Math.max(0, score) ** (1 / temperature))
-  let sum = 0
-  for (const power of powers) sum += power
-  return sum > 0 ? powers.map(power => power / sum) : powers
+/** Of scores by their distance from the first of `all`, in standard deviations of these. */
+function exponential(all: Float32Array, temperature: number): (score: number) => number {
+  const { length } = all
+  let mean = 0
+  for (const score of all) mean += score / length
+  let square = 0
+  for (const score of all) square += (score - mean) ** 2 / length
+  const scale = square > 0 ? 1 / (temperature * Math.sqrt(square)) : 0
+  return score => Math.exp((score - all[0]) * scale)
+}
+
+function flattened(temperature: number): (score: number) => number {
+  return score => Math.max(0, score) ** (1 / temperature)
 }
