@@ -1,7 +1,10 @@
 import { SingleBar } from 'cli-progress'
 import type { TrainProgress } from '../../models/algorithm.ts'
 
-/** On a terminal: what is being done, how far it is, time left. Elsewhere nothing. */
+/** Seconds between lines where there is no terminal. */
+const interval = 30
+
+/** On a terminal: what is being done, how far it is, time left. Elsewhere a line on standard error every half a minute says so. */
 export class ProgressBar {
   readonly #bar = new SingleBar({
     format: '{bar} {percentage} % | {stage}{note}{left}',
@@ -12,6 +15,8 @@ export class ProgressBar {
   })
   #stage = ''
   #begun = 0
+  /** When the last line was written where there is no terminal, or the first stage began. */
+  #written = performance.now()
 
   /**
    * Shows the share of `stage` that is done, 0 to 1; `seconds` are left, by default as the share lets expect. `note` is
@@ -26,11 +31,17 @@ export class ProgressBar {
     }
     const passed = (performance.now() - this.#begun) / 1000
     const left = seconds ?? (done > 0.02 ? (passed * (1 - done)) / done : Number.NaN)
-    this.#bar.update(Math.floor(done * 100), {
-      stage,
-      note,
-      left: Number.isFinite(left) ? `, ${Math.ceil(left)} s left` : '',
-    })
+    const shown = { stage, note, left: Number.isFinite(left) ? `, ${Math.ceil(left)} s left` : '' }
+    const percentage = Math.floor(done * 100)
+    this.#bar.update(percentage, shown)
+    if (!process.stderr.isTTY) this.#write(`${percentage} % | ${stage}${note}${shown.left}\n`)
+  }
+
+  #write(line: string): void {
+    const now = performance.now()
+    if (now - this.#written < interval * 1000) return
+    this.#written = now
+    process.stderr.write(line)
   }
 
   /** Shows how far a training is: epoch, rows a second, loss, time left. */
