@@ -265,6 +265,7 @@ test('a gate is followed as far as it loses nowhere, on events that it did not s
       expert(...Array.from({ length: 25 }, (_, at) => 100 + at)),
     ],
     recent: () => new Uint32Array(0),
+    isNewItem: () => false,
     targets: new Uint32Array(40).fill(7),
     views: [(event: number) => event % 4 === 0],
   }
@@ -289,6 +290,10 @@ test('a gate is followed as far as it loses nowhere, on events that it did not s
     recent: () => Uint32Array.of(6, 3),
   }
   expect(chooseReliance(repeating, 3, () => Float64Array.of(1, 0, 0))).toEqual({ best: 0, share: 0.1, repeats: 0.4 })
+  // √.3 is not enough.
+  expect(
+    chooseReliance({ ...repeating, isNewItem: item => item === 6 }, 3, () => Float64Array.of(1, 0, 0)).repeats,
+  ).toBe(1)
   expect([...mixed(Float64Array.of(0.5, 0.5), 1, 0.5)]).toEqual([0.25, 0.75])
   const lean = (share: number) => [...leaning(Float64Array.of(0.5, 0.25, 0.25), part => part === 0, share)]
   expect([lean(0.8), lean(0), lean(1)]).toEqual([

@@ -10,7 +10,13 @@ export interface Expert {
 export interface Repeats {
   /** Few. */
   readonly items: Uint32Array
-  readonly factor: number
+  /** (items) */
+  readonly factors: Float64Array
+}
+
+/** `factor`, and its square root for items that are newer than the training: of these less is known that could come in their place. */
+export function repeatsOf(items: Uint32Array, factor: number, isNew: (item: number) => boolean): Repeats {
+  return { items, factors: Float64Array.from(items, item => (isNew(item) ? Math.sqrt(factor) : factor)) }
 }
 
 export interface Mixture extends ItemList {
@@ -32,10 +38,10 @@ export function mixtureOf(
       sums.set(items[at], (sums.get(items[at]) ?? 0) + weight * probabilities[at])
     }
   })
-  for (const item of repeats?.items ?? []) {
+  repeats?.items.forEach((item, at) => {
     const sum = sums.get(item)
-    if (sum !== undefined) sums.set(item, sum * repeats!.factor)
-  }
+    if (sum !== undefined) sums.set(item, sum * repeats.factors[at])
+  })
   const all = Uint32Array.from(sums.keys()).sort()
   const scores = Float32Array.from(all, item => sums.get(item)!)
   const first = Uint32Array.from(scores.keys())

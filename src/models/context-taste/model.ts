@@ -13,7 +13,7 @@ import { type OpenPart, openParts, rankPart } from '../parts/live-parts.ts'
 import { ModelOfParts } from '../parts/model-of-parts.ts'
 import { artifactOf, type Part } from '../parts/parts.ts'
 import { type Gate, weigh } from './gate.ts'
-import { mixtureOf } from './mixture.ts'
+import { mixtureOf, repeatsOf } from './mixture.ts'
 import { describe, isFirstOfSession, latestItems, type Moment, momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { listsOf, type PartKind } from './part-lists.ts'
@@ -84,10 +84,13 @@ class ContextTasteModel extends ModelOfParts {
   readonly #temperatures: Float64Array
   readonly #reliance: { readonly first: Reliance; readonly later: Reliance }
   readonly #moment: Moment
+  /** Items of the training: those after them are new. */
+  readonly #trained: number
 
   constructor(artifact: Artifact, { depth }: ContextTasteOptions, parts: readonly (Part & OpenPart)[]) {
     super(parts)
     this.#depth = depth
+    this.#trained = artifact.manifest.dataset.items
     this.#parts = parts
     this.#kinds = parts.map(({ algorithm }) => kindOf(algorithm))
     this.#codes = Uint8Array.from(this.#kinds, sourceCode)
@@ -140,14 +143,12 @@ class ContextTasteModel extends ModelOfParts {
         contextWeight === undefined
           ? mixed(weights, best, share)
           : leaning(weights, part => this.#kinds[part] === 'context', contextWeight)
+      const lately = repeatsOf(latestItems(request, this.#moment.events), repeats, item => item >= this.#trained)
       const experts = own.map((list, part) => ({
         items: list.items,
         probabilities: probabilitiesOf(list, this.#temperatures[part], all[part]),
       }))
-      const { items, scores, parts } = mixtureOf(experts, relied, request.limit, {
-        items: latestItems(request, this.#moment.events),
-        factor: repeats,
-      })
+      const { items, scores, parts } = mixtureOf(experts, relied, request.limit, lately)
       return { items, scores, sources: parts.map(part => this.#codes[part]), weights: this.#bySource(relied) }
     })
   }

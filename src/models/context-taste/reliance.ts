@@ -1,4 +1,4 @@
-import { type Expert, mixtureOf } from './mixture.ts'
+import { type Expert, mixtureOf, repeatsOf } from './mixture.ts'
 
 /** Events that neither the gate nor its parts have learned from, and what they say of these. */
 export interface JudgedEvents {
@@ -8,6 +8,8 @@ export interface JudgedEvents {
   readonly experts: (event: number) => readonly Expert[]
   /** What its user had lately. */
   readonly recent: (event: number) => Uint32Array
+  /** Whether an item is newer than the training of the parts. */
+  readonly isNewItem: (item: number) => boolean
   /** (count) The items that came. */
   readonly targets: Uint32Array
   /** Some of the events each: in none of them a gate may be worse than the best part. */
@@ -20,7 +22,7 @@ export interface Reliance {
   readonly best: number
   /** From 0 to 1: what the weights of the gate count beside that part. */
   readonly share: number
-  /** Above 0 and at most 1: what items that the user had lately count beside others, where the gate is followed. */
+  /** Above 0 and at most 1: what items that the user had lately count beside others (`repeatsOf`), where the gate is followed. */
   readonly repeats: number
 }
 
@@ -80,13 +82,13 @@ function oneOf(part: number, parts: number): Float64Array {
 }
 
 function measure(
-  { count, experts, recent, targets }: JudgedEvents,
+  { count, experts, recent, isNewItem, targets }: JudgedEvents,
   weightsOf: (event: number) => Float64Array,
   factor: number,
 ): Measured {
   const measured = new Float64Array(2 * count)
   for (let event = 0; event < count; event++) {
-    const repeats = { items: recent(event), factor }
+    const repeats = repeatsOf(recent(event), factor, isNewItem)
     const place = mixtureOf(experts(event), weightsOf(event), limit, repeats).items.indexOf(targets[event])
     if (place < 0) continue
     measured[2 * event] = 1

@@ -42,8 +42,8 @@ export interface Predicted {
   readonly targets: Uint32Array
   /** (samples) 1 where its user had not had it before. */
   readonly isNew: Uint8Array
-  /** (samples) 1 where nobody had it before the latest events. */
-  readonly isFresh: Uint8Array
+  /** Whether nobody had the item before the latest events. */
+  readonly isNewItem: (item: number) => boolean
 }
 
 /** In ms: how late what others did is learned from, at the most, of parts that can. */
@@ -95,7 +95,7 @@ export async function predict(
       onProgress: share => onProgress?.(0.7 + 0.3 * share),
     })
     const known = new Set(earlier.byUser.indices)
-    return { ...predicted, isFresh: Uint8Array.from(predicted.targets, item => Number(!known.has(item))) }
+    return { ...predicted, isNewItem: item => !known.has(item) }
   } finally {
     for (const model of models) await model.close()
     await rm(folder, { recursive: true, force: true })
@@ -150,7 +150,7 @@ class Judged {
     parts: readonly Part[],
     { depth, most, sessionGap }: SamplesOptions,
     { signal, onProgress }: { readonly signal: AbortSignal | undefined; readonly onProgress: (share: number) => void },
-  ): Promise<Omit<Predicted, 'isFresh'>> {
+  ): Promise<Omit<Predicted, 'isNewItem'>> {
     const { items, times } = this.#events
     const kinds: PartKind[] = parts.map(({ algorithm }) => algorithm.source ?? 'taste')
     const choices = kinds.map(temperaturesOf)

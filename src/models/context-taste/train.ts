@@ -103,7 +103,7 @@ function learn(predicted: Predicted, parts: number, by: ContextTasteOptions['gat
 }
 
 function judgedEvents(
-  { lists, temperatures, recent, targets, isNew, isFresh }: Predicted,
+  { lists, temperatures, recent, targets, isNew, isNewItem }: Predicted,
   events: Uint32Array,
 ): JudgedEvents {
   const experts = Array.from(events, event =>
@@ -116,7 +116,8 @@ function judgedEvents(
     count: events.length,
     experts: at => experts[at],
     recent: at => recent[events[at]],
+    isNewItem,
     targets: events.map(event => targets[event]),
-    views: [at => isNew[events[at]] === 1, at => isFresh[events[at]] === 1],
+    views: [at => isNew[events[at]] === 1, at => isNewItem(targets[events[at]])],
   }
 }
