@@ -1,3 +1,4 @@
+import { hasBit } from '../../search/bitmap.ts'
 import { elements, valuesIn } from '../../storage/safetensors.ts'
 import {
   type Algorithm,
@@ -114,27 +115,36 @@ class ContextTasteModel extends ModelOfParts {
     return sums
   }
 
-  /** `lists` of the parts, but where requests are for some items only, those of all items: by these the moment is judged, and items score the same whatever else is asked for. */
-  #wholeLists(requests: readonly ResolvedRequest[], lists: readonly (readonly ItemList[])[]): ItemList[][] {
-    const narrowed = requests.flatMap(({ only }, at) => (only ? [at] : []))
-    const whole = lists.map(each => [...each])
-    if (narrowed.length === 0) return whole
-    const wider = narrowed.map(at => ({ ...requests[at], only: undefined, limit: this.#depth }))
+  /**
+   * The lists of the parts, and those of all items, which are the same where a request is for all that they have. By the latter the moment is judged, and probabilities are
+   * shares of them: an item scores the same whatever else may come.
+   */
+  #listsFor(requests: readonly ResolvedRequest[]): Record<'own' | 'all', readonly (readonly ItemList[])[]> {
+    const wider = requests.map(request => ({ ...request, only: undefined, allowed: undefined }))
+    const all = this.#parts.map(part => rankPart(part, wider))
+    const isNarrowed = ({ only, allowed }: ResolvedRequest, at: number) =>
+      only !== undefined ||
+      (allowed !== undefined && all.some(each => each[at].items.some(item => !hasBit(allowed, item))))
+    const narrowed = requests.flatMap((request, at) => (isNarrowed(request, at) ? [at] : []))
+    if (narrowed.length === 0) return { own: all, all }
+    const own = all.map(each => [...each])
     this.#parts.forEach((part, place) => {
-      for (const [at, list] of rankPart(part, wider).entries()) whole[place][narrowed[at]] = list
+      const lists = rankPart(
+        part,
+        narrowed.map(at => requests[at]),
+      )
+      for (const [at, list] of lists.entries()) own[place][narrowed[at]] = list
     })
-    return whole
+    return { own, all }
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const deeper = requests.map(request => ({ ...request, limit: Math.max(request.limit, this.#depth) }))
-    const lists = this.#parts.map(part => rankPart(part, deeper))
-    const whole = this.#wholeLists(deeper, lists)
+    const lists = this.#listsFor(deeper)
     const features = new Float64Array(momentFeatures.length)
     const weights = new Float64Array(this.#parts.length)
     return requests.map((request, at) => {
-      const own = lists.map(each => each[at])
-      const all = whole.map(each => each[at])
+      const [own, all] = [lists.own, lists.all].map(each => each.map(part => part[at]))
       describe(request, listsOf(all, this.#kinds), this.#moment, features)
       weigh(this.#gate, features, weights)
       const { contextWeight } = request
