@@ -196,6 +196,11 @@ export class CatalogueStore extends CatalogueReader {
         assertItem(item)
         if (!isPatch && last.get(item.id) !== item) continue
         const row = this.#row(item.id)
+        // That it is not hidden does not bring back what is deleted.
+        if (isPatch && row?.deleted && isOnlyShown(item)) {
+          items.set(item.id, stateOf(row))
+          continue
+        }
         const base = isPatch && row && !row.deleted ? itemOf(row) : undefined
         items.set(item.id, this.#replace(item.id, row, { ...base, ...givenFields(item) }, false))
       }
@@ -256,4 +261,9 @@ export class CatalogueStore extends CatalogueReader {
 function givenFields({ id: _, ...fields }: ItemInput | ItemPatch): ItemFields {
   const given = Object.entries(fields).filter(([, value]) => value !== undefined)
   return Object.fromEntries(given.map(([field, value]) => [field, value ?? undefined]))
+}
+
+function isOnlyShown(item: ItemInput | ItemPatch): boolean {
+  const fields = Object.entries(givenFields(item))
+  return fields.length === 1 && item.hidden === false
 }

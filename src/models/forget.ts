@@ -43,7 +43,8 @@ export function forgetInDirectory({ directory, user }: ForgetTask): Promise<bool
  * @throws Error when nobody else has pairs in it, or the disk is full; then it is left as it is.
  */
 async function forgetInDataset(directory: string, user: string): Promise<boolean> {
-  const dataset = Dataset.open(directory)
+  // What is written anew gets new checksums: damage must not be among it.
+  const dataset = Dataset.open(directory, { verify: true })
   try {
     const row = dataset.users.indexOf(user)
     if (row < 0) return false
@@ -77,7 +78,7 @@ async function forgetInDataset(directory: string, user: string): Promise<boolean
  * @throws Error when the disk is full; then it is left as it is.
  */
 async function forgetInModel(directory: string, user: string): Promise<boolean> {
-  const artifact = Artifact.open(directory, { verify: false })
+  const artifact = Artifact.open(directory, { verify: true })
   try {
     const row = artifact.users.indexOf(user)
     if (row < 0) return false

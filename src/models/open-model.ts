@@ -1,5 +1,5 @@
 import { hasBit } from '../search/bitmap.ts'
-import { union } from '../search/item-lists.ts'
+import { contains, union } from '../search/item-lists.ts'
 import { closedOnError } from '../storage/closing.ts'
 import {
   type Algorithm,
@@ -120,7 +120,9 @@ export class OpenModel {
     const { sums, weighting } = this.artifact
     const known = historyOf(sums, user, recent)
     const history = weighting?.pairs.of(known) ?? known
-    const excluded = seen === 'exclude' ? union(history.indices, exclude) : exclude
+    // Where none of these may come anyway, either way of asking is to give the same.
+    const excluded =
+      seen === 'exclude' || isAmongNone(history.indices, wanted) ? union(history.indices, exclude) : exclude
     return { ...wanted, only: wanted.only, user, history, recent, exclude: excluded }
   }
 
@@ -236,6 +238,12 @@ function algorithmOf(artifact: Artifact): Algorithm {
   }
   checkedOptions(artifact, found)
   return found
+}
+
+/** Whether none of `items` may be in the list of a request for some items only. */
+function isAmongNone(items: Uint32Array, { only, allowed }: Pick<RankRequest, 'only' | 'allowed'>): boolean {
+  if (!only && !allowed) return false
+  return items.every(item => (only && !contains(only, item)) || (allowed && !hasBit(allowed, item)))
 }
 
 /** `list` without items that have no bit of `allowed`: models leave them out, but a bit may be cleared meanwhile. */

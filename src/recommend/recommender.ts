@@ -251,7 +251,8 @@ export class Recommender {
    * @throws TypeError where the event cannot be recorded as it is.
    */
   record(given: UserEvent, settle: (outcome: Outcome, isKnown: boolean) => void): void {
-    const event = { ...given }
+    // A clock that is ahead must not age what others did, now or in the next training.
+    const event = { ...given, time: Math.min(given.time, Date.now()) }
     const journal = this.#openJournal
     const isKnown = () => event.item === undefined || this.#generation.countsEventsOf(event.item)
     const wasKnown = isKnown()

@@ -221,14 +221,14 @@ test('context carries lists while a session runs, and taste at its begin', async
   expect(shown.weights!.context).toBeCloseTo(0.8)
   expect(shown.weights!.taste).toBeCloseTo(0.2)
   expect(shown.items[0]!.source).toBe('context')
-  // What else is asked for makes no difference to an item, and the order is that of the list.
+  // What else is asked for makes no difference to an item, and the order is that of the list of what the user has not had.
   const ofSome = (only: Uint32Array | undefined) =>
     opened.rank([
       {
         user: 0,
         recent: { items: Uint32Array.of(3), weights: Float32Array.of(1), times: Float64Array.of(newest) },
         now: newest + minute,
-        seen: 'allow',
+        seen: only ? 'allow' : 'exclude',
         limit: 20,
         exclude: new Uint32Array(),
         only,

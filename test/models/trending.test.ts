@@ -58,6 +58,29 @@ function naive(all: readonly Event[], halfLife: number, now: number): number[] {
   return sums
 }
 
+/** What `counted`, as of `now`, comes to with events that come after: it weighs as 50 events at the least, where it did. */
+function goneOn(counted: readonly number[], after: readonly Event[], halfLife: number, now: number): number[] {
+  let sums = [...counted]
+  let clock = now
+  const sessions = new Map<number, { had: Set<number>; last: number }>()
+  for (const [user, item, at] of after) {
+    const session = sessions.get(user)
+    const isNew = !session || at - session.last >= 2
+    const had = isNew ? new Set<number>() : session.had
+    sessions.set(user, { had, last: at })
+    if (had.has(item)) continue
+    had.add(item)
+    if (at > clock) {
+      const total = sums.reduce((sum, value) => sum + value, 0)
+      const factor = Math.max(2 ** ((clock - at) / halfLife), Math.min(1, 50 / total))
+      sums = sums.map(sum => sum * factor)
+      clock = at
+    }
+    sums[item] = sums[item]! + 2 ** ((at - clock) / halfLife)
+  }
+  return sums
+}
+
 const sharesOf = (sums: readonly number[]) => {
   const total = sums.reduce((sum, value) => sum + value, 0)
   return sums.map(sum => sum / total)
@@ -78,9 +101,9 @@ test('an item counts the sessions that have it by when they were, in training an
         const learning = trending.live!(artifact)!
         const live = { words: new Uint32Array(new SharedArrayBuffer(4 * learning.words(10))), rows: 10 }
         const model = new OpenModel(artifact, live)
-        const expectShares = (all: readonly Event[], now: number) => {
+        const expectShares = (sums: readonly number[]) => {
           const [list] = model.rank([requestOf(0, { seen: 'allow' })])
-          const expected = sharesOf(naive(all, halfLifeHours, now))
+          const expected = sharesOf(sums)
           expect(list!.items).toHaveLength(8)
           list!.items.forEach((row, place) => {
             expect(list!.scores[place]).toBeCloseTo(expected[rows.indexOf(row)]!, 5)
@@ -88,19 +111,39 @@ test('an item counts the sessions that have it by when they were, in training an
           expect([...list!.scores]).toEqual([...list!.scores.toSorted().toReversed()])
         }
         const newest = Math.max(...before.map(([, , at]) => at))
-        expectShares([...known, ...before], newest)
+        const counted = naive([...known, ...before], halfLifeHours, newest)
+        expectShares(counted)
         const learner = learning.learner(live)
-        expectShares([...known, ...before], newest)
+        expectShares(counted)
         for (const [user, item, at] of after) {
           learner.learn({ user: `v${user}`, item: rows[item]!, time: at * hour, weight: 1 })
         }
         const since = after.map(([user, item, at]): Event => [100 + user, item, at])
-        expectShares([...known, ...before, ...since], after.at(-1)![2])
+        expectShares(goneOn(counted, since, halfLifeHours, newest))
         model.close()
       },
     ),
     { numRuns: 20 },
   )
+})
+
+test('after a pause one event is not all that many do', async () => {
+  const dataset = await timed(Array.from({ length: 200 }, (_, at): Event => [at, at % 8, 20]))
+  const artifact = Artifact.open(await trained(trending, dataset, { pool, options: { halfLifeHours: 24 } }))
+  const learning = trending.live!(artifact)!
+  const live = { words: new Uint32Array(new SharedArrayBuffer(4 * learning.words(12))), rows: 12 }
+  const learner = learning.learner(live)
+  const model = new OpenModel(artifact, live)
+  learner.learn({ user: 'stranger', item: 9, time: 6000 * hour, weight: 1 })
+  const shareOf = (row: number) => {
+    const [list] = model.rank([requestOf(0, { seen: 'allow', limit: 20 })])
+    return list!.scores[list!.items.indexOf(row)]
+  }
+  expect(shareOf(9)).toBeCloseTo(1 / 51)
+  // A thousand that go on doing it are.
+  for (let user = 0; user < 1000; user++) learner.learn({ user: `v${user}`, item: 9, time: 6001 * hour, weight: 1 })
+  expect(shareOf(9)).toBeGreaterThan(0.9)
+  model.close()
 })
 
 test('who does the same again in a session, or takes back, moves nothing, and new items get in', async () => {

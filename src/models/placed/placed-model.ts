@@ -34,12 +34,14 @@ export class PlacedModel implements Model {
   readonly vectors?: NonNullable<Model['vectors']>
   readonly #part: OpenPart
   readonly #placed: PlacedItems
+  readonly #excludes: boolean
 
   /** @param part the model, and the items that it knows. */
   constructor(part: OpenPart, placed: PlacedItems) {
     const { model } = part
     this.#part = part
     this.#placed = placed
+    this.#excludes = (model.sources?.length ?? 1) > 1
     if (model.similar) this.similar = requests => requests.map(request => this.#similar(request))
     if (model.similarBy) this.similarBy = model.similarBy
     if (model.sources) this.sources = model.sources
@@ -50,18 +52,19 @@ export class PlacedModel implements Model {
 
   /**
    * Each request is ranked as if it excluded nothing, so that all scores are of one scale: where a model makes them of its list, what is left out
-   * changes those of the others. Those that the user has also say most of what is like them.
+   * changes those of the others. Those that the user has also say most of what is like them. Only a model that weighs several sources excludes as it is asked to:
+   * that is among what it weighs them by, and what comes again says nothing of what is like it.
    */
   rank(requests: readonly ResolvedRequest[]): readonly ItemList[] {
     const takesPlaced = requests.map(request => this.#placed.rows.some(row => row !== noRow && mayCome(row, request)))
     const first = rankPart(
       this.#part,
-      requests.map((request, at) => (takesPlaced[at] ? withoutFilters(request) : request)),
+      requests.map((request, at) => (takesPlaced[at] ? withoutFilters(request, this.#excludes) : request)),
     )
     const short = [...requests.keys()].filter(
       at => takesPlaced[at] && isShort(first[at]!, requests[at]!, this.#part.rows),
     )
-    const wider = short.map(at => withEvidence(requests[at]!, evidenceIn(first[at]!)))
+    const wider = short.map(at => withEvidence(requests[at]!, evidenceIn(first[at]!), this.#excludes))
     const second = new Map(short.length > 0 ? rankPart(this.#part, wider).map((list, at) => [short[at]!, list]) : [])
     return requests.map((request, at) => {
       if (!takesPlaced[at]) return first[at]!
@@ -130,8 +133,9 @@ function depthOf({ limit, exclude }: ResolvedRequest): number {
   return Math.max(evidenceDepth, limit + exclude.length)
 }
 
-function withoutFilters(request: ResolvedRequest): ResolvedRequest {
-  return { ...request, limit: depthOf(request), exclude: noRows, only: undefined, allowed: undefined }
+function withoutFilters(request: ResolvedRequest, excludes: boolean): ResolvedRequest {
+  const exclude = excludes ? request.exclude : noRows
+  return { ...request, limit: depthOf(request), exclude, only: undefined, allowed: undefined }
 }
 
 /** Whether a model of so many items may have more for `request` than are in the list that was ranked without its filters. */
@@ -143,12 +147,12 @@ function isShort(list: ItemList, request: ResolvedRequest, items: number): boole
 }
 
 /** The request for what it asks for and the items of `evidence`, on one scale. */
-function withEvidence(request: ResolvedRequest, { items }: ItemList): ResolvedRequest {
+function withEvidence(request: ResolvedRequest, { items }: ItemList, excludes: boolean): ResolvedRequest {
   const { limit, exclude, only, allowed } = request
   return {
     ...request,
     limit: limit + exclude.length + items.length,
-    exclude: noRows,
+    exclude: excludes ? exclude : noRows,
     only: only && union(only, items.toSorted()),
     allowed: allowed && withBits(allowed, items),
   }

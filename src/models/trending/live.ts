@@ -26,6 +26,9 @@ export function liveTrends(artifact: Artifact): LiveLearning {
 /** Half-lives that sums are of earlier events' size: then all are made smaller, long before they leave the range of float32. */
 const longest = 60
 
+/** What was counted weighs as much as this many events at the least: after a pause, one event is not all that many do. */
+const leastCounted = 50
+
 /** In place of making what was counted smaller as time goes by, later events count more: shares come out the same. */
 class TrendLearner implements Learner {
   readonly #trend: TrendWriter
@@ -52,7 +55,7 @@ class TrendLearner implements Learner {
     const session = this.#sessions.at(user, time, () => new Set())
     if (session.has(item) || session.size === countedItems) return
     session.add(item)
-    const age = (time - this.#since) / this.#halfLife
+    const age = this.#ageOf(time)
     // What is that old counts nothing beside what came since.
     if (age < -longest) return
     if (age > longest) {
@@ -60,5 +63,14 @@ class TrendLearner implements Learner {
       this.#since = time
       this.#trend.add(item, 1)
     } else this.#trend.add(item, 2 ** age)
+  }
+
+  /** Half-lives since an event counted 1; where what was counted would weigh too little beside an event of `time`, it ages less. */
+  #ageOf(time: number): number {
+    const age = (time - this.#since) / this.#halfLife
+    const most = Math.log2(Math.max(1, this.#trend.total / leastCounted))
+    if (age <= most) return age
+    this.#since = time - most * this.#halfLife
+    return most
   }
 }

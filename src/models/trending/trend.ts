@@ -52,6 +52,11 @@ export class TrendWriter {
     this.#publish(0)
   }
 
+  /** What all items count in sum. */
+  get total(): number {
+    return this.#total
+  }
+
   /** Adds `amount`, above 0, to what `item` counts. */
   add(item: number, amount: number): void {
     this.#sums[item] += amount

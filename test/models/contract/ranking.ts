@@ -107,7 +107,9 @@ export function testRanking({ algorithm, isPersonal, hasTies, pools, train }: Co
       const [list] = model.rank([request])
       const indices = Uint32Array.from(history.keys()).sort()
       const sums = { indices, weights: Float32Array.from(indices, item => history.get(item)!) }
-      const exclude = new Set([...request.exclude, ...(request.seen === 'exclude' ? indices : [])])
+      const isWithoutSeen =
+        request.seen === 'exclude' || (request.only && !indices.some(item => request.only!.includes(item)))
+      const exclude = new Set([...request.exclude, ...(isWithoutSeen ? indices : [])])
       const [scored] = own.rank([
         {
           user: request.user,
