@@ -108,6 +108,18 @@ test('who changes nothing that lists may have makes no list anew', async () => {
   expect(visibility.allowed).toBeUndefined()
 })
 
+test('that an item is not hidden does not bring it back once it is deleted', async () => {
+  const { catalogue } = await opened()
+  const visibility = await catalogue.attach(rowsOf(10))
+  await catalogue.put([{ id: 'i1', title: 'One' }])
+  await catalogue.delete(['i1'])
+  await catalogue.patch([{ id: 'i1', hidden: false }])
+  expect(visibility.has(1)).toBe(false)
+  expect(await catalogue.get(['i1'])).toEqual([undefined])
+  await catalogue.patch([{ id: 'i1', title: 'One again' }])
+  expect(visibility.has(1)).toBe(true)
+})
+
 test('what is refused is told from a disk that fails, and a file that is gone is missed', async () => {
   const { folder, catalogue } = await opened()
   await expect(catalogue.put([{ id: '' }])).rejects.toThrow(CatalogueError)

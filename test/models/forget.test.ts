@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { type Algorithm, userTensorsOf } from '../../src/models/algorithm.ts'
@@ -44,6 +44,16 @@ test('a dataset without a user has neither pairs nor events nor id of it, and al
   expect(pairsOf(after)).toEqual(pairs.filter(([user]) => user !== secret))
   expect(eventsOf(after)).toEqual(events.filter(({ user }) => user !== secret))
   expect(await forgetInDirectory({ directory, user: secret })).toBe(false)
+})
+
+test('what is damaged is refused, and stays damaged', async () => {
+  const { directory } = await dataset()
+  const file = join(directory, 'by-user.safetensors')
+  const bytes = readFileSync(file)
+  bytes[bytes.length - 1]! ^= 1
+  writeFileSync(file, bytes)
+  await expect(forgetInDirectory({ directory, user: secret })).rejects.toThrow('checksum')
+  expect(() => Dataset.open(directory, { verify: true })).toThrow('checksum')
 })
 
 test('ids that are integers stay integers', async () => {
