@@ -157,6 +157,18 @@ test('a list is ranked once where its filters leave enough, and as it is where n
   expect(asksFor({ exclude: Uint32Array.from({ length: 250 }, (_, item) => item) })).toBe(1)
   expect(asksFor({ only: Uint32Array.of(3, 299) })).toBe(1)
   expect(asksFor({ only: Uint32Array.of(3, 299, 400) })).toBe(2)
+  // What is excluded is among what a model weighs its sources by.
+  const weighing = new PlacedModel({ model: { ...counted, sources: ['context', 'taste'] }, rows: 300 }, placed)
+  const exclude = Uint32Array.of(1, 2)
+  const lists = [model, weighing].map(each => {
+    asked.length = 0
+    const [{ items }] = each.rank([request({ limit: 5, exclude })]) as [ItemList]
+    return [asked[0]!.exclude, [...items]]
+  })
+  expect(lists).toEqual([
+    [noItems, [0, 400, 3, 4, 5]],
+    [exclude, [0, 400, 3, 4, 5]],
+  ])
 })
 
 test('the vector of a placed item is the mean of those of its neighbours by weight', () => {

@@ -52,6 +52,21 @@ function recorded(): EventRow[] {
   return rows as unknown as EventRow[]
 }
 
+test('an event of a clock that is ahead is of now', async () => {
+  const program = await serve()
+  const peer = await Peer.greeted(program.url)
+  const begun = Date.now()
+  for (const [id, time] of Object.entries({ ahead: 8.64e15, past: 1000 })) {
+    await peer.ask({ type: 'event', id, user: 'ann', item: 'i1', time })
+  }
+  await peer.close()
+  await program.stop('SIGTERM')
+  const [ahead, past] = recorded()
+  expect(ahead!.time).toBeGreaterThanOrEqual(begun)
+  expect(ahead!.time).toBeLessThanOrEqual(Date.now())
+  expect(past!.time).toBe(1000)
+})
+
 test('after kill -9 under load every acknowledged event is there once, and counts', async () => {
   const first = await serve()
   const peers = await Promise.all(Array.from({ length: 8 }, () => Peer.greeted(first.url)))
