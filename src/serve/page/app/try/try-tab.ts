@@ -220,6 +220,6 @@ class TryTab {
 
 function stateOf({ basis, items }: List): string {
   if (items.length === 0) return 'No item is left for this user: the user has all, or filters leave none.'
-  if (basis === 'popularity') return 'Nothing is known of this user yet: these are popular with all. Choose one.'
+  if (basis === 'popularity') return 'Nothing is known of this user yet: these are what many take. Choose one.'
   return 'Choose what the user takes next, and the list moves.'
 }
