@@ -140,7 +140,8 @@ test('an event is kept with all that it said, and an undo still holds after a re
   for (const { time, arrived } of rows.slice(2)) {
     expect(time).toBeGreaterThanOrEqual(before)
     expect(time).toBeLessThanOrEqual(after)
-    expect(arrived).toBeLessThanOrEqual(after)
+    // A clock that only goes ahead, which may differ from the other by its rounding.
+    expect(arrived).toBeLessThanOrEqual(after + 5)
   }
   const second = await serve()
   const again = await Peer.greeted(second.url)
