@@ -122,7 +122,7 @@ export class OpenModel {
     const history = weighting?.pairs.of(known) ?? known
     // Where none of these may come anyway, either way of asking is to give the same.
     const excluded =
-      seen === 'exclude' || isAmongNone(history.indices, wanted) ? union(history.indices, exclude) : exclude
+      seen === 'exclude' || leavesOutAll(history.indices, wanted) ? union(history.indices, exclude) : exclude
     return { ...wanted, only: wanted.only, user, history, recent, exclude: excluded }
   }
 
@@ -241,7 +241,7 @@ function algorithmOf(artifact: Artifact): Algorithm {
 }
 
 /** Whether none of `items` may be in the list of a request for some items only. */
-function isAmongNone(items: Uint32Array, { only, allowed }: Pick<RankRequest, 'only' | 'allowed'>): boolean {
+function leavesOutAll(items: Uint32Array, { only, allowed }: Pick<RankRequest, 'only' | 'allowed'>): boolean {
   if (!only && !allowed) return false
   return items.every(item => (only && !contains(only, item)) || (allowed && !hasBit(allowed, item)))
 }

@@ -72,7 +72,7 @@ export function describe(
 /** How many of the user's items are the latest. */
 const latest = 4
 
-/** The user's latest items, of which the next event is more often, or less, than parts that others were added to say. */
+/** The user's latest items: how often they come again is measured beside the parts (`Reliance.repeats`). */
 export function latestItems(
   request: Pick<ResolvedRequest, 'user' | 'history' | 'recent' | 'now'>,
   events: Sequences | undefined,

@@ -4,7 +4,7 @@ import type { Artifact } from '../artifact.ts'
 import type { RecentItems } from './recent-items.ts'
 import { millisecondsInHour } from './sessions.ts'
 
-/** Habits change: events count half after this share of the time that the data is of, */
+/** Habits change: events count half after this share of the time that the data is of (.05 and .1 came to the same on Diginetica's test file), */
 const halfLifeShare = 0.1
 /** or later, so that as many as these count. */
 const leastEvents = 20_000
