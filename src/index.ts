@@ -35,6 +35,7 @@ export { foldsOf, parseSplit, type Split, splitDataset } from './evaluation/spli
 export {
   type ChooseOptions,
   type ChosenOptions,
+  type ChosenPart,
   chooseOptions,
   trialsToChoose,
 } from './evaluation/tune/choose-options.ts'

@@ -7,6 +7,7 @@ import { evaluateOnline } from '../../src/evaluation/evaluate-next.ts'
 import { parseMetrics } from '../../src/evaluation/metrics.ts'
 import { judgedWhere, nextItems } from '../../src/evaluation/next-items.ts'
 import { splitEvents, type TestEvents } from '../../src/evaluation/splits/events-from.ts'
+import { chooseOptions, trialsToChoose } from '../../src/evaluation/tune/choose-options.ts'
 import type { UserValues } from '../../src/evaluation/user-values.ts'
 import { importDataset } from '../../src/ingest/import.ts'
 import { ModelPool } from '../../src/models/model-pool.ts'
@@ -50,7 +51,7 @@ export interface JudgedOnline {
   readonly perUser: Readonly<Record<string, UserValues>>
 }
 
-/** Trains `candidate` on what was before, and has it predict the test in order of time while it learns, if it can. */
+/** Trains `candidate` on what was before, as `aurochs train` does, and has it predict the test in order of time while it learns, if it can. */
 export async function judgeOnline(
   { model, options }: Candidate,
   { train, test }: { readonly train: Dataset; readonly test: TestEvents },
@@ -58,7 +59,12 @@ export async function judgeOnline(
 ): Promise<JudgedOnline> {
   const directory = join(folder, 'judged-model')
   const begun = performance.now()
-  await trainModel(train, directory, algorithmNamed(model), options, { pool, replace: true })
+  const algorithm = algorithmNamed(model)
+  const { options: chosen } =
+    trialsToChoose(train, algorithm, options) > 0
+      ? await chooseOptions(train, algorithm, options, { pool, folder })
+      : { options }
+  await trainModel(train, directory, algorithm, chosen, { pool, replace: true })
   const trained = performance.now()
   const models = await ModelPool.open(directory, { pool, verify: false, newItems: test.events.columns })
   try {

@@ -109,8 +109,13 @@ function refuseForeign(chosen: readonly Algorithm[], given: Readonly<Record<stri
     if (foreign === undefined) continue
     const names = chosen.map(algorithm => algorithm.name).join(' and ') || 'a saved model'
     const owners = algorithms.filter(({ options }) => foreign in options.shape).map(({ name }) => name)
+    const remedies = ['leave it out', `train ${owners.length > 1 ? 'one of these' : owners[0]}`]
+    if (chosen.some(({ parts }) => parts)) {
+      remedies.push(`give it to a part: --parts '${owners[0]}(${kebab(foreign)}=${given[foreign]}) + …'`)
+    }
+    const last = remedies.pop()
     throw new UsageError(
-      `--${kebab(foreign)} is an option of ${owners.join(', ')}, not of ${names}: leave it out, or train ${owners.length > 1 ? 'one of these' : owners[0]}`,
+      `--${kebab(foreign)} is an option of ${owners.join(', ')}, not of ${names}: ${remedies.join(', ')}, or ${last}`,
     )
   }
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { type ChosenOptions, trialsToChoose } from '../evaluation/tune/choose-options.ts'
+import { type ChosenOptions, type ChosenPart, trialsToChoose } from '../evaluation/tune/choose-options.ts'
 import { searchedOptions } from '../evaluation/tune/search-space.ts'
 import { readBest } from '../evaluation/tune/tuned-options.ts'
 import type { Algorithm, TrainProgress } from '../models/algorithm.ts'
@@ -28,17 +28,17 @@ const flags = z.looseObject({
   json: z.boolean().optional(),
 })
 
-/** Algorithms whose options are chosen. */
-const chosenOf = algorithms
-  .filter(({ choice }) => choice)
-  .map(({ name }) => name)
-  .join(', ')
+const named = (those: readonly Algorithm[]) => those.map(({ name }) => name).join(', ')
+/** Algorithms whose options are chosen, and those that may have such parts. */
+const chosenOf = named(algorithms.filter(({ choice }) => choice))
+const haveParts = named(algorithms.filter(({ parts }) => parts))
 
 const notes = `
-Of ${chosenOf}, the options that matter most and that you do not give are chosen: by short trainings on most of the data, which take at most
-twice as long as a training of the default epochs (some seconds, where that is quicker), and by how well they rank the rest. The
-manifest says what was chosen, and what it reached by a short training beside the defaults; the same data gives the same choice. With
---no-tune all have their defaults, as those of other algorithms. Longer searches, of all of them: aurochs tune.
+Of ${chosenOf}, alone and as a part of ${haveParts}, the options that matter most and that you do not give are
+chosen: by short trainings on most of the data, which take at most twice as long as a training of the default epochs (some seconds,
+where that is quicker), and by how well they rank the rest. The manifest says what was chosen, and what it reached by a short training
+beside the defaults; the same data gives the same choice. With --no-tune all have their defaults, as those of other algorithms.
+Longer searches, of all of them: aurochs tune.
 
 Ctrl-C ends the training of an algorithm with epochs after the running one and saves the model so far; --resume goes on
 from there, bit for bit as if it had not stopped.
@@ -81,7 +81,7 @@ async function run(directory: string, given: Record<string, unknown>): Promise<v
       const chosen = isToChoose
         ? await choose(dataset, algorithm, wanted, { pool, signal, bar: new ProgressBar() })
         : undefined
-      if (chosen && !json) process.stdout.write(reasonFor(algorithm, chosen))
+      if (chosen && !json) process.stdout.write(reasonsFor(algorithm, chosen))
       warnOfRatings(dataset, chosen?.options ?? wanted)
       signal.addEventListener('abort', report.stopping)
       const { options, tuning } = chosen ?? { options: wanted, tuning: found?.tuning }
@@ -124,7 +124,12 @@ function aboutToChoose(trials: number): string {
   return `choosing options by ${trials} short trainings, which take twice as long as a training of the default epochs at most, or some seconds (--no-tune: the defaults)\n`
 }
 
-function reasonFor(algorithm: Algorithm, { options, tuning }: ChosenOptions): string {
+function reasonsFor(algorithm: Algorithm, { options, tuning, parts }: ChosenOptions): string {
+  const ofParts = parts.map(part => `${part.algorithm.name}: ${reasonFor(part)}`).join('')
+  return tuning ? reasonFor({ algorithm, options, tuning }) : ofParts
+}
+
+function reasonFor({ algorithm, options, tuning }: ChosenPart): string {
   const { metric, score, defaultScore, trials, seconds } = tuning
   const flags = flagsText(searchedOptions(algorithm, options))
   const beside = defaultScore === undefined ? 'the defaults failed' : `the defaults ${defaultScore.toFixed(4)}`

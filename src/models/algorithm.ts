@@ -29,6 +29,8 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    * their defaults.
    */
   readonly choice?: OptionChoice<Options>
+  /** The models that it is made of: a training chooses the options of each as it does where that is trained alone. Absent: of none. */
+  readonly parts?: AlgorithmParts<Options>
   /** Whether an interrupted training gives what it has so far, and {@link TrainContext.from} can go on from there. */
   readonly resumable: boolean
   /**
@@ -125,6 +127,19 @@ export interface OptionChoice<Options = Readonly<Record<string, unknown>>> {
   cheaper?(options: Options): Partial<Options>
   /** What may be better than the best of them with more epochs; each compared with it by more. */
   beside?(best: Options): readonly Partial<Options>[]
+}
+
+/** How an algorithm names those that it is made of. */
+export interface AlgorithmParts<Options = Readonly<Record<string, unknown>>> {
+  /** Each with those of its options that are given, and those that all parts share. */
+  of(options: Options): readonly GivenAlgorithm[]
+  /** `options` with all options of each part. */
+  withChosen(options: Options, chosen: readonly Readonly<Record<string, unknown>>[]): Options
+}
+
+export interface GivenAlgorithm {
+  readonly algorithm: Algorithm
+  readonly given: Readonly<Record<string, unknown>>
 }
 
 export interface TrainContext {

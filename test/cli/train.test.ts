@@ -178,6 +178,25 @@ test('options that are not given are chosen, those given are kept, and the manif
   expect(manifestOf(out('defaults')).tuning).toBeUndefined()
 })
 
+test('options of parts are chosen, too, and an option of a part alone is refused with the notation for it', async () => {
+  const { directory } = await datasetOf(checkerboard(30))
+  const out = join(freshFolder(), 'model')
+  const train = (...args: string[]) => ['train', directory, '--out', out, '--model', 'blend', ...args]
+  const [chosen, refused] = await aurochsInTurn(
+    train('--parts', '2 * als(factors=3) + popular'),
+    train('--factors', '3'),
+  )
+  expect(chosen!.stdout).toMatch(
+    /^choosing options by \d+ short trainings, .*\nals: chosen in [\d.]+ s: .*--unobserved-weight /,
+  )
+  expect(chosen!.status).toBe(0)
+  const [, options] = /^2 \* als\((.*)\) \+ popular$/.exec(manifestOf(out).options.parts as string)!
+  expect(options).toMatch(/^factors=3, .*unobserved-weight=/)
+  expect(refused!.stderr).toMatch(
+    /, not of blend: leave it out, train one of these, or give it to a part: --parts 'als\(factors=3\) \+ …'\n$/,
+  )
+})
+
 test('what a search found is trained by --from-tune', async () => {
   const { directory } = await datasetOf(checkerboard(30))
   const folder = freshFolder()

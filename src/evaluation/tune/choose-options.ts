@@ -1,4 +1,4 @@
-import type { Algorithm, TrainProgress } from '../../models/algorithm.ts'
+import type { Algorithm, GivenAlgorithm, TrainProgress } from '../../models/algorithm.ts'
 import type { Tuning } from '../../models/artifact.ts'
 import { assertTrainable } from '../../models/train.ts'
 import type { Dataset } from '../../storage/dataset.ts'
@@ -15,6 +15,15 @@ const [firstShare, secondShare, longerShare] = [1 / 5, 1 / 3, 3 / 5]
 
 /** Options that were chosen, and how. */
 export interface ChosenOptions {
+  readonly options: Options
+  /** Absent where what was chosen are options of {@link parts}. */
+  readonly tuning?: Tuning
+  /** What was chosen for each part of the algorithm for which something could be. */
+  readonly parts: readonly ChosenPart[]
+}
+
+export interface ChosenPart {
+  readonly algorithm: Algorithm
   readonly options: Options
   readonly tuning: Tuning
 }
@@ -34,7 +43,10 @@ export interface ChooseProgress {
 }
 
 /** How many short trainings {@link chooseOptions} takes at most; 0 where there is nothing to choose, or nothing to compare it by. */
-export function trialsToChoose({ byUser }: Dataset, algorithm: Algorithm, given: Options): number {
+export function trialsToChoose(dataset: Dataset, algorithm: Algorithm, given: Options): number {
+  const parts = partsOf(algorithm, given)
+  if (parts) return parts.reduce((sum, part) => sum + trialsOfPart(dataset, part), 0)
+  const { byUser } = dataset
   if (!hasEpochs(algorithm) || epochsOf(algorithm, given) === 0 || !isJudgeable(byUser)) return 0
   const { variants = [] } = algorithm.choice ?? {}
   const first = candidatesOf(algorithm, given).length
@@ -52,6 +64,8 @@ export function trialsToChoose({ byUser }: Dataset, algorithm: Algorithm, given:
  * the other part of the data holds; the scores that are given are those of the first, short trainings. The same data and options give
  * the same choice.
  *
+ * Of an algorithm that is made of others, the options of each part are chosen as if it were trained alone.
+ *
  * All together take at most twice as long as a training of the default epochs, or some seconds where that takes less: 3.1 times the
  * epochs, 1.8 of them with half the factors or fewer.
  *
@@ -65,8 +79,57 @@ export async function chooseOptions(
   dataset: Dataset,
   algorithm: Algorithm,
   given: Options,
-  { pool, folder, signal, onProgress }: ChooseOptions,
+  choose: ChooseOptions,
 ): Promise<ChosenOptions> {
+  const parts = partsOf(algorithm, given)
+  if (parts) return chooseOfParts(dataset, algorithm, given, parts, choose)
+  return { ...(await chooseAlone(dataset, algorithm, given, choose)), parts: [] }
+}
+
+/** The parts of an algorithm of these options, with what is given of theirs; undefined where it has none. */
+function partsOf(algorithm: Algorithm, given: Options): readonly GivenAlgorithm[] | undefined {
+  return algorithm.parts?.of(algorithm.options.parse(given) as Options)
+}
+
+/** None of a part that is made of parts itself: the options of these could not be written down. */
+function trialsOfPart(dataset: Dataset, { algorithm, given }: GivenAlgorithm): number {
+  return algorithm.parts ? 0 : trialsToChoose(dataset, algorithm, given)
+}
+
+async function chooseOfParts(
+  dataset: Dataset,
+  algorithm: Algorithm,
+  given: Options,
+  parts: readonly GivenAlgorithm[],
+  choose: ChooseOptions,
+): Promise<ChosenOptions> {
+  const chosen: ChosenPart[] = []
+  const options: Options[] = []
+  const total = trialsToChoose(dataset, algorithm, given)
+  let before = 0
+  for (const part of parts) {
+    const trials = trialsOfPart(dataset, part)
+    if (trials === 0) {
+      options.push(part.given)
+      continue
+    }
+    const onProgress = (progress: ChooseProgress) =>
+      choose.onProgress?.({ ...progress, done: before + progress.done, total })
+    const found = await chooseAlone(dataset, part.algorithm, part.given, { ...choose, onProgress })
+    chosen.push({ algorithm: part.algorithm, ...found })
+    options.push(found.options)
+    before += trials
+  }
+  const whole = algorithm.parts!.withChosen(algorithm.options.parse(given) as Options, options)
+  return { options: whole, parts: chosen }
+}
+
+async function chooseAlone(
+  dataset: Dataset,
+  algorithm: Algorithm,
+  given: Options,
+  { pool, folder, signal, onProgress }: ChooseOptions,
+): Promise<Pick<ChosenPart, 'options' | 'tuning'>> {
   const begun = performance.now()
   const metric = parseMetrics('ndcg@20')[0]!
   const total = trialsToChoose(dataset, algorithm, given)

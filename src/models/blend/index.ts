@@ -1,5 +1,5 @@
 import { type Algorithm, userTensorsOf } from '../algorithm.ts'
-import { prefixOf, resolvedParts } from '../parts/parts.ts'
+import { namedParts, prefixOf, resolvedParts } from '../parts/parts.ts'
 import { trainParts } from '../parts/train.ts'
 import { liveBlend, openBlend, verifyBlend } from './model.ts'
 import { type BlendOptions, blendOptions, blendSearch, weightedParts } from './options.ts'
@@ -17,6 +17,7 @@ model are made comparable first, by those of its --depth best items for the user
 Options of parts have the names of the flags: --parts 'als(factors=128, unobserved-weight=0.03) + 2 * ease'.`,
     options: blendOptions(algorithms),
     search: blendSearch,
+    parts: namedParts(algorithms),
     resumable: false,
     userTensors: given => {
       const parts = weightedParts(blend.options.parse(given), algorithms)

@@ -1,7 +1,7 @@
 import { type Algorithm, userTensorsOf } from '../algorithm.ts'
 import { checkedOptions } from '../artifact.ts'
 import { liveParts } from '../parts/live-parts.ts'
-import { prefixOf, resolvedParts } from '../parts/parts.ts'
+import { namedParts, prefixOf, resolvedParts } from '../parts/parts.ts'
 import { assertHasTimes } from '../sessions/sessions.ts'
 import { openContextTaste, verifyContextTaste } from './model.ts'
 import { type ContextTasteOptions, contextTasteOptions, partsIn } from './options.ts'
@@ -16,6 +16,7 @@ export function contextTasteOf(algorithms: readonly Algorithm[]): Algorithm<Cont
     notes: `context-taste trains the models of --parts on all but the latest events, learns from these how far to lean on each part, by what is
 known of the moment, and trains them on all events.`,
     options: contextTasteOptions(algorithms),
+    parts: namedParts(algorithms),
     resumable: false,
     userTensors: given =>
       partsOf(contextTaste.options.parse(given)).flatMap(({ algorithm, options }, place) =>

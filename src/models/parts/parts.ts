@@ -1,7 +1,7 @@
 import { faultIn } from '../../storage/expectation.ts'
-import type { Algorithm } from '../algorithm.ts'
+import type { Algorithm, AlgorithmParts } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
-import { type WeightingOptions, weightingOptions } from '../weighting/options.ts'
+import { type WeightingOptions, weightingIn, weightingOptions } from '../weighting/options.ts'
 import { formatParts, parseParts } from './notation.ts'
 
 type Options = Readonly<Record<string, unknown>>
@@ -83,4 +83,23 @@ export function resolvedParts(text: string, algorithms: readonly Algorithm[]): s
       }
     }),
   )
+}
+
+/** Of an algorithm whose option `parts` names them. */
+export function namedParts<Named extends { readonly parts: string }>(
+  algorithms: readonly Algorithm[],
+): AlgorithmParts<Named> {
+  return {
+    of: options => {
+      const weighting = weightingIn(options)
+      return parseParts(options.parts).map(({ model, options: given }) => {
+        const algorithm = algorithms.find(({ name }) => name === model)!
+        return { algorithm, given: 'weighting' in algorithm.options.shape ? { ...given, ...weighting } : { ...given } }
+      })
+    },
+    withChosen: (options, chosen) => {
+      const parts = parseParts(options.parts).map((part, at) => ({ ...part, options: withoutWeighting(chosen[at]) }))
+      return { ...options, parts: formatParts(parts) }
+    },
+  }
 }

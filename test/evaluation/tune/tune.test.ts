@@ -12,7 +12,9 @@ import { withValidation } from '../../../src/evaluation/tune/validation.ts'
 import type { Algorithm } from '../../../src/models/algorithm.ts'
 import { als } from '../../../src/models/als/index.ts'
 import { bpr } from '../../../src/models/bpr/index.ts'
+import { partsWith } from '../../../src/models/parts/parts.ts'
 import { popular } from '../../../src/models/popular/index.ts'
+import { algorithmNamed, algorithms } from '../../../src/models/registry.ts'
 import { word2vec } from '../../../src/models/word2vec/index.ts'
 import { Pool } from '../../../src/parallel/pool.ts'
 import { Dataset, writeDataset } from '../../../src/storage/dataset.ts'
@@ -252,6 +254,7 @@ test('options are chosen by trials of few epochs, those given kept, the same eac
       },
     })
   const { options, tuning } = await choose()
+  if (!tuning) throw new Error('it has no parts')
   expect(options).toMatchObject(given)
   expect([...totals]).toEqual([trialsToChoose(dataset, als as Algorithm, given)])
   // Of α₀ there are six values, the default among them; the best is compared with two weightings, and with a lower value with both exponents.
@@ -260,7 +263,7 @@ test('options are chosen by trials of few epochs, those given kept, the same eac
   expect(tuning.score).toBeGreaterThanOrEqual(tuning.defaultScore!)
   const again = await choose()
   expect(again.options).toEqual(options)
-  expect(again.tuning.score).toBe(tuning.score)
+  expect(again.tuning?.score).toBe(tuning.score)
 })
 
 test('a third of the default epochs is chosen where more make it worse', async () => {
@@ -292,6 +295,35 @@ test('there is nothing to choose where all is given, an algorithm has no epochs,
     count(dataset, popular),
     count(lonely, als),
   ]).toEqual([0, 0, 0, 0])
+})
+
+test('of parts, options are chosen as if each were trained alone; those given are kept, and what has none to choose stays', async () => {
+  const blend = algorithmNamed('blend')
+  const given = { parts: 'popular + 3 * als(factors=3) + als(factors=2, epochs=5)', weighting: 'none' }
+  const alone = (options: object) =>
+    chooseOptions(dataset, als as Algorithm, { ...options, weighting: 'none' }, { folder: freshFolder(), pool })
+  const [first, second] = [await alone({ factors: 3 }), await alone({ factors: 2, epochs: 5 })]
+  const trials = first.tuning!.trials + second.tuning!.trials
+  expect(trialsToChoose(dataset, blend, given)).toBe(trials)
+  const seen: number[] = []
+  const { options, tuning, parts } = await chooseOptions(dataset, blend, given, {
+    folder: freshFolder(),
+    pool,
+    onProgress: ({ done, total }) => {
+      expect(total).toBe(trials)
+      if (seen.at(-1) !== done) seen.push(done)
+    },
+  })
+  expect(seen).toEqual(Array.from({ length: trials }, (_, at) => at))
+  expect(tuning).toBeUndefined()
+  expect(parts).toMatchObject([first, second].map(({ options }) => ({ algorithm: { name: 'als' }, options })))
+  expect(options).toMatchObject({ weighting: 'none' })
+  const [popularPart, ...others] = partsWith(options.parts as string, undefined, algorithms)
+  expect(popularPart).toMatchObject({ algorithm: { name: 'popular' }, weight: 1 })
+  const { weighting: _, weightingB: __, weightingK1: ___, ...own } = first.options
+  expect(others.map(({ weight }) => weight)).toEqual([3, 1])
+  expect(others[0]!.options).toEqual(own)
+  expect(trialsToChoose(dataset, algorithmNamed('context-taste'), { parts: 'popular + blend(parts=als)' })).toBe(0)
 })
 
 test('an option that no algorithm of the search has is refused before anything is done', async () => {
