@@ -6,7 +6,7 @@ import { assertHasSqlite } from '../storage/sqlite.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { assertRecordable, type UserEvent } from './event.ts'
 import { assertImpressions, defaultHalfLife, type Impressions, impressionsCost } from './impressions.ts'
-import type { StoredEvent, UserHistory } from './reader.ts'
+import type { StandingEvent, StoredEvent, UserHistory } from './reader.ts'
 import type { Read, ReadDone, ReaderData, UserRead } from './reader-thread.ts'
 import { RestartingThread } from './restarting-thread.ts'
 import {
@@ -221,7 +221,7 @@ export class Journal {
   }
 
   /** The events of all users after a position, in their order, at most `limit`; what waits for the disk is not among them. */
-  async after(position: number, limit: number): Promise<readonly StoredEvent[]> {
+  async after(position: number, limit: number): Promise<readonly StandingEvent[]> {
     const done = await this.#ask({ what: 'page', after: position, limit })
     if ('page' in done) return done.page
     throw new Error('failure' in done ? done.failure : 'the journal gave another answer')

@@ -1,6 +1,6 @@
 /** The thread that reads the journal, by a connection of its own: no commit waits for a long history. */
 import { parentPort, workerData } from 'node:worker_threads'
-import { EventReader, type StoredEvent, type UserHistory } from './reader.ts'
+import { EventReader, type StandingEvent, type UserHistory } from './reader.ts'
 import type { ThreadReady } from './restarting-thread.ts'
 
 /** A question about what one user did after a position: all that counts, or only whether there is anything; or for what all did, `limit` events at most. */
@@ -15,7 +15,7 @@ export interface UserRead {
 export type ReadDone =
   | { readonly history: UserHistory }
   | { readonly exists: boolean }
-  | { readonly page: readonly StoredEvent[] }
+  | { readonly page: readonly StandingEvent[] }
   | { readonly failure: string }
 
 export interface ReaderData {

@@ -5,11 +5,16 @@ import type { UserEvent } from './event.ts'
 import type { ShownItems } from './impressions.ts'
 import { eventsFile, eventsFormat, sinceName, stateOf } from './schema.ts'
 import { shownItems } from './store.ts'
-import { type CountingChange, countingChanges } from './undo.ts'
+import { type CountingChange, countingChanges, takenBack } from './undo.ts'
 
 /** An event with its place in the order of arrival, from 1, which no other event of the journal ever has. */
 export interface StoredEvent extends UserEvent {
   readonly position: number
+}
+
+/** An event, and whether a later one, or one that came before it, takes it back. */
+export interface StandingEvent extends StoredEvent {
+  readonly isTakenBack: boolean
 }
 
 /** What a user did after some position, as far as it counts. */
@@ -33,6 +38,9 @@ interface EventRow {
   readonly list: string | null
   readonly undo: string | null
 }
+
+/** Of one user, the newest, that a page of events is read with: else whoever takes back without end would make pages slow. */
+const mostUndos = 1000
 
 const columns = 'position, user, id, item, weight, time, kind, list, undo'
 
@@ -112,9 +120,15 @@ export class EventReader {
     return (this.#exists.get(user, after) as { found: number }).found === 1
   }
 
-  /** The events of all users after a position, in order of arrival, at most `limit`. */
-  after(position: number, limit: number): StoredEvent[] {
-    return (this.#after.all(position, limit) as unknown as EventRow[]).map(eventOf)
+  /** The events of all users after a position, in order of arrival, at most `limit`, with what all events by now say of them. */
+  after(position: number, limit: number): StandingEvent[] {
+    const page = (this.#after.all(position, limit) as unknown as EventRow[]).map(eventOf)
+    const backOf = new Map<string, ReadonlySet<string>>()
+    for (const user of new Set(page.map(event => event.user))) {
+      const newest = this.#undos.all(user, Number.MAX_SAFE_INTEGER, mostUndos) as unknown as EventRow[]
+      if (newest.length > 0) backOf.set(user, takenBack(newest.reverse().map(eventOf)))
+    }
+    return page.map(event => ({ ...event, isTakenBack: backOf.get(event.user)?.has(event.id) ?? false }))
   }
 
   /** The position of the last event that arrived before `time` (ms since 1970): as a server decided it, or else by reading all. */

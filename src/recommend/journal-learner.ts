@@ -10,7 +10,7 @@ const mostWaiting = 10_000
 
 /**
  * Has a generation learn from all events of the journal that its model lacks, in order of their positions, each once: first from those that are
- * there, then from each as it is stored.
+ * there and count, then from each as it is stored.
  */
 export class JournalLearner {
   readonly #generation: Pick<Generation, 'learn'>
@@ -41,7 +41,7 @@ export class JournalLearner {
   async catchUp(): Promise<void> {
     while (!this.#isClosed && this.#waiting) {
       const page = await this.#journal.after(this.#position, pageSize)
-      for (const event of page) this.#learn(event)
+      for (const event of page) this.#learn(event, event.isTakenBack)
       const waiting = this.#waiting
       this.#waiting = []
       if (page.length === pageSize || waiting.length >= mostWaiting) continue
@@ -61,9 +61,9 @@ export class JournalLearner {
     this.#isClosed = true
   }
 
-  #learn(event: StoredEvent): void {
+  #learn(event: StoredEvent, isTakenBack = false): void {
     if (event.position <= this.#position) return
     this.#position = event.position
-    this.#generation.learn(event)
+    if (!isTakenBack) this.#generation.learn(event)
   }
 }

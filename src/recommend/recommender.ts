@@ -237,6 +237,11 @@ export class Recommender {
     return this.#journal?.pending ?? 0
   }
 
+  /** Whether lists are by all that was recorded: not while a model that was just opened learns from its journal. */
+  get isCurrent(): boolean {
+    return this.#learners.get(this.#generation)?.isCurrent ?? true
+  }
+
   /** Why events cannot be made durable now, if they cannot. */
   get storageFailure(): string | undefined {
     return this.#journal?.failure

@@ -201,7 +201,9 @@ export class Service {
 
   /** Why the server cannot do its work now, if so. */
   get unreadyReason(): string | undefined {
-    return this.#isClosing ? 'the server is about to end' : this.#recommender.storageFailure
+    if (this.#isClosing) return 'the server is about to end'
+    const { storageFailure, isCurrent } = this.#recommender
+    return storageFailure ?? (isCurrent ? undefined : 'the model learns from what was recorded since its training')
   }
 
   /**
