@@ -49,7 +49,7 @@ export const register: Register = program => {
               if (json) print(report)
             }
           }
-          const comparisons = compare ? comparisonsOf(measured, bootstrap) : []
+          const comparisons = compare ? comparisonsOf(measured, { byHistory, bootstrap }) : []
           if (json) comparisons.forEach(print)
           else process.stdout.write(tableOf(reports, metrics) + comparisons.map(comparisonTable).join(''))
         }),

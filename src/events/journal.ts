@@ -6,7 +6,7 @@ import { assertHasSqlite } from '../storage/sqlite.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
 import { assertRecordable, type UserEvent } from './event.ts'
 import { assertImpressions, defaultHalfLife, type Impressions, impressionsCost } from './impressions.ts'
-import type { StandingEvent, StoredEvent, UserHistory } from './reader.ts'
+import type { StandingEvent, UserHistory } from './reader.ts'
 import type { Read, ReadDone, ReaderData, UserRead } from './reader-thread.ts'
 import { RestartingThread } from './restarting-thread.ts'
 import {

@@ -364,6 +364,8 @@ export interface Explained {
   /** How far the model leans on each source at the moment, 1 in sum; absent where it has one alone. */
   readonly weights?: Readonly<Record<string, number>>
   readonly items: readonly ExplainedItem[]
+  /** As of {@link Reranked}. */
+  readonly left: readonly string[]
   /** Those of the items that an admin boosted (by which factor) or pinned in all lists (to which place, from 1), for admins; absent where none is. */
   readonly promoted?: readonly { readonly item: Id; readonly boost?: number; readonly pinned?: number }[]
 }

@@ -18,6 +18,7 @@ import type {
   Event,
   ModelInfo,
   Query,
+  Recommendations,
   Recorded,
   RecordedImpressions,
   RecordResult,
@@ -320,7 +321,7 @@ export class Service {
     rerank: ({ user, items }, signal, client) => this.#rerank(user, items, signal, client),
     explain: async ({ user, items }, signal, client, { isAdmin }) => {
       const { promoted, ...explained } = await this.#recommender.explain(user, items, signal, client)
-      return { user, ...explained, ...(isAdmin && promoted && { promoted }) }
+      return { user, ...explained, left: leftOf(items, explained), ...(isAdmin && promoted && { promoted }) }
     },
     similar: async (query, signal, client) => ({
       item: query.item,
@@ -375,8 +376,7 @@ export class Service {
   ): Promise<Results['rerank']> {
     const query = { user, only: items, seen: 'allow', limit: items.length } as const
     const list = await this.#recommender.recommend(query, signal, client)
-    const found = new Set(list.items.map(({ item }) => String(item)))
-    return { user, ...list, left: items.filter(item => !found.has(item)) }
+    return { user, ...list, left: leftOf(items, list) }
   }
 
   async #rollback(from: string, signal: AbortSignal | undefined): Promise<Results['rollback']> {
@@ -469,4 +469,10 @@ export function modelInfo({ artifact, models, placing, placedItems, itemRows }: 
     items: artifact.manifest.dataset.items,
     ...(placing && { placing: { ...placing, placed: placedItems, left: itemRows.leftToPlace } }),
   }
+}
+
+/** Those of `asked` that the list lacks. */
+function leftOf(asked: readonly string[], { items }: Pick<Recommendations, 'items'>): string[] {
+  const found = new Set(items.map(({ item }) => String(item)))
+  return asked.filter(item => !found.has(item))
 }

@@ -152,7 +152,10 @@ test.each([
     compared: { first: 'popular', second: 'neighbours' },
     users: popular!.test.users,
     metrics: { 'recall@4': { interval: [expect.any(Number), expect.any(Number)] } },
+    groups: [{ group, users: popular!.test.users }],
   })
+  // All users are of one group.
+  expect(comparison!.groups[0]).toMatchObject({ metrics: comparison!.metrics })
   const { 'recall@4': recall } = comparison!.metrics as unknown as Record<string, Record<string, number>>
   expect(recall!.difference).toBeCloseTo(neighbours!.metrics['recall@4']! - popular!.metrics['recall@4']!, 12)
   expect(recall!.better! + recall!.equal! + recall!.worse!).toBeCloseTo(1, 12)
@@ -292,6 +295,9 @@ test('the next item of each event is predicted by what came before, and views of
   expect(shown!.stdout).toContain('4 users judged by 40 held-out events')
   expect(shown!.stdout).toContain('first of a session: 4 events of 4 users')
   expect(shown!.stdout).toContain('later in a session: 36 events of 4 users')
+  const [, comparison] = shown!.stdout.split('popular less transitions, by 4 users')
+  expect(comparison).toMatch(/^ {2}first of a session: 4 users *\nhit@1 +-\d\.\d{5} /m)
+  expect(comparison).toMatch(/^ {2}later in a session: 4 users *\nhit@1 +-\d\.\d{5} /m)
   expect(pairs).toMatchObject({ status: 2, stderr: expect.stringContaining('--next needs the times of events') })
 })
 

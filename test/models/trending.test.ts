@@ -1,8 +1,10 @@
 import { Worker } from 'node:worker_threads'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { Algorithm } from '../../src/models/algorithm.ts'
 import { Artifact } from '../../src/models/artifact.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
+import { algorithmNamed } from '../../src/models/registry.ts'
 import { chooseHalfLife } from '../../src/models/trending/half-life.ts'
 import { trending } from '../../src/models/trending/index.ts'
 import { TrendReader, TrendWriter, trendSize, trendWords } from '../../src/models/trending/trend.ts'
@@ -185,6 +187,16 @@ test('the half-life is chosen by what the latest events were', () => {
   expect(chooseHalfLife(sequences(moving), 0.5, 900)).toBeLessThanOrEqual(12)
   expect(chooseHalfLife(sequences(steady), 0.5, 900)).toBeGreaterThanOrEqual(72)
   expect(chooseHalfLife(sequencesOf([[{ item: 1, time: 0, weight: 1 }]], 900), 0.5, 900)).toBe(24)
+})
+
+test('what a half-life was chosen is said, also where trending is a part', async () => {
+  const dataset = await timed([[1, 1, 100]])
+  const findingsOf = async (algorithm: Algorithm, options: object) =>
+    Artifact.open(await trained(algorithm, dataset, { pool, options: { ...options } })).manifest.findings
+  expect(await findingsOf(trending as Algorithm, {})).toEqual(['Events count half after 24 hours.'])
+  expect(await findingsOf(trending as Algorithm, { halfLifeHours: 1 })).toBeUndefined()
+  const blended = { parts: 'popular + trending' }
+  expect(await findingsOf(algorithmNamed('blend'), blended)).toEqual(['Of trending: Events count half after 24 hours.'])
 })
 
 test('no more than the first hundred items of a session count, in training and live', async () => {

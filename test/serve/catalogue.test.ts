@@ -183,7 +183,12 @@ test('after kill -9 what was boosted and pinned is in lists on every front, unti
     { item: up, boost: 10 },
   ])
   // As with what the catalogue keeps.
-  expect(Object.keys((await http('/v1/explain', explained, reader)).body)).toEqual(['user', 'generation', 'items'])
+  expect(Object.keys((await http('/v1/explain', explained, reader)).body)).toEqual([
+    'user',
+    'generation',
+    'items',
+    'left',
+  ])
   const rpc = await RpcClient.connect(socket(), { key: admin })
   const { items } = await rpc.call('rerank', { user: '3', items: [whole[0]!, whole[1]!, pinned, up] })
   expect(items.map(({ item }) => item)).toEqual([up, pinned, whole[0], whole[1]])

@@ -196,7 +196,7 @@ test('every method is there by POST, and by GET if it only reads', async () => {
     ],
     explain: [
       { user: 7, items: ['i3', 'none'] },
-      { user: '7', items: [{ item: 'i3', source: 'taste' }] },
+      { user: '7', items: [{ item: 'i3', source: 'taste' }], left: ['none'] },
     ],
     similar: [{ item: 'i10' }, { item: 'i10' }],
     record: [event, { id: 'all', status: 'stored' }],

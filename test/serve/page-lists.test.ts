@@ -29,6 +29,7 @@ test('shows what the server says of items, and how far it leans on each source',
     user: 'ann',
     generation: 'g',
     items: [{ item: 'a', score: 1, source: 'context', because }],
+    left: ['2'],
   }
   expect(withReasons(items, explained)).toEqual([
     { item: 'a', score: 1, source: 'context', reasons: [{ item: '7', weight: 0.5 }] },

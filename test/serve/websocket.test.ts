@@ -294,8 +294,8 @@ describe.each(subprotocols)('over %s', subprotocol => {
         { user: '7', left: ['none', '4'] },
       ],
       explain: [
-        { user: '7', items: ['i3'] },
-        { user: '7', items: [{ item: 'i3', source: 'taste' }] },
+        { user: '7', items: ['i3', 'none'] },
+        { user: '7', items: [{ item: 'i3', source: 'taste' }], left: ['none'] },
       ],
       similar: [
         { item: 'i10', limit: 1, measure: 'cosine' },

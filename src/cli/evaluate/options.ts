@@ -94,7 +94,7 @@ const splitNotes = `What --split holds out of --train:
 const nextNotes = `With --next what was before --split time:DATE is the training, and each event from then on is to be predicted from all that its user
 did before (or each event of --test, which needs times). With --online models that can learn from events as they come do so, in order of
 time, up to a minute late; new items may then come in lists. Metrics are means over events, with one item held out each; intervals
-and --compare draw users. --by-history prints these views of the events apart, in place of users:
+and --compare draw users. --by-history prints these views of the events apart, in place of users, also of what --compare finds:
 ${nextItemViews.map(({ name, note }) => `  ${name.padEnd(20)} ${note}`).join('\n')}`
 
 const intervalNotes = `Below each mean is its 95 % interval by the bootstrap over users: how far it would go with other users of the same kind. For

@@ -74,9 +74,12 @@ export function reportOf(folds: readonly Measured[], { byHistory, bootstrap }: R
   }
 }
 
+/** Of users by what is known of them, and of events. */
+export const groupNames: readonly string[] = [...historyGroups, ...nextItemViews].map(({ name }) => name)
+
 /** Of each group that has users in a fold: means over these folds. */
 function groupReports(evaluations: readonly Evaluation[], bootstrap: BootstrapOptions): GroupReport[] {
-  return [...historyGroups, ...nextItemViews].flatMap(({ name }) => {
+  return groupNames.flatMap(name => {
     const parts = evaluations.flatMap(({ groups }) => groups.find(({ group }) => group === name) ?? [])
     if (parts.length === 0) return []
     const users = parts.map(({ perUser }) => perUser)

@@ -121,8 +121,6 @@ class Judged {
   readonly #users: Uint32Array
   /** (users) The first of each. */
   readonly #firsts: Float64Array
-  /** Events that are predicted without the items that their users had. */
-  #excluding: ReadonlySet<number> = new Set()
 
   /** @param counts what each event counts. */
   constructor(events: Sequences, counts: Float32Array, from: number) {
@@ -154,7 +152,7 @@ class Judged {
     const { items, times } = this.#events
     const kinds: PartKind[] = parts.map(({ algorithm }) => algorithm.source ?? 'taste')
     const choices = kinds.map(temperaturesOf)
-    const chosen = this.#chosen(most)
+    const { chosen, excluding } = this.#choose(most)
     const features = new Float64Array(chosen.length * momentFeatures.length)
     /** Of each part by temperature. */
     const given = choices.map(choice => choice.map(() => new Float64Array(chosen.length)))
@@ -177,7 +175,9 @@ class Judged {
         end < chosen.length && Number(times[chosen[end]]) < begin + learningInterval && end - first < 1024;
       )
         end++
-      const requests = Array.from(chosen.subarray(first, end), event => this.#requestOf(event, depth))
+      const requests = Array.from(chosen.subarray(first, end), event =>
+        this.#requestOf(event, depth, excluding.has(event)),
+      )
       const ranked = await Promise.all(models.map(model => model.rank(requests, signal)))
       const lists = ranked.map(each => each.map(withoutFiller))
       requests.forEach((request, at) => {
@@ -210,9 +210,9 @@ class Judged {
 
   /**
    * At most `most` of the events, evenly, in order of time, of those that add an item to a history and do not repeat the item of the one before. Every other one is predicted
-   * without the items that its user had, and left out where it is one of them: so either kind of list sees what comes as often as it does.
+   * without the items that its user had (`excluding`), and left out where it is one of them: so either kind of list sees what comes as often as it does.
    */
-  #chosen(most: number): Uint32Array {
+  #choose(most: number): { readonly chosen: Uint32Array; readonly excluding: ReadonlySet<number> } {
     const { items } = this.#events
     // Served lists of users without a history are not a model's.
     const fresh = this.#order.filter(
@@ -222,10 +222,9 @@ class Judged {
         this.#counts[event] > 0,
     )
     const size = Math.min(most, fresh.length)
-    const chosen = Uint32Array.from({ length: size }, (_, at) => fresh[Math.floor((at * fresh.length) / size)])
-    const excluding = chosen.filter((event, at) => at % 2 === 1 && !this.#isRepeat(event))
-    this.#excluding = new Set(excluding)
-    return chosen.filter((event, at) => at % 2 === 0 || this.#excluding.has(event))
+    const even = Uint32Array.from({ length: size }, (_, at) => fresh[Math.floor((at * fresh.length) / size)])
+    const excluding = new Set(even.filter((event, at) => at % 2 === 1 && !this.#isRepeat(event)))
+    return { chosen: even.filter((event, at) => at % 2 === 0 || excluding.has(event)), excluding }
   }
 
   #isRepeat(event: number): boolean {
@@ -237,7 +236,7 @@ class Judged {
     return this.#events.items.subarray(Number(this.#events.indptr[this.#users[event]]), event)
   }
 
-  #requestOf(event: number, limit: number): RankRequest {
+  #requestOf(event: number, limit: number, isExcluding: boolean): RankRequest {
     const { items, times } = this.#events
     const user = this.#users[event]
     const begin = this.#firsts[user]
@@ -246,7 +245,7 @@ class Judged {
       weights: this.#counts.slice(begin, event),
       times: Float64Array.from({ length: event - begin }, (_, at) => Number(times[begin + at])),
     }
-    const seen = this.#excluding.has(event) ? 'exclude' : 'allow'
+    const seen = isExcluding ? 'exclude' : 'allow'
     return { user, recent, now: Number(times[event]), seen, limit, exclude: nothing, only: undefined }
   }
 }

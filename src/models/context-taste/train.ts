@@ -62,11 +62,12 @@ export async function trainContextTaste(
     },
     'gate.newest': vector(Float64Array.of(newestOf(dataset.events!.times))),
   }
-  return { ...trained, tensors, findings: findingsOf(reliance, parts) }
+  return { ...trained, tensors, findings: [...findingsOf(reliance, parts), ...(trained.findings ?? [])] }
 }
 
 /** How far the gate is followed. */
 function findingsOf({ first, later }: Record<'first' | 'later', Reliance>, parts: readonly Part[]): string[] {
+  if (parts.length === 1) return []
   const followed = ({ best, share, repeats }: Reliance) => {
     const alone = `${parts[best]!.algorithm.name}, which is the best part alone`
     if (share === 0) return `the lists are those of ${alone}`

@@ -23,6 +23,7 @@ export async function trainParts(
     }
   }
   const tensors: Record<string, TrainedTensor> = {}
+  const findings: string[] = []
   const report = onProgress && reporter(parts.length, onProgress)
   for (const [place, part] of parts.entries()) {
     signal?.throwIfAborted()
@@ -33,9 +34,10 @@ export async function trainParts(
     // What a part keeps of an interrupted training is none of a blend.
     signal?.throwIfAborted()
     for (const [name, tensor] of Object.entries(trained.tensors)) tensors[prefixOf(place) + name] = tensor
+    for (const finding of trained.findings ?? []) findings.push(`Of ${part.algorithm.name}: ${finding}`)
     report?.(place + 1, { done: 0, rowsPerSecond: 0 })
   }
-  return { tensors, epochs: 1, complete: true, loss: [] }
+  return { tensors, epochs: 1, complete: true, loss: [], ...(findings.length > 0 && { findings }) }
 }
 
 /** Tells of the whole, of which each part is an equal share, how much is done once `before` parts are, and so much of the next. */

@@ -45,5 +45,8 @@ export async function trainTrending(
     epochs: 1,
     complete: true,
     loss: [],
+    ...(options.halfLifeHours === undefined && {
+      findings: [`Events count half after ${halfLifeHours} ${halfLifeHours === 1 ? 'hour' : 'hours'}.`],
+    }),
   }
 }
