@@ -1,28 +1,23 @@
 import { Catalogue, type CatalogueOptions } from '../catalogue/catalogue.ts'
-import { isFor } from '../catalogue/promotions/promotion.ts'
 import type { VisibilityChange } from '../catalogue/visibility.ts'
 import type { UserEvent } from '../events/event.ts'
 import type { Impressions } from '../events/impressions.ts'
 import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../events/journal.ts'
 import { nothingRemoved, type Removed } from '../events/store.ts'
-import type { RankRequest } from '../models/algorithm.ts'
-import { inspectArtifact } from '../models/artifact.ts'
-import { Pool, workerModuleUrl } from '../parallel/pool.ts'
+import { Pool } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
-import { withLocks } from '../storage/directory-lock.ts'
-import { Announcements } from './announcements.ts'
 import { AskedLists } from './asked-lists.ts'
 import { ChangeFollowers } from './change-followers.ts'
 import { RecommendError, unknownItem } from './errors.ts'
-import { FairTurns } from './fair-turns.ts'
+import { Explanations } from './explanations.ts'
+import { Forgetting, type Forgotten } from './forgetting.ts'
 import { Generation } from './generation.ts'
+import { Generations, type Workers } from './generations.ts'
 import { HeldRankings } from './held-rankings.ts'
 import { type ImpressionOptions, type ImpressionRule, impressionRule } from './impression-discounts.ts'
-import { JournalLearner } from './journal-learner.ts'
 import { type ListFilters, ResolvedFilters } from './list-filters.ts'
 import {
   batchListOf,
-  explanationOf,
   type ListExplanation,
   listOf,
   type RecommendedBatch,
@@ -33,7 +28,6 @@ import {
   userListOf,
 } from './lists.ts'
 import { MicroBatches } from './micro-batches.ts'
-import { Placing } from './placing/placing.ts'
 import { Arrangement } from './promotions/arrangement.ts'
 import { PromotedRows } from './promotions/promoted-rows.ts'
 import { highestPositions, sharedPosition } from './retraining/positions.ts'
@@ -64,19 +58,6 @@ export interface RecommenderOptions extends JournalOptions, ImpressionOptions {
   readonly onFault?: (error: unknown) => void
 }
 
-/** Where a user was to be forgotten. */
-export interface Forgotten {
-  readonly events: number
-  readonly directories: readonly string[]
-}
-
-const forgetting = workerModuleUrl('../models/forget', import.meta.url)
-
-interface Workers {
-  readonly pool: Pool
-  readonly background: Pool
-}
-
 /** Which events are kept. */
 export interface EventRetention {
   /** Datasets and models that must have the events that are removed. */
@@ -89,8 +70,6 @@ export interface EventRetention {
 
 /** Events that may wait for the disk. */
 const mostPending = 100_000
-/** Lists that may wait to be explained. */
-const mostExplaining = 1000
 /** In ms: how long after the journal could not be read it is tried again, for those who wait for lists. */
 const loadInterval = 1000
 
@@ -102,10 +81,7 @@ const loadInterval = 1000
 export class Recommender {
   readonly #options: RecommenderOptions
   readonly #impressionRule: ImpressionRule
-  /** The workers that rank, whatever generation. */
-  readonly #pool: Pool
-  /** As many of low priority: they verify the next generation, make the lists anew that it changes, and do what takes long. */
-  readonly #background: Pool
+  readonly #workers: Workers
   readonly #journal: Journal | undefined
   readonly #users = new UserCache()
   readonly #similar = new SimilarSubscriptions()
@@ -117,27 +93,15 @@ export class Recommender {
   })
   readonly #arrangement: Arrangement
   readonly #batches: MicroBatches
-  readonly #announcements = new Announcements()
   readonly #held = new HeldRankings()
   readonly #listPrefix = Math.random().toString(36).slice(2, 8)
   #lists = 0
-  /** Each takes as long as forty lists, and others want the workers of low priority, too. */
-  readonly #explanations: FairTurns
   /** Lists that {@link recommend} and {@link recommendBatch} have not given yet. */
   readonly #asked = new AskedLists()
-  #generation: Generation
-  /** Of the generation that is served, or of the next while that is opened; where there is a state. */
-  #placing: Placing | undefined
-  /** The worker that places. */
-  readonly #placingPool = new Pool({ threads: 1, niceness: 10, isLazy: true })
+  readonly #explanations: Explanations
+  readonly #forgetting: Forgetting
+  readonly #generations: Generations
   #closed: Promise<void> | undefined
-  #swapping: Promise<unknown> = Promise.resolve()
-  /** Whether what was learned may hold events of a user who is to be forgotten. */
-  #mustRelearn = false
-  /** Of the generations that are served, or will be. */
-  readonly #learners = new Map<Generation, JournalLearner>()
-  /** Of the last generation that was replaced: fulfilled when it is closed. */
-  #retired: Promise<void> = Promise.resolve()
 
   /**
    * Opens the model and the state.
@@ -161,14 +125,14 @@ export class Recommender {
           if (recommender) recommender.#changes.note(change)
         },
         onItems: (ids: readonly string[]) => {
-          if (recommender) recommender.#placing?.changed(ids)
+          if (recommender) recommender.#generations.itemsChanged(ids)
         },
-        onFault: (error: unknown) => (options.onFault ?? warn)(error),
+        onFault: options.onFault ?? warn,
       }
       if (state !== undefined) stores = await openStores(state, journalOptions(options, positions), catalogueOptions)
       if (stores) await generation.attach(stores.catalogue)
       recommender = new Recommender(options, generation, { pool, background }, stores)
-      if (stores && !(await stores.catalogue.isEmpty())) void recommender.#placing!.begin()
+      if (stores && !(await stores.catalogue.isEmpty())) recommender.#generations.beginPlacing()
       return recommender
     } catch (error) {
       await Promise.all([stores?.journal.close(), stores?.catalogue.close()])
@@ -181,39 +145,58 @@ export class Recommender {
   private constructor(
     options: RecommenderOptions,
     generation: Generation,
-    { pool, background }: Workers,
-    stores: Stores | undefined,
+    workers: Workers,
+    stores: Partial<Stores> = {},
   ) {
+    const { journal, catalogue } = stores
+    const { background } = workers
     this.#options = options
     this.#impressionRule = impressionRule(options)
-    this.#pool = pool
-    this.#background = background
-    this.#generation = generation
-    this.#journal = stores?.journal
-    this.#catalogue = stores?.catalogue
-    const promoted = stores && new PromotedRows(stores.catalogue.promotions)
+    this.#workers = workers
+    this.#journal = journal
+    this.#catalogue = catalogue
+    this.#generations = new Generations(generation, {
+      ...workers,
+      journal,
+      catalogue,
+      state: options.state,
+      newItems: options.newItems,
+      onSwap: before => this.#renewAll(before),
+      onPlaced: () => this.#changes.note({ removed: false, added: 'all' }),
+      onFault: error => this.#report(error),
+    })
     this.#arrangement = new Arrangement(
-      promoted,
-      () => this.#generation,
+      catalogue && new PromotedRows(catalogue.promotions),
+      () => this.generation,
       ids => this.#tagsOf(ids),
     )
-    if (stores) this.#placing = this.#placingOf(generation)
     const { onBatch = () => {} } = options
-    this.#batches = new MicroBatches(() => this.#generation, {
+    this.#batches = new MicroBatches(() => this.generation, {
       onBatch: (queries, took) => this.#guard(() => onBatch(queries, took)),
     })
     this.#similarLookups = new SimilarLookups(background.threads)
-    const overloaded = () =>
-      new RecommendError('overloaded', `${mostExplaining} lists wait to be explained already: ask again later`)
-    this.#explanations = new FairTurns(Math.max(1, Math.floor(background.threads / 2)), mostExplaining, overloaded)
-    const { journal } = stores ?? {}
+    this.#explanations = new Explanations({
+      // Others want the workers of low priority, too.
+      atOnce: Math.max(1, Math.floor(background.threads / 2)),
+      impressionRule: this.#impressionRule,
+      promotions: catalogue?.promotions,
+      generation: () => this.generation,
+      recommend: (query, signal, client) => this.recommend(query, signal, client),
+      stateOf: user => this.#users.get(user),
+    })
+    this.#forgetting = new Forgetting({
+      journal,
+      catalogue,
+      generations: this.#generations,
+      pool: background,
+      clear: user => this.#clear(user),
+    })
     journal?.onSettled(() => this.#held.release(journal.settled))
-    void this.#learn(generation)
   }
 
   /** What is served now. */
   get generation(): Generation {
-    return this.#generation
+    return this.#generations.current
   }
 
   /** What is known of items and users beside events. @throws {RecommendError} `storage_failed` where there is no state. */
@@ -239,7 +222,7 @@ export class Recommender {
 
   /** Whether lists are by all that was recorded: not while a model that was just opened learns from its journal. */
   get isCurrent(): boolean {
-    return this.#learners.get(this.#generation)?.isCurrent ?? true
+    return this.#generations.isCurrent
   }
 
   /** Why events cannot be made durable now, if they cannot. */
@@ -259,13 +242,13 @@ export class Recommender {
     // A clock that is ahead must not age what others did, now or in the next training.
     const event = { ...given, time: Math.min(given.time, Date.now()) }
     const journal = this.#openJournal
-    const isKnown = () => event.item === undefined || this.#generation.countsEventsOf(event.item)
+    const isKnown = () => event.item === undefined || this.generation.countsEventsOf(event.item)
     const wasKnown = isKnown()
     const sequence = journal.append(event, (outcome, position) => {
       const state = this.#users.find(event.user)
       if (outcome === 'stored') {
         state?.settle(sequence, position)
-        for (const learner of this.#learners.values()) this.#guard(() => learner.stored({ ...event, position }))
+        this.#generations.stored({ ...event, position })
         // What it brought counts for its user, too.
         if (!wasKnown && isKnown() && state?.isLoaded) {
           state.lookUpAgain()
@@ -377,7 +360,7 @@ export class Recommender {
         return batchListOf(ranking)
       }
       const lists = await this.#listsOf(users, filters, listOf, { signal, client })
-      const [generation = this.#generation.name, ...others] = generations
+      const [generation = this.generation.name, ...others] = generations
       if (others.length === 0) return { list: this.#newName(), generation, lists }
     }
   }
@@ -389,56 +372,7 @@ export class Recommender {
    * @throws as {@link recommend}; {@link RecommendError} `overloaded` while 1000 wait, for clients who have their share of these.
    */
   async explain(user: string, items: readonly string[], signal?: AbortSignal, client = ''): Promise<ListExplanation> {
-    const query: UserQuery = { user, only: items, seen: 'allow', limit: items.length }
-    // Others are not to wait in the turn for the user's events to be read.
-    await this.recommend(query, signal, client)
-    const explained = this.#explanations.run(() => this.#explain(query, items, signal, client), { client, signal })
-    return unlessAborted(explained, signal)
-  }
-
-  async #explain(
-    query: UserQuery,
-    items: readonly string[],
-    signal: AbortSignal | undefined,
-    client: string,
-  ): Promise<ListExplanation> {
-    // What is explained rests on events that are on disk, as lists do; and the user's are in memory then.
-    await this.recommend(query, signal, client)
-    const generation = this.#generation
-    const filters = new ResolvedFilters(query)
-    const explained = generation.use(async models => {
-      const state = this.#users.get(query.user)
-      const { exclude, only } = filters.rowsIn(generation)
-      const now = Date.now()
-      const request: RankRequest = {
-        user: state.rowIn(generation),
-        recent: state.recent(generation),
-        now,
-        seen: 'allow',
-        limit: items.length,
-        exclude,
-        only,
-        allowed: filters.allowedIn(generation),
-      }
-      const discounts = state.discounts(generation, now, this.#impressionRule)
-      const explanation = explanationOf(await models.explain(request, signal), generation, discounts)
-      return this.#withPromotions(explanation, items, generation)
-    })
-    return unlessAborted(explained, signal)
-  }
-
-  /** What an admin made of the places of `items`, of those that lists may have. */
-  #withPromotions(explained: ListExplanation, items: readonly string[], generation: Generation): ListExplanation {
-    const now = Date.now()
-    const promoted = [...new Set(items)].flatMap(id => {
-      const { boost, pin } = this.#catalogue?.promotions.of(id, now) ?? {}
-      const row = generation.itemRows.indexOf(id)
-      const pinned = pin && isFor(pin, {}) ? pin.place : undefined
-      if ((boost ?? pinned) === undefined || row < 0 || !generation.visibility.has(row)) return []
-      const what = { ...(boost !== undefined && { boost }), ...(pinned !== undefined && { pinned }) }
-      return [{ item: generation.itemIds.at(row), ...what }]
-    })
-    return promoted.length === 0 ? explained : { ...explained, promoted }
+    return this.#explanations.explain(user, items, signal, client)
   }
 
   /**
@@ -455,7 +389,7 @@ export class Recommender {
     signal?.throwIfAborted()
     const { item, measure } = query
     const filters = new ResolvedFilters(query)
-    const generation = this.#generation
+    const generation = this.generation
     const found = generation.use(async models => {
       const row = generation.rowOfDescribed(item)
       if (row < 0) throw unknownItem(item, models.artifact.items)
@@ -472,9 +406,9 @@ export class Recommender {
 
   /** Whether the model or the journal knows `user`. */
   async knows(user: string): Promise<boolean> {
-    if (this.#generation.artifact.users.indexOf(user) >= 0) return true
+    if (this.generation.artifact.users.indexOf(user) >= 0) return true
     if (this.#users.find(user)?.hasEvents) return true
-    return (await this.#journal?.knows(user, this.#after)) ?? false
+    return (await this.#journal?.knows(user, this.#generations.after)) ?? false
   }
 
   /**
@@ -486,130 +420,28 @@ export class Recommender {
    *   had not begun when {@link close} was called. The signal's reason where it was aborted before it began.
    */
   swap(directory: string, signal?: AbortSignal): Promise<Generation> {
-    const swapped = this.#swapping.then(async () => {
-      signal?.throwIfAborted()
-      if (this.#closed) throw new RecommendError('shutting_down', 'no other model is served any more')
-      const { newItems } = this.#options
-      const workers = { pool: this.#pool, background: this.#background }
-      const next = await Generation.open(directory, { ...workers, newItems }).catch(error => {
-        throw new RecommendError('bad_model', (error as Error).message, { cause: error })
-      })
-      await this.#assertHasEventsOf(next)
-      if (this.#catalogue) {
-        await next.attach(this.#catalogue).catch(async error => {
-          await next.retire()
-          throw error
-        })
-      }
-      await this.#placeIn(next)
-      await this.#learn(next)
-      const [old, before] = [this.#generation, this.#after]
-      this.#generation = next
-      void this.#announcements.announce()
-      this.#held.renew()
-      for (const state of this.#users) this.#renew(state, before)
-      this.#similar.renew()
-      this.#stopLearning(old)
-      // Where it fails, as when a worker ended, the next swap must be possible all the same.
-      this.#retired = old.retire().catch(() => {})
-      return next
-    })
-    this.#swapping = swapped.then(
-      () => this.#retired,
-      () => undefined,
-    )
-    return swapped
+    return this.#generations.swap(directory, signal)
+  }
+
+  /** Has all lists made anew by another model, where the former had the events up to `before`. */
+  #renewAll(before: number): void {
+    this.#held.renew()
+    for (const state of this.#users) this.#renew(state, before)
+    this.#similar.renew()
   }
 
   /** Has the lists of the state made anew by another model, where the former had the events up to `before`. */
   #renew(state: UserState, before: number): void {
     if (!state.isLoaded) return
-    if (this.#after === before || (this.#after > before && state.dropUpTo(this.#after))) {
+    if (
+      this.#generations.after === before ||
+      (this.#generations.after > before && state.dropUpTo(this.#generations.after))
+    ) {
       renew(state)
     } else {
       state.unload()
       if (state.subscriptions.size > 0) void this.#load(state, renew)
     }
-  }
-
-  /** @throws {RecommendError} `bad_model` where the model has events of the journal that this has not. */
-  async #assertHasEventsOf(generation: Generation): Promise<void> {
-    const journal = this.#journal
-    const position = journal && generation.artifact.manifest.dataset.journals?.[journal.name]
-    if (position === undefined || position <= journal!.position) return
-    const message =
-      `the model ${generation.artifact.directory} has the events up to position ${position}, and the state only up to ` +
-      `${journal!.position}, as where an older copy was put back: start the server again with this model`
-    await generation.retire()
-    throw new RecommendError('bad_model', message)
-  }
-
-  /** Events up to this position of the journal are part of the model. */
-  get #after(): number {
-    return this.#afterOf(this.#generation)
-  }
-
-  #afterOf({ artifact }: Generation): number {
-    const journal = this.#journal
-    if (!journal) return 0
-    return Math.max(journal.before, artifact.manifest.dataset.journals?.[journal.name] ?? 0)
-  }
-
-  /** Has the generation learn from events as they come, where it can: once this is fulfilled, from all that came before, unless the journal could not be read. */
-  async #learn(generation: Generation): Promise<void> {
-    if (!this.#journal || !generation.learns) return
-    const learner = new JournalLearner(generation, this.#journal, this.#afterOf(generation))
-    this.#learners.set(generation, learner)
-    await this.#catchUp(learner)
-    await generation.admitted
-  }
-
-  /** Has the lists of the next generation hold items that its model does not know, once this is fulfilled, and no more of them those of the former. */
-  async #placeIn(next: Generation): Promise<void> {
-    if (!this.#placing || this.#closed) return
-    const { hasBegun } = this.#placing
-    const unplaced = this.#placing.close()
-    this.#placing = this.#placingOf(next)
-    this.#placing.changed(unplaced)
-    if (hasBegun || unplaced.length > 0) await this.#placing.begin()
-  }
-
-  /** Serves the same model anew, which gives its rows back to items that are to be placed, unless another is to be served already. */
-  #renewRows(generation: Generation): void {
-    const { directory } = generation.artifact
-    const isServed = () => generation === this.#generation && inspectArtifact(directory).checksum === generation.name
-    if (!isServed()) return
-    this.swap(directory).catch(error => (this.#options.onFault ?? warn)(error))
-  }
-
-  #placingOf(generation: Generation): Placing {
-    return new Placing(generation, {
-      pool: this.#placingPool,
-      state: this.#options.state!,
-      onPlaced: () => {
-        if (generation === this.#generation) this.#changes.note({ removed: false, added: 'all' })
-      },
-      onLackOfRows: () => this.#guard(() => this.#renewRows(generation)),
-      onFault: error => (this.#options.onFault ?? warn)(error),
-    })
-  }
-
-  /** Where the journal cannot be read, again later. */
-  async #catchUp(learner: JournalLearner, isFirst = true): Promise<void> {
-    try {
-      await learner.catchUp()
-    } catch (error) {
-      if (isFirst)
-        this.#guard(() => {
-          throw error
-        })
-      setTimeout(() => void this.#catchUp(learner, false), loadInterval).unref()
-    }
-  }
-
-  #stopLearning(generation: Generation): void {
-    this.#learners.get(generation)?.close()
-    this.#learners.delete(generation)
   }
 
   /**
@@ -621,7 +453,7 @@ export class Recommender {
   async removeEvents({ directories, keep, keepIds }: EventRetention): Promise<Removed> {
     const journal = this.#journal
     if (!journal) return nothingRemoved
-    const upTo = Math.min(sharedPosition(directories, journal.name), this.#after)
+    const upTo = Math.min(sharedPosition(directories, journal.name), this.#generations.after)
     return journal.remove({ upTo, keep, keepIds })
   }
 
@@ -632,40 +464,20 @@ export class Recommender {
    * @throws Error when a disk failed: then it is to be done again.
    */
   async forget(user: string, directories: readonly string[] = []): Promise<Forgotten> {
-    const mustRelearn = this.#mustRelearn
-    this.#mustRelearn ||= this.#generation.learns
-    const { events = 0 } = (await this.#journal?.forget(user)) ?? {}
-    // Nothing was learned of a user without events, unless the last try failed after they were removed.
-    if (events === 0) this.#mustRelearn = mustRelearn
-    await this.#catalogue?.forgetUser(user)
+    return this.#forgetting.forget(user, directories)
+  }
+
+  /** Removes what is in memory of a user. */
+  #clear(user: string): void {
     const state = this.#users.find(user)
-    if (state) {
-      state.clear()
-      this.#refreshOrLoad(state, true)
-    }
-    await this.#swapping
-    const served = this.#generation.artifact.directory
-    const forgetIn = (directory: string) =>
-      this.#background.run<readonly string[]>(forgetting, 'forgetEverywhere', { directory, user })
-    return withLocks([served, ...directories], async () => {
-      const reached: string[] = []
-      try {
-        reached.push(...(await forgetIn(served)))
-      } finally {
-        // Also where it was written anew the last time, and then something failed.
-        const isOther = inspectArtifact(served).checksum !== this.#generation.name
-        // What was learned of the user is forgotten with what was learned of all: it is learned anew from the journal.
-        if (isOther || this.#mustRelearn) await this.swap(served)
-        this.#mustRelearn = false
-      }
-      for (const directory of directories) reached.push(...(await forgetIn(directory)))
-      return { events, directories: reached }
-    })
+    if (!state) return
+    state.clear()
+    this.#refreshOrLoad(state, true)
   }
 
   /** Calls `listener` soon after another generation is served; gives what ends that. */
   onGeneration(listener: () => void): () => void {
-    return this.#announcements.add(() => this.#guard(listener))
+    return this.#generations.onChange(() => this.#guard(listener))
   }
 
   /** Waits until all events have their outcome and no query is left. */
@@ -681,19 +493,15 @@ export class Recommender {
   }
 
   async #close(): Promise<void> {
-    // A swap may wait for it.
-    this.#placing?.close()
-    await this.#swapping
-    for (const generation of [...this.#learners.keys()]) this.#stopLearning(generation)
+    await this.#generations.close()
     this.#changes.close()
     try {
       // The journal last, which has the state locked.
       await this.#catalogue?.close()
       await this.#journal?.close()
     } finally {
-      // Where it fails, as when a worker ended, the end of the workers closes what they still have open.
-      await this.#generation.retire().catch(() => {})
-      await Promise.all([this.#pool.close(), this.#background.close(), this.#placingPool.close()])
+      await this.#generations.retire()
+      await Promise.all([this.#workers.pool.close(), this.#workers.background.close()])
     }
   }
 
@@ -820,9 +628,9 @@ export class Recommender {
     if (state.isLoading) return
     state.isLoading = true
     try {
-      for (let after = -1; !state.isLoaded || after !== this.#after || state.isIncomplete; ) {
+      for (let after = -1; !state.isLoaded || after !== this.#generations.after || state.isIncomplete; ) {
         state.unload()
-        after = this.#after
+        after = this.#generations.after
         state.load((await this.#journal?.recent(state.user, after)) ?? noHistory, this.#historyLimit)
       }
     } catch (error) {
@@ -842,7 +650,7 @@ export class Recommender {
   #deliver(subscription: UserSubscription, ranking: UserRanking, onRanking: OnUserRanking): void {
     const { generation, version, sequence } = ranking
     // A list that rests on an event that does not count, or on a model that is not served any more: another follows.
-    const isOutdated = version !== subscription.state.version || generation !== this.#generation
+    const isOutdated = version !== subscription.state.version || generation !== this.generation
     if (isOutdated || subscription.isClosed) return
     // It has items that were hidden while it was made.
     if (!subscription.admits(ranking)) {
@@ -881,6 +689,10 @@ export class Recommender {
   /** Calls a listener of the caller's: what it throws is reported, and ends nothing else. */
   #guard(listener: () => void): void {
     guard(listener, this.#options.onFault)
+  }
+
+  #report(error: unknown): void {
+    ;(this.#options.onFault ?? warn)(error)
   }
 
   #newName(): string {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import type { UserEvent } from '../../src/events/event.ts'
+import { Journal } from '../../src/events/journal.ts'
 import { transitions } from '../../src/models/transitions/index.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { ItemRows } from '../../src/recommend/item-rows.ts'
@@ -90,7 +91,6 @@ test('after a restart what was taken back, and only that, is not learned again',
   await Promise.all(undoing.map(event => recorded(recommender, event)))
   await recommender.close()
   const again = await opened(model, state)
-  expect(again.isCurrent).toBe(false)
   await vi.waitUntil(() => again.isCurrent, 10_000)
   await admitted(again, 'right')
   expect(await list(again)).toContain('right')
@@ -131,6 +131,41 @@ test('what was learned of a user is forgotten with the user', async () => {
   const { events } = await recommender.forget('eve')
   expect(events).toBe(0)
   expect(itemsOf(await recommender.recommend(queryOf('ada', { limit: 30 })))).not.toContain('secret')
+})
+
+test('users who are forgotten at once are all forgotten, each in turn', async () => {
+  const recommender = await opened(await trainedModel(), join(freshFolder(), 'state'))
+  await recorded(recommender, eventOf('ada', '4'))
+  for (const [user, secret] of [
+    ['eve', 'first secret'],
+    ['bob', 'second secret'],
+  ] as const) {
+    for (const item of ['4', secret, '4', secret]) await recorded(recommender, eventOf(user, item))
+    await admitted(recommender, secret)
+  }
+  const forgotten = await Promise.all(['nobody', 'eve', 'bob'].map(user => recommender.forget(user)))
+  expect(forgotten.map(({ events }) => events)).toEqual([0, 4, 4])
+  const list = itemsOf(await recommender.recommend(queryOf('ada', { limit: 30 })))
+  expect(list.length).toBeGreaterThan(0)
+  for (const secret of ['first secret', 'second secret']) expect(list).not.toContain(secret)
+})
+
+test('a recommender that is closed does not first read the whole journal for the model that is swapped in', async () => {
+  const [model, state] = [await trainedModel(), join(freshFolder(), 'state')]
+  const recommender = await opened(model, state)
+  await have(recommender, '4', 'fresh')
+  let pages = 0
+  const { after } = Journal.prototype
+  const reading = vi.spyOn(Journal.prototype, 'after').mockImplementation(async function (this: Journal, position) {
+    // The first of a journal without end.
+    pages++
+    return after.call(this, Math.min(position, 0), 256)
+  })
+  onTestFinished(() => reading.mockRestore())
+  const swapped = recommender.swap(model).catch(error => error)
+  await vi.waitUntil(() => pages > 3)
+  await recommender.close()
+  expect(await swapped).toBeDefined()
 })
 
 test('a learner takes each event once and in order, however reading and storing come together', async () => {
