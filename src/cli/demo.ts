@@ -123,6 +123,10 @@ async function demonstrate(
     const paths = ['/v1/recommend/visitor', '/v1/info', '/metrics']
     if (!source) paths.splice(1, 0, '/v1/recommend/visitor?tags=jazz', '/v1/search_items?text=silver')
     for (const path of paths) say(`              ${server.url}${path}`)
+    say(
+      `  changes     what hides, boosts, pins or swaps asks for an admin key, which everybody shows once there is one:`,
+    )
+    say(`              aurochs keys create --state ${join(folder, 'state')} --name me --admin`)
     await signals.first
     say('\nshutting down')
   } finally {

@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { Outcome } from '../events/journal.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
+import type { MethodName } from '../protocol/methods.ts'
 import type { RefusalReason } from './access/refusals.ts'
 
 /** Levels that are read when the metrics are, not counted. */
@@ -54,6 +55,14 @@ export class Metrics {
   readonly #commits = this.#histogram('aurochs_commit_seconds', 'Making one group of events durable.', seconds)
   readonly #commitSizes = this.#histogram('aurochs_commit_events', 'Events in one group.', sizes)
 
+  readonly #calls = new Histogram({
+    name: 'aurochs_call_seconds',
+    help: 'From a call of a method, on any front, to its result, of those that wait for it.',
+    labelNames: ['method'] as const,
+    buckets: seconds,
+    registers: [this.#registry],
+  })
+
   constructor() {
     collectDefaultMetrics({ register: this.#registry })
   }
@@ -92,6 +101,10 @@ export class Metrics {
   /** `took` in ms, here and below. */
   list(took: number): void {
     this.#lists.observe(took / 1000)
+  }
+
+  call(method: MethodName, took: number): void {
+    this.#calls.observe({ method }, took / 1000)
   }
 
   batch(queries: number, took: number): void {

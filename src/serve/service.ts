@@ -173,8 +173,16 @@ export class Service {
       client: string,
       caller: Caller,
     ) => unknown
+    const begun = performance.now()
     const result = handler(checked, signal, account.name, caller)
-    return result instanceof Promise ? result.catch(error => Promise.reject(asServiceError(error))) : result
+    if (!(result instanceof Promise)) return result
+    return result.then(
+      answer => {
+        this.#metrics.call(name, performance.now() - begun)
+        return answer
+      },
+      error => Promise.reject(asServiceError(error)),
+    )
   }
 
   /**

@@ -67,6 +67,15 @@ test('a path, a query string and a posted object ask for the same list', async (
   expect(new Set(answers.map(({ body }) => body.list)).size).toBe(answers.length)
 })
 
+test('a parameter of a query string that the method does not have is refused, and those that it has are named', async () => {
+  for (const path of ['/v1/recommend/7?limit=3&tag=x', '/v1/similar/i1?tag=x']) {
+    const { status, body } = await get(path)
+    expect([status, body.error.code]).toEqual([400, 'bad_message'])
+    expect(body.error.message).toMatch(/^tag: expected one of .*limit, .*tags, /)
+  }
+  expect((await get('/v1/ping?x=1')).body.error.message).toBe('x: expected one of none')
+})
+
 test('a user whom nobody knows gets popular items, or an error if the caller prefers that', async () => {
   for (const query of ['limit=2', 'limit=2&unknown=popularity']) {
     const { status, body } = await get(`/v1/recommend/nobody?${query}`)
@@ -386,11 +395,6 @@ test('each event of a batch has its own result, and a batch of a wrong one says 
     status: 200,
     body: { results: [{ status: 'stored' }, { status: 'stored', known: false }] },
   })
-})
-
-test('unknown parameters are ignored', async () => {
-  const { status, body } = await get('/v1/recommend/7?limit=2&limt=9&utm_source=mail')
-  expect([status, items(body)]).toEqual([200, expectedList(model, 7, [], 2)])
 })
 
 test('pages of the origins that were named may use the server, and no others', async () => {

@@ -14,8 +14,10 @@ export function queryReader(schema: z.ZodType): (query: string) => Record<string
     assertEscapes(query)
     for (const [name, value] of new URLSearchParams(query)) {
       const kind = kinds.get(name)
-      // As in messages, what is not known is ignored.
-      if (!kind) continue
+      // Fields of messages that are not known are ignored; but a filter that is misspelt must not give a list without it.
+      if (!kind) {
+        throw new ServiceError('bad_message', `${name}: expected one of ${[...kinds.keys()].join(', ') || 'none'}`)
+      }
       const former = parameters[name]
       if (kind === 'list') parameters[name] = [...((former as string[] | undefined) ?? []), value]
       else if (former !== undefined) throw new ServiceError('bad_message', `${name}: expected once`)
