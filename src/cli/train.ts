@@ -3,7 +3,7 @@ import { type ChosenOptions, type ChosenPart, trialsToChoose } from '../evaluati
 import { searchedOptions } from '../evaluation/tune/search-space.ts'
 import { readBest } from '../evaluation/tune/tuned-options.ts'
 import type { Algorithm, TrainProgress } from '../models/algorithm.ts'
-import type { ArtifactManifest } from '../models/artifact.ts'
+import type { ArtifactManifest, PartTuning } from '../models/artifact.ts'
 import { algorithmNamed, algorithms, defaultAlgorithm } from '../models/registry.ts'
 import { assertPlace, trainModel } from '../models/train.ts'
 import { seemRatings } from '../models/weighting/ratings.ts'
@@ -36,8 +36,8 @@ const haveParts = named(algorithms.filter(({ parts }) => parts))
 const notes = `
 Of ${chosenOf}, alone and as a part of ${haveParts}, the options that matter most and that you do not give are
 chosen: by short trainings on most of the data, which take at most twice as long as a training of the default epochs (some seconds,
-where that is quicker), and by how well they rank the rest. The manifest says what was chosen, and what it reached by a short training
-beside the defaults; the same data gives the same choice. With --no-tune all have their defaults, as those of other algorithms.
+where that is quicker), of each part apart, and by how well they rank the rest. The manifest says what was chosen, and what it reached by
+a short training beside the defaults; the same data gives the same choice. With --no-tune all have their defaults, as those of other algorithms.
 Longer searches, of all of them: aurochs tune.
 
 Ctrl-C ends the training of an algorithm with epochs after the running one and saves the model so far; --resume goes on
@@ -84,8 +84,9 @@ async function run(directory: string, given: Record<string, unknown>): Promise<v
       if (chosen && !json) process.stdout.write(reasonsFor(algorithm, chosen))
       warnOfRatings(dataset, chosen?.options ?? wanted)
       signal.addEventListener('abort', report.stopping)
-      const { options, tuning } = chosen ?? { options: wanted, tuning: found?.tuning }
-      const train = { pool, resume, replace, tuning, checkpointSeconds, signal, onProgress: report.show }
+      const { options, tuning, parts = [] } = chosen ?? { options: wanted, tuning: found?.tuning }
+      const tunings = { tuning, ...(parts.length > 0 && { partTunings: parts.map(tuningOf) }) }
+      const train = { pool, resume, replace, ...tunings, checkpointSeconds, signal, onProgress: report.show }
       const begun = performance.now()
       const manifest = await trainModel(dataset, out, algorithm, options, train)
       report.stop()
@@ -124,6 +125,10 @@ function aboutToChoose(trials: number): string {
   return `choosing options by ${trials} short trainings, which take twice as long as a training of the default epochs at most, or some seconds (--no-tune: the defaults)\n`
 }
 
+function tuningOf({ algorithm, tuning }: ChosenPart): PartTuning {
+  return { part: algorithm.name, ...tuning }
+}
+
 function reasonsFor(algorithm: Algorithm, { options, tuning, parts }: ChosenOptions): string {
   const ofParts = parts.map(part => `${part.algorithm.name}: ${reasonFor(part)}`).join('')
   return tuning ? reasonFor({ algorithm, options, tuning }) : ofParts
@@ -131,9 +136,9 @@ function reasonsFor(algorithm: Algorithm, { options, tuning, parts }: ChosenOpti
 
 function reasonFor({ algorithm, options, tuning }: ChosenPart): string {
   const { metric, score, defaultScore, trials, seconds } = tuning
-  const flags = flagsText(searchedOptions(algorithm, options))
+  const chosen = flagsText(searchedOptions(algorithm, options))
   const beside = defaultScore === undefined ? 'the defaults failed' : `the defaults ${defaultScore.toFixed(4)}`
-  return `chosen in ${seconds} s: ${flags} (${metric} by short trainings ${score.toFixed(4)}, ${beside}; ${trials} trials)\n`
+  return `chosen in ${seconds} s: ${chosen} (${metric} by short trainings ${score.toFixed(4)}, ${beside}; ${trials} trials)\n`
 }
 
 interface Report {

@@ -1,7 +1,7 @@
 import type { LearnedEvent } from '../models/algorithm.ts'
 import type { Evaluation, GroupEvaluation, Ranker } from './evaluate.ts'
 import { assertMetricsOfPlaces, type Metric } from './metrics.ts'
-import { type NextItems, nextItemViews } from './next-items.ts'
+import { isIn, type NextItems, nextItemViews } from './next-items.ts'
 import { requestOfNext, usersAtOnce } from './requests.ts'
 import { chosenUsers, meansOf, type UserValues } from './user-values.ts'
 
@@ -20,8 +20,8 @@ export interface LearningRanker extends Ranker {
 const learningInterval = 60_000
 
 /**
- * How well a model predicts the next item, events being pairs with one item held out: has the list made that each user gets just before an event, and looks for the event's item in it. What is judged of one user
- * comes together: `perUser` has a row of a user once for each event, and intervals and comparisons draw users, not events.
+ * Evaluates the prediction of next items: for each event, the list that its user would get just before it, and the place of the
+ * event's item in that. `perUser` has a row of a user once for each event; intervals and comparisons draw users, not events.
  *
  * Same result for any number of workers.
  *
@@ -130,15 +130,15 @@ function summaryOf({ rows, users, views }: NextItems, perUser: UserValues): Omit
     users: count(isFirstOfUser),
     pairs: rows.length,
     unknownUsers: count(at => isFirstOfUser(at) && users[at] < 0),
-    unknownPairs: count(at => views[at] >> 3 === 1),
+    unknownPairs: count(at => isIn(views[at], 'new since the cut')),
     repeatedPairs: 0,
     perUser,
   }
 }
 
 function groupsOf({ views }: NextItems, perUser: UserValues): GroupEvaluation[] {
-  return nextItemViews.flatMap(({ name }, view) => {
-    const of = chosenUsers(perUser, at => ((views[at] >> view) & 1) === 1)
+  return nextItemViews.flatMap(({ name }) => {
+    const of = chosenUsers(perUser, at => isIn(views[at], name))
     return of.rows.length === 0 ? [] : { group: name, users: new Set(of.rows).size, metrics: meansOf(of), perUser: of }
   })
 }

@@ -12,7 +12,7 @@ export interface NextItems {
   readonly users: Int32Array
   /** (judged) The user's row in the test, never falling. */
   readonly rows: Uint32Array
-  /** (judged) The item, or -1 where no list can have it, which counts: the training does not know it, and nothing is learned. */
+  /** (judged) The row of the item, or -1 where no list can have it: such an event counts as a miss. */
   readonly targets: Int32Array
   /** (judged) ms since 1970. */
   readonly times: Float64Array
@@ -38,13 +38,26 @@ export interface TrainingEvents extends Training {
   readonly events?: Sequences | undefined
 }
 
-/** Parts of the judged events that are looked at apart: what each tells of a model is another thing. */
+/** Subsets of the judged events that are reported apart. */
 export const nextItemViews = [
   { name: 'first of a session', note: 'nothing was done for as long as ends a session, or ever' },
   { name: 'later in a session', note: 'all others' },
   { name: 'new to the user', note: 'the user had no event of the item before' },
   { name: 'new since the cut', note: 'the training has no event of the item' },
 ] as const
+
+export type NextItemView = (typeof nextItemViews)[number]['name']
+
+/** Whether an event whose `views` these are is in one of them. */
+export function isIn(views: number, view: NextItemView): boolean {
+  return (views & bitOf(view)) !== 0
+}
+
+function bitOf(view: NextItemView): number {
+  return 1 << nextItemViews.findIndex(({ name }) => name === view)
+}
+
+const [firstBit, laterBit, newBit, newItemBit] = nextItemViews.map(({ name }) => bitOf(name))
 
 export interface NextItemOptions {
   /** Whether an item that the user had before may come again: if not, such events are not judged. Default: `allow`. */
@@ -119,8 +132,7 @@ export function nextItems(
         judged.begins[count] = begin
         judged.ends[count] = size
         judged.histories[count] = history.length
-        judged.views[count] =
-          Number(isFirst) | (Number(!isFirst) << 1) | (Number(isNew) << 2) | (Number(isNewItem) << 3)
+        judged.views[count] = (isFirst ? firstBit : laterBit) | (isNew ? newBit : 0) | (isNewItem ? newItemBit : 0)
         count++
       }
       last = time

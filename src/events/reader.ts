@@ -12,7 +12,7 @@ export interface StoredEvent extends UserEvent {
   readonly position: number
 }
 
-/** An event, and whether a later one, or one that came before it, takes it back. */
+/** An event, and whether others, which may have come before it, take it back. */
 export interface StandingEvent extends StoredEvent {
   readonly isTakenBack: boolean
 }
@@ -39,9 +39,6 @@ interface EventRow {
   readonly undo: string | null
 }
 
-/** Of one user, the newest, that a page of events is read with: else whoever takes back without end would make pages slow. */
-const mostUndos = 1000
-
 const columns = 'position, user, id, item, weight, time, kind, list, undo'
 
 /** Reads the file of events while another thread or process writes it. */
@@ -52,6 +49,7 @@ export class EventReader {
   readonly #recent: StatementSync
   readonly #upTo: StatementSync
   readonly #undos: StatementSync
+  readonly #undosOf: StatementSync
   readonly #exists: StatementSync
   readonly #after: StatementSync
   readonly #shown: StatementSync
@@ -71,6 +69,7 @@ export class EventReader {
     this.#undos = prepare(
       `SELECT ${columns} FROM events WHERE user = ? AND position <= ? AND undo IS NOT NULL ORDER BY position DESC LIMIT ?`,
     )
+    this.#undosOf = prepare(`SELECT ${columns} FROM events WHERE user = ? AND undo = ?`)
     this.#exists = prepare('SELECT EXISTS (SELECT 1 FROM events WHERE user = ? AND position > ?) AS found')
     this.#after = prepare(`SELECT ${columns} FROM events WHERE position > ? ORDER BY position LIMIT ?`)
     this.#shown = prepare('SELECT item, count, time FROM shown WHERE user = ?')
@@ -123,12 +122,24 @@ export class EventReader {
   /** The events of all users after a position, in order of arrival, at most `limit`, with what all events by now say of them. */
   after(position: number, limit: number): StandingEvent[] {
     const page = (this.#after.all(position, limit) as unknown as EventRow[]).map(eventOf)
-    const backOf = new Map<string, ReadonlySet<string>>()
-    for (const user of new Set(page.map(event => event.user))) {
-      const newest = this.#undos.all(user, Number.MAX_SAFE_INTEGER, mostUndos) as unknown as EventRow[]
-      if (newest.length > 0) backOf.set(user, takenBack(newest.reverse().map(eventOf)))
+    return page.map(event => ({ ...event, isTakenBack: event.item !== undefined && this.#isTakenBack(event) }))
+  }
+
+  /** By the undos that name it, those that name these, and so on. Each undo is of one event: all events together read each undo once. */
+  #isTakenBack({ user, id }: StoredEvent): boolean {
+    const undos = new Map<number, EventRow>()
+    const named = [id]
+    for (let target = named.pop(); target !== undefined; target = named.pop()) {
+      for (const undo of this.#undosOf.all(user, target) as unknown as EventRow[]) {
+        // They may name each other.
+        if (undos.has(undo.position)) continue
+        undos.set(undo.position, undo)
+        named.push(undo.id)
+      }
     }
-    return page.map(event => ({ ...event, isTakenBack: backOf.get(event.user)?.has(event.id) ?? false }))
+    if (undos.size === 0) return false
+    const inOrder = [...undos.values()].sort((a, b) => a.position - b.position)
+    return takenBack(inOrder.map(eventOf)).has(id)
   }
 
   /** The position of the last event that arrived before `time` (ms since 1970): as a server decided it, or else by reading all. */

@@ -7,6 +7,9 @@ export const eventsFile = 'events.db'
 /** Undos are few, and must be found whatever they take back. */
 const undos = 'CREATE INDEX IF NOT EXISTS undos ON events (user, position) WHERE undo IS NOT NULL;'
 
+/** What takes an event back is found by the id of that. */
+const undosByTarget = 'CREATE INDEX undos_by_target ON events (user, undo) WHERE undo IS NOT NULL;'
+
 const identity = `INSERT INTO state SELECT 'journal', lower(hex(randomblob(8)));`
 
 /** Ids of events that were removed, so that these are known when they are sent again. */
@@ -43,7 +46,7 @@ const shownByTime = 'CREATE INDEX shown_by_time ON shown (time);'
 
 export const eventsFormat: DatabaseFormat = {
   applicationId: 'auro',
-  version: 5,
+  version: 6,
   title: 'events',
   remedy: 'use the version of Aurochs that made it, or name another --state, which `aurochs serve` makes anew',
   schema: `
@@ -64,12 +67,14 @@ export const eventsFormat: DatabaseFormat = {
     CREATE TABLE state (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
     INSERT INTO state VALUES ('probes', 0), ('position', 0), ('removed', 0);
     ${undos}
+    ${undosByTarget}
     ${removed}
     ${shown}
     ${shownByTime}
     ${identity}
   `,
   migrations: {
+    5: undosByTarget,
     4: shownByTime,
     // The first files of version 3 were made without the index of undos.
     3: `${undos} ${shown}`,

@@ -84,6 +84,7 @@ export interface ArtifactManifest extends Manifest {
   readonly weighting?: WeightingTerms | undefined
   /** How the options were chosen, where a search did. */
   readonly tuning?: Tuning | undefined
+  readonly partTunings?: readonly PartTuning[] | undefined
   /** Whether the training came to its end: not so in a checkpoint. */
   readonly complete: boolean
   /** Loss after each epoch; empty where the algorithm has none. */
@@ -111,6 +112,11 @@ const tuningSchema = z.object({
  */
 export type Tuning = Readonly<z.output<typeof tuningSchema>>
 
+const partTuningSchema = tuningSchema.extend({ part: z.string() })
+
+/** The same of a part of a model, which is named by its algorithm. */
+export type PartTuning = Readonly<z.output<typeof partTuningSchema>>
+
 const count = z.int().nonnegative()
 const manifestSchema = z.looseObject({
   algorithm: z.string(),
@@ -127,6 +133,7 @@ const manifestSchema = z.looseObject({
   warmStart: z.string().optional(),
   weighting: weightingTermsSchema.optional(),
   tuning: tuningSchema.optional(),
+  partTunings: z.array(partTuningSchema).optional(),
   complete: z.boolean(),
   loss: z.array(z.number()),
   findings: z.array(z.string()).optional(),
@@ -447,6 +454,7 @@ export interface ArtifactParts {
   /** {@link Artifact.checksum} of the model that the training began with. */
   readonly warmStart?: string | undefined
   readonly tuning?: Tuning | undefined
+  readonly partTunings?: readonly PartTuning[] | undefined
 }
 
 /**
@@ -458,7 +466,7 @@ export interface ArtifactParts {
  */
 export function saveArtifact(
   directory: string,
-  { algorithm, options, dataset, weighted = { dataset }, trained, warmStart, tuning }: ArtifactParts,
+  { algorithm, options, dataset, weighted = { dataset }, trained, warmStart, tuning, partTunings }: ArtifactParts,
   write?: WriteOptions,
 ): Promise<ArtifactManifest> {
   const fill = async (draft: string): Promise<Omit<ArtifactManifest, 'files'>> => {
@@ -487,6 +495,7 @@ export function saveArtifact(
       warmStart,
       weighting: weighted.terms,
       tuning,
+      partTunings,
       complete: trained.complete,
       loss: trained.loss,
       findings: trained.findings,

@@ -29,7 +29,7 @@ const single: readonly Algorithm[] = [
 ]
 
 export const blend = blendOf(single)
-export const contextTaste = contextTasteOf([...single, blend])
+export const contextTaste = contextTasteOf(single)
 
 export const algorithms: readonly Algorithm[] = [...single, blend, contextTaste]
 

@@ -7,7 +7,14 @@ import type { Dataset } from '../storage/dataset.ts'
 import { assertReplaceable, checksumOf } from '../storage/directory.ts'
 import { faultIn } from '../storage/expectation.ts'
 import type { Algorithm, Trained, TrainProgress } from './algorithm.ts'
-import { Artifact, type ArtifactManifest, checkedOptions, saveArtifact, type Tuning } from './artifact.ts'
+import {
+  Artifact,
+  type ArtifactManifest,
+  checkedOptions,
+  type PartTuning,
+  saveArtifact,
+  type Tuning,
+} from './artifact.ts'
 import { assertWeighable, weightingIn } from './weighting/options.ts'
 import { type WeightedDataset, withWeights } from './weighting/weighted-dataset.ts'
 
@@ -19,6 +26,8 @@ export interface TrainModel {
   readonly resume?: boolean | undefined
   /** How the options were chosen, for the manifest. */
   readonly tuning?: Tuning | undefined
+  /** The same of its parts. */
+  readonly partTunings?: readonly PartTuning[] | undefined
   /** A model to begin with in place of random values, where the algorithm can: of the same options but for epochs. */
   readonly warmStart?: Artifact | undefined
   /**
@@ -53,6 +62,7 @@ export async function trainModel(
     replace = false,
     resume = false,
     tuning,
+    partTunings,
     warmStart,
     checkpointSeconds = 300,
     signal,
@@ -80,6 +90,7 @@ export async function trainModel(
       trained,
       warmStart: began,
       tuning: from?.manifest.tuning ?? tuning,
+      partTunings,
     }
     const manifest = await saveArtifact(directory, parts, { replace: replace || resume || isOurs })
     isOurs = true

@@ -314,6 +314,8 @@ export interface ListedModel {
   readonly metrics?: Readonly<Record<string, number>> | undefined
   /** How its options were chosen, where a search did. */
   readonly tuning?: ListedTuning | undefined
+  /** The same of its parts, each named by its algorithm. */
+  readonly partTunings?: readonly (ListedTuning & { readonly part: string })[] | undefined
   readonly users: number
   readonly items: number
   readonly pairs: number
@@ -353,7 +355,7 @@ export interface Examples {
 /** The caller's items, best first. */
 export interface Reranked extends Recommendations {
   readonly user: string
-  /** Those of the caller's items, in their order, that are not among `items`: the model does not know them, or lists may not have them. */
+  /** Those of the caller's items, in their order and each once, that are not among `items`: the model does not know them, or lists may not have them. */
   readonly left: readonly string[]
 }
 
@@ -364,7 +366,7 @@ export interface Explained {
   /** How far the model leans on each source at the moment, 1 in sum; absent where it has one alone. */
   readonly weights?: Readonly<Record<string, number>>
   readonly items: readonly ExplainedItem[]
-  /** As of {@link Reranked}. */
+  /** Those of the items, in their order and each once, that are not among `items`: the model does not know them or has no opinion of them, or lists may not have them. */
   readonly left: readonly string[]
   /** Those of the items that an admin boosted (by which factor) or pinned in all lists (to which place, from 1), for admins; absent where none is. */
   readonly promoted?: readonly { readonly item: Id; readonly boost?: number; readonly pinned?: number }[]

@@ -9,8 +9,8 @@ const pageSize = 256
 const mostWaiting = 10_000
 
 /**
- * Has a generation learn from all events of the journal that its model lacks, in order of their positions, each once: first from those that are
- * there and count, then from each as it is stored.
+ * Feeds a generation every event of the journal that its model lacks, once and in order: first those that are there, but for what was
+ * taken back, then each as it is stored.
  */
 export class JournalLearner {
   readonly #generation: Pick<Generation, 'learn'>

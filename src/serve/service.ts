@@ -212,7 +212,10 @@ export class Service {
   get unreadyReason(): string | undefined {
     if (this.#isClosing) return 'the server is about to end'
     const { storageFailure, isCurrent } = this.#recommender
-    return storageFailure ?? (isCurrent ? undefined : 'the model learns from what was recorded since its training')
+    return (
+      storageFailure ??
+      (isCurrent ? undefined : 'the model is still learning from the events that were recorded since its training')
+    )
   }
 
   /**
@@ -479,8 +482,8 @@ export function modelInfo({ artifact, models, placing, placedItems, itemRows }: 
   }
 }
 
-/** Those of `asked` that the list lacks. */
+/** Those of `asked` that the list lacks, each once. */
 function leftOf(asked: readonly string[], { items }: Pick<Recommendations, 'items'>): string[] {
   const found = new Set(items.map(({ item }) => String(item)))
-  return asked.filter(item => !found.has(item))
+  return [...new Set(asked)].filter(item => !found.has(item))
 }

@@ -214,6 +214,7 @@ test('saved models are compared by the users that both are judged by', async () 
   expect(stderr).toBe('')
   expect(json()[2]).toEqual({
     compared: { first: directory, second: directory },
+    judged: 'pairs',
     users: 2,
     metrics: { 'recall@1': { difference: 0, interval: [0, 0], better: 0, equal: 1, worse: 0 } },
   })
@@ -296,8 +297,8 @@ test('the next item of each event is predicted by what came before, and views of
   expect(shown!.stdout).toContain('first of a session: 4 events of 4 users')
   expect(shown!.stdout).toContain('later in a session: 36 events of 4 users')
   const [, comparison] = shown!.stdout.split('popular less transitions, by 4 users')
-  expect(comparison).toMatch(/^ {2}first of a session: 4 users *\nhit@1 +-\d\.\d{5} /m)
-  expect(comparison).toMatch(/^ {2}later in a session: 4 users *\nhit@1 +-\d\.\d{5} /m)
+  expect(comparison).toMatch(/^ {2}first of a session: 4 events of 4 users *\nhit@1 +-\d\.\d{5} /m)
+  expect(comparison).toMatch(/^ {2}later in a session: 36 events of 4 users *\nhit@1 +-\d\.\d{5} /m)
   expect(pairs).toMatchObject({ status: 2, stderr: expect.stringContaining('--next needs the times of events') })
 })
 

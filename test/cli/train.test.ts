@@ -182,14 +182,17 @@ test('options of parts are chosen, too, and an option of a part alone is refused
   const { directory } = await datasetOf(checkerboard(30))
   const out = join(freshFolder(), 'model')
   const train = (...args: string[]) => ['train', directory, '--out', out, '--model', 'blend', ...args]
-  const [chosen, refused] = await aurochsInTurn(
+  const [chosen, refused, weighted] = await aurochsInTurn(
     train('--parts', '2 * als(factors=3) + popular'),
     train('--factors', '3'),
+    ['train', directory, '--out', out, '--model', 'context-taste', '--parts', '2 * als + popular'],
   )
   expect(chosen!.stdout).toMatch(
     /^choosing options by \d+ short trainings, .*\nals: chosen in [\d.]+ s: .*--unobserved-weight /,
   )
   expect(chosen!.status).toBe(0)
+  expect(weighted!.stderr).toContain('the weights of parts are learned: expected als without 2')
+  expect(manifestOf(out).partTunings).toMatchObject([{ part: 'als', metric: 'ndcg@20', trials: expect.any(Number) }])
   const [, options] = /^2 \* als\((.*)\) \+ popular$/.exec(manifestOf(out).options.parts as string)!
   expect(options).toMatch(/^factors=3, .*unobserved-weight=/)
   expect(refused!.stderr).toMatch(

@@ -13,10 +13,12 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import fc from 'fast-check'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { UserEvent } from '../../src/events/event.ts'
 import { Journal, type Outcome } from '../../src/events/journal.ts'
 import { nothingRemoved } from '../../src/events/store.ts'
+import { takenBack } from '../../src/events/undo.ts'
 
 let directory: string
 beforeEach(() => {
@@ -408,7 +410,7 @@ test('a file that is not ours is refused and left as it is', async () => {
   foreign.exec('CREATE TABLE theirs (x); INSERT INTO theirs VALUES (7)')
   foreign.close()
   await expect(Journal.open(directory)).rejects.toThrow(
-    `${file} does not hold events, and this Aurochs reads version 5: use the version of Aurochs that made it, or name another --state`,
+    `${file} does not hold events, and this Aurochs reads version 6: use the version of Aurochs that made it, or name another --state`,
   )
   const still = new DatabaseSync(file)
   expect(still.prepare('SELECT x FROM theirs').all()).toEqual([{ x: 7 }])
@@ -453,6 +455,43 @@ test('what a later undo may take back is kept until that undo may be removed, to
   await journal.close()
 })
 
+test('a page of events says which are taken back by what came before and after, through any chain of undos', async () => {
+  const users = ['ann', 'bob']
+  const anyEvent = fc.record({ user: fc.constantFrom(...users), id: fc.nat(11), undo: fc.option(fc.nat(11)) })
+  await fc.assert(
+    fc.asyncProperty(fc.array(anyEvent, { minLength: 1, maxLength: 40 }), async given => {
+      const state = mkdtempSync(join(tmpdir(), 'aurochs-journal-'))
+      const journal = await Journal.open(state)
+      const known = new Set<string>()
+      const events = given.flatMap(({ user, id, undo }) => {
+        if (known.has(user + id)) return []
+        known.add(user + id)
+        return event(user, `${id}`, undo === null ? {} : { item: undefined, undo: `${undo}` })
+      })
+      await Promise.all(events.map(each => append(journal, each)))
+      const page = await journal.after(0, 100)
+      for (const user of users) {
+        const own = takenBack(events.filter(each => each.user === user))
+        const items = page.filter(each => each.user === user && each.item !== undefined)
+        expect(items.map(({ id, isTakenBack }) => [id, isTakenBack])).toEqual(items.map(({ id }) => [id, own.has(id)]))
+      }
+      await journal.close()
+      rmSync(state, { recursive: true })
+    }),
+    { numRuns: 60 },
+  )
+  // A chain of undos, each of which takes back the one before.
+  const journal = await Journal.open(directory)
+  const chain = Array.from({ length: 3001 }, (_, at) =>
+    event('ann', `${at}`, at === 0 ? {} : { item: undefined, undo: `${at - 1}` }),
+  )
+  await Promise.all(chain.map(each => append(journal, each)))
+  expect((await journal.after(0, 1))[0]!.isTakenBack).toBe(false)
+  await append(journal, event('ann', 'last', { item: undefined, undo: '3000' }))
+  expect((await journal.after(0, 1))[0]!.isTakenBack).toBe(true)
+  await journal.close()
+})
+
 test('a user who is forgotten leaves nothing, not even in the log, and others all', async () => {
   const journal = await Journal.open(directory)
   const secret = 'a-user-to-forget'
@@ -494,7 +533,7 @@ test('a state of version 1 is refused with the remedy, and left as it is', async
   `)
   old.close()
   await expect(Journal.open(directory)).rejects.toThrow(
-    `${file} holds events of version 1, and this Aurochs reads version 5: ` +
+    `${file} holds events of version 1, and this Aurochs reads version 6: ` +
       'use the version of Aurochs that made it, or name another --state, which `aurochs serve` makes anew',
   )
   const still = new DatabaseSync(file)

@@ -42,6 +42,7 @@ const version4 = `
   CREATE TABLE impressions (user TEXT NOT NULL, id TEXT NOT NULL, arrived INTEGER NOT NULL, PRIMARY KEY (user, id)) STRICT, WITHOUT ROWID;
   CREATE INDEX impressions_by_arrival ON impressions (arrived);
 `
+const version5 = `${version4} CREATE INDEX shown_by_time ON shown (time);`
 
 function write(version: number, schema: string): DatabaseSync {
   const file = new DatabaseSync(join(directory, 'events.db'))
@@ -78,6 +79,7 @@ test.each([
   ['version 2', 2, version2],
   ['version 3 as it was first', 3, firstOfVersion3],
   ['version 3', 3, version3],
+  ['version 5', 5, version5],
   ['version 4', 4, version4],
 ])('a state of %s is brought to the present one, with all that it has', (_, version, schema) => {
   write(version, schema).close()

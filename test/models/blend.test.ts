@@ -215,7 +215,7 @@ test('similar items are those of the first part that finds some, and popular one
   const none = OpenModel.open(await train(dataset, { parts: 'popular' }))
   expect(none.capabilities).toEqual([])
   await expect(train(dataset, { parts: 'als(weighting=none) + popular' })).rejects.toThrow(
-    'of als, weighting is none of a part, but an option of the blend',
+    'of als, weighting is the same for all parts: give it once, beside them',
   )
 })
 

@@ -43,7 +43,7 @@ test('a server is ready once its model has learned what was recorded before it s
     // Lists come meanwhile.
     expect((await fetch(`${url}/v1/recommend/ann?limit=1`)).status).toBe(200)
   }
-  expect([...reasons]).toEqual(['the model learns from what was recorded since its training'])
+  expect([...reasons]).toEqual(['the model is still learning from the events that were recorded since its training'])
   // The catalogue has yet to say that lists may have the new item.
   await vi.waitFor(async () => {
     const { items } = await (await fetch(`${url}/v1/recommend/ann?limit=1`)).json()

@@ -6,13 +6,15 @@ import type { UserValues } from '../../evaluation/user-values.ts'
 import { asUsage } from '../command.ts'
 import { table } from '../terminal/table.ts'
 import type { Measured } from './measure.ts'
-import { groupNames, type ReportOptions } from './report.ts'
+import { groupNames, groupTitle, type ReportOptions } from './report.ts'
 
 /** The JSON of a comparison. */
 export interface ComparisonReport extends Comparison {
   readonly compared: { readonly first: string; readonly second: string }
-  /** Of each group that both have. */
-  readonly groups?: readonly (Comparison & { readonly group: string })[]
+  /** What each value is of. */
+  readonly judged: Evaluation['judged']
+  /** Of each group that both have; `values`: its users, or events. */
+  readonly groups?: readonly (Comparison & { readonly group: string; readonly values: number })[]
 }
 
 /** Every other model against the first, and where `byHistory` also by group. @param models The folds of each model. */
@@ -25,6 +27,7 @@ export function comparisonsOf(
     const evaluations = [first, other].map(folds => folds.map(({ evaluation }) => evaluation))
     return {
       compared: { first: first[0].model, second: other[0].model },
+      judged: first[0].evaluation.judged,
       ...asUsage(() => compared(evaluations, bootstrap)),
       ...(byHistory && { groups: comparedGroups(evaluations, bootstrap) }),
     }
@@ -52,7 +55,8 @@ function comparedGroups([first, second]: (readonly Evaluation[])[], bootstrap: B
     })
     if (both.length === 0) return []
     const folds = [0, 1].map(model => both.map(groups => groups[model]))
-    return { group: name, ...compared(folds, bootstrap) }
+    const values = folds[0].reduce((sum, { perUser }) => sum + perUser.rows.length, 0)
+    return { group: name, values, ...compared(folds, bootstrap) }
   })
 }
 
@@ -61,13 +65,10 @@ function sharesRows({ rows }: UserValues, other: UserValues): boolean {
   return rows.some(row => others.has(row))
 }
 
-export function comparisonTable({ compared, users, metrics, groups = [] }: ComparisonReport): string {
+export function comparisonTable({ compared, judged, users, metrics, groups = [] }: ComparisonReport): string {
   const rows = [
     ...rowsOf(metrics),
-    ...groups.flatMap(({ group, users, metrics }) => [
-      [`  ${group}: ${users} users`, '', '', '', '', ''],
-      ...rowsOf(metrics),
-    ]),
+    ...groups.flatMap(group => [[`  ${groupTitle(group, judged)}`, '', '', '', '', ''], ...rowsOf(group.metrics)]),
   ]
   return (
     `\n${compared.second} less ${compared.first}, by ${users} users: the share of them for whom ${compared.second} is higher, the same, and lower\n` +

@@ -104,7 +104,7 @@ export function tableOf(reports: readonly ModelReport[], metrics: readonly Metri
       ['  95 %', ...intervalCells(metrics, intervals)],
       ...(spread ? [['  between folds ±', ...cells(metrics, spread)]] : []),
       ...groups.flatMap(group => [
-        [`  ${nameOf(group, test)}`, ...cells(metrics, group.metrics)],
+        [`  ${groupTitle(group, test.judged)}`, ...cells(metrics, group.metrics)],
         ['  95 %', ...intervalCells(metrics, group.intervals)],
       ]),
     ]
@@ -117,7 +117,11 @@ export function tableOf(reports: readonly ModelReport[], metrics: readonly Metri
   )
 }
 
-function nameOf({ group, values, users }: GroupReport, { judged }: ModelReport['test']): string {
+/** @param values users of the group, or events where these are judged. */
+export function groupTitle(
+  { group, values, users }: Pick<GroupReport, 'group' | 'values' | 'users'>,
+  judged: Evaluation['judged'],
+): string {
   return judged === 'events' ? `${group}: ${values} events of ${users} users` : `known ${group}: ${users} users`
 }
 

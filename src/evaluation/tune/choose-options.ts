@@ -44,8 +44,8 @@ export interface ChooseProgress {
 
 /** How many short trainings {@link chooseOptions} takes at most; 0 where there is nothing to choose, or nothing to compare it by. */
 export function trialsToChoose(dataset: Dataset, algorithm: Algorithm, given: Options): number {
-  const parts = partsOf(algorithm, given)
-  if (parts) return parts.reduce((sum, part) => sum + trialsOfPart(dataset, part), 0)
+  const parts = givenParts(algorithm, given)
+  if (parts) return parts.reduce((sum, part) => sum + trialsToChoose(dataset, part.algorithm, part.given), 0)
   const { byUser } = dataset
   if (!hasEpochs(algorithm) || epochsOf(algorithm, given) === 0 || !isJudgeable(byUser)) return 0
   const { variants = [] } = algorithm.choice ?? {}
@@ -66,8 +66,8 @@ export function trialsToChoose(dataset: Dataset, algorithm: Algorithm, given: Op
  *
  * Of an algorithm that is made of others, the options of each part are chosen as if it were trained alone.
  *
- * All together take at most twice as long as a training of the default epochs, or some seconds where that takes less: 3.1 times the
- * epochs, 1.8 of them with half the factors or fewer.
+ * All together, those of each part apart, take at most twice as long as a training of the default epochs, or some seconds where that
+ * takes less: 3.1 times the epochs, 1.8 of them with half the factors or fewer.
  *
  * Of a grid of 8 × 6 pairs of α₀ and λ, ALS of 64 factors reached on held-out parts, by which the candidates were chosen, in times
  * of the best pair: on hetrec-lastfm 1.0, the defaults .94; MovieLens 100K 1.0, .76; citeulike-a .98, .84; playlists 1.0, 1.0. One
@@ -81,19 +81,14 @@ export async function chooseOptions(
   given: Options,
   choose: ChooseOptions,
 ): Promise<ChosenOptions> {
-  const parts = partsOf(algorithm, given)
+  const parts = givenParts(algorithm, given)
   if (parts) return chooseOfParts(dataset, algorithm, given, parts, choose)
   return { ...(await chooseAlone(dataset, algorithm, given, choose)), parts: [] }
 }
 
 /** The parts of an algorithm of these options, with what is given of theirs; undefined where it has none. */
-function partsOf(algorithm: Algorithm, given: Options): readonly GivenAlgorithm[] | undefined {
+function givenParts(algorithm: Algorithm, given: Options): readonly GivenAlgorithm[] | undefined {
   return algorithm.parts?.of(algorithm.options.parse(given) as Options)
-}
-
-/** None of a part that is made of parts itself: the options of these could not be written down. */
-function trialsOfPart(dataset: Dataset, { algorithm, given }: GivenAlgorithm): number {
-  return algorithm.parts ? 0 : trialsToChoose(dataset, algorithm, given)
 }
 
 async function chooseOfParts(
@@ -103,12 +98,13 @@ async function chooseOfParts(
   parts: readonly GivenAlgorithm[],
   choose: ChooseOptions,
 ): Promise<ChosenOptions> {
+  assertTrainable(dataset, algorithm, given, choose.pool.threads)
   const chosen: ChosenPart[] = []
   const options: Options[] = []
   const total = trialsToChoose(dataset, algorithm, given)
   let before = 0
   for (const part of parts) {
-    const trials = trialsOfPart(dataset, part)
+    const trials = trialsToChoose(dataset, part.algorithm, part.given)
     if (trials === 0) {
       options.push(part.given)
       continue

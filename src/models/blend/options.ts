@@ -40,7 +40,7 @@ import { normalisations } from './fusion.ts'
  */
 export function blendOptions(algorithms: readonly Algorithm[]) {
   return z.strictObject({
-    parts: partsOption(algorithms, 'als + 2 * graph-filter + bpr'),
+    parts: partsOption(algorithms, { standard: 'als + 2 * graph-filter + bpr', isWeighted: true }),
     secondWeight: z
       .number()
       .min(0.001)

@@ -6,7 +6,10 @@ import { weightingIn, weightingOptions } from '../weighting/options.ts'
 
 export function contextTasteOptions(algorithms: readonly Algorithm[]) {
   return z.strictObject({
-    parts: partsOption(algorithms, 'transitions + session-neighbours + als + trending + popular'),
+    parts: partsOption(algorithms, {
+      standard: 'transitions + session-neighbours + als + trending + popular',
+      isWeighted: false,
+    }),
     depth: z.int().min(20).max(10_000).default(100).describe('best items of each part that are put together, at least'),
     gate: z
       .enum(['moment', 'fixed'])

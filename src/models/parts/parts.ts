@@ -6,7 +6,7 @@ import { formatParts, parseParts } from './notation.ts'
 
 type Options = Readonly<Record<string, unknown>>
 
-/** One model of a blend. */
+/** One of the models that another is made of. */
 export interface Part {
   readonly algorithm: Algorithm
   /** All options of the algorithm but for how pairs are weighted, which is the same for all parts. */
@@ -31,7 +31,7 @@ export function partsOf(text: string, algorithms: readonly Algorithm[]): Part[] 
     if (fault) throw new RangeError(`of ${model}, ${fault}`)
     const shared = Object.keys(options).find(name => name in weightingOptions)
     if (shared !== undefined)
-      throw new RangeError(`of ${model}, ${shared} is none of a part, but an option of the blend`)
+      throw new RangeError(`of ${model}, ${shared} is the same for all parts: give it once, beside them`)
     return { algorithm, options: withoutWeighting(algorithm.options.parse(options) as Options), weight }
   })
 }

@@ -31,7 +31,7 @@ export async function trainParts(
     const trained = await part.algorithm.train(dataset, part.options, context).catch(cause => {
       throw refusalOf(part, cause)
     })
-    // What a part keeps of an interrupted training is none of a blend.
+    // What an interrupted training of a part gives is no part.
     signal?.throwIfAborted()
     for (const [name, tensor] of Object.entries(trained.tensors)) tensors[prefixOf(place) + name] = tensor
     for (const finding of trained.findings ?? []) findings.push(`Of ${part.algorithm.name}: ${finding}`)

@@ -59,7 +59,8 @@ function describe(
   { manifest, checksum }: Pick<Artifact, 'manifest' | 'checksum'>,
   role: ListedModel['role'],
 ): ListedModel {
-  const { algorithm, options, created, complete, epochs, loss, findings, dataset, metrics, tuning } = manifest
+  const { algorithm, options, created, complete, epochs, loss, findings, dataset, metrics, tuning, partTunings } =
+    manifest
   const { users, items, pairs, events } = dataset
   const counts = { users, items, pairs, events }
   return {
@@ -75,6 +76,7 @@ function describe(
     findings,
     metrics,
     tuning,
+    partTunings,
     ...counts,
   }
 }

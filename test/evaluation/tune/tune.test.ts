@@ -155,6 +155,8 @@ test('what no trial could be trained of is refused before the first', async () =
   await expect(searched(bpr, { halfLife: 3 })).rejects.toThrow(/^a half-life .* needs times/)
   const chosen = chooseOptions(timeless, als as Algorithm, { kindWeights: { buy: 2 } }, { folder, pool })
   await expect(chosen).rejects.toThrow(/^weights of kinds .* need kinds and times/)
+  const ofParts = chooseOptions(timeless, algorithmNamed('context-taste'), {}, { folder, pool })
+  await expect(ofParts).rejects.toThrow(/^context-taste needs the order of events: /)
   expect(readdirSync(folder)).toEqual(['data'])
 })
 
@@ -323,7 +325,6 @@ test('of parts, options are chosen as if each were trained alone; those given ar
   const { weighting: _, weightingB: __, weightingK1: ___, ...own } = first.options
   expect(others.map(({ weight }) => weight)).toEqual([3, 1])
   expect(others[0]!.options).toEqual(own)
-  expect(trialsToChoose(dataset, algorithmNamed('context-taste'), { parts: 'popular + blend(parts=als)' })).toBe(0)
 })
 
 test('an option that no algorithm of the search has is refused before anything is done', async () => {

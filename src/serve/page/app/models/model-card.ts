@@ -1,4 +1,4 @@
-import type { ListedModel } from '../../../../protocol/methods.ts'
+import type { ListedModel, ListedTuning } from '../../../../protocol/methods.ts'
 import { Chart } from '../chart/chart.ts'
 import { definitions, element } from '../element.ts'
 import { count, plural, short, timeAndAge } from '../format.ts'
@@ -35,14 +35,13 @@ export function modelCard(model: ListedModel, actions: readonly HTMLElement[]): 
 }
 
 /** On held-out pairs, where it was measured. */
-function quality({ metrics, tuning, role }: ListedModel): HTMLElement | undefined {
+function quality({ metrics, tuning, partTunings = [], role }: ListedModel): HTMLElement | undefined {
   const measured = Object.entries(metrics ?? {}).map(([name, value]) => [name, value.toFixed(4)] as const)
-  const tuned =
-    tuning &&
-    `By a search of ${plural(tuning.trials, 'trial')} in ${short(tuning.seconds)} s, its options reach ${tuning.metric} ${tuning.score.toFixed(4)} on a held-out part${
-      tuning.defaultScore === undefined ? '' : `; the defaults ${tuning.defaultScore.toFixed(4)}`
-    }.`
-  if (measured.length === 0 && !tuned) {
+  const tuned = [
+    ...(tuning ? [tuningText(tuning, 'its options')] : []),
+    ...partTunings.map(each => tuningText(each, `the options of its ${each.part}`)),
+  ]
+  if (measured.length === 0 && tuned.length === 0) {
     if (role !== 'served') return undefined
     return element(
       'p',
@@ -57,8 +56,13 @@ function quality({ metrics, tuning, role }: ListedModel): HTMLElement | undefine
     {},
     measured.length > 0 ? element('h4', {}, 'Quality on held-out pairs') : undefined,
     measured.length > 0 ? definitions(measured) : undefined,
-    tuned ? element('p', { class: 'note' }, tuned) : undefined,
+    ...tuned.map(text => element('p', { class: 'note' }, text)),
   )
+}
+
+function tuningText({ trials, seconds, metric, score, defaultScore }: ListedTuning, whose: string): string {
+  const beside = defaultScore === undefined ? '' : `; the defaults ${defaultScore.toFixed(4)}`
+  return `By a search of ${plural(trials, 'trial')} in ${short(seconds)} s, ${whose} reach ${metric} ${score.toFixed(4)} on a held-out part${beside}.`
 }
 
 /** Loss by epoch. */
