@@ -98,7 +98,7 @@ export class Generations {
    * old one is closed when its last query has ended. One swap at a time.
    *
    * @throws {RecommendError} `bad_model` when it cannot be opened: the old one goes on being served; `shutting_down` where it had not
-   *   begun when {@link close} was called. The signal's reason where it was aborted before it began.
+   *   begun when {@link stop} was called. The signal's reason where it was aborted before it began.
    */
   swap(directory: string, signal?: AbortSignal): Promise<Generation> {
     const swapped = this.#swapped.then(async () => {
@@ -121,12 +121,16 @@ export class Generations {
     return swapped
   }
 
-  /** No other generation takes the place of this one: fulfilled once no swap is under way. */
-  async close(): Promise<void> {
+  /** No swap begins any more, and nothing is learned or placed: the swap that is under way waits for neither. */
+  stop(): void {
     this.#isClosed = true
-    // A swap may wait for either.
     this.#placing?.close()
     this.#learners.close()
+  }
+
+  /** Fulfilled once no swap is under way, nor begins. */
+  async close(): Promise<void> {
+    this.stop()
     await this.#swapped
   }
 

@@ -480,6 +480,11 @@ export class Recommender {
     return this.#generations.onChange(() => this.#guard(listener))
   }
 
+  /** No other model is served from now on, but for one that is nearly so. */
+  endSwaps(): void {
+    this.#generations.stop()
+  }
+
   /** Waits until all events have their outcome and no query is left. */
   async drained(): Promise<void> {
     await this.#journal?.flushed()

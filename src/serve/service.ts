@@ -302,6 +302,7 @@ export class Service {
   /** Takes no more events; waits until what has begun has ended. */
   async drain(): Promise<void> {
     this.#isClosing = true
+    this.#recommender.endSwaps()
     await this.#recommender.drained()
   }
 
