@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest'
 import { itemSources } from '../../src/models/algorithm.ts'
+import { featureNames, writeFeatures } from '../../src/models/context-taste/features.ts'
 import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate.ts'
 import { mixtureOf } from '../../src/models/context-taste/mixture.ts'
 import { contextTasteTensors } from '../../src/models/context-taste/model.ts'
-import { describe, momentFeatures } from '../../src/models/context-taste/moment.ts'
 import { probabilitiesOf } from '../../src/models/context-taste/probabilities.ts'
 import { chooseReliance, leaning, mixed } from '../../src/models/context-taste/reliance.ts'
 import { predict } from '../../src/models/context-taste/samples.ts'
@@ -114,8 +114,8 @@ test('the moment is told by the user, the clock and the lists', () => {
     exclude: Uint32Array.of(1, 2, 3),
     only: undefined,
   }
-  const found = new Float64Array(momentFeatures.length)
-  describe(request, lists, { events: undefined, sessionGap: 0.5, newest: 90 * hour }, found)
+  const found = new Float64Array(featureNames.length)
+  writeFeatures(request, lists, { events: undefined, sessionGap: 0.5, newest: 90 * hour }, found)
   const angle = ((100.25 % 24) / 24) * 2 * Math.PI
   const expected = [
     ...[2, 3, 0.25].map(Math.log1p),
@@ -128,9 +128,15 @@ test('the moment is told by the user, the clock and the lists', () => {
     Math.log1p(10.25),
     1,
   ]
-  for (const [at, value] of expected.entries()) expect(found[at], momentFeatures[at]).toBeCloseTo(value)
-  describe({ ...request, exclude: Uint32Array.of(2) }, lists, { events: undefined, sessionGap: 0, newest: 0 }, found)
-  expect([found[0], found[10]]).toEqual([Math.log1p(3), 0])
+  for (const [at, value] of expected.entries()) expect(found[at], featureNames[at]).toBeCloseTo(value)
+  writeFeatures(
+    { ...request, exclude: Uint32Array.of(2) },
+    lists,
+    { events: undefined, sessionGap: 0, newest: 0 },
+    found,
+  )
+  const featureOf = (name: (typeof featureNames)[number]) => found[featureNames.indexOf(name)]
+  expect([featureOf('sessionItems'), featureOf('excludesHistory')]).toEqual([Math.log1p(3), 0])
 })
 
 test('context carries lists while a session runs, and taste at its begin', async () => {

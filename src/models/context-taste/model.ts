@@ -1,26 +1,33 @@
 import { hasBit } from '../../search/bitmap.ts'
 import { elements, valuesIn } from '../../storage/safetensors.ts'
 import {
-  type Algorithm,
   type ItemList,
+  type ItemSource,
   type LiveMemory,
   type Model,
   type ResolvedRequest,
   type SourceWeights,
   sourceCode,
+  sourceOf,
 } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { type OpenPart, openParts, rankPart } from '../parts/live-parts.ts'
 import { ModelOfParts } from '../parts/model-of-parts.ts'
 import { artifactOf, type Part } from '../parts/parts.ts'
+import {
+  type FeatureContext,
+  featureListsOf,
+  featureNames,
+  isFirstOfSession,
+  latestItems,
+  sessionGapOf,
+  writeFeatures,
+} from './features.ts'
 import { type Gate, weigh } from './gate.ts'
 import { mixtureOf, repeatsOf } from './mixture.ts'
-import { describe, isFirstOfSession, latestItems, type Moment, momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
-import { listsOf, type PartKind } from './part-lists.ts'
 import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
 import { leaning, mixed, type Reliance } from './reliance.ts'
-import { sessionGapOf } from './session-gap.ts'
 
 /**
  * What the artifact holds beside the tensors of each part, its place and a dot before their names: of the gate, all float64, `gate.means` and `gate.scales`
@@ -28,7 +35,7 @@ import { sessionGapOf } from './session-gap.ts'
  * for the first of a session and for later: the part that is best alone, what the gate counts beside it, and what the user's latest items count; and `gate.newest` (1), ms since 1970 of the newest event.
  */
 export function contextTasteTensors(artifact: Artifact, parts: number) {
-  const features = momentFeatures.length
+  const features = featureNames.length
   const values = (name: string, ...shape: number[]) =>
     valuesIn(artifact.tensor(`gate.${name}`, Float64Array, shape), 0, elements(shape))
   return {
@@ -56,13 +63,9 @@ export function verifyContextTaste(artifact: Artifact, parts: readonly Part[]): 
     throw artifact.damaged('gate.reliance', `place ${place} must be ${expected}, but is ${value}`)
   })
   tensors.temperatures.forEach((temperature, part) => {
-    if (temperaturesOf(kindOf(parts[part].algorithm)).includes(temperature)) return
+    if (temperaturesOf(sourceOf(parts[part].algorithm)).includes(temperature)) return
     throw artifact.damaged('gate.temperatures', `place ${part} must be one of the temperatures, but is ${temperature}`)
   })
-}
-
-function kindOf({ source = 'taste' }: Algorithm): PartKind {
-  return source
 }
 
 export function openContextTaste(
@@ -76,15 +79,15 @@ export function openContextTaste(
 
 /** Ranks by the probabilities of each part, weighed by the moment. */
 class ContextTasteModel extends ModelOfParts {
-  readonly sources: readonly PartKind[]
+  readonly sources: readonly ItemSource[]
   readonly #depth: number
   readonly #parts: readonly OpenPart[]
-  readonly #kinds: readonly PartKind[]
+  readonly #partSources: readonly ItemSource[]
   readonly #codes: Uint8Array
   readonly #gate: Gate
   readonly #temperatures: Float64Array
   readonly #reliance: { readonly first: Reliance; readonly later: Reliance }
-  readonly #moment: Moment
+  readonly #context: FeatureContext
   /** Items of the training: those after them are new. */
   readonly #trained: number
 
@@ -93,24 +96,24 @@ class ContextTasteModel extends ModelOfParts {
     this.#depth = depth
     this.#trained = artifact.manifest.dataset.items
     this.#parts = parts
-    this.#kinds = parts.map(({ algorithm }) => kindOf(algorithm))
-    this.#codes = Uint8Array.from(this.#kinds, sourceCode)
-    this.sources = [...new Set(this.#kinds)]
+    this.#partSources = parts.map(({ algorithm }) => sourceOf(algorithm))
+    this.#codes = Uint8Array.from(this.#partSources, sourceCode)
+    this.sources = [...new Set(this.#partSources)]
     const { means, scales, coefficients, temperatures, newest, reliance } = contextTasteTensors(artifact, parts.length)
-    this.#gate = { parts: parts.length, features: momentFeatures.length, means, scales, coefficients }
+    this.#gate = { parts: parts.length, features: featureNames.length, means, scales, coefficients }
     this.#temperatures = temperatures
     const at = (row: number): Reliance => {
       const [best, share, repeats] = reliance.subarray(3 * row, 3 * row + 3)
       return { best, share, repeats }
     }
     this.#reliance = { first: at(0), later: at(1) }
-    this.#moment = { events: artifact.events, sessionGap: sessionGapOf(parts), newest: newest[0] }
+    this.#context = { events: artifact.events, sessionGap: sessionGapOf(parts), newest: newest[0] }
   }
 
   #bySource(weights: Float64Array): SourceWeights {
-    const sums: Partial<Record<PartKind, number>> = {}
-    this.#kinds.forEach((kind, part) => {
-      sums[kind] = (sums[kind] ?? 0) + weights[part]
+    const sums: Partial<Record<ItemSource, number>> = {}
+    this.#partSources.forEach((source, part) => {
+      sums[source] = (sums[source] ?? 0) + weights[part]
     })
     return sums
   }
@@ -141,19 +144,19 @@ class ContextTasteModel extends ModelOfParts {
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const deeper = requests.map(request => ({ ...request, limit: Math.max(request.limit, this.#depth) }))
     const lists = this.#listsFor(deeper)
-    const features = new Float64Array(momentFeatures.length)
+    const features = new Float64Array(featureNames.length)
     const weights = new Float64Array(this.#parts.length)
     return requests.map((request, at) => {
       const [own, all] = [lists.own, lists.all].map(each => each.map(part => part[at]))
-      describe(request, listsOf(all, this.#kinds), this.#moment, features)
+      writeFeatures(request, featureListsOf(all, this.#partSources), this.#context, features)
       weigh(this.#gate, features, weights)
       const { contextWeight } = request
       const { best, share, repeats } = isFirstOfSession(features) ? this.#reliance.first : this.#reliance.later
       const relied =
         contextWeight === undefined
           ? mixed(weights, best, share)
-          : leaning(weights, part => this.#kinds[part] === 'context', contextWeight)
-      const lately = repeatsOf(latestItems(request, this.#moment.events), repeats, item => item >= this.#trained)
+          : leaning(weights, part => this.#partSources[part] === 'context', contextWeight)
+      const lately = repeatsOf(latestItems(request, this.#context.events), repeats, item => item >= this.#trained)
       const experts = own.map((list, part) => ({
         items: list.items,
         probabilities: probabilitiesOf(list, this.#temperatures[part], all[part]),

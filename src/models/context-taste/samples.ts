@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Dataset, writeDataset } from '../../storage/dataset.ts'
 import type { Sequences } from '../../storage/sequences.ts'
-import type { ItemList, Ranking, RankRequest, TrainContext, UserEvents } from '../algorithm.ts'
+import {
+  type ItemList,
+  type Ranking,
+  type RankRequest,
+  sourceOf,
+  type TrainContext,
+  type UserEvents,
+} from '../algorithm.ts'
 import { saveArtifact } from '../artifact.ts'
 import { historyOf } from '../history.ts'
 import { ModelPool } from '../model-pool.ts'
@@ -13,9 +20,8 @@ import { EventWeights, eventCounts, newestOf } from '../weighting/event-sums.ts'
 import { type WeightingOptions, weightingIn } from '../weighting/options.ts'
 import { withWeights } from '../weighting/weighted-dataset.ts'
 import { partsBefore } from './before.ts'
+import { type FeatureContext, featureListsOf, featureNames, latestItems, writeFeatures } from './features.ts'
 import type { GateSamples } from './gate.ts'
-import { describe, latestItems, momentFeatures } from './moment.ts'
-import { listsOf, type PartKind } from './part-lists.ts'
 import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
 
 export interface SamplesOptions {
@@ -150,14 +156,14 @@ class Judged {
     { signal, onProgress }: { readonly signal: AbortSignal | undefined; readonly onProgress: (share: number) => void },
   ): Promise<Omit<Predicted, 'isNewItem'>> {
     const { items, times } = this.#events
-    const kinds: PartKind[] = parts.map(({ algorithm }) => algorithm.source ?? 'taste')
-    const choices = kinds.map(temperaturesOf)
+    const sources = parts.map(({ algorithm }) => sourceOf(algorithm))
+    const choices = sources.map(temperaturesOf)
     const { chosen, excluding } = this.#choose(most)
-    const features = new Float64Array(chosen.length * momentFeatures.length)
+    const features = new Float64Array(chosen.length * featureNames.length)
     /** Of each part by temperature. */
     const given = choices.map(choice => choice.map(() => new Float64Array(chosen.length)))
     const { artifact } = models[0]
-    const moment = { events: artifact.events, sessionGap, newest: this.#from }
+    const context: FeatureContext = { events: artifact.events, sessionGap, newest: this.#from }
     const judged: ItemList[][] = []
     const recent: Uint32Array[] = []
     let learned = 0
@@ -188,11 +194,11 @@ class Judged {
         const exclude = request.seen === 'exclude' ? history.indices : nothing
         const resolved = { ...request, history, exclude, only: undefined }
         recent.push(latestItems(resolved, artifact.events))
-        describe(
+        writeFeatures(
           resolved,
-          listsOf(own, kinds),
-          moment,
-          features.subarray(sample * momentFeatures.length, (sample + 1) * momentFeatures.length),
+          featureListsOf(own, sources),
+          context,
+          features.subarray(sample * featureNames.length, (sample + 1) * featureNames.length),
         )
         own.forEach((list, part) => {
           const place = list.items.indexOf(items[chosen[sample]])

@@ -5,13 +5,12 @@ import type { Part } from '../parts/parts.ts'
 import { trainParts } from '../parts/train.ts'
 import { assertHasTimes } from '../sessions/sessions.ts'
 import { newestOf } from '../weighting/event-sums.ts'
+import { featureNames, isFirstOfSession, sessionGapOf } from './features.ts'
 import { fitGate, weigh } from './gate.ts'
-import { isFirstOfSession, momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { probabilitiesOf } from './probabilities.ts'
 import { chooseReliance, type JudgedEvents, type Reliance } from './reliance.ts'
 import { type Predicted, predict } from './samples.ts'
-import { sessionGapOf } from './session-gap.ts'
 
 /**
  * Trains the parts twice: on all but the latest events, which the gate learns from, and on all. `contextTasteTensors` in model.ts describes the tensors.
@@ -83,7 +82,7 @@ const fittedShare = 0.7
 /** The gate of all samples, and how far to follow one that was made of the earlier ones: at the first of a session and later, where that makes a difference. */
 function learn(predicted: Predicted, parts: number, by: ContextTasteOptions['gate']) {
   const { samples } = predicted
-  const sizes = { parts, features: momentFeatures.length }
+  const sizes = { parts, features: featureNames.length }
   const features = (event: number) => samples.features.subarray(event * sizes.features, (event + 1) * sizes.features)
   // Of features that never differ a gate learns nothing.
   const known = by === 'moment' ? samples : { ...samples, features: new Float64Array(samples.features.length) }
