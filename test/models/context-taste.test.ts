@@ -95,8 +95,10 @@ test('scores become probabilities by a softmax over the list, but for those that
   expect(probabilitiesOf({ scores: new Float32Array() }, 1)).toHaveLength(0)
 })
 
-test('the moment is told by the user, the clock and the lists', () => {
-  const hour = 3_600_000
+const hour = 3_600_000
+
+/** The features by their names, of a user who had the items 1, 2 and 3. */
+function featuresOf({ exclude, ...context }: { exclude: number[]; sessionGap: number; newest: number }) {
   const lists = {
     context: { items: Uint32Array.of(4, 5, 6), probabilities: Float64Array.of(0.5, 0.2, 0.1) },
     taste: { items: Uint32Array.of(5, 9), probabilities: Float64Array.of(0.75, 0.25) },
@@ -111,32 +113,40 @@ test('the moment is told by the user, the clock and the lists', () => {
     },
     now: 100.25 * hour,
     limit: 10,
-    exclude: Uint32Array.of(1, 2, 3),
+    exclude: Uint32Array.from(exclude),
     only: undefined,
   }
   const found = new Float64Array(featureNames.length)
-  writeFeatures(request, lists, { events: undefined, sessionGap: 0.5, newest: 90 * hour }, found)
+  writeFeatures(request, lists, { events: undefined, ...context }, found)
+  return Object.fromEntries(featureNames.map((name, place) => [name, found[place]!]))
+}
+
+test('the features are made of the user, the clock and the lists', () => {
   const angle = ((100.25 % 24) / 24) * 2 * Math.PI
-  const expected = [
-    ...[2, 3, 0.25].map(Math.log1p),
-    0.5,
-    Math.log1p(3),
-    0.75,
-    1 / 20,
-    Math.sin(angle),
-    Math.cos(angle),
-    Math.log1p(10.25),
-    1,
-  ]
-  for (const [at, value] of expected.entries()) expect(found[at], featureNames[at]).toBeCloseTo(value)
-  writeFeatures(
-    { ...request, exclude: Uint32Array.of(2) },
-    lists,
-    { events: undefined, sessionGap: 0, newest: 0 },
-    found,
-  )
-  const featureOf = (name: (typeof featureNames)[number]) => found[featureNames.indexOf(name)]
-  expect([featureOf('sessionItems'), featureOf('excludesHistory')]).toEqual([Math.log1p(3), 0])
+  const expected = {
+    sessionItems: Math.log1p(2),
+    historyItems: Math.log1p(3),
+    hoursSinceLastEvent: Math.log1p(0.25),
+    firstOfContext: 0.5,
+    contextItems: Math.log1p(3),
+    firstOfTaste: 0.75,
+    sharedItems: 1 / 20,
+    sineOfDay: Math.sin(angle),
+    cosineOfDay: Math.cos(angle),
+    modelAge: Math.log1p(10.25),
+    excludesHistory: 1,
+  }
+  const found = featuresOf({ exclude: [1, 2, 3], sessionGap: 0.5, newest: 90 * hour })
+  // Saved gates rely on the order.
+  expect(Object.keys(found)).toEqual(Object.keys(expected))
+  for (const [name, value] of Object.entries(expected)) expect(found[name], name).toBeCloseTo(value)
+  expect(featuresOf({ exclude: [], sessionGap: 0, newest: 0 }).sessionItems).toBe(Math.log1p(3))
+})
+
+test('a history is excluded where each of its items is', () => {
+  const isExcluded = (...exclude: number[]) => featuresOf({ exclude, sessionGap: 0.5, newest: 0 }).excludesHistory
+  expect([isExcluded(), isExcluded(1), isExcluded(2), isExcluded(1, 2), isExcluded(2, 3, 4)]).toEqual([0, 0, 0, 0, 0])
+  expect([isExcluded(1, 2, 3), isExcluded(0, 1, 2, 3, 9)]).toEqual([1, 1])
 })
 
 test('context carries lists while a session runs, and taste at its begin', async () => {

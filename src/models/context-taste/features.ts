@@ -27,7 +27,7 @@ const at = {
   cosineOfDay: 8,
   /** log(1 + hours since the newest event of the training) */
   modelAge: 9,
-  /** 1 where the items of the history must not come. */
+  /** 1 where no item of the history may come, else 0. */
   excludesHistory: 10,
 } as const
 
@@ -96,9 +96,9 @@ export function writeFeatures(
   const dayAngle = ((now / millisecondsInHour) % 24) * (Math.PI / 12)
   const ofContext = new Set(context.items.subarray(0, compared))
   const shared = taste.items.subarray(0, compared).filter(item => ofContext.has(item)).length
-  const [had] = history.indices
+  const had = history.indices
   into[at.sessionItems] = Math.log1p(running)
-  into[at.historyItems] = Math.log1p(history.indices.length)
+  into[at.historyItems] = Math.log1p(had.length)
   into[at.hoursSinceLastEvent] = Math.log1p(Math.max(0, now - (last ?? newest)) / millisecondsInHour)
   into[at.firstOfContext] = context.probabilities[0] ?? 0
   into[at.contextItems] = Math.log1p(context.items.length)
@@ -107,7 +107,7 @@ export function writeFeatures(
   into[at.sineOfDay] = Math.sin(dayAngle)
   into[at.cosineOfDay] = Math.cos(dayAngle)
   into[at.modelAge] = Math.log1p(Math.max(0, now - newest) / millisecondsInHour)
-  into[at.excludesHistory] = Number(had !== undefined && contains(exclude, had))
+  into[at.excludesHistory] = Number(had.length > 0 && had.every(item => contains(exclude, item)))
 }
 
 /** Time of the user's last event, in ms since 1970. */
