@@ -5,8 +5,8 @@ import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate.t
 import { mixtureOf } from '../../src/models/context-taste/mixture.ts'
 import { contextTasteTensors } from '../../src/models/context-taste/model.ts'
 import { probabilitiesOf } from '../../src/models/context-taste/probabilities.ts'
-import { chooseReliance, leaning, mixed } from '../../src/models/context-taste/reliance.ts'
-import { predict } from '../../src/models/context-taste/samples.ts'
+import { chooseReliance, interpolated, withContextWeight } from '../../src/models/context-taste/reliance.ts'
+import { collectSamples } from '../../src/models/context-taste/samples.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
 import { partsWith } from '../../src/models/parts/parts.ts'
 import { algorithms, contextTaste } from '../../src/models/registry.ts'
@@ -286,38 +286,42 @@ test('a gate is followed as far as it loses nowhere, on events that it did not s
     views: [(event: number) => event % 4 === 0],
   }
   const knowing = (event: number) => (event % 2 === 0 ? Float64Array.of(1, 0, 0) : Float64Array.of(0, 1, 0))
-  expect(chooseReliance(events, 3, knowing)).toEqual({ best: 0, share: 0.75, repeats: 1 })
+  expect(chooseReliance(events, 3, knowing)).toEqual({ best: 0, gateWeight: 0.75, repeatFactor: 1 })
   const misled = () => Float64Array.of(0, 0, 1)
-  expect(chooseReliance(events, 3, misled)).toEqual({ best: 0, share: 0, repeats: 1 })
+  expect(chooseReliance(events, 3, misled)).toEqual({ best: 0, gateWeight: 0, repeatFactor: 1 })
   // Better over all, worse in a view.
   const reversed = (event: number) => (event % 4 === 0 ? Float64Array.of(0, 1, 0) : knowing(event))
-  expect(chooseReliance(events, 3, reversed).share).toBeLessThan(0.75)
+  expect(chooseReliance(events, 3, reversed).gateWeight).toBeLessThan(0.75)
   // What chance explains is no loss: one event of a view, where the gate is right of ten others.
   const unlucky = (event: number) => (event === 4 ? Float64Array.of(0, 1, 0) : knowing(event))
   const isLost = (isIn: (event: number) => boolean) =>
-    chooseReliance({ ...events, views: [isIn] }, 3, unlucky).share === 0
+    chooseReliance({ ...events, views: [isIn] }, 3, unlucky).gateWeight === 0
   expect(isLost(event => event === 4 || event === 6)).toBe(false)
   expect(isLost(event => event % 4 === 0 && event < 9)).toBe(false)
-  expect(chooseReliance({ ...events, count: 0 }, 3, knowing)).toEqual({ best: 0, share: 0, repeats: 1 })
+  expect(chooseReliance({ ...events, count: 0 }, 3, knowing)).toEqual({ best: 0, gateWeight: 0, repeatFactor: 1 })
   // What came before stands first, and does not come.
   const repeating = {
     ...events,
     experts: () => [expert(6, 7), expert(1, 2), expert(1, 2)],
     recent: () => Uint32Array.of(6, 3),
   }
-  expect(chooseReliance(repeating, 3, () => Float64Array.of(1, 0, 0))).toEqual({ best: 0, share: 0.1, repeats: 0.4 })
+  expect(chooseReliance(repeating, 3, () => Float64Array.of(1, 0, 0))).toEqual({
+    best: 0,
+    gateWeight: 0.1,
+    repeatFactor: 0.4,
+  })
   // √.3 is not enough.
   expect(
-    chooseReliance({ ...repeating, isNewItem: item => item === 6 }, 3, () => Float64Array.of(1, 0, 0)).repeats,
+    chooseReliance({ ...repeating, isNewItem: item => item === 6 }, 3, () => Float64Array.of(1, 0, 0)).repeatFactor,
   ).toBe(1)
-  expect([...mixed(Float64Array.of(0.5, 0.5), 1, 0.5)]).toEqual([0.25, 0.75])
-  const lean = (share: number) => [...leaning(Float64Array.of(0.5, 0.25, 0.25), part => part === 0, share)]
+  expect([...interpolated(Float64Array.of(0.5, 0.5), 1, 0.5)]).toEqual([0.25, 0.75])
+  const lean = (share: number) => [...withContextWeight(Float64Array.of(0.5, 0.25, 0.25), part => part === 0, share)]
   expect([lean(0.8), lean(0), lean(1)]).toEqual([
     [0.8, expect.closeTo(0.1), expect.closeTo(0.1)],
     [0, 0.5, 0.5],
     [1, 0, 0],
   ])
-  expect([...leaning(Float64Array.of(0.5, 0.5), () => false, 1)]).toEqual([0.5, 0.5])
+  expect([...withContextWeight(Float64Array.of(0.5, 0.5), () => false, 1)]).toEqual([0.5, 0.5])
 })
 
 test('a gate learns from what events count by their kind, as served lists rest on it', async () => {
@@ -332,7 +336,7 @@ test('a gate learns from what events count by their kind, as served lists rest o
     })),
   )
   const pool = new Pool({ threads: 1 })
-  const predicted = async (isOfKinds: boolean) => {
+  const samplesOf = async (isOfKinds: boolean) => {
     const weightOf = (kind: number) => (isOfKinds ? 1 : factors[kind]!)
     const rows = histories.map(events => {
       const sums = Array<number>(40).fill(0)
@@ -356,9 +360,9 @@ test('a gate learns from what events count by their kind, as served lists rest o
     const weighting = { weighting: 'log', kindWeights, weightingK1: 1.2, weightingB: 0.75 } as const
     const parts = partsWith('als(factors=4) + transitions', weighting, algorithms)
     const options = { depth: 20, share: 0.3, most: 200, sessionGap: 0.5, weighting }
-    const { samples } = await predict(Dataset.open(directory), parts, options, { pool, signal: undefined })
+    const { samples } = await collectSamples(Dataset.open(directory), parts, options, { pool, signal: undefined })
     return [samples.count, [...samples.probabilities], [...samples.features]]
   }
-  expect(await predicted(true)).toEqual(await predicted(false))
+  expect(await samplesOf(true)).toEqual(await samplesOf(false))
   await pool.close()
 })

@@ -27,7 +27,7 @@ import { type Gate, weigh } from './gate.ts'
 import { mixtureOf, repeatsOf } from './mixture.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
-import { leaning, mixed, type Reliance } from './reliance.ts'
+import { interpolated, type Reliance, withContextWeight } from './reliance.ts'
 
 /**
  * What the artifact holds beside the tensors of each part, its place and a dot before their names: of the gate, all float64, `gate.means` and `gate.scales`
@@ -103,8 +103,8 @@ class ContextTasteModel extends ModelOfParts {
     this.#gate = { parts: parts.length, features: featureNames.length, means, scales, coefficients }
     this.#temperatures = temperatures
     const at = (row: number): Reliance => {
-      const [best, share, repeats] = reliance.subarray(3 * row, 3 * row + 3)
-      return { best, share, repeats }
+      const [best, gateWeight, repeatFactor] = reliance.subarray(3 * row, 3 * row + 3)
+      return { best, gateWeight, repeatFactor }
     }
     this.#reliance = { first: at(0), later: at(1) }
     this.#context = { events: artifact.events, sessionGap: sessionGapOf(parts), newest: newest[0] }
@@ -151,18 +151,20 @@ class ContextTasteModel extends ModelOfParts {
       writeFeatures(request, featureListsOf(all, this.#partSources), this.#context, features)
       weigh(this.#gate, features, weights)
       const { contextWeight } = request
-      const { best, share, repeats } = isFirstOfSession(features) ? this.#reliance.first : this.#reliance.later
-      const relied =
+      const { best, gateWeight, repeatFactor } = isFirstOfSession(features)
+        ? this.#reliance.first
+        : this.#reliance.later
+      const followed =
         contextWeight === undefined
-          ? mixed(weights, best, share)
-          : leaning(weights, part => this.#partSources[part] === 'context', contextWeight)
-      const lately = repeatsOf(latestItems(request, this.#context.events), repeats, item => item >= this.#trained)
+          ? interpolated(weights, best, gateWeight)
+          : withContextWeight(weights, part => this.#partSources[part] === 'context', contextWeight)
+      const repeats = repeatsOf(latestItems(request, this.#context.events), repeatFactor, item => item >= this.#trained)
       const experts = own.map((list, part) => ({
         items: list.items,
         probabilities: probabilitiesOf(list, this.#temperatures[part], all[part]),
       }))
-      const { items, scores, parts } = mixtureOf(experts, relied, request.limit, lately)
-      return { items, scores, sources: parts.map(part => this.#codes[part]), weights: this.#bySource(relied) }
+      const { items, scores, parts } = mixtureOf(experts, followed, request.limit, repeats)
+      return { items, scores, sources: parts.map(part => this.#codes[part]), weights: this.#bySource(followed) }
     })
   }
 }

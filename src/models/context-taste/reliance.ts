@@ -1,18 +1,19 @@
+/** How far the weights of the gate are followed, rather than the part that is best alone. */
 import { type Expert, mixtureOf, repeatsOf } from './mixture.ts'
 
-/** Events that neither the gate nor its parts have learned from, and what they say of these. */
-export interface JudgedEvents {
+/** Events that neither the gate nor its parts have learned from, with the lists of the parts for each. */
+export interface HoldoutEvents {
   /** How many. */
   readonly count: number
-  /** What each part gives for an event. */
+  /** The list of each part for an event. */
   readonly experts: (event: number) => readonly Expert[]
-  /** What its user had lately. */
+  /** The latest items of the event's user. */
   readonly recent: (event: number) => Uint32Array
   /** Whether an item is newer than the training of the parts. */
   readonly isNewItem: (item: number) => boolean
-  /** (count) The items that came. */
+  /** (count) The item of each event. */
   readonly targets: Uint32Array
-  /** Some of the events each: in none of them a gate may be worse than the best part. */
+  /** Which events are in each view: in none of the views may the result be worse than the best part. */
   readonly views: readonly ((event: number) => boolean)[]
 }
 
@@ -20,58 +21,67 @@ export interface JudgedEvents {
 export interface Reliance {
   /** The part that is best alone. */
   readonly best: number
-  /** From 0 to 1: what the weights of the gate count beside that part. */
-  readonly share: number
-  /** Above 0 and at most 1: what items that the user had lately count beside others (`repeatsOf`), where the gate is followed. */
-  readonly repeats: number
+  /** 0 to 1: the share of the gate's weights; the best part has the rest. */
+  readonly gateWeight: number
+  /** Above 0 and at most 1: what the probabilities of the user's latest items are multiplied by (`repeatsOf`). */
+  readonly repeatFactor: number
 }
 
-/** What is tried, least first. */
-const shares = [0.1, 0.25, 0.5, 0.75, 1]
-/** What is tried of {@link Reliance.repeats}, most first. */
-const factors = [1, 0.7, 0.5, 0.4, 0.3]
+/** Tried values of {@link Reliance.gateWeight}, least first. */
+const gateWeights = [0.1, 0.25, 0.5, 0.75, 1]
+/** Tried values of {@link Reliance.repeatFactor}, most first. */
+const repeatFactors = [1, 0.7, 0.5, 0.4, 0.3]
+/** Items of a list that is measured. */
 const limit = 20
-/** That a difference may be chance. */
+/** Standard errors up to which a loss may be chance. */
 const standardErrors = 2
 
-/** (count × 2) Of each event whether it is among the first 20 (1 or 0), and its reciprocal place. */
+/** (count × 2) Of each event whether it is among the first 20 (1 or 0), and its reciprocal rank there. */
 type Measured = Float64Array
 
 /**
- * The share, and what the user's latest items count then, under which hits among the first 20 and their reciprocal places are most in sum, of those under which neither is fewer
- * than by the best part alone by more than chance explains (two standard errors of the difference), over all events and in each view; a share of 0 where there is none.
+ * The weight of the gate and the factor of repeats with the largest sum of hits among the first 20 and their reciprocal
+ * ranks, of those that lose nowhere: over all events and in each view, neither figure may be below that of the best part
+ * by more than two standard errors of the difference. A weight of 0 where there are none.
  *
- * @param weigh gives what the gate makes of an event.
+ * @param weigh gives the weights of the gate for an event.
  */
-export function chooseReliance(events: JudgedEvents, parts: number, weigh: (event: number) => Float64Array): Reliance {
+export function chooseReliance(events: HoldoutEvents, parts: number, weigh: (event: number) => Float64Array): Reliance {
   const alone = Array.from({ length: parts }, (_, part) => measure(events, () => oneOf(part, parts), 1))
   const totals = alone.map(totalOf)
   const best = totals.indexOf(Math.max(...totals))
-  let chosen: Reliance = { best, share: 0, repeats: 1 }
+  let chosen: Reliance = { best, gateWeight: 0, repeatFactor: 1 }
   let most = totals[best]!
-  for (const repeats of factors) {
-    for (const share of shares) {
-      const measured = measure(events, event => mixed(weigh(event), best, share), repeats)
+  for (const repeatFactor of repeatFactors) {
+    for (const gateWeight of gateWeights) {
+      const measured = measure(events, event => interpolated(weigh(event), best, gateWeight), repeatFactor)
       const total = totalOf(measured)
       if (!(total > most) || losesAnywhere(measured, alone[best]!, events)) continue
-      chosen = { best, share, repeats }
+      chosen = { best, gateWeight, repeatFactor }
       most = total
     }
   }
   return chosen
 }
 
-/** Weights of which `share` are the gate's, and the rest the best part's. */
-export function mixed(weights: Float64Array, best: number, share: number): Float64Array {
-  return weights.map((weight, part) => share * weight + (part === best ? 1 - share : 0))
+/** `gateWeight` times the weights of the gate; the part `best` has the rest. */
+export function interpolated(weights: Float64Array, best: number, gateWeight: number): Float64Array {
+  return weights.map((weight, part) => gateWeight * weight + (part === best ? 1 - gateWeight : 0))
 }
 
-/** The same weights within those that `isContext` names, which have `share` in all, and within the others; where there are none of either, all as they are. */
-export function leaning(weights: Float64Array, isContext: (part: number) => boolean, share: number): Float64Array {
+/**
+ * The weights scaled so that those of context parts are `contextWeight` in sum, and those of the others the rest. Unchanged
+ * where either have no weight.
+ */
+export function withContextWeight(
+  weights: Float64Array,
+  isContext: (part: number) => boolean,
+  contextWeight: number,
+): Float64Array {
   const context = weights.reduce((sum, weight, part) => sum + (isContext(part) ? weight : 0), 0)
   if (context <= 0 || context >= 1) return weights.slice()
   return weights.map((weight, part) =>
-    isContext(part) ? (weight * share) / context : (weight * (1 - share)) / (1 - context),
+    isContext(part) ? (weight * contextWeight) / context : (weight * (1 - contextWeight)) / (1 - context),
   )
 }
 
@@ -82,13 +92,13 @@ function oneOf(part: number, parts: number): Float64Array {
 }
 
 function measure(
-  { count, experts, recent, isNewItem, targets }: JudgedEvents,
+  { count, experts, recent, isNewItem, targets }: HoldoutEvents,
   weightsOf: (event: number) => Float64Array,
-  factor: number,
+  repeatFactor: number,
 ): Measured {
   const measured = new Float64Array(2 * count)
   for (let event = 0; event < count; event++) {
-    const repeats = repeatsOf(recent(event), factor, isNewItem)
+    const repeats = repeatsOf(recent(event), repeatFactor, isNewItem)
     const place = mixtureOf(experts(event), weightsOf(event), limit, repeats).items.indexOf(targets[event])
     if (place < 0) continue
     measured[2 * event] = 1
@@ -101,7 +111,7 @@ function totalOf(measured: Measured): number {
   return measured.reduce((sum, value) => sum + value, 0)
 }
 
-function losesAnywhere(measured: Measured, alone: Measured, { count, views }: JudgedEvents): boolean {
+function losesAnywhere(measured: Measured, alone: Measured, { count, views }: HoldoutEvents): boolean {
   return [() => true, ...views].some(isIn =>
     [0, 1].some(figure => {
       let [sum, squares] = [0, 0]

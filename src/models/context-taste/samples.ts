@@ -35,8 +35,8 @@ export interface SamplesOptions {
   readonly weighting: WeightingOptions
 }
 
-/** Samples, and the temperature that suits each part. */
-export interface Predicted {
+/** The samples of a gate and the lists that they were made from, with the temperature that suits each part. */
+export interface GateTrainingData {
   readonly samples: GateSamples
   /** (parts) */
   readonly temperatures: Float64Array
@@ -47,7 +47,7 @@ export interface Predicted {
   /** (samples) What came. */
   readonly targets: Uint32Array
   /** (samples) 1 where its user had not had it before. */
-  readonly isNew: Uint8Array
+  readonly isNewToUser: Uint8Array
   /** Whether nobody had the item before the latest events. */
   readonly isNewItem: (item: number) => boolean
 }
@@ -63,12 +63,12 @@ const nothing = new Uint32Array(0)
  *
  * @throws what the parts throw; the signal's reason when it is aborted.
  */
-export async function predict(
+export async function collectSamples(
   dataset: Dataset,
   parts: readonly Part[],
   options: SamplesOptions,
   { pool, signal, onProgress }: Pick<TrainContext, 'pool' | 'signal'> & { onProgress?: (share: number) => void },
-): Promise<Predicted> {
+): Promise<GateTrainingData> {
   const events = dataset.events!
   const from = cutOf(events.times, options.share)
   const folder = await mkdtemp(join(tmpdir(), 'aurochs-gate-'))
@@ -95,13 +95,13 @@ export async function predict(
     }
     // As when they are served: what came since the training does not decay.
     const weights = new EventWeights(options.weighting, newestOf(earlier.events!.times))
-    const judged = new Judged(events, eventCounts(dataset, weights), from)
-    const predicted = await judged.predictedBy(models, parts, options, {
+    const replayed = new ReplayedEvents(events, eventCounts(dataset, weights), from)
+    const collected = await replayed.samplesOf(models, parts, options, {
       signal,
       onProgress: share => onProgress?.(0.7 + 0.3 * share),
     })
     const known = new Set(earlier.byUser.indices)
-    return { ...predicted, isNewItem: item => !known.has(item) }
+    return { ...collected, isNewItem: item => !known.has(item) }
   } finally {
     for (const model of models) await model.close()
     await rm(folder, { recursive: true, force: true })
@@ -116,7 +116,7 @@ function cutOf(times: BigInt64Array, share: number): number {
 }
 
 /** The events from a moment on, each with what its user did before. */
-class Judged {
+class ReplayedEvents {
   readonly #events: Sequences
   /** (events) */
   readonly #counts: Float32Array
@@ -149,12 +149,12 @@ class Judged {
     this.#order = Uint32Array.from(places).sort((a, b) => Number(events.times[a] - events.times[b]) || a - b)
   }
 
-  async predictedBy(
+  async samplesOf(
     models: readonly ModelPool[],
     parts: readonly Part[],
     { depth, most, sessionGap }: SamplesOptions,
     { signal, onProgress }: { readonly signal: AbortSignal | undefined; readonly onProgress: (share: number) => void },
-  ): Promise<Omit<Predicted, 'isNewItem'>> {
+  ): Promise<Omit<GateTrainingData, 'isNewItem'>> {
     const { items, times } = this.#events
     const sources = parts.map(({ algorithm }) => sourceOf(algorithm))
     const choices = sources.map(temperaturesOf)
@@ -164,7 +164,7 @@ class Judged {
     const given = choices.map(choice => choice.map(() => new Float64Array(chosen.length)))
     const { artifact } = models[0]
     const context: FeatureContext = { events: artifact.events, sessionGap, newest: this.#from }
-    const judged: ItemList[][] = []
+    const collected: ItemList[][] = []
     const recent: Uint32Array[] = []
     let learned = 0
     for (let first = 0, end = 0; first < chosen.length; first = end) {
@@ -189,7 +189,7 @@ class Judged {
       requests.forEach((request, at) => {
         const sample = first + at
         const own = lists.map(each => each[at])
-        judged.push(own)
+        collected.push(own)
         const history = historyOf(artifact.sums, request.user, request.recent)
         const exclude = request.seen === 'exclude' ? history.indices : nothing
         const resolved = { ...request, history, exclude, only: undefined }
@@ -210,8 +210,8 @@ class Judged {
       onProgress(end / chosen.length)
     }
     const targets = chosen.map(event => items[event])
-    const isNew = Uint8Array.from(chosen, event => Number(!this.#isRepeat(event)))
-    return { ...predicted(given, choices, features, chosen.length), lists: judged, recent, targets, isNew }
+    const isNewToUser = Uint8Array.from(chosen, event => Number(!this.#isRepeat(event)))
+    return { ...calibrated(given, choices, features, chosen.length), lists: collected, recent, targets, isNewToUser }
   }
 
   /**
@@ -264,12 +264,12 @@ function withoutFiller({ items, scores, basis }: Ranking): ItemList {
 }
 
 /** The samples, with the temperature for each part under which what came was most probable. */
-function predicted(
+function calibrated(
   given: readonly Float64Array[][],
   choices: readonly (readonly number[])[],
   features: Float64Array,
   count: number,
-): Pick<Predicted, 'samples' | 'temperatures'> {
+): Pick<GateTrainingData, 'samples' | 'temperatures'> {
   const best = given.map(byTemperature => {
     const likelihoods = byTemperature.map(values => values.reduce((sum, value) => sum + Math.log(value + floor), 0))
     return likelihoods.indexOf(Math.max(...likelihoods))

@@ -9,8 +9,8 @@ import { featureNames, isFirstOfSession, sessionGapOf } from './features.ts'
 import { fitGate, weigh } from './gate.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { probabilitiesOf } from './probabilities.ts'
-import { chooseReliance, type JudgedEvents, type Reliance } from './reliance.ts'
-import { type Predicted, predict } from './samples.ts'
+import { chooseReliance, type HoldoutEvents, type Reliance } from './reliance.ts'
+import { collectSamples, type GateTrainingData } from './samples.ts'
 
 /**
  * Trains the parts twice: on all but the latest events, which the gate learns from, and on all. `contextTasteTensors` in model.ts describes the tensors.
@@ -34,14 +34,14 @@ export async function trainContextTaste(
     })
   }
   const { gateShare: share, gateEvents: most, depth } = options
-  const predicted = await predict(
+  const collected = await collectSamples(
     dataset,
     parts,
     { share, most, depth, sessionGap: sessionGapOf(parts), weighting: options },
     { pool, signal, onProgress: part => report(part / 2, 0) },
   )
-  const { temperatures } = predicted
-  const { gate, reliance } = learn(predicted, parts.length, options.gate)
+  const { temperatures } = collected
+  const { gate, reliance } = learn(collected, parts.length, options.gate)
   const trained = await trainParts(dataset, parts, {
     pool,
     signal,
@@ -55,7 +55,11 @@ export async function trainContextTaste(
     'gate.temperatures': vector(temperatures),
     'gate.reliance': {
       data: Float64Array.from(
-        [reliance.first, reliance.later].flatMap(({ best, share, repeats }) => [best, share, repeats]),
+        [reliance.first, reliance.later].flatMap(({ best, gateWeight, repeatFactor }) => [
+          best,
+          gateWeight,
+          repeatFactor,
+        ]),
       ),
       shape: [2, 3],
     },
@@ -67,11 +71,11 @@ export async function trainContextTaste(
 /** How far the gate is followed. */
 function findingsOf({ first, later }: Record<'first' | 'later', Reliance>, parts: readonly Part[]): string[] {
   if (parts.length === 1) return []
-  const followed = ({ best, share, repeats }: Reliance) => {
+  const followed = ({ best, gateWeight, repeatFactor }: Reliance) => {
     const alone = `${parts[best]!.algorithm.name}, which is the best part alone`
-    if (share === 0) return `the lists are those of ${alone}`
-    const gate = share === 1 ? 'the gate is followed' : `the gate counts ${share}, the rest ${alone}`
-    return repeats === 1 ? gate : `${gate}, and the user's latest items count ${repeats}`
+    if (gateWeight === 0) return `the lists are those of ${alone}`
+    const gate = gateWeight === 1 ? 'the gate is followed' : `the gate counts ${gateWeight}, the rest ${alone}`
+    return repeatFactor === 1 ? gate : `${gate}, and the user's latest items count ${repeatFactor}`
   }
   return [`At the first of a session ${followed(first)}. Later in a session ${followed(later)}.`]
 }
@@ -80,8 +84,8 @@ function findingsOf({ first, later }: Record<'first' | 'later', Reliance>, parts
 const fittedShare = 0.7
 
 /** The gate of all samples, and how far to follow one that was made of the earlier ones: at the first of a session and later, where that makes a difference. */
-function learn(predicted: Predicted, parts: number, by: ContextTasteOptions['gate']) {
-  const { samples } = predicted
+function learn(collected: GateTrainingData, parts: number, by: ContextTasteOptions['gate']) {
+  const { samples } = collected
   const sizes = { parts, features: featureNames.length }
   const features = (event: number) => samples.features.subarray(event * sizes.features, (event + 1) * sizes.features)
   // Of features that never differ a gate learns nothing.
@@ -91,7 +95,7 @@ function learn(predicted: Predicted, parts: number, by: ContextTasteOptions['gat
   const judged = Uint32Array.from({ length: samples.count - fitted }, (_, at) => fitted + at)
   const weights = new Float64Array(parts)
   const relianceOn = (events: Uint32Array) =>
-    chooseReliance(judgedEvents(predicted, events), parts, at => {
+    chooseReliance(holdoutOf(collected, events), parts, at => {
       weigh(earlier, features(events[at]), weights)
       return weights
     })
@@ -102,10 +106,10 @@ function learn(predicted: Predicted, parts: number, by: ContextTasteOptions['gat
   return { gate: fitGate(known, sizes), reliance: { first, later } }
 }
 
-function judgedEvents(
-  { lists, temperatures, recent, targets, isNew, isNewItem }: Predicted,
+function holdoutOf(
+  { lists, temperatures, recent, targets, isNewToUser, isNewItem }: GateTrainingData,
   events: Uint32Array,
-): JudgedEvents {
+): HoldoutEvents {
   const experts = Array.from(events, event =>
     lists[event].map((list, part) => ({
       items: list.items,
@@ -118,6 +122,6 @@ function judgedEvents(
     recent: at => recent[events[at]],
     isNewItem,
     targets: events.map(event => targets[event]),
-    views: [at => isNew[events[at]] === 1, at => isNewItem(targets[events[at]])],
+    views: [at => isNewToUser[events[at]] === 1, at => isNewItem(targets[events[at]])],
   }
 }
