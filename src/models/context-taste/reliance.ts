@@ -45,11 +45,17 @@ type Measured = Float64Array
  * by more than two standard errors of the difference. A weight of 0 where there are none.
  *
  * @param weigh gives the weights of the gate for an event.
+ * @returns undefined where no part has any of the events among its first 20, so that none can be called the best.
  */
-export function chooseReliance(events: HoldoutEvents, parts: number, weigh: (event: number) => Float64Array): Reliance {
+export function chooseReliance(
+  events: HoldoutEvents,
+  parts: number,
+  weigh: (event: number) => Float64Array,
+): Reliance | undefined {
   const alone = Array.from({ length: parts }, (_, part) => measure(events, () => oneOf(part, parts), 1))
   const totals = alone.map(totalOf)
   const best = totals.indexOf(Math.max(...totals))
+  if (totals[best] === 0) return undefined
   let chosen: Reliance = { best, gateWeight: 0, repeatFactor: 1 }
   let most = totals[best]!
   for (const repeatFactor of repeatFactors) {

@@ -55,35 +55,59 @@ export async function trainContextTaste(
     'gate.temperatures': vector(temperatures),
     'gate.reliance': {
       data: Float64Array.from(
-        [reliance.first, reliance.later].flatMap(({ best, gateWeight, repeatFactor }) => [
-          best,
-          gateWeight,
-          repeatFactor,
+        [reliance?.first ?? unjudged, reliance?.later ?? unjudged].flatMap(each => [
+          each.best,
+          each.gateWeight,
+          each.repeatFactor,
         ]),
       ),
       shape: [2, 3],
     },
     'gate.newest': vector(Float64Array.of(newestOf(dataset.events!.times))),
   }
-  return { ...trained, tensors, findings: [...findingsOf(reliance, parts), ...(trained.findings ?? [])] }
+  return {
+    ...trained,
+    tensors,
+    findings: [...findingsOf(reliance, collected.samples.count, parts), ...(trained.findings ?? [])],
+  }
 }
 
-/** How far the gate is followed. */
-function findingsOf({ first, later }: Record<'first' | 'later', Reliance>, parts: readonly Part[]): string[] {
+/** What is served where the samples do not tell how far to follow the gate: the gate. */
+const unjudged: Reliance = { best: 0, gateWeight: 1, repeatFactor: 1 }
+
+/** How far the gate is followed at the first of a session, and later in it. */
+interface SessionReliance {
+  readonly first: Reliance
+  readonly later: Reliance
+}
+
+/** What was chosen, in plain words. */
+function findingsOf(reliance: SessionReliance | undefined, samples: number, parts: readonly Part[]): string[] {
   if (parts.length === 1) return []
+  if (samples === 0) return ['There were no events that a gate could learn from: all parts count alike.']
+  if (!reliance)
+    return ['No part has any of the latest events among its first 20: the gate is followed, but was not tested.']
   const followed = ({ best, gateWeight, repeatFactor }: Reliance) => {
     const alone = `${parts[best]!.algorithm.name}, which is the best part alone`
     if (gateWeight === 0) return `the lists are those of ${alone}`
     const gate = gateWeight === 1 ? 'the gate is followed' : `the gate counts ${gateWeight}, the rest ${alone}`
     return repeatFactor === 1 ? gate : `${gate}, and the user's latest items count ${repeatFactor}`
   }
-  return [`At the first of a session ${followed(first)}. Later in a session ${followed(later)}.`]
+  const [first, later] = [followed(reliance.first), followed(reliance.later)]
+  if (first === later) return [`At the first of a session and later ${first}.`]
+  return [`At the first of a session ${first}. Later in a session ${later}.`]
 }
 
-/** Of the samples, the first in time, by which a gate is made that the others judge. */
+/** Share of the samples, the first in time, that a gate is fitted on to be judged by the others. */
 const fittedShare = 0.7
 
-/** The gate of all samples, and how far to follow one that was made of the earlier ones: at the first of a session and later, where that makes a difference. */
+/**
+ * How many samples must judge the gate at the first of a session, or later, for a choice of its own: by fewer, the share of
+ * hits is known to ±7 % at best (two standard errors), and parts often differ by less. Then all samples choose.
+ */
+const leastJudged = 200
+
+/** The gate of all samples, and how far to follow one that was fitted on the earlier ones. */
 function learn(collected: GateTrainingData, parts: number, by: ContextTasteOptions['gate']) {
   const { samples } = collected
   const sizes = { parts, features: featureNames.length }
@@ -99,11 +123,14 @@ function learn(collected: GateTrainingData, parts: number, by: ContextTasteOptio
       weigh(earlier, features(events[at]), weights)
       return weights
     })
+  const relianceWhere = (isFirst: boolean) => {
+    const own = judged.filter(event => isFirstOfSession(features(event)) === isFirst)
+    return (own.length >= leastJudged ? relianceOn(own) : undefined) ?? relianceOn(judged)
+  }
   const [first, later] =
-    by === 'moment'
-      ? [true, false].map(isFirst => relianceOn(judged.filter(event => isFirstOfSession(features(event)) === isFirst)))
-      : Array(2).fill(relianceOn(judged))
-  return { gate: fitGate(known, sizes), reliance: { first, later } }
+    by === 'moment' ? [relianceWhere(true), relianceWhere(false)] : Array(2).fill(relianceOn(judged))
+  const reliance: SessionReliance | undefined = first && later && { first, later }
+  return { gate: fitGate(known, sizes), reliance }
 }
 
 function holdoutOf(
