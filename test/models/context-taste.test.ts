@@ -2,12 +2,18 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { itemSources, noEvents, type RankRequest } from '../../src/models/algorithm.ts'
+import { type ItemSource, itemSources, noEvents, type RankRequest } from '../../src/models/algorithm.ts'
 import { featureNames, writeFeatures } from '../../src/models/context-taste/features.ts'
 import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate.ts'
 import { mixtureOf } from '../../src/models/context-taste/mixture.ts'
 import { contextTasteTensors } from '../../src/models/context-taste/model.ts'
-import { probabilitiesOf } from '../../src/models/context-taste/probabilities.ts'
+import {
+  type Calibration,
+  calibrationsOf,
+  decodeCalibration,
+  encodeCalibration,
+  probabilitiesOf,
+} from '../../src/models/context-taste/probabilities.ts'
 import { chooseReliance, interpolated, withContextWeight } from '../../src/models/context-taste/reliance.ts'
 import { collectSamples } from '../../src/models/context-taste/samples.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
@@ -83,19 +89,37 @@ test('a mixture is the sum of what its parts say, best first, and names the part
   }
 })
 
-test('scores become probabilities by a softmax over the list, but for those that are', () => {
+test('scores become probabilities: as they are, by a power or by a softmax', () => {
   const scores = Float32Array.of(3, 2, 1)
+  const sumOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value)
+  const expectShares = (calibration: Calibration, amounts: readonly number[]) => {
+    const found = probabilitiesOf({ scores }, calibration)
+    for (const [at, amount] of amounts.entries()) expect(found[at]).toBeCloseTo(amount / sumOf(amounts))
+  }
+  expect([...probabilitiesOf({ scores }, { kind: 'identity' })]).toEqual([3, 2, 1])
+  expectShares({ kind: 'power', exponent: 0.5 }, [3, 2, 1].map(Math.sqrt))
   const deviation = Math.sqrt(2 / 3)
-  const powers = [0, -1, -2].map(score => Math.exp(score / (0.5 * deviation)))
-  const sum = powers.reduce((all, power) => all + power)
-  const found = probabilitiesOf({ scores }, 0.5)
-  for (const [at, power] of powers.entries()) expect(found[at]).toBeCloseTo(power / sum)
-  expect([...probabilitiesOf({ scores }, 0)]).toEqual([3, 2, 1])
-  const roots = [3, 2, 1].map(Math.sqrt)
-  const flat = probabilitiesOf({ scores }, -2)
-  for (const [at, root] of roots.entries()) expect(flat[at]).toBeCloseTo(root / (roots[0]! + roots[1]! + roots[2]!))
-  expect([...probabilitiesOf({ scores: Float32Array.of(2, 2) }, 1)]).toEqual([0.5, 0.5])
-  expect(probabilitiesOf({ scores: new Float32Array() }, 1)).toHaveLength(0)
+  const distances = [0, -1, -2].map(distance => distance / deviation)
+  expectShares(
+    { kind: 'softmax', temperature: 0.5 },
+    distances.map(distance => Math.exp(distance / 0.5)),
+  )
+  const softmax = { kind: 'softmax', temperature: 1 } as const
+  expect([...probabilitiesOf({ scores: Float32Array.of(2, 2) }, softmax)]).toEqual([0.5, 0.5])
+  expect(probabilitiesOf({ scores: new Float32Array() }, softmax)).toHaveLength(0)
+})
+
+test('a saved number stands for each calibration', () => {
+  const codesOf = (source: ItemSource) => calibrationsOf(source).map(encodeCalibration)
+  // Models that were saved have these.
+  expect(codesOf('context')).toEqual([0, -1.25, -1.6, -2])
+  expect(codesOf('taste')).toEqual([0.1, 0.2, 0.35, 0.6, 1, 2])
+  expect(codesOf('popular')).toEqual([-1, -1.25, -1.6, -2, 0.1, 0.2, 0.35, 0.6, 1, 2])
+  for (const source of itemSources) {
+    for (const calibration of calibrationsOf(source)) {
+      expect(decodeCalibration(encodeCalibration(calibration))).toEqual(calibration)
+    }
+  }
 })
 
 const hour = 3_600_000

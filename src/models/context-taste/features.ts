@@ -5,7 +5,7 @@ import type { ItemList, ItemSource, ResolvedRequest } from '../algorithm.ts'
 import type { Part } from '../parts/parts.ts'
 import { recentItems } from '../sessions/recent-items.ts'
 import { millisecondsInHour } from '../sessions/sessions.ts'
-import { probabilitiesOf } from './probabilities.ts'
+import { type Calibration, probabilitiesOf } from './probabilities.ts'
 
 /** Where each feature is. Saved gates rely on the order. */
 const at = {
@@ -65,8 +65,9 @@ interface FeatureList {
   readonly probabilities: Float64Array
 }
 
-/** Softmax temperature of the taste list here, whichever the training chose for that part. */
-const tasteTemperature = 0.35
+const asTheyAre: Calibration = { kind: 'identity' }
+/** Of the taste list here, whichever the training chooses for that part: features do not depend on that choice. */
+const tasteCalibration: Calibration = { kind: 'softmax', temperature: 0.35 }
 const noItems: ItemList = { items: new Uint32Array(0), scores: new Float32Array(0) }
 
 /** @param lists (parts) The list of each part, of the source at the same place of `sources`. */
@@ -74,8 +75,8 @@ export function featureListsOf(lists: readonly ItemList[], sources: readonly Ite
   const firstOf = (source: ItemSource) => lists[sources.indexOf(source)] ?? noItems
   const [context, taste] = [firstOf('context'), firstOf('taste')]
   return {
-    context: { items: context.items, probabilities: probabilitiesOf(context, 0) },
-    taste: { items: taste.items, probabilities: probabilitiesOf(taste, tasteTemperature) },
+    context: { items: context.items, probabilities: probabilitiesOf(context, asTheyAre) },
+    taste: { items: taste.items, probabilities: probabilitiesOf(taste, tasteCalibration) },
   }
 }
 

@@ -26,7 +26,13 @@ import {
 import { type Gate, weigh } from './gate.ts'
 import { mixtureOf, repeatsOf } from './mixture.ts'
 import type { ContextTasteOptions } from './options.ts'
-import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
+import {
+  type Calibration,
+  calibrationsOf,
+  decodeCalibration,
+  encodeCalibration,
+  probabilitiesOf,
+} from './probabilities.ts'
 import { interpolated, type Reliance, withContextWeight } from './reliance.ts'
 
 /**
@@ -62,9 +68,10 @@ export function verifyContextTaste(artifact: Artifact, parts: readonly Part[]): 
     const expected = isPart ? `a part from 0 to ${parts.length - 1}` : 'from 0 to 1'
     throw artifact.damaged('gate.reliance', `place ${place} must be ${expected}, but is ${value}`)
   })
-  tensors.temperatures.forEach((temperature, part) => {
-    if (temperaturesOf(sourceOf(parts[part].algorithm)).includes(temperature)) return
-    throw artifact.damaged('gate.temperatures', `place ${part} must be one of the temperatures, but is ${temperature}`)
+  tensors.temperatures.forEach((code, part) => {
+    const known = calibrationsOf(sourceOf(parts[part].algorithm)).map(encodeCalibration)
+    if (known.includes(code)) return
+    throw artifact.damaged('gate.temperatures', `place ${part} must be one of ${known.join(', ')}, but is ${code}`)
   })
 }
 
@@ -85,7 +92,7 @@ class ContextTasteModel extends ModelOfParts {
   readonly #partSources: readonly ItemSource[]
   readonly #codes: Uint8Array
   readonly #gate: Gate
-  readonly #temperatures: Float64Array
+  readonly #calibrations: readonly Calibration[]
   readonly #reliance: { readonly first: Reliance; readonly later: Reliance }
   readonly #context: FeatureContext
   /** Items of the training: those after them are new. */
@@ -101,7 +108,7 @@ class ContextTasteModel extends ModelOfParts {
     this.sources = [...new Set(this.#partSources)]
     const { means, scales, coefficients, temperatures, newest, reliance } = contextTasteTensors(artifact, parts.length)
     this.#gate = { parts: parts.length, features: featureNames.length, means, scales, coefficients }
-    this.#temperatures = temperatures
+    this.#calibrations = Array.from(temperatures, decodeCalibration)
     const at = (row: number): Reliance => {
       const [best, gateWeight, repeatFactor] = reliance.subarray(3 * row, 3 * row + 3)
       return { best, gateWeight, repeatFactor }
@@ -161,7 +168,7 @@ class ContextTasteModel extends ModelOfParts {
       const repeats = repeatsOf(latestItems(request, this.#context.events), repeatFactor, item => item >= this.#trained)
       const experts = own.map((list, part) => ({
         items: list.items,
-        probabilities: probabilitiesOf(list, this.#temperatures[part], all[part]),
+        probabilities: probabilitiesOf(list, this.#calibrations[part], all[part]),
       }))
       const { items, scores, parts } = mixtureOf(experts, followed, request.limit, repeats)
       return { items, scores, sources: parts.map(part => this.#codes[part]), weights: this.#bySource(followed) }

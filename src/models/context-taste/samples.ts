@@ -22,7 +22,7 @@ import { withWeights } from '../weighting/weighted-dataset.ts'
 import { partsBefore } from './before.ts'
 import { type FeatureContext, featureListsOf, featureNames, latestItems, writeFeatures } from './features.ts'
 import type { GateSamples } from './gate.ts'
-import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
+import { type Calibration, calibrationsOf, probabilitiesOf } from './probabilities.ts'
 
 export interface SamplesOptions {
   readonly depth: number
@@ -35,11 +35,11 @@ export interface SamplesOptions {
   readonly weighting: WeightingOptions
 }
 
-/** The samples of a gate and the lists that they were made from, with the temperature that suits each part. */
+/** The samples of a gate and the lists that they were made from, with the calibration that suits each part. */
 export interface GateTrainingData {
   readonly samples: GateSamples
   /** (parts) */
-  readonly temperatures: Float64Array
+  readonly calibrations: readonly Calibration[]
   /** (samples × parts) The lists of the parts. */
   readonly lists: readonly (readonly ItemList[])[]
   /** (samples) The user's latest items. */
@@ -157,10 +157,10 @@ class ReplayedEvents {
   ): Promise<Omit<GateTrainingData, 'isNewItem'>> {
     const { items, times } = this.#events
     const sources = parts.map(({ algorithm }) => sourceOf(algorithm))
-    const choices = sources.map(temperaturesOf)
+    const choices = sources.map(calibrationsOf)
     const { chosen, excluding } = this.#choose(most)
     const features = new Float64Array(chosen.length * featureNames.length)
-    /** Of each part by temperature. */
+    /** (parts × calibrations × samples) The probability of what came. */
     const given = choices.map(choice => choice.map(() => new Float64Array(chosen.length)))
     const { artifact } = models[0]
     const context: FeatureContext = { events: artifact.events, sessionGap, newest: this.#from }
@@ -202,8 +202,8 @@ class ReplayedEvents {
         )
         own.forEach((list, part) => {
           const place = list.items.indexOf(items[chosen[sample]])
-          choices[part].forEach((temperature, choice) => {
-            given[part][choice][sample] = place < 0 ? 0 : probabilitiesOf(list, temperature)[place]
+          choices[part].forEach((calibration, choice) => {
+            given[part][choice][sample] = place < 0 ? 0 : probabilitiesOf(list, calibration)[place]
           })
         })
       })
@@ -263,15 +263,15 @@ function withoutFiller({ items, scores, basis }: Ranking): ItemList {
   return { items: items.subarray(0, size), scores: scores.subarray(0, size) }
 }
 
-/** The samples, with the temperature for each part under which what came was most probable. */
+/** The samples, with the calibration of each part under which what came was most probable. */
 function calibrated(
   given: readonly Float64Array[][],
-  choices: readonly (readonly number[])[],
+  choices: readonly (readonly Calibration[])[],
   features: Float64Array,
   count: number,
-): Pick<GateTrainingData, 'samples' | 'temperatures'> {
-  const best = given.map(byTemperature => {
-    const likelihoods = byTemperature.map(values => values.reduce((sum, value) => sum + Math.log(value + floor), 0))
+): Pick<GateTrainingData, 'samples' | 'calibrations'> {
+  const best = given.map(byCalibration => {
+    const likelihoods = byCalibration.map(values => values.reduce((sum, value) => sum + Math.log(value + floor), 0))
     return likelihoods.indexOf(Math.max(...likelihoods))
   })
   const parts = given.length
@@ -283,6 +283,6 @@ function calibrated(
   })
   return {
     samples: { count, features, probabilities },
-    temperatures: Float64Array.from(best, (choice, part) => choices[part][choice]),
+    calibrations: best.map((choice, part) => choices[part][choice]),
   }
 }

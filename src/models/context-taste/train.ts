@@ -8,7 +8,7 @@ import { newestOf } from '../weighting/event-sums.ts'
 import { featureNames, isFirstOfSession, sessionGapOf } from './features.ts'
 import { fitGate, weigh } from './gate.ts'
 import type { ContextTasteOptions } from './options.ts'
-import { probabilitiesOf } from './probabilities.ts'
+import { encodeCalibration, probabilitiesOf } from './probabilities.ts'
 import { chooseReliance, type HoldoutEvents, type Reliance } from './reliance.ts'
 import { collectSamples, type GateTrainingData } from './samples.ts'
 
@@ -40,7 +40,6 @@ export async function trainContextTaste(
     { share, most, depth, sessionGap: sessionGapOf(parts), weighting: options },
     { pool, signal, onProgress: part => report(part / 2, 0) },
   )
-  const { temperatures } = collected
   const { gate, reliance } = learn(collected, parts.length, options.gate)
   const trained = await trainParts(dataset, parts, {
     pool,
@@ -52,7 +51,7 @@ export async function trainContextTaste(
     'gate.means': vector(gate.means),
     'gate.scales': vector(gate.scales),
     'gate.coefficients': vector(gate.coefficients),
-    'gate.temperatures': vector(temperatures),
+    'gate.temperatures': vector(Float64Array.from(collected.calibrations, encodeCalibration)),
     'gate.reliance': {
       data: Float64Array.from(
         [reliance?.first ?? unjudged, reliance?.later ?? unjudged].flatMap(each => [
@@ -134,13 +133,13 @@ function learn(collected: GateTrainingData, parts: number, by: ContextTasteOptio
 }
 
 function holdoutOf(
-  { lists, temperatures, recent, targets, isNewToUser, isNewItem }: GateTrainingData,
+  { lists, calibrations, recent, targets, isNewToUser, isNewItem }: GateTrainingData,
   events: Uint32Array,
 ): HoldoutEvents {
   const experts = Array.from(events, event =>
     lists[event].map((list, part) => ({
       items: list.items,
-      probabilities: probabilitiesOf(list, temperatures[part]),
+      probabilities: probabilitiesOf(list, calibrations[part]),
     })),
   )
   return {
