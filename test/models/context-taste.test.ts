@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ItemSource, itemSources, noEvents, type RankRequest } from '../../src/models/algorithm.ts'
 import { featureNames, writeFeatures } from '../../src/models/context-taste/features.ts'
-import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate.ts'
+import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate/gate.ts'
+import { chooseReliance, interpolated, withContextWeight } from '../../src/models/context-taste/gate/reliance.ts'
+import { collectSamples } from '../../src/models/context-taste/gate/samples.ts'
 import { mixtureOf } from '../../src/models/context-taste/mixture.ts'
 import { contextTasteTensors } from '../../src/models/context-taste/model.ts'
 import {
@@ -14,8 +16,6 @@ import {
   encodeCalibration,
   probabilitiesOf,
 } from '../../src/models/context-taste/probabilities.ts'
-import { chooseReliance, interpolated, withContextWeight } from '../../src/models/context-taste/reliance.ts'
-import { collectSamples } from '../../src/models/context-taste/samples.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
 import { partsWith } from '../../src/models/parts/parts.ts'
 import { algorithms, contextTaste } from '../../src/models/registry.ts'

@@ -15,8 +15,8 @@ export interface Repeats {
 }
 
 /**
- * Each item with `factor`; with its square root where the item is newer than the training, since less is known of what could
- * come in its place.
+ * Each item with `factor`; with its square root where the item is newer than the training, since less is known of
+ * what could come in its place.
  */
 export function repeatsOf(items: Uint32Array, factor: number, isNew: (item: number) => boolean): Repeats {
   return { items, factors: Float64Array.from(items, item => (isNew(item) ? Math.sqrt(factor) : factor)) }
@@ -27,7 +27,10 @@ export interface Mixture extends ItemList {
   readonly parts: Uint8Array
 }
 
-/** The `limit` best items by Σ weight × probability over the parts that list them; of equal sums the lower item first. */
+/**
+ * The `limit` best items by Σ weight × probability over the parts that list them; of equal sums the lower item
+ * first.
+ */
 export function mixtureOf(
   experts: readonly Expert[],
   weights: Float64Array,

@@ -23,7 +23,8 @@ import {
   sessionGapOf,
   writeFeatures,
 } from './features.ts'
-import { type Gate, weigh } from './gate.ts'
+import { type Gate, weigh } from './gate/gate.ts'
+import { interpolated, type Reliance, withContextWeight } from './gate/reliance.ts'
 import { mixtureOf, repeatsOf } from './mixture.ts'
 import type { ContextTasteOptions } from './options.ts'
 import {
@@ -33,12 +34,15 @@ import {
   encodeCalibration,
   probabilitiesOf,
 } from './probabilities.ts'
-import { interpolated, type Reliance, withContextWeight } from './reliance.ts'
 
 /**
- * What the artifact holds beside the tensors of each part, its place and a dot before their names: of the gate, all float64, `gate.means` and `gate.scales`
- * (features), `gate.coefficients` (parts × (1 + features)), the bias first; `gate.temperatures` (parts), what makes probabilities of a part's scores; `gate.reliance` (2 × 3),
- * for the first of a session and for later: the part that is best alone, what the gate counts beside it, and what the user's latest items count; and `gate.newest` (1), ms since 1970 of the newest event.
+ * The tensors of the artifact beside those of each part, whose names begin with the place of the part and a dot.
+ * All are float64:
+ *
+ * - `gate.means` and `gate.scales` (features), `gate.coefficients` (parts × (1 + features)): {@link Gate};
+ * - `gate.temperatures` (parts), the {@link Calibration} of each part, encoded;
+ * - `gate.reliance` (2 × 3), for the first of a session and for later: {@link Reliance}, its fields in order;
+ * - `gate.newest` (1), the time of the newest event, in ms since 1970.
  */
 export function contextTasteTensors(artifact: Artifact, parts: number) {
   const features = featureNames.length
@@ -126,8 +130,8 @@ class ContextTasteModel extends ModelOfParts {
   }
 
   /**
-   * The lists of the parts, and those of all items, which are the same where a request is for all that they have. By the latter the moment is judged, and probabilities are
-   * shares of them: an item scores the same whatever else may come.
+   * The lists of the parts for each request (`own`), and for the same request without `only` and `allowed` (`all`).
+   * Features and probabilities are made from `all`, so that an item scores the same whichever others are asked for.
    */
   #listsFor(requests: readonly ResolvedRequest[]): Record<'own' | 'all', readonly (readonly ItemList[])[]> {
     const wider = requests.map(request => ({ ...request, only: undefined, allowed: undefined }))

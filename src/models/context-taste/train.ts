@@ -6,16 +6,18 @@ import { trainParts } from '../parts/train.ts'
 import { assertHasTimes } from '../sessions/sessions.ts'
 import { newestOf } from '../weighting/event-sums.ts'
 import { featureNames, isFirstOfSession, sessionGapOf } from './features.ts'
-import { fitGate, weigh } from './gate.ts'
+import { fitGate, weigh } from './gate/gate.ts'
+import { chooseReliance, type HoldoutEvents, type Reliance } from './gate/reliance.ts'
+import { collectSamples, type GateTrainingData } from './gate/samples.ts'
 import type { ContextTasteOptions } from './options.ts'
 import { encodeCalibration, probabilitiesOf } from './probabilities.ts'
-import { chooseReliance, type HoldoutEvents, type Reliance } from './reliance.ts'
-import { collectSamples, type GateTrainingData } from './samples.ts'
 
 /**
- * Trains the parts twice: on all but the latest events, which the gate learns from, and on all. `contextTasteTensors` in model.ts describes the tensors.
+ * Trains the parts twice: on all but the latest events, which the gate learns from, and on all events.
+ * `contextTasteTensors` in model.ts describes the tensors.
  *
- * @throws RangeError when the dataset has no times, or for what a part refuses; the signal's reason when it is aborted.
+ * @throws RangeError when the dataset has no times, or for what a part refuses; the signal's reason when it is
+ * aborted.
  */
 export async function trainContextTaste(
   dataset: Dataset,
@@ -101,8 +103,9 @@ function findingsOf(reliance: SessionReliance | undefined, samples: number, part
 const fittedShare = 0.7
 
 /**
- * How many samples must judge the gate at the first of a session, or later, for a choice of its own: by fewer, the share of
- * hits is known to ±7 % at best (two standard errors), and parts often differ by less. Then all samples choose.
+ * How many samples must judge the gate at the first of a session, or later, for a choice of its own: by fewer, the
+ * share of hits is known to ±7 % at best (two standard errors), and parts often differ by less. Then all samples
+ * choose.
  */
 const leastJudged = 200
 

@@ -16,8 +16,8 @@ const listed = 20
 const lists = 200
 
 /**
- * The half-life, in hours, under which the lists of the 20 items that count most have most of the events that come next, over
- * the latest events. 24 where there are few events. O(events · log events + items).
+ * The half-life, in hours, under which the lists of the 20 items that count most have most of the events that come
+ * next, over the latest events. 24 where there are few events. O(events · log events + items).
  */
 export function chooseHalfLife(events: Sequences, sessionGap: number, items: number): number {
   const counted = inOrder(events, sessionGap)

@@ -66,8 +66,8 @@ class TrendLearner implements Learner {
   }
 
   /**
-   * Half-lives from `#since` to `time`. Where what was counted would weigh too little beside an event of that time, `#since`
-   * moves on first, so that it ages less.
+   * Half-lives from `#since` to `time`. Where what was counted would weigh too little beside an event of that time,
+   * `#since` moves on first, so that it ages less.
    */
   #advanceTo(time: number): number {
     const age = (time - this.#since) / this.#halfLife

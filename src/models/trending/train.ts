@@ -9,8 +9,8 @@ import { chooseHalfLife } from './half-life.ts'
 import type { TrendingOptions } from './options.ts'
 
 /**
- * Σ 2^(−age / half-life) over the events of each item that count (counted-events.ts), their ages as of the newest event of
- * all; `trendingTensors` in model.ts describes the tensors. O(events).
+ * Σ 2^(−age / half-life) over the events of each item that count (counted-events.ts), their ages as of the newest
+ * event of all; `trendingTensors` in model.ts describes the tensors. O(events).
  *
  * @throws RangeError when the dataset has no times; the signal's reason when it is aborted.
  */

@@ -12,8 +12,8 @@ export interface Trend {
 export const trendSize = 1000
 
 /**
- * 32-bit words: how often the writer began or ended to write (odd while it writes, 0 before the first time), the size of the
- * trend, what all items count in sum, the items, and what each of these counts. Counts are float32.
+ * 32-bit words: how often the writer began or ended to write (odd while it writes, 0 before the first time), the
+ * size of the trend, what all items count in sum, the items, and what each of these counts. Counts are float32.
  */
 const layout = { sequence: 0, size: 1, total: 2, items: 3, sums: 3 + trendSize } as const
 export const trendWords = layout.sums + trendSize

@@ -1,5 +1,5 @@
 /** How far the weights of the gate are followed, rather than the part that is best alone. */
-import { type Expert, mixtureOf, repeatsOf } from './mixture.ts'
+import { type Expert, mixtureOf, repeatsOf } from '../mixture.ts'
 
 /** Events that neither the gate nor its parts have learned from, with the lists of the parts for each. */
 export interface HoldoutEvents {
@@ -40,9 +40,9 @@ const standardErrors = 2
 type Measured = Float64Array
 
 /**
- * The weight of the gate and the factor of repeats with the largest sum of hits among the first 20 and their reciprocal
- * ranks, of those that lose nowhere: over all events and in each view, neither figure may be below that of the best part
- * by more than two standard errors of the difference. A weight of 0 where there are none.
+ * The weight of the gate and the factor of repeats with the largest sum of hits among the first 20 and their
+ * reciprocal ranks, of those that lose nowhere: over all events and in each view, neither figure may be below that
+ * of the best part by more than two standard errors of the difference. A weight of 0 where there are none.
  *
  * @param weigh gives the weights of the gate for an event.
  * @returns undefined where no part has any of the events among its first 20, so that none can be called the best.
@@ -76,8 +76,8 @@ export function interpolated(weights: Float64Array, best: number, gateWeight: nu
 }
 
 /**
- * The weights scaled so that those of context parts are `contextWeight` in sum, and those of the others the rest. Unchanged
- * where either have no weight.
+ * The weights scaled so that those of context parts are `contextWeight` in sum, and those of the others the rest.
+ * Unchanged where either have no weight.
  */
 export function withContextWeight(
   weights: Float64Array,

@@ -1,9 +1,12 @@
-/** What a gate learns from: the latest events, predicted one after the other by parts that are trained on those before. */
+/**
+ * The samples of a gate: the latest events, predicted one after the other by parts that are trained on those
+ * before.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Dataset, writeDataset } from '../../storage/dataset.ts'
-import type { Sequences } from '../../storage/sequences.ts'
+import { Dataset, writeDataset } from '../../../storage/dataset.ts'
+import type { Sequences } from '../../../storage/sequences.ts'
 import {
   type ItemList,
   type Ranking,
@@ -11,18 +14,18 @@ import {
   sourceOf,
   type TrainContext,
   type UserEvents,
-} from '../algorithm.ts'
-import { saveArtifact } from '../artifact.ts'
-import { historyOf } from '../history.ts'
-import { ModelPool } from '../model-pool.ts'
-import { type Part, refusalOf } from '../parts/parts.ts'
-import { EventWeights, eventCounts, newestOf } from '../weighting/event-sums.ts'
-import { type WeightingOptions, weightingIn } from '../weighting/options.ts'
-import { withWeights } from '../weighting/weighted-dataset.ts'
+} from '../../algorithm.ts'
+import { saveArtifact } from '../../artifact.ts'
+import { historyOf } from '../../history.ts'
+import { ModelPool } from '../../model-pool.ts'
+import { type Part, refusalOf } from '../../parts/parts.ts'
+import { EventWeights, eventCounts, newestOf } from '../../weighting/event-sums.ts'
+import { type WeightingOptions, weightingIn } from '../../weighting/options.ts'
+import { withWeights } from '../../weighting/weighted-dataset.ts'
+import { type FeatureContext, featureListsOf, featureNames, latestItems, writeFeatures } from '../features.ts'
+import { type Calibration, calibrationsOf, probabilitiesOf } from '../probabilities.ts'
 import { partsBefore } from './before.ts'
-import { type FeatureContext, featureListsOf, featureNames, latestItems, writeFeatures } from './features.ts'
 import type { GateSamples } from './gate.ts'
-import { type Calibration, calibrationsOf, probabilitiesOf } from './probabilities.ts'
 
 export interface SamplesOptions {
   readonly depth: number
@@ -52,14 +55,15 @@ export interface GateTrainingData {
   readonly isNewItem: (item: number) => boolean
 }
 
-/** In ms: how late what others did is learned from, at the most, of parts that can. */
+/** In ms: how much later than it comes, at most, an event is learned from by parts that learn online. */
 const learningInterval = 60_000
 /** Below what any part gives to what it has in its list. */
 const floor = 1e-6
 const nothing = new Uint32Array(0)
 
 /**
- * Trains `parts` on what was before the latest events, and has them predict these; parts that can learn from them as they come.
+ * Trains `parts` on the events before the latest ones, and has them predict these in order of time; parts that
+ * learn online learn from them on the way.
  *
  * @throws what the parts throw; the signal's reason when it is aborted.
  */
@@ -108,7 +112,10 @@ export async function collectSamples(
   }
 }
 
-/** The time from which so large a share of the events is; later than the first, so that there is something before it. */
+/**
+ * The time from which on the latest `share` of the events are; later than the first event, so that some are before
+ * it.
+ */
 function cutOf(times: BigInt64Array, share: number): number {
   const sorted = Float64Array.from(times, Number).sort()
   const cut = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * (1 - share)))]
@@ -215,20 +222,22 @@ class ReplayedEvents {
   }
 
   /**
-   * At most `most` of the events, evenly, in order of time, of those that add an item to a history and do not repeat the item of the one before. Every other one is predicted
-   * without the items that its user had (`excluding`), and left out where it is one of them: so either kind of list sees what comes as often as it does.
+   * The events to predict, in order of time: those that add to a history and do not repeat the item of the event
+   * before, of which at most `most` are taken, evenly by rank in time order. Every other one is predicted without
+   * the items that its user had (`excluding`), and dropped afterwards where its item is one of them: so both kinds
+   * of list see items as often as they come, and there may be fewer than `most`.
    */
   #choose(most: number): { readonly chosen: Uint32Array; readonly excluding: ReadonlySet<number> } {
     const { items } = this.#events
-    // Served lists of users without a history are not a model's.
-    const fresh = this.#order.filter(
+    // For users without a history no model is asked.
+    const eligible = this.#order.filter(
       event =>
         event > Number(this.#events.indptr[this.#users[event]]) &&
         items[event] !== items[event - 1] &&
         this.#counts[event] > 0,
     )
-    const size = Math.min(most, fresh.length)
-    const even = Uint32Array.from({ length: size }, (_, at) => fresh[Math.floor((at * fresh.length) / size)])
+    const size = Math.min(most, eligible.length)
+    const even = Uint32Array.from({ length: size }, (_, at) => eligible[Math.floor((at * eligible.length) / size)])
     const excluding = new Set(even.filter((event, at) => at % 2 === 1 && !this.#isRepeat(event)))
     return { chosen: even.filter((event, at) => at % 2 === 0 || excluding.has(event)), excluding }
   }
@@ -256,7 +265,7 @@ class ReplayedEvents {
   }
 }
 
-/** What a part has an opinion of: after that come popular items, whose score is 0. */
+/** The items that the part itself ranks: popular ones follow, whose score is 0. */
 function withoutFiller({ items, scores, basis }: Ranking): ItemList {
   let size = basis === 'model' ? items.length : 0
   while (size > 0 && scores[size - 1] === 0) size--
