@@ -204,6 +204,8 @@ describe('of users with two tastes, who go through the items of theirs in order'
   const day = 1440 * minute
   const newest = 12 * day
   const folder = mkdtempSync(join(tmpdir(), 'aurochs-test-'))
+  const options = { parts: 'transitions + als(factors=4)', gateShare: 0.2, gateEvents: 1000 }
+  let dataset: Dataset
   let model: OpenModel
   let fixed: OpenModel
 
@@ -221,8 +223,7 @@ describe('of users with two tastes, who go through the items of theirs in order'
         }))
       }).flat()
     })
-    const dataset = await datasetOf(join(folder, 'data'), histories, 100)
-    const options = { parts: 'transitions + als(factors=4)', gateShare: 0.2, gateEvents: 500 }
+    dataset = await datasetOf(join(folder, 'data'), histories, 100)
     model = await opened(join(folder, 'model'), dataset, options)
     fixed = await opened(join(folder, 'fixed'), dataset, { ...options, gate: 'fixed' })
   })
@@ -284,12 +285,27 @@ describe('of users with two tastes, who go through the items of theirs in order'
     expect(Math.max(...scalesOf(model))).toBeGreaterThan(0)
   })
 
-  test('where few events judge the gate, all choose for the first of a session and for later: one finding says both', () => {
-    for (const { artifact } of [model, fixed]) {
-      const [first, later] = [0, 3].map(at => [...contextTasteTensors(artifact, 2).reliance.subarray(at, at + 3)])
-      expect(first).toEqual(later)
+  const relianceOf = ({ artifact }: OpenModel) => {
+    const { reliance } = contextTasteTensors(artifact, 2)
+    return { first: [...reliance.subarray(0, 3)], later: [...reliance.subarray(3)] }
+  }
+
+  test('how far the gate is followed is chosen apart for the first of a session and for later', () => {
+    const { first, later } = relianceOf(model)
+    expect(first).not.toEqual(later)
+    expect(model.artifact.manifest.findings).toEqual([
+      expect.stringMatching(/^At the first of a session .*\. Later in a session .*\.$/),
+    ])
+  })
+
+  test('where few events judge the gate, all choose for both, and one finding says both', async () => {
+    const few = await opened(join(freshFolder(), 'model'), dataset, { ...options, gateEvents: 300 })
+    for (const { artifact } of [few, fixed]) {
       expect(artifact.manifest.findings).toEqual([expect.stringMatching(/^At the first of a session and later /)])
     }
+    const { first, later } = relianceOf(few)
+    expect(first).toEqual(later)
+    few.close()
   })
 })
 

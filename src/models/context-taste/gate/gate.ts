@@ -2,6 +2,7 @@
  * Softmax regression of the weights of the parts: the gate of a mixture of experts (Jacobs, Jordan, Nowlan & Hinton
  * 1991) whose experts are trained before and stay as they are.
  */
+import { probabilityFloor } from '../probabilities.ts'
 
 /** How parts are weighed by features. */
 export interface Gate {
@@ -56,8 +57,6 @@ const rate = 0.05
 /** L2 penalty on the coefficients: as many samples, and a share of all of them. */
 const prior = { samples: 10, share: 0.001 }
 const iterations = 300
-/** What each part gives to whatever comes, so that none is ruled out by one event. */
-const floor = 1e-7
 
 /**
  * The gate that maximises Σ log Σ weight × probability over the samples, less the penalty, by Adam (Kingma & Ba
@@ -81,10 +80,10 @@ export function fitGate(
       weigh(gate, own, weights)
       let total = 0
       for (let part = 0; part < sizes.parts; part++) {
-        total += weights[part] * (probabilities[sample * sizes.parts + part] + floor)
+        total += weights[part] * (probabilities[sample * sizes.parts + part] + probabilityFloor)
       }
       for (let part = 0; part < sizes.parts; part++) {
-        const share = (weights[part] * (probabilities[sample * sizes.parts + part] + floor)) / total
+        const share = (weights[part] * (probabilities[sample * sizes.parts + part] + probabilityFloor)) / total
         const slope = share - weights[part]
         gradient[part * width] += slope
         for (let at = 0; at < sizes.features; at++) {

@@ -23,7 +23,7 @@ import { EventWeights, eventCounts, newestOf } from '../../weighting/event-sums.
 import { type WeightingOptions, weightingIn } from '../../weighting/options.ts'
 import { withWeights } from '../../weighting/weighted-dataset.ts'
 import { type FeatureContext, featureListsOf, featureNames, latestItems, writeFeatures } from '../features.ts'
-import { type Calibration, calibrationsOf, probabilitiesOf } from '../probabilities.ts'
+import { type Calibration, calibrationsOf, probabilitiesOf, probabilityFloor } from '../probabilities.ts'
 import { partsBefore } from './before.ts'
 import type { GateSamples } from './gate.ts'
 
@@ -57,8 +57,6 @@ export interface GateTrainingData {
 
 /** In ms: how much later than it comes, at most, an event is learned from by parts that learn online. */
 const learningInterval = 60_000
-/** Below what any part gives to what it has in its list. */
-const floor = 1e-6
 const nothing = new Uint32Array(0)
 
 /**
@@ -280,7 +278,9 @@ function calibrated(
   count: number,
 ): Pick<GateTrainingData, 'samples' | 'calibrations'> {
   const best = given.map(byCalibration => {
-    const likelihoods = byCalibration.map(values => values.reduce((sum, value) => sum + Math.log(value + floor), 0))
+    const likelihoods = byCalibration.map(values =>
+      values.reduce((sum, value) => sum + Math.log(value + probabilityFloor), 0),
+    )
     return likelihoods.indexOf(Math.max(...likelihoods))
   })
   const parts = given.length
