@@ -97,6 +97,11 @@ export function userTensorsOf(
 export const itemSources = ['taste', 'context', 'similar', 'popular', 'fresh'] as const
 export type ItemSource = (typeof itemSources)[number]
 
+/** What the lists of `algorithm` rest on. */
+export function sourceOf({ source = 'taste' }: Pick<Algorithm, 'source'>): ItemSource {
+  return source
+}
+
 /** What stands for a source in {@link ItemList.sources}: its place in {@link itemSources}. */
 export function sourceCode(source: ItemSource): number {
   return itemSources.indexOf(source)

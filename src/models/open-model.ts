@@ -16,6 +16,7 @@ import {
   type SimilarMeasure,
   type SimilarRequest,
   sourceCode,
+  sourceOf,
 } from './algorithm.ts'
 import { Artifact, checkedOptions, damagedManifest, type OpenArtifact } from './artifact.ts'
 import { popularDiscounted, rankDiscounted } from './discounts.ts'
@@ -60,7 +61,7 @@ export class OpenModel {
     const algorithm = algorithmOf(artifact)
     this.artifact = artifact
     this.#model = algorithm.open(artifact, live)
-    this.#source = algorithm.source ?? 'taste'
+    this.#source = sourceOf(algorithm)
     this.#own = { model: this.#model, rows: live?.rows ?? artifact.manifest.dataset.items }
   }
 

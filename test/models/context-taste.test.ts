@@ -1,12 +1,21 @@
-import { expect, test } from 'vitest'
-import { itemSources } from '../../src/models/algorithm.ts'
-import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate.ts'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type ItemSource, itemSources, noEvents, type RankRequest } from '../../src/models/algorithm.ts'
+import { featureNames, writeFeatures } from '../../src/models/context-taste/features.ts'
+import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate/gate.ts'
+import { chooseReliance, interpolated, withContextWeight } from '../../src/models/context-taste/gate/reliance.ts'
+import { collectSamples } from '../../src/models/context-taste/gate/samples.ts'
 import { mixtureOf } from '../../src/models/context-taste/mixture.ts'
 import { contextTasteTensors } from '../../src/models/context-taste/model.ts'
-import { describe, momentFeatures } from '../../src/models/context-taste/moment.ts'
-import { probabilitiesOf } from '../../src/models/context-taste/probabilities.ts'
-import { chooseReliance, leaning, mixed } from '../../src/models/context-taste/reliance.ts'
-import { predict } from '../../src/models/context-taste/samples.ts'
+import {
+  type Calibration,
+  calibrationsOf,
+  decodeCalibration,
+  encodeCalibration,
+  probabilitiesOf,
+} from '../../src/models/context-taste/probabilities.ts'
 import { OpenModel } from '../../src/models/open-model.ts'
 import { partsWith } from '../../src/models/parts/parts.ts'
 import { algorithms, contextTaste } from '../../src/models/registry.ts'
@@ -80,23 +89,43 @@ test('a mixture is the sum of what its parts say, best first, and names the part
   }
 })
 
-test('scores become probabilities by a softmax over the list, but for those that are', () => {
+test('scores become probabilities: as they are, by a power or by a softmax', () => {
   const scores = Float32Array.of(3, 2, 1)
+  const sumOf = (values: readonly number[]) => values.reduce((sum, value) => sum + value)
+  const expectShares = (calibration: Calibration, amounts: readonly number[]) => {
+    const found = probabilitiesOf({ scores }, calibration)
+    for (const [at, amount] of amounts.entries()) expect(found[at]).toBeCloseTo(amount / sumOf(amounts))
+  }
+  expect([...probabilitiesOf({ scores }, { kind: 'identity' })]).toEqual([3, 2, 1])
+  expectShares({ kind: 'power', exponent: 0.5 }, [3, 2, 1].map(Math.sqrt))
   const deviation = Math.sqrt(2 / 3)
-  const powers = [0, -1, -2].map(score => Math.exp(score / (0.5 * deviation)))
-  const sum = powers.reduce((all, power) => all + power)
-  const found = probabilitiesOf({ scores }, 0.5)
-  for (const [at, power] of powers.entries()) expect(found[at]).toBeCloseTo(power / sum)
-  expect([...probabilitiesOf({ scores }, 0)]).toEqual([3, 2, 1])
-  const roots = [3, 2, 1].map(Math.sqrt)
-  const flat = probabilitiesOf({ scores }, -2)
-  for (const [at, root] of roots.entries()) expect(flat[at]).toBeCloseTo(root / (roots[0]! + roots[1]! + roots[2]!))
-  expect([...probabilitiesOf({ scores: Float32Array.of(2, 2) }, 1)]).toEqual([0.5, 0.5])
-  expect(probabilitiesOf({ scores: new Float32Array() }, 1)).toHaveLength(0)
+  const distances = [0, -1, -2].map(distance => distance / deviation)
+  expectShares(
+    { kind: 'softmax', temperature: 0.5 },
+    distances.map(distance => Math.exp(distance / 0.5)),
+  )
+  const softmax = { kind: 'softmax', temperature: 1 } as const
+  expect([...probabilitiesOf({ scores: Float32Array.of(2, 2) }, softmax)]).toEqual([0.5, 0.5])
+  expect(probabilitiesOf({ scores: new Float32Array() }, softmax)).toHaveLength(0)
 })
 
-test('the moment is told by the user, the clock and the lists', () => {
-  const hour = 3_600_000
+test('a saved number stands for each calibration', () => {
+  const codesOf = (source: ItemSource) => calibrationsOf(source).map(encodeCalibration)
+  // Models that were saved have these.
+  expect(codesOf('context')).toEqual([0, -1.25, -1.6, -2])
+  expect(codesOf('taste')).toEqual([0.1, 0.2, 0.35, 0.6, 1, 2])
+  expect(codesOf('popular')).toEqual([-1, -1.25, -1.6, -2, 0.1, 0.2, 0.35, 0.6, 1, 2])
+  for (const source of itemSources) {
+    for (const calibration of calibrationsOf(source)) {
+      expect(decodeCalibration(encodeCalibration(calibration))).toEqual(calibration)
+    }
+  }
+})
+
+const hour = 3_600_000
+
+/** The features by their names, of a user who had the items 1, 2 and 3. */
+function featuresOf({ exclude, ...context }: { exclude: number[]; sessionGap: number; newest: number }) {
   const lists = {
     context: { items: Uint32Array.of(4, 5, 6), probabilities: Float64Array.of(0.5, 0.2, 0.1) },
     taste: { items: Uint32Array.of(5, 9), probabilities: Float64Array.of(0.75, 0.25) },
@@ -111,152 +140,195 @@ test('the moment is told by the user, the clock and the lists', () => {
     },
     now: 100.25 * hour,
     limit: 10,
-    exclude: Uint32Array.of(1, 2, 3),
+    exclude: Uint32Array.from(exclude),
     only: undefined,
   }
-  const found = new Float64Array(momentFeatures.length)
-  describe(request, lists, { events: undefined, sessionGap: 0.5, newest: 90 * hour }, found)
+  const found = new Float64Array(featureNames.length)
+  writeFeatures(request, lists, { events: undefined, ...context }, found)
+  return Object.fromEntries(featureNames.map((name, place) => [name, found[place]!]))
+}
+
+test('the features are made of the user, the clock and the lists', () => {
   const angle = ((100.25 % 24) / 24) * 2 * Math.PI
-  const expected = [
-    ...[2, 3, 0.25].map(Math.log1p),
-    0.5,
-    Math.log1p(3),
-    0.75,
-    1 / 20,
-    Math.sin(angle),
-    Math.cos(angle),
-    Math.log1p(10.25),
-    1,
-  ]
-  for (const [at, value] of expected.entries()) expect(found[at], momentFeatures[at]).toBeCloseTo(value)
-  describe({ ...request, exclude: Uint32Array.of(2) }, lists, { events: undefined, sessionGap: 0, newest: 0 }, found)
-  expect([found[0], found[10]]).toEqual([Math.log1p(3), 0])
+  const expected = {
+    sessionItems: Math.log1p(2),
+    historyItems: Math.log1p(3),
+    hoursSinceLastEvent: Math.log1p(0.25),
+    firstOfContext: 0.5,
+    contextItems: Math.log1p(3),
+    firstOfTaste: 0.75,
+    sharedItems: 1 / 20,
+    sineOfDay: Math.sin(angle),
+    cosineOfDay: Math.cos(angle),
+    modelAge: Math.log1p(10.25),
+    excludesHistory: 1,
+  }
+  const found = featuresOf({ exclude: [1, 2, 3], sessionGap: 0.5, newest: 90 * hour })
+  // Saved gates rely on the order.
+  expect(Object.keys(found)).toEqual(Object.keys(expected))
+  for (const [name, value] of Object.entries(expected)) expect(found[name], name).toBeCloseTo(value)
+  expect(featuresOf({ exclude: [], sessionGap: 0, newest: 0 }).sessionItems).toBe(Math.log1p(3))
 })
 
-test('context carries lists while a session runs, and taste at its begin', async () => {
-  // Items 0–49 and 50–99 are tastes; within a session the next item of either is the next number, of one taste mostly.
-  const random = randomNumbers(8)
-  const minute = 60_000
-  const users = 300
-  const histories = Array.from({ length: users }, (_, user): Event[] => {
-    const taste = (user % 2) * 50
-    return Array.from({ length: 12 }, (_, session) => {
-      const first = Math.floor(50 * random())
-      return [0, 1, 2].map(step => ({
-        item: taste + ((first + step) % 50),
-        time: session * 1440 * minute + step * minute + Math.floor(minute * random()),
-        weight: 1,
-      }))
-    }).flat()
-  })
+test('a history is excluded where each of its items is', () => {
+  const isExcluded = (...exclude: number[]) => featuresOf({ exclude, sessionGap: 0.5, newest: 0 }).excludesHistory
+  expect([isExcluded(), isExcluded(1), isExcluded(2), isExcluded(1, 2), isExcluded(2, 3, 4)]).toEqual([0, 0, 0, 0, 0])
+  expect([isExcluded(1, 2, 3), isExcluded(0, 1, 2, 3, 9)]).toEqual([1, 1])
+})
+
+/** A dataset of the events of each user, on items from 0 to below `items`. */
+async function datasetOf(directory: string, histories: readonly (readonly Event[])[], items: number) {
   const rows = histories.map(events => {
-    const counts = Array<number>(100).fill(0)
+    const counts = Array<number>(items).fill(0)
     for (const { item } of events) counts[item]!++
     return counts
   })
-  const directory = `${freshFolder()}/data`
   await writeDataset(directory, {
     byUser: csrOf(rows),
-    users: Array.from({ length: users }, (_, user) => user),
-    items: Array.from({ length: 100 }, (_, item) => item),
-    events: sequencesOf(histories, 100),
+    users: rows.map((_, user) => user),
+    items: Array.from({ length: items }, (_, item) => item),
+    events: sequencesOf(histories, items),
   })
+  return Dataset.open(directory)
+}
+
+async function opened(directory: string, dataset: Dataset, options: Record<string, unknown>): Promise<OpenModel> {
   const pool = new Pool({ threads: 1 })
-  const model = `${freshFolder()}/model`
-  const parts = 'transitions + als(factors=4)'
-  const options = { parts, gateShare: 0.2, gateEvents: 1000 }
-  await trainModel(Dataset.open(directory), model, contextTaste, options, { pool })
-  await trainModel(Dataset.open(directory), `${model}-fixed`, contextTaste, { ...options, gate: 'fixed' }, { pool })
+  await trainModel(dataset, directory, contextTaste, options, { pool })
   await pool.close()
-  const opened = OpenModel.open(model)
-  const newest = 12 * 1440 * minute
-  const listAt = (now: number) =>
-    opened.rank([
-      {
-        user: 0,
-        recent: { items: Uint32Array.of(3), weights: Float32Array.of(1), times: Float64Array.of(newest) },
-        now,
-        seen: 'allow',
-        limit: 10,
-        exclude: new Uint32Array(),
-        only: undefined,
-      },
-    ])[0]!
-  const during = listAt(newest + minute)
-  expect(during.items[0]).toBe(4)
-  const later = listAt(newest + 1440 * minute)
-  expect(later.scores[0]! / later.scores[4]!).toBeLessThan(during.scores[0]! / during.scores[4]!)
-  expect([...later.items.subarray(0, 8)].every(item => item < 50)).toBe(true)
-  // Who asks says how far to lean on either.
-  const leaningOn = (contextWeight: number) =>
-    opened.rank([
-      {
-        user: 0,
-        recent: { items: Uint32Array.of(3), weights: Float32Array.of(1), times: Float64Array.of(newest) },
-        now: newest + minute,
-        seen: 'allow',
-        contextWeight,
-        limit: 10,
-        exclude: new Uint32Array(),
-        only: undefined,
-      },
-    ])[0]!
-  expect(leaningOn(1).items[0]).toBe(4)
-  expect([...leaningOn(0).items]).not.toEqual([...leaningOn(1).items])
-  expect(opened.sources).toEqual(['context', 'taste'])
-  const { weights, sources } = leaningOn(0.8)
-  expect(weights!.context).toBeCloseTo(0.8)
-  expect(weights!.taste).toBeCloseTo(0.2)
-  expect(itemSources[sources[0]!]).toBe('context')
-  const shown = opened.explain({
+  return OpenModel.open(directory)
+}
+
+describe('of users with two tastes, who go through the items of theirs in order', () => {
+  const minute = 60_000
+  const day = 1440 * minute
+  const newest = 12 * day
+  const folder = mkdtempSync(join(tmpdir(), 'aurochs-test-'))
+  const options = { parts: 'transitions + als(factors=4)', gateShare: 0.2, gateEvents: 1000 }
+  let dataset: Dataset
+  let model: OpenModel
+  let fixed: OpenModel
+
+  beforeAll(async () => {
+    // Items 0–49 and 50–99 are tastes; within a session the next item of either is the next number.
+    const random = randomNumbers(8)
+    const histories = Array.from({ length: 300 }, (_, user): Event[] => {
+      const taste = (user % 2) * 50
+      return Array.from({ length: 12 }, (_, session) => {
+        const first = Math.floor(50 * random())
+        return [0, 1, 2].map(step => ({
+          item: taste + ((first + step) % 50),
+          time: session * day + step * minute + Math.floor(minute * random()),
+          weight: 1,
+        }))
+      }).flat()
+    })
+    dataset = await datasetOf(join(folder, 'data'), histories, 100)
+    model = await opened(join(folder, 'model'), dataset, options)
+    fixed = await opened(join(folder, 'fixed'), dataset, { ...options, gate: 'fixed' })
+  })
+  afterAll(() => {
+    model.close()
+    fixed.close()
+    rmSync(folder, { recursive: true })
+  })
+
+  /** A request a minute after user 0 had item 3, but for what is given. */
+  const requestWith = (given: Partial<RankRequest>): RankRequest => ({
     user: 0,
     recent: { items: Uint32Array.of(3), weights: Float32Array.of(1), times: Float64Array.of(newest) },
     now: newest + minute,
     seen: 'allow',
-    contextWeight: 0.8,
-    limit: 1,
+    limit: 10,
     exclude: new Uint32Array(),
-    only: Uint32Array.of(4),
+    ...given,
   })
-  expect(shown.weights!.context).toBeCloseTo(0.8)
-  expect(shown.weights!.taste).toBeCloseTo(0.2)
-  expect(shown.items[0]!.source).toBe('context')
-  // What else is asked for makes no difference to an item, and the order is that of the list of what the user has not had.
-  const ofSome = (only: Uint32Array | undefined) =>
-    opened.rank([
-      {
-        user: 0,
-        recent: { items: Uint32Array.of(3), weights: Float32Array.of(1), times: Float64Array.of(newest) },
-        now: newest + minute,
-        seen: only ? 'allow' : 'exclude',
-        limit: 20,
-        exclude: new Uint32Array(),
-        only,
-      },
-    ])[0]!
-  const whole = ofSome(undefined)
-  const some = whole.items.filter((_, place) => place % 3 === 0)
-  expect([...ofSome(some.toSorted()).items.subarray(0, some.length)]).toEqual([...some])
-  for (const [place, item] of some.entries()) {
-    const alone = ofSome(Uint32Array.of(item))
-    expect(alone.items[0]).toBe(item)
-    expect(alone.scores[0]).toBeCloseTo(whole.scores[3 * place]!)
+  const listFor = (given: Partial<RankRequest>) => model.rank([requestWith(given)])[0]!
+
+  test('context carries lists while a session runs, and taste at its begin', () => {
+    const during = listFor({})
+    expect(during.items[0]).toBe(4)
+    const later = listFor({ now: newest + day })
+    expect(later.scores[0]! / later.scores[4]!).toBeLessThan(during.scores[0]! / during.scores[4]!)
+    expect([...later.items.subarray(0, 8)].every(item => item < 50)).toBe(true)
+  })
+
+  test('a request may say how far to lean on context, and its list and explanation say the same', () => {
+    expect(listFor({ contextWeight: 1 }).items[0]).toBe(4)
+    expect([...listFor({ contextWeight: 0 }).items]).not.toEqual([...listFor({ contextWeight: 1 }).items])
+    expect(model.sources).toEqual(['context', 'taste'])
+    const list = listFor({ contextWeight: 0.8 })
+    expect(itemSources[list.sources[0]!]).toBe('context')
+    const explained = model.explain(requestWith({ contextWeight: 0.8, limit: 1, only: Uint32Array.of(4) }))
+    expect(explained.items[0]!.source).toBe('context')
+    for (const { weights } of [list, explained]) {
+      expect(weights!.context).toBeCloseTo(0.8)
+      expect(weights!.taste).toBeCloseTo(0.2)
+    }
+  })
+
+  test('an item scores the same whichever items are asked for', () => {
+    const whole = listFor({ seen: 'exclude', limit: 20 })
+    const some = whole.items.filter((_, place) => place % 3 === 0)
+    const ofSome = listFor({ only: some.toSorted(), limit: 20 })
+    expect([...ofSome.items.subarray(0, some.length)]).toEqual([...some])
+    for (const [place, item] of some.entries()) {
+      const alone = listFor({ only: Uint32Array.of(item), limit: 20 })
+      expect(alone.items[0]).toBe(item)
+      expect(alone.scores[0]).toBeCloseTo(whole.scores[3 * place]!)
+    }
+  })
+
+  test('a fixed gate knows no features', () => {
+    const scalesOf = ({ artifact }: OpenModel) => [...contextTasteTensors(artifact, 2).scales]
+    expect(new Set(scalesOf(fixed))).toEqual(new Set([0]))
+    expect(Math.max(...scalesOf(model))).toBeGreaterThan(0)
+  })
+
+  const relianceOf = ({ artifact }: OpenModel) => {
+    const { reliance } = contextTasteTensors(artifact, 2)
+    return { first: [...reliance.subarray(0, 3)], later: [...reliance.subarray(3)] }
   }
-  // Who leaves the moment out weighs all moments alike.
-  const fixed = OpenModel.open(`${model}-fixed`)
-  const scalesOf = ({ artifact }: OpenModel) => [...contextTasteTensors(artifact, 2).scales]
-  expect(new Set(scalesOf(fixed))).toEqual(new Set([0]))
-  expect(Math.max(...scalesOf(opened))).toBeGreaterThan(0)
-  fixed.close()
-  opened.close()
+
+  test('how far the gate is followed is chosen apart for the first of a session and for later', () => {
+    const { first, later } = relianceOf(model)
+    expect(first).not.toEqual(later)
+    expect(model.artifact.manifest.findings).toEqual([
+      expect.stringMatching(/^At the first of a session .*\. Later in a session .*\.$/),
+    ])
+  })
+
+  test('where few events judge the gate, all choose for both, and one finding says both', async () => {
+    const few = await opened(join(freshFolder(), 'model'), dataset, { ...options, gateEvents: 300 })
+    for (const { artifact } of [few, fixed]) {
+      expect(artifact.manifest.findings).toEqual([expect.stringMatching(/^At the first of a session and later /)])
+    }
+    const { first, later } = relianceOf(few)
+    expect(first).toEqual(later)
+    few.close()
+  })
 })
 
-test('a gate is followed as far as it loses nowhere, on events that it did not see', () => {
-  // The first part is right of even events, the second of odd ones; the third never.
+test('where no event can teach a gate, all parts count alike, and the finding says so', async () => {
+  // Each user has one event: nobody has a history when it comes.
+  const histories = Array.from({ length: 40 }, (_, user): Event[] => [{ item: user % 8, time: user * hour, weight: 1 }])
+  const folder = freshFolder()
+  const dataset = await datasetOf(join(folder, 'data'), histories, 8)
+  const model = await opened(join(folder, 'model'), dataset, { parts: 'transitions + popular' })
+  expect(model.artifact.manifest.findings).toEqual([
+    'There were no events that a gate could learn from: all parts count alike.',
+  ])
+  const request = { user: 0, recent: noEvents, seen: 'allow', limit: 3, exclude: new Uint32Array() } as const
+  expect(model.rank([request])[0]!.weights).toEqual({ context: 0.5, popular: 0.5 })
+  model.close()
+})
+
+describe('of events that neither gate nor parts have seen', () => {
   const expert = (...items: number[]) => ({
     items: Uint32Array.from(items),
     probabilities: Float64Array.from(items, (_, at) => 0.5 ** at),
   })
+  // The first part is right of even events, the second of odd ones; the third never.
   const events = {
     count: 40,
     experts: (event: number) => [
@@ -269,39 +341,62 @@ test('a gate is followed as far as it loses nowhere, on events that it did not s
     targets: new Uint32Array(40).fill(7),
     views: [(event: number) => event % 4 === 0],
   }
-  const knowing = (event: number) => (event % 2 === 0 ? Float64Array.of(1, 0, 0) : Float64Array.of(0, 1, 0))
-  expect(chooseReliance(events, 3, knowing)).toEqual({ best: 0, share: 0.75, repeats: 1 })
-  const misled = () => Float64Array.of(0, 0, 1)
-  expect(chooseReliance(events, 3, misled)).toEqual({ best: 0, share: 0, repeats: 1 })
-  // Better over all, worse in a view.
-  const reversed = (event: number) => (event % 4 === 0 ? Float64Array.of(0, 1, 0) : knowing(event))
-  expect(chooseReliance(events, 3, reversed).share).toBeLessThan(0.75)
-  // What chance explains is no loss: one event of a view, where the gate is right of ten others.
-  const unlucky = (event: number) => (event === 4 ? Float64Array.of(0, 1, 0) : knowing(event))
-  const isLost = (isIn: (event: number) => boolean) =>
-    chooseReliance({ ...events, views: [isIn] }, 3, unlucky).share === 0
-  expect(isLost(event => event === 4 || event === 6)).toBe(false)
-  expect(isLost(event => event % 4 === 0 && event < 9)).toBe(false)
-  expect(chooseReliance({ ...events, count: 0 }, 3, knowing)).toEqual({ best: 0, share: 0, repeats: 1 })
-  // What came before stands first, and does not come.
-  const repeating = {
-    ...events,
-    experts: () => [expert(6, 7), expert(1, 2), expert(1, 2)],
-    recent: () => Uint32Array.of(6, 3),
-  }
-  expect(chooseReliance(repeating, 3, () => Float64Array.of(1, 0, 0))).toEqual({ best: 0, share: 0.1, repeats: 0.4 })
-  // √.3 is not enough.
-  expect(
-    chooseReliance({ ...repeating, isNewItem: item => item === 6 }, 3, () => Float64Array.of(1, 0, 0)).repeats,
-  ).toBe(1)
-  expect([...mixed(Float64Array.of(0.5, 0.5), 1, 0.5)]).toEqual([0.25, 0.75])
-  const lean = (share: number) => [...leaning(Float64Array.of(0.5, 0.25, 0.25), part => part === 0, share)]
-  expect([lean(0.8), lean(0), lean(1)]).toEqual([
+  const rightGate = (event: number) => (event % 2 === 0 ? Float64Array.of(1, 0, 0) : Float64Array.of(0, 1, 0))
+
+  test('a gate is followed as far as that is best', () => {
+    expect(chooseReliance(events, 3, rightGate)).toEqual({ best: 0, gateWeight: 0.75, repeatFactor: 1 })
+    const wrongGate = () => Float64Array.of(0, 0, 1)
+    expect(chooseReliance(events, 3, wrongGate)).toEqual({ best: 0, gateWeight: 0, repeatFactor: 1 })
+  })
+
+  test('a gate that is better over all, but worse in a view, is followed less', () => {
+    const reversed = (event: number) => (event % 4 === 0 ? Float64Array.of(0, 1, 0) : rightGate(event))
+    expect(chooseReliance(events, 3, reversed)!.gateWeight).toBeLessThan(0.75)
+  })
+
+  test('a loss that chance explains does not count', () => {
+    // The gate is wrong of one event of the view, and right of many others.
+    const unlucky = (event: number) => (event === 4 ? Float64Array.of(0, 1, 0) : rightGate(event))
+    for (const isIn of [
+      (event: number) => event === 4 || event === 6,
+      (event: number) => event % 4 === 0 && event < 9,
+    ]) {
+      expect(chooseReliance({ ...events, views: [isIn] }, 3, unlucky)!.gateWeight).toBeGreaterThan(0)
+    }
+  })
+
+  test('without events, or where no part has any of them, nothing is chosen', () => {
+    expect(chooseReliance({ ...events, count: 0 }, 3, rightGate)).toBeUndefined()
+    expect(chooseReliance({ ...events, targets: new Uint32Array(40).fill(9) }, 3, rightGate)).toBeUndefined()
+  })
+
+  test('repeats that stand first, but do not come, are made to count less', () => {
+    const repeating = {
+      ...events,
+      experts: () => [expert(6, 7), expert(1, 2), expert(1, 2)],
+      recent: () => Uint32Array.of(6, 3),
+    }
+    const gate = () => Float64Array.of(1, 0, 0)
+    expect(chooseReliance(repeating, 3, gate)).toEqual({ best: 0, gateWeight: 0.1, repeatFactor: 0.4 })
+    // Of a new item the square root counts: √.3 is not enough.
+    expect(chooseReliance({ ...repeating, isNewItem: item => item === 6 }, 3, gate)!.repeatFactor).toBe(1)
+  })
+})
+
+test('interpolated weights are those of the gate and of the best part', () => {
+  expect([...interpolated(Float64Array.of(0.5, 0.5), 1, 0.5)]).toEqual([0.25, 0.75])
+})
+
+test('a context weight is shared by the context parts as before, and the rest by the others', () => {
+  const scaled = (contextWeight: number) => [
+    ...withContextWeight(Float64Array.of(0.5, 0.25, 0.25), part => part === 0, contextWeight),
+  ]
+  expect([scaled(0.8), scaled(0), scaled(1)]).toEqual([
     [0.8, expect.closeTo(0.1), expect.closeTo(0.1)],
     [0, 0.5, 0.5],
     [1, 0, 0],
   ])
-  expect([...leaning(Float64Array.of(0.5, 0.5), () => false, 1)]).toEqual([0.5, 0.5])
+  expect([...withContextWeight(Float64Array.of(0.5, 0.5), () => false, 1)]).toEqual([0.5, 0.5])
 })
 
 test('a gate learns from what events count by their kind, as served lists rest on it', async () => {
@@ -316,7 +411,7 @@ test('a gate learns from what events count by their kind, as served lists rest o
     })),
   )
   const pool = new Pool({ threads: 1 })
-  const predicted = async (isOfKinds: boolean) => {
+  const samplesOf = async (isOfKinds: boolean) => {
     const weightOf = (kind: number) => (isOfKinds ? 1 : factors[kind]!)
     const rows = histories.map(events => {
       const sums = Array<number>(40).fill(0)
@@ -340,9 +435,9 @@ test('a gate learns from what events count by their kind, as served lists rest o
     const weighting = { weighting: 'log', kindWeights, weightingK1: 1.2, weightingB: 0.75 } as const
     const parts = partsWith('als(factors=4) + transitions', weighting, algorithms)
     const options = { depth: 20, share: 0.3, most: 200, sessionGap: 0.5, weighting }
-    const { samples } = await predict(Dataset.open(directory), parts, options, { pool, signal: undefined })
+    const { samples } = await collectSamples(Dataset.open(directory), parts, options, { pool, signal: undefined })
     return [samples.count, [...samples.probabilities], [...samples.features]]
   }
-  expect(await predicted(true)).toEqual(await predicted(false))
+  expect(await samplesOf(true)).toEqual(await samplesOf(false))
   await pool.close()
 })

@@ -7,7 +7,10 @@ import { openContextTaste, verifyContextTaste } from './model.ts'
 import { type ContextTasteOptions, contextTasteOptions, partsIn } from './options.ts'
 import { trainContextTaste } from './train.ts'
 
-/** Context models and taste models of `algorithms`, and a gate that says how far to lean on each at the moment; see README.md beside this file. */
+/**
+ * Context models and taste models of `algorithms`, weighed by a gate that knows the session, the history and the
+ * time; see README.md beside this file.
+ */
 export function contextTasteOf(algorithms: readonly Algorithm[]): Algorithm<ContextTasteOptions> {
   const partsOf = (options: ContextTasteOptions) => partsIn(options, algorithms)
   const contextTaste: Algorithm<ContextTasteOptions> = {

@@ -1,12 +1,12 @@
 import type { ItemList } from '../algorithm.ts'
 
-/** Items of a part and how likely each comes. */
+/** The list of a part, with the probability of each item. */
 export interface Expert {
   readonly items: Uint32Array
   readonly probabilities: Float64Array
 }
 
-/** What items that the user had lately count beside others. */
+/** Items that the user had lately, and what their scores are multiplied by. */
 export interface Repeats {
   /** Few. */
   readonly items: Uint32Array
@@ -14,7 +14,10 @@ export interface Repeats {
   readonly factors: Float64Array
 }
 
-/** `factor`, and its square root for items that are newer than the training: of these less is known that could come in their place. */
+/**
+ * Each item with `factor`; with its square root where the item is newer than the training, since less is known of
+ * what could come in its place.
+ */
 export function repeatsOf(items: Uint32Array, factor: number, isNew: (item: number) => boolean): Repeats {
   return { items, factors: Float64Array.from(items, item => (isNew(item) ? Math.sqrt(factor) : factor)) }
 }
@@ -24,7 +27,10 @@ export interface Mixture extends ItemList {
   readonly parts: Uint8Array
 }
 
-/** The `limit` best items by Σ weight × probability over the parts that have them, of equal sums the lower item first. */
+/**
+ * The `limit` best items by Σ weight × probability over the parts that list them; of equal sums the lower item
+ * first.
+ */
 export function mixtureOf(
   experts: readonly Expert[],
   weights: Float64Array,
@@ -48,11 +54,11 @@ export function mixtureOf(
     .sort((a, b) => scores[b] - scores[a] || a - b)
     .subarray(0, limit)
   const items = first.map(at => all[at])
-  return { items, scores: Float32Array.from(first, at => scores[at]), parts: partsOf(items, experts, weights) }
+  return { items, scores: Float32Array.from(first, at => scores[at]), parts: dominantParts(items, experts, weights) }
 }
 
 /** Which part gives most of each item's score, of equal ones the first. */
-function partsOf(items: Uint32Array, experts: readonly Expert[], weights: Float64Array): Uint8Array {
+function dominantParts(items: Uint32Array, experts: readonly Expert[], weights: Float64Array): Uint8Array {
   const places = new Map(Array.from(items, (item, at) => [item, at]))
   const most = new Float64Array(items.length)
   const parts = new Uint8Array(items.length)

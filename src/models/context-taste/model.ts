@@ -1,34 +1,51 @@
 import { hasBit } from '../../search/bitmap.ts'
 import { elements, valuesIn } from '../../storage/safetensors.ts'
 import {
-  type Algorithm,
   type ItemList,
+  type ItemSource,
   type LiveMemory,
   type Model,
   type ResolvedRequest,
   type SourceWeights,
   sourceCode,
+  sourceOf,
 } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { type OpenPart, openParts, rankPart } from '../parts/live-parts.ts'
 import { ModelOfParts } from '../parts/model-of-parts.ts'
 import { artifactOf, type Part } from '../parts/parts.ts'
-import { type Gate, weigh } from './gate.ts'
+import {
+  type FeatureContext,
+  featureListsOf,
+  featureNames,
+  isFirstOfSession,
+  latestItems,
+  sessionGapOf,
+  writeFeatures,
+} from './features.ts'
+import { type Gate, weigh } from './gate/gate.ts'
+import { interpolated, type Reliance, withContextWeight } from './gate/reliance.ts'
 import { mixtureOf, repeatsOf } from './mixture.ts'
-import { describe, isFirstOfSession, latestItems, type Moment, momentFeatures } from './moment.ts'
 import type { ContextTasteOptions } from './options.ts'
-import { listsOf, type PartKind } from './part-lists.ts'
-import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
-import { leaning, mixed, type Reliance } from './reliance.ts'
-import { sessionGapOf } from './session-gap.ts'
+import {
+  type Calibration,
+  calibrationsOf,
+  decodeCalibration,
+  encodeCalibration,
+  probabilitiesOf,
+} from './probabilities.ts'
 
 /**
- * What the artifact holds beside the tensors of each part, its place and a dot before their names: of the gate, all float64, `gate.means` and `gate.scales`
- * (features), `gate.coefficients` (parts × (1 + features)), the bias first; `gate.temperatures` (parts), what makes probabilities of a part's scores; `gate.reliance` (2 × 3),
- * for the first of a session and for later: the part that is best alone, what the gate counts beside it, and what the user's latest items count; and `gate.newest` (1), ms since 1970 of the newest event.
+ * The tensors of the artifact beside those of each part, whose names begin with the place of the part and a dot.
+ * All are float64:
+ *
+ * - `gate.means` and `gate.scales` (features), `gate.coefficients` (parts × (1 + features)): {@link Gate};
+ * - `gate.temperatures` (parts), the {@link Calibration} of each part, encoded;
+ * - `gate.reliance` (2 × 3), for the first of a session and for later: {@link Reliance}, its fields in order;
+ * - `gate.newest` (1), the time of the newest event, in ms since 1970.
  */
 export function contextTasteTensors(artifact: Artifact, parts: number) {
-  const features = momentFeatures.length
+  const features = featureNames.length
   const values = (name: string, ...shape: number[]) =>
     valuesIn(artifact.tensor(`gate.${name}`, Float64Array, shape), 0, elements(shape))
   return {
@@ -55,14 +72,11 @@ export function verifyContextTaste(artifact: Artifact, parts: readonly Part[]): 
     const expected = isPart ? `a part from 0 to ${parts.length - 1}` : 'from 0 to 1'
     throw artifact.damaged('gate.reliance', `place ${place} must be ${expected}, but is ${value}`)
   })
-  tensors.temperatures.forEach((temperature, part) => {
-    if (temperaturesOf(kindOf(parts[part].algorithm)).includes(temperature)) return
-    throw artifact.damaged('gate.temperatures', `place ${part} must be one of the temperatures, but is ${temperature}`)
+  tensors.temperatures.forEach((code, part) => {
+    const known = calibrationsOf(sourceOf(parts[part].algorithm)).map(encodeCalibration)
+    if (known.includes(code)) return
+    throw artifact.damaged('gate.temperatures', `place ${part} must be one of ${known.join(', ')}, but is ${code}`)
   })
-}
-
-function kindOf({ source = 'taste' }: Algorithm): PartKind {
-  return source
 }
 
 export function openContextTaste(
@@ -76,15 +90,15 @@ export function openContextTaste(
 
 /** Ranks by the probabilities of each part, weighed by the moment. */
 class ContextTasteModel extends ModelOfParts {
-  readonly sources: readonly PartKind[]
+  readonly sources: readonly ItemSource[]
   readonly #depth: number
   readonly #parts: readonly OpenPart[]
-  readonly #kinds: readonly PartKind[]
+  readonly #partSources: readonly ItemSource[]
   readonly #codes: Uint8Array
   readonly #gate: Gate
-  readonly #temperatures: Float64Array
+  readonly #calibrations: readonly Calibration[]
   readonly #reliance: { readonly first: Reliance; readonly later: Reliance }
-  readonly #moment: Moment
+  readonly #context: FeatureContext
   /** Items of the training: those after them are new. */
   readonly #trained: number
 
@@ -93,31 +107,31 @@ class ContextTasteModel extends ModelOfParts {
     this.#depth = depth
     this.#trained = artifact.manifest.dataset.items
     this.#parts = parts
-    this.#kinds = parts.map(({ algorithm }) => kindOf(algorithm))
-    this.#codes = Uint8Array.from(this.#kinds, sourceCode)
-    this.sources = [...new Set(this.#kinds)]
+    this.#partSources = parts.map(({ algorithm }) => sourceOf(algorithm))
+    this.#codes = Uint8Array.from(this.#partSources, sourceCode)
+    this.sources = [...new Set(this.#partSources)]
     const { means, scales, coefficients, temperatures, newest, reliance } = contextTasteTensors(artifact, parts.length)
-    this.#gate = { parts: parts.length, features: momentFeatures.length, means, scales, coefficients }
-    this.#temperatures = temperatures
+    this.#gate = { parts: parts.length, features: featureNames.length, means, scales, coefficients }
+    this.#calibrations = Array.from(temperatures, decodeCalibration)
     const at = (row: number): Reliance => {
-      const [best, share, repeats] = reliance.subarray(3 * row, 3 * row + 3)
-      return { best, share, repeats }
+      const [best, gateWeight, repeatFactor] = reliance.subarray(3 * row, 3 * row + 3)
+      return { best, gateWeight, repeatFactor }
     }
     this.#reliance = { first: at(0), later: at(1) }
-    this.#moment = { events: artifact.events, sessionGap: sessionGapOf(parts), newest: newest[0] }
+    this.#context = { events: artifact.events, sessionGap: sessionGapOf(parts), newest: newest[0] }
   }
 
   #bySource(weights: Float64Array): SourceWeights {
-    const sums: Partial<Record<PartKind, number>> = {}
-    this.#kinds.forEach((kind, part) => {
-      sums[kind] = (sums[kind] ?? 0) + weights[part]
+    const sums: Partial<Record<ItemSource, number>> = {}
+    this.#partSources.forEach((source, part) => {
+      sums[source] = (sums[source] ?? 0) + weights[part]
     })
     return sums
   }
 
   /**
-   * The lists of the parts, and those of all items, which are the same where a request is for all that they have. By the latter the moment is judged, and probabilities are
-   * shares of them: an item scores the same whatever else may come.
+   * The lists of the parts for each request (`own`), and for the same request without `only` and `allowed` (`all`).
+   * Features and probabilities are made from `all`, so that an item scores the same whichever others are asked for.
    */
   #listsFor(requests: readonly ResolvedRequest[]): Record<'own' | 'all', readonly (readonly ItemList[])[]> {
     const wider = requests.map(request => ({ ...request, only: undefined, allowed: undefined }))
@@ -141,25 +155,27 @@ class ContextTasteModel extends ModelOfParts {
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
     const deeper = requests.map(request => ({ ...request, limit: Math.max(request.limit, this.#depth) }))
     const lists = this.#listsFor(deeper)
-    const features = new Float64Array(momentFeatures.length)
+    const features = new Float64Array(featureNames.length)
     const weights = new Float64Array(this.#parts.length)
     return requests.map((request, at) => {
       const [own, all] = [lists.own, lists.all].map(each => each.map(part => part[at]))
-      describe(request, listsOf(all, this.#kinds), this.#moment, features)
+      writeFeatures(request, featureListsOf(all, this.#partSources), this.#context, features)
       weigh(this.#gate, features, weights)
       const { contextWeight } = request
-      const { best, share, repeats } = isFirstOfSession(features) ? this.#reliance.first : this.#reliance.later
-      const relied =
+      const { best, gateWeight, repeatFactor } = isFirstOfSession(features)
+        ? this.#reliance.first
+        : this.#reliance.later
+      const followed =
         contextWeight === undefined
-          ? mixed(weights, best, share)
-          : leaning(weights, part => this.#kinds[part] === 'context', contextWeight)
-      const lately = repeatsOf(latestItems(request, this.#moment.events), repeats, item => item >= this.#trained)
+          ? interpolated(weights, best, gateWeight)
+          : withContextWeight(weights, part => this.#partSources[part] === 'context', contextWeight)
+      const repeats = repeatsOf(latestItems(request, this.#context.events), repeatFactor, item => item >= this.#trained)
       const experts = own.map((list, part) => ({
         items: list.items,
-        probabilities: probabilitiesOf(list, this.#temperatures[part], all[part]),
+        probabilities: probabilitiesOf(list, this.#calibrations[part], all[part]),
       }))
-      const { items, scores, parts } = mixtureOf(experts, relied, request.limit, lately)
-      return { items, scores, sources: parts.map(part => this.#codes[part]), weights: this.#bySource(relied) }
+      const { items, scores, parts } = mixtureOf(experts, followed, request.limit, repeats)
+      return { items, scores, sources: parts.map(part => this.#codes[part]), weights: this.#bySource(followed) }
     })
   }
 }

@@ -1,13 +1,14 @@
 import type { Sequences } from '../../storage/sequences.ts'
-import { millisecondsInHour, visitSessions } from '../sessions/sessions.ts'
-import { countedItems } from './options.ts'
+import { millisecondsInHour } from '../sessions/sessions.ts'
+import { visitCounted } from './counted-events.ts'
 
 /** In hours: an hour to a month. */
 const choices = [1, 3, 12, 24, 72, 168, 720] as const
 /** Where nothing tells. */
 const standard = 24
-/** Events that are counted at the most, the latest; the share of these that is predicted, the latest; and how many there must be. */
+/** Events that are looked at, at most: the latest. */
 const most = 1_000_000
+/** The share of these that is predicted, the latest, and how many these must be. */
 const predictedShare = 0.1
 const least = 100
 /** Items of a list, and how many lists are made. */
@@ -15,8 +16,8 @@ const listed = 20
 const lists = 200
 
 /**
- * The half-life, in hours, under which lists of the 20 items that count most have most of the events that come next, the latest ones of the data. 24 where there are
- * few events. O(events · log events + items).
+ * The half-life, in hours, under which the lists of the 20 items that count most have most of the events that come
+ * next, over the latest events. 24 where there are few events. O(events · log events + items).
  */
 export function chooseHalfLife(events: Sequences, sessionGap: number, items: number): number {
   const counted = inOrder(events, sessionGap)
@@ -35,14 +36,8 @@ interface CountedEvents {
 /** The events that count, in order of time. */
 function inOrder(events: Sequences, sessionGap: number): CountedEvents {
   const places: number[] = []
-  const session = new Set<number>()
-  visitSessions(events, sessionGap, {
-    event: (item, event) => {
-      if (session.has(item) || session.size === countedItems) return
-      session.add(item)
-      places.push(event)
-    },
-    end: () => session.clear(),
+  visitCounted(events, sessionGap, (_, event) => {
+    places.push(event)
   })
   const times = Float64Array.from(places, event => Number(events.times[event]))
   const order = Uint32Array.from(times.keys())
@@ -66,7 +61,8 @@ function hitsOf({ times, items }: CountedEvents, first: number, halfLife: number
       if ((at - first) % every === 0) list = largest(sums)
       hits += Number(list.has(items[at]!))
     }
-    // Later events count more, in place of earlier ones less; long before they leave the range of numbers all are made smaller.
+    // Later events count more, in place of earlier ones less. Long before sums leave the range of numbers, all are made
+    // smaller.
     if (time - since > 500 * halfLife) {
       const factor = 2 ** ((since - time) / halfLife)
       for (let item = 0; item < columns; item++) sums[item]! *= factor

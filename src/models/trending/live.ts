@@ -2,8 +2,9 @@ import { valuesIn } from '../../storage/safetensors.ts'
 import type { LearnedEvent, Learner, LiveLearning } from '../algorithm.ts'
 import type { Artifact } from '../artifact.ts'
 import { SessionsOfUsers } from '../live/sessions-of-users.ts'
+import { addCounted } from './counted-events.ts'
 import { trendingTensors } from './model.ts'
-import { countedItems, trendingOptions } from './options.ts'
+import { trendingOptions } from './options.ts'
 import { TrendWriter, trendWords } from './trend.ts'
 
 /** Goes on to count where the training ended. */
@@ -23,13 +24,13 @@ export function liveTrends(artifact: Artifact): LiveLearning {
   }
 }
 
-/** Half-lives that sums are of earlier events' size: then all are made smaller, long before they leave the range of float32. */
+/** Half-lives after `#since` at which all sums are made smaller, long before they leave the range of float32. */
 const longest = 60
 
-/** What was counted weighs as much as this many events at the least: after a pause, one event is not all that many do. */
+/** What was counted weighs as many events at least, where it did: after a pause, one event is not the whole trend. */
 const leastCounted = 50
 
-/** In place of making what was counted smaller as time goes by, later events count more: shares come out the same. */
+/** Later events count more, in place of earlier ones less as time goes by: the shares are the same. */
 class TrendLearner implements Learner {
   readonly #trend: TrendWriter
   /** The items of each that have counted. */
@@ -53,9 +54,8 @@ class TrendLearner implements Learner {
   learn({ user, item, time, weight }: LearnedEvent): void {
     if (!(weight > 0)) return
     const session = this.#sessions.at(user, time, () => new Set())
-    if (session.has(item) || session.size === countedItems) return
-    session.add(item)
-    const age = this.#ageOf(time)
+    if (!addCounted(session, item)) return
+    const age = this.#advanceTo(time)
     // What is that old counts nothing beside what came since.
     if (age < -longest) return
     if (age > longest) {
@@ -65,8 +65,11 @@ class TrendLearner implements Learner {
     } else this.#trend.add(item, 2 ** age)
   }
 
-  /** Half-lives since an event counted 1; where what was counted would weigh too little beside an event of `time`, it ages less. */
-  #ageOf(time: number): number {
+  /**
+   * Half-lives from `#since` to `time`. Where what was counted would weigh too little beside an event of that time,
+   * `#since` moves on first, so that it ages less.
+   */
+  #advanceTo(time: number): number {
     const age = (time - this.#since) / this.#halfLife
     const most = Math.log2(Math.max(1, this.#trend.total / leastCounted))
     if (age <= most) return age

@@ -6,8 +6,9 @@ import { orderFault, type Popularity } from '../popularity.ts'
 import { type Trend, TrendReader, trendOf } from './trend.ts'
 
 /**
- * What the artifact holds: `sums` (items), float32, what the events of each item count; `order` (items), uint32, all items, those that count
- * most first, of equal ones the lower row first; and, float64, `newest` (1), ms since 1970 of the newest event, as of which they count, and `halfLife` (1), in ms.
+ * The tensors of the artifact: `sums` (items), float32, what the events of each item count as of the newest one;
+ * `order` (items), uint32, all items, those that count most first, of equal ones the lower row first; and, float64,
+ * `newest` (1), the time of the newest event in ms since 1970, and `halfLife` (1), in ms.
  */
 export function trendingTensors(artifact: Artifact) {
   const { items } = artifact.manifest.dataset

@@ -14,6 +14,3 @@ export const trendingOptions = z.strictObject({
 })
 
 export type TrendingOptions = Readonly<z.output<typeof trendingOptions>>
-
-/** Items of a session that count, the first ones: nobody makes more of them trend by one session. */
-export const countedItems = 100

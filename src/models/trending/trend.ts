@@ -12,8 +12,8 @@ export interface Trend {
 export const trendSize = 1000
 
 /**
- * 32-bit words: how often the writer began or ended to write (odd while it writes, 0 before the first time), the size of the trend, what all items count in sum,
- * the items, and what each of these counts; what counts is float32.
+ * 32-bit words: how often the writer began or ended to write (odd while it writes, 0 before the first time), the
+ * size of the trend, what all items count in sum, the items, and what each of these counts. Counts are float32.
  */
 const layout = { sequence: 0, size: 1, total: 2, items: 3, sums: 3 + trendSize } as const
 export const trendWords = layout.sums + trendSize
@@ -125,7 +125,7 @@ export class TrendReader {
     this.#words = words
   }
 
-  /** The trend as it is, or where it is long being written as it was when it was last read; undefined when there never was one. */
+  /** The trend as it is; as last read, where it is being written all the time; undefined before the first one. */
   read(): Trend | undefined {
     const words = this.#words
     for (let attempt = 0; attempt < attempts; attempt++) {

@@ -1,6 +1,6 @@
-import type { Csr } from '../../storage/csr.ts'
-import type { Dataset, DatasetParts } from '../../storage/dataset.ts'
-import { type Sequences, sequencesWhere } from '../../storage/sequences.ts'
+import type { Csr } from '../../../storage/csr.ts'
+import type { Dataset, DatasetParts } from '../../../storage/dataset.ts'
+import { type Sequences, sequencesWhere } from '../../../storage/sequences.ts'
 
 /** The same users and items in the same rows, with the events before `from` alone. */
 export function partsBefore({ events, users, items, manifest }: Dataset, from: number): DatasetParts {

@@ -1,22 +1,31 @@
-/** What a gate learns from: the latest events, predicted one after the other by parts that are trained on those before. */
+/**
+ * The samples of a gate: the latest events, predicted one after the other by parts that are trained on those
+ * before.
+ */
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Dataset, writeDataset } from '../../storage/dataset.ts'
-import type { Sequences } from '../../storage/sequences.ts'
-import type { ItemList, Ranking, RankRequest, TrainContext, UserEvents } from '../algorithm.ts'
-import { saveArtifact } from '../artifact.ts'
-import { historyOf } from '../history.ts'
-import { ModelPool } from '../model-pool.ts'
-import { type Part, refusalOf } from '../parts/parts.ts'
-import { EventWeights, eventCounts, newestOf } from '../weighting/event-sums.ts'
-import { type WeightingOptions, weightingIn } from '../weighting/options.ts'
-import { withWeights } from '../weighting/weighted-dataset.ts'
+import { Dataset, writeDataset } from '../../../storage/dataset.ts'
+import type { Sequences } from '../../../storage/sequences.ts'
+import {
+  type ItemList,
+  type Ranking,
+  type RankRequest,
+  sourceOf,
+  type TrainContext,
+  type UserEvents,
+} from '../../algorithm.ts'
+import { saveArtifact } from '../../artifact.ts'
+import { historyOf } from '../../history.ts'
+import { ModelPool } from '../../model-pool.ts'
+import { type Part, refusalOf } from '../../parts/parts.ts'
+import { EventWeights, eventCounts, newestOf } from '../../weighting/event-sums.ts'
+import { type WeightingOptions, weightingIn } from '../../weighting/options.ts'
+import { withWeights } from '../../weighting/weighted-dataset.ts'
+import { type FeatureContext, featureListsOf, featureNames, latestItems, writeFeatures } from '../features.ts'
+import { type Calibration, calibrationsOf, probabilitiesOf, probabilityFloor } from '../probabilities.ts'
 import { partsBefore } from './before.ts'
 import type { GateSamples } from './gate.ts'
-import { describe, latestItems, momentFeatures } from './moment.ts'
-import { listsOf, type PartKind } from './part-lists.ts'
-import { probabilitiesOf, temperaturesOf } from './probabilities.ts'
 
 export interface SamplesOptions {
   readonly depth: number
@@ -29,11 +38,11 @@ export interface SamplesOptions {
   readonly weighting: WeightingOptions
 }
 
-/** Samples, and the temperature that suits each part. */
-export interface Predicted {
+/** The samples of a gate and the lists that they were made from, with the calibration that suits each part. */
+export interface GateTrainingData {
   readonly samples: GateSamples
   /** (parts) */
-  readonly temperatures: Float64Array
+  readonly calibrations: readonly Calibration[]
   /** (samples × parts) The lists of the parts. */
   readonly lists: readonly (readonly ItemList[])[]
   /** (samples) The user's latest items. */
@@ -41,28 +50,27 @@ export interface Predicted {
   /** (samples) What came. */
   readonly targets: Uint32Array
   /** (samples) 1 where its user had not had it before. */
-  readonly isNew: Uint8Array
+  readonly isNewToUser: Uint8Array
   /** Whether nobody had the item before the latest events. */
   readonly isNewItem: (item: number) => boolean
 }
 
-/** In ms: how late what others did is learned from, at the most, of parts that can. */
+/** In ms: how much later than it comes, at most, an event is learned from by parts that learn online. */
 const learningInterval = 60_000
-/** Below what any part gives to what it has in its list. */
-const floor = 1e-6
 const nothing = new Uint32Array(0)
 
 /**
- * Trains `parts` on what was before the latest events, and has them predict these; parts that can learn from them as they come.
+ * Trains `parts` on the events before the latest ones, and has them predict these in order of time; parts that
+ * learn online learn from them on the way.
  *
  * @throws what the parts throw; the signal's reason when it is aborted.
  */
-export async function predict(
+export async function collectSamples(
   dataset: Dataset,
   parts: readonly Part[],
   options: SamplesOptions,
   { pool, signal, onProgress }: Pick<TrainContext, 'pool' | 'signal'> & { onProgress?: (share: number) => void },
-): Promise<Predicted> {
+): Promise<GateTrainingData> {
   const events = dataset.events!
   const from = cutOf(events.times, options.share)
   const folder = await mkdtemp(join(tmpdir(), 'aurochs-gate-'))
@@ -89,20 +97,23 @@ export async function predict(
     }
     // As when they are served: what came since the training does not decay.
     const weights = new EventWeights(options.weighting, newestOf(earlier.events!.times))
-    const judged = new Judged(events, eventCounts(dataset, weights), from)
-    const predicted = await judged.predictedBy(models, parts, options, {
+    const replayed = new ReplayedEvents(events, eventCounts(dataset, weights), from)
+    const collected = await replayed.samplesOf(models, parts, options, {
       signal,
       onProgress: share => onProgress?.(0.7 + 0.3 * share),
     })
     const known = new Set(earlier.byUser.indices)
-    return { ...predicted, isNewItem: item => !known.has(item) }
+    return { ...collected, isNewItem: item => !known.has(item) }
   } finally {
     for (const model of models) await model.close()
     await rm(folder, { recursive: true, force: true })
   }
 }
 
-/** The time from which so large a share of the events is; later than the first, so that there is something before it. */
+/**
+ * The time from which on the latest `share` of the events are; later than the first event, so that some are before
+ * it.
+ */
 function cutOf(times: BigInt64Array, share: number): number {
   const sorted = Float64Array.from(times, Number).sort()
   const cut = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * (1 - share)))]
@@ -110,7 +121,7 @@ function cutOf(times: BigInt64Array, share: number): number {
 }
 
 /** The events from a moment on, each with what its user did before. */
-class Judged {
+class ReplayedEvents {
   readonly #events: Sequences
   /** (events) */
   readonly #counts: Float32Array
@@ -143,22 +154,22 @@ class Judged {
     this.#order = Uint32Array.from(places).sort((a, b) => Number(events.times[a] - events.times[b]) || a - b)
   }
 
-  async predictedBy(
+  async samplesOf(
     models: readonly ModelPool[],
     parts: readonly Part[],
     { depth, most, sessionGap }: SamplesOptions,
     { signal, onProgress }: { readonly signal: AbortSignal | undefined; readonly onProgress: (share: number) => void },
-  ): Promise<Omit<Predicted, 'isNewItem'>> {
+  ): Promise<Omit<GateTrainingData, 'isNewItem'>> {
     const { items, times } = this.#events
-    const kinds: PartKind[] = parts.map(({ algorithm }) => algorithm.source ?? 'taste')
-    const choices = kinds.map(temperaturesOf)
+    const sources = parts.map(({ algorithm }) => sourceOf(algorithm))
+    const choices = sources.map(calibrationsOf)
     const { chosen, excluding } = this.#choose(most)
-    const features = new Float64Array(chosen.length * momentFeatures.length)
-    /** Of each part by temperature. */
+    const features = new Float64Array(chosen.length * featureNames.length)
+    /** (parts × calibrations × samples) The probability of what came. */
     const given = choices.map(choice => choice.map(() => new Float64Array(chosen.length)))
     const { artifact } = models[0]
-    const moment = { events: artifact.events, sessionGap, newest: this.#from }
-    const judged: ItemList[][] = []
+    const context: FeatureContext = { events: artifact.events, sessionGap, newest: this.#from }
+    const collected: ItemList[][] = []
     const recent: Uint32Array[] = []
     let learned = 0
     for (let first = 0, end = 0; first < chosen.length; first = end) {
@@ -183,46 +194,48 @@ class Judged {
       requests.forEach((request, at) => {
         const sample = first + at
         const own = lists.map(each => each[at])
-        judged.push(own)
+        collected.push(own)
         const history = historyOf(artifact.sums, request.user, request.recent)
         const exclude = request.seen === 'exclude' ? history.indices : nothing
         const resolved = { ...request, history, exclude, only: undefined }
         recent.push(latestItems(resolved, artifact.events))
-        describe(
+        writeFeatures(
           resolved,
-          listsOf(own, kinds),
-          moment,
-          features.subarray(sample * momentFeatures.length, (sample + 1) * momentFeatures.length),
+          featureListsOf(own, sources),
+          context,
+          features.subarray(sample * featureNames.length, (sample + 1) * featureNames.length),
         )
         own.forEach((list, part) => {
           const place = list.items.indexOf(items[chosen[sample]])
-          choices[part].forEach((temperature, choice) => {
-            given[part][choice][sample] = place < 0 ? 0 : probabilitiesOf(list, temperature)[place]
+          choices[part].forEach((calibration, choice) => {
+            given[part][choice][sample] = place < 0 ? 0 : probabilitiesOf(list, calibration)[place]
           })
         })
       })
       onProgress(end / chosen.length)
     }
     const targets = chosen.map(event => items[event])
-    const isNew = Uint8Array.from(chosen, event => Number(!this.#isRepeat(event)))
-    return { ...predicted(given, choices, features, chosen.length), lists: judged, recent, targets, isNew }
+    const isNewToUser = Uint8Array.from(chosen, event => Number(!this.#isRepeat(event)))
+    return { ...calibrated(given, choices, features, chosen.length), lists: collected, recent, targets, isNewToUser }
   }
 
   /**
-   * At most `most` of the events, evenly, in order of time, of those that add an item to a history and do not repeat the item of the one before. Every other one is predicted
-   * without the items that its user had (`excluding`), and left out where it is one of them: so either kind of list sees what comes as often as it does.
+   * The events to predict, in order of time: those that add to a history and do not repeat the item of the event
+   * before, of which at most `most` are taken, evenly by rank in time order. Every other one is predicted without
+   * the items that its user had (`excluding`), and dropped afterwards where its item is one of them: so both kinds
+   * of list see items as often as they come, and there may be fewer than `most`.
    */
   #choose(most: number): { readonly chosen: Uint32Array; readonly excluding: ReadonlySet<number> } {
     const { items } = this.#events
-    // Served lists of users without a history are not a model's.
-    const fresh = this.#order.filter(
+    // For users without a history no model is asked.
+    const eligible = this.#order.filter(
       event =>
         event > Number(this.#events.indptr[this.#users[event]]) &&
         items[event] !== items[event - 1] &&
         this.#counts[event] > 0,
     )
-    const size = Math.min(most, fresh.length)
-    const even = Uint32Array.from({ length: size }, (_, at) => fresh[Math.floor((at * fresh.length) / size)])
+    const size = Math.min(most, eligible.length)
+    const even = Uint32Array.from({ length: size }, (_, at) => eligible[Math.floor((at * eligible.length) / size)])
     const excluding = new Set(even.filter((event, at) => at % 2 === 1 && !this.#isRepeat(event)))
     return { chosen: even.filter((event, at) => at % 2 === 0 || excluding.has(event)), excluding }
   }
@@ -250,22 +263,24 @@ class Judged {
   }
 }
 
-/** What a part has an opinion of: after that come popular items, whose score is 0. */
+/** The items that the part itself ranks: popular ones follow, whose score is 0. */
 function withoutFiller({ items, scores, basis }: Ranking): ItemList {
   let size = basis === 'model' ? items.length : 0
   while (size > 0 && scores[size - 1] === 0) size--
   return { items: items.subarray(0, size), scores: scores.subarray(0, size) }
 }
 
-/** The samples, with the temperature for each part under which what came was most probable. */
-function predicted(
+/** The samples, with the calibration of each part under which what came was most probable. */
+function calibrated(
   given: readonly Float64Array[][],
-  choices: readonly (readonly number[])[],
+  choices: readonly (readonly Calibration[])[],
   features: Float64Array,
   count: number,
-): Pick<Predicted, 'samples' | 'temperatures'> {
-  const best = given.map(byTemperature => {
-    const likelihoods = byTemperature.map(values => values.reduce((sum, value) => sum + Math.log(value + floor), 0))
+): Pick<GateTrainingData, 'samples' | 'calibrations'> {
+  const best = given.map(byCalibration => {
+    const likelihoods = byCalibration.map(values =>
+      values.reduce((sum, value) => sum + Math.log(value + probabilityFloor), 0),
+    )
     return likelihoods.indexOf(Math.max(...likelihoods))
   })
   const parts = given.length
@@ -277,6 +292,6 @@ function predicted(
   })
   return {
     samples: { count, features, probabilities },
-    temperatures: Float64Array.from(best, (choice, part) => choices[part][choice]),
+    calibrations: best.map((choice, part) => choices[part][choice]),
   }
 }

@@ -1,17 +1,21 @@
-/** Softmax regression of how far to lean on each part: a mixture of experts (Jacobs, Jordan, Nowlan & Hinton 1991) whose experts stay as they are. */
+/**
+ * Softmax regression of the weights of the parts: the gate of a mixture of experts (Jacobs, Jordan, Nowlan & Hinton
+ * 1991) whose experts are trained before and stay as they are.
+ */
+import { probabilityFloor } from '../probabilities.ts'
 
-/** How a gate weighs parts by features of the moment. */
+/** How parts are weighed by features. */
 export interface Gate {
   readonly parts: number
   readonly features: number
-  /** (features) What is taken from each feature, and then what it is multiplied with. */
+  /** (features) What is subtracted from each feature, and what the difference is multiplied by. */
   readonly means: Float64Array
   readonly scales: Float64Array
   /** (parts × (1 + features)) The first of each row is its bias. */
   readonly coefficients: Float64Array
 }
 
-/** What a gate learns from: for each event features, and the probability that each part gave to what came. */
+/** What a gate is fitted on: of each event the features, and the probability that each part gave to its item. */
 export interface GateSamples {
   readonly count: number
   /** (count × features) */
@@ -41,24 +45,22 @@ export function weigh(gate: Gate, features: Float64Array, into: Float64Array): v
   for (let part = 0; part < gate.parts; part++) into[part] /= total
 }
 
-/** How far a feature may be from its mean, in standard deviations: what was never seen says no more than what hardly was. */
+/** Standard deviations from the mean at which features are cut off, so that unseen values do not extrapolate. */
 const farthest = 3
 
 function standard(value: number, mean: number, scale: number): number {
   return Math.max(-farthest, Math.min(farthest, (value - mean) * scale))
 }
 
-/** Of a step of the ascent. */
+/** Step size of Adam. */
 const rate = 0.05
-/** How far coefficients are held near 0: as much as so many samples, and a share of all. */
+/** L2 penalty on the coefficients: as many samples, and a share of all of them. */
 const prior = { samples: 10, share: 0.001 }
 const iterations = 300
-/** What each part gives to whatever comes, so that none is ruled out by one event. */
-const floor = 1e-7
 
 /**
- * The gate under which what came was most probable: Σ log Σ weight × probability over the samples, by Adam (Kingma & Ba 2015) on all of them
- * at once. The same numbers come out whenever it is called.
+ * The gate that maximises Σ log Σ weight × probability over the samples, less the penalty, by Adam (Kingma & Ba
+ * 2015) on all samples at once. Deterministic.
  */
 export function fitGate(
   { count, features, probabilities }: GateSamples,
@@ -78,10 +80,10 @@ export function fitGate(
       weigh(gate, own, weights)
       let total = 0
       for (let part = 0; part < sizes.parts; part++) {
-        total += weights[part] * (probabilities[sample * sizes.parts + part] + floor)
+        total += weights[part] * (probabilities[sample * sizes.parts + part] + probabilityFloor)
       }
       for (let part = 0; part < sizes.parts; part++) {
-        const share = (weights[part] * (probabilities[sample * sizes.parts + part] + floor)) / total
+        const share = (weights[part] * (probabilities[sample * sizes.parts + part] + probabilityFloor)) / total
         const slope = share - weights[part]
         gradient[part * width] += slope
         for (let at = 0; at < sizes.features; at++) {
