@@ -204,7 +204,7 @@ describe('of users with two tastes, who go through the items of theirs in order'
   const day = 1440 * minute
   const newest = 12 * day
   const folder = mkdtempSync(join(tmpdir(), 'aurochs-test-'))
-  const options = { parts: 'transitions + als(factors=4)', gateShare: 0.2, gateEvents: 1000 }
+  const options = { parts: 'transitions + als(factors=4)', gateShare: 0.3, gateEvents: 3000 }
   let dataset: Dataset
   let model: OpenModel
   let fixed: OpenModel

@@ -27,8 +27,10 @@ export function liveTrends(artifact: Artifact): LiveLearning {
 /** Half-lives after `#since` at which all sums are made smaller, long before they leave the range of float32. */
 const longest = 60
 
-/** What was counted weighs as many events at least, where it did: after a pause, one event is not the whole trend. */
+/** After a pause a few events are not the whole trend: what was counted weighs as so many of them at least, where it did, */
 const leastCounted = 50
+/** and its best item as so many: 50 of a thousand items alike would each weigh less than one. */
+const leastOfBest = 10
 
 /** Later events count more, in place of earlier ones less as time goes by: the shares are the same. */
 class TrendLearner implements Learner {
@@ -71,7 +73,8 @@ class TrendLearner implements Learner {
    */
   #advanceTo(time: number): number {
     const age = (time - this.#since) / this.#halfLife
-    const most = Math.log2(Math.max(1, this.#trend.total / leastCounted))
+    const { total, best } = this.#trend
+    const most = Math.log2(Math.max(1, Math.min(total / leastCounted, best / leastOfBest)))
     if (age <= most) return age
     this.#since = time - most * this.#halfLife
     return most

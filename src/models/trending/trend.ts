@@ -57,6 +57,11 @@ export class TrendWriter {
     return this.#total
   }
 
+  /** What the item counts that counts most; 0 where there is none. */
+  get best(): number {
+    return this.#size > 0 ? this.#sums[this.#items[0]] : 0
+  }
+
   /** Adds `amount`, above 0, to what `item` counts. */
   add(item: number, amount: number): void {
     this.#sums[item] += amount

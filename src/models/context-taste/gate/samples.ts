@@ -220,19 +220,16 @@ class ReplayedEvents {
   }
 
   /**
-   * The events to predict, in order of time: those that add to a history and do not repeat the item of the event
-   * before, of which at most `most` are taken, evenly by rank in time order. Every other one is predicted without
-   * the items that its user had (`excluding`), and dropped afterwards where its item is one of them: so both kinds
-   * of list see items as often as they come, and there may be fewer than `most`.
+   * The events to predict, in order of time: those that add to a history, of which at most `most` are taken, evenly
+   * by rank in time order. Every other one is predicted without the items that its user had (`excluding`), and
+   * dropped afterwards where its item is one of them: so both kinds of list see items as often as they come, and
+   * there may be fewer than `most`. An item may come twice in a row, as one that is bought after it was viewed: a
+   * gate that had learned without such events put the latest item too low.
    */
   #choose(most: number): { readonly chosen: Uint32Array; readonly excluding: ReadonlySet<number> } {
-    const { items } = this.#events
     // For users without a history no model is asked.
     const eligible = this.#order.filter(
-      event =>
-        event > Number(this.#events.indptr[this.#users[event]]) &&
-        items[event] !== items[event - 1] &&
-        this.#counts[event] > 0,
+      event => event > Number(this.#events.indptr[this.#users[event]]) && this.#counts[event] > 0,
     )
     const size = Math.min(most, eligible.length)
     const even = Uint32Array.from({ length: size }, (_, at) => eligible[Math.floor((at * eligible.length) / size)])
