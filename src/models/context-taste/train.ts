@@ -86,8 +86,9 @@ interface SessionReliance {
 function findingsOf(reliance: SessionReliance | undefined, samples: number, parts: readonly Part[]): string[] {
   if (parts.length === 1) return []
   if (samples === 0) return ['There were no events that a gate could learn from: all parts count alike.']
-  if (!reliance)
+  if (!reliance) {
     return ['No part has any of the latest events among its first 20: the gate is followed, but was not tested.']
+  }
   const followed = ({ best, gateWeight, repeatFactor }: Reliance) => {
     const alone = `${parts[best]!.algorithm.name}, which is the best part alone`
     if (gateWeight === 0) return `the lists are those of ${alone}`
