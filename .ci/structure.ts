@@ -35,8 +35,8 @@ interface Violation {
 /** A line for each violation in the tree at `root`: `FILE:LINE: what is wrong: the remedy`. */
 export function structureViolations(root: string): string[] {
   const source = join(root, 'src')
-  const algorithms = globSync('models/*/index.ts', { cwd: source }).map(file => posix.basename(posix.dirname(file)))
-  const names = algorithms.map(name => ({ name, pattern: wordPattern(name) }))
+  const algorithms = globSync('models/**/index.ts', { cwd: source }).map(file => posix.dirname(file))
+  const names = algorithms.map(folder => posix.basename(folder)).map(name => ({ name, pattern: wordPattern(name) }))
   return globSync('**/*.{ts,mts,js,mjs}', { cwd: source })
     .sort()
     .flatMap(file => {
@@ -63,10 +63,10 @@ function wrongImports(file: string, code: string, algorithms: readonly string[])
       if (order.indexOf(to) > order.indexOf(from)) {
         report(`${from} imports ${target}, but ${to} is below ${from}: move what they share to ${from} or above it`)
       }
-      const algorithm = algorithms.find(name => target.startsWith(`models/${name}/`))
-      if (algorithm !== undefined && !file.startsWith(`models/${algorithm}/`) && !importers.includes(file)) {
+      const algorithm = algorithms.find(folder => target.startsWith(`${folder}/`))
+      if (algorithm !== undefined && !file.startsWith(`${algorithm}/`) && !importers.includes(file)) {
         report(
-          `imports ${target} of the algorithm ${algorithm}: ask src/models/registry.ts, or move what is shared out of that folder`,
+          `imports ${target} of the algorithm ${posix.basename(algorithm)}: ask src/models/registry.ts, or move what is shared out of that folder`,
         )
       }
     }

@@ -7,16 +7,16 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { compareUsers } from '../src/evaluation/compare.ts'
+import { compareUsers } from '../src/evaluation/significance/compare.ts'
 import { Pool } from '../src/parallel/pool.ts'
 import { Dataset, writeDataset } from '../src/storage/dataset.ts'
-import { atLeast, atMost, type Bar, type BenchOptions } from './bar.ts'
-import { benchCache, reads } from './brunch-data.ts'
 import { brunchInTime, type JudgedOnline, judgeOnline } from './context/brunch.ts'
 import { readDiginetica, sessionDataset, sessionTest } from './context/diginetica.ts'
 import { type Candidate, type Judged, judge } from './context/judge.ts'
 import { type ContextSpeed, contextSpeed } from './context/speed.ts'
-import { printer } from './print.ts'
+import { benchCache, reads } from './data/brunch-data.ts'
+import { atLeast, atMost, type Bar, type BenchOptions } from './support/bar.ts'
+import { printer } from './support/print.ts'
 
 const transitions =
   'transitions(window=12, gap-decay=0.55, backward=0.8, second-step=0.62, recent-items=5, recency-decay=0.51, session-half-life=37)'
@@ -158,7 +158,7 @@ async function runOnBrunch({
   ]
 }
 
-/** At the first of a session, and for items new to the user: there by HitRate alone, since MRR is lower by .3 (models/context-taste/README.md). */
+/** At the first of a session, and for items new to the user: there by HitRate alone, since MRR is lower by .3 (models/composite/context-taste/README.md). */
 function isWhereTasteSpeaks(view: string, metric: string): boolean {
   return view === 'first of a session' || (view === 'new to the user' && metric === 'hit@20')
 }

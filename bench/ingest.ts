@@ -12,7 +12,7 @@ import { Database, literal } from '../src/ingest/database.ts'
 import type { ImportOptions } from '../src/ingest/import.ts'
 import { Pool, workerModuleUrl } from '../src/parallel/pool.ts'
 import { Dataset } from '../src/storage/dataset.ts'
-import { atMost, type Bar, type BenchOptions } from './bar.ts'
+import { atMost, type Bar, type BenchOptions } from './support/bar.ts'
 
 const brunch = join(import.meta.dirname, '../../shared/data/brunch/reads.parquet')
 

@@ -10,15 +10,15 @@
  * phase ends with its last worker, so that a training waits for a core that is taken from it.
  */
 import { parseArgs } from 'node:util'
-import type { Bar, BenchOptions } from './bar.ts'
 import { alsPeers } from './models-peers/als.ts'
 import { bprPeers } from './models-peers/bpr.ts'
 import { easePeers } from './models-peers/ease.ts'
 import { neighboursPeers } from './models-peers/neighbours.ts'
 import type { ModelBenchOptions } from './models-peers/options.ts'
 import { word2vecPeers } from './models-peers/word2vec.ts'
-import { positiveInteger, positiveNumber } from './options.ts'
-import { printer } from './print.ts'
+import type { Bar, BenchOptions } from './support/bar.ts'
+import { positiveInteger, positiveNumber } from './support/options.ts'
+import { printer } from './support/print.ts'
 
 type ModelBench = (options: ModelBenchOptions) => Promise<Bar[]>
 

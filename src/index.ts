@@ -18,8 +18,6 @@ export {
   type UserLabels,
 } from './catalogue/item.ts'
 export type { Narrowing } from './catalogue/narrowing.ts'
-export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/bootstrap.ts'
-export { type Comparison, compareUsers, type Difference } from './evaluation/compare.ts'
 export {
   type EvaluateOptions,
   type Evaluation,
@@ -27,11 +25,14 @@ export {
   type GroupEvaluation,
   type Ranker,
 } from './evaluation/evaluate.ts'
-export { type FoldSummary, summariseFolds } from './evaluation/folds.ts'
-export { type HeldOut, heldOut, type Pairs, type Training } from './evaluation/held-out.ts'
-export { historyGroups } from './evaluation/history-groups.ts'
-export { type Metric, type MetricKind, metricNames, metricNotes, parseMetrics } from './evaluation/metrics.ts'
-export { foldsOf, parseSplit, type Split, splitDataset } from './evaluation/split.ts'
+export { type Metric, type MetricKind, metricNames, metricNotes, parseMetrics } from './evaluation/metrics/metrics.ts'
+export { type BootstrapOptions, bootstrapIntervals, type Interval } from './evaluation/significance/bootstrap.ts'
+export { type Comparison, compareUsers, type Difference } from './evaluation/significance/compare.ts'
+export { type FoldSummary, summariseFolds } from './evaluation/significance/folds.ts'
+export { historyGroups } from './evaluation/significance/history-groups.ts'
+export type { UserValues } from './evaluation/significance/user-values.ts'
+export { type HeldOut, heldOut, type Pairs, type Training } from './evaluation/splits/held-out.ts'
+export { foldsOf, parseSplit, type Split, splitDataset } from './evaluation/splits/split.ts'
 export {
   type ChooseOptions,
   type ChosenOptions,
@@ -43,7 +44,6 @@ export { searchPlot } from './evaluation/tune/plot.ts'
 export type { TunedOptions } from './evaluation/tune/search.ts'
 export { type Tuned, type TuneOptions, type TuneProgress, tune } from './evaluation/tune/tune.ts'
 export { readBest } from './evaluation/tune/tuned-options.ts'
-export type { UserValues } from './evaluation/user-values.ts'
 export { backUpState } from './events/backup.ts'
 export { type NextDataset, type NextDatasetOptions, writeNextDataset } from './events/dataset/next-dataset.ts'
 export type { UserEvent } from './events/event.ts'
@@ -65,20 +65,21 @@ export type {
   UserEvents,
 } from './models/algorithm.ts'
 export { noEvents } from './models/algorithm.ts'
-export { als } from './models/als/index.ts'
-export { type AlsOptions, alsOptions } from './models/als/options.ts'
-export { Artifact, type ArtifactManifest, recordMetrics } from './models/artifact.ts'
-export type { BlendOptions } from './models/blend/options.ts'
-export { bpr } from './models/bpr/index.ts'
-export { type BprOptions, bprOptions } from './models/bpr/options.ts'
-export { ease } from './models/ease/index.ts'
-export { graphFilter } from './models/graph-filter/index.ts'
-export { ModelPool, type OpenModelPool } from './models/model-pool.ts'
-export { neighbours } from './models/neighbours/index.ts'
-export { OpenModel, UnsupportedError } from './models/open-model.ts'
-export { formatParts, type WrittenPart } from './models/parts/notation.ts'
+export { Artifact, type ArtifactManifest, recordMetrics } from './models/artifact/artifact.ts'
+export { rollBackModel } from './models/artifact/published.ts'
+export type { BlendOptions } from './models/composite/blend/options.ts'
+export { formatParts, type WrittenPart } from './models/composite/parts/notation.ts'
+export { als } from './models/factors/als/index.ts'
+export { type AlsOptions, alsOptions } from './models/factors/als/options.ts'
+export { bpr } from './models/factors/bpr/index.ts'
+export { type BprOptions, bprOptions } from './models/factors/bpr/options.ts'
+export { word2vec } from './models/factors/word2vec/index.ts'
+export { ease } from './models/item-item/ease/index.ts'
+export { graphFilter } from './models/item-item/graph-filter/index.ts'
+export { neighbours } from './models/item-item/neighbours/index.ts'
+export { ModelPool, type OpenModelPool } from './models/open/model-pool.ts'
+export { OpenModel, UnsupportedError } from './models/open/open-model.ts'
 export { popular } from './models/popular/index.ts'
-export { rollBackModel } from './models/published.ts'
 export {
   algorithmNamed,
   algorithms,
@@ -87,12 +88,11 @@ export {
   contextTaste,
   defaultAlgorithm,
 } from './models/registry.ts'
-export { sessionNeighbours } from './models/session-neighbours/index.ts'
-export { slist } from './models/slist/index.ts'
-export { type TrainModel, trainModel } from './models/train.ts'
-export { transitions } from './models/transitions/index.ts'
-export { trending } from './models/trending/index.ts'
-export { word2vec } from './models/word2vec/index.ts'
+export { sessionNeighbours } from './models/sequential/session-neighbours/index.ts'
+export { slist } from './models/sequential/slist/index.ts'
+export { transitions } from './models/sequential/transitions/index.ts'
+export { trending } from './models/sequential/trending/index.ts'
+export { type TrainModel, trainModel } from './models/training/train.ts'
 export { Pool, type PoolOptions } from './parallel/pool.ts'
 export { RecommendError } from './recommend/errors.ts'
 export type {
@@ -102,9 +102,9 @@ export type {
   SimilarQuery,
   UserList,
   UserQuery,
-} from './recommend/lists.ts'
+} from './recommend/lists/lists.ts'
 export { Recommender, type RecommenderOptions } from './recommend/recommender.ts'
-export { GateError, type GateResult } from './recommend/retraining/gate.ts'
+export { type ModelCheck, ModelCheckError } from './recommend/retraining/model-check.ts'
 export { type Retrained, type RetrainOptions, retrain } from './recommend/retraining/retrain.ts'
 export type { Row } from './search/item-lists.ts'
 export { search } from './search/search.ts'

@@ -1,11 +1,11 @@
 /** How fast a context model answers and learns. */
 import { join } from 'node:path'
-import { nextItems } from '../../src/evaluation/next-items.ts'
+import { nextItems } from '../../src/evaluation/next/next-items.ts'
 import { requestOfNext } from '../../src/evaluation/requests.ts'
 import type { TestEvents } from '../../src/evaluation/splits/events-from.ts'
-import { ModelPool } from '../../src/models/model-pool.ts'
+import { ModelPool } from '../../src/models/open/model-pool.ts'
 import { algorithmNamed } from '../../src/models/registry.ts'
-import { trainModel } from '../../src/models/train.ts'
+import { trainModel } from '../../src/models/training/train.ts'
 import type { Pool } from '../../src/parallel/pool.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
 

@@ -15,17 +15,17 @@
 
 import { join } from 'node:path'
 import type { Trained } from '../../src/models/algorithm.ts'
-import { saveArtifact } from '../../src/models/artifact.ts'
-import { type BprOptions, bprOptions } from '../../src/models/bpr/options.ts'
-import { trainBpr } from '../../src/models/bpr/train.ts'
-import { rowOf } from '../../src/models/history.ts'
-import { OpenModel } from '../../src/models/open-model.ts'
+import { saveArtifact } from '../../src/models/artifact/artifact.ts'
+import { type BprOptions, bprOptions } from '../../src/models/factors/bpr/options.ts'
+import { trainBpr } from '../../src/models/factors/bpr/train.ts'
+import { rowOf } from '../../src/models/open/history.ts'
+import { OpenModel } from '../../src/models/open/open-model.ts'
 import { Pool, workerModuleUrl } from '../../src/parallel/pool.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
 import { alignedArray, sharedArray } from '../../src/storage/shared-array.ts'
-import { atLeast, type Bar } from '../bar.ts'
-import { benchCache } from '../brunch-data.ts'
+import { benchCache } from '../data/brunch-data.ts'
 import { peersPython } from '../peers/python.ts'
+import { atLeast, type Bar } from '../support/bar.ts'
 import {
   Clock,
   type Epoch,

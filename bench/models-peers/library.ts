@@ -3,13 +3,13 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Trained } from '../../src/models/algorithm.ts'
-import { valuesOf } from '../../src/models/trained-tensor.ts'
+import { valuesOf } from '../../src/models/artifact/trained-tensor.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
 import { openSafetensors } from '../../src/storage/safetensors.ts'
 import { alignedArray } from '../../src/storage/shared-array.ts'
-import { benchCache } from '../brunch-data.ts'
-import { median } from '../numbers.ts'
+import { benchCache } from '../data/brunch-data.ts'
 import { peerLines } from '../peers/python.ts'
+import { median } from '../support/numbers.ts'
 
 /** In shared memory. */
 export interface Factors {

@@ -1,6 +1,6 @@
 import { evaluate } from '../../src/evaluation/evaluate.ts'
-import type { HeldOut } from '../../src/evaluation/held-out.ts'
-import { parseMetrics } from '../../src/evaluation/metrics.ts'
+import { parseMetrics } from '../../src/evaluation/metrics/metrics.ts'
+import type { HeldOut } from '../../src/evaluation/splits/held-out.ts'
 import { freeSharedMemory } from '../../src/parallel/free-shared-memory.ts'
 import type { Pool } from '../../src/parallel/pool.ts'
 import { factorRanker } from '../peers/factor-ranker.ts'

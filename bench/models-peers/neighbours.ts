@@ -2,14 +2,14 @@
  * Neighbours beside implicit's fit: seconds from the call that trains to the neighbours of all items, pairs in memory, and CPU seconds.
  * Every pair counts 1 for both.
  */
-import { type NeighboursOptions, neighboursOptions } from '../../src/models/neighbours/options.ts'
-import { trainNeighbours } from '../../src/models/neighbours/train.ts'
+import { type NeighboursOptions, neighboursOptions } from '../../src/models/item-item/neighbours/options.ts'
+import { trainNeighbours } from '../../src/models/item-item/neighbours/train.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
-import { atLeast, type Bar } from '../bar.ts'
-import { brunchSplit } from '../brunch-data.ts'
-import { median } from '../numbers.ts'
+import { brunchSplit } from '../data/brunch-data.ts'
 import { peersPython, runPeer } from '../peers/python.ts'
+import { atLeast, type Bar } from '../support/bar.ts'
+import { median } from '../support/numbers.ts'
 import type { ModelBenchOptions } from './options.ts'
 import { printTable, type Row } from './report.ts'
 

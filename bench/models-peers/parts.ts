@@ -1,9 +1,9 @@
 import { basename, join } from 'node:path'
-import { type HeldOut, heldOut } from '../../src/evaluation/held-out.ts'
-import { splitDataset } from '../../src/evaluation/split.ts'
+import { type HeldOut, heldOut } from '../../src/evaluation/splits/held-out.ts'
+import { splitDataset } from '../../src/evaluation/splits/split.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
-import { benchCache, brunchSplit } from '../brunch-data.ts'
-import { spread } from '../numbers.ts'
+import { benchCache, brunchSplit } from '../data/brunch-data.ts'
+import { spread } from '../support/numbers.ts'
 import type { ModelBenchOptions } from './options.ts'
 
 /** Of the validation part, so many users are judged: their NDCG@20 has a standard error of some .0015. */

@@ -4,7 +4,7 @@ import { search } from '../../src/search/search.ts'
 import { TopKIndex } from '../../src/search/topk.ts'
 import type { Csr } from '../../src/storage/csr.ts'
 import { sharedArray } from '../../src/storage/shared-array.ts'
-import { itemsOfUsers } from '../user-items.ts'
+import { itemsOfUsers } from '../support/user-items.ts'
 
 /** Factors of users and items, and the pairs (users × items) that they were trained on. */
 export interface FactorModel {

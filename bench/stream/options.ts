@@ -1,4 +1,4 @@
-import { positiveInteger, positiveNumber } from '../options.ts'
+import { positiveInteger, positiveNumber } from '../support/options.ts'
 
 /** The load that a bench puts on the server. */
 export interface Load {

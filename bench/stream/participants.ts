@@ -1,6 +1,6 @@
-import type { Artifact } from '../../src/models/artifact.ts'
+import type { Artifact } from '../../src/models/artifact/artifact.ts'
 import { type IdMap, plainId } from '../../src/storage/ids.ts'
-import { spread } from '../numbers.ts'
+import { spread } from '../support/numbers.ts'
 import type { Plan } from './plan.ts'
 
 /** Items that events are about. */

@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { noEvents, type RankRequest, type UserEvents } from '../../src/models/algorithm.ts'
-import type { Artifact } from '../../src/models/artifact.ts'
-import { ModelPool } from '../../src/models/model-pool.ts'
+import type { Artifact } from '../../src/models/artifact/artifact.ts'
+import { ModelPool } from '../../src/models/open/model-pool.ts'
 import type { List } from '../../src/protocol/messages.ts'
-import { spread } from '../numbers.ts'
 import type { StoredEvent } from '../stream/stored-events.ts'
+import { spread } from '../support/numbers.ts'
 
 /** What became of comparing lists with the models that they name. */
 export interface Comparison {

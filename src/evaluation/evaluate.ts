@@ -1,15 +1,15 @@
 import type { ItemList, RankRequest } from '../models/algorithm.ts'
 import { contains } from '../search/item-lists.ts'
 import { assertWholeNumber } from '../storage/whole-number.ts'
-import { aucOfUsers } from './auc.ts'
-import { Coverage } from './coverage.ts'
-import { ListDiversity } from './diversity.ts'
-import { type HeldOut, heldItems } from './held-out.ts'
-import { historyGroupOf, historyGroups } from './history-groups.ts'
-import type { Metric } from './metrics.ts'
-import { novelty, selfInformation } from './novelty.ts'
+import { aucOfUsers } from './metrics/auc.ts'
+import { Coverage } from './metrics/coverage.ts'
+import { ListDiversity } from './metrics/diversity.ts'
+import type { Metric } from './metrics/metrics.ts'
+import { novelty, selfInformation } from './metrics/novelty.ts'
 import { requestOf, usersAtOnce } from './requests.ts'
-import { byHistory, meansOf, type UserValues } from './user-values.ts'
+import { historyGroupOf, historyGroups } from './significance/history-groups.ts'
+import { byHistory, meansOf, type UserValues } from './significance/user-values.ts'
+import { type HeldOut, heldItems } from './splits/held-out.ts'
 
 /** What is evaluated: a `ModelPool`, or anything else that orders all items for users of the training. */
 export interface Ranker {

@@ -1,8 +1,8 @@
 /** What a ranker is asked for a judged user: what the server would be asked. */
 import { noEvents, type RankRequest, type UserEvents } from '../models/algorithm.ts'
 import { type Sequences, sequenceOf } from '../storage/sequences.ts'
-import type { HeldOut } from './held-out.ts'
-import type { NextItems } from './next-items.ts'
+import type { NextItems } from './next/next-items.ts'
+import type { HeldOut } from './splits/held-out.ts'
 
 const nothing = new Uint32Array(0)
 

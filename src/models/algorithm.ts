@@ -6,9 +6,9 @@ import type { z } from 'zod'
 import type { Pool } from '../parallel/pool.ts'
 import { concat, type Row } from '../search/item-lists.ts'
 import type { Dataset } from '../storage/dataset.ts'
-import type { Artifact } from './artifact.ts'
-import type { Popularity } from './popularity.ts'
-import type { TrainedTensor } from './trained-tensor.ts'
+import type { Artifact } from './artifact/artifact.ts'
+import type { TrainedTensor } from './artifact/trained-tensor.ts'
+import type { Popularity } from './open/popularity.ts'
 
 /** How to train a model of one kind, and how to open what was trained. */
 export interface Algorithm<Options = Readonly<Record<string, unknown>>> {

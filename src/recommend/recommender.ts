@@ -6,16 +6,15 @@ import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../
 import { nothingRemoved, type Removed } from '../events/store.ts'
 import { Pool } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
-import { AskedLists } from './asked-lists.ts'
-import { ChangeFollowers } from './change-followers.ts'
+import { MicroBatches } from './batches/micro-batches.ts'
 import { RecommendError, unknownItem } from './errors.ts'
-import { Explanations } from './explanations.ts'
-import { Forgetting, type Forgotten } from './forgetting.ts'
-import { Generation } from './generation.ts'
-import { Generations, type Workers } from './generations.ts'
-import { HeldRankings } from './held-rankings.ts'
-import { type ImpressionOptions, type ImpressionRule, impressionRule } from './impression-discounts.ts'
-import { type ListFilters, ResolvedFilters } from './list-filters.ts'
+import { ChangeFollowers } from './generations/change-followers.ts'
+import { Generation } from './generations/generation.ts'
+import { Generations, type Workers } from './generations/generations.ts'
+import { AskedLists } from './lists/asked-lists.ts'
+import { Explanations } from './lists/explanations.ts'
+import { HeldRankings } from './lists/held-rankings.ts'
+import { type ListFilters, ResolvedFilters } from './lists/list-filters.ts'
 import {
   batchListOf,
   type ListExplanation,
@@ -26,18 +25,19 @@ import {
   type UserList,
   type UserQuery,
   userListOf,
-} from './lists.ts'
-import { MicroBatches } from './micro-batches.ts'
+} from './lists/lists.ts'
+import type { TagsOf } from './lists/spread-rankings.ts'
+import { type UserRanking, UserSubscription } from './lists/user-subscription.ts'
+import { type Watch, WatchedList } from './lists/watched-list.ts'
 import { Arrangement } from './promotions/arrangement.ts'
 import { PromotedRows } from './promotions/promoted-rows.ts'
 import { highestPositions, sharedPosition } from './retraining/positions.ts'
-import { SimilarLookups } from './similar-lookups.ts'
-import { type FoundSimilar, SimilarSubscriptions } from './similar-subscriptions.ts'
-import type { TagsOf } from './spread-rankings.ts'
-import { UserCache } from './user-cache.ts'
-import type { UserState } from './user-state.ts'
-import { type UserRanking, UserSubscription } from './user-subscription.ts'
-import { type Watch, WatchedList } from './watched-list.ts'
+import { SimilarLookups } from './similar/similar-lookups.ts'
+import { type FoundSimilar, SimilarSubscriptions } from './similar/similar-subscriptions.ts'
+import { Forgetting, type Forgotten } from './users/forgetting.ts'
+import { type ImpressionOptions, type ImpressionRule, impressionRule } from './users/impression-discounts.ts'
+import { UserCache } from './users/user-cache.ts'
+import type { UserState } from './users/user-state.ts'
 
 export interface RecommenderOptions extends JournalOptions, ImpressionOptions {
   /** Directory of the model. */

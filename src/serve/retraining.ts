@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { rollBackModel } from '../models/published.ts'
+import { rollBackModel } from '../models/artifact/published.ts'
 import type { Recommender } from '../recommend/recommender.ts'
 import type { Retrained } from '../recommend/retraining/retrain.ts'
 import { RetrainingSchedule } from '../recommend/retraining/schedule.ts'
@@ -63,13 +63,13 @@ export class Retraining {
     return this.#schedule.close()
   }
 
-  async #serve({ isNew, gate, ...figures }: Retrained): Promise<void> {
+  async #serve({ isNew, check, ...figures }: Retrained): Promise<void> {
     if (!isNew) {
       this.#log.info('there is nothing new to train on')
       await this.#removeEvents()
       return
     }
-    this.#log.info({ ...figures, gate }, 'a model was trained')
+    this.#log.info({ ...figures, check }, 'a model was trained')
     const { directory } = this.#recommender.generation.artifact
     try {
       await this.#recommender.swap(directory)

@@ -1,7 +1,7 @@
 import uws, { type us_listen_socket } from 'uWebSockets.js'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { inspectArtifact } from '../models/artifact.ts'
+import { inspectArtifact } from '../models/artifact/artifact.ts'
 import { parseRpcAddress, type RpcAddress } from '../protocol/rpc-address.ts'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
 import { ModelWatch } from '../recommend/retraining/model-watch.ts'

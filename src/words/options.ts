@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { instructions } from '../models/instructions.ts'
+import { instructions } from '../models/training/instructions.ts'
 import { MAX_RANK } from '../storage/factors.ts'
 
 export const wordsOptions = z.strictObject({

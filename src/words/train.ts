@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { withInstructions } from '../models/instructions.ts'
+import { withInstructions } from '../models/training/instructions.ts'
 import type { Pool } from '../parallel/pool.ts'
 import { topKIndexBytes, topKIndexPieces } from '../search/topk.ts'
 import { checkMemory } from '../skip-gram/memory.ts'

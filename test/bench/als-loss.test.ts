@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { factorsOf } from '../../bench/models-peers/library.ts'
 import { alsLoss } from '../../bench/models-peers/loss.ts'
-import { alsOptions } from '../../src/models/als/options.ts'
-import { trainAls } from '../../src/models/als/train.ts'
+import { alsOptions } from '../../src/models/factors/als/options.ts'
+import { trainAls } from '../../src/models/factors/als/train.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { datasetOf, randomInteractions } from '../models/interactions.ts'
 

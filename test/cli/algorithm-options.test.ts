@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { expect, test } from 'vitest'
-import { flagsText } from '../../src/cli/algorithm-options.ts'
+import { flagsText } from '../../src/cli/training/algorithm-options.ts'
 
 test('options are printed so that a shell reads them as they are', () => {
   const parts = "als(factors=128) + 0.5 * graph-filter; it's"

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { neighbours } from '../../src/models/neighbours/index.ts'
+import { neighbours } from '../../src/models/item-item/neighbours/index.ts'
 import { baselineAlgorithm } from '../../src/models/registry.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { checkerboard, datasetOf } from '../models/interactions.ts'

@@ -1,3 +1,5 @@
+import { globSync } from 'node:fs'
+import { basename, join } from 'node:path'
 import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import type { Register } from '../../src/cli/command.ts'
@@ -295,8 +297,11 @@ const commands: Readonly<
   },
 }
 
+const cli = join(import.meta.dirname, '../../src/cli')
+const modules = new Map(globSync('*/*.ts', { cwd: cli }).map(file => [basename(file, '.ts'), file]))
+
 test.each(Object.entries(commands))('every option of `%s` says what it must be', async (name, { before, options }) => {
-  const { register } = (await import(`../../src/cli/${name}.ts`)) as { register: Register }
+  const { register } = (await import(join(cli, modules.get(name)!))) as { register: Register }
   const program = new Command()
   register(program)
   const taken = program.commands[0]!.options.filter(option => option.required && !option.hidden)

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { evaluate, type Ranker } from '../../src/evaluation/evaluate.ts'
-import { heldOut } from '../../src/evaluation/held-out.ts'
-import { parseMetrics } from '../../src/evaluation/metrics.ts'
-import { rowOf } from '../../src/models/history.ts'
+import { parseMetrics } from '../../src/evaluation/metrics/metrics.ts'
+import { heldOut } from '../../src/evaluation/splits/held-out.ts'
+import { rowOf } from '../../src/models/open/history.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { csrOf } from '../storage/csr-of.ts'
 

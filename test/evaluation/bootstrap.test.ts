@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { bootstrapIntervals } from '../../src/evaluation/bootstrap.ts'
-import { compareUsers } from '../../src/evaluation/compare.ts'
-import type { UserValues } from '../../src/evaluation/user-values.ts'
+import { bootstrapIntervals } from '../../src/evaluation/significance/bootstrap.ts'
+import { compareUsers } from '../../src/evaluation/significance/compare.ts'
+import type { UserValues } from '../../src/evaluation/significance/user-values.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 
 function usersOf(rows: readonly number[], values: Record<string, readonly number[]>): UserValues {

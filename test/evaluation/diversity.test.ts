@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { ListDiversity } from '../../src/evaluation/diversity.ts'
+import { ListDiversity } from '../../src/evaluation/metrics/diversity.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { csrOf } from '../storage/csr-of.ts'
 

@@ -1,4 +1,4 @@
-/** The definitions of src/evaluation/metrics.ts, word for word and one at a time. */
+/** The definitions of src/evaluation/metrics/metrics.ts, word for word and one at a time. */
 export interface NaiveUser {
   /** Score of every item; higher is better, ties to the lower item. */
   readonly scores: readonly number[]

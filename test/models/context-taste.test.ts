@@ -3,23 +3,27 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { type ItemSource, itemSources, noEvents, type RankRequest } from '../../src/models/algorithm.ts'
-import { featureNames, writeFeatures } from '../../src/models/context-taste/features.ts'
-import { fitGate, type Gate, weigh } from '../../src/models/context-taste/gate/gate.ts'
-import { chooseReliance, interpolated, withContextWeight } from '../../src/models/context-taste/gate/reliance.ts'
-import { collectSamples } from '../../src/models/context-taste/gate/samples.ts'
-import { mixtureOf } from '../../src/models/context-taste/mixture.ts'
-import { contextTasteTensors } from '../../src/models/context-taste/model.ts'
+import { featureNames, writeFeatures } from '../../src/models/composite/context-taste/features.ts'
+import { fitGate, type Gate, weigh } from '../../src/models/composite/context-taste/gate/gate.ts'
+import {
+  chooseReliance,
+  interpolated,
+  withContextWeight,
+} from '../../src/models/composite/context-taste/gate/reliance.ts'
+import { collectSamples } from '../../src/models/composite/context-taste/gate/samples.ts'
+import { mixtureOf } from '../../src/models/composite/context-taste/mixture.ts'
+import { contextTasteTensors } from '../../src/models/composite/context-taste/model.ts'
 import {
   type Calibration,
   calibrationsOf,
   decodeCalibration,
   encodeCalibration,
   probabilitiesOf,
-} from '../../src/models/context-taste/probabilities.ts'
-import { OpenModel } from '../../src/models/open-model.ts'
-import { partsWith } from '../../src/models/parts/parts.ts'
+} from '../../src/models/composite/context-taste/probabilities.ts'
+import { partsWith } from '../../src/models/composite/parts/parts.ts'
+import { OpenModel } from '../../src/models/open/open-model.ts'
 import { algorithms, contextTaste } from '../../src/models/registry.ts'
-import { trainModel } from '../../src/models/train.ts'
+import { trainModel } from '../../src/models/training/train.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import { randomNumbers } from '../../src/storage/random.ts'

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as aurochs from '../../src/index.ts'
 import { algorithms, baselineAlgorithm } from '../../src/models/registry.ts'
-import { trending } from '../../src/models/trending/index.ts'
+import { trending } from '../../src/models/sequential/trending/index.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { testCapabilities } from './contract/capabilities.ts'
 import type { Contract } from './contract/contract.ts'

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import type { Discounts, ItemList, ResolvedRequest } from '../../src/models/algorithm.ts'
-import { popularDiscounted, rankDiscounted } from '../../src/models/discounts.ts'
-import { popularityOf } from '../../src/models/popularity.ts'
+import { popularDiscounted, rankDiscounted } from '../../src/models/open/discounts.ts'
+import { popularityOf } from '../../src/models/open/popularity.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 
 const none = new Uint32Array(0)

@@ -1,8 +1,8 @@
 /** What becomes of the jobs of a model whose workers are killed in the midst of them. */
 import type { Worker } from 'node:worker_threads'
 import { expect, onTestFinished, test } from 'vitest'
-import { ModelPool } from '../../src/models/model-pool.ts'
-import { OpenModel } from '../../src/models/open-model.ts'
+import { ModelPool } from '../../src/models/open/model-pool.ts'
+import { OpenModel } from '../../src/models/open/open-model.ts'
 import { defaultAlgorithm } from '../../src/models/registry.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { datasetOf, randomInteractions } from './interactions.ts'

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { withoutNewItems } from '../../src/models/live/known-rows.ts'
-import { RunningSessions } from '../../src/models/live/running-sessions.ts'
+import { withoutNewItems } from '../../src/models/sequential/live/known-rows.ts'
+import { RunningSessions } from '../../src/models/sequential/live/running-sessions.ts'
 
 const minute = 60_000
 

@@ -1,6 +1,6 @@
 /** ALS from its definition, in double precision, one dense system a row: the slow, obvious twin of the trainer. */
 
-import { type AlsOptions, alsObjective } from '../../src/models/als/options.ts'
+import { type AlsOptions, alsObjective } from '../../src/models/factors/als/options.ts'
 import { native } from '../../src/native.ts'
 import type { Csr } from '../../src/storage/csr.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'

@@ -1,6 +1,6 @@
 /** BPR from its definition (Rendle et al. 2009, fig. 4): samples drawn at random, one after another, in double precision. */
-import type { BprOptions } from '../../src/models/bpr/options.ts'
-import { rowOf } from '../../src/models/history.ts'
+import type { BprOptions } from '../../src/models/factors/bpr/options.ts'
+import { rowOf } from '../../src/models/open/history.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 

@@ -1,6 +1,6 @@
 /** EASE from its definition: dense matrices in double precision. */
 import type { ResolvedRequest } from '../../src/models/algorithm.ts'
-import type { EaseOptions } from '../../src/models/ease/options.ts'
+import type { EaseOptions } from '../../src/models/item-item/ease/options.ts'
 import { isWeighted } from '../../src/models/weighting/options.ts'
 import type { Csr } from '../../src/storage/csr.ts'
 

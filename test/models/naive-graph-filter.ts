@@ -1,5 +1,5 @@
 /** Graph filters on dense matrices in double precision, step by step as the papers state them: slow, and obvious. */
-import type { GraphFilterOptions } from '../../src/models/graph-filter/options.ts'
+import type { GraphFilterOptions } from '../../src/models/item-item/graph-filter/options.ts'
 import type { Csr } from '../../src/storage/csr.ts'
 
 type Row = readonly number[]

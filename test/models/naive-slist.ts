@@ -1,5 +1,5 @@
 /** SLIST from its definition: sessions, pasts and futures as dense rows, plain loops, all items that an item follows as its candidates. */
-import type { SlistOptions } from '../../src/models/slist/options.ts'
+import type { SlistOptions } from '../../src/models/sequential/slist/options.ts'
 
 type Matrix = number[][]
 

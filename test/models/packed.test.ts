@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { itemSources, type Ranking, type RankRequest } from '../../src/models/algorithm.ts'
-import { packLists, packRequests, unpackLists, unpackRequests } from '../../src/models/packed.ts'
+import { packLists, packRequests, unpackLists, unpackRequests } from '../../src/models/artifact/packed.ts'
 
 const items = fc.uniqueArray(fc.nat(1000)).map(items => Uint32Array.from(items).sort())
 const float = fc.float({ noNaN: true })

@@ -6,9 +6,9 @@ import {
   type RankRequest,
   type ResolvedRequest,
 } from '../../src/models/algorithm.ts'
-import { OpenModel } from '../../src/models/open-model.ts'
-import { copyVectors, placedScores, similaritiesOf } from '../../src/models/placed/placed-items.ts'
-import { PlacedModel } from '../../src/models/placed/placed-model.ts'
+import { OpenModel } from '../../src/models/open/open-model.ts'
+import { copyVectors, placedScores, similaritiesOf } from '../../src/models/open/placed/placed-items.ts'
+import { PlacedModel } from '../../src/models/open/placed/placed-model.ts'
 import { algorithmNamed } from '../../src/models/registry.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { sharedBitmap, writeBit } from '../../src/search/bitmap.ts'

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { OpenModel } from '../../src/models/open-model.ts'
+import { OpenModel } from '../../src/models/open/open-model.ts'
 import { popular } from '../../src/models/popular/index.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { popularItems, popularityOf } from '../../src/models/popularity.ts'
+import { popularItems, popularityOf } from '../../src/models/open/popularity.ts'
 
 const sortedSubset = (size: number) => fc.uniqueArray(fc.nat(size - 1)).map(items => Uint32Array.from(items).sort())
 

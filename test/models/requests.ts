@@ -1,7 +1,7 @@
 /** Requests for lists, and what any list must hold whatever the algorithm: from the definitions, the slow way. */
 import { expect } from 'vitest'
 import { type ItemList, itemSources, noEvents, type Ranking, type RankRequest } from '../../src/models/algorithm.ts'
-import type { Artifact } from '../../src/models/artifact.ts'
+import type { Artifact } from '../../src/models/artifact/artifact.ts'
 import { sharedBitmap, writeBit } from '../../src/search/bitmap.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 

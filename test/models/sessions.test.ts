@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import { noEvents } from '../../src/models/algorithm.ts'
-import { recentItems } from '../../src/models/sessions/recent-items.ts'
-import { repeatShares } from '../../src/models/sessions/repeats.ts'
-import { visitSessions } from '../../src/models/sessions/sessions.ts'
+import { recentItems } from '../../src/models/sequential/sessions/recent-items.ts'
+import { repeatShares } from '../../src/models/sequential/sessions/repeats.ts'
+import { visitSessions } from '../../src/models/sequential/sessions/sessions.ts'
 import { type Event, sequencesOf } from '../storage/sequences-of.ts'
 
 const hour = 3_600_000

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { alsTrainedTensors } from '../../src/models/als/model.ts'
-import { Artifact, type ArtifactParts, recordMetrics, saveArtifact } from '../../src/models/artifact.ts'
+import { Artifact, type ArtifactParts, recordMetrics, saveArtifact } from '../../src/models/artifact/artifact.ts'
+import { alsTrainedTensors } from '../../src/models/factors/als/model.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import { csrOf } from '../storage/csr-of.ts'
 import { freshFolder } from '../storage/folder.ts'

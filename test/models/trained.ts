@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import type { Algorithm } from '../../src/models/algorithm.ts'
-import { type TrainModel, trainModel } from '../../src/models/train.ts'
+import { type TrainModel, trainModel } from '../../src/models/training/train.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
 import { freshFolder } from '../storage/folder.ts'
 

@@ -1,6 +1,6 @@
 /** A thread that adds to each item of a trend in turn for half a second. */
 import { workerData } from 'node:worker_threads'
-import { TrendWriter } from '../../src/models/trending/trend.ts'
+import { TrendWriter } from '../../src/models/sequential/trending/trend.ts'
 
 const { live, done } = workerData
 const writer = new TrendWriter(live, new Float32Array(0), new Uint32Array(0))

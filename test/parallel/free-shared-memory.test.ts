@@ -5,7 +5,7 @@ import { allocateFactors } from '../../src/storage/factors.ts'
 
 test('shared arrays that nobody uses any more are freed, also those that workers had', async () => {
   const pool = new Pool({ threads: 2 })
-  const work = workerModuleUrl('../../src/models/als/jobs', import.meta.url)
+  const work = workerModuleUrl('../../src/models/factors/als/jobs', import.meta.url)
   try {
     const before = process.memoryUsage().rss
     for (let round = 0; round < 8; round++) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { AskedLists } from '../../src/recommend/asked-lists.ts'
+import { AskedLists } from '../../src/recommend/lists/asked-lists.ts'
 
 test('one client that asks for all there may be leaves others their share', () => {
   const asked = new AskedLists()

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { FairTurns } from '../../src/recommend/fair-turns.ts'
+import { FairTurns } from '../../src/recommend/batches/fair-turns.ts'
 
 /** Work that ends when it is told to, and notes that it began. */
 function workOf(began: string[]) {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { ItemInput } from '../../src/catalogue/item.ts'
 import { algorithmNamed } from '../../src/models/registry.ts'
-import { trainModel } from '../../src/models/train.ts'
+import { trainModel } from '../../src/models/training/train.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import { randomNumbers } from '../../src/storage/random.ts'

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { KeptIds } from '../../src/recommend/kept-ids.ts'
+import { KeptIds } from '../../src/recommend/generations/kept-ids.ts'
 
 test('ids are those of their rows, also where rows share a place, and are read once as long as they are kept', () => {
   const read: number[] = []

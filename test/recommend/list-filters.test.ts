@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import type { Generation } from '../../src/recommend/generation.ts'
-import { ResolvedFilters } from '../../src/recommend/list-filters.ts'
+import type { Generation } from '../../src/recommend/generations/generation.ts'
+import { ResolvedFilters } from '../../src/recommend/lists/list-filters.ts'
 
 /** A generation with these items, in this order. */
 function generationOf(items: readonly string[]): Generation {

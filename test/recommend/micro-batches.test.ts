@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { Ranking, RankRequest } from '../../src/models/algorithm.ts'
-import type { ModelPool } from '../../src/models/model-pool.ts'
-import type { Generation } from '../../src/recommend/generation.ts'
-import { MicroBatches, type PendingQuery } from '../../src/recommend/micro-batches.ts'
+import type { ModelPool } from '../../src/models/open/model-pool.ts'
+import { MicroBatches, type PendingQuery } from '../../src/recommend/batches/micro-batches.ts'
+import type { Generation } from '../../src/recommend/generations/generation.ts'
 import { requestOf } from '../models/requests.ts'
 
 /** A generation whose workers wait to be told to go on; queries of user -2 make them fail. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { alsTrainedTensors } from '../../src/models/als/model.ts'
-import { saveArtifact } from '../../src/models/artifact.ts'
+import { saveArtifact } from '../../src/models/artifact/artifact.ts'
+import { alsTrainedTensors } from '../../src/models/factors/als/model.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { csrOf } from '../storage/csr-of.ts'

@@ -1,8 +1,8 @@
 import type { UserEvent } from '../../src/events/event.ts'
 import type { Outcome } from '../../src/events/journal.ts'
-import type { RecommendedList, UserList, UserQuery } from '../../src/recommend/lists.ts'
+import type { RecommendedList, UserList, UserQuery } from '../../src/recommend/lists/lists.ts'
+import type { Watch } from '../../src/recommend/lists/watched-list.ts'
 import type { Recommender } from '../../src/recommend/recommender.ts'
-import type { Watch } from '../../src/recommend/watched-list.ts'
 
 let events = 0
 

@@ -6,14 +6,20 @@ import { afterAll, expect, onTestFinished, test } from 'vitest'
 import type { UserEvent } from '../../src/events/event.ts'
 import { Journal } from '../../src/events/journal.ts'
 import { nothingRemoved } from '../../src/events/store.ts'
-import { alsTrainedTensors } from '../../src/models/als/model.ts'
-import { Artifact } from '../../src/models/artifact.ts'
-import { nextOf, previousOf, publishNext, recoverPublished, rollBackModel } from '../../src/models/published.ts'
+import { Artifact } from '../../src/models/artifact/artifact.ts'
+import {
+  nextOf,
+  previousOf,
+  publishNext,
+  recoverPublished,
+  rollBackModel,
+} from '../../src/models/artifact/published.ts'
+import { alsTrainedTensors } from '../../src/models/factors/als/model.ts'
 import { algorithmNamed, defaultAlgorithm } from '../../src/models/registry.ts'
-import { trainModel } from '../../src/models/train.ts'
+import { trainModel } from '../../src/models/training/train.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { Recommender } from '../../src/recommend/recommender.ts'
-import { GateError } from '../../src/recommend/retraining/gate.ts'
+import { ModelCheckError } from '../../src/recommend/retraining/model-check.ts'
 import { type RetrainOptions, retrain } from '../../src/recommend/retraining/retrain.ts'
 import { RetrainingSchedule } from '../../src/recommend/retraining/schedule.ts'
 import { Dataset } from '../../src/storage/dataset.ts'
@@ -173,7 +179,7 @@ test('a model that is broken does not pass, and the one that is served stays', a
   }
   Object.assign(defaultAlgorithm, { train: broken })
   const failed = inPlace({ dataset, model, state })
-  await expect(failed).rejects.toThrow(GateError)
+  await expect(failed).rejects.toThrow(ModelCheckError)
   await expect(failed).rejects.toThrow(/is not fit to be served: of the newest items of 200 users it finds \d+ among/)
   expect(Artifact.open(model).checksum).toBe(served)
   expect(existsSync(nextOf(model))).toBe(true)

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
-import { UserCache } from '../../src/recommend/user-cache.ts'
-import type { UserState } from '../../src/recommend/user-state.ts'
-import type { UserSubscription } from '../../src/recommend/user-subscription.ts'
+import type { UserSubscription } from '../../src/recommend/lists/user-subscription.ts'
+import { UserCache } from '../../src/recommend/users/user-cache.ts'
+import type { UserState } from '../../src/recommend/users/user-state.ts'
 
 const users = (cache: UserCache) => [...cache].map(({ user }) => user)
 

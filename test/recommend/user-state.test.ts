@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
 import type { UserEvent } from '../../src/events/event.ts'
 import type { UserEvents } from '../../src/models/algorithm.ts'
-import type { Generation } from '../../src/recommend/generation.ts'
-import { UserState } from '../../src/recommend/user-state.ts'
+import type { Generation } from '../../src/recommend/generations/generation.ts'
+import { UserState } from '../../src/recommend/users/user-state.ts'
 
 /** A generation with these items, in these rows. */
 function generationOf(...items: string[]): Generation {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest'
 import { Visibility } from '../../src/catalogue/visibility.ts'
 import type { Ranking } from '../../src/models/algorithm.ts'
-import type { Generation } from '../../src/recommend/generation.ts'
-import { ResolvedFilters } from '../../src/recommend/list-filters.ts'
-import type { PendingQuery } from '../../src/recommend/micro-batches.ts'
-import { UserState } from '../../src/recommend/user-state.ts'
-import { type Priority, type UserRanking, UserSubscription } from '../../src/recommend/user-subscription.ts'
+import type { PendingQuery } from '../../src/recommend/batches/micro-batches.ts'
+import type { Generation } from '../../src/recommend/generations/generation.ts'
+import { ResolvedFilters } from '../../src/recommend/lists/list-filters.ts'
+import { type Priority, type UserRanking, UserSubscription } from '../../src/recommend/lists/user-subscription.ts'
+import { UserState } from '../../src/recommend/users/user-state.ts'
 import { eventOf, queryOf } from './observed.ts'
 
 const ids = { size: 64, indexOf: () => 0, indicesOf: (wanted: string[]) => new Int32Array(wanted.length) }

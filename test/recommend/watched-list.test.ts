@@ -1,7 +1,7 @@
 import { expect, test, vi } from 'vitest'
-import type { UserList } from '../../src/recommend/lists.ts'
-import type { UserRanking } from '../../src/recommend/user-subscription.ts'
-import { WatchedList } from '../../src/recommend/watched-list.ts'
+import type { UserList } from '../../src/recommend/lists/lists.ts'
+import type { UserRanking } from '../../src/recommend/lists/user-subscription.ts'
+import { WatchedList } from '../../src/recommend/lists/watched-list.ts'
 
 const listOf = (name: string): UserList => ({ list: name, generation: 'g', basis: 'model', items: [] })
 const change = { isChange: true } as UserRanking

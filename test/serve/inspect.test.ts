@@ -1,7 +1,7 @@
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { Artifact, recordMetrics } from '../../src/models/artifact.ts'
+import { Artifact, recordMetrics } from '../../src/models/artifact/artifact.ts'
 import { exampleUsers } from '../../src/serve/inspect/examples.ts'
 import { listModels } from '../../src/serve/inspect/models.ts'
 import { freshFolder } from '../storage/folder.ts'

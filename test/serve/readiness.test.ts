@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import pino from 'pino'
 import { expect, onTestFinished, test, vi } from 'vitest'
-import { transitions } from '../../src/models/transitions/index.ts'
+import { transitions } from '../../src/models/sequential/transitions/index.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { Server } from '../../src/serve/server.ts'
 import { checkerboard, datasetOf } from '../models/interactions.ts'

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
-import { alsTensors, alsTrainedTensors } from '../../src/models/als/model.ts'
-import { Artifact, saveArtifact } from '../../src/models/artifact.ts'
+import { Artifact, saveArtifact } from '../../src/models/artifact/artifact.ts'
+import { alsTensors, alsTrainedTensors } from '../../src/models/factors/als/model.ts'
 import type { Csr } from '../../src/storage/csr.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 

@@ -1,5 +1,5 @@
 /** Readers of what is replaced all the time: each opens again and again until it is told to stop. */
-import { Artifact } from '../../src/models/artifact.ts'
+import { Artifact } from '../../src/models/artifact/artifact.ts'
 import { Dataset } from '../../src/storage/dataset.ts'
 
 export interface Reading {

@@ -2,8 +2,8 @@ import type { Csr } from '../../storage/csr.ts'
 import type { Dataset, DatasetParts } from '../../storage/dataset.ts'
 import type { Id } from '../../storage/ids.ts'
 import { type Sequences, sequencesWhere } from '../../storage/sequences.ts'
-import { trainingPart } from '../training-part.ts'
 import { held, type Marks } from './marks.ts'
+import { trainingPart } from './training-part.ts'
 
 /** Events of users, by index, and the ids of these and the items: a dataset, or what {@link splitEvents} cut off. */
 export interface TestEvents {

@@ -1,4 +1,4 @@
-import type { Split } from '../split.ts'
+import type { Split } from './split.ts'
 
 /** Of a user's pairs, those that are to be found where the user is held out whole: as in Liang et al. 2018. */
 const usuallyFound = 0.2

@@ -1,13 +1,13 @@
 import { existsSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Algorithm, TrainProgress } from '../../models/algorithm.ts'
-import { ModelPool } from '../../models/model-pool.ts'
-import { trainModel } from '../../models/train.ts'
+import { ModelPool } from '../../models/open/model-pool.ts'
+import { trainModel } from '../../models/training/train.ts'
 import type { Pool } from '../../parallel/pool.ts'
 import type { Dataset } from '../../storage/dataset.ts'
 import { evaluate } from '../evaluate.ts'
-import type { HeldOut } from '../held-out.ts'
-import type { Metric } from '../metrics.ts'
+import type { Metric } from '../metrics/metrics.ts'
+import type { HeldOut } from '../splits/held-out.ts'
 import type { Options } from './search-space.ts'
 
 /** What all trials of one search share. */

@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import type { Csr } from '../../storage/csr.ts'
 import { Dataset, type DatasetParts, writeDataset } from '../../storage/dataset.ts'
 import { randomNumbers } from '../../storage/random.ts'
-import { type HeldOut, heldOut, type Pairs } from '../held-out.ts'
-import { heldEvents } from '../split.ts'
 import { lastEvents } from '../splits/by-time.ts'
+import { type HeldOut, heldOut, type Pairs } from '../splits/held-out.ts'
 import { held } from '../splits/marks.ts'
-import { pairsWithMark, trainingPart } from '../training-part.ts'
+import { heldEvents } from '../splits/split.ts'
+import { pairsWithMark, trainingPart } from '../splits/training-part.ts'
 
 export interface ValidationOptions {
   /** Users who are judged at most. Default: {@link defaultUsers}. */

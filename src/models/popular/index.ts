@@ -2,8 +2,8 @@ import { z } from 'zod'
 import type { Dataset } from '../../storage/dataset.ts'
 import { type MappedTensor, valuesAt, valuesIn, vector } from '../../storage/safetensors.ts'
 import type { Algorithm, ItemList, Model, ResolvedRequest, TrainContext, Trained } from '../algorithm.ts'
-import type { Artifact } from '../artifact.ts'
-import { orderFault, orderOf, type Popularity, popularItems, popularityOf } from '../popularity.ts'
+import type { Artifact } from '../artifact/artifact.ts'
+import { orderFault, orderOf, type Popularity, popularItems, popularityOf } from '../open/popularity.ts'
 import { isWeighted, weightingOptions } from '../weighting/options.ts'
 
 /** Users count alike, or by when they came. */

@@ -1,8 +1,8 @@
 import type { RankRequest, UserEvents } from '../../models/algorithm.ts'
-import { rowOf } from '../../models/history.ts'
-import type { OpenModel } from '../../models/open-model.ts'
-import { floorOf, placedScores, type SimilarKnownItems, similaritiesOf } from '../../models/placed/placed-items.ts'
-import { evidenceDepth } from '../../models/placed/placed-model.ts'
+import { rowOf } from '../../models/open/history.ts'
+import type { OpenModel } from '../../models/open/open-model.ts'
+import { floorOf, placedScores, type SimilarKnownItems, similaritiesOf } from '../../models/open/placed/placed-items.ts'
+import { evidenceDepth } from '../../models/open/placed/placed-model.ts'
 import { randomNumbers } from '../../storage/random.ts'
 import { itemsOf, timesOf } from '../../storage/sequences.ts'
 

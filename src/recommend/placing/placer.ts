@@ -1,8 +1,8 @@
 import type { Item } from '../../catalogue/item.ts'
 import { type Described, FeatureIndex } from '../../catalogue/placing/feature-index.ts'
 import { featuresOf } from '../../catalogue/placing/features.ts'
-import type { OpenModel } from '../../models/open-model.ts'
-import { type PlacedItems, type SimilarKnownItems, similaritiesOf } from '../../models/placed/placed-items.ts'
+import type { OpenModel } from '../../models/open/open-model.ts'
+import { type PlacedItems, type SimilarKnownItems, similaritiesOf } from '../../models/open/placed/placed-items.ts'
 import { valuesIn } from '../../storage/safetensors.ts'
 import { evaluateHeldOut, type HeldOutFigure } from './held-out.ts'
 

@@ -1,6 +1,6 @@
 import { type Pool, workerModuleUrl } from '../../parallel/pool.ts'
 import { sharedArray } from '../../storage/shared-array.ts'
-import type { Generation } from '../generation.ts'
+import type { Generation } from '../generations/generation.ts'
 import type { Placement } from './placer.ts'
 import type { PlacementVersion, PlacingJob, PlacingResult } from './placing-jobs.ts'
 

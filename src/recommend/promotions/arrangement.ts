@@ -1,8 +1,8 @@
 import { listAt, type Ranking, type RankRequest } from '../../models/algorithm.ts'
 import { intersection } from '../../search/item-lists.ts'
-import type { Generation } from '../generation.ts'
-import type { ResolvedFilters } from '../list-filters.ts'
-import { spreadRanking, type TagsOf } from '../spread-rankings.ts'
+import type { Generation } from '../generations/generation.ts'
+import type { ResolvedFilters } from '../lists/list-filters.ts'
+import { spreadRanking, type TagsOf } from '../lists/spread-rankings.ts'
 import { boosted, withPins } from './promoted-ranking.ts'
 import type { PromotedRows } from './promoted-rows.ts'
 

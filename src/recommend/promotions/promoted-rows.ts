@@ -2,7 +2,7 @@ import type { Narrowing } from '../../catalogue/narrowing.ts'
 import { isFor, isInForce, type Pin } from '../../catalogue/promotions/promotion.ts'
 import type { Promotions } from '../../catalogue/promotions/promotions.ts'
 import type { Ranking } from '../../models/algorithm.ts'
-import type { Generation } from '../generation.ts'
+import type { Generation } from '../generations/generation.ts'
 
 /** An item that is to stand at a place of a list, from 0. */
 export interface PinnedRow {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
-import { inspectArtifact } from '../../models/artifact.ts'
-import { previousOf } from '../../models/published.ts'
+import { inspectArtifact } from '../../models/artifact/artifact.ts'
+import { previousOf } from '../../models/artifact/published.ts'
 import { Dataset } from '../../storage/dataset.ts'
 import { formatOf } from '../../storage/directory.ts'
 import type { Positions } from '../../storage/positions.ts'

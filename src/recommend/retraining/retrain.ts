@@ -3,16 +3,16 @@ import { resolve } from 'node:path'
 import { type NextDataset, type NextDatasetProgress, writeNextDataset } from '../../events/dataset/next-dataset.ts'
 import { EventReader } from '../../events/reader.ts'
 import type { TrainProgress } from '../../models/algorithm.ts'
-import { Artifact, checkedOptions, inspectArtifact } from '../../models/artifact.ts'
-import { ModelPool } from '../../models/model-pool.ts'
-import { nextOf, publishNext, recoverPublished, rejectedDataset } from '../../models/published.ts'
+import { Artifact, checkedOptions, inspectArtifact } from '../../models/artifact/artifact.ts'
+import { nextOf, publishNext, recoverPublished, rejectedDataset } from '../../models/artifact/published.ts'
+import { ModelPool } from '../../models/open/model-pool.ts'
 import { algorithmNamed } from '../../models/registry.ts'
-import { trainModel } from '../../models/train.ts'
+import { trainModel } from '../../models/training/train.ts'
 import { Pool } from '../../parallel/pool.ts'
 import { Dataset } from '../../storage/dataset.ts'
 import { checksumOf } from '../../storage/directory.ts'
 import { withLocks } from '../../storage/directory-lock.ts'
-import { type GateResult, passGate } from './gate.ts'
+import { checkModel, type ModelCheck } from './model-check.ts'
 
 /** Scheduling priority of the threads that train: the lists of users go first. */
 const niceness = 10
@@ -50,14 +50,14 @@ export interface Retrained extends Omit<NextDataset, 'manifest'> {
   /** Whether there was anything to do: new events, or a dataset that the model was not trained on. */
   readonly isNew: boolean
   /** What the check of the new model found, where one was trained. */
-  readonly gate?: GateResult | undefined
+  readonly check?: ModelCheck | undefined
 }
 
 /**
  * Makes the next dataset, and trains and publishes the next model where one is asked for. Killed at any moment, dataset and
  * model are each the old one or the new one, whole; done again, nothing counts twice.
  *
- * @throws GateError where the new model is not fit to be served: it stays at `MODEL.next`. Error when a dataset or a model is
+ * @throws ModelCheckError where the new model is not fit to be served: it stays at `MODEL.next`. Error when a dataset or a model is
  *   missing, damaged or of another version, or the disk is full. The signal's reason when it is aborted.
  */
 export async function retrain(options: RetrainOptions): Promise<Retrained> {
@@ -85,8 +85,8 @@ async function retrainLocked(options: RetrainOptions, { isInPlace, replace }: Pl
     const next = await writeNextDataset(before, { state, out, replace, since, signal, onProgress })
     const { users, items, pairs } = next.manifest
     const { events, newUsers, newItems, becameText } = next
-    const gate = model === undefined ? undefined : await trainNext(out, model, options)
-    return { events, newUsers, newItems, becameText, users, items, pairs, isNew: true, gate }
+    const check = model === undefined ? undefined : await trainNext(out, model, options)
+    return { events, newUsers, newItems, becameText, users, items, pairs, isNew: true, check }
   } finally {
     before.close()
   }
@@ -142,7 +142,7 @@ async function trainNext(
   directory: string,
   model: string,
   { state, threads, epochs, signal, onProgress }: RetrainOptions,
-): Promise<GateResult> {
+): Promise<ModelCheck> {
   const pool = new Pool({ niceness, ...(threads !== undefined && { threads }) })
   const dataset = Dataset.open(directory)
   const former = Artifact.open(model)
@@ -166,9 +166,9 @@ async function trainNext(
         onProgress: progress => onProgress?.({ stage: 'training', ...progress }),
       },
     )
-    const gate = await check(model, state, pool)
+    const check = await checkedBeside(model, state, pool)
     await publishNext(model)
-    return gate
+    return check
   } finally {
     former.close()
     dataset.close()
@@ -176,12 +176,12 @@ async function trainNext(
   }
 }
 
-async function check(model: string, state: string, pool: Pool): Promise<GateResult> {
+async function checkedBeside(model: string, state: string, pool: Pool): Promise<ModelCheck> {
   const candidate = await ModelPool.open(nextOf(model), { pool })
   try {
     const served = await ModelPool.open(model, { pool, verify: false })
     try {
-      return await passGate(candidate, served, state)
+      return await checkModel(candidate, served, state)
     } finally {
       await served.close()
     }

@@ -115,7 +115,7 @@ export class KeyStore {
 
   /** Oldest first. */
   list(): Key[] {
-    const rows = this.#database.prepare('SELECT * FROM keys ORDER BY created, id').all()
+    const rows = this.#database.prepare('SELECT * FROM keys ORDER BY created, rowid').all()
     return (rows as unknown as KeyRow[]).map(keyOf)
   }
 

@@ -1,4 +1,4 @@
-import type { Artifact } from '../../models/artifact.ts'
+import type { Artifact } from '../../models/artifact/artifact.ts'
 import type { Examples } from '../../protocol/methods.ts'
 
 /** Rows that are looked at for each user wanted. */

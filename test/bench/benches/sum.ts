@@ -1,4 +1,4 @@
-import { atLeast, atMost, type Bar, type BenchOptions } from '../../../bench/bar.ts'
+import { atLeast, atMost, type Bar, type BenchOptions } from '../../../bench/support/bar.ts'
 
 /** Adds up its own options: a sum of 3 or more falls short. */
 export async function run({ json, data, rest }: BenchOptions): Promise<Bar[]> {

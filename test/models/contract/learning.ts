@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { noEvents, type UserEvents } from '../../../src/models/algorithm.ts'
-import { ModelPool } from '../../../src/models/model-pool.ts'
+import { ModelPool } from '../../../src/models/open/model-pool.ts'
 import { checkerboard, datasetOf } from '../interactions.ts'
 import type { Contract } from './contract.ts'
 

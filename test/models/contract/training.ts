@@ -2,7 +2,7 @@ import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } 
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { TrainProgress } from '../../../src/models/algorithm.ts'
-import { Artifact } from '../../../src/models/artifact.ts'
+import { Artifact } from '../../../src/models/artifact/artifact.ts'
 import { algorithms } from '../../../src/models/registry.ts'
 import { freshFolder } from '../../storage/folder.ts'
 import { checkerboard, datasetOf, randomInteractions } from '../interactions.ts'

@@ -18,7 +18,7 @@ const PANEL: usize = 512;
 /// in double precision. The scale of u is not that of the trained vectors, which no order of items depends on.
 ///
 /// Tried and measured worse: gradient descent on BPR's own objective with the items fixed, 5 to 100 sweeps against 256 negatives
-/// and the mean of the last half of the steps; figures in src/models/bpr/model.ts.
+/// and the mean of the last half of the steps; figures in src/models/factors/bpr/model.ts.
 #[derive(Clone, Copy)]
 pub struct FoldIn<'a> {
     /// (items × width)
