@@ -141,7 +141,6 @@ export const StreamEventSchema = z
   .object({ ...eventFields, user: IdSchema.optional() })
   .refine(itemOrUndo, itemOrUndoMessage)
 
-export type EventInput = z.input<typeof EventSchema>
 export type Event = z.output<typeof EventSchema>
 
 /** What a user was shown at once. */
@@ -155,7 +154,6 @@ export const ImpressionsSchema = z.object({
   time: TimeSchema.optional(),
 })
 
-export type ImpressionsInput = z.input<typeof ImpressionsSchema>
 
 /** What a list is wanted for. It is named by `kind`, so that others can be added. The user may follow from the context. */
 export const StreamQuerySchema = z.discriminatedUnion(
