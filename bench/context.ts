@@ -2,7 +2,7 @@
  * How well context models predict the next item of a session, on Diginetica's clicks: HitRate@20 and MRR@20 in %, on its test file, after all
  * events of a session but the first, as published figures are. The settings were chosen on the last 7 % of the train sessions by a
  * random search (60 trials for transitions, 26 for session neighbours) or by hand (17 for slist); `--validation` judges by these sessions again. `--brunch` has models predict the last week
- * of the brunch reads instead, while they learn from them.
+ * of the brunch reads instead, while they learn from them; with `--weeks-before 1` the week before that.
  */
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -47,9 +47,13 @@ const validationShare = 0.07
 export async function run({ json, data, rest }: BenchOptions): Promise<Bar[]> {
   const { values } = parseArgs({
     args: rest,
-    options: { validation: { type: 'boolean', default: false }, brunch: { type: 'boolean', default: false } },
+    options: {
+      validation: { type: 'boolean', default: false },
+      brunch: { type: 'boolean', default: false },
+      'weeks-before': { type: 'string', default: '0' },
+    },
   })
-  if (values.brunch) return runOnBrunch({ json, data })
+  if (values.brunch) return runOnBrunch({ json, data, weeksBefore: Number(values['weeks-before']) })
   const begun = performance.now()
   const { train, test } = readDiginetica(data ?? join(import.meta.dirname, '../../shared/data/diginetica'))
   const kept = values.validation ? Math.floor(train.length * (1 - validationShare)) : train.length
@@ -108,8 +112,9 @@ const online: readonly (Candidate & { readonly name: string })[] = [
 async function runOnBrunch({
   json,
   data = reads,
-}: Pick<BenchOptions, 'json'> & { data?: string | undefined }): Promise<Bar[]> {
-  const parts = await brunchInTime(data)
+  weeksBefore,
+}: Pick<BenchOptions, 'json'> & { data?: string | undefined; weeksBefore: number }): Promise<Bar[]> {
+  const parts = await brunchInTime(data, weeksBefore)
   const folder = join(benchCache, 'context-brunch')
   const pool = new Pool({ threads: 2 })
   const print = printer(json)

@@ -22,8 +22,11 @@ import type { Candidate } from './judge.ts'
 const hour = 3_600_000
 const day = 24 * hour
 
-/** What was before the last seven days, and these. */
-export async function brunchInTime(source: string): Promise<{ readonly train: Dataset; readonly test: TestEvents }> {
+/** What was before the last seven days, and these; of the reads up to `weeksBefore` weeks before the last one. */
+export async function brunchInTime(
+  source: string,
+  weeksBefore = 0,
+): Promise<{ readonly train: Dataset; readonly test: TestEvents }> {
   if (!existsSync(source)) {
     throw new Error(`${source} is not there: name a Parquet file with columns user, item and hour by --data`)
   }
@@ -31,11 +34,16 @@ export async function brunchInTime(source: string): Promise<{ readonly train: Da
   const whole = join(benchCache, `brunch-reads-${Buffer.from(source).toString('hex').slice(-24)}`)
   if (!existsSync(whole))
     await importDataset({ sources: [source], user: 'user', item: 'item', time: 'hour', out: whole })
-  const dataset = Dataset.open(whole)
-  const from = Math.floor(newestOf(dataset.events!.times) / day + 1) * day - 7 * day
-  const { train, test } = splitEvents(dataset, from, { dropRepeats: true })
-  await writeDataset(`${whole}-train`, train, { replace: true })
-  return { train: Dataset.open(`${whole}-train`), test }
+  let [dataset, directory] = [Dataset.open(whole), whole]
+  for (let weeks = weeksBefore; ; weeks--) {
+    const from = Math.floor(newestOf(dataset.events!.times) / day + 1) * day - 7 * day
+    const { train, test } = splitEvents(dataset, from, { dropRepeats: true })
+    directory += '-before'
+    await writeDataset(directory, train, { replace: true })
+    dataset.close()
+    dataset = Dataset.open(directory)
+    if (weeks === 0) return { train: dataset, test }
+  }
 }
 
 /** One in so many users is judged; models learn from all. */

@@ -154,7 +154,6 @@ export const ImpressionsSchema = z.object({
   time: TimeSchema.optional(),
 })
 
-
 /** What a list is wanted for. It is named by `kind`, so that others can be added. The user may follow from the context. */
 export const StreamQuerySchema = z.discriminatedUnion(
   'kind',
