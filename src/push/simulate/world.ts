@@ -156,24 +156,28 @@ export class World {
 
   /** The truth: the probability of a click, were it pushed now. */
   clickRate(user: number, article: number, title: number): number {
-    const { topics, clickRate, tasteExponent, articleHalfLife, hours, hourExponent, fatigue } = this.parameters
+    const { topic } = this.#articles[article]
+    const { fatigue } = this.parameters
+    const rate = this.articleRate(article, title) * this.userFactor(user, topic) * fatigue ** this.#tirednessOf(user)
+    return Math.min(0.9, rate)
+  }
+
+  /** The truth: the click rate of an article for the mean user now. */
+  articleRate(article: number, title: number): number {
+    const { clickRate, articleHalfLife, hours, hourExponent } = this.parameters
     const { topic, createdAt } = this.#articles[article]
     const { appeal, titles } = this.#articleTruth[article]
-    const { taste, propensity, meanOfTaste } = this.#users
-    const liking = (topics * taste[user * topics + topic]) ** tasteExponent / meanOfTaste
     const age = (this.#now - createdAt) / minutesInHour
     const hour = Math.floor(this.#now / minutesInHour) % 24
-    const rate =
-      clickRate *
-      appeal *
-      titles[title] *
-      propensity[user] *
-      liking *
-      2 ** (-age / articleHalfLife) *
-      (24 * hours[hour]) ** hourExponent *
-      this.#driftOf(topic) *
-      fatigue ** this.#tirednessOf(user)
-    return Math.min(0.9, rate)
+    const daily = (24 * hours[hour]) ** hourExponent * this.#driftOf(topic)
+    return clickRate * appeal * titles[title] * 2 ** (-age / articleHalfLife) * daily
+  }
+
+  /** The truth: what a user multiplies the click rates of a topic by who is not tired of pushes. */
+  userFactor(user: number, topic: number): number {
+    const { topics, tasteExponent } = this.parameters
+    const { taste, propensity, meanOfTaste } = this.#users
+    return (propensity[user] * (topics * taste[user * topics + topic]) ** tasteExponent) / meanOfTaste
   }
 
   /** The truth: users who came within the last seven days. */
