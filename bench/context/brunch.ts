@@ -40,7 +40,7 @@ export async function brunchInTime(
     const { train, test } = splitEvents(dataset, from, { dropRepeats: true })
     directory += '-before'
     await writeDataset(directory, train, { replace: true })
-    dataset.close()
+    // The one before stays open: the test has its ids.
     dataset = Dataset.open(directory)
     if (weeks === 0) return { train: dataset, test }
   }

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { Audience, nothing, popularToAll, pushedAfter, randomBlast } from '../../src/push/simulate/baselines.ts'
+import { oracle } from '../../src/push/simulate/oracle.ts'
 import { worldParameters } from '../../src/push/simulate/parameters.ts'
-import { type PushView, simulate } from '../../src/push/simulate/run.ts'
+import { type PushView, type SimulationResult as Result, simulate } from '../../src/push/simulate/run.ts'
 import { minutesInDay } from '../../src/push/simulate/visits.ts'
 import { World } from '../../src/push/simulate/world.ts'
 
@@ -19,6 +20,14 @@ test('each simple policy pushes to nobody twice within seven days, and brings us
     expect(result.weeklyActive.at(-1)).toBeGreaterThan(without.weeklyActive.at(-1)!)
     expect(simulate(1, policy, parameters)).toEqual(result)
   }
+})
+
+test('who knows the truth brings back far more users by far fewer pushes', () => {
+  const [popular, known] = [popularToAll, oracle(9)].map(policy => simulate(1, policy, parameters)) as [Result, Result]
+  expect(known.violations).toBe(0)
+  expect(known.sends).toBeLessThan(popular.sends)
+  expect(known.lift).toBeGreaterThan(5 * popular.lift)
+  expect(known.weeklyActive.at(-1)).toBeGreaterThan(1.5 * popular.weeklyActive.at(-1)!)
 })
 
 test('a push to a user who had one less than seven days before is counted as a violation', () => {
