@@ -95,7 +95,7 @@ class LiveTab {
       element(
         'p',
         { class: 'state' },
-        `Asked for every ${interval / 1000} s while it is in view; latencies are of the last ${latencyWindow} s.`,
+        `Asked for every ${interval / 1000} s while it is in view; latencies are of the last ${latencyWindow} s, and lists are those that are streamed.`,
       ),
       this.#problem,
       this.#content,
