@@ -50,6 +50,7 @@ const sparse = fc.record({
   indices: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 1, 2))),
   weights: fc.oneof(floats, fc.constant(Float32Array.of(1, 2, 0.5, 1))),
 })
+const audiencePhase = fc.record({ scores: floats, chunkRows: count, next: counter, simd })
 const phase = fc.record({ factors: floats, rank: count, chunkRows: count, next: counter, simd })
 const objective = fc.record({
   unobserved: float,
@@ -307,6 +308,14 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   aliasTable: fc.tuple(doubles, words),
   alsFoldIn: fc.tuple(step),
   alsHalfStep: fc.tuple(step, floats, words, doubles, counter),
+  audienceBound: fc.tuple(words, count),
+  audienceCounts: fc.tuple(audiencePhase, fc.option(words, { nil: undefined })),
+  audienceScores: fc.tuple(
+    audiencePhase,
+    fc.array(fc.record({ rows: floats, vector: floats }), { maxLength: 3 }),
+    fc.option(floats, { nil: undefined }),
+  ),
+  audienceTake: fc.tuple(audiencePhase, fc.option(words, { nil: undefined }), word),
   bprDeal: fc.tuple(sparse, bprSamples, fc.option(float, { nil: undefined }), counter),
   bprEpoch: fc.tuple(bprSamples, bprModel, doubles, turns),
   bprFoldIn: fc.tuple(bprFoldIn, words, words, floats),

@@ -5,6 +5,7 @@
 
 mod accumulator;
 pub mod als;
+pub mod audience;
 pub mod basis;
 pub mod bitmap;
 pub mod bpr;
