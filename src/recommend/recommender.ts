@@ -2,18 +2,15 @@ import { Catalogue, type CatalogueOptions } from '../catalogue/catalogue.ts'
 import type { VisibilityChange } from '../catalogue/visibility.ts'
 import type { UserEvent } from '../events/event.ts'
 import type { Impressions } from '../events/impressions.ts'
-import { Journal, type JournalOptions, type Outcome, type ReadEvents } from '../events/journal.ts'
+import { Journal, type JournalOptions, type Outcome } from '../events/journal.ts'
 import { nothingRemoved, type Removed } from '../events/store.ts'
 import { Pool } from '../parallel/pool.ts'
 import { unlessAborted } from '../parallel/unless-aborted.ts'
-import { MicroBatches } from './batches/micro-batches.ts'
 import { RecommendError, unknownItem } from './errors.ts'
 import { ChangeFollowers } from './generations/change-followers.ts'
 import { Generation } from './generations/generation.ts'
 import { Generations, type Workers } from './generations/generations.ts'
-import { AskedLists } from './lists/asked-lists.ts'
 import { Explanations } from './lists/explanations.ts'
-import { HeldRankings } from './lists/held-rankings.ts'
 import { type ListFilters, ResolvedFilters } from './lists/list-filters.ts'
 import {
   batchListOf,
@@ -26,18 +23,14 @@ import {
   type UserQuery,
   userListOf,
 } from './lists/lists.ts'
-import type { TagsOf } from './lists/spread-rankings.ts'
-import { type UserRanking, UserSubscription } from './lists/user-subscription.ts'
-import { type Watch, WatchedList } from './lists/watched-list.ts'
-import { Arrangement } from './promotions/arrangement.ts'
-import { PromotedRows } from './promotions/promoted-rows.ts'
+import { UserLists } from './lists/user-lists.ts'
+import type { UserRanking } from './lists/user-subscription.ts'
+import type { Watch } from './lists/watched-list.ts'
 import { highestPositions, sharedPosition } from './retraining/positions.ts'
 import { SimilarLookups } from './similar/similar-lookups.ts'
 import { type FoundSimilar, SimilarSubscriptions } from './similar/similar-subscriptions.ts'
 import { Forgetting, type Forgotten } from './users/forgetting.ts'
 import { type ImpressionOptions, type ImpressionRule, impressionRule } from './users/impression-discounts.ts'
-import { UserCache } from './users/user-cache.ts'
-import type { UserState } from './users/user-state.ts'
 
 export interface RecommenderOptions extends JournalOptions, ImpressionOptions {
   /** Directory of the model. */
@@ -70,8 +63,6 @@ export interface EventRetention {
 
 /** Events that may wait for the disk. */
 const mostPending = 100_000
-/** In ms: how long after the journal could not be read it is tried again, for those who wait for lists. */
-const loadInterval = 1000
 
 /**
  * From histories to lists, live: events in, lists out, under one published generation that can be swapped. An event goes
@@ -80,10 +71,9 @@ const loadInterval = 1000
  */
 export class Recommender {
   readonly #options: RecommenderOptions
-  readonly #impressionRule: ImpressionRule
   readonly #workers: Workers
   readonly #journal: Journal | undefined
-  readonly #users = new UserCache()
+  readonly #lists: UserLists
   readonly #similar = new SimilarSubscriptions()
   readonly #similarLookups: SimilarLookups
   readonly #catalogue: Catalogue | undefined
@@ -91,13 +81,8 @@ export class Recommender {
     refreshGone: () => this.#refreshGone(),
     renew: which => this.#renewLists(which),
   })
-  readonly #arrangement: Arrangement
-  readonly #batches: MicroBatches
-  readonly #held = new HeldRankings()
   readonly #listPrefix = Math.random().toString(36).slice(2, 8)
-  #lists = 0
-  /** Lists that {@link recommend} and {@link recommendBatch} have not given yet. */
-  readonly #asked = new AskedLists()
+  #listsNamed = 0
   readonly #explanations: Explanations
   readonly #forgetting: Forgetting
   readonly #generations: Generations
@@ -151,7 +136,6 @@ export class Recommender {
     const { journal, catalogue } = stores
     const { background } = workers
     this.#options = options
-    this.#impressionRule = impressionRule(options)
     this.#workers = workers
     this.#journal = journal
     this.#catalogue = catalogue
@@ -165,33 +149,34 @@ export class Recommender {
       onPlaced: () => this.#changes.note({ removed: false, added: 'all' }),
       onFault: error => this.#report(error),
     })
-    this.#arrangement = new Arrangement(
-      catalogue && new PromotedRows(catalogue.promotions),
-      () => this.generation,
-      ids => this.#tagsOf(ids),
-    )
-    const { onBatch = () => {} } = options
-    this.#batches = new MicroBatches(() => this.generation, {
-      onBatch: (queries, took) => this.#guard(() => onBatch(queries, took)),
+    const { onBatch = () => {}, historyLimit = 5000 } = options
+    this.#lists = new UserLists({
+      generations: this.#generations,
+      journal,
+      catalogue,
+      impressionRule: impressionRule(options),
+      historyLimit,
+      nameOf: () => this.#newName(),
+      onBatch,
+      guard: listener => this.#guard(listener),
     })
     this.#similarLookups = new SimilarLookups(background.threads)
     this.#explanations = new Explanations({
       // Others want the workers of low priority, too.
       atOnce: Math.max(1, Math.floor(background.threads / 2)),
-      impressionRule: this.#impressionRule,
+      impressionRule: impressionRule(options),
       promotions: catalogue?.promotions,
       generation: () => this.generation,
       recommend: (query, signal, client) => this.recommend(query, signal, client),
-      stateOf: user => this.#users.get(user),
+      stateOf: user => this.#lists.stateOf(user),
     })
     this.#forgetting = new Forgetting({
       journal,
       catalogue,
       generations: this.#generations,
       pool: background,
-      clear: user => this.#clear(user),
+      clear: user => this.#lists.clear(user),
     })
-    journal?.onSettled(() => this.#held.release(journal.settled))
   }
 
   /** What is served now. */
@@ -207,12 +192,12 @@ export class Recommender {
 
   /** Users whose events are in memory. */
   get cachedUsers(): number {
-    return this.#users.size
+    return this.#lists.cachedUsers
   }
 
   /** Lists that wait for a worker. */
   get waitingQueries(): number {
-    return this.#batches.waiting + this.#similarLookups.size
+    return this.#lists.waiting + this.#similarLookups.size
   }
 
   /** Events that wait for the disk. */
@@ -245,25 +230,12 @@ export class Recommender {
     const isKnown = () => event.item === undefined || this.generation.countsEventsOf(event.item)
     const wasKnown = isKnown()
     const sequence = journal.append(event, (outcome, position) => {
-      const state = this.#users.find(event.user)
-      if (outcome === 'stored') {
-        state?.settle(sequence, position)
-        this.#generations.stored({ ...event, position })
-        // What it brought counts for its user, too.
-        if (!wasKnown && isKnown() && state?.isLoaded) {
-          state.lookUpAgain()
-          refresh(state)
-        }
-      }
-      // One that failed may be on disk all the same, where the journal could not say so any more.
-      else if (state?.remove(sequence)) this.#refreshOrLoad(state, outcome === 'failed' || state.lacksEvents)
+      if (outcome === 'stored') this.#generations.stored({ ...event, position })
+      // What it brought counts for its user, too.
+      this.#lists.settle(event.user, sequence, outcome, position, () => !wasKnown && isKnown())
       this.#guard(() => settle(outcome, isKnown()))
     })
-    const state = this.#users.find(event.user)
-    if (!state) return
-    state.add(event, sequence)
-    state.trim(this.#historyLimit)
-    this.#refreshOrLoad(state, state.isIncomplete)
+    this.#lists.add(event, sequence)
   }
 
   /**
@@ -277,13 +249,10 @@ export class Recommender {
     // A clock that is ahead must not have them count for longer.
     const impressions = { ...given, items: [...given.items], time: Math.min(given.time, Date.now()) }
     this.#openJournal.appendImpressions(impressions, outcome => {
-      const state = this.#users.find(impressions.user)
-      if (outcome === 'stored') state?.noteShown(impressions, this.#impressionRule.halfLife)
-      // They may be on disk all the same.
-      else if (outcome === 'failed' && state?.isLoaded) this.#refreshOrLoad(state, true)
+      this.#lists.settleImpressions(impressions, outcome)
       this.#guard(() => settle(outcome))
     })
-    this.#users.find(impressions.user)?.expectImpressions()
+    this.#lists.expectImpressions(impressions.user)
   }
 
   /** @throws {RecommendError} `overloaded`; `storage_failed` where there is no state. */
@@ -301,11 +270,7 @@ export class Recommender {
    * the same user with the same filters gets the same object.
    */
   subscribe(query: UserQuery, onList: (list: UserList) => void, onError: (error: Error) => void): Watch {
-    const filters = new ResolvedFilters(query)
-    const { watched } = this.#users.get(query.user)
-    const { key } = filters
-    const list = watched.get(key) ?? this.#watch(query.user, filters)
-    return list.add({
+    return this.#lists.watched(query.user, new ResolvedFilters(query)).add({
       onList: (list, { changedAt }) => {
         this.#options.onList?.(performance.now() - changedAt)
         onList(list)
@@ -338,7 +303,7 @@ export class Recommender {
    */
   async recommend(query: UserQuery, signal?: AbortSignal, client = ''): Promise<UserList> {
     const listOf = (ranking: UserRanking) => userListOf(ranking, this.#newName())
-    const [list] = await this.#listsOf([query.user], query, listOf, { signal, client })
+    const [list] = await this.#lists.lists([query.user], query, listOf, { signal, client })
     return list!
   }
 
@@ -359,7 +324,7 @@ export class Recommender {
         generations.add(ranking.generation.name)
         return batchListOf(ranking)
       }
-      const lists = await this.#listsOf(users, filters, listOf, { signal, client })
+      const lists = await this.#lists.lists(users, filters, listOf, { signal, client })
       const [generation = this.generation.name, ...others] = generations
       if (others.length === 0) return { list: this.#newName(), generation, lists }
     }
@@ -407,7 +372,7 @@ export class Recommender {
   /** Whether the model or the journal knows `user`. */
   async knows(user: string): Promise<boolean> {
     if (this.generation.artifact.users.indexOf(user) >= 0) return true
-    if (this.#users.find(user)?.hasEvents) return true
+    if (this.#lists.hasEvents(user)) return true
     return (await this.#journal?.knows(user, this.#generations.after)) ?? false
   }
 
@@ -423,25 +388,9 @@ export class Recommender {
     return this.#generations.swap(directory, signal)
   }
 
-  /** Has all lists made anew by another model, where the former had the events up to `before`. */
   #renewAll(before: number): void {
-    this.#held.renew()
-    for (const state of this.#users) this.#renew(state, before)
+    this.#lists.renewAll(before)
     this.#similar.renew()
-  }
-
-  /** Has the lists of the state made anew by another model, where the former had the events up to `before`. */
-  #renew(state: UserState, before: number): void {
-    if (!state.isLoaded) return
-    if (
-      this.#generations.after === before ||
-      (this.#generations.after > before && state.dropUpTo(this.#generations.after))
-    ) {
-      renew(state)
-    } else {
-      state.unload()
-      if (state.subscriptions.size > 0) void this.#load(state, renew)
-    }
   }
 
   /**
@@ -467,14 +416,6 @@ export class Recommender {
     return this.#forgetting.forget(user, directories)
   }
 
-  /** Removes what is in memory of a user. */
-  #clear(user: string): void {
-    const state = this.#users.find(user)
-    if (!state) return
-    state.clear()
-    this.#refreshOrLoad(state, true)
-  }
-
   /** Calls `listener` soon after another generation is served; gives what ends that. */
   onGeneration(listener: () => void): () => void {
     return this.#generations.onChange(() => this.#guard(listener))
@@ -488,7 +429,7 @@ export class Recommender {
   /** Waits until all events have their outcome and no query is left. */
   async drained(): Promise<void> {
     await this.#journal?.flushed()
-    await this.#batches.drained()
+    await this.#lists.drained()
   }
 
   /** Makes durable what was recorded, and releases model and state. What is asked for afterwards fails. */
@@ -498,6 +439,7 @@ export class Recommender {
   }
 
   async #close(): Promise<void> {
+    this.#lists.close()
     await this.#generations.close()
     this.#changes.close()
     try {
@@ -510,184 +452,14 @@ export class Recommender {
     }
   }
 
-  /** The list for each of `users`, once, made by `listOf` as soon as the user is ranked. */
-  async #listsOf<List>(
-    users: readonly string[],
-    filters: ListFilters,
-    listOf: (ranking: UserRanking) => List,
-    { signal, client }: Asking,
-  ): Promise<List[]> {
-    signal?.throwIfAborted()
-    const resolved = new ResolvedFilters(filters)
-    const made: Made<List>[] = []
-    let left = [...users.keys()]
-    // Once more for those that had to wait for others, in any round, and have items meanwhile that lists may not have any more.
-    while (left.length > 0) {
-      const lists = await this.#makeLists(
-        left.map(at => users[at]!),
-        resolved,
-        listOf,
-        { signal, client },
-      )
-      left.forEach((at, place) => {
-        made[at] = lists[place]!
-      })
-      left = [...made.keys()].filter(at => {
-        const { generation, ranking } = made[at]!.ranking
-        return !resolved.admits(generation, ranking.items)
-      })
-    }
-    return made.map(({ list }) => list)
-  }
-
-  async #makeLists<List>(
-    users: readonly string[],
-    resolved: ResolvedFilters,
-    listOf: (ranking: UserRanking) => List,
-    { signal, client }: Asking,
-  ): Promise<Made<List>[]> {
-    this.#asked.admit(client, users.length, this.#batches.expectedWait({ client, limit: resolved.depth }))
-    const subscriptions: UserSubscription[] = []
-    const lists = users.map(
-      user =>
-        new Promise<Made<List>>((resolve, reject) => {
-          const onRanking = (ranking: UserRanking) => {
-            resolve({ list: listOf(ranking), ranking })
-            subscription.close()
-          }
-          const subscription = this.#open(user, resolved, { onRanking, onError: reject, client })
-          subscriptions.push(subscription)
-          this.#begin(subscription)
-        }),
-    )
-    this.#asked.add(client, users.length)
-    try {
-      return await unlessAborted(Promise.all(lists), signal)
-    } finally {
-      for (const subscription of subscriptions) subscription.close()
-      this.#asked.add(client, -users.length)
-    }
-  }
-
-  /** The list for `user` that all share who watch it: its turns are those of none of them. */
-  #watch(user: string, filters: ResolvedFilters): WatchedList {
-    const { key } = filters
-    const client = `list ${key} of ${user}`
-    const { watched } = this.#users.get(user)
-    const isCurrent = ({ generation, ranking: { items } }: UserRanking) => filters.admits(generation, items)
-    const list = new WatchedList(() => watched.delete(key), isCurrent)
-    const subscription = this.#open(user, filters, {
-      onRanking: ranking => list.deliver(userListOf(ranking, this.#newName()), ranking),
-      onError: error => list.fail(error),
-      client,
-    })
-    list.subscription = subscription
-    watched.set(key, list)
-    if (!subscription.state.isLoaded) void this.#load(subscription.state)
-    return list
-  }
-
-  #open(user: string, filters: ResolvedFilters, { onRanking, onError, client }: Listening): UserSubscription {
-    const subscription = new UserSubscription(
-      this.#users.get(user),
-      filters,
-      {
-        enqueue: (query, priority) => {
-          if (priority === 'normal') this.#batches.push(query)
-          else this.#batches.pushInBackground(query)
-        },
-        arrangement: this.#arrangement,
-        discounts: (state, generation, now) => state.discounts(generation, now, this.#impressionRule),
-        onRanking: ranking => this.#deliver(subscription, ranking, onRanking),
-        onError: error => this.#guard(() => onError(error)),
-      },
-      client,
-    )
-    return subscription
-  }
-
-  /** Only this one: what the user's other subscriptions show has not changed. */
-  #begin(subscription: UserSubscription): void {
-    if (subscription.state.isLoaded) subscription.refresh()
-    else void this.#load(subscription.state)
-  }
-
-  get #historyLimit(): number {
-    return this.#options.historyLimit ?? 5000
-  }
-
-  /** Has the lists of the state made anew, which some events turned out not to count for; `reads` the journal before. */
-  #refreshOrLoad(state: UserState, reads: boolean): void {
-    if (reads) {
-      state.unload()
-      void this.#load(state)
-    } else {
-      refresh(state)
-    }
-  }
-
-  /**
-   * Reads what the journal knows of a user, and has the lists made as by {@link refresh}; where it cannot be read, again later.
-   */
-  async #load(state: UserState, makeAnew = refresh): Promise<void> {
-    if (state.isLoading) return
-    state.isLoading = true
-    try {
-      for (let after = -1; !state.isLoaded || after !== this.#generations.after || state.isIncomplete; ) {
-        state.unload()
-        after = this.#generations.after
-        state.load((await this.#journal?.recent(state.user, after)) ?? noHistory, this.#historyLimit)
-      }
-    } catch (error) {
-      for (const subscription of [...state.subscriptions]) subscription.fail(error as Error)
-      setTimeout(() => this.#loadAgain(state), loadInterval).unref()
-    } finally {
-      state.isLoading = false
-    }
-    makeAnew(state)
-  }
-
-  #loadAgain(state: UserState): void {
-    if (!this.#closed && !state.isLoaded && state.subscriptions.size > 0) void this.#load(state)
-  }
-
-  /** Gives out the ranking, unless another follows; if its events are not on disk yet, later. */
-  #deliver(subscription: UserSubscription, ranking: UserRanking, onRanking: OnUserRanking): void {
-    const { generation, version, sequence } = ranking
-    // A list that rests on an event that does not count, or on a model that is not served any more: another follows.
-    const isOutdated = version !== subscription.state.version || generation !== this.generation
-    if (isOutdated || subscription.isClosed) return
-    // It has items that were hidden while it was made.
-    if (!subscription.admits(ranking)) {
-      subscription.refresh(ranking.changedAt, ranking.isChange)
-      return
-    }
-    if (sequence > (this.#journal?.settled ?? 0)) {
-      this.#held.hold(subscription, ranking, held => this.#deliver(subscription, held, onRanking))
-      return
-    }
-    try {
-      onRanking(ranking)
-    } catch (error) {
-      subscription.fail(error as Error)
-    }
-  }
-
-  async #tagsOf(ids: Parameters<TagsOf>[0]): ReturnType<TagsOf> {
-    const tags = await this.#catalogue?.tagsOf(ids)
-    return ids.map(id => tags?.get(id) ?? [])
-  }
-
   #refreshGone(): void {
-    for (const { subscriptions } of this.#users) for (const subscription of subscriptions) subscription.refreshIfGone()
+    this.#lists.refreshGone()
     this.#similar.renewIf(({ isAdmitted }) => !isAdmitted())
   }
 
   #renewLists(which: 'narrowed' | 'all'): void {
     const isDue = ({ filters }: { readonly filters: ResolvedFilters }) => which === 'all' || filters.isNarrowed
-    for (const { subscriptions, isLoaded } of this.#users) {
-      for (const subscription of subscriptions) if (isLoaded && isDue(subscription)) subscription.renew()
-    }
+    this.#lists.renewIf(isDue)
     this.#similar.renewIf(isDue)
   }
 
@@ -701,7 +473,7 @@ export class Recommender {
   }
 
   #newName(): string {
-    return `${this.#listPrefix}-${(++this.#lists).toString(36)}`
+    return `${this.#listPrefix}-${(++this.#listsNamed).toString(36)}`
   }
 }
 
@@ -721,14 +493,6 @@ async function openStores(state: string, options: JournalOptions, catalogueOptio
     throw error
   }
 }
-
-/** A list and the ranking that it was made of. */
-interface Made<List> {
-  readonly list: List
-  readonly ranking: UserRanking
-}
-
-const noHistory: ReadEvents = { events: [], changes: [], asOf: 0 }
 
 function journalOptions(
   { since, historyLimit, impressionHalfLife, onCommit, onFault }: RecommenderOptions,
@@ -753,28 +517,4 @@ function guard(listener: () => void, onFault = warn): void {
 
 function warn(error: unknown): void {
   process.emitWarning(error instanceof Error ? error : String(error))
-}
-
-type OnUserRanking = (ranking: UserRanking) => void
-
-/** Who asks, and until when. */
-interface Asking {
-  readonly signal: AbortSignal | undefined
-  readonly client: string
-}
-
-interface Listening {
-  readonly onRanking: OnUserRanking
-  readonly onError: (error: Error) => void
-  readonly client: string
-}
-
-function refresh(state: UserState): void {
-  if (!state.isLoaded) return
-  for (const subscription of state.subscriptions) subscription.refresh()
-}
-
-/** The same in the background. */
-function renew(state: UserState): void {
-  for (const subscription of state.subscriptions) subscription.renew()
 }
