@@ -1,4 +1,5 @@
-import { normal, type Uniform } from './draws.ts'
+import { drawNormal } from '../statistics/distributions.ts'
+import type { Uniform } from './draws.ts'
 import type { WorldParameters } from './parameters.ts'
 import { minutesInDay, minutesInHour } from './visits.ts'
 
@@ -44,7 +45,7 @@ export function drawArticles(
   const articles: SimulatedArticle[] = []
   const truths: ArticleTruth[] = []
   for (const [id, createdAt] of created.sort((a, b) => a - b).entries()) {
-    const text = Float32Array.from({ length: textFeatures }, () => normal(random))
+    const text = Float32Array.from({ length: textFeatures }, () => drawNormal(random))
     articles.push({ id, createdAt, topic: Math.floor(topics * random()), text })
     truths.push(drawTruth(parameters, dot(text, meaning), random))
   }
@@ -55,27 +56,27 @@ export function drawArticles(
 function drawTruth(parameters: WorldParameters, told: number, random: Uniform): ArticleTruth {
   const { logSpreadOfReads, correlationOfReads, correlationOfAppeal, textShare, logSpreadOfArticles } = parameters
   const { everyoneShare, everyoneFactor, logSpreadOfTitles, titles } = parameters
-  const read = normal(random)
+  const read = drawNormal(random)
   const readLater = correlated(read, correlationOfReads, random)
   // Of the variance of the appeal the text tells one part and the reads another; what is left nothing tells.
   const rest = Math.sqrt(1 - textShare - correlationOfAppeal ** 2)
-  const appeal = Math.sqrt(textShare) * told + correlationOfAppeal * read + rest * normal(random)
+  const appeal = Math.sqrt(textShare) * told + correlationOfAppeal * read + rest * drawNormal(random)
   const everyone = random() < everyoneShare ? everyoneFactor : 1
   return {
     early: Math.exp(logSpreadOfReads * read) * everyone,
     later: Math.exp(logSpreadOfReads * readLater) * everyone,
     appeal: Math.exp(logSpreadOfArticles * appeal) * everyone,
-    titles: Float64Array.from({ length: titles }, () => Math.exp(logSpreadOfTitles * normal(random))),
+    titles: Float64Array.from({ length: titles }, () => Math.exp(logSpreadOfTitles * drawNormal(random))),
   }
 }
 
 function correlated(value: number, correlation: number, random: Uniform): number {
-  return correlation * value + Math.sqrt(1 - correlation ** 2) * normal(random)
+  return correlation * value + Math.sqrt(1 - correlation ** 2) * drawNormal(random)
 }
 
 /** A random vector of length 1. */
 function direction(random: Uniform): Float64Array {
-  const values = Float64Array.from({ length: textFeatures }, () => normal(random))
+  const values = Float64Array.from({ length: textFeatures }, () => drawNormal(random))
   const length = Math.sqrt(dot(values, values))
   return values.map(value => value / length)
 }

@@ -1,23 +1,6 @@
-/** Random draws beyond uniform ones, from a source of uniform numbers in [0, 1). */
+/** Draws of places and counts, from a source of uniform numbers in [0, 1). */
 
 export type Uniform = () => number
-
-/** Of the standard normal distribution (Box & Muller 1958). */
-export function normal(random: Uniform): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
-}
-
-/** Of the gamma distribution of a shape and scale 1 (Marsaglia & Tsang 2000). */
-export function gamma(shape: number, random: Uniform): number {
-  if (shape < 1) return gamma(shape + 1, random) * (1 - random()) ** (1 / shape)
-  const d = shape - 1 / 3
-  const c = 1 / Math.sqrt(9 * d)
-  for (;;) {
-    const x = normal(random)
-    const v = (1 + c * x) ** 3
-    if (v > 0 && Math.log(1 - random()) < 0.5 * x * x + d - d * v + d * Math.log(v)) return d * v
-  }
-}
 
 /** From 0: how many fail before one succeeds, of this mean. */
 export function geometric(mean: number, random: Uniform): number {

@@ -1,4 +1,5 @@
-import { gamma, normal, type Uniform } from './draws.ts'
+import { drawGamma, drawNormal } from '../statistics/distributions.ts'
+import type { Uniform } from './draws.ts'
 import type { WorldParameters } from './parameters.ts'
 
 /** What is true of users, and hidden from whoever pushes to them. */
@@ -15,13 +16,13 @@ export function drawUsers(parameters: WorldParameters, random: Uniform): UserTru
   const { users, topics, logSpreadOfUsers, tasteExponent } = parameters
   const shape = shapeOf(parameters)
   const taste = new Float32Array(users * topics)
-  const propensity = Float32Array.from({ length: users }, () => Math.exp(logSpreadOfUsers * normal(random)))
+  const propensity = Float32Array.from({ length: users }, () => Math.exp(logSpreadOfUsers * drawNormal(random)))
   let sum = 0
   for (let user = 0; user < users; user++) {
     const own = taste.subarray(user * topics, (user + 1) * topics)
     let total = 0
     for (let topic = 0; topic < topics; topic++) {
-      own[topic] = gamma(shape, random)
+      own[topic] = drawGamma(shape, random)
       total += own[topic]
     }
     for (let topic = 0; topic < topics; topic++) {

@@ -1,6 +1,7 @@
 import { randomNumbers } from '../../storage/random.ts'
+import { drawNormal } from '../statistics/distributions.ts'
 import { type ArticleTruth, drawArticles, type SimulatedArticle } from './articles.ts'
-import { geometric, normal, placeIn, runningSums, type Uniform } from './draws.ts'
+import { geometric, placeIn, runningSums, type Uniform } from './draws.ts'
 import { type WorldParameters, worldParameters } from './parameters.ts'
 import { drawUsers, type UserTruth } from './users.ts'
 import { minutesInDay, minutesInHour, VisitTimes } from './visits.ts'
@@ -78,7 +79,7 @@ export class World {
     this.#articleTruth = truths
     this.#drift = new Float64Array(days * topics).fill(1)
     for (let at = topics; at < this.#drift.length; at++) {
-      this.#drift[at] = this.#drift[at - topics] * Math.exp(topicDrift * normal(ofDrift))
+      this.#drift[at] = this.#drift[at - topics] * Math.exp(topicDrift * drawNormal(ofDrift))
     }
     this.#visitTimes = new VisitTimes(parameters)
     const steps = (days * minutesInDay) / step
@@ -142,7 +143,7 @@ export class World {
     this.#tiredness[user] = this.#tirednessOf(user) + 1
     this.#pushed[user] = this.#now
     if (isClicked) {
-      const time = this.#now + clickDelay * Math.exp(logSpreadOfDelay * normal(random))
+      const time = this.#now + clickDelay * Math.exp(logSpreadOfDelay * drawNormal(random))
       const click = { id, user, time, isReported: random() >= lostClicks }
       this.#clicks[Math.floor(time / step)]?.push(click)
     } else if (random() < optOutRate) this.#optedOut[user] = 1
@@ -252,7 +253,7 @@ export class World {
       }
       past.pushes[user] = geometric(pastPushes, random)
       for (let push = 0; push < past.pushes[user]; push++) {
-        const rate = clickRate * this.#users.propensity[user] * Math.exp(logSpreadOfArticles * normal(random))
+        const rate = clickRate * this.#users.propensity[user] * Math.exp(logSpreadOfArticles * drawNormal(random))
         past.clicks[user] += Number(random() < rate)
       }
     }
