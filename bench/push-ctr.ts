@@ -1,6 +1,6 @@
 /**
- * How many users a second the CTR model scores for one article, and learns from, on one thread: users, segments, hours and
- * recency at random, 11 features a row.
+ * How many users a second the CTR model scores for one article, and learns from, on one thread: users, segments, hours
+ * and recency at random, 11 features a row.
  *
  * `--users N` (5,000,000), `--bits N` of the model (20), `--rounds N` (5), whose medians count.
  */

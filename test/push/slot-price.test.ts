@@ -5,7 +5,9 @@ import { randomNumbers } from '../../src/storage/random.ts'
 
 const [users, articlesADay, most, floor, learningWeeks] = [1500, 12, 300, 1, 2]
 
-/** Weeks of articles, each of a quality that drifts, and of a value to each user; the best users of an article get it. */
+/**
+ * Weeks of articles, each of a quality that drifts, and of a value to each user; the best users of an article get it.
+ */
 function simulate(policy: 'greedy' | 'priced', seed: number, weeks = 6) {
   const random = randomNumbers(seed)
   const tastes = Array.from({ length: users }, () => Math.exp(0.3 * drawNormal(random)))

@@ -1,14 +1,14 @@
-//! Logistic regression over hashed features, learned as outcomes come: FTRL-proximal (McMahan et al. 2013, "Ad Click Prediction:
-//! a View from the Trenches", algorithm 1). One thread learns, any number predicts meanwhile.
+//! Logistic regression over hashed features, learned as outcomes come: FTRL-proximal (McMahan et al. 2013, "Ad Click
+//! Prediction: a View from the Trenches", algorithm 1). One thread learns, any number predicts meanwhile.
 //!
-//! With z and n of a feature, its weight is 0 where |z| ≤ λ₁, and else −(z − sgn(z) λ₁) / ((β + √n) / α + λ₂). A step with the
-//! gradient g adds g − σ w to z and g² to n, where σ = (√(n + g²) − √n) / α.
+//! With z and n of a feature, its weight is 0 where |z| ≤ λ₁, and else −(z − sgn(z) λ₁) / ((β + √n) / α + λ₂). A step
+//! with the gradient g adds g − σ w to z and g² to n, where σ = (√(n + g²) − √n) / α.
 //!
-//! Clicks come late: of an impression without a click only so much is known that none came while the share F of its click
-//! delays passed. Its loss is −ln(1 − p F), with the gradient p F (1 − p) / (1 − p F) by the score: a part of that of a
-//! negative, p, and all of it at F = 1. A click has p − 1. At the true p the gradient is 0 on average whatever F is (the
-//! likelihood of Chapelle 2014, with a delay curve that is given). What an impression counted as before is taken back when
-//! more is known of it.
+//! Clicks come late: of an impression without a click only so much is known that none came while the share F of its
+//! click delays passed. Its loss is −ln(1 − p F), with the gradient p F (1 − p) / (1 − p F) by the score: a part of
+//! that of a negative, p, and all of it at F = 1. A click has p − 1. At the true p the gradient is 0 on average
+//! whatever F is (the likelihood of Chapelle 2014, with a delay curve that is given). What an impression counted as
+//! before is taken back when more is known of it.
 
 use crate::bpr::sigmoid::sigmoids;
 use std::ops::Range;
@@ -55,7 +55,8 @@ impl<'a> Weights<'a> {
     }
 }
 
-/// Rows of categorical features: each value of each column, each pair of values of crossed columns, and one that all rows have.
+/// Rows of categorical features: each value of each column, each pair of values of crossed columns, and one that all
+/// rows have.
 pub struct Features<'a> {
     rows: usize,
     columns: Vec<&'a [AtomicU32]>,
@@ -70,8 +71,8 @@ pub struct Features<'a> {
 }
 
 impl<'a> Features<'a> {
-    /// A column has a value for each of the `rows`, or one for all; `crosses` are pairs of numbers of columns. Other threads may change
-    /// values meanwhile.
+    /// A column has a value for each of the `rows`, or one for all; `crosses` are pairs of numbers of columns. Other
+    /// threads may change values meanwhile.
     ///
     /// # Errors
     /// When a column has another length, there are more than [`MOST_COLUMNS`], or a cross names none.
@@ -202,7 +203,8 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    /// The gradient of the loss by the score, less what it was when it was last learned from; at the click probability `p`.
+    /// The gradient of the loss by the score, less what it was when it was last learned from; at the click probability
+    /// `p`.
     pub fn gradient(&self, p: f64) -> f64 {
         let missed = |share: f32| p * f64::from(share) * (1.0 - p) / (1.0 - p * f64::from(share));
         let known = if self.clicked { p - 1.0 } else { missed(self.now) };
@@ -255,7 +257,8 @@ fn hash_pair(a: u64, b: u64) -> u64 {
     mix(a ^ b.rotate_left(23).wrapping_mul(0xd6e8_feb8_6659_fd93))
 }
 
-/// Of each bit of `x`, about half of the upper bits depend on it (Stafford's mix13, less its last step, which mixes the lower ones).
+/// Of each bit of `x`, about half of the upper bits depend on it (Stafford's mix13, less its last step, which mixes
+/// the lower ones).
 #[inline(always)]
 fn mix(x: u64) -> u64 {
     let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -268,7 +271,7 @@ mod tests {
     use super::*;
     use crate::{cases, most};
     use proptest::prelude::*;
-    use std::collections::HashMap;
+    use std::collections::{HashMap, HashSet};
 
     fn words(values: &[u32]) -> Vec<AtomicU32> {
         values.iter().map(|&value| AtomicU32::new(value)).collect()
@@ -317,7 +320,8 @@ mod tests {
             constant in 0u32..5,
         ) {
             let rows = values.len();
-            let columns = [values.iter().map(|row| row.0).collect(), vec![constant], values.iter().map(|row| row.1).collect()];
+            let (first, second) = values.iter().map(|row| (row.0, row.1)).unzip();
+            let columns = [first, vec![constant], second];
             let crosses = [0, 1, 2, 0, 1, 1];
             let atomic = columns.each_ref().map(|column: &Vec<u32>| words(column));
             let features = Features::new(rows, atomic.iter().map(Vec::as_slice).collect(), &crosses).unwrap();
@@ -326,24 +330,21 @@ mod tests {
             let memory = words(&vec![0; 1 << 16]);
             let weights = Weights::new(&memory).unwrap();
             let mut sums = vec![0.0; 2 << 16];
-            let outcomes = values.iter().map(|&(_, _, clicked, now, before)| Outcome { clicked, now, before: before.min(now), weight: 1.0 });
+            let outcomes = values.iter().map(|&(_, _, clicked, now, before)| {
+                Outcome { clicked, now, before: before.min(now), weight: 1.0 }
+            });
             learn(weights, &mut sums, &features, RATES, outcomes.clone());
             let mut naive = Naive::default();
-            let mut seen = HashMap::new();
+            let (mut indices, mut distinct) = (HashSet::new(), HashSet::new());
             for (row, outcome) in outcomes.enumerate() {
                 let names = names(&columns, &crosses, row);
-                let mut hashes = Vec::new();
-                features.visit(row, |hash| hashes.push(weights.index(hash)));
-                let mut named: Vec<usize> = hashes.clone();
-                named.sort();
-                named.dedup();
-                for index in named {
-                    *seen.entry(index).or_insert(0) += 1;
-                }
                 naive.learn(&names, outcome);
+                distinct.extend(names);
+                features.visit(row, |hash| {
+                    indices.insert(weights.index(hash));
+                });
             }
-            let distinct: std::collections::HashSet<_> = (0..rows).flat_map(|row| names(&columns, &crosses, row)).collect();
-            prop_assume!(seen.len() == distinct.len());
+            prop_assume!(indices.len() == distinct.len());
             let mut out = vec![0.0; rows];
             features.predict(weights, 0..rows, &mut out);
             for (row, &p) in out.iter().enumerate() {
@@ -356,7 +357,11 @@ mod tests {
         }
 
         #[test]
-        fn the_gradient_is_0_on_average_at_the_true_probability(p in 0.001f64..0.9, first in 0.0f32..=1.0, second in 0.0f32..=1.0) {
+        fn the_gradient_is_0_on_average_at_the_true_probability(
+            p in 0.001f64..0.9,
+            first in 0.0f32..=1.0,
+            second in 0.0f32..=1.0,
+        ) {
             let (first, second) = (first.min(second), first.max(second));
             let of = |clicked, before, now| Outcome { clicked, before, now, weight: 1.0 }.gradient(p);
             // Seen twice: a click before the first, between both, or none.

@@ -65,8 +65,8 @@ impl FtrlOutcomes {
     }
 }
 
-/// Learns from rows in order, on one thread at a time. `weights` are the bits of 32-bit numbers, two to the power of some number of them; `sums`
-/// has twice as many. Both are 0 at first.
+/// Learns from rows in order, on one thread at a time. `weights` are the bits of 32-bit numbers, two to the power of
+/// some number of them; `sums` has twice as many. Both are 0 at first.
 #[napi(catch_unwind)]
 pub fn ftrl_learn(
     #[napi(ts_arg_type = "Uint32Array")] weights: SharedArray<u32>,
@@ -101,7 +101,8 @@ pub fn ftrl_learn(
     Ok(())
 }
 
-/// Writes the click probabilities of the rows from `begin` on to `out`, as many as it has room for. Any thread may predict while one learns.
+/// Writes the click probabilities of the rows from `begin` on to `out`, as many as it has room for. Any thread may
+/// predict while one learns.
 #[napi(catch_unwind)]
 pub fn ftrl_predict(
     #[napi(ts_arg_type = "Uint32Array")] weights: SharedArray<u32>,

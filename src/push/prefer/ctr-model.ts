@@ -1,7 +1,7 @@
 /**
- * The click probability of a push by what is known of user, article and moment: logistic regression over hashed features,
- * learned as outcomes come (kernel in crates/kernels/src/ftrl.rs, which has the equations). Weights lie in shared memory:
- * one thread learns, any thread predicts meanwhile.
+ * The click probability of a push by what is known of user, article and moment: logistic regression over hashed
+ * features, learned as outcomes come (kernel in crates/kernels/src/ftrl.rs, which has the equations). Weights lie in
+ * shared memory: one thread learns, any thread predicts meanwhile.
  */
 import { z } from 'zod'
 import { native } from '../../native.ts'
@@ -112,8 +112,8 @@ export class CtrModel {
   }
 
   /**
-   * Learns from rows in order. A push without a click yet counts as a part of one without a click ever; it is to be learned
-   * from once more when its click comes, or when more time has passed, with the share that it had as `before`.
+   * Learns from rows in order. A push without a click yet counts as a part of one without a click ever; it is to be
+   * learned from once more when its click comes, or when more time has passed, with the share that it had as `before`.
    */
   learn(rows: CtrRows, { clicked, shares, before, weights }: CtrOutcomes): void {
     const outcomes = {
@@ -166,7 +166,9 @@ export class CtrModel {
   }
 }
 
-/** Time since the last visit in 16 steps, each twice as long: 0 below an hour, 4 below 16 hours, 8 below eleven days. */
+/**
+ * Time since the last visit in 16 steps, each twice as long: 0 below an hour, 4 below 16 hours, 8 below eleven days.
+ */
 export function recencyOf(hours: number): number {
   return hours < 1 ? 0 : Math.min(15, 1 + Math.floor(Math.log2(hours)))
 }

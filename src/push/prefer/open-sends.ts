@@ -18,8 +18,8 @@ export interface DueOutcomes {
 }
 
 /**
- * Sends whose click may still come. What is known of each is learned in pieces: the part of a negative that it is by its age,
- * more of it as time passes, and the click in place of all that.
+ * Sends whose click may still come. What is known of each is learned in pieces: the part of a negative that it is by
+ * its age, more of it as time passes, and the click in place of all that.
  */
 export class OpenSends {
   readonly #columns: readonly string[]
@@ -61,7 +61,10 @@ export class OpenSends {
     return send !== undefined
   }
 
-  /** What has become known by `now`, in the order of sends. It is given out once. Those that can change no more are forgotten. */
+  /**
+   * What has become known by `now`, in the order of sends. It is given out once. Those that can change no more are
+   * forgotten.
+   */
   takeDue(now: number, curve: DelayCurve): DueOutcomes {
     const due: { send: OpenSend; before: number }[] = []
     for (const [id, send] of this.#sends) {
