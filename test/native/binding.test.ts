@@ -301,6 +301,27 @@ const liveSessions = fc.record({
   slots: fc.oneof(count, fc.constant(2)),
   blocks: fc.oneof(count, fc.constant(3)),
 })
+/** Four rows of two columns, one of these the same for all, with or without damage. */
+const ftrlFeatures = fc.record({
+  rows: fc.oneof(count, fc.constant(4)),
+  columns: fc.oneof(fc.array(words, { maxLength: 3 }), fc.constant([Uint32Array.of(0, 1, 2, 1), Uint32Array.of(7)])),
+  crosses: fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 1, 0))),
+})
+const ftrlWeights = fc.oneof(
+  words,
+  fc.constant(16).map(length => new Uint32Array(length)),
+)
+const ftrlSums = fc.oneof(
+  doubles,
+  fc.constant(32).map(length => new Float64Array(length)),
+)
+const ftrlRates = fc.record({ alpha: float, beta: float, l1: float, l2: float })
+const ftrlOutcomes = fc.record({
+  clicked: fc.oneof(bytes, fc.constant(Uint8Array.of(0, 1, 0, 0))),
+  now: fc.oneof(floats, fc.constant(Float32Array.of(0.5, 0.2, 1, 0))),
+  before: fc.oneof(floats, fc.constant(new Float32Array(4))),
+  weights: fc.oneof(floats, fc.constant(Float32Array.of(1, 1, 2, 0))),
+})
 const paths = fc.constantFrom('', '\0', '/dev/null', '/dev/zero', '/none/of/these', '.')
 
 /** Arguments for every function there is: of its types, and else as may be. */
@@ -349,6 +370,13 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   findStrings: fc.tuple(ints, bytes, words, fc.array(fc.string(), { maxLength: 3 })),
   firstNotFinite: fc.tuple(floats),
   followTransitions: fc.tuple(transitionCounts, transitionOutput, words, counter),
+  ftrlLearn: fc.tuple(ftrlWeights, ftrlSums, ftrlFeatures, ftrlRates, ftrlOutcomes),
+  ftrlPredict: fc.tuple(
+    ftrlWeights,
+    ftrlFeatures,
+    fc.oneof(count, fc.constant(0)),
+    fc.oneof(floats, fc.constant(new Float32Array(4))),
+  ),
   initialiseFactors: fc.tuple(phase, float, word),
   instructionSets: fc.tuple(),
   integersFault: fc.tuple(signed, words),

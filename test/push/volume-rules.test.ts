@@ -11,7 +11,10 @@ const edges = [0, 500, 700, 980, 1372, 1920, 2689, 3764, 5270, 7378, 10_330, 14_
 const volume = edges.at(-1)!
 const target = 2.4
 
-/** Lift that falls below the target at some depth, or is never above it: by a power law, as the fit has it, or exponentially. */
+/**
+ * Lift that falls below the target at some depth, or is never above it: by a power law, as the fit has it, or
+ * exponentially.
+ */
 function drawArticle(random: () => number) {
   const level = 2.4 * Math.exp(0.5 * drawNormal(random))
   const slope = 0.1 + 0.3 * random()

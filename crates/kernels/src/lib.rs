@@ -12,6 +12,7 @@ pub mod bpr;
 pub mod csr;
 pub mod ease;
 mod elimination;
+pub mod ftrl;
 pub mod graph_filter;
 pub mod ids;
 pub mod initialise;

@@ -14,6 +14,7 @@ mod bpr;
 mod ease;
 mod entries;
 mod file;
+mod ftrl;
 mod graph_filter;
 mod ids;
 mod instructions;

@@ -1,16 +1,16 @@
 /**
  * How long after a send its click comes: F(t), the share of the clicks that a send ever gets that have come by t.
  *
- * A click is seen only where its delay is no longer than the age of its send, so delays are right-truncated, and short ones
- * are seen too often. Looked at backwards in time this is left truncation, for which the product-limit estimator is the
- * nonparametric maximum likelihood (Lynden-Bell 1971; Lagakos, Barraj & De Gruttola 1988):
+ * A click is seen only where its delay is no longer than the age of its send, so delays are right-truncated, and short
+ * ones are seen too often. Looked at backwards in time this is left truncation, for which the product-limit estimator
+ * is the nonparametric maximum likelihood (Lynden-Bell 1971; Lagakos, Barraj & De Gruttola 1988):
  *
  *     F(e_j) = Π_{i > j} (1 − d_i / R_i)
  *
- * over intervals of delays (e_{i−1}, e_i]: d_i clicks came in the i-th, of sends older than e_i, and R_i of the same sends
- * came by e_i. It needs clicks alone. Chapelle (2014) fits an exponential delay and the CTR by EM instead: with Kaplan &
- * Meier's estimator for sends, those without a click are a mixture of "not yet" and "never", and the CTR, which differs
- * from article to article, would have to be known for each.
+ * over intervals of delays (e_{i−1}, e_i]: d_i clicks came in the i-th, of sends older than e_i, and R_i of the same
+ * sends came by e_i. It needs clicks alone. Chapelle (2014) fits an exponential delay and the CTR by EM instead: with
+ * Kaplan & Meier's estimator for sends, those without a click are a mixture of "not yet" and "never", and the CTR,
+ * which differs from article to article, would have to be known for each.
  */
 
 /** F at any delay, and how certain it is. */
@@ -26,7 +26,10 @@ export interface ClickDelayOptions {
   readonly ends?: readonly number[]
   /** Clicks that the curve before any data weighs as much as. Default: 20. */
   readonly priorClicks?: number
-  /** Half of the clicks come by then, in minutes, where nothing is known: half = F(median) of t / (t + median). Default: 30. */
+  /**
+   * Half of the clicks come by then, in minutes, where nothing is known: half = F(median) of t / (t + median).
+   * Default: 30.
+   */
   readonly priorMedian?: number
   /** Minutes after which what was learned weighs half. Default: two weeks. */
   readonly halfLife?: number
@@ -71,7 +74,10 @@ export class ClickDelay {
     return this.ends.at(-1)!
   }
 
-  /** Counts a click, each once. One before its send, by clocks that differ, counts as at once; one after the horizon not. */
+  /**
+   * Counts a click, each once. One before its send, by clocks that differ, counts as at once; one after the horizon
+   * not.
+   */
   addClick(sentAt: number, clickedAt: number): void {
     const delay = clickedAt - sentAt
     if (!(delay <= this.horizon)) return

@@ -20,8 +20,9 @@ export interface FirstBatchOptions {
 
 /**
  * The number n of sends that a test takes, for the greatest gain of test and rest together: Test & Roll (Feit & Berman
- * 2019) with one arm unknown, the article, and one known, the target. With lift ~ N(μ, σ²), and s² = μ / u the variance of
- * clicks / u of one send, the mean after the test is N(μ, σ² n / (n + s² / σ²)), and the rest is sent where it is above τ:
+ * 2019) with one arm unknown, the article, and one known, the target. With lift ~ N(μ, σ²), and s² = μ / u the
+ * variance of clicks / u of one send, the mean after the test is N(μ, σ² n / (n + s² / σ²)), and the rest is sent
+ * where it is above τ:
  *
  *     gain(n) = n (μ − τ) + (N − n) E[(mean − τ)⁺]
  *

@@ -1,6 +1,6 @@
 /**
- * Lift by depth: sends go to the best scores first, so lift falls with depth, and whether to go on depends on the lift of
- * the next depth, not on the average so far.
+ * Lift by depth: sends go to the best scores first, so lift falls with depth, and whether to go on depends on the lift
+ * of the next depth, not on the average so far.
  */
 import { addSums, type Interval, type LiftOptions, type LiftSums, liftOf, noSends } from './lift.ts'
 
@@ -76,11 +76,12 @@ export function fitLiftByDepth(bands: readonly DepthBand[]): DepthFit {
 }
 
 /**
- * Always-valid bounds of the lift at `next`, by no more than that lift does not rise with depth: it is at most that of any
- * sends no deeper, and at least that of any sends no shallower. The bands must be the same at every look, but for their sums.
+ * Always-valid bounds of the lift at `next`, by no more than that lift does not rise with depth: it is at most that of
+ * any sends no deeper, and at least that of any sends no shallower. The bands must be the same at every look, but for
+ * their sums.
  *
- * Each run of bands that ends at `next`, or begins there, has a confidence sequence of its own, at a level that lets all of
- * them together miss at most as often as `level` says.
+ * Each run of bands that ends at `next`, or begins there, has a confidence sequence of its own, at a level that lets
+ * all of them together miss at most as often as `level` says.
  */
 export function boundsAtDepth(bands: readonly DepthBand[], next: DepthRange, options: LiftOptions = {}): Interval {
   const each = { ...options, level: 1 - (1 - (options.level ?? 0.95)) / Math.max(1, bands.length) }

@@ -1,6 +1,9 @@
 const inverseGolden = (Math.sqrt(5) - 1) / 2
 
-/** Where a function of one maximum between `low` and `high` has it, to `tolerance`: golden-section search (Kiefer 1953). */
+/**
+ * Where a function of one maximum between `low` and `high` has it, to `tolerance`: golden-section search (Kiefer
+ * 1953).
+ */
 export function maximumOf(value: (x: number) => number, low: number, high: number, tolerance = 1e-3): number {
   let [a, b] = [low, high]
   let x = b - inverseGolden * (b - a)

@@ -11,7 +11,9 @@ interface Minute {
   usualVariance: number
 }
 
-/** The sends of one article, or of one of its depths, and the clicks that have come: its lift can be read at any time. */
+/**
+ * The sends of one article, or of one of its depths, and the clicks that have come: its lift can be read at any time.
+ */
 export class SendOutcomes {
   readonly #minutes = new Map<number, Minute>()
 

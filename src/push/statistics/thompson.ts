@@ -1,6 +1,6 @@
 /**
- * Which of several titles the next sends have: Thompson sampling (Thompson 1933; Chapelle & Li 2011) with beta priors from a
- * model of titles, and when to stop testing.
+ * Which of several titles the next sends have: Thompson sampling (Thompson 1933; Chapelle & Li 2011) with beta priors
+ * from a model of titles, and when to stop testing.
  */
 import { randomNumbers } from '../../storage/random.ts'
 import { assertWholeNumber } from '../../storage/whole-number.ts'
@@ -38,7 +38,8 @@ export function sharesBest(candidates: readonly Candidate[], options: DrawOption
 
 /**
  * (candidates) How many of the next `sends` each has: its probability to be the best, in whole sends, the largest
- * remainders rounded up. The same for the same seed. For batches this is Thompson sampling send by send, less its noise.
+ * remainders rounded up. The same for the same seed. For batches this is Thompson sampling send by send, less its
+ * noise.
  *
  * @throws RangeError without candidates, or when `sends` is no whole number from 0 on.
  */
@@ -55,7 +56,9 @@ export function allocate(candidates: readonly Candidate[], sends: number, option
 export interface TestState {
   /** The best one by its mean: what all remaining sends have once the test stops. */
   readonly best: number
-  /** Expected clicks that the remaining sends gain if the best candidate were known: E[max] − max E, times the sends. */
+  /**
+   * Expected clicks that the remaining sends gain if the best candidate were known: E[max] − max E, times the sends.
+   */
   readonly value: number
   /** The same as a share of the clicks that they are expected to have anyway. */
   readonly relativeValue: number
@@ -68,8 +71,8 @@ export interface StopOptions extends DrawOptions {
 }
 
 /**
- * Whether to go on testing, by the expected value of perfect information of the remaining sends (Raiffa & Schlaifer 1961;
- * Scott 2015 calls it the value remaining): no test can gain more.
+ * Whether to go on testing, by the expected value of perfect information of the remaining sends (Raiffa & Schlaifer
+ * 1961; Scott 2015 calls it the value remaining): no test can gain more.
  */
 export function testState(candidates: readonly Candidate[], remaining: number, options: StopOptions): TestState {
   const { leastRelativeValue = 0.005 } = options

@@ -2,8 +2,8 @@
  * The usual push CTR of a user: what share of pushes they click. Most users have few pushes, so theirs is drawn towards
  * that of their segment, and small segments are drawn towards all.
  *
- * A user's CTR is beta-distributed within a segment, so that k clicks of n pushes are beta-binomial and the mean of what
- * is known is (strength · mean + k) / (strength + n): empirical Bayes (Efron & Morris 1975; Robbins 1956).
+ * A user's CTR is beta-distributed within a segment, so that k clicks of n pushes are beta-binomial and the mean of
+ * what is known is (strength · mean + k) / (strength + n): empirical Bayes (Efron & Morris 1975; Robbins 1956).
  */
 import { logBeta } from './distributions.ts'
 import { maximumOf } from './line-search.ts'
@@ -55,9 +55,9 @@ const strengthSpread = 0.5
 const turns = 3
 
 /**
- * Fits the priors by maximum likelihood: the strength that all segments share, then those of each with a log-normal prior
- * around it; the mean of a segment by a beta prior over segments, in which a segment counts as so many independent pushes
- * as its mean is as certain as, since pushes of one user go together.
+ * Fits the priors by maximum likelihood: the strength that all segments share, then those of each with a log-normal
+ * prior around it; the mean of a segment by a beta prior over segments, in which a segment counts as so many
+ * independent pushes as its mean is as certain as, since pushes of one user go together.
  *
  * Costs O(users + segments · distinct (pushes, clicks)).
  *

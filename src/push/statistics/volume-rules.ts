@@ -64,8 +64,14 @@ export const normalRule: VolumeRule = (state, options = {}) => {
 }
 
 /**
- * Looks at the next depth, and allows for any number of looks: stops when its lift is below the target for sure, or most
- * likely; grows when it is expected to reach it; sends little in between.
+ * Looks at the next depth, and allows for any number of looks: stops when its lift is below the target for sure, or
+ * most likely; grows when it is expected to reach it; sends little in between.
+ *
+ * In the simulation of its test, over 400 articles, it gained 62.8 clicks above the target of 80.7 that are possible,
+ * the normal rule 33.9. To grow while the target lies within the sequence gained 6.8 by all sends together and 11.8 by
+ * `boundsAtDepth`: what is always valid is wide, and most of that width is below the target. With an isotonic fit
+ * (pool adjacent violators) in place of the power law, and no probes, it was 2.0 ± 2.5 less. A `leastShareAbove` of
+ * 0.05 to 0.3 makes no difference, 0.5 gained 2.4 ± 1.4 less.
  */
 export const sequentialRule: VolumeRule = (state, options = {}) => {
   const { leastShareSeen = 0.1, leastShareAbove = 0.2 } = options

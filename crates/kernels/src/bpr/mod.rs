@@ -20,7 +20,7 @@ pub mod fold_in;
 pub mod negatives;
 pub mod partition;
 pub mod random;
-mod sigmoid;
+pub(crate) mod sigmoid;
 #[cfg(test)]
 mod tests;
 mod update;
