@@ -1,0 +1,43 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { parseSendId } from './send-id.ts'
+
+/** A click on a push, or that one was seen, at `time` (ms since 1970). */
+export interface Response {
+  /** Of the send. */
+  readonly id: string
+  readonly time: number
+}
+
+/**
+ * `duplicate`: there was one before, of which the earlier time is kept. `not-sent`: kept, though the push was not handed over
+ * as far as the ledger knows. `unknown-send`: nothing is kept.
+ */
+export type ResponseResult = 'recorded' | 'duplicate' | 'not-sent' | 'unknown-send'
+
+interface Found {
+  readonly time: number | null
+  readonly handed: number | null
+}
+
+/** What users did with their pushes. Called within transactions. */
+export class ResponseTable {
+  readonly #find: Readonly<Record<'clicked' | 'shown', StatementSync>>
+  readonly #keep: Readonly<Record<'clicked' | 'shown', StatementSync>>
+
+  constructor(database: DatabaseSync) {
+    const find = (name: string) =>
+      database.prepare(`SELECT ${name} AS time, handed FROM sends WHERE number = ? AND nonce = ?`)
+    const keep = (name: string) => database.prepare(`UPDATE sends SET ${name} = ? WHERE number = ?`)
+    this.#find = { clicked: find('clicked'), shown: find('shown') }
+    this.#keep = { clicked: keep('clicked'), shown: keep('shown') }
+  }
+
+  record(what: 'clicked' | 'shown', id: string, time: number): ResponseResult {
+    const key = parseSendId(id)
+    const found = key && (this.#find[what].get(key.number, key.nonce) as unknown as Found | undefined)
+    if (!found) return 'unknown-send'
+    if (found.time === null || time < found.time) this.#keep[what].run(time, key.number)
+    if (found.time !== null) return 'duplicate'
+    return found.handed === null ? 'not-sent' : 'recorded'
+  }
+}
