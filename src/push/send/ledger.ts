@@ -98,6 +98,8 @@ const endedAtOnce = 10_000
  * makes users wait longer, never shorter.
  */
 export class PushLedger {
+  /** Of the state. */
+  readonly directory: string
   readonly #database: DatabaseSync
   readonly #users: UserTable
   readonly #campaigns: CampaignTable
@@ -126,18 +128,19 @@ export class PushLedger {
    */
   static open(state: string, options: PushLedgerOptions = {}): PushLedger {
     makeStateDirectory(state)
-    return new PushLedger(join(state, pushFile), options)
+    return new PushLedger(state, options)
   }
 
   private constructor(
-    file: string,
+    state: string,
     { interval = 7 * 86_400_000, quiet = { from: '22:00', until: '08:00' } }: PushLedgerOptions,
   ) {
     assertWholeNumber('interval', interval, 1)
     assertParsed(pushUser.shape.quiet, quiet)
+    this.directory = state
     this.#interval = interval
     this.#quiet = spanOf(quiet)
-    this.#database = openDatabase(file, pushFormat)
+    this.#database = openDatabase(join(state, pushFile), pushFormat)
     // A group of users touches pages all over the tables: the log is folded in once for many groups, not after each.
     this.#database.exec('PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384')
     this.#users = new UserTable(this.#database)
@@ -416,6 +419,12 @@ export class PushLedger {
       shown: shown === null ? undefined : Math.max(shown, handed ?? 0),
       clicked: clicked === null ? undefined : Math.max(clicked, handed ?? 0),
     }))
+  }
+
+  /** The ids of all campaigns, oldest first. */
+  campaigns(): string[] {
+    const rows = this.#database.prepare('SELECT id FROM campaigns ORDER BY number').all() as { id: string }[]
+    return rows.map(({ id }) => id)
   }
 
   /** How many sends of a campaign are in each state, and how much of its budget is used. */
