@@ -1,12 +1,17 @@
-import { generateKeyPairSync } from 'node:crypto'
+import { createECDH, generateKeyPairSync } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
+import webPush from 'web-push'
+import { apnsSender } from '../../src/push/send/senders/apns.ts'
 import { fcmSender } from '../../src/push/send/senders/fcm.ts'
 import { fileSender } from '../../src/push/send/senders/file.ts'
 import type { Sender } from '../../src/push/send/senders/sender.ts'
+import { webPushSender } from '../../src/push/send/senders/web-push.ts'
 import { webhookSender } from '../../src/push/send/senders/webhook.ts'
+import { writeCertificate } from '../serve/certificate.ts'
 import { freshFolder } from '../storage/folder.ts'
+import { startHttp2Endpoint } from './http2-endpoint.ts'
 import { type Received, type Reply, startEndpoint } from './push-endpoint.ts'
 
 /** What can be wrong with the push of a user. */
@@ -169,4 +174,93 @@ const fcm: Harness = {
   },
 }
 
-export const harnesses: readonly Harness[] = [webhook, fcm, file]
+/** A browser's subscription, and what it decrypts with. */
+export const browser = createECDH('prime256v1')
+browser.generateKeys()
+export const browserAuth = Buffer.from('0123456789abcdef')
+export const vapid = { subject: 'mailto:push@example.org', ...webPush.generateVAPIDKeys() }
+
+export function subscriptionOf(url: string, user: string): string {
+  const keys = { p256dh: browser.getPublicKey('base64url'), auth: browserAuth.toString('base64url') }
+  return JSON.stringify({ endpoint: `${url}/push/${user}`, expirationTime: null, keys })
+}
+
+let webPushUrl = ''
+
+const webPushHarness: Harness = {
+  name: 'web-push',
+  isIdempotent: false,
+  fails: true,
+  addressOf: user => subscriptionOf(webPushUrl, user),
+  async start(options = {}) {
+    const { reply, delivered } = replies(options, {
+      userOf: ({ path }) => path.slice('/push/'.length),
+      idOf: ({ headers }) => uuidOf(headers.topic as string),
+      answers: {
+        delivered: { status: 201 },
+        gone: { status: 410 },
+        refused: { status: 413 },
+        'too-fast': { status: 429, headers: { 'retry-after': '7' } },
+        down: { status: 503 },
+      },
+    })
+    const tls = certificate()
+    const endpoint = await startEndpoint(reply, { ...options, tls })
+    webPushUrl = endpoint.url
+    const { concurrency = 8, timeout = 5000 } = options
+    const sender = webPushSender({ vapid, hosts: ['127.0.0.1'], ca: tls.cert, concurrency, timeout })
+    onTestFinished(() => sender.close?.())
+    return { sender, delivered: () => delivered, mostOpen: () => endpoint.mostOpen, stopServer: endpoint.close }
+  },
+}
+
+function uuidOf(digits: string): string {
+  return digits.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
+}
+
+/** Of 127.0.0.1, in PEM. */
+export function certificate(): { readonly cert: string; readonly key: string } {
+  const { cert, key } = writeCertificate(freshFolder())
+  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
+}
+
+export const teamKey = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+export const team = {
+  key: teamKey.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
+  keyId: 'ABC123DEFG',
+  teamId: 'DEF123GHIJ',
+  topic: 'org.example.news',
+}
+export const apnsError = (status: number, reason: string, headers: Readonly<Record<string, string>> = {}): Reply => ({
+  status,
+  headers,
+  body: JSON.stringify({ reason }),
+})
+
+const apns: Harness = {
+  name: 'apns',
+  isIdempotent: false,
+  fails: true,
+  addressOf: user => `device-${user}`,
+  async start(options = {}) {
+    const { reply, delivered } = replies(options, {
+      userOf: ({ path }) => path.slice('/3/device/device-'.length),
+      idOf: ({ headers }) => headers['apns-id'] as string,
+      answers: {
+        delivered: { status: 200 },
+        gone: apnsError(410, 'Unregistered'),
+        refused: apnsError(400, 'PayloadEmpty'),
+        'too-fast': apnsError(429, 'TooManyRequests', { 'retry-after': '7' }),
+        down: apnsError(503, 'ServiceUnavailable'),
+      },
+    })
+    const tls = certificate()
+    const endpoint = await startHttp2Endpoint(reply, { ...options, tls })
+    const { concurrency = 8, timeout = 5000 } = options
+    const sender = apnsSender({ ...team, url: endpoint.url, ca: tls.cert, concurrency, timeout })
+    onTestFinished(() => sender.close?.())
+    return { sender, delivered: () => delivered, mostOpen: () => endpoint.mostOpen, stopServer: endpoint.close }
+  },
+}
+
+export const harnesses: readonly Harness[] = [webhook, webPushHarness, fcm, apns, file]

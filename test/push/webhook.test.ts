@@ -29,7 +29,7 @@ test('only answers that say that nothing was done leave no doubt', async () => {
   let reply: Reply = { status: 200 }
   const endpoint = await startEndpoint(() => reply)
   const sender = webhookSender({ url: endpoint.url, secret: webhookSecret })
-  for (const status of [202, 302, 404, 408, 500, 502, 503, 504]) {
+  for (const status of [202, 302, 401, 404, 408, 500, 502, 503, 504]) {
     reply = { status }
     const [{ id, ...result }] = (await sender.send([pushTo(address, 'ann')], { signal: never })) as [
       { id: string; outcome: string; isUncertain?: boolean },
@@ -39,6 +39,7 @@ test('only answers that say that nothing was done leave no doubt', async () => {
   expect(outcomes).toEqual({
     202: 'delivered',
     302: 'failed',
+    401: 'retry',
     404: 'gone',
     408: 'retry',
     500: 'retry, uncertain',

@@ -109,7 +109,9 @@ export function fcmSender({ account: given, url = 'https://fcm.googleapis.com', 
     const reason = `status ${status}${code === undefined ? '' : ` ${code}`}`
     if (code === 'UNREGISTERED') return { outcome: 'gone', reason }
     // 401: the token ended before its time. 500 and 503 say that nothing was sent; of a gateway that is not known.
-    if (status === 401 || status === 429 || status === 500 || status === 503) {
+    // 403 is of the account, which somebody will put right, unless it names the message's sender.
+    const isDenied = status === 401 || (status === 403 && code !== 'SENDER_ID_MISMATCH')
+    if (isDenied || status === 429 || status === 500 || status === 503) {
       return retry(push, { reason, after: retryAfterOf(headers['retry-after']) }, attempts)
     }
     return { outcome: status > 500 ? 'unknown' : 'failed', reason }

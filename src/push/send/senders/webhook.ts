@@ -15,11 +15,14 @@ export interface WebhookOptions extends AttemptOptions {
   readonly ca?: string
 }
 
+/** What says that nothing was done, and that it may be later: also once somebody has put a secret right. */
+const refusals = new Set([401, 403, 408, 425, 429, 503])
+
 /**
  * Posts each push as JSON to one address, whose server must know an `Idempotency-Key` again, and then answer as it did before.
  *
  * `Aurochs-Signature: t=SECONDS,v1=HEX` has the HMAC-SHA256 of `SECONDS.BODY` under the secret. 2xx: delivered; 404 and 410: the
- * user's address is dead; 408, 425, 429 and 5xx: again later; others: failed.
+ * user's address is dead; 401, 403, 408, 425, 429 and 5xx: again later; others: failed.
  *
  * @throws TypeError or RangeError naming the option.
  */
@@ -54,7 +57,7 @@ export function webhookSender({ url, secret, ca, ...options }: WebhookOptions): 
   function outcomeOf({ status, headers }: Answer, push: Outgoing): Outcome {
     if (status >= 200 && status < 300) return { outcome: 'delivered' }
     if (status === 404 || status === 410) return { outcome: 'gone', reason: `status ${status}` }
-    const isRefused = status === 408 || status === 425 || status === 429 || status === 503
+    const isRefused = refusals.has(status)
     if (!isRefused && status < 500) return { outcome: 'failed', reason: `status ${status}` }
     // What a gateway or a fault answers may come after the push was shown.
     return retry(
