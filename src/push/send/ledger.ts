@@ -7,15 +7,16 @@ import { makeStateDirectory } from '../../storage/directory-lock.ts'
 import { faultIn } from '../../storage/expectation.ts'
 import { openDatabase, transact } from '../../storage/sqlite.ts'
 import { assertWholeNumber } from '../../storage/whole-number.ts'
+import { bestDue, hourCurve } from './best-hour.ts'
 import { type Campaign, campaign as campaignSchema } from './campaign.ts'
 import { type CampaignRow, CampaignTable } from './campaign-table.ts'
-import { type DaySpan, minuteOfDay, quietUntil } from './local-time.ts'
+import { type DaySpan, quietUntil } from './local-time.ts'
 import { type Response, type ResponseResult, ResponseTable } from './responses.ts'
 import { pushFile, pushFormat } from './schema.ts'
 import { parseSendId, type SendKey, sendIdOf } from './send-id.ts'
 import type { Outgoing, SendResult } from './senders/sender.ts'
 import { type PushUser, pushUser } from './user.ts'
-import { quietOf, spanOf, type UserRow, UserTable } from './user-table.ts'
+import { everybody, quietOf, spanOf, type UserRow, UserTable, type Visit } from './user-table.ts'
 import { type Explanation, explain } from './why.ts'
 
 export interface PushLedgerOptions {
@@ -48,6 +49,12 @@ export type Refusal =
   | 'in-week'
   | 'quiet-hours'
   | 'budget'
+
+export interface BestHourOptions {
+  readonly now?: number
+  /** In ms: after so long an article is worth half. Default: 2 hours. */
+  readonly halfLife?: number
+}
 
 export interface Reservation {
   /** What was reserved: `id` is the idempotency key of the send. */
@@ -374,7 +381,7 @@ export class PushLedger {
     return this.recordClicks([{ id, time }], now)[0]!
   }
 
-  /** Keeps clicks on pushes, the earliest of each; a time in the future is taken for now. In one transaction. */
+  /** Keeps clicks on pushes, the earliest of each; a time in the future is taken for now. The first is a visit, too. */
   recordClicks(clicks: readonly Response[], now = steadyTime()): ResponseResult[] {
     return this.#record('clicked', clicks, now)
   }
@@ -384,19 +391,46 @@ export class PushLedger {
     return this.#record('shown', impressions, now)
   }
 
-  /** Notes visits, by which the best hour of a user is learned. Gives how many were of users who are known. */
+  /** Notes visits, by which the best hour of a user is learned, as by clicks. Gives how many were of users who are known. */
   recordVisits(visits: readonly { readonly user: string; readonly time: number }[], now = steadyTime()): number {
-    let known = 0
+    const known: Visit[] = []
     transact(this.#database, () => {
       for (const { user, time } of visits) {
         const found = this.#users.find(user)
-        if (!found) continue
-        known++
-        const at = Math.min(time, now)
-        this.#users.visit(found.number, Math.floor(minuteOfDay(found.zone, at) / 60), at)
+        if (found) known.push({ ...found, time: Math.min(time, now) })
       }
+      this.#users.visit(known)
     })
-    return known
+    return known.length
+  }
+
+  /**
+   * Candidates for the campaign, each due when it is best within what is left of its life (`best-hour.ts`). Who is not known, or whose
+   * quiet hours last until its end, is due at once, which a reservation then refuses.
+   */
+  atBestHours(
+    campaign: string,
+    users: readonly string[],
+    { now = steadyTime(), halfLife }: BestHourOptions = {},
+  ): Candidate[] {
+    const { starts, ends } = this.#campaigns.named(campaign)
+    const population = this.#users.hoursOf(everybody)
+    const from = Math.max(now, starts)
+    return users.map(user => {
+      const found = this.#users.find(user)
+      if (!found) return { user }
+      const curve = hourCurve(this.#users.hoursOf(found.number), population)
+      const quiet = quietOf(found) ?? this.#quiet
+      const due = bestDue({
+        curve,
+        zone: found.zone,
+        quiet,
+        from,
+        until: ends,
+        ...(halfLife !== undefined && { halfLife }),
+      })
+      return due === undefined ? { user } : { user, due }
+    })
   }
 
   /** Why `user` got, gets or did not get a push of `campaign`. */
@@ -448,9 +482,15 @@ export class PushLedger {
   }
 
   #record(what: 'clicked' | 'shown', responses: readonly Response[], now: number): ResponseResult[] {
-    let results: ResponseResult[] = []
+    const results: ResponseResult[] = []
     transact(this.#database, () => {
-      results = responses.map(({ id, time }) => this.#responses.record(what, id, Math.min(time, now)))
+      const visits: Visit[] = []
+      for (const { id, time } of responses) {
+        const response = { id, time: Math.min(time, now) }
+        const onFirst = (user: Pick<UserRow, 'number' | 'zone'>) => visits.push({ ...user, time: response.time })
+        results.push(this.#responses.record(what, response, onFirst))
+      }
+      if (what === 'clicked') this.#users.visit(visits)
     })
     return results
   }

@@ -1,5 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { parseSendId } from './send-id.ts'
+import type { UserRow } from './user-table.ts'
 
 /** A click on a push, or that one was seen, at `time` (ms since 1970). */
 export interface Response {
@@ -14,7 +15,8 @@ export interface Response {
  */
 export type ResponseResult = 'recorded' | 'duplicate' | 'not-sent' | 'unknown-send'
 
-interface Found {
+interface Found extends Pick<UserRow, 'zone'> {
+  readonly user: number
   readonly time: number | null
   readonly handed: number | null
 }
@@ -26,18 +28,27 @@ export class ResponseTable {
 
   constructor(database: DatabaseSync) {
     const find = (name: string) =>
-      database.prepare(`SELECT ${name} AS time, handed FROM sends WHERE number = ? AND nonce = ?`)
+      database.prepare(
+        `SELECT ${name} AS time, handed, user, zone FROM sends JOIN users ON users.number = user
+         WHERE sends.number = ? AND nonce = ?`,
+      )
     const keep = (name: string) => database.prepare(`UPDATE sends SET ${name} = ? WHERE number = ?`)
     this.#find = { clicked: find('clicked'), shown: find('shown') }
     this.#keep = { clicked: keep('clicked'), shown: keep('shown') }
   }
 
-  record(what: 'clicked' | 'shown', id: string, time: number): ResponseResult {
+  /** Calls `onFirst` with whose it was, where it is the first of its send. */
+  record(
+    what: 'clicked' | 'shown',
+    { id, time }: Response,
+    onFirst: (user: Pick<UserRow, 'number' | 'zone'>) => void = () => {},
+  ): ResponseResult {
     const key = parseSendId(id)
     const found = key && (this.#find[what].get(key.number, key.nonce) as unknown as Found | undefined)
     if (!found) return 'unknown-send'
     if (found.time === null || time < found.time) this.#keep[what].run(time, key.number)
     if (found.time !== null) return 'duplicate'
+    onFirst({ number: found.user, zone: found.zone })
     return found.handed === null ? 'not-sent' : 'recorded'
   }
 }

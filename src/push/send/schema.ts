@@ -88,6 +88,7 @@ export const pushFormat: DatabaseFormat = {
     ) STRICT;
     CREATE INDEX due_sends ON sends (campaign, sender, due) WHERE state = 'reserved';
     CREATE INDEX handed_sends ON sends (campaign) WHERE state = 'handed';
+    -- User 0: the sum of all.
     CREATE TABLE visit_hours (
       user INTEGER NOT NULL,
       hour INTEGER NOT NULL CHECK (hour BETWEEN 0 AND 23),

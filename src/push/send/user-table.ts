@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { DaySpan } from './local-time.ts'
+import { type DaySpan, minuteOfDay } from './local-time.ts'
 import { minutesOf, type PushUser } from './user.ts'
 
 /** A user as the table has it: times in ms since 1970, quiet hours in minutes since midnight. */
@@ -15,6 +15,13 @@ export interface UserRow {
   readonly last_visit: number | null
 }
 
+/** The number under which the visits of all users are counted. */
+export const everybody = 0
+
+export interface Visit extends Pick<UserRow, 'number' | 'zone'> {
+  readonly time: number
+}
+
 /** Who can be sent pushes, and whether they want any. Called within transactions. */
 export class UserTable {
   readonly #find: StatementSync
@@ -26,7 +33,8 @@ export class UserTable {
   readonly #giveBack: StatementSync
   readonly #removeAddress: StatementSync
   readonly #visit: StatementSync
-  readonly #countVisit: StatementSync
+  readonly #countVisits: StatementSync
+  readonly #hours: StatementSync
 
   constructor(database: DatabaseSync) {
     const prepare = (sql: string) => database.prepare(sql)
@@ -53,16 +61,17 @@ export class UserTable {
       'UPDATE users SET sender = NULL, address = NULL, gone = ?2 WHERE number = ?1 AND address_since <= ?3',
     )
     this.#visit = prepare('UPDATE users SET last_visit = max(coalesce(last_visit, 0), ?2) WHERE number = ?1')
-    this.#countVisit = prepare(
-      'INSERT INTO visit_hours VALUES (?, ?, 1) ON CONFLICT (user, hour) DO UPDATE SET visits = visits + 1',
+    this.#countVisits = prepare(
+      'INSERT INTO visit_hours VALUES (?1, ?2, ?3) ON CONFLICT (user, hour) DO UPDATE SET visits = visits + ?3',
     )
+    this.#hours = prepare('SELECT hour, visits FROM visit_hours WHERE user = ?')
   }
 
   find(id: string): UserRow | undefined {
     return this.#find.get(id) as unknown as UserRow | undefined
   }
 
-  /** Opting out takes effect on what is reserved. `week`, in ms, is how long a push that may have gone out keeps others away. */
+  /** Opting out takes effect on what is reserved; `endSlot` is called where that may have gone out. */
   put(user: PushUser, now: number, endSlot: (user: number, send: number) => void): void {
     const found = this.find(user.id)
     const channel = user.channel === undefined ? found && addressOf(found) : user.channel
@@ -92,10 +101,26 @@ export class UserTable {
     this.#removeAddress.run(number, now, handed)
   }
 
-  /** Notes a visit at `time`, in the hour of the user's day. */
-  visit(number: number, hour: number, time: number): void {
-    this.#visit.run(number, time)
-    this.#countVisit.run(number, hour)
+  /** Notes visits of users, each in the hour of the user's own day. */
+  visit(visits: readonly Visit[]): void {
+    const all = new Float64Array(24)
+    for (const { number, zone, time } of visits) {
+      const hour = Math.floor(minuteOfDay(zone, time) / 60)
+      this.#visit.run(number, time)
+      this.#countVisits.run(number, hour, 1)
+      all[hour]! += 1
+    }
+    all.forEach((count, hour) => {
+      if (count > 0) this.#countVisits.run(everybody, hour, count)
+    })
+  }
+
+  /** Visits by hour of the day, (24), of a user or of {@link everybody}. */
+  hoursOf(number: number): Float64Array {
+    const counts = new Float64Array(24)
+    const rows = this.#hours.all(number) as { hour: number; visits: number }[]
+    for (const { hour, visits } of rows) counts[hour] = visits
+    return counts
   }
 
   #cancelOpen(user: number, now: number, endSlot: (user: number, send: number) => void): void {
