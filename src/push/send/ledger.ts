@@ -11,9 +11,21 @@ import { bestDue, hourCurve } from './best-hour.ts'
 import { type Campaign, campaign as campaignSchema } from './campaign.ts'
 import { type CampaignRow, CampaignTable } from './campaign-table.ts'
 import { type DaySpan, quietUntil } from './local-time.ts'
+import type { Candidate, Refusal, Reservation } from './reservation.ts'
 import { type Response, type ResponseResult, ResponseTable } from './responses.ts'
 import { pushFile, pushFormat } from './schema.ts'
-import { parseSendId, type SendKey, sendIdOf } from './send-id.ts'
+import {
+  type CandidateRow,
+  type Confirmed,
+  type DueRow,
+  type HandedRow,
+  type OpenSend,
+  type SendRecord,
+  type SendRow,
+  type SendState,
+  sendStates,
+} from './send.ts'
+import { parseSendId, sendIdOf } from './send-id.ts'
 import type { Outgoing, SendResult } from './senders/sender.ts'
 import { type PushUser, pushUser } from './user.ts'
 import { everybody, quietOf, spanOf, type UserRow, UserTable, type Visit } from './user-table.ts'
@@ -26,70 +38,11 @@ export interface PushLedgerOptions {
   readonly quiet?: { readonly from: string; readonly until: string }
 }
 
-/** A user to reserve a push for. */
-export interface Candidate {
-  readonly user: string
-  /** Which of the campaign's titles. Default: the first. */
-  readonly title?: number
-  /** Not to be sent before, in ms since 1970. Default: at once. */
-  readonly due?: number
-}
-
-/** Why no push is reserved for a user. */
-export type Refusal =
-  | 'all-paused'
-  | 'paused'
-  | 'not-started'
-  | 'over'
-  | 'unknown-user'
-  | 'opted-out'
-  | 'no-address'
-  | 'held-out'
-  | 'in-campaign'
-  | 'in-week'
-  | 'quiet-hours'
-  | 'budget'
-
 export interface BestHourOptions {
   readonly now?: number
   /** In ms: after so long an article is worth half. Default: 2 hours. */
   readonly halfLife?: number
 }
-
-export interface Reservation {
-  /** What was reserved: `id` is the idempotency key of the send. */
-  readonly sends: readonly { readonly id: string; readonly user: string }[]
-  readonly refused: readonly { readonly user: string; readonly reason: Refusal }[]
-}
-
-/** What became of the results of a batch. */
-export interface Confirmed {
-  readonly delivered: number
-  readonly unknown: number
-  readonly failed: number
-  readonly expired: number
-  readonly cancelled: number
-  /** To be sent again. */
-  readonly retried: number
-  /** Of sends that have ended already, or that this ledger has not handed over. */
-  readonly ignored: number
-}
-
-export interface SendRecord {
-  readonly id: string
-  readonly user: string
-  readonly title: number
-  readonly state: SendState
-  /** When it was handed over last, if it was. */
-  readonly handed: number | undefined
-  readonly shown: number | undefined
-  /** The earliest click, not before the push itself whatever a clock said. */
-  readonly clicked: number | undefined
-}
-
-export const sendStates = ['reserved', 'handed', 'delivered', 'unknown', 'failed', 'expired', 'cancelled'] as const
-/** `reserved` and `handed` are open, all others final. */
-export type SendState = (typeof sendStates)[number]
 
 /** The end of a slot whose push has not ended. */
 const open = 8_640_000_000_000_000
@@ -193,7 +146,7 @@ export class PushLedger {
     )
     this.#sendsOf = prepare(
       `SELECT sends.number, nonce, users.id AS user, title, state, handed, shown, clicked
-       FROM sends JOIN users ON users.number = sends.user 
+       FROM sends JOIN users ON users.number = sends.user
        WHERE campaign = ?1 AND user > coalesce((SELECT number FROM users WHERE id = ?2), 0) ORDER BY user LIMIT ?3`,
     )
   }
@@ -637,49 +590,6 @@ export class PushLedger {
     })
     return count
   }
-}
-
-interface CandidateRow
-  extends Pick<UserRow, 'number' | 'sender' | 'zone' | 'quiet_from' | 'quiet_until' | 'opted_out'> {
-  readonly until: number | null
-  readonly held_out: number
-}
-
-interface DueRow extends SendKey {
-  readonly title: number
-  readonly attempts: number
-  readonly uncertain: number
-  readonly user: number
-  readonly id: string
-  readonly address: string | null
-  readonly zone: string
-  readonly quiet_from: number | null
-  readonly quiet_until: number | null
-}
-
-interface OpenSend {
-  readonly number: number
-  readonly campaign: number
-  readonly user: number
-  /** 1: a former attempt may have reached the user. */
-  readonly uncertain: number
-}
-
-/** A send that was handed over. */
-interface HandedRow extends OpenSend {
-  readonly handed: number
-  /** Of its campaign. */
-  readonly ends: number
-  readonly opted_out: number | null
-}
-
-interface SendRow extends SendKey {
-  readonly user: string
-  readonly title: number
-  readonly state: SendState
-  readonly handed: number | null
-  readonly shown: number | null
-  readonly clicked: number | null
 }
 
 /** @throws TypeError naming what `schema` refuses. */

@@ -40,7 +40,7 @@ export function retry(
   return { outcome: 'retry', after: wait, reason, ...(isUncertain && { isUncertain }) }
 }
 
-/** Makes `attempt` at each of `batch`, some at a time, with a signal that ends at the timeout. What is left when `signal` ends was not begun. */
+/** Makes `attempt` at each of `batch`, some at a time, each with a signal that ends at the timeout, too. */
 export async function sendEach(
   batch: readonly Outgoing[],
   { attempts, signal }: { readonly attempts: Attempts; readonly signal: AbortSignal },
