@@ -2,7 +2,7 @@
  * The push ledger: users kept, pushes reserved, handed to a sender and confirmed, and clicks kept, each in groups of one
  * transaction, synced to disk.
  *
- * `--users N` (200,000), `--group N` (5,000), `--folder DIR` (the folder of temporary files).
+ * `--users N` (200,000), `--group N` (10,000), `--folder DIR` (the folder of temporary files).
  */
 import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -12,6 +12,7 @@ import { PushLedger } from '../src/push/send/ledger.ts'
 import { pushFile } from '../src/push/send/schema.ts'
 import { seeded } from './stream/random.ts'
 import { atLeast, type Bench } from './support/bar.ts'
+import { median } from './support/numbers.ts'
 import { positiveInteger } from './support/options.ts'
 import { printer } from './support/print.ts'
 
@@ -26,7 +27,7 @@ export const run: Bench = async ({ json, rest }) => {
     args: [...rest],
     options: {
       users: { type: 'string', default: '200000' },
-      group: { type: 'string', default: '5000' },
+      group: { type: 'string', default: '10000' },
       folder: { type: 'string', default: tmpdir() },
     },
   })
@@ -51,7 +52,7 @@ export const run: Bench = async ({ json, rest }) => {
       ),
     )
     print({ users })
-    let [reserves, confirms] = [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]
+    const [reserves, confirms]: [number[], number[]] = [[], []]
     // Each week all users get a push of another campaign, in another order.
     for (let round = 0; round < rounds; round++) {
       const now = start + round * 2 * week
@@ -78,12 +79,15 @@ export const run: Bench = async ({ json, rest }) => {
           now + 3,
         )
       })
-      reserves = Math.min(reserves, reserve.perSecond)
-      confirms = Math.min(confirms, confirm.perSecond)
+      reserves.push(reserve.perSecond)
+      confirms.push(confirm.perSecond)
       const bytes = statSync(join(folder, pushFile)).size
       print({ round, reserve, hand, confirm, click, fileMiB: bytes / 2 ** 20 })
     }
-    return [atLeast('reservations a second', reserves, 50_000), atLeast('confirmations a second', confirms, 50_000)]
+    return [
+      atLeast('reservations a second, median', median(reserves), 50_000),
+      atLeast('confirmations a second, median', median(confirms), 50_000),
+    ]
   } finally {
     ledger.close()
     rmSync(folder, { recursive: true })
