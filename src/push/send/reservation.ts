@@ -1,0 +1,29 @@
+/** A user to reserve a push for. */
+export interface Candidate {
+  readonly user: string
+  /** Which of the campaign's titles. Default: the first. */
+  readonly title?: number
+  /** Not to be sent before, in ms since 1970. Default: at once. */
+  readonly due?: number
+}
+
+/** Why no push is reserved for a user. */
+export type Refusal =
+  | 'all-paused'
+  | 'paused'
+  | 'not-started'
+  | 'over'
+  | 'unknown-user'
+  | 'opted-out'
+  | 'no-address'
+  | 'held-out'
+  | 'in-campaign'
+  | 'in-week'
+  | 'quiet-hours'
+  | 'budget'
+
+export interface Reservation {
+  /** What was reserved: `id` is the idempotency key of the send. */
+  readonly sends: readonly { readonly id: string; readonly user: string }[]
+  readonly refused: readonly { readonly user: string; readonly reason: Refusal }[]
+}

@@ -1,0 +1,100 @@
+import type { DatabaseFormat } from '../../storage/sqlite.ts'
+
+/** The name of the file in the directory of a state. */
+export const pushFile = 'push.db'
+
+/**
+ * A user's row in `slots` is the one push of the week: its key makes a second one at the same time impossible, the triggers
+ * that it is taken over before its end, given up after its push may have gone out, or that a push goes out without it.
+ */
+const slots = `
+  CREATE TABLE slots (
+    user INTEGER PRIMARY KEY,
+    send INTEGER NOT NULL,
+    taken INTEGER NOT NULL,
+    until INTEGER NOT NULL
+  ) STRICT;
+  CREATE TRIGGER slot_is_taken BEFORE UPDATE OF send ON slots WHEN NEW.send <> OLD.send AND OLD.until > NEW.taken
+  BEGIN SELECT raise(ABORT, 'the user has a push in this week'); END;
+  CREATE TRIGGER slot_is_used BEFORE DELETE ON slots
+  WHEN EXISTS (SELECT 1 FROM sends WHERE number = OLD.send AND state IN ('handed', 'delivered', 'unknown'))
+  BEGIN SELECT raise(ABORT, 'the push of this week may have gone out'); END;
+  CREATE TRIGGER handed_has_slot BEFORE UPDATE OF state ON sends
+  WHEN NEW.state = 'handed' AND NOT EXISTS (SELECT 1 FROM slots WHERE user = NEW.user AND send = NEW.number)
+  BEGIN SELECT raise(ABORT, 'the push has no slot of its user'); END;
+  CREATE TRIGGER state_is_final BEFORE UPDATE OF state ON sends WHEN OLD.state NOT IN ('reserved', 'handed')
+  BEGIN SELECT raise(ABORT, 'the push has its final state'); END;
+`
+
+export const pushFormat: DatabaseFormat = {
+  applicationId: 'aupu',
+  version: 1,
+  title: 'pushes',
+  remedy: 'use the version of Aurochs that made it; without the file nobody knows who had a push this week',
+  schema: `
+    CREATE TABLE settings (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
+    CREATE TABLE users (
+      number INTEGER PRIMARY KEY,
+      id TEXT NOT NULL UNIQUE,
+      sender TEXT,
+      address TEXT,
+      address_since INTEGER NOT NULL DEFAULT 0,
+      gone INTEGER,
+      zone TEXT NOT NULL,
+      quiet_from INTEGER,
+      quiet_until INTEGER,
+      opted_out INTEGER,
+      last_visit INTEGER,
+      CHECK ((sender IS NULL) = (address IS NULL))
+    ) STRICT;
+    CREATE TABLE campaigns (
+      number INTEGER PRIMARY KEY,
+      id TEXT NOT NULL UNIQUE,
+      titles TEXT NOT NULL,
+      url TEXT,
+      starts INTEGER NOT NULL,
+      ends INTEGER NOT NULL,
+      budget INTEGER NOT NULL,
+      used INTEGER NOT NULL DEFAULT 0,
+      target REAL NOT NULL,
+      paused INTEGER,
+      closed INTEGER NOT NULL DEFAULT 0,
+      CHECK (starts < ends)
+    ) STRICT;
+    CREATE INDEX open_campaigns ON campaigns (ends) WHERE closed = 0;
+    CREATE TABLE hold_outs (
+      campaign INTEGER NOT NULL,
+      user INTEGER NOT NULL,
+      PRIMARY KEY (campaign, user)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE sends (
+      number INTEGER PRIMARY KEY,
+      nonce INTEGER NOT NULL,
+      campaign INTEGER NOT NULL,
+      user INTEGER NOT NULL,
+      title INTEGER NOT NULL,
+      sender TEXT NOT NULL,
+      state TEXT NOT NULL CHECK (state IN ('reserved', 'handed', 'delivered', 'unknown', 'failed', 'expired', 'cancelled')),
+      reserved INTEGER NOT NULL,
+      due INTEGER NOT NULL,
+      handed INTEGER,
+      ended INTEGER,
+      attempts INTEGER NOT NULL DEFAULT 0,
+      uncertain INTEGER NOT NULL DEFAULT 0,
+      reason TEXT,
+      shown INTEGER,
+      clicked INTEGER,
+      UNIQUE (campaign, user)
+    ) STRICT;
+    CREATE INDEX due_sends ON sends (campaign, sender, due) WHERE state = 'reserved';
+    CREATE INDEX handed_sends ON sends (campaign) WHERE state = 'handed';
+    -- User 0: the sum of all.
+    CREATE TABLE visit_hours (
+      user INTEGER NOT NULL,
+      hour INTEGER NOT NULL CHECK (hour BETWEEN 0 AND 23),
+      visits REAL NOT NULL,
+      PRIMARY KEY (user, hour)
+    ) STRICT, WITHOUT ROWID;
+    ${slots}
+  `,
+}

@@ -1,0 +1,76 @@
+import type { SendKey } from './send-id.ts'
+import type { UserRow } from './user-table.ts'
+
+/** What became of the results of a batch. */
+export interface Confirmed {
+  readonly delivered: number
+  readonly unknown: number
+  readonly failed: number
+  readonly expired: number
+  readonly cancelled: number
+  /** To be sent again. */
+  readonly retried: number
+  /** Of sends that have ended already, or that this ledger has not handed over. */
+  readonly ignored: number
+}
+
+export interface SendRecord {
+  readonly id: string
+  readonly user: string
+  readonly title: number
+  readonly state: SendState
+  /** When it was handed over last, if it was. */
+  readonly handed: number | undefined
+  readonly shown: number | undefined
+  /** The earliest click, not before the push itself whatever a clock said. */
+  readonly clicked: number | undefined
+}
+
+export const sendStates = ['reserved', 'handed', 'delivered', 'unknown', 'failed', 'expired', 'cancelled'] as const
+/** `reserved` and `handed` are open, all others final. */
+export type SendState = (typeof sendStates)[number]
+
+// Rows of the database: times in ms since 1970.
+
+export interface CandidateRow
+  extends Pick<UserRow, 'number' | 'sender' | 'zone' | 'quiet_from' | 'quiet_until' | 'opted_out'> {
+  readonly until: number | null
+  readonly held_out: number
+}
+
+export interface DueRow extends SendKey {
+  readonly title: number
+  readonly attempts: number
+  readonly uncertain: number
+  readonly user: number
+  readonly id: string
+  readonly address: string | null
+  readonly zone: string
+  readonly quiet_from: number | null
+  readonly quiet_until: number | null
+}
+
+export interface OpenSend {
+  readonly number: number
+  readonly campaign: number
+  readonly user: number
+  /** 1: a former attempt may have reached the user. */
+  readonly uncertain: number
+}
+
+/** A send that was handed over. */
+export interface HandedRow extends OpenSend {
+  readonly handed: number
+  /** Of its campaign. */
+  readonly ends: number
+  readonly opted_out: number | null
+}
+
+export interface SendRow extends SendKey {
+  readonly user: string
+  readonly title: number
+  readonly state: SendState
+  readonly handed: number | null
+  readonly shown: number | null
+  readonly clicked: number | null
+}

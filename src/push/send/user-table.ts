@@ -1,0 +1,149 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { type DaySpan, minuteOfDay } from './local-time.ts'
+import { minutesOf, type PushUser } from './user.ts'
+
+/** A user as the table has it: times in ms since 1970, quiet hours in minutes since midnight. */
+export interface UserRow {
+  readonly number: number
+  readonly sender: string | null
+  readonly address: string | null
+  readonly gone: number | null
+  readonly zone: string
+  readonly quiet_from: number | null
+  readonly quiet_until: number | null
+  readonly opted_out: number | null
+  readonly last_visit: number | null
+}
+
+/** The number under which the visits of all users are counted. */
+export const everybody = 0
+
+export interface Visit extends Pick<UserRow, 'number' | 'zone'> {
+  readonly time: number
+}
+
+/** Who can be sent pushes, and whether they want any. Called within transactions. */
+export class UserTable {
+  readonly #find: StatementSync
+  readonly #insert: StatementSync
+  readonly #update: StatementSync
+  readonly #changeSender: StatementSync
+  readonly #cancel: StatementSync
+  readonly #free: StatementSync
+  readonly #giveBack: StatementSync
+  readonly #removeAddress: StatementSync
+  readonly #visit: StatementSync
+  readonly #countVisits: StatementSync
+  readonly #hours: StatementSync
+
+  constructor(database: DatabaseSync) {
+    const prepare = (sql: string) => database.prepare(sql)
+    this.#find = prepare('SELECT * FROM users WHERE id = ?')
+    this.#insert = prepare(
+      `INSERT INTO users (id, sender, address, zone, quiet_from, quiet_until, opted_out, last_visit, address_since)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    )
+    this.#update = prepare(
+      `UPDATE users SET sender = ?2, address = ?3, zone = ?4, quiet_from = ?5, quiet_until = ?6, opted_out = ?7, last_visit = ?8,
+         address_since = iif(address IS ?3 AND sender IS ?2, address_since, ?9), gone = iif(?3 IS NULL, gone, NULL)
+       WHERE number = ?1`,
+    )
+    const openSend = `(SELECT send FROM slots WHERE user = ?1) AND user = ?1 AND state = 'reserved'`
+    this.#changeSender = prepare(`UPDATE sends SET sender = ?2 WHERE number = ${openSend}`)
+    // One whose former attempt may have reached the user counts as sent.
+    this.#cancel = prepare(
+      `UPDATE sends SET state = iif(uncertain = 1, 'unknown', 'cancelled'), ended = ?2, reason = 'opted-out'
+       WHERE number = ${openSend} RETURNING number, campaign, state`,
+    )
+    this.#free = prepare('DELETE FROM slots WHERE user = ? AND send = ?')
+    this.#giveBack = prepare('UPDATE campaigns SET used = used - 1 WHERE number = ?')
+    this.#removeAddress = prepare(
+      'UPDATE users SET sender = NULL, address = NULL, gone = ?2 WHERE number = ?1 AND address_since <= ?3',
+    )
+    this.#visit = prepare('UPDATE users SET last_visit = max(coalesce(last_visit, 0), ?2) WHERE number = ?1')
+    this.#countVisits = prepare(
+      'INSERT INTO visit_hours VALUES (?1, ?2, ?3) ON CONFLICT (user, hour) DO UPDATE SET visits = visits + ?3',
+    )
+    this.#hours = prepare('SELECT hour, visits FROM visit_hours WHERE user = ?')
+  }
+
+  find(id: string): UserRow | undefined {
+    return this.#find.get(id) as unknown as UserRow | undefined
+  }
+
+  /** Opting out takes effect on what is reserved; `endSlot` is called where that may have gone out. */
+  put(user: PushUser, now: number, endSlot: (user: number, send: number) => void): void {
+    const found = this.find(user.id)
+    const channel = user.channel === undefined ? found && addressOf(found) : user.channel
+    const quiet = user.quiet === undefined ? found && quietOf(found) : user.quiet && spanOf(user.quiet)
+    const optedOut = (user.optedOut ?? (found?.opted_out ?? null) !== null) ? (found?.opted_out ?? now) : null
+    const fields = [
+      channel?.sender ?? null,
+      channel?.address ?? null,
+      user.zone ?? found?.zone ?? 'UTC',
+      quiet?.from ?? null,
+      quiet?.until ?? null,
+      optedOut,
+      Math.max(user.lastVisit ?? 0, found?.last_visit ?? 0) || null,
+      now,
+    ] as const
+    if (!found) {
+      this.#insert.run(user.id, ...fields)
+      return
+    }
+    this.#update.run(found.number, ...fields)
+    if (channel && channel.sender !== found.sender) this.#changeSender.run(found.number, channel.sender)
+    if (optedOut !== null && found.opted_out === null) this.#cancelOpen(found.number, now, endSlot)
+  }
+
+  /** The address is dead since `now`, unless it is another one since the push was handed over. */
+  removeAddress(number: number, now: number, handed: number): void {
+    this.#removeAddress.run(number, now, handed)
+  }
+
+  /** Notes visits of users, each in the hour of the user's own day. */
+  visit(visits: readonly Visit[]): void {
+    const all = new Float64Array(24)
+    for (const { number, zone, time } of visits) {
+      const hour = Math.floor(minuteOfDay(zone, time) / 60)
+      this.#visit.run(number, time)
+      this.#countVisits.run(number, hour, 1)
+      all[hour]! += 1
+    }
+    all.forEach((count, hour) => {
+      if (count > 0) this.#countVisits.run(everybody, hour, count)
+    })
+  }
+
+  /** Visits by hour of the day, (24), of a user or of {@link everybody}. */
+  hoursOf(number: number): Float64Array {
+    const counts = new Float64Array(24)
+    const rows = this.#hours.all(number) as { hour: number; visits: number }[]
+    for (const { hour, visits } of rows) counts[hour] = visits
+    return counts
+  }
+
+  #cancelOpen(user: number, now: number, endSlot: (user: number, send: number) => void): void {
+    const open = this.#cancel.get(user, now) as { number: number; campaign: number; state: string } | undefined
+    if (!open) return
+    if (open.state === 'unknown') {
+      endSlot(user, open.number)
+      return
+    }
+    this.#free.run(user, open.number)
+    this.#giveBack.run(open.campaign)
+  }
+}
+
+function addressOf({ sender, address }: UserRow): { readonly sender: string; readonly address: string } | null {
+  return sender === null || address === null ? null : { sender, address }
+}
+
+/** The user's own quiet hours, if there are any. */
+export function quietOf({ quiet_from, quiet_until }: Pick<UserRow, 'quiet_from' | 'quiet_until'>): DaySpan | undefined {
+  return quiet_from === null || quiet_until === null ? undefined : { from: quiet_from, until: quiet_until }
+}
+
+export function spanOf({ from, until }: { readonly from: string; readonly until: string }): DaySpan {
+  return { from: minutesOf(from), until: minutesOf(until) }
+}

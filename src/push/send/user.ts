@@ -1,0 +1,32 @@
+import { z } from 'zod'
+import { mustBe } from '../../storage/expectation.ts'
+import { isTimeZone } from './local-time.ts'
+
+const clock = /^([01]\d|2[0-3]):([0-5]\d)$/
+const timeOfDay = z.string().refine(text => clock.test(text), mustBe('a time of day from 00:00 to 23:59'))
+const time = z.int().min(0)
+
+/** What the ledger is told of a user. What is left out stays as it is; of a new user it is the default. */
+export const pushUser = z.strictObject({
+  id: z.string().min(1).max(512),
+  /** The sender and the address there: a token, a URL, or a subscription of the Push API as JSON. Null: none any more. */
+  channel: z
+    .strictObject({ sender: z.string().min(1).max(64), address: z.string().min(1).max(8192) })
+    .nullable()
+    .optional(),
+  /** IANA time zone. Default: UTC. */
+  zone: z.string().refine(isTimeZone, mustBe('a time zone such as Asia/Seoul')).optional(),
+  /** No push is sent between these times of the zone; none are quiet where both are the same. Default: those of the ledger. */
+  quiet: z.strictObject({ from: timeOfDay, until: timeOfDay }).nullable().optional(),
+  /** Gets no push while this is true. Default: false. */
+  optedOut: z.boolean().optional(),
+  /** In ms since 1970. */
+  lastVisit: time.optional(),
+})
+export type PushUser = z.infer<typeof pushUser>
+
+/** Minutes since midnight of a time such as 22:30. */
+export function minutesOf(text: string): number {
+  const [, hours, minutes] = clock.exec(text)!
+  return Number(hours) * 60 + Number(minutes)
+}

@@ -1,0 +1,166 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { CampaignRow } from './campaign-table.ts'
+import { type DaySpan, quietUntil } from './local-time.ts'
+import { type SendKey, sendIdOf } from './send-id.ts'
+import { quietOf, type UserRow } from './user-table.ts'
+
+/** One thing that decided about the push of a user, with what it rests on. Times in ms since 1970. */
+export type Reason =
+  | { readonly code: 'unknown-user' | 'unknown-campaign' | 'no-address' | 'held-out' | 'not-chosen' }
+  | { readonly code: 'all-paused' | 'paused' | 'opted-out' | 'address-gone'; readonly since: number }
+  | { readonly code: 'not-started'; readonly starts: number }
+  | { readonly code: 'over'; readonly ended: number }
+  | { readonly code: 'budget'; readonly budget: number; readonly used: number }
+  | { readonly code: 'quiet-hours'; readonly until: number }
+  | {
+      readonly code: 'in-week'
+      /** Of the push that the user has instead; no end while that has not gone out. */
+      readonly campaign: string
+      readonly send: string
+      readonly until: number | undefined
+    }
+  | {
+      readonly code: 'send'
+      readonly send: string
+      readonly state: string
+      readonly reserved: number
+      readonly due: number
+      readonly handed: number | undefined
+      readonly ended: number | undefined
+      readonly attempts: number
+      /** Whether an attempt may have reached the user without an answer. */
+      readonly isUncertain: boolean
+      readonly reason: string | undefined
+      readonly clicked: number | undefined
+    }
+
+export interface Explanation {
+  readonly user: string
+  readonly campaign: string
+  /** Whether the push went out; undefined where that is not known, or not yet. */
+  readonly got: boolean | undefined
+  readonly reasons: readonly Reason[]
+}
+
+interface Question {
+  readonly user: string
+  readonly campaign: string
+  readonly now: number
+  /** The quiet hours of users who have none of their own. */
+  readonly quiet: DaySpan
+}
+
+interface FullSend extends SendKey {
+  readonly state: string
+  readonly reserved: number
+  readonly due: number
+  readonly handed: number | null
+  readonly ended: number | null
+  readonly attempts: number
+  readonly uncertain: number
+  readonly reason: string | null
+  readonly clicked: number | null
+}
+
+/** What the ledger knows of the push of a user, as it was when the campaign ended, or as it is now. */
+export function explain(database: DatabaseSync, { user: id, campaign: campaignId, now, quiet }: Question): Explanation {
+  const answer = (got: boolean | undefined, reasons: readonly Reason[]) => ({
+    user: id,
+    campaign: campaignId,
+    got,
+    reasons,
+  })
+  const user = database.prepare('SELECT * FROM users WHERE id = ?').get(id) as unknown as UserRow | undefined
+  const campaign = database.prepare('SELECT * FROM campaigns WHERE id = ?').get(campaignId) as unknown as
+    | CampaignRow
+    | undefined
+  if (!user || !campaign) {
+    const unknown: Reason[] = []
+    if (!user) unknown.push({ code: 'unknown-user' })
+    if (!campaign) unknown.push({ code: 'unknown-campaign' })
+    return answer(false, unknown)
+  }
+  const at = Math.min(now, campaign.ends - 1)
+  const send = database
+    .prepare('SELECT * FROM sends WHERE user = ? AND campaign = ?')
+    .get(user.number, campaign.number) as unknown as FullSend | undefined
+  const hindrances = [...pauses(database, campaign), ...lifeReasons(campaign, now), ...userReasons(user, { at, quiet })]
+  if (send) {
+    const isOpen = send.state === 'reserved' || send.state === 'handed'
+    const got = send.state === 'delivered' ? true : isOpen || send.state === 'unknown' ? undefined : false
+    return answer(got, [sendReason(send), ...(send.state === 'reserved' ? hindrances : [])])
+  }
+  const isHeldOut = database
+    .prepare('SELECT 1 FROM hold_outs WHERE campaign = ? AND user = ?')
+    .get(campaign.number, user.number)
+  const reasons: Reason[] = [
+    ...(isHeldOut ? [{ code: 'held-out' } as const] : []),
+    ...hindrances.filter(({ code }) => code !== 'over'),
+    ...otherPush(database, user.number, { campaign, at }),
+    ...(campaign.used >= campaign.budget
+      ? [{ code: 'budget', budget: campaign.budget, used: campaign.used } as const]
+      : []),
+  ]
+  return answer(false, reasons.length > 0 ? reasons : [{ code: 'not-chosen' }, ...lifeReasons(campaign, now)])
+}
+
+function sendReason(send: FullSend): Reason {
+  const { state, reserved, due, handed, ended, attempts, uncertain, reason, clicked } = send
+  return {
+    code: 'send',
+    send: sendIdOf(send),
+    state,
+    reserved,
+    due,
+    handed: handed ?? undefined,
+    ended: ended ?? undefined,
+    attempts,
+    isUncertain: uncertain === 1,
+    reason: reason ?? undefined,
+    clicked: clicked === null ? undefined : Math.max(clicked, handed ?? 0),
+  }
+}
+
+function pauses(database: DatabaseSync, { paused }: CampaignRow): Reason[] {
+  const all = database.prepare("SELECT value FROM settings WHERE name = 'paused' AND value > 0").get()
+  return [
+    ...(all ? [{ code: 'all-paused', since: all.value as number } as const] : []),
+    ...(paused === null ? [] : [{ code: 'paused', since: paused } as const]),
+  ]
+}
+
+function lifeReasons({ starts, ends }: CampaignRow, now: number): Reason[] {
+  if (now < starts) return [{ code: 'not-started', starts }]
+  return now < ends ? [] : [{ code: 'over', ended: ends }]
+}
+
+function userReasons(user: UserRow, { at, quiet }: { readonly at: number; readonly quiet: DaySpan }): Reason[] {
+  const reasons: Reason[] = []
+  if (user.opted_out !== null && user.opted_out <= at) reasons.push({ code: 'opted-out', since: user.opted_out })
+  if (user.address === null) {
+    reasons.push(user.gone === null ? { code: 'no-address' } : { code: 'address-gone', since: user.gone })
+  }
+  const until = quietUntil(user.zone, quietOf(user) ?? quiet, at)
+  if (until !== undefined) reasons.push({ code: 'quiet-hours', until })
+  return reasons
+}
+
+/** The last push of another campaign that was open, or kept the week, while this campaign lived. */
+function otherPush(
+  database: DatabaseSync,
+  user: number,
+  { campaign, at }: { readonly campaign: CampaignRow; readonly at: number },
+): Reason[] {
+  const slot = database
+    .prepare(
+      `SELECT sends.number, nonce, campaigns.id AS campaign, state, until FROM slots
+       JOIN sends ON sends.number = slots.send JOIN campaigns ON campaigns.number = sends.campaign
+       WHERE slots.user = ?1 AND taken <= ?2 AND until > ?3`,
+    )
+    .get(user, at, campaign.starts) as
+    | (SendKey & { readonly campaign: string; readonly state: string; readonly until: number })
+    | undefined
+  if (!slot) return []
+  const isOpen = slot.state === 'reserved' || slot.state === 'handed'
+  return [{ code: 'in-week', campaign: slot.campaign, send: sendIdOf(slot), until: isOpen ? undefined : slot.until }]
+}
