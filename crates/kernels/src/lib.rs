@@ -7,6 +7,7 @@ mod accumulator;
 pub mod als;
 pub mod basis;
 pub mod bitmap;
+pub mod boosting;
 pub mod bpr;
 pub mod csr;
 pub mod ease;
