@@ -9,6 +9,7 @@
 #![allow(missing_docs)] // fields of option objects are self-explanatory; functions are documented
 
 mod als;
+mod boosting;
 mod bpr;
 mod ease;
 mod entries;
