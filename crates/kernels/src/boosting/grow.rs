@@ -239,7 +239,7 @@ impl Kernel for Part<'_> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(self, _: L) {
+    fn run<L: Lanes>(self, lanes: L) {
         let Part { bins, bins_of, mask, task, rule, order, gradients, own, mut parent, splits: [first, second] } = self;
         let wanted = |lane: usize| mask >> lane & 1 == 1;
         if mask.count_ones() >= FEW_LANES.min(bins_of.len() as u32) {
@@ -248,7 +248,7 @@ impl Kernel for Part<'_> {
             if order.len() == bins.len() {
                 add_all(bins, gradients, own)
             } else {
-                add_rows(bins, order, gradients, own)
+                add_rows(lanes, bins, order, gradients, own)
             }
         } else {
             for lane in (0..LANES).filter(|&lane| wanted(lane)) {

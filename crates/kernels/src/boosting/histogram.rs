@@ -1,13 +1,14 @@
 //! Histograms: for each bin of a feature the sums of its rows.
 
 use super::bins::LANES;
+use crate::simd::Lanes;
 
 /// What is summed of a row: its first derivative, and its second, shifted to the left by so many bits as counts need, plus 1; see
 /// [`super::loss::Scale`].
 pub type Sums = [i64; 2];
 
 /// Bins of a histogram, one more than there are. Of 256, equal bins of the features of a block would lie 4 KiB apart, and the
-/// processor take the loads of one for those of another's store: binary features took two times as long.
+/// processor take the loads of one for those of another’s store: trees of binary features took 1.2 times as long.
 pub const STRIDE: usize = 257;
 
 /// The sums of a feature.
@@ -23,10 +24,25 @@ pub fn histograms(words: &mut [i64]) -> &mut [Histogram; LANES] {
     histograms.first_chunk_mut().expect("a block has a histogram for each lane")
 }
 
+/// Rows that the loads of bins are ahead by: those of a leaf lie apart, and without it half of the time of a training was spent waiting.
+const AHEAD: usize = 24;
+
 /// Adds `rows` to the histograms of a block: `bins` (all rows), `gradients` (of `rows`, in their order).
 #[inline(always)]
-pub fn add_rows(bins: &[[u8; LANES]], rows: &[u32], gradients: &[Sums], histograms: &mut [Histogram; LANES]) {
-    for (&row, gradient) in rows.iter().zip(gradients) {
+pub fn add_rows<L: Lanes>(
+    lanes: L,
+    bins: &[[u8; LANES]],
+    rows: &[u32],
+    gradients: &[Sums],
+    histograms: &mut [Histogram; LANES],
+) {
+    let (first, last) = rows.split_at(rows.len().saturating_sub(AHEAD));
+    let (first_gradients, last_gradients) = gradients.split_at(first.len());
+    for ((&row, gradient), &later) in first.iter().zip(first_gradients).zip(rows.iter().skip(AHEAD)) {
+        lanes.prefetch(bins.as_ptr().wrapping_add(later as usize).cast());
+        add_row(&bins[row as usize], gradient, histograms);
+    }
+    for (&row, gradient) in last.iter().zip(last_gradients) {
         add_row(&bins[row as usize], gradient, histograms);
     }
 }
@@ -67,8 +83,25 @@ pub fn subtract(parent: &mut [Sums], child: &[Sums]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::simd::{Kernel, Simd};
     use crate::{cases, most};
     use proptest::prelude::*;
+
+    struct Add<'a> {
+        bins: &'a [[u8; LANES]],
+        rows: &'a [u32],
+        gradients: &'a [Sums],
+        own: &'a mut [Histogram; LANES],
+    }
+
+    impl Kernel for Add<'_> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<L: Lanes>(self, lanes: L) {
+            add_rows(lanes, self.bins, self.rows, self.gradients, self.own);
+        }
+    }
 
     /// The twin: for each bin of each feature, over all rows.
     fn naive(bins: &[[u8; LANES]], rows: &[u32], gradients: &[Sums], lane: usize, bin: usize) -> Sums {
@@ -94,7 +127,7 @@ mod tests {
             };
             let ((rows, gradients), (other_rows, other_gradients)) = (of(true), of(false));
             let (mut own, mut whole) = (zeros(), zeros());
-            add_rows(&bins, &rows, &gradients, histograms(&mut own));
+            Simd::detect().run(Add { bins: &bins, rows: &rows, gradients: &gradients, own: histograms(&mut own) });
             let every: Vec<Sums> = all.iter().map(|row| [row.1, row.2]).collect();
             add_all(&bins, &every, histograms(&mut whole));
             for lane in 0..LANES {
