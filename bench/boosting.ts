@@ -1,9 +1,10 @@
 /**
- * Gradient-boosted trees beside LightGBM's in the same run, with the same trees, leaves and learning rate, on made-up rows:
- * of `--rows 80000` to learn from and 20,000 to be judged by, `--features 200`. A tenth of the features say something, alone, in
- * pairs, or by being missing; of the others some are like these, most are noise. Area under the ROC curve and log loss of the judged
- * rows; seconds to train, from values in memory to trees, and to predict. Where the machine does other things, too, threads that wait
- * for each other lose by it in both: the processor seconds say more then.
+ * Gradient-boosted trees beside LightGBM's in the same run, with the same trees, leaves and learning rate, on made-up
+ * rows: of `--rows 80000` to learn from and 20,000 to be judged by, `--features 200`. A tenth of the features say
+ * something, alone, in pairs, or by being missing; of the others some are like these, most are noise. Area under the
+ * ROC curve and log loss of the judged rows; seconds to train, from values in memory to trees, and to predict. Where
+ * the machine does other things, too, threads that wait for each other lose by it in both: the processor seconds say
+ * more then.
  *
  * `--trees 100`, `--leaves 31`, `--rate 0.1`, `--threads 2` of each, `--rounds 3` of each in turn, whose medians count.
  */

@@ -39,8 +39,8 @@ pub fn boosting_sizes(rows: u32, features: u32, leaves: u32) -> BoostingSizes {
     }
 }
 
-/// Writes the cuts of each feature of `columns` (features × rows), how many these are, and the bins of its values; takes blocks of
-/// features until there is none. Bins of a feature are at most `mostBins`, 2 to 255.
+/// Writes the cuts of each feature of `columns` (features × rows), how many these are, and the bins of its values;
+/// takes blocks of features until there is none. Bins of a feature are at most `mostBins`, 2 to 255.
 #[napi(catch_unwind)]
 #[allow(clippy::too_many_arguments)]
 pub fn boosting_bins(
@@ -236,8 +236,8 @@ pub struct BoostingTrained<'env> {
     pub losses: Float64ArraySlice<'env>,
 }
 
-/// Trains, in the first call of those with the same workspace, which gives the trees; the others do parts of its work until it ends, and
-/// give nothing, as it does when it is aborted. The same bits for any number of calls.
+/// Trains, in the first call of those with the same workspace, which gives the trees; the others do parts of its work
+/// until it ends, and give nothing, as it does when it is aborted. The same bits for any number of calls.
 #[napi(catch_unwind)]
 pub fn boosting_train<'env>(
     env: &'env Env,
@@ -288,7 +288,8 @@ pub fn boosting_train<'env>(
         task: task.rows(TASK_WORDS)?,
     };
     kernel_workspace.check(data.labels.len(), &options).map_err(invalid)?;
-    // SAFETY: the cells live as long as the call, are aligned, and are touched only atomically; an atomic lies as its integer does.
+    // SAFETY: the cells live as long as the call, are aligned, and are touched only atomically; an atomic lies as its
+    // integer does.
     let cells = unsafe { std::slice::from_raw_parts(control.as_ptr().cast::<AtomicI32>(), control.len()) };
     let tasks = kernel::ForkJoin::new(cells).map_err(invalid)?;
     let simd = Simd::detect();
@@ -347,7 +348,8 @@ pub fn boosting_scores<'env>(
     Float64ArraySlice::copy_from(env, scores)
 }
 
-/// What each feature of `row` contributes to its score, and, after them, the mean score that they are added to, without that of no tree.
+/// What each feature of `row` contributes to its score, and, after them, the mean score that they are added to, without
+/// that of no tree.
 #[napi(catch_unwind)]
 pub fn boosting_contributions<'env>(
     env: &'env Env,

@@ -83,9 +83,9 @@ const progressInterval = 100
 /**
  * Learns trees from `data`, on all workers of the pool: the same bits for any number of them.
  *
- * Each task, the histograms and best splits of two leaves, is divided by features. A tree of 31 leaves has 30 of them, each of half a
- * millisecond for 80,000 rows of 200 features: the workers share one call, and wait for the next task in it. On a quiet machine two
- * took .76 s for 50 such trees, one 1.41 s.
+ * Each task, the histograms and best splits of two leaves, is divided by features. A tree of 31 leaves has 30 of them,
+ * each of half a millisecond for 80,000 rows of 200 features: the workers share one call, and wait for the next task in
+ * it. On a quiet machine two took .76 s for 50 such trees, one 1.41 s.
  *
  * @throws TypeError or RangeError for options and data that do not fit; the signal's reason when it is aborted.
  */
@@ -100,7 +100,7 @@ export async function trainEnsemble(
   const features = featuresOf(data)
   if (validation && validation.columns.length !== validation.labels.length * features) {
     throw new RangeError(
-      `the validation part must have ${features} features as the training part has, got ${validation.columns.length} values of ${validation.labels.length} rows`,
+      `the validation part must have ${features} features, got ${validation.columns.length} values of ${validation.labels.length} rows`,
     )
   }
   signal?.throwIfAborted()
@@ -211,8 +211,9 @@ export class Ensemble {
   }
 
   /**
-   * What each feature of `row` contributes to its score: their sum and `base`, the mean score of the training's rows, give it. They are
-   * Shapley values (TreeSHAP): what features that are not known would be is averaged over the training's rows.
+   * What each feature of `row` contributes to its score: their sum and `base`, the mean score of the training's rows,
+   * give it. They are Shapley values (TreeSHAP): what features that are not known would be is averaged over the
+   * training's rows.
    */
   contributions(row: Float32Array): { readonly base: number; readonly features: Float64Array } {
     const found = native.boostingContributions(this.trees, this.features, row)

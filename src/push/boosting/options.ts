@@ -3,9 +3,10 @@ import { z } from 'zod'
 /**
  * How trees are learned; what each option does to the equations: crates/kernels/src/boosting/mod.rs.
  *
- * The defaults are measured on two kinds of rows: headlines of the upworthy tests (6,531 of different text; 300 words and 12 features of
- * style; whether the click rate is above the median; five folds of whole tests), and the 80,000 × 200 made-up rows of bench/boosting.ts.
- * Log loss of what was held out, after 200 trees, and on the headlines also the least, with the trees that it takes; learning rate 0.05:
+ * The defaults are measured on two kinds of rows: headlines of the upworthy tests (6,531 of different text; 300 words
+ * and 12 features of style; whether the click rate is above the median; five folds of whole tests), and the 80,000 ×
+ * 200 made-up rows of bench/boosting.ts. Log loss of what was held out, after 200 trees, and on the headlines also the
+ * least, with the trees that it takes; learning rate 0.05:
  *
  * | leaves | column share | beside that | headlines | least | made up |
  * | ---: | ---: | --- | ---: | --- | ---: |
@@ -25,8 +26,8 @@ import { z } from 'zod'
  * | 7 | 0.5 | | .6590 | .6565, 329 | |
  * | 4 | 0.5 | | .6652 | .6604, 400 | |
  *
- * (No trees: .6943.) What matters is the number of trees, which a validation part decides; to choose the other options, too, would
- * gain less than 1 % of the loss, and is not offered.
+ * (No trees: .6943.) What matters is the number of trees, which a validation part decides; to choose the other options,
+ * too, would gain less than 1 % of the loss, and is not offered.
  */
 export const boostingOptions = z.strictObject({
   loss: z

@@ -11,8 +11,8 @@ pub const MOST_BINS: usize = 255;
 /// The bin of missing values.
 pub const MISSING: u8 = 255;
 
-/// Rows that cuts are learned from, at most; of more, one of each so many. To sort all of 80,000 took a seventh of the time of a
-/// training of 100 trees, and made them no better.
+/// Rows that cuts are learned from, at most; of more, one of each so many. With all of 80,000 rows of 200 features bins
+/// took .41 s, with these .19, and trees were no better (AUC .7651, with these .7656).
 const MOST_SAMPLED: usize = 1 << 15;
 
 /// Blocks that hold `features`; the last may have lanes to spare.
@@ -20,8 +20,9 @@ pub fn blocks(features: usize) -> usize {
     features.div_ceil(LANES)
 }
 
-/// The cuts between at most `most` bins, ascending, each finite: halfway between neighbouring values where there are no more of these
-/// than bins, else such that bins hold about equally many rows. Missing values have no part in it. Of many rows a sample is looked at.
+/// The cuts between at most `most` bins, ascending, each finite: halfway between neighbouring values where there are no
+/// more of these than bins, else such that bins hold about equally many rows. Missing values have no part in it. Of
+/// many rows a sample is looked at.
 pub fn learn_cuts(column: &[f32], most: usize, scratch: &mut Vec<f32>) -> Vec<f32> {
     scratch.clear();
     let step = column.len().div_ceil(MOST_SAMPLED).max(1);

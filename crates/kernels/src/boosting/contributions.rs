@@ -1,6 +1,6 @@
-//! What each feature contributes to a score: its Shapley value, where features that are not known are averaged over the rows that the
-//! tree was learned from (path-dependent TreeSHAP: Lundberg, Erion & Lee 2018, "Consistent individualized feature attribution for tree
-//! ensembles", algorithm 2).
+//! What each feature contributes to a score: its Shapley value, where features that are not known are averaged over the
+//! rows that the tree was learned from (path-dependent TreeSHAP: Lundberg, Erion & Lee 2018, "Consistent individualized
+//! feature attribution for tree ensembles", algorithm 2).
 
 use super::trees::{LEAF, Trees};
 
@@ -23,7 +23,8 @@ pub struct Contributions {
     steps: Vec<Step>,
 }
 
-/// The mean score of the rows that the trees were learned from, which contributions are added to. The trees must have been checked.
+/// The mean score of the rows that the trees were learned from, which contributions are added to. The trees must have
+/// been checked.
 pub fn base_value(trees: &Trees<'_>) -> f64 {
     let sum = |tree: usize| {
         let nodes = trees.starts[tree] as usize..trees.starts[tree + 1] as usize;
@@ -37,7 +38,8 @@ pub fn base_value(trees: &Trees<'_>) -> f64 {
 }
 
 impl Contributions {
-    /// Adds the contributions of the features of `row` to `contributions`, both (features). The trees must have been checked.
+    /// Adds the contributions of the features of `row` to `contributions`, both (features). The trees must have been
+    /// checked.
     ///
     /// Costs, for trees of l leaves and depth d, O(l d²) each.
     pub fn add(&mut self, trees: &Trees<'_>, row: &[f32], contributions: &mut [f64]) {

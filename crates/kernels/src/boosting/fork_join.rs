@@ -1,6 +1,8 @@
-//! Tasks in parts that several threads do together: one trains and gives the tasks, the others take parts until it ends.
+//! Tasks in parts that several threads do together: one trains and gives the tasks, the others take parts until it
+//! ends.
 //!
-//! Who trains does all parts that nobody takes, so that it waits only for parts that are under way: others may come late, or never.
+//! Who trains does all parts that nobody takes, so that it waits only for parts that are under way: others may come
+//! late, or never.
 
 use std::hint::spin_loop;
 use std::sync::atomic::{AtomicI32, Ordering};

@@ -23,8 +23,8 @@ pub fn split_words(features: usize) -> usize {
     2 * features * SPLIT_WORDS
 }
 
-/// What the threads share, as each of them knows it. Who trains writes `order`, `gradients` and `task` between tasks; in a task each part
-/// has a block of features: its rows of `histograms` and `parents`, and its features' of `splits`.
+/// What the threads share, as each of them knows it. Who trains writes `order`, `gradients` and `task` between tasks;
+/// in a task each part has a block of features: its rows of `histograms` and `parents`, and its features' of `splits`.
 pub struct Workspace<'a> {
     /// (blocks × rows) Bins of the features of each block.
     pub bins: &'a [[u8; LANES]],
@@ -191,8 +191,8 @@ impl<'a, 'b> Worker<'a, 'b> {
         let rows = order.rows();
         assert!(task.parent != Some(task.slot), "two histograms at one place");
         let place = |slot: usize| slot * count + block..slot * count + block + 1;
-        // SAFETY: the rows and derivatives are written between tasks alone; the histograms of this block, and the splits of its
-        // features, are this part's, and the two histograms differ.
+        // SAFETY: the rows and derivatives are written between tasks alone; the histograms of this block, and the
+        // splits of its features, are this part's, and the two histograms differ.
         let (order, gradients, own, parent, [first, second]) = unsafe {
             let own = own.rows_mut(place(task.slot));
             let parent = task.parent.map(|slot| parents.rows_mut(place(slot)));

@@ -3,12 +3,13 @@
 use super::bins::LANES;
 use crate::simd::Lanes;
 
-/// What is summed of a row: its first derivative, and its second, shifted to the left by so many bits as counts need, plus 1; see
-/// [`super::loss::Scale`].
+/// What is summed of a row: its first derivative, and its second, shifted to the left by so many bits as counts need,
+/// plus 1; see [`super::loss::Scale`].
 pub type Sums = [i64; 2];
 
-/// Bins of a histogram, one more than there are. Of 256, equal bins of the features of a block would lie 4 KiB apart, and the
-/// processor take the loads of one for those of another’s store: trees of binary features took 1.2 times as long.
+/// Bins of a histogram, one more than there are. Of 256, equal bins of the features of a block would lie 4 KiB apart,
+/// and the processor take the loads of one for those of another’s store: trees of binary features took 1.2 times as
+/// long.
 pub const STRIDE: usize = 257;
 
 /// The sums of a feature.
@@ -24,7 +25,8 @@ pub fn histograms(words: &mut [i64]) -> &mut [Histogram; LANES] {
     histograms.first_chunk_mut().expect("a block has a histogram for each lane")
 }
 
-/// Rows that the loads of bins are ahead by: those of a leaf lie apart, and without it half of the time of a training was spent waiting.
+/// Rows that the loads of bins are ahead by: those of a leaf lie apart. A tree of 31 leaves took 43 ms without it, 26
+/// with it (80,000 rows, 200 features, one thread); 48 was no better than 24.
 const AHEAD: usize = 24;
 
 /// Adds `rows` to the histograms of a block: `bins` (all rows), `gradients` (of `rows`, in their order).

@@ -45,8 +45,8 @@ impl Loss {
     }
 }
 
-/// How derivatives are rounded to whole numbers, such that the sums over all rows fit into 64 bits and that of the second leaves room
-/// for the number of rows.
+/// How derivatives are rounded to whole numbers, such that the sums over all rows fit into 64 bits and that of the
+/// second leaves room for the number of rows.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scale {
     /// What 1 is of the first derivative, a power of 2.
@@ -71,7 +71,8 @@ impl Scale {
     /// The derivatives of a row, to sum.
     #[inline(always)]
     pub fn round(&self, [gradient, hessian]: [f64; 2]) -> Sums {
-        // 1.5 · 2⁵²: added to a number below 2⁵¹ it leaves its nearest whole number in the low bits. `round` is a call without SSE4.1.
+        // 1.5 · 2⁵²: added to a number below 2⁵¹ it leaves its nearest whole number in the low bits. `round` is a call
+        // without SSE4.1.
         const SHIFT: f64 = 6_755_399_441_055_744.0;
         let whole = |x: f64| (x + SHIFT).to_bits() as i64 - SHIFT.to_bits() as i64;
         [whole(gradient / self.gradient), (whole(hessian / self.hessian) << self.count_bits) + 1]

@@ -29,8 +29,8 @@ pub struct Split {
     pub left: Sums,
 }
 
-/// The best split of a leaf with these sums by a feature of `bins` bins, the first of equally good ones; nothing where none keeps to
-/// the rule.
+/// The best split of a leaf with these sums by a feature of `bins` bins, the first of equally good ones; nothing where
+/// none keeps to the rule.
 ///
 /// Where a leaf has no missing values, they go to the side with more rows.
 #[inline(always)]

@@ -84,7 +84,8 @@ const OPTIONS: Options = Options {
     seed: 7,
 };
 
-/// The twin of a training: best-first, each split by looking at all thresholds of all features, by the rows themselves. Gives the scores.
+/// The twin of a training: best-first, each split by looking at all thresholds of all features, by the rows themselves.
+/// Gives the scores.
 fn naive_scores(data: Data<'_>, options: &Options) -> Vec<f64> {
     let rows = data.labels.len();
     let weight = |row: usize| data.weights.map_or(1.0, |weights| f64::from(weights[row]));

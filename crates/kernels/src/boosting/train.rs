@@ -138,7 +138,8 @@ impl From<Broken> for Failure {
     }
 }
 
-/// Learns trees; all must have been checked. With a validation part and patience they end with the tree of its smallest loss.
+/// Learns trees; all must have been checked. With a validation part and patience they end with the tree of its smallest
+/// loss.
 ///
 /// # Errors
 /// See [`Failure`].

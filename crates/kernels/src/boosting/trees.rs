@@ -8,7 +8,8 @@ pub const LEAF: u32 = u32::MAX;
 /// Splits above a leaf, at most.
 pub const MOST_DEPTH: usize = 1023;
 
-/// The nodes of all trees, one tree after the other; those of tree t from `starts[t]` on, its root first, children after their parent.
+/// The nodes of all trees, one tree after the other; those of tree t from `starts[t]` on, its root first, children
+/// after their parent.
 #[derive(Clone, Copy, Debug)]
 pub struct Trees<'a> {
     /// (trees + 1)
