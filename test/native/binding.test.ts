@@ -322,6 +322,59 @@ const ftrlOutcomes = fc.record({
   before: fc.oneof(floats, fc.constant(new Float32Array(4))),
   weights: fc.oneof(floats, fc.constant(Float32Array.of(1, 1, 2, 0))),
 })
+/** Of two rows with two features, or damaged. */
+const boostingData = fc.record({
+  columns: fc.oneof(floats, fc.constant(Float32Array.of(1, 2, 0.5, Number.NaN))),
+  labels: fc.oneof(floats, fc.constant(Float32Array.of(1, 0))),
+  weights: fc.oneof(fc.option(floats, { nil: undefined }), fc.constant(Float32Array.of(1, 2)), fc.constant(undefined)),
+})
+const boostingLearning = fc.record({
+  loss: fc.constantFrom('logistic', 'logistic', 'squared', 'none'),
+  trees: fc.nat(4),
+  leaves: fc.oneof({ weight: 4, arbitrary: fc.constant(2) }, { weight: 1, arbitrary: count }),
+  minimumRows: fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: count }),
+  minimumHessian: fc.oneof({ weight: 4, arbitrary: fc.constant(1e-3) }, { weight: 1, arbitrary: float }),
+  l2: fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: float }),
+  minimumGain: fc.oneof({ weight: 4, arbitrary: fc.constant(0) }, { weight: 1, arbitrary: float }),
+  learningRate: fc.oneof({ weight: 4, arbitrary: fc.constant(0.5) }, { weight: 1, arbitrary: float }),
+  columnShare: fc.oneof({ weight: 4, arbitrary: fc.constant(0.5) }, { weight: 1, arbitrary: float }),
+  rowShare: fc.oneof({ weight: 4, arbitrary: fc.constant(0.5) }, { weight: 1, arbitrary: float }),
+  patience: fc.nat(2),
+  seed: word,
+})
+/** Cells are 0 at first; with others a call would wait for one that there is not. */
+const boostingWorkspace = fc
+  .record({
+    sizes: fc.constantFrom(native.boostingSizes(2, 2, 2), native.boostingSizes(2, 2, 2), native.boostingSizes(3, 2, 2)),
+    bins: fc.oneof(bytes, fc.constant(Uint8Array.from({ length: 16 }, (_, place) => Number(place > 7)))),
+    cuts: fc.constantFrom(1, 1, Number.NaN),
+    counts: fc.oneof(words, fc.constant(Uint32Array.of(1, 0)), fc.constant(Uint32Array.of(254, 3))),
+    cells: fc.constantFrom(6, 6, 6, 0, 5),
+  })
+  .map(({ sizes, bins, cuts, counts, cells }) => ({
+    bins,
+    cuts: new Float32Array(sizes.cuts).fill(cuts),
+    counts,
+    order: new Uint32Array(sizes.gradients / 2),
+    gradients: new BigInt64Array(sizes.gradients),
+    histograms: new BigInt64Array(sizes.histograms),
+    splits: new BigInt64Array(sizes.splits),
+    task: new BigInt64Array(sizes.task),
+    control: new Int32Array(cells),
+  }))
+/** One split and a second tree of a leaf, or damaged. */
+const boostingTrees = fc.record({
+  starts: fc.oneof(words, fc.constant(Uint32Array.of(0, 3, 4))),
+  features: fc.oneof(words, fc.constant(Uint32Array.of(1, wordLimit, wordLimit, wordLimit))),
+  thresholds: fc.oneof(floats, fc.constant(Float32Array.of(0.5, 0, 0, 0))),
+  left: fc.oneof(words, fc.constant(Uint32Array.of(1, 0, 0, 0))),
+  right: fc.oneof(words, fc.constant(Uint32Array.of(2, 0, 0, 0))),
+  missingLeft: fc.oneof(bytes, fc.constant(Uint8Array.of(1, 0, 0, 0))),
+  gains: fc.oneof(doubles, fc.constant(Float64Array.of(1, 0, 0, 0))),
+  values: fc.oneof(doubles, fc.constant(Float64Array.of(0, -1, 1, 2))),
+  covers: fc.oneof(doubles, fc.constant(Float64Array.of(3, 1, 2, 3))),
+})
+const fewFeatures = fc.oneof(count, fc.constant(2))
 const paths = fc.constantFrom('', '\0', '/dev/null', '/dev/zero', '/none/of/these', '.')
 
 /** Arguments for every function there is: of its types, and else as may be. */
@@ -337,6 +390,26 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
     fc.option(floats, { nil: undefined }),
   ),
   audienceTake: fc.tuple(audiencePhase, fc.option(words, { nil: undefined }), word),
+  boostingBins: fc.tuple(
+    fc.oneof(floats, fc.constant(Float32Array.of(1, 2, 0.5, Number.NaN))),
+    fewFeatures,
+    fc.oneof(count, fc.constant(255)),
+    fc.oneof(bytes, fc.constant(new Uint8Array(16))),
+    fc.oneof(floats, fc.constant(new Float32Array(508))),
+    fc.oneof(words, fc.constant(new Uint32Array(2))),
+    counter,
+  ),
+  boostingContributions: fc.tuple(boostingTrees, fewFeatures, fc.oneof(floats, fc.constant(Float32Array.of(1, 2)))),
+  boostingFault: fc.tuple(boostingTrees, fewFeatures),
+  boostingGains: fc.tuple(boostingTrees, doubles),
+  boostingScores: fc.tuple(boostingTrees, fewFeatures, floats),
+  boostingSizes: fc.tuple(count, count, count),
+  boostingTrain: fc.tuple(
+    boostingData,
+    fc.option(boostingData, { nil: undefined }),
+    boostingLearning,
+    boostingWorkspace,
+  ),
   bprDeal: fc.tuple(sparse, bprSamples, fc.option(float, { nil: undefined }), counter),
   bprEpoch: fc.tuple(bprSamples, bprModel, doubles, turns),
   bprFoldIn: fc.tuple(bprFoldIn, words, words, floats),

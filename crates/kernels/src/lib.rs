@@ -8,6 +8,7 @@ pub mod als;
 pub mod audience;
 pub mod basis;
 pub mod bitmap;
+pub mod boosting;
 pub mod bpr;
 pub mod csr;
 pub mod ease;

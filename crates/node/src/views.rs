@@ -25,6 +25,7 @@ macro_rules! elements {
 elements! {
     u8 => "Uint8Array", uint8_array;
     i32 => "Int32Array", int32_array;
+    i64 => "BigInt64Array", bigint64_array;
     u32 => "Uint32Array", uint32_array;
     f32 => "Float32Array", float32_array;
     f64 => "Float64Array", float64_array;
