@@ -421,7 +421,7 @@ export class Recommender {
     return this.#generations.onChange(() => this.#guard(listener))
   }
 
-  /** No other model is served from now on, but for one that is nearly so. */
+  /** No swap begins from now on, and one that is under way waits neither for the journal nor for placing. */
   endSwaps(): void {
     this.#generations.stop()
   }

@@ -1,5 +1,6 @@
 import type { Catalogue } from '../../catalogue/catalogue.ts'
 import type { Journal } from '../../events/journal.ts'
+import type { StoredEvent } from '../../events/reader.ts'
 import { inspectArtifact } from '../../models/artifact/artifact.ts'
 import { Pool } from '../../parallel/pool.ts'
 import { RecommendError } from '../errors.ts'
@@ -74,7 +75,7 @@ export class Generations {
   }
 
   /** To be called with each event once it is on disk, in order. */
-  stored(...[event]: Parameters<LiveLearners['stored']>): void {
+  stored(event: StoredEvent): void {
     this.#learners.stored(event)
   }
 

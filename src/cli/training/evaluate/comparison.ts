@@ -1,5 +1,4 @@
 /** What `aurochs evaluate --compare` prints of two models. */
-
 import type { Evaluation } from '../../../evaluation/evaluate.ts'
 import type { BootstrapOptions } from '../../../evaluation/significance/bootstrap.ts'
 import { type Comparison, compareUsers } from '../../../evaluation/significance/compare.ts'

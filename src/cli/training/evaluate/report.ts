@@ -1,5 +1,4 @@
 /** What `aurochs evaluate` prints of each model. */
-
 import type { Evaluation } from '../../../evaluation/evaluate.ts'
 import type { Metric } from '../../../evaluation/metrics/metrics.ts'
 import { nextItemViews } from '../../../evaluation/next/next-items.ts'
