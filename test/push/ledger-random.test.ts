@@ -73,7 +73,7 @@ test('whatever happens in whatever order, no user sees two pushes in a week and 
       () => addUsers(ledger, some(), pick(['webhook', 'fcm'])),
       () => ledger.pauseAll(random() < 0.3, now),
       () => {
-        // Killed: what is on its way may arrive, and nobody hears of it.
+        // Killed: what is on its way may arrive, and its outcome is not known.
         for (const push of onTheWay) if (random() < 0.5) see(push, now)
         onTheWay = []
         ledger.close()

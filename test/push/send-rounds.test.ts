@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ClickDelay } from '../../src/push/statistics/click-delay.ts'
 import type { VolumeDecision, VolumeRule } from '../../src/push/statistics/volume-rules.ts'
-import { Campaign } from '../../src/push/volume/campaign.ts'
+import { SendRounds } from '../../src/push/volume/send-rounds.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 
 const curve = new ClickDelay().curve(0)
@@ -12,11 +12,11 @@ const saying =
   (action: VolumeDecision['action']): VolumeRule =>
   () => ({ action, reason: 'target within the interval', lift: 1, interval: [0, 9], next })
 
-const campaign = (given: Partial<ConstructorParameters<typeof Campaign>[0]> = {}) =>
-  new Campaign({ usualCtrs: new Float64Array(1000).fill(0.02), firstRound: 50, end: 240, seed: 1, ...given })
+const rounds = (given: Partial<ConstructorParameters<typeof SendRounds>[0]> = {}) =>
+  new SendRounds({ usualCtrs: new Float64Array(1000).fill(0.02), firstRound: 50, end: 240, seed: 1, ...given })
 
 /** The ranks of a step that sends. */
-function sent(of: Campaign, now: number): number[] {
+function sent(of: SendRounds, now: number): number[] {
   const step = of.step(now, 2.4, curve)
   if (step.action !== 'send') throw new Error(`expected a send, got ${JSON.stringify(step)}`)
   of.add(step.ranks, now)
@@ -24,7 +24,7 @@ function sent(of: Campaign, now: number): number[] {
 }
 
 test('the first round is of all depths, the others of the best that are left, each at most as large as all before', () => {
-  const growing = campaign({ rule: saying('grow') })
+  const growing = rounds({ rule: saying('grow') })
   const first = sent(growing, 0)
   expect(first).toHaveLength(50)
   expect(first.map(rank => Math.floor(rank / 20))).toEqual(Array.from({ length: 50 }, (_, part) => part))
@@ -38,7 +38,7 @@ test('the first round is of all depths, the others of the best that are left, ea
 
 test('a probe is as small as the first round; who waits sends nothing; a stop is for good, as is the end of its time', () => {
   let action: VolumeDecision['action'] = 'grow'
-  const changing = campaign({ rule: (...given) => saying(action)(...given) })
+  const changing = rounds({ rule: (...given) => saying(action)(...given) })
   sent(changing, 0)
   sent(changing, 20)
   action = 'probe'
@@ -49,7 +49,7 @@ test('a probe is as small as the first round; who waits sends nothing; a stop is
   expect(changing.step(80, 2.4, curve)).toMatchObject({ action: 'stop', reason: 'target within the interval' })
   action = 'grow'
   expect(changing.step(100, 2.4, curve).action).toBe('stop')
-  const late = campaign({ rule: saying('grow') })
+  const late = rounds({ rule: saying('grow') })
   sent(late, 0)
   expect(late.step(240, 2.4, curve)).toEqual({ action: 'stop', reason: 'its time is over' })
 })
@@ -61,7 +61,7 @@ test('by the sequential rule it goes down to where the lift falls below the targ
   const depths = [3, 8, 11].map(seed => {
     const random = randomNumbers(seed)
     const delay = new ClickDelay()
-    const of = new Campaign({ usualCtrs: new Float64Array(volume).fill(0.02), firstRound: 400, end: 1e6, seed })
+    const of = new SendRounds({ usualCtrs: new Float64Array(volume).fill(0.02), firstRound: 400, end: 1e6, seed })
     let deepest = 0
     for (let now = 0; ; now += 2000) {
       const step = of.step(now, 2, delay.curve(now))
@@ -84,7 +84,7 @@ test('by the sequential rule it goes down to where the lift falls below the targ
 })
 
 test('an article that nobody wants ends after a few rounds', () => {
-  const of = campaign({ usualCtrs: new Float64Array(50_000).fill(0.02), firstRound: 300 })
+  const of = rounds({ usualCtrs: new Float64Array(50_000).fill(0.02), firstRound: 300 })
   const delay = new ClickDelay()
   for (let now = 0; now < 240; now += 30) {
     const step = of.step(now, 2.4, delay.curve(now))
@@ -95,7 +95,7 @@ test('an article that nobody wants ends after a few rounds', () => {
 })
 
 test('of nobody there is nothing to send', () => {
-  expect(campaign({ usualCtrs: new Float64Array(0) }).step(0, 2.4, curve)).toEqual({
+  expect(rounds({ usualCtrs: new Float64Array(0) }).step(0, 2.4, curve)).toEqual({
     action: 'stop',
     reason: 'nobody is left',
   })

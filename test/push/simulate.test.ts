@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { Audience, nothing, popularToAll, pushedAfter, randomBlast } from '../../src/push/simulate/baselines.ts'
+import { Eligibility, nothing, popularToAll, pushedAfter, randomBlast } from '../../src/push/simulate/baselines.ts'
 import { oracle } from '../../src/push/simulate/oracle.ts'
 import { worldParameters } from '../../src/push/simulate/parameters.ts'
 import { type PushView, type SimulationResult as Result, simulate } from '../../src/push/simulate/run.ts'
@@ -41,18 +41,18 @@ test('a push to a user who had one less than seven days before is counted as a v
   expect(simulate(2, twice, { ...parameters, optOutRate: 0 })).toMatchObject({ sends: 3, violations: 1 })
 })
 
-test('who came, had a push, or has opted out is no audience', () => {
+test('who came, had a push, or has opted out is not eligible', () => {
   const world = new World(3, { ...parameters, optOutRate: 1, clickRate: 1e-9 })
-  const audience = new Audience(world.past)
+  const eligibility = new Eligibility(world.past)
   const view = world as unknown as PushView
-  const users = audience.eligible(view)
+  const users = eligibility.users(view)
   expect(users.length).toBeGreaterThan(0.7 * parameters.users)
   expect(users.every(user => world.past.lastVisits[user]! < -7 * minutesInDay)).toBe(true)
   const [came, pushed, optedOut] = users as [number, number, number]
   for (let at = 0; at < 12; at++) world.advance()
   expect(world.articles.some(({ createdAt }) => createdAt + pushedAfter < world.now)).toBe(true)
-  audience.see([{ kind: 'visit', user: came, time: 10 }])
-  audience.pushed(pushed, 20)
+  eligibility.see([{ kind: 'visit', user: came, time: 10 }])
+  eligibility.pushed(pushed, 20)
   world.send(optedOut, 0, 0)
-  for (const user of [came, pushed, optedOut]) expect(audience.isEligible(user, view)).toBe(false)
+  for (const user of [came, pushed, optedOut]) expect(eligibility.isEligible(user, view)).toBe(false)
 })

@@ -10,7 +10,7 @@ export const pushedAfter = 30
 export const nothing = (): PushPolicy => ({ act: () => {} })
 
 /** Who can be pushed to now: no visit in seven days, no push in seven days, and no opt-out. */
-export class Audience {
+export class Eligibility {
   readonly #lastVisits: Float64Array
   readonly #lastPushes: Float64Array
 
@@ -32,7 +32,7 @@ export class Audience {
     this.#lastPushes[user] = now
   }
 
-  eligible(view: PushView): number[] {
+  users(view: PushView): number[] {
     const users: number[] = []
     for (let user = 0; user < this.#lastVisits.length; user++) if (this.isEligible(user, view)) users.push(user)
     return users
@@ -43,21 +43,21 @@ export class Audience {
 export function randomBlast(seed: number): (world: World) => PushPolicy {
   return world => {
     const random = randomNumbers(seed)
-    const audience = new Audience(world.past)
+    const eligibility = new Eligibility(world.past)
     return {
       act: (view, observed) => {
-        audience.see(observed)
+        eligibility.see(observed)
         if (view.now % minutesInHour !== 0) return
         const candidates = view.articles.filter(
           ({ createdAt }) => createdAt > view.now - 90 && createdAt <= view.now - pushedAfter,
         )
         if (candidates.length === 0) return
         // A week has so many hours: nobody's turn is lost.
-        for (const user of audience.eligible(view)) {
+        for (const user of eligibility.users(view)) {
           if (random() * daysBetweenPushes * 24 > 1.5) continue
           const { id } = candidates[Math.floor(random() * candidates.length)]!
           view.send(user, id, 0)
-          audience.pushed(user, view.now)
+          eligibility.pushed(user, view.now)
         }
       },
     }
@@ -66,11 +66,11 @@ export function randomBlast(seed: number): (world: World) => PushPolicy {
 
 /** Once a day, in the evening, all eligible users get the article that most have read in its first half hour. */
 export function popularToAll(world: World): PushPolicy {
-  const audience = new Audience(world.past)
+  const eligibility = new Eligibility(world.past)
   const reads = new Map<number, number>()
   return {
     act: (view, observed) => {
-      audience.see(observed)
+      eligibility.see(observed)
       for (const { kind, article } of observed) {
         if (kind === 'read') reads.set(article!, (reads.get(article!) ?? 0) + 1)
       }
@@ -80,9 +80,9 @@ export function popularToAll(world: World): PushPolicy {
       )
       const [best] = recent.toSorted((a, b) => (reads.get(b.id) ?? 0) - (reads.get(a.id) ?? 0))
       if (!best) return
-      for (const user of audience.eligible(view)) {
+      for (const user of eligibility.users(view)) {
         view.send(user, best.id, 0)
-        audience.pushed(user, view.now)
+        eligibility.pushed(user, view.now)
       }
     },
   }

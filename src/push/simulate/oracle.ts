@@ -1,4 +1,4 @@
-import { Audience, pushedAfter } from './baselines.ts'
+import { Eligibility, pushedAfter } from './baselines.ts'
 import { daysBetweenPushes, type PushPolicy } from './run.ts'
 import { step, World } from './world.ts'
 
@@ -18,7 +18,7 @@ const [least, most, bins] = [-9, 1, 1000]
 export function oracle(seed: number): (world: World) => PushPolicy {
   return world => {
     const { users, topics } = world.parameters
-    const audience = new Audience(world.past)
+    const eligibility = new Eligibility(world.past)
     const rates = new RateTable(ratesOf(seed, world.parameters))
     const limits = Float64Array.from({ length: users }, (_, user) => {
       const factors = Float64Array.from({ length: topics }, (_, topic) => world.userFactor(user, topic))
@@ -26,13 +26,13 @@ export function oracle(seed: number): (world: World) => PushPolicy {
     })
     return {
       act: (view, observed) => {
-        audience.see(observed)
+        eligibility.see(observed)
         if (view.now % interval !== 0) return
         const candidates = view.articles.filter(
           ({ createdAt }) => createdAt > view.now - pushedAfter - interval && createdAt <= view.now - pushedAfter,
         )
         const offers = candidates.map(({ id, topic }) => ({ id, topic, ...bestTitle(world, id) }))
-        for (const user of audience.eligible(view)) {
+        for (const user of eligibility.users(view)) {
           let [chosen, highest]: [(typeof offers)[number] | undefined, number] = [undefined, limits[user]!]
           for (const offer of offers) {
             const rate = offer.rate * world.userFactor(user, offer.topic)
@@ -40,7 +40,7 @@ export function oracle(seed: number): (world: World) => PushPolicy {
           }
           if (!chosen) continue
           view.send(user, chosen.id, chosen.title)
-          audience.pushed(user, view.now)
+          eligibility.pushed(user, view.now)
         }
       },
     }

@@ -1,3 +1,4 @@
+import { fitUsualCtr, usualCtrs } from '../statistics/usual-ctr.ts'
 import type { SimulatedArticle } from './articles.ts'
 import type { WorldParameters } from './parameters.ts'
 import { minutesInDay } from './visits.ts'
@@ -48,7 +49,7 @@ export function simulate(
   const policy = policyIn(world)
   const { users } = world.parameters
   const pushed = new Float64Array(users).fill(Number.NEGATIVE_INFINITY)
-  const usual = new UsualRates(world.past)
+  const usual = usualCtrsOf(world.past)
   const [sent, weeklyActive]: [Set<number>, number[]] = [new Set(), []]
   let [sends, clicks, expected, violations] = [0, 0, 0, 0]
   const view: PushView = {
@@ -64,7 +65,7 @@ export function simulate(
     send: (user, article, title) => {
       violations += Number(world.now - pushed[user] < daysBetweenPushes * minutesInDay)
       pushed[user] = world.now
-      expected += usual.of(user)
+      expected += usual[user]!
       sends++
       sent.add(user)
       return world.send(user, article, title)
@@ -81,20 +82,8 @@ export function simulate(
   return { weeklyActive, sends, clicks, lift: expected > 0 ? clicks / expected : 0, optOuts, violations }
 }
 
-/** Push click rates of users before the beginning, smoothed by those of all: most had few pushes. */
-class UsualRates {
-  readonly #past: Past
-  readonly #mean: number
-
-  constructor(past: Past) {
-    this.#past = past
-    const sum = (values: Uint16Array) => values.reduce((total, value) => total + value, 0)
-    this.#mean = sum(past.clicks) / sum(past.pushes)
-  }
-
-  /** The mean of all weighs as much as so many pushes of the user's own: users differ little (parameters.ts). */
-  of(user: number): number {
-    const weight = 500
-    return (this.#past.clicks[user]! + weight * this.#mean) / (this.#past.pushes[user]! + weight)
-  }
+/** (users) The usual CTRs by the pushes before the beginning. */
+function usualCtrsOf({ pushes, clicks }: Past): Float64Array {
+  const counts = { segments: new Uint8Array(pushes.length), pushes, clicks }
+  return usualCtrs(fitUsualCtr(counts, 1), counts)
 }

@@ -57,8 +57,8 @@ export class World {
   readonly #last: Float64Array
   /** (steps) Sends that are clicked then. */
   readonly #clicks: Send[][]
-  /** (users) How tired each was after the last push, and when that was. */
-  readonly #tiredness: Float64Array
+  /** (users) The fatigue of each after the last push, in pushes, and when that was. */
+  readonly #fatigue: Float64Array
   readonly #pushed: Float64Array
   readonly #optedOut: Uint8Array
   #sends = 0
@@ -87,7 +87,7 @@ export class World {
     this.#clicks = Array.from({ length: steps }, () => [])
     this.#next = new Float64Array(users)
     this.#last = new Float64Array(users)
-    this.#tiredness = new Float64Array(users)
+    this.#fatigue = new Float64Array(users)
     this.#pushed = new Float64Array(users)
     this.#optedOut = new Uint8Array(users)
     this.past = this.#drawPast(ofPast)
@@ -140,7 +140,7 @@ export class World {
     const { clickDelay, logSpreadOfDelay, lostClicks, optOutRate } = this.parameters
     const id = this.#sends++
     const isClicked = random() < this.clickRate(user, article, title)
-    this.#tiredness[user] = this.#tirednessOf(user) + 1
+    this.#fatigue[user] = this.#fatigueOf(user) + 1
     this.#pushed[user] = this.#now
     if (isClicked) {
       const time = this.#now + clickDelay * Math.exp(logSpreadOfDelay * drawNormal(random))
@@ -159,7 +159,7 @@ export class World {
   clickRate(user: number, article: number, title: number): number {
     const { topic } = this.#articles[article]
     const { fatigue } = this.parameters
-    const rate = this.articleRate(article, title) * this.userFactor(user, topic) * fatigue ** this.#tirednessOf(user)
+    const rate = this.articleRate(article, title) * this.userFactor(user, topic) * fatigue ** this.#fatigueOf(user)
     return Math.min(0.9, rate)
   }
 
@@ -174,7 +174,7 @@ export class World {
     return clickRate * appeal * titles[title] * 2 ** (-age / articleHalfLife) * daily
   }
 
-  /** The truth: what a user multiplies the click rates of a topic by who is not tired of pushes. */
+  /** The truth: what a user multiplies the click rates of a topic by who has had no push. */
   userFactor(user: number, topic: number): number {
     const { topics, tasteExponent } = this.parameters
     const { taste, propensity, meanOfTaste } = this.#users
@@ -192,10 +192,10 @@ export class World {
     return this.#drift[Math.floor(this.#now / minutesInDay) * topics + topic]
   }
 
-  /** How many pushes weigh on the user still. */
-  #tirednessOf(user: number): number {
+  /** In pushes, those before counting less by their age. */
+  #fatigueOf(user: number): number {
     const { fatigueHalfLife } = this.parameters
-    return this.#tiredness[user] * 2 ** ((this.#pushed[user] - this.#now) / (fatigueHalfLife * minutesInDay))
+    return this.#fatigue[user] * 2 ** ((this.#pushed[user] - this.#now) / (fatigueHalfLife * minutesInDay))
   }
 
   #visit(user: number, time: number, observed: Observed[]): void {
@@ -265,6 +265,6 @@ interface Send {
   readonly id: number
   readonly user: number
   readonly time: number
-  /** Whether anybody hears of it. */
+  /** Whether it is reported. */
   readonly isReported: boolean
 }

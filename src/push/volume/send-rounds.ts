@@ -5,7 +5,7 @@ import type { DepthBand, DepthRange } from '../statistics/lift-by-depth.ts'
 import { SendOutcomes } from '../statistics/send-outcomes.ts'
 import { sequentialRule, type VolumeDecision, type VolumeRule } from '../statistics/volume-rules.ts'
 
-export interface CampaignOptions extends LiftOptions {
+export interface SendRoundsOptions extends LiftOptions {
   /** (volume) The usual CTR of the users who may get the article, best score first. */
   readonly usualCtrs: Float64Array
   /** Sends of the first round, over all depths. */
@@ -19,13 +19,11 @@ export interface CampaignOptions extends LiftOptions {
 }
 
 /** What is to be done now. */
-export type CampaignStep =
+export type RoundStep =
   | { readonly action: 'send'; readonly ranks: Uint32Array; readonly decision?: VolumeDecision }
   | { readonly action: 'wait'; readonly decision?: VolumeDecision }
   | { readonly action: 'stop'; readonly reason: string; readonly decision?: VolumeDecision }
 
-/** A round is as large as all before it together at the most. */
-const growth = 1
 /** Depths that are told apart: each is twice as deep as the one before. */
 const depths = 8
 
@@ -33,8 +31,8 @@ const depths = 8
  * The sends of one article in rounds: few over all depths first, then the best scores first, for as long as the rule lets them grow. Ranks
  * are those of the users by score; who has dropped out since is left out by whoever sends.
  */
-export class Campaign {
-  readonly #options: CampaignOptions
+export class SendRounds {
+  readonly #options: SendRoundsOptions
   readonly #bands: readonly DepthRange[]
   readonly #outcomes: readonly SendOutcomes[]
   /** (volume) 1 where it was given out. */
@@ -43,9 +41,9 @@ export class Campaign {
   #next = 0
   #sent = 0
   #hasBegun = false
-  #stopped: Extract<CampaignStep, { action: 'stop' }> | undefined
+  #stopped: Extract<RoundStep, { action: 'stop' }> | undefined
 
-  constructor(options: CampaignOptions) {
+  constructor(options: SendRoundsOptions) {
     const volume = options.usualCtrs.length
     this.#options = options
     this.#given = new Uint8Array(volume)
@@ -59,16 +57,17 @@ export class Campaign {
   }
 
   /** Who is next, if anybody: ranks that it names are not named again, and are to be told of by {@link add} as they are sent. */
-  step(now: number, target: number, curve: DelayCurve): CampaignStep {
+  step(now: number, target: number, curve: DelayCurve): RoundStep {
     if (this.#stopped) return this.#stopped
     if (now >= this.#options.end) return this.#stop('its time is over')
     if (!this.#hasBegun) return this.#firstRound()
-    const next = this.#upTo(Math.max(1, Math.round(growth * this.#sent)))
+    // A round is as large as all before it together at the most.
+    const next = this.#upTo(Math.max(1, this.#sent))
     if (next.length === 0) return this.#stop('nobody is left')
     const { rule = sequentialRule } = this.#options
-    const bands = this.#bands.map((band, at): DepthBand => ({ ...band, sums: this.#outcomes[at]!.sums(now, curve) }))
+    const bands = this.bands(now, curve)
     const range = { from: next[0]!, to: next.at(-1)! + 1 }
-    const decision = rule({ bands, next: range, target, shareSeen: this.#shareSeen(now, curve) }, this.#options)
+    const decision = rule({ bands, next: range, target, shareSeen: this.#shareSeen(bands, now, curve) }, this.#options)
     switch (decision.action) {
       case 'grow':
         return this.#give(next, decision)
@@ -98,7 +97,7 @@ export class Campaign {
     return this.#bands.map((band, at) => ({ ...band, sums: this.#outcomes[at]!.sums(now, curve) }))
   }
 
-  #firstRound(): CampaignStep {
+  #firstRound(): RoundStep {
     const { usualCtrs, firstRound, seed } = this.#options
     this.#hasBegun = true
     if (usualCtrs.length === 0) return this.#stop('nobody is left')
@@ -106,13 +105,13 @@ export class Campaign {
     return this.#give(ranks)
   }
 
-  #give(ranks: Uint32Array, decision?: VolumeDecision): CampaignStep {
+  #give(ranks: Uint32Array, decision?: VolumeDecision): RoundStep {
     for (const rank of ranks) this.#given[rank] = 1
     while (this.#next < this.#given.length && this.#given[this.#next] === 1) this.#next++
     return { action: 'send', ranks, ...(decision && { decision }) }
   }
 
-  #stop(reason: string, decision?: VolumeDecision): CampaignStep {
+  #stop(reason: string, decision?: VolumeDecision): RoundStep {
     this.#stopped = { action: 'stop', reason, ...(decision && { decision }) }
     return this.#stopped
   }
@@ -126,13 +125,13 @@ export class Campaign {
     return Uint32Array.from(ranks)
   }
 
-  #shareSeen(now: number, curve: DelayCurve): number {
+  /** Of the clicks that are to come of all sends. */
+  #shareSeen(bands: readonly DepthBand[], now: number, curve: DelayCurve): number {
     let [seen, all] = [0, 0]
-    for (const outcomes of this.#outcomes) {
-      const { sends } = outcomes.sums(now, curve)
-      seen += sends * outcomes.shareSeen(now, curve)
+    bands.forEach(({ sums: { sends } }, at) => {
+      seen += sends * this.#outcomes[at]!.shareSeen(now, curve)
       all += sends
-    }
+    })
     return all > 0 ? seen / all : 0
   }
 
