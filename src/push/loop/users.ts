@@ -1,0 +1,51 @@
+import { sharedArray } from '../../storage/shared-array.ts'
+
+/** Never: before all times. */
+export const never = Number.NEGATIVE_INFINITY
+
+/**
+ * What is known of each user for pushes, a row each, in shared memory. Rows stay as they are when users are added; times in ms since 1970.
+ */
+export class PushUsers {
+  #size = 0
+  /** The latest visit, and when the slot of the latest push ends. */
+  lastVisit = new Float64Array(0)
+  busyUntil = new Float64Array(0)
+  /** 1 where a push can be sent: an address, and no opt-out. */
+  reachable = new Uint8Array(0)
+  /** Which of the segments, for the priors of usual CTRs. */
+  segments = new Uint8Array(0)
+  /** Pushes whose clicks are all in, and clicks on them. */
+  pushes = new Uint32Array(0)
+  clicks = new Uint32Array(0)
+
+  constructor(size = 0) {
+    this.grow(size)
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Adds rows up to this size: never visited, no push, not reachable. */
+  grow(size: number): void {
+    if (size <= this.#size) return
+    const capacity = this.lastVisit.length
+    if (size > capacity) {
+      const next = Math.max(size, Math.ceil(capacity * 1.5))
+      this.lastVisit = grown(Float64Array, this.lastVisit, next).fill(never, this.#size)
+      this.busyUntil = grown(Float64Array, this.busyUntil, next).fill(never, this.#size)
+      this.reachable = grown(Uint8Array, this.reachable, next)
+      this.segments = grown(Uint8Array, this.segments, next)
+      this.pushes = grown(Uint32Array, this.pushes, next)
+      this.clicks = grown(Uint32Array, this.clicks, next)
+    }
+    this.#size = size
+  }
+}
+
+function grown<A extends { set(from: A): void }>(kind: Parameters<typeof sharedArray<A>>[0], old: A, size: number): A {
+  const array = sharedArray(kind, size)
+  array.set(old)
+  return array
+}
