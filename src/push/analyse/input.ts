@@ -2,7 +2,7 @@
  * What is analysed: columns, so that millions of sends are no objects. Times are in ms since 1970; a time that there is none of is NaN.
  */
 import type { SelectDecision } from '../loop/actions.ts'
-import type { DelayCurve } from '../statistics/click-delay.ts'
+import type { ClickDelay } from '../statistics/click-delay.ts'
 import type { BetaPrior } from '../statistics/usual-ctr.ts'
 
 export interface AnalysisInput {
@@ -24,8 +24,8 @@ export interface AnalysisInput {
   readonly weeklyActive?: WeeklyActive | undefined
   /** The price of a slot over time. */
   readonly prices?: { readonly times: ArrayLike<number>; readonly prices: ArrayLike<number> } | undefined
-  /** How late clicks come. Default: learned from the clicks that are given. */
-  readonly curve?: DelayCurve | undefined
+  /** What was learned of how late clicks come, and until when they count. Default: learned from the clicks that are given. */
+  readonly delay?: ClickDelay | undefined
   /** In ms: between two pushes to a user at least. Default: 7 days. */
   readonly interval?: number | undefined
   /** In ms: for so long after a push, or after being held out, users are followed. Default: 7 days. */
