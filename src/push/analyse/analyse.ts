@@ -155,7 +155,7 @@ function violationsOf(
     if (examples.length === mostExamples) continue
     const idOf = (at: number) => articles[followed.articles[at]!]!.id
     examples.push({
-      user: followed.userAt(later),
+      user: followed.users[later]!,
       articles: [idOf(earlier), idOf(later)],
       times: [followed.times[earlier]!, followed.times[later]!],
     })

@@ -15,28 +15,23 @@ export interface FollowedOptions {
 /** Two sends to a user, by their places. */
 export type Pair = readonly [earlier: number, later: number]
 
+/** Columns, of which each is added to, then sorted by user and time, then read. */
 export class Followed {
   #size = 0
-  #users = new Uint32Array(0)
-  times = new Float64Array(0)
-  articles = new Uint32Array(0)
-  segments = new Uint8Array(0)
-  bands = new Uint8Array(0)
-  arms = new Uint8Array(0)
+  users: Uint32Array = new Uint32Array(0)
+  times: Float64Array = new Float64Array(0)
+  articles: Uint32Array = new Uint32Array(0)
+  segments: Uint8Array = new Uint8Array(0)
+  bands: Uint8Array = new Uint8Array(0)
+  arms: Uint8Array = new Uint8Array(0)
   /** 0 where it is looked at for violations only. */
-  isCounted = new Uint8Array(0)
+  isCounted: Uint8Array = new Uint8Array(0)
   /** (size) Visits within the window. */
   visits = new Uint32Array(0)
-  /** (size) Places by user, and by time where that is the same. */
-  #order: Uint32Array = new Uint32Array(0)
   #index: UserIndex | undefined
 
   get size(): number {
     return this.#size
-  }
-
-  userAt(at: number): number {
-    return this.#users[at]!
   }
 
   add(
@@ -48,9 +43,9 @@ export class Followed {
     arm: number,
     isCounted: boolean,
   ): void {
-    if (this.#size === this.#users.length) this.#grow()
+    if (this.#size === this.users.length) this.#grow()
     const at = this.#size++
-    this.#users[at] = user
+    this.users[at] = user
     this.times[at] = time
     this.articles[at] = article
     this.segments[at] = segment
@@ -59,41 +54,55 @@ export class Followed {
     this.isCounted[at] = Number(isCounted)
   }
 
-  /** To be called when all are added. */
+  /** To be called when all are added: brings them in the order of users, and of times where these are the same. */
   sort(): void {
-    const users = this.#users.subarray(0, this.#size)
-    this.#order = orderByUser(users)
-    this.#index = new UserIndex(users, this.#order)
+    const order = orderByUser(this.users.subarray(0, this.#size))
+    this.users = permuted(Uint32Array, this.users, order)
+    const times = permuted(Float64Array, this.times, order)
+    const { users } = this
+    for (let begin = 0; begin < order.length; ) {
+      let [end, isSorted] = [begin + 1, true]
+      for (; end < order.length && users[end] === users[begin]; end++) isSorted &&= times[end - 1]! <= times[end]!
+      if (!isSorted) {
+        const run = order.subarray(begin, end)
+        run.sort((a, b) => this.times[a]! - this.times[b]! || a - b)
+        run.forEach((from, at) => {
+          times[begin + at] = this.times[from]!
+        })
+      }
+      begin = end
+    }
+    this.times = times
+    this.articles = permuted(Uint32Array, this.articles, order)
+    this.segments = permuted(Uint8Array, this.segments, order)
+    this.bands = permuted(Uint8Array, this.bands, order)
+    this.arms = permuted(Uint8Array, this.arms, order)
+    this.isCounted = permuted(Uint8Array, this.isCounted, order)
     this.visits = new Uint32Array(this.#size)
-    for (const [begin, end] of this.#runs()) this.#sortByTime(begin, end)
+    this.#index = new UserIndex(this.users)
   }
 
   /** Counts visits; after {@link sort}. */
   addVisits({ users, times }: VisitColumns, { window, now }: FollowedOptions): void {
-    const order = this.#order
     for (let at = 0; at < users.length; at++) {
       const [user, time] = [users[at]!, times[at]!]
       if (!(time <= now)) continue
-      for (let place = this.#index!.firstOf(user); place < order.length; place++) {
-        const followed = order[place]!
-        if (this.#users[followed] !== user) break
-        const since = time - this.times[followed]!
+      for (let place = this.#index!.firstOf(user); place < this.#size && this.users[place] === user; place++) {
+        const since = time - this.times[place]!
         if (since < 0) break
-        if (since <= window) this.visits[followed]!++
+        if (since <= window) this.visits[place]!++
       }
     }
   }
 
-  /** Pairs of sends to one user that are nearer than `interval` ms. */
+  /** Pairs of sends to one user that are nearer than `interval` ms; after {@link sort}. */
   *pairsWithin(interval: number): Generator<Pair> {
-    for (const [begin, end] of this.#runs()) {
-      let last = -1
-      for (let place = begin; place < end; place++) {
-        const at = this.#order[place]!
-        if (this.arms[at] === heldArm) continue
-        if (last >= 0 && this.times[at]! - this.times[last]! < interval) yield [last, at]
-        last = at
-      }
+    const { users, times, arms } = this
+    let last = -1
+    for (let at = 0; at < this.#size; at++) {
+      if (arms[at] === heldArm) continue
+      if (last >= 0 && users[last] === users[at] && times[at]! - times[last]! < interval) yield [last, at]
+      last = at
     }
   }
 
@@ -107,44 +116,25 @@ export class Followed {
     return counted > 0 ? over / counted : 1
   }
 
-  /** How many of those held out were sent something within the window. */
+  /** How many of those held out were sent something within the window; after {@link sort}. */
   heldOutPushed({ window }: FollowedOptions): number {
+    const { users, times, arms } = this
     let count = 0
-    for (const [begin, end] of this.#runs()) {
-      for (let place = begin; place < end; place++) {
-        const at = this.#order[place]!
-        if (this.arms[at] !== heldArm || this.isCounted[at] === 0) continue
-        for (let other = place + 1; other < end; other++) {
-          const next = this.#order[other]!
-          if (this.times[next]! - this.times[at]! > window) break
-          if (this.arms[next] === heldArm) continue
-          count++
-          break
-        }
+    for (let at = 0; at < this.#size; at++) {
+      if (arms[at] !== heldArm || this.isCounted[at] === 0) continue
+      for (let next = at + 1; next < this.#size; next++) {
+        if (users[next] !== users[at] || times[next]! - times[at]! > window) break
+        if (arms[next] === heldArm) continue
+        count++
+        break
       }
     }
     return count
   }
 
-  /** The places in the order that are of one user, where these are several. */
-  *#runs(): Generator<readonly [begin: number, end: number]> {
-    const [order, users] = [this.#order, this.#users]
-    let begin = 0
-    for (let place = 1; place <= order.length; place++) {
-      if (place < order.length && users[order[place]!] === users[order[begin]!]) continue
-      if (place - begin > 1) yield [begin, place]
-      begin = place
-    }
-  }
-
-  #sortByTime(begin: number, end: number): void {
-    const places = this.#order.subarray(begin, end)
-    places.sort((a, b) => this.times[a]! - this.times[b]! || a - b)
-  }
-
   #grow(): void {
     const capacity = Math.max(1024, Math.ceil(1.5 * this.#size))
-    this.#users = grown(Uint32Array, this.#users, capacity)
+    this.users = grown(Uint32Array, this.users, capacity)
     this.times = grown(Float64Array, this.times, capacity)
     this.articles = grown(Uint32Array, this.articles, capacity)
     this.segments = grown(Uint8Array, this.segments, capacity)
@@ -177,18 +167,26 @@ export function orderByUser(users: Uint32Array): Uint32Array {
   return from
 }
 
-/** Finds the places of a user in an order by user: by a table of the leading bits, then by halving. */
+function permuted<A extends Uint8Array | Uint32Array | Float64Array>(
+  kind: new (size: number) => A,
+  column: A,
+  order: Uint32Array,
+): A {
+  const next = new kind(order.length)
+  for (let at = 0; at < order.length; at++) next[at] = column[order[at]!]!
+  return next
+}
+
+/** Finds the first place of a user in a column in order: by a table of the leading bits, then by halving. */
 class UserIndex {
   readonly #users: Uint32Array
-  readonly #order: Uint32Array
   readonly #shift: number
   /** (buckets + 1) Where the users of each bucket begin. */
   readonly #begins: Uint32Array
 
-  constructor(users: Uint32Array, order: Uint32Array) {
+  constructor(users: Uint32Array) {
     this.#users = users
-    this.#order = order
-    const most = order.length === 0 ? 0 : users[order.at(-1)!]!
+    const most = users.at(-1) ?? 0
     this.#shift = Math.max(0, 32 - Math.clz32(most) - 22)
     const buckets = (most >>> this.#shift) + 1
     this.#begins = new Uint32Array(buckets + 1)
@@ -196,15 +194,15 @@ class UserIndex {
     for (let at = 0; at < buckets; at++) this.#begins[at + 1]! += this.#begins[at]!
   }
 
-  /** The first place of the user in the order, or where it would be. */
+  /** Where there are none of the user, where they would be. */
   firstOf(user: number): number {
     const bucket = user >>> this.#shift
-    if (bucket + 1 >= this.#begins.length) return this.#order.length
+    if (bucket + 1 >= this.#begins.length) return this.#users.length
     let [low, high] = [this.#begins[bucket]!, this.#begins[bucket + 1]!]
     if (this.#shift === 0) return low
     while (low < high) {
       const middle = (low + high) >>> 1
-      if (this.#users[this.#order[middle]!]! < user) low = middle + 1
+      if (this.#users[middle]! < user) low = middle + 1
       else high = middle
     }
     return low
