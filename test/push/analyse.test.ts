@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { analyse } from '../../src/push/analyse/analyse.ts'
 import type { Outcome } from '../../src/push/analyse/analysis.ts'
-import { orderByUser } from '../../src/push/analyse/followed.ts'
+import { orderByUser } from '../../src/push/analyse/follow.ts'
 import type { AnalysisInput } from '../../src/push/analyse/input.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import {
@@ -39,6 +39,12 @@ function expectClose(got: unknown, expected: unknown): void {
   expect(numbers(got)).toEqual(numbers(expected))
 }
 
+/** Within the digits of times as 32-bit shares of the window. */
+function expectRoughly(got: Record<string, number>, expected: Record<string, number>): void {
+  for (const [name, value] of Object.entries(expected))
+    expect([name, got[name]]).toEqual([name, expect.closeTo(value, 3)])
+}
+
 describe.each([
   ['when all clicks have come', 30],
   ['while clicks still come', 20.9],
@@ -49,7 +55,7 @@ describe.each([
   // Of what is not yet sent nothing is known.
   const rows = sends.filter(({ sentAt }) => sentAt <= now)
   const twin = new NaiveAnalysis(rows, from, now)
-  const heldIn = held.filter(({ time }) => time >= from && time <= now)
+  const heldIn = twin.heldOnce(held.filter(({ time }) => time >= from && time <= now))
   const halves = [rows.slice(0, 1000), rows.slice(1000)]
   const input = inputOf([], {
     from,
@@ -104,8 +110,8 @@ describe.each([
     analysis.articles.forEach(({ effect }, article) => {
       const own = twin.out.filter(row => row.article === article)
       const without = heldIn.filter(row => row.article === article)
-      const expected = twin.effect(own, without, visits)
-      expectClose(
+      const expected = twin.effect(own, without, { visits, all: heldIn })
+      expectRoughly(
         { sends: effect!.sends, heldOut: effect!.heldOut, visits: effect!.visits.value, active: effect!.active.value },
         expected,
       )
@@ -178,6 +184,39 @@ test('sends to the best are compared with held-out users who are as good, not wi
   // Without regard to ranks it would be 700.
   expect(Math.abs(mean)).toBeLessThan(25)
   expect(effects.filter(({ interval }) => interval![0] <= 0 && interval![1] >= 0).length).toBeGreaterThan(34)
+})
+
+test('users who were held out are followed until they get another push', async () => {
+  // All come at a rate of a tenth a day unless pushed; who is held out is pushed within two days, and comes by that at once.
+  const [sent, held] = [4000, 2000]
+  // A tenth of those who would not have come anyway.
+  const truth = sent * 0.1 * Math.exp(-0.2)
+  const effects = []
+  for (let seed = 0; seed < 40; seed++) {
+    const random = randomNumbers(seed)
+    const byItself = () => noon + day * -10 * Math.log(1 - random())
+    const visits = Array.from({ length: sent }, (_, user) => ({
+      user,
+      time: random() < 0.1 ? noon + hour : byItself(),
+    }))
+    const pushes = Array.from({ length: sent }, (_, user) => Object.assign({}, plainSend, { user }))
+    for (let user = sent; user < sent + held; user++) {
+      const [again, time] = [noon + 2 * day * random(), byItself()]
+      if (time > again) pushes.push(Object.assign({}, plainSend, { user, article: 1, sentAt: again }))
+      visits.push({ user, time: Math.min(time, again + 1) })
+    }
+    const rows = Array.from({ length: held }, (_, at) =>
+      Object.assign({ article: 0, rank: 0, time: noon }, { user: sent + at, segment: 0 }),
+    )
+    const { articles, heldOutPushed } = await analyse(
+      inputOf(pushes, { holdOuts: [holdOutColumns(rows)], visits: [visitColumns(visits)], window: 2 * day }),
+    )
+    expect(heldOutPushed).toBeGreaterThan(0.8 * held)
+    effects.push(articles[0]!.effect!.active)
+  }
+  const mean = effects.reduce((sum, { value }) => sum + value, 0) / effects.length
+  expect(Math.abs(mean - truth)).toBeLessThan(0.1 * truth)
+  expect(effects.filter(({ interval }) => interval![0] <= truth && interval![1] >= truth).length).toBeGreaterThan(34)
 })
 
 test('the interval of users who came back holds the truth in 95 of 100 worlds', async () => {

@@ -52,6 +52,16 @@ export class NaiveAnalysis {
     }
   }
 
+  /** Those who were not held out within the week before already. */
+  heldOnce(held: readonly HeldRow[]): HeldRow[] {
+    const kept: HeldRow[] = []
+    for (const row of held.toSorted((a, b) => a.time - b.time)) {
+      const last = kept.findLast(({ user }) => user === row.user)
+      if (!last || row.time - last.time >= week) kept.push(row)
+    }
+    return kept
+  }
+
   /** Pairs of pushes to a user that follow each other too soon. */
   violations(): number {
     const out = this.sends.filter(({ state }) => ['handed', 'delivered', 'unknown'].includes(state))
@@ -64,23 +74,54 @@ export class NaiveAnalysis {
     return count
   }
 
-  visitsAfter({ user, time }: VisitRow, visits: readonly VisitRow[]): number {
-    return visits.filter(
-      visit => visit.user === user && visit.time >= time && visit.time - time <= week && visit.time <= this.now,
-    ).length
+  /** When the next push of the user goes out, in ms after `time`; the end of the week, or of what is known, where that is sooner. */
+  end({ user, time }: VisitRow): number {
+    const out = this.sends.filter(({ state }) => ['handed', 'delivered', 'unknown'].includes(state))
+    const later = out.filter(row => row.user === user && row.sentAt > time).map(({ sentAt }) => sentAt)
+    return Math.min(week, Math.min(...later, this.now) - time)
   }
 
-  /** Visits and active users more than without the pushes: as of one stratum. */
-  effect(rows: readonly SendRow[], held: readonly HeldRow[], visits: readonly VisitRow[]) {
-    const of = (users: readonly VisitRow[]) => users.map(each => this.visitsAfter(each, visits))
-    const [sent, without] = [of(rows.map(({ user, sentAt }) => ({ user, time: sentAt }))), of(held)]
-    const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length
-    const active = (values: readonly number[]) => mean(values.map(value => Number(value > 0)))
+  /** The shares of the followed that have a visit by the end of a week, and their mean visits, each user looked at by itself. */
+  lifeTable(followed: readonly VisitRow[], visits: readonly VisitRow[], priors: readonly number[] = []) {
+    const users = followed.map(each => {
+      const end = this.end(each)
+      const own = visits
+        .filter(({ user, time }) => user === each.user && time >= each.time && time <= this.now)
+        .map(({ time }) => time - each.time)
+        .filter(since => since <= end)
+      return { end, first: Math.min(...own), count: own.length }
+    })
+    let [staying, mean] = [1, 0]
+    const rates: number[] = []
+    for (let part = 0; part < 28; part++) {
+      const [from, to] = [(part * week) / 28, part === 27 ? Number.POSITIVE_INFINITY : ((part + 1) * week) / 28]
+      const come = users.filter(({ first }) => first >= from && first < to)
+      const spans = users.map(({ first, end }) => Math.max(0, Math.min(first, end, week, to) - from))
+      const time = spans.reduce((sum, span) => sum + span, 0) / (week / 28)
+      rates.push(come.length / time || 0)
+      const rate = (come.length + 2 * (priors[part] ?? 0)) / (time + 2)
+      const leaving = staying * (1 - Math.exp(-rate))
+      if (come.length > 0) mean += (leaving / come.length) * come.reduce((sum, { count }) => sum + count, 0)
+      staying -= leaving
+    }
+    return { active: 1 - staying, visits: mean, rates }
+  }
+
+  /** Visits and active users more than without the pushes: as of one stratum. Of `all` held out are the rates where few are followed. */
+  effect(
+    rows: readonly SendRow[],
+    held: readonly HeldRow[],
+    { visits, all }: { readonly visits: readonly VisitRow[]; readonly all: readonly HeldRow[] },
+  ) {
+    const { rates } = this.lifeTable(all, visits)
+    const pushed = rows.map(({ user, sentAt }) => ({ user, time: sentAt }))
+    const sent = this.lifeTable(pushed, visits, rates)
+    const without = this.lifeTable(held, visits, rates)
     return {
-      sends: sent.length,
-      heldOut: without.length,
-      visits: sent.length * (mean(sent) - mean(without)),
-      active: sent.length * (active(sent) - active(without)),
+      sends: rows.length,
+      heldOut: held.length,
+      visits: rows.length * (sent.visits - without.visits),
+      active: rows.length * (sent.active - without.active),
     }
   }
 }

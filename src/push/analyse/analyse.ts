@@ -6,7 +6,7 @@ import type { ArticleResult, Outcome, PushAnalysis, TitleResult, Violation } fro
 import { probabilitiesBest } from './best-title.ts'
 import { selectCalibration } from './calibration.ts'
 import { bandCount, rangeOf } from './depth-bands.ts'
-import { EffectTables } from './effect-tables.ts'
+import { Effects } from './effects.ts'
 import type { AnalysedArticle, AnalysisInput, Batches } from './input.ts'
 import { Tally, week } from './tally.ts'
 
@@ -31,10 +31,10 @@ export async function analyse(input: AnalysisInput): Promise<PushAnalysis> {
   await forEachBatch(input.sends, batch => tally.addSends(batch))
   await forEachBatch(input.holdOuts ?? [], batch => tally.addHoldOuts(batch))
   const curve = tally.close()
-  const { followed } = tally
-  followed.sort()
-  await forEachBatch(input.visits ?? [], batch => followed.addVisits(batch, { window, now }))
-  const effects = input.visits === undefined ? undefined : new EffectTables(tally, articles.length, segments.length)
+  const { follow } = tally
+  follow.sort({ window, now })
+  await forEachBatch(input.visits ?? [], batch => follow.addVisits(batch, { window, now }))
+  const effects = input.visits === undefined ? undefined : new Effects(tally, articles.length, segments.length)
   const minutes = now / 60_000
   const [first, later] = [0, 1].map(group => tally.resending.outcome(group, minutes, curve))
   const titlePrior: BetaPrior = {
@@ -57,8 +57,8 @@ export async function analyse(input: AnalysisInput): Promise<PushAnalysis> {
     otherClicks: tally.otherClicks,
     invalid: tally.invalid,
     shareSeen: tally.total.shareSeen(0),
-    shareFollowed: followed.shareFollowed({ window, now }),
-    heldOutPushed: followed.heldOutPushed({ window, now }),
+    shareFollowed: follow.shareFollowed({ window, now }),
+    heldOutPushed: follow.heldOutPushed({ window, now }),
     articles: results,
     segments: segments.flatMap((segment, at) => {
       if (tally.segments.sendsOf(at) === 0) return []
@@ -144,20 +144,20 @@ function titleResults({ titles, titlePriors }: AnalysedArticle, at: number, cont
 }
 
 function violationsOf(
-  { followed }: Tally,
+  { follow }: Tally,
   articles: readonly AnalysedArticle[],
   interval: number,
 ): PushAnalysis['violations'] {
   const examples: Violation[] = []
   let count = 0
-  for (const [earlier, later] of followed.pairsWithin(interval)) {
+  for (const [earlier, later] of follow.pairsWithin(interval)) {
     count++
     if (examples.length === mostExamples) continue
-    const idOf = (at: number) => articles[followed.articles[at]!]!.id
+    const idOf = (at: number) => articles[follow.articles[at]!]!.id
     examples.push({
-      user: followed.users[later]!,
+      user: follow.users[later]!,
       articles: [idOf(earlier), idOf(later)],
-      times: [followed.times[earlier]!, followed.times[later]!],
+      times: [follow.times[earlier]!, follow.times[later]!],
     })
   }
   return { count, examples }

@@ -18,7 +18,10 @@ export interface LiftFigures {
   readonly sequence: Bounds
 }
 
-/** Against those who were held out, followed for the window or until now. */
+/**
+ * Against those who were held out, by the end of the window. Who is not followed so long, since something else was sent or the window is not over,
+ * counts until then (`life-table.ts`).
+ */
 export interface Effect {
   /** Sends with somebody to compare with, and how many those are. */
   readonly sends: number
@@ -140,7 +143,7 @@ export interface PushAnalysis {
   readonly shareSeen: number
   /** Share of the sends and those held out whose window is over. */
   readonly shareFollowed: number
-  /** Of those held out, how many had a push of another article within their window: what is compared with includes it. */
+  /** Of those held out, how many had a push of another article within their window: they are followed until then. */
   readonly heldOutPushed: number
   readonly articles: readonly ArticleResult[]
   readonly segments: readonly SegmentResult[]

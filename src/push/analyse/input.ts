@@ -76,7 +76,7 @@ export interface SendColumns {
   readonly optedOutAt: Float64Array
 }
 
-/** (held out) Users who got none of an article, to be compared with. */
+/** (held out) Users who got none of an article, to be compared with. Who is held out again within the window counts once. */
 export interface HoldOutColumns {
   readonly users: Uint32Array
   readonly articles: Uint32Array

@@ -3,7 +3,7 @@ import { type SendState, sendStates } from '../send/send.ts'
 import { ClickDelay, type DelayCurve } from '../statistics/click-delay.ts'
 import { CalibrationTable } from './calibration.ts'
 import { bandOf } from './depth-bands.ts'
-import { Followed, heldArm } from './followed.ts'
+import { Follow, heldArm } from './follow.ts'
 import type { AnalysisInput, HoldOutColumns, SendColumns } from './input.ts'
 import { OutcomeTable } from './outcome-table.ts'
 
@@ -41,7 +41,7 @@ export class Tally {
   readonly titles: OutcomeTable
   readonly firstTitles: Uint32Array
   readonly calibration = new CalibrationTable()
-  readonly followed = new Followed()
+  readonly follow = new Follow()
   readonly states = new Float64Array(sendStates.length)
   readonly otherClicks = { late: 0, unsent: 0, future: 0 }
   readonly hours = new OutcomeTable(24)
@@ -113,7 +113,7 @@ export class Tally {
       const isIn = time >= from
       const makesSense = usual >= 0 && usual <= 1 && segment < this.#input.segments.length
       const isCounted = isIn && makesSense && this.firstTitles[article]! + title < this.firstTitles[article + 1]!
-      this.followed.add(users[at]!, time, article, segment, band, round === 0 ? 0 : 1, isCounted)
+      this.follow.add(users[at]!, time, article, segment, band, round === 0 ? 0 : 1, isCounted)
       if (!isIn) continue
       if (!isCounted) {
         this.invalid++
@@ -153,7 +153,7 @@ export class Tally {
         continue
       }
       const isCounted = time >= from && time <= now
-      if (isCounted) this.followed.add(users[at]!, time, article, segment, bandOf(ranks?.[at] ?? 0), heldArm, isCounted)
+      if (isCounted) this.follow.add(users[at]!, time, article, segment, bandOf(ranks?.[at] ?? 0), heldArm, isCounted)
     }
   }
 

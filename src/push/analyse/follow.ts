@@ -5,7 +5,7 @@ import type { VisitColumns } from './input.ts'
 export const arms = ['first', 'later', 'held'] as const
 export const heldArm = 2
 
-export interface FollowedOptions {
+export interface FollowOptions {
   /** In ms: after the push. */
   readonly window: number
   /** In ms since 1970: nothing later is known. */
@@ -16,7 +16,7 @@ export interface FollowedOptions {
 export type Pair = readonly [earlier: number, later: number]
 
 /** Columns, of which each is added to, then sorted by user and time, then read. */
-export class Followed {
+export class Follow {
   #size = 0
   users: Uint32Array = new Uint32Array(0)
   times: Float64Array = new Float64Array(0)
@@ -26,7 +26,10 @@ export class Followed {
   arms: Uint8Array = new Uint8Array(0)
   /** 0 where it is looked at for violations only. */
   isCounted: Uint8Array = new Uint8Array(0)
-  /** (size) Visits within the window. */
+  /** (size) Shares of the window: until the user has another push, or nothing is known any more, 1 if neither. */
+  ends: Float32Array = new Float32Array(0)
+  /** (size) Until the first visit before that, NaN if there was none, and how many there were. */
+  firsts = new Float32Array(0)
   visits = new Uint32Array(0)
   #index: UserIndex | undefined
 
@@ -55,7 +58,7 @@ export class Followed {
   }
 
   /** To be called when all are added: brings them in the order of users, and of times where these are the same. */
-  sort(): void {
+  sort(options: FollowOptions): void {
     const order = orderByUser(this.users.subarray(0, this.#size))
     this.users = permuted(Uint32Array, this.users, order)
     const times = permuted(Float64Array, this.times, order)
@@ -78,19 +81,50 @@ export class Followed {
     this.bands = permuted(Uint8Array, this.bands, order)
     this.arms = permuted(Uint8Array, this.arms, order)
     this.isCounted = permuted(Uint8Array, this.isCounted, order)
+    this.#countOnce(options)
+    this.ends = this.#endsBy(options)
+    this.firsts = new Float32Array(this.#size).fill(Number.NaN)
     this.visits = new Uint32Array(this.#size)
     this.#index = new UserIndex(this.users)
   }
 
+  /** Who is held out of several articles within the window counts once: else one user would be taken for several. */
+  #countOnce({ window }: FollowOptions): void {
+    let last = -1
+    for (let at = 0; at < this.#size; at++) {
+      if (this.arms[at] !== heldArm || this.isCounted[at] === 0) continue
+      if (last >= 0 && this.users[last] === this.users[at] && this.times[at]! - this.times[last]! < window) {
+        this.isCounted[at] = 0
+      } else last = at
+    }
+  }
+
+  #endsBy({ window, now }: FollowOptions): Float32Array {
+    const ends = new Float32Array(this.#size)
+    // Of the user at hand, from the last to the first.
+    let [user, next] = [-1, Number.POSITIVE_INFINITY]
+    for (let at = this.#size - 1; at >= 0; at--) {
+      if (this.users[at] !== user) [user, next] = [this.users[at]!, Number.POSITIVE_INFINITY]
+      const time = this.times[at]!
+      ends[at] = Math.max(0, Math.min(1, (Math.min(next, now) - time) / window))
+      if (this.arms[at] !== heldArm) next = time
+    }
+    return ends
+  }
+
   /** Counts visits; after {@link sort}. */
-  addVisits({ users, times }: VisitColumns, { window, now }: FollowedOptions): void {
+  addVisits({ users, times }: VisitColumns, { window, now }: FollowOptions): void {
     for (let at = 0; at < users.length; at++) {
       const [user, time] = [users[at]!, times[at]!]
       if (!(time <= now)) continue
       for (let place = this.#index!.firstOf(user); place < this.#size && this.users[place] === user; place++) {
-        const since = time - this.times[place]!
+        const since = Math.fround((time - this.times[place]!) / window)
         if (since < 0) break
-        if (since <= window) this.visits[place]!++
+        // A visit at the time of the next push is one by that.
+        const end = this.ends[place]!
+        if (since > end || (since === end && end < 1)) continue
+        this.visits[place]!++
+        if (!(this.firsts[place]! <= since)) this.firsts[place] = since
       }
     }
   }
@@ -107,7 +141,7 @@ export class Followed {
   }
 
   /** Share of those counted whose window is over; 1 where there are none. */
-  shareFollowed({ window, now }: FollowedOptions): number {
+  shareFollowed({ window, now }: FollowOptions): number {
     let [counted, over] = [0, 0]
     for (let at = 0; at < this.#size; at++) {
       counted += this.isCounted[at]!
@@ -117,7 +151,7 @@ export class Followed {
   }
 
   /** How many of those held out were sent something within the window; after {@link sort}. */
-  heldOutPushed({ window }: FollowedOptions): number {
+  heldOutPushed({ window }: FollowOptions): number {
     const { users, times, arms } = this
     let count = 0
     for (let at = 0; at < this.#size; at++) {
