@@ -6,7 +6,7 @@ import { logScale, type Scale } from './scale.ts'
 
 const [width, height] = [200, 20]
 
-/** One scale for all rows of a table: from the least bound to the greatest, within 0.1 and 100. */
+/** One scale for all rows of a table: from the least bound to the greatest, within 0.25 and 50. */
 export function liftScale(rows: readonly LiftFigures[], targets: readonly (number | null)[]): Scale {
   const known = rows.filter(({ lift }) => lift !== null)
   const values = [
@@ -15,7 +15,7 @@ export function liftScale(rows: readonly LiftFigures[], targets: readonly (numbe
     ...known.flatMap(({ lift, normal }) => [lift!, normal[0], normal[1] ?? lift!]),
     ...targets.filter(target => target !== null),
   ].filter(value => value > 0)
-  return logScale([Math.max(0.1, Math.min(...values)), Math.min(100, Math.max(...values))], [4, width - 4])
+  return logScale([Math.max(0.25, Math.min(...values)), Math.min(50, Math.max(...values))], [4, width - 4])
 }
 
 export function intervalCell({ lift, normal, sequence }: LiftFigures, target: number | null, scale: Scale): Markup {

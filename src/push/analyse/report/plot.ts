@@ -4,7 +4,7 @@ import type { Scale } from './scale.ts'
 
 export const [width, height] = [360, 220]
 /** Where the figures are: the rest is for labels. */
-export const frame = { left: 46, right: 350, top: 12, bottom: 184 } as const
+export const frame = { left: 46, right: 338, top: 12, bottom: 184 } as const
 
 export interface PlotText {
   readonly title: string

@@ -5,15 +5,15 @@ export const style = `
 @media print{:root{--page:#fff;--surface:#fff;--text:#000;--muted:#444;--line:#ccc;--accent:#94450f;--soft:#f3e4d7;--second:#2b6a80;--good:#1c6b40;--bad:#a3261d;--bad-soft:#fbe9e7;color-scheme:light;font-size:10pt}.plot,tr,.tile{break-inside:avoid}h2{break-after:avoid}.scroll{overflow:visible!important}}
 *{box-sizing:border-box}
 body{margin:0;background:var(--page);color:var(--text)}
-main{max-width:1160px;margin:0 auto;padding:40px 20px 72px}
+main{max-width:1280px;margin:0 auto;padding:40px 20px 72px}
 header p{margin:0}
 .kicker{color:var(--muted);font-size:.875rem}
-h1{max-width:38em;margin:10px 0 12px;font-size:1.625rem;font-weight:600;line-height:1.35;letter-spacing:-.015em;text-wrap:pretty}
+h1{max-width:46em;margin:10px 0 12px;font-size:1.5rem;font-weight:550;line-height:1.35;letter-spacing:-.015em;text-wrap:pretty}
 h2{margin:44px 0 4px;font-size:1.125rem;font-weight:650;letter-spacing:-.01em}
 .lead{max-width:70em;color:var(--muted);font-size:.9375rem}
 h2+.lead{margin:0 0 12px}
 .bad{color:var(--bad);font-weight:600}
-.tiles{display:grid;grid-template-columns:repeat(auto-fit,minmax(150px,1fr));gap:10px;margin:26px 0 0}
+.tiles{display:grid;grid-template-columns:repeat(4,1fr);gap:10px;margin:26px 0 0}
 .tile{padding:12px 16px;border:1px solid var(--line);border-radius:10px;background:var(--surface)}
 .tile dt{color:var(--muted);font-size:.8125rem}
 .tile dd{margin:2px 0 0;font-size:1.375rem;font-weight:600;letter-spacing:-.015em;font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -41,9 +41,9 @@ thead th{border-bottom:1px solid var(--line)}
 tbody tr+tr>*{border-top:1px solid var(--line)}
 tbody th{color:var(--text);font-size:.875rem;font-weight:500}
 .number{text-align:right;white-space:nowrap}
-.text{min-width:190px;max-width:340px;word-break:keep-all;overflow-wrap:anywhere}
+.text{min-width:230px;max-width:340px;word-break:keep-all;overflow-wrap:anywhere}
 td small,th small{display:block;color:var(--muted);font-size:.8125rem;font-weight:400}
-.drawn{width:210px;min-width:150px;padding-inline:6px}
+.drawn{width:190px;min-width:150px;padding-inline:6px}
 .interval{display:block;width:100%;height:20px}
 .interval line{vector-effect:non-scaling-stroke}
 .one{stroke:var(--line)}.target{stroke:var(--second);stroke-dasharray:3 3}
