@@ -87,6 +87,24 @@ export class EventReader {
     return stateOf(this.#database, 'removed') as number
   }
 
+  /**
+   * The position before the first event that arrived at `time` (ms since 1970) or later, found by halving: where a clock was put back, some
+   * events after it may have arrived before.
+   */
+  positionAt(time: number): number {
+    const at = this.#database.prepare(
+      'SELECT position, arrived FROM events WHERE position > ? ORDER BY position LIMIT 1',
+    )
+    let [before, after] = [0, this.newest]
+    while (before < after) {
+      const middle = Math.floor((before + after) / 2)
+      const found = at.get(middle) as { position: number; arrived: number } | undefined
+      if (!found || found.arrived >= time) after = middle
+      else before = found.position
+    }
+    return before
+  }
+
   /** What `user` did after position `after`, the newest `limit` events at most. */
   recent(user: string, after: number, limit: number): UserHistory {
     const rows = this.#recent.all(user, after, limit) as unknown as EventRow[]

@@ -62,4 +62,9 @@ export interface PushSteps {
   step(now: number): Promise<readonly PushAction[]>
   /** Which of a round's sends were made: the rest are free for others. */
   sent(article: string, sends: readonly PlannedSend[], now: number): void
+  /**
+   * At a start, between observations: what a former process did at `now`, of a send those that were made. Without it the loop decides anew about
+   * articles that live on; the ledger still refuses users who have had them.
+   */
+  restore?(action: PushAction, now: number): void
 }

@@ -5,12 +5,19 @@ export interface Candidate {
   readonly title?: number
   /** Not to be sent before, in ms since 1970. Default: at once. */
   readonly due?: number
+  /** Why it was chosen, as in `PlannedSend`: kept for analysis. */
+  readonly round?: number
+  readonly rank?: number
+  readonly usualCtr?: number
+  readonly expectedCtr?: number
 }
 
 /** Why no push is reserved for a user. */
 export type Refusal =
   | 'all-paused'
   | 'paused'
+  | 'stopped'
+  | 'dry-run'
   | 'not-started'
   | 'over'
   | 'unknown-user'

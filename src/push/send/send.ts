@@ -1,5 +1,5 @@
 import type { SendKey } from './send-id.ts'
-import type { UserRow } from './user-table.ts'
+import type { UserRow } from './tables/users.ts'
 
 /** What became of the results of a batch. */
 export interface Confirmed {
@@ -17,13 +17,21 @@ export interface Confirmed {
 export interface SendRecord {
   readonly id: string
   readonly user: string
+  /** Of the user in `PushUsers`. */
+  readonly row: number
   readonly title: number
   readonly state: SendState
+  readonly reserved: number
   /** When it was handed over last, if it was. */
   readonly handed: number | undefined
   readonly shown: number | undefined
   /** The earliest click, not before the push itself whatever a clock said. */
   readonly clicked: number | undefined
+  /** Why it was chosen, as in `PlannedSend`, where that was said. */
+  readonly round: number | undefined
+  readonly rank: number | undefined
+  readonly usualCtr: number | undefined
+  readonly expectedCtr: number | undefined
 }
 
 export const sendStates = ['reserved', 'handed', 'delivered', 'unknown', 'failed', 'expired', 'cancelled'] as const
@@ -67,10 +75,16 @@ export interface HandedRow extends OpenSend {
 }
 
 export interface SendRow extends SendKey {
+  readonly user_number: number
   readonly user: string
   readonly title: number
   readonly state: SendState
+  readonly reserved: number
   readonly handed: number | null
   readonly shown: number | null
   readonly clicked: number | null
+  readonly round: number | null
+  readonly rank: number | null
+  readonly usual_ctr: number | null
+  readonly expected_ctr: number | null
 }

@@ -22,6 +22,8 @@ export const pushUser = z.strictObject({
   optedOut: z.boolean().optional(),
   /** In ms since 1970. */
   lastVisit: time.optional(),
+  /** The name of the group whose usual CTR is presumed of users with few pushes, as a country; 255 of them at most. Default: one of all others. */
+  segment: z.string().min(1).max(64).optional(),
 })
 export type PushUser = z.infer<typeof pushUser>
 

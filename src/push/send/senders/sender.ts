@@ -13,6 +13,8 @@ export interface Outgoing {
   readonly ends: number
   /** From 1 on. */
   readonly attempt: number
+  /** Whether it is sent for people to look at before others get it; its title says so, too. Absent: it is not. */
+  readonly isTest?: true
 }
 
 /**

@@ -21,7 +21,7 @@ const refusals = new Set([401, 403, 408, 425, 429, 503])
 /**
  * Posts each push as JSON to one address, whose server must know an `Idempotency-Key` again, and then answer as it did before.
  *
- * `Aurochs-Signature: t=SECONDS,v1=HEX` has the HMAC-SHA256 of `SECONDS.BODY` under the secret. 2xx: delivered; 404 and 410: the
+ * One that people are to look at first has `test: true`. `Aurochs-Signature: t=SECONDS,v1=HEX` has the HMAC-SHA256 of `SECONDS.BODY` under the secret. 2xx: delivered; 404 and 410: the
  * user's address is dead; 401, 403, 408, 425, 429 and 5xx: again later; others: failed.
  *
  * @throws TypeError or RangeError naming the option.
@@ -38,8 +38,8 @@ export function webhookSender({ url, secret, ca, ...options }: WebhookOptions): 
     : new HttpAgent(agentOptions)
 
   async function attempt(push: Outgoing, signal: AbortSignal): Promise<Outcome> {
-    const { id, user, campaign, address, title, url: target, ends } = push
-    const body = JSON.stringify({ id, user, campaign, address, title, url: target, ends })
+    const { id, user, campaign, address, title, url: target, ends, isTest } = push
+    const body = JSON.stringify({ id, user, campaign, address, title, url: target, ends, test: isTest })
     const headers = {
       'content-type': 'application/json',
       'idempotency-key': id,

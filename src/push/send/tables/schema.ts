@@ -1,4 +1,4 @@
-import type { DatabaseFormat } from '../../storage/sqlite.ts'
+import type { DatabaseFormat } from '../../../storage/sqlite.ts'
 
 /** The name of the file in the directory of a state. */
 export const pushFile = 'push.db'
@@ -26,11 +26,74 @@ const slots = `
   BEGIN SELECT raise(ABORT, 'the push has its final state'); END;
 `
 
+/**
+ * What version 2 added. `pushes` and `clicks` of a user are those of campaigns that are counted: whose clicks are all in. `dry_sends` are
+ * what would have been reserved; `test_sends` go out beside the slots. `articles`: since when one is known, and whether the loop has seen it.
+ */
+const additions = `
+  ALTER TABLE users ADD COLUMN segment INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE users ADD COLUMN pushes INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE users ADD COLUMN clicks INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE campaigns ADD COLUMN dry INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE campaigns ADD COLUMN stopped INTEGER;
+  ALTER TABLE campaigns ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX uncounted_campaigns ON campaigns (ends) WHERE counted = 0;
+  ALTER TABLE sends ADD COLUMN round INTEGER;
+  ALTER TABLE sends ADD COLUMN rank INTEGER;
+  ALTER TABLE sends ADD COLUMN usual_ctr REAL;
+  ALTER TABLE sends ADD COLUMN expected_ctr REAL;
+  CREATE TABLE segments (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+  CREATE TABLE decisions (
+    number INTEGER PRIMARY KEY,
+    article TEXT NOT NULL,
+    time INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('select', 'stop')),
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX decisions_of_article ON decisions (article, number);
+  CREATE INDEX decisions_by_time ON decisions (time);
+  CREATE TABLE dry_sends (
+    campaign INTEGER NOT NULL,
+    user INTEGER NOT NULL,
+    title INTEGER NOT NULL,
+    reserved INTEGER NOT NULL,
+    round INTEGER,
+    rank INTEGER,
+    usual_ctr REAL,
+    expected_ctr REAL,
+    PRIMARY KEY (campaign, user)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE test_sends (
+    number INTEGER PRIMARY KEY,
+    nonce INTEGER NOT NULL,
+    campaign INTEGER NOT NULL,
+    user INTEGER NOT NULL,
+    title INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('reserved', 'handed', 'delivered', 'unknown', 'failed', 'expired')),
+    reserved INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    uncertain INTEGER NOT NULL DEFAULT 0,
+    reason TEXT,
+    clicked INTEGER
+  ) STRICT;
+  CREATE INDEX due_tests ON test_sends (sender, due) WHERE state = 'reserved';
+  CREATE INDEX open_tests ON test_sends (reserved) WHERE state IN ('reserved', 'handed');
+  CREATE TABLE articles (
+    id TEXT PRIMARY KEY,
+    created INTEGER NOT NULL,
+    observed INTEGER
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX articles_by_time ON articles (created);
+`
+
 export const pushFormat: DatabaseFormat = {
   applicationId: 'aupu',
-  version: 1,
+  version: 2,
   title: 'pushes',
   remedy: 'use the version of Aurochs that made it; without the file nobody knows who had a push this week',
+  migrations: { 1: additions },
   schema: `
     CREATE TABLE settings (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
     CREATE TABLE users (
@@ -96,5 +159,6 @@ export const pushFormat: DatabaseFormat = {
       PRIMARY KEY (user, hour)
     ) STRICT, WITHOUT ROWID;
     ${slots}
+    ${additions}
   `,
 }

@@ -1,8 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { CampaignRow } from './campaign-table.ts'
-import { type DaySpan, quietUntil } from './local-time.ts'
-import { type SendKey, sendIdOf } from './send-id.ts'
-import { quietOf, type UserRow } from './user-table.ts'
+import { type DaySpan, quietUntil } from '../local-time.ts'
+import { type SendKey, sendIdOf } from '../send-id.ts'
+import type { CampaignRow } from './campaigns.ts'
+import { quietOf, type UserRow } from './users.ts'
 
 /** One thing that decided about the push of a user, with what it rests on. Times in ms since 1970. */
 export type Reason =

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { Campaign } from './campaign.ts'
+import type { Campaign } from '../campaign.ts'
 
 /** A campaign as the table has it: times in ms since 1970. */
 export interface CampaignRow {
@@ -16,6 +16,10 @@ export interface CampaignRow {
   readonly target: number
   /** Since when, if it is. */
   readonly paused: number | null
+  /** Since when no more is reserved, if so. */
+  readonly stopped: number | null
+  /** 1: its sends are recorded, and never handed over. */
+  readonly dry: 0 | 1
 }
 
 /** The articles in push. Called within transactions. */
@@ -27,16 +31,19 @@ export class CampaignTable {
   readonly #use: StatementSync
   readonly #pause: StatementSync
   readonly #close: StatementSync
-  readonly #pauseAll: StatementSync
-  readonly #isPaused: StatementSync
+  readonly #stop: StatementSync
+  readonly #since: StatementSync
+  readonly #setting: StatementSync
+  readonly #set: StatementSync
 
   constructor(database: DatabaseSync) {
     const prepare = (sql: string) => database.prepare(sql)
     this.#find = prepare('SELECT * FROM campaigns WHERE id = ?')
     this.#put = prepare(
-      `INSERT INTO campaigns (id, titles, url, starts, ends, budget, target) VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, 2.4))
+      `INSERT INTO campaigns (id, titles, url, starts, ends, budget, target, dry)
+       VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, 2.4), EXISTS (SELECT 1 FROM settings WHERE name = 'dry-run' AND value > 0))
        ON CONFLICT (id) DO UPDATE SET titles = ?2, url = coalesce(?3, url), starts = ?4, ends = ?5, budget = ?6,
-         target = coalesce(?7, target), closed = 0`,
+         target = coalesce(?7, target), closed = 0, stopped = NULL`,
     )
     this.#open = prepare(
       'SELECT * FROM campaigns WHERE closed = 0 AND starts <= ?1 AND ends > ?1 AND paused IS NULL ORDER BY ends, number',
@@ -49,15 +56,22 @@ export class CampaignTable {
          AND NOT EXISTS (SELECT 1 FROM sends WHERE campaign = ?1 AND state = 'handed')
          AND NOT EXISTS (SELECT 1 FROM sends WHERE campaign = ?1 AND state = 'reserved')`,
     )
-    this.#pauseAll = prepare(
-      `INSERT INTO settings VALUES ('paused', ?1) ON CONFLICT (name) DO UPDATE SET value = iif(?1 = 0 OR value = 0, ?1, value)`,
+    this.#stop = prepare('UPDATE campaigns SET stopped = coalesce(stopped, ?2) WHERE id = ?1')
+    this.#since = prepare('SELECT * FROM campaigns WHERE ends > ? ORDER BY number')
+    this.#setting = prepare('SELECT value FROM settings WHERE name = ? AND value > 0')
+    this.#set = prepare(
+      `INSERT INTO settings VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = iif(?2 = 0 OR value = 0, ?2, value)`,
     )
-    this.#isPaused = prepare("SELECT value FROM settings WHERE name = 'paused' AND value > 0")
   }
 
   /** Since when all pushes are paused, in ms since 1970, if they are. */
   get allPaused(): number | undefined {
-    return this.#isPaused.get()?.value as number | undefined
+    return this.#setting.get('paused')?.value as number | undefined
+  }
+
+  /** Whether nothing is handed over, and campaigns that are put are dry. */
+  get isDryRun(): boolean {
+    return this.#setting.get('dry-run') !== undefined
   }
 
   find(id: string): CampaignRow | undefined {
@@ -96,7 +110,21 @@ export class CampaignTable {
   }
 
   pauseAll(time: number | null): void {
-    this.#pauseAll.run(time ?? 0)
+    this.#set.run('paused', time ?? 0)
+  }
+
+  dryRun(time: number | null): void {
+    this.#set.run('dry-run', time ?? 0)
+  }
+
+  /** No more of it is reserved. */
+  stop(id: string, time: number): void {
+    this.#stop.run(this.named(id).id, time)
+  }
+
+  /** Those that end after `time`, oldest first. */
+  endingAfter(time: number): CampaignRow[] {
+    return this.#since.all(time) as unknown as CampaignRow[]
   }
 
   /** It is not looked at again, unless some of its pushes have not ended. */

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { type DaySpan, minuteOfDay } from './local-time.ts'
-import { minutesOf, type PushUser } from './user.ts'
+import { type DaySpan, minuteOfDay } from '../local-time.ts'
+import { minutesOf, type PushUser } from '../user.ts'
 
 /** A user as the table has it: times in ms since 1970, quiet hours in minutes since midnight. */
 export interface UserRow {
@@ -13,7 +13,11 @@ export interface UserRow {
   readonly quiet_until: number | null
   readonly opted_out: number | null
   readonly last_visit: number | null
+  readonly segment: number
 }
+
+/** Segments are numbered in a byte. */
+const mostSegments = 255
 
 /** The number under which the visits of all users are counted. */
 export const everybody = 0
@@ -35,17 +39,22 @@ export class UserTable {
   readonly #visit: StatementSync
   readonly #countVisits: StatementSync
   readonly #hours: StatementSync
+  readonly #findSegment: StatementSync
+  readonly #addSegment: StatementSync
 
   constructor(database: DatabaseSync) {
     const prepare = (sql: string) => database.prepare(sql)
     this.#find = prepare('SELECT * FROM users WHERE id = ?')
     this.#insert = prepare(
-      `INSERT INTO users (id, sender, address, zone, quiet_from, quiet_until, opted_out, last_visit, address_since)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      // A number is never given twice, also where the last user was forgotten.
+      `INSERT INTO users (number, id, sender, address, zone, quiet_from, quiet_until, opted_out, last_visit, address_since, segment)
+       VALUES (1 + max(coalesce((SELECT max(number) FROM users), 0),
+         coalesce((SELECT value FROM settings WHERE name = 'forgotten-user'), 0)), ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       RETURNING number`,
     )
     this.#update = prepare(
       `UPDATE users SET sender = ?2, address = ?3, zone = ?4, quiet_from = ?5, quiet_until = ?6, opted_out = ?7, last_visit = ?8,
-         address_since = iif(address IS ?3 AND sender IS ?2, address_since, ?9), gone = iif(?3 IS NULL, gone, NULL)
+         address_since = iif(address IS ?3 AND sender IS ?2, address_since, ?9), gone = iif(?3 IS NULL, gone, NULL), segment = ?10
        WHERE number = ?1`,
     )
     const openSend = `(SELECT send FROM slots WHERE user = ?1) AND user = ?1 AND state = 'reserved'`
@@ -65,10 +74,22 @@ export class UserTable {
       'INSERT INTO visit_hours VALUES (?1, ?2, ?3) ON CONFLICT (user, hour) DO UPDATE SET visits = visits + ?3',
     )
     this.#hours = prepare('SELECT hour, visits FROM visit_hours WHERE user = ?')
+    this.#findSegment = prepare('SELECT number FROM segments WHERE name = ?')
+    this.#addSegment = prepare(
+      'INSERT INTO segments VALUES (1 + coalesce((SELECT max(number) FROM segments), 0), ?) RETURNING number',
+    )
   }
 
   find(id: string): UserRow | undefined {
     return this.#find.get(id) as unknown as UserRow | undefined
+  }
+
+  /** The user of this id, who is added where there is none. */
+  known(id: string, now: number): Pick<UserRow, 'number' | 'zone' | 'last_visit'> {
+    const found = this.find(id)
+    if (found) return found
+    const { number } = this.#insert.get(id, null, null, 'UTC', null, null, null, null, now, 0) as { number: number }
+    return { number, zone: 'UTC', last_visit: null }
   }
 
   /** Opting out takes effect on what is reserved; `endSlot` is called where that may have gone out. */
@@ -86,9 +107,10 @@ export class UserTable {
       optedOut,
       Math.max(user.lastVisit ?? 0, found?.last_visit ?? 0) || null,
       now,
+      user.segment === undefined ? (found?.segment ?? 0) : this.#segmentOf(user.segment),
     ] as const
     if (!found) {
-      this.#insert.run(user.id, ...fields)
+      this.#insert.get(user.id, ...fields)
       return
     }
     this.#update.run(found.number, ...fields)
@@ -115,12 +137,27 @@ export class UserTable {
     })
   }
 
+  /** The user was there, as part of a visit that is noted already. */
+  seen(number: number, time: number): void {
+    this.#visit.run(number, time)
+  }
+
   /** Visits by hour of the day, (24), of a user or of {@link everybody}. */
   hoursOf(number: number): Float64Array {
     const counts = new Float64Array(24)
     const rows = this.#hours.all(number) as { hour: number; visits: number }[]
     for (const { hour, visits } of rows) counts[hour] = visits
     return counts
+  }
+
+  /** @throws RangeError where there would be too many. */
+  #segmentOf(name: string): number {
+    let row = this.#findSegment.get(name) as { number: number } | undefined
+    row ??= this.#addSegment.get(name) as { number: number }
+    if (row.number > mostSegments) {
+      throw new RangeError(`expected at most ${mostSegments} different segments, got one more: ${JSON.stringify(name)}`)
+    }
+    return row.number
   }
 
   #cancelOpen(user: number, now: number, endSlot: (user: number, send: number) => void): void {

@@ -1,0 +1,62 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { nonceSource } from './reservations.ts'
+import type { UserTable } from './users.ts'
+
+/** A push of the past, sent by other means. Times in ms since 1970. */
+export interface PastPush {
+  readonly user: string
+  readonly article: string
+  readonly title?: string | undefined
+  readonly sent: number
+  readonly clicked?: number | undefined
+}
+
+export interface PastPushesKept {
+  readonly pushes: number
+  /** Of which the ledger has one of the same user and article. */
+  readonly duplicates: number
+}
+
+/** What the campaign of past pushes has as its title where they have none. */
+const nameless = '(no title)'
+
+/**
+ * Keeps pushes of the past as sends that were delivered: they count for usual CTRs, and the latest keeps the slot of its user for what is left
+ * of `interval`. Users who are not known are added. Within a transaction.
+ */
+export function keepPastPushes(
+  database: DatabaseSync,
+  users: UserTable,
+  pushes: readonly PastPush[],
+  { now, interval }: { readonly now: number; readonly interval: number },
+): PastPushesKept {
+  const put = database.prepare(
+    `INSERT INTO campaigns (id, titles, starts, ends, budget, used, target, closed) VALUES (?1, ?2, ?3, ?3 + 1, 0, 0, 2.4, 1)
+     ON CONFLICT (id) DO UPDATE SET starts = iif(budget = 0, min(starts, ?3), starts), ends = iif(budget = 0, max(ends, ?3 + 1), ends)
+     RETURNING number, counted`,
+  )
+  const insert = database.prepare(
+    `INSERT INTO sends (number, nonce, campaign, user, title, sender, state, reserved, due, handed, ended, attempts, clicked)
+     VALUES ((SELECT coalesce(max(number), 0) + 1 FROM sends), ?1, ?2, ?3, 0, 'imported', 'delivered', ?4, ?4, ?4, ?4, 1, ?5)
+     ON CONFLICT (campaign, user) DO NOTHING RETURNING number`,
+  )
+  const count = database.prepare('UPDATE users SET pushes = pushes + 1, clicks = clicks + ?2 WHERE number = ?1')
+  const slot = database.prepare(
+    `INSERT INTO slots VALUES (?1, ?2, ?3, ?4) ON CONFLICT (user) DO UPDATE
+       SET send = iif(until <= ?3, ?2, send), taken = iif(until <= ?3, ?3, taken), until = max(until, ?4)`,
+  )
+  const nonces = nonceSource(pushes.length)
+  let kept = 0
+  for (const { user, article, title, sent, clicked } of pushes) {
+    const time = Math.min(sent, now)
+    const { number } = users.known(user, now)
+    const campaign = put.get(article, JSON.stringify([title ?? nameless]), time) as { number: number; counted: number }
+    const click = clicked === undefined ? null : Math.min(Math.max(clicked, time), now)
+    const added = insert.get(nonces(), campaign.number, number, time, click) as { number: number } | undefined
+    if (!added) continue
+    kept++
+    if (campaign.counted === 1) count.run(number, Number(click !== null))
+    if (time + interval > now) slot.run(number, added.number, time, time + interval)
+  }
+  return { pushes: kept, duplicates: pushes.length - kept }
+}

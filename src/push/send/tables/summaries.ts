@@ -1,0 +1,112 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { type SendRecord, type SendRow, type SendState, sendStates } from '../send.ts'
+import { sendIdOf } from '../send-id.ts'
+import type { CampaignRow, CampaignTable } from './campaigns.ts'
+
+export type CampaignCounts = Readonly<
+  Record<SendState | 'used' | 'budget' | 'clicked' | 'heldOut' | 'dry' | 'tests', number>
+>
+
+/** A campaign with what became of it. Times in ms since 1970. */
+export interface CampaignStatus {
+  readonly id: string
+  readonly titles: readonly string[]
+  readonly url: string | undefined
+  readonly starts: number
+  readonly ends: number
+  readonly target: number
+  /** Since when, if it is. */
+  readonly paused: number | undefined
+  readonly stopped: number | undefined
+  readonly isDry: boolean
+  readonly counts: CampaignCounts
+}
+
+/** Campaigns and their sends, for people and for analysis. */
+export class Summaries {
+  readonly #campaigns: CampaignTable
+  readonly #sendsOf: StatementSync
+  readonly #states: StatementSync
+  readonly #others: StatementSync
+  readonly #ids: StatementSync
+  readonly #newest: StatementSync
+
+  constructor(database: DatabaseSync, campaigns: CampaignTable) {
+    this.#campaigns = campaigns
+    this.#sendsOf = database.prepare(
+      `SELECT sends.number, nonce, user AS user_number, users.id AS user, title, state, reserved, handed, shown, clicked, round, rank,
+         usual_ctr, expected_ctr
+       FROM sends JOIN users ON users.number = sends.user
+       WHERE campaign = ?1 AND user > coalesce((SELECT number FROM users WHERE id = ?2), 0) ORDER BY user LIMIT ?3`,
+    )
+    this.#states = database.prepare(
+      'SELECT state, count(*) AS count, count(clicked) AS clicked FROM sends WHERE campaign = ? GROUP BY state',
+    )
+    this.#others = database.prepare(
+      `SELECT (SELECT count(*) FROM hold_outs WHERE campaign = ?1) AS held_out,
+         (SELECT count(*) FROM dry_sends WHERE campaign = ?1) AS dry, (SELECT count(*) FROM test_sends WHERE campaign = ?1) AS tests`,
+    )
+    this.#ids = database.prepare('SELECT id FROM campaigns ORDER BY number')
+    this.#newest = database.prepare('SELECT * FROM campaigns WHERE number < ? ORDER BY number DESC LIMIT ?')
+  }
+
+  /** See `PushLedger.sendsOf`. */
+  sendsOf(campaign: string, after: string | undefined, limit: number): SendRecord[] {
+    const rows = this.#sendsOf.all(this.#campaigns.named(campaign).number, after ?? null, limit)
+    return (rows as unknown as SendRow[]).map(recordOf)
+  }
+
+  ids(): string[] {
+    return (this.#ids.all() as { id: string }[]).map(({ id }) => id)
+  }
+
+  countsOf(campaign: string): CampaignCounts {
+    return this.#counts(this.#campaigns.named(campaign))
+  }
+
+  /** Newest first; `before`: the id of the last of the page before. */
+  page(before: string | undefined, limit: number): CampaignStatus[] {
+    const bound = before === undefined ? Number.MAX_SAFE_INTEGER : this.#campaigns.named(before).number
+    return (this.#newest.all(bound, limit) as unknown as CampaignRow[]).map(row => ({
+      id: row.id,
+      titles: JSON.parse(row.titles) as string[],
+      url: row.url ?? undefined,
+      starts: row.starts,
+      ends: row.ends,
+      target: row.target,
+      paused: row.paused ?? undefined,
+      stopped: row.stopped ?? undefined,
+      isDry: row.dry === 1,
+      counts: this.#counts(row),
+    }))
+  }
+
+  #counts({ number, used, budget }: CampaignRow): CampaignCounts {
+    const rows = this.#states.all(number) as { state: SendState; count: number; clicked: number }[]
+    const states = Object.fromEntries(
+      sendStates.map(state => [state, rows.find(row => row.state === state)?.count ?? 0]),
+    ) as Record<SendState, number>
+    const others = this.#others.get(number) as { held_out: number; dry: number; tests: number }
+    const clicked = rows.reduce((sum, row) => sum + row.clicked, 0)
+    return { ...states, used, budget, clicked, heldOut: others.held_out, dry: others.dry, tests: others.tests }
+  }
+}
+
+function recordOf(row: SendRow): SendRecord {
+  const { user, title, state, reserved, handed, shown, clicked } = row
+  return {
+    id: sendIdOf(row),
+    user,
+    row: row.user_number - 1,
+    title,
+    state,
+    reserved,
+    handed: handed ?? undefined,
+    shown: shown === null ? undefined : Math.max(shown, handed ?? 0),
+    clicked: clicked === null ? undefined : Math.max(clicked, handed ?? 0),
+    round: row.round ?? undefined,
+    rank: row.rank ?? undefined,
+    usualCtr: row.usual_ctr ?? undefined,
+    expectedCtr: row.expected_ctr ?? undefined,
+  }
+}
