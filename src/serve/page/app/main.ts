@@ -6,6 +6,7 @@ import { Session } from './connection/session.ts'
 import { byId, element } from './element.ts'
 import { liveTab } from './live/live-tab.ts'
 import { modelsTab } from './models/models-tab.ts'
+import { pushTab } from './push/push-tab.ts'
 import type { Tab } from './tab.ts'
 import { tryTab } from './try/try-tab.ts'
 
@@ -25,9 +26,13 @@ const session = new Session({
     shown?.hide()
     shown = undefined
     // Made anew: what the server can do may be another than before.
-    tabs = [tryTab(session), liveTab(session), modelsTab(session), catalogueTab(session)].filter(
-      tab => tab !== undefined,
-    )
+    tabs = [
+      tryTab(session),
+      liveTab(session),
+      modelsTab(session),
+      catalogueTab(session),
+      pushTab(session),
+    ].filter(tab => tab !== undefined)
     main.replaceChildren(...tabs.map(({ section }) => section))
     sections.replaceChildren(...tabs.map(({ name, title }) => element('a', { href: `#/${name}` }, title)))
     route()

@@ -1,0 +1,35 @@
+import type { LiftFigures } from '../../../../push/analyse/analysis.ts'
+
+const svg = 'http://www.w3.org/2000/svg'
+const [width, height] = [160, 20]
+/** Lifts that are told apart, on a logarithmic scale. */
+const [least, most] = [0.25, 16]
+
+/** A lift with its intervals, for any number of looks and for one, beside 1 and what is asked for. */
+export function liftDrawing({ lift, normal, sequence }: LiftFigures, target: number): SVGSVGElement {
+  const drawing = document.createElementNS(svg, 'svg')
+  set(drawing, { class: 'lift', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' })
+  const place = (value: number | null) => {
+    const held = Math.min(most, Math.max(least, value ?? most))
+    return 2 + (Math.log(held / least) / Math.log(most / least)) * (width - 4)
+  }
+  const line = (kind: string, from: readonly [number, number], to: readonly [number, number]) => {
+    const made = document.createElementNS(svg, 'line')
+    set(made, { class: kind, x1: from[0], y1: from[1], x2: to[0], y2: to[1] })
+    drawing.append(made)
+  }
+  const upright = (kind: string, value: number, gap: number) =>
+    line(kind, [place(value), gap], [place(value), height - gap])
+  upright('one', 1, 0)
+  upright('asked', target, 0)
+  if (lift !== null) {
+    line('always', [place(sequence[0]), 10], [place(sequence[1]), 10])
+    line('once', [place(normal[0]), 10], [place(normal[1]), 10])
+    upright('point', lift, 4)
+  }
+  return drawing
+}
+
+function set(element: SVGElement, attributes: Readonly<Record<string, string | number>>): void {
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value))
+}
