@@ -18,7 +18,7 @@ import { type Response, type ResponseResult, ResponseTable } from './tables/resp
 import { pushFile, pushFormat } from './tables/schema.ts'
 import { type CampaignCounts, type CampaignStatus, Summaries } from './tables/summaries.ts'
 import { isTest, TestSendTable } from './tables/test-sends.ts'
-import { spanOf, type UserRow, UserTable, type Visit } from './tables/users.ts'
+import { everybody, spanOf, type UserRow, UserTable, type Visit } from './tables/users.ts'
 import { type Explanation, explain } from './tables/why.ts'
 import { type PushUser, pushUser } from './user.ts'
 
@@ -162,6 +162,11 @@ export class LedgerRecords {
       this.users.visit(known)
     })
     return known.length
+  }
+
+  /** How many visits of all users began in each hour of their days, (24). */
+  visitsByHour(): Float64Array {
+    return this.users.hoursOf(everybody)
   }
 
   /** Why `user` got, gets or did not get a push of `campaign`. */
