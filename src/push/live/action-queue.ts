@@ -1,5 +1,5 @@
 import type { PlannedSend, PushAction, PushSteps } from '../loop/actions.ts'
-import { type PushLedgerThread, PushStorageError } from './ledger-proxy.ts'
+import { type PushLedgerThread, PushStorageError } from './ledger/ledger-proxy.ts'
 import type { PushLog } from './log.ts'
 
 /** Users whose pushes one transaction reserves, so that others have their turn in between. */

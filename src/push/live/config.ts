@@ -3,10 +3,10 @@ import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
 import { asGiven, faultIn } from '../../storage/expectation.ts'
 import { pushUser } from '../send/user.ts'
-import type { ArticleRules } from './article-intake.ts'
-import type { EventRules } from './event-rules.ts'
-import type { SendingOptions } from './ledger-thread.ts'
-import { resolveSender, type SecretSource, senderSchema } from './senders.ts'
+import type { ArticleRules } from './ledger/article-intake.ts'
+import type { EventRules } from './ledger/event-rules.ts'
+import type { SendingOptions } from './ledger/ledger-thread.ts'
+import { resolveSender, type SecretSource, senderSchema } from './ledger/senders.ts'
 
 const milliseconds = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 

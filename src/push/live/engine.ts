@@ -8,7 +8,7 @@ import { applyStates } from '../send/tables/user-states.ts'
 import { ActionQueue } from './action-queue.ts'
 import type { PushConfig } from './config.ts'
 import { Intake } from './intake.ts'
-import { PushLedgerThread, PushStorageError } from './ledger-proxy.ts'
+import { PushLedgerThread, PushStorageError } from './ledger/ledger-proxy.ts'
 import type { PushLog } from './log.ts'
 import { replayPast } from './replay.ts'
 

@@ -1,7 +1,7 @@
 import type { PushObservation } from '../loop/actions.ts'
 import type { LedgerChanges } from '../send/tables/user-states.ts'
-import { inOrder } from './event-rules.ts'
-import type { PushLedgerThread } from './ledger-proxy.ts'
+import { inOrder } from './ledger/event-rules.ts'
+import type { PushLedgerThread } from './ledger/ledger-proxy.ts'
 import type { PushLog } from './log.ts'
 
 /** Events that are read in one transaction. */

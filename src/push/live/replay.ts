@@ -1,5 +1,5 @@
 import type { PushAction, PushObservation, PushSteps } from '../loop/actions.ts'
-import type { PushLedgerThread } from './ledger-proxy.ts'
+import type { PushLedgerThread } from './ledger/ledger-proxy.ts'
 
 /** Events that are read at a time. */
 const pageSize = 5000

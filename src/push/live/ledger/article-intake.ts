@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { catalogueFile, catalogueFormat } from '../../catalogue/format.ts'
-import { type ItemRow, itemOf } from '../../catalogue/rows.ts'
-import { openReadOnly, transact } from '../../storage/sqlite.ts'
-import type { PushArticle } from '../loop/article.ts'
+import { catalogueFile, catalogueFormat } from '../../../catalogue/format.ts'
+import { type ItemRow, itemOf } from '../../../catalogue/rows.ts'
+import { openReadOnly, transact } from '../../../storage/sqlite.ts'
+import type { PushArticle } from '../../loop/article.ts'
 
 /** Which items of the catalogue are articles. */
 export interface ArticleRules {
