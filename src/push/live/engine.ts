@@ -72,6 +72,13 @@ export class PushEngine {
       onEnd: failure => log.error({ failure }, 'pushes: the ledger is not there, it is tried again'),
       onRestart: () => engine?.relearn(),
     })
+    try {
+      // What is put into the catalogue from now on is new.
+      await ledger.call('watch', (options.clock ?? realClock).now())
+    } catch (error) {
+      await ledger.close()
+      throw error
+    }
     engine = new PushEngine(ledger, links, options)
     return engine
   }

@@ -16,7 +16,7 @@ import { DeliveryTable } from './tables/deliveries.ts'
 import { keepPastPushes, type PastPush, type PastPushesKept } from './tables/past-pushes.ts'
 import { type Response, type ResponseResult, ResponseTable } from './tables/responses.ts'
 import { pushFile, pushFormat } from './tables/schema.ts'
-import { type CampaignCounts, type CampaignStatus, Summaries } from './tables/summaries.ts'
+import { type CampaignCounts, type CampaignReport, type CampaignStatus, Summaries } from './tables/summaries.ts'
 import { isTest, TestSendTable } from './tables/test-sends.ts'
 import { everybody, spanOf, type UserRow, UserTable, type Visit } from './tables/users.ts'
 import { type Explanation, explain } from './tables/why.ts'
@@ -203,6 +203,17 @@ export class LedgerRecords {
       isDryRun: this.campaignTable.isDryRun,
       campaigns: this.#summaries.page(before, limit),
     }
+  }
+
+  /** The sends of campaigns by title and round, newest first, after the campaign `before`. */
+  reportPage({
+    before,
+    limit = 20,
+  }: {
+    readonly before?: string | undefined
+    readonly limit?: number
+  } = {}): CampaignReport[] {
+    return this.#summaries.report(before, limit)
   }
 
   /** Keeps pushes that were sent by other means: for usual CTRs, and so that their users have no second one in the week. */
