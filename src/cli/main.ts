@@ -15,6 +15,7 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['similar', () => import('./lists/similar.ts')],
   ['serve', () => import('./server/serve.ts')],
   ['call', () => import('./server/call.ts')],
+  ['push', () => import('./push/push.ts')],
   ['retrain', () => import('./training/retrain.ts')],
   ['rollback', () => import('./training/rollback.ts')],
   ['catalogue', () => import('./data/catalogue.ts')],

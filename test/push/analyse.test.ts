@@ -295,7 +295,6 @@ describe('what is not there or makes no sense', () => {
     const wrong: readonly Partial<SendRow>[] = [
       { usualCtr: 2 },
       { usualCtr: -1 },
-      { usualCtr: Number.NaN },
       { article: 9 },
       { segment: 200 },
       { title: 77 },
@@ -305,6 +304,7 @@ describe('what is not there or makes no sense', () => {
       { state: 'nonsense' as never },
     ]
     const odd: readonly Partial<SendRow>[] = [
+      { usualCtr: Number.NaN },
       { expectedCtr: Number.NaN },
       { expectedCtr: 5 },
       { expectedCtr: 0 },
@@ -325,6 +325,17 @@ describe('what is not there or makes no sense', () => {
     expect(analysis.total).toMatchObject({ sends: odd.length, clicks: 2 })
     expect(analysis.otherClicks).toEqual({ late: 0, unsent: 0, future: 1 })
     expect(JSON.parse(JSON.stringify(analysis))).toEqual(analysis)
+  })
+
+  test('sends whose usual CTR is not known count, but not for the lift', async () => {
+    const known = Array.from({ length: 100 }, (_, user) => Object.assign({}, plainSend, { user, clickedAt: noon }))
+    const unknown = known.map(({ user }) =>
+      Object.assign({}, plainSend, { user: user + 100, usualCtr: Number.NaN, clickedAt: noon }),
+    )
+    const [{ total }, alone] = await Promise.all([analyse(inputOf([...known, ...unknown])), analyse(inputOf(known))])
+    expect(total).toMatchObject({ sends: 200, clicks: 200, ctr: 1 })
+    expect(total.lift).toEqual(alone.total.lift)
+    expect(total.usualCtr).toBe(alone.total.usualCtr)
   })
 
   test('times the wrong way round are refused', async () => {

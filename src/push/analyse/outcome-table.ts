@@ -14,6 +14,7 @@ interface OpenMinute {
 
 /** A send as it is counted. */
 export interface CountedSend {
+  /** NaN where it is not known: then it is no part of the lift. */
   readonly usual: number
   /** F of its age: 1 where its clicks have all come. */
   readonly share: number
@@ -29,6 +30,9 @@ export class OutcomeTable {
   #sends = new Float64Array(0)
   #clicks = new Float64Array(0)
   #optOuts = new Float64Array(0)
+  /** Of sends whose usual CTR is known: their number, and clicks. */
+  #knownSends = new Float64Array(0)
+  #knownClicks = new Float64Array(0)
   #usual = new Float64Array(0)
   #exposure = new Float64Array(0)
   #exposureSquares = new Float64Array(0)
@@ -48,10 +52,15 @@ export class OutcomeTable {
     this.#sends[group]!++
     this.#clicks[group]! += Number(isClicked)
     this.#optOuts[group]! += Number(hasOptedOut)
-    this.#usual[group]! += usual
-    this.#exposure[group]! += usual * share
-    this.#exposureSquares[group]! += (usual * share) ** 2
-    if (minute !== undefined) this.#addOpen(group, minute, usual)
+    const isKnown = usual >= 0
+    if (isKnown) {
+      this.#knownSends[group]!++
+      this.#knownClicks[group]! += Number(isClicked)
+      this.#usual[group]! += usual
+      this.#exposure[group]! += usual * share
+      this.#exposureSquares[group]! += (usual * share) ** 2
+    }
+    if (minute !== undefined) this.#addOpen(group, minute, isKnown ? usual : 0)
   }
 
   #addOpen(group: number, minute: number, usual: number): void {
@@ -94,8 +103,8 @@ export class OutcomeTable {
     const inOpen = open.reduce((sum, { amount }) => sum + amount, 0)
     const settled = { age: Number.POSITIVE_INFINITY, amount: (this.#usual[group] ?? 0) - inOpen }
     return {
-      sends: this.sendsOf(group),
-      clicks: this.clicksOf(group),
+      sends: this.#knownSends[group] ?? 0,
+      clicks: this.#knownClicks[group] ?? 0,
       exposure: this.#exposure[group] ?? 0,
       exposureSquares: this.#exposureSquares[group] ?? 0,
       exposureVariance: open.length > 0 ? curveExposure([...open, settled], curve).variance : 0,
@@ -105,6 +114,7 @@ export class OutcomeTable {
   /** @param now in minutes. */
   outcome(group: number, now: number, curve: DelayCurve): Outcome {
     const [sends, clicks] = [this.sendsOf(group), this.clicksOf(group)]
+    const known = this.#knownSends[group] ?? 0
     const { ctr, variance, effectiveSends } = correctedCtr(this.#aged(group, now), curve)
     const margin = z95 * Math.sqrt(variance)
     return {
@@ -113,7 +123,7 @@ export class OutcomeTable {
       ctr: sends > 0 ? clicks / sends : null,
       correctedCtr:
         effectiveSends > 0 ? { value: ctr, interval: [Math.max(0, ctr - margin), Math.min(1, ctr + margin)] } : null,
-      usualCtr: sends > 0 ? this.#usual[group]! / sends : null,
+      usualCtr: known > 0 ? this.#usual[group]! / known : null,
       lift: liftFigures(liftOf(this.sums(group, now, curve))),
       optOuts: this.#optOuts[group] ?? 0,
     }
@@ -141,6 +151,8 @@ export class OutcomeTable {
       this.#sends = grown(this.#sends)
       this.#clicks = grown(this.#clicks)
       this.#optOuts = grown(this.#optOuts)
+      this.#knownSends = grown(this.#knownSends)
+      this.#knownClicks = grown(this.#knownClicks)
       this.#usual = grown(this.#usual)
       this.#exposure = grown(this.#exposure)
       this.#exposureSquares = grown(this.#exposureSquares)

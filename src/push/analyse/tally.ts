@@ -111,7 +111,7 @@ export class Tally {
       }
       const [band, round] = [bandOf(ranks[at]!), rounds[at]!]
       const isIn = time >= from
-      const makesSense = usual >= 0 && usual <= 1 && segment < this.#input.segments.length
+      const makesSense = !(usual < 0 || usual > 1) && segment < this.#input.segments.length
       const isCounted = isIn && makesSense && this.firstTitles[article]! + title < this.firstTitles[article + 1]!
       this.follow.add(users[at]!, time, article, segment, band, round === 0 ? 0 : 1, isCounted)
       if (!isIn) continue

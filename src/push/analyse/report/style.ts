@@ -39,7 +39,7 @@ th,td{padding:7px 12px;text-align:left;vertical-align:top}
 th{color:var(--muted);font-size:.8125rem;font-weight:500;vertical-align:bottom}
 thead th{border-bottom:1px solid var(--line)}
 tbody tr+tr>*{border-top:1px solid var(--line)}
-tbody th{color:var(--text);font-size:.875rem;font-weight:500}
+tbody th{color:var(--text);font-size:.875rem;font-weight:500;vertical-align:top}
 .number{text-align:right;white-space:nowrap}
 .text{min-width:230px;max-width:340px;word-break:keep-all;overflow-wrap:anywhere}
 td small,th small{display:block;color:var(--muted);font-size:.8125rem;font-weight:400}

@@ -138,12 +138,11 @@ export function titlesTable({ articles }: PushAnalysis): Markup | undefined {
   if (tested.length === 0) return undefined
   const shown = tested.slice(0, mostTests)
   const rows = shown.flatMap(({ id, titles }) => {
-    const most = Math.max(...titles.map(({ correctedCtr }) => correctedCtr?.value ?? 0))
     return titles.map(
       (
         title,
         at,
-      ) => html`<tr>${at === 0 ? html`<th scope="rowgroup" rowspan="${titles.length}"><bdi>${id}</bdi></th>` : nothing}<td class="text"><bdi>${title.title}</bdi></td><td class="number">${count(title.sends)}</td><td class="number">${count(title.clicks)}</td><td class="number">${percent(title.correctedCtr?.value ?? null)}${most > 0 && title.correctedCtr?.value === most ? html`<small>highest</small>` : nothing}</td><td class="number"><span class="share" style="--of:${Math.round(100 * title.probabilityBest)}%"></span>${percent(title.probabilityBest, 0)}</td></tr>
+      ) => html`<tr>${at === 0 ? html`<th scope="rowgroup" rowspan="${titles.length}"><bdi>${id}</bdi></th>` : nothing}<td class="text"><bdi>${title.title}</bdi></td><td class="number">${count(title.sends)}</td><td class="number">${count(title.clicks)}</td><td class="number">${percent(title.correctedCtr?.value ?? null)}</td><td class="number"><span class="share" style="--of:${Math.round(100 * title.probabilityBest)}%"></span>${percent(title.probabilityBest, 0)}</td></tr>
 `,
     )
   })

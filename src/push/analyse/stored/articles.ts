@@ -1,0 +1,64 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { SelectDecision } from '../../loop/actions.ts'
+import type { AnalysedArticle } from '../input.ts'
+import type { Range } from './sends.ts'
+
+interface CampaignRow {
+  readonly number: number
+  readonly id: string
+  readonly titles: string
+  readonly starts: number
+  readonly ends: number
+  readonly target: number
+  readonly created: number | null
+  readonly decision: string | null
+  readonly stop: string | null
+}
+
+/** Of users without a segment. */
+const noSegment = 'none'
+
+/** The articles whose campaigns were open in a range, and those that were decided not to be pushed; `placeOf`: of campaigns, by number. */
+export function articlesOf(
+  ledger: DatabaseSync,
+  { from, now }: Range,
+): { readonly articles: AnalysedArticle[]; readonly placeOf: ReadonlyMap<number, number> } {
+  const newest = (kind: string) =>
+    `(SELECT body FROM decisions WHERE article = campaigns.id AND kind = '${kind}' ORDER BY number DESC LIMIT 1)`
+  const rows = ledger
+    .prepare(
+      `SELECT number, id, titles, starts, ends, target, (SELECT created FROM articles WHERE articles.id = campaigns.id) AS created,
+         ${newest('select')} AS decision, ${newest('stop')} AS stop
+       FROM campaigns WHERE dry = 0 AND budget > 0 AND ends > ? AND starts <= ? ORDER BY starts, number`,
+    )
+    .all(from, now) as unknown as CampaignRow[]
+  const articles: AnalysedArticle[] = rows.map(({ id, titles, starts, ends, target, created, decision, stop }) => ({
+    id,
+    titles: JSON.parse(titles) as string[],
+    createdAt: created ?? starts,
+    target,
+    decision: decision === null ? undefined : (JSON.parse(decision) as SelectDecision),
+    stopped: stop === null ? (ends <= now ? 'its time is over' : undefined) : (JSON.parse(stop) as string),
+  }))
+  const refused = ledger
+    .prepare(
+      `SELECT article, max(time) AS time, body FROM decisions WHERE kind = 'select' AND time >= ? AND time <= ?
+         AND NOT EXISTS (SELECT 1 FROM campaigns WHERE id = article) GROUP BY article`,
+    )
+    .all(from, now) as { article: string; time: number; body: string }[]
+  for (const { article, time, body } of refused) {
+    articles.push({ id: article, titles: [], createdAt: time, decision: JSON.parse(body) as SelectDecision })
+  }
+  return { articles, placeOf: new Map(rows.map(({ number }, at) => [number, at])) }
+}
+
+/** By number. */
+export function segmentsOf(ledger: DatabaseSync): string[] {
+  const rows = ledger.prepare('SELECT number, name FROM segments ORDER BY number').all() as {
+    number: number
+    name: string
+  }[]
+  const segments = [noSegment]
+  for (const { number, name } of rows) segments[number] = name
+  return Array.from(segments, (name, number) => name ?? `segment ${number}`)
+}
