@@ -66,6 +66,10 @@ export const limits = {
   impressionItems: 100,
   /** Events in one `record_batch`. */
   events: 1000,
+  /** Campaigns, or decisions about articles, in one answer about pushes. */
+  pushCampaigns: 100,
+  /** Users of one `push_test`. */
+  pushTestUsers: 100,
   /** Calls of one RPC connection that are not answered yet; its further ones wait unread. */
   pipelined: 1024,
 } as const

@@ -15,6 +15,7 @@ import {
 } from './catalogue-values.ts'
 import type { Limits } from './limits.ts'
 import { limits } from './limits.ts'
+import { type PushResults, pushMethods } from './push-methods.ts'
 import {
   type BatchRecommendations,
   EventSchema,
@@ -243,11 +244,12 @@ export const methods = {
     params: z.object({ from: z.string().min(1) }),
   },
   forget: {
-    summary: 'removes all that is known of a user from the events, the memory and the models of the server',
+    summary: 'removes all that is known of a user from the events, the pushes, the memory and the models of the server',
     reads: false,
     access: 'admin',
     params: z.object({ user: IdSchema }),
   },
+  ...pushMethods,
 } as const satisfies Record<string, Method>
 
 export type MethodName = keyof typeof methods
@@ -255,7 +257,7 @@ export type ParamsInput<Name extends MethodName> = z.input<(typeof methods)[Name
 export type Params<Name extends MethodName> = z.output<(typeof methods)[Name]['params']>
 
 /** What each method gives. */
-export interface Results {
+export interface Results extends PushResults {
   readonly ping: Readonly<Record<string, never>>
   readonly info: ServiceInfo
   readonly health: { readonly status: 'alive' }

@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { inspectArtifact } from '../models/artifact/artifact.ts'
 import { parseRpcAddress, type RpcAddress } from '../protocol/rpc-address.ts'
+import { PushEngine, type PushEngineOptions } from '../push/live/engine.ts'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
 import { ModelWatch } from '../recommend/retraining/model-watch.ts'
 import { assertOfDataset } from '../recommend/retraining/retrain.ts'
@@ -76,6 +77,8 @@ export interface ServeOptions extends FromRecommender {
    * Default: 5,000.
    */
   readonly rate?: number | undefined
+  /** Sends pushes: the configuration, and what makes the loop that decides. Default: it sends none. */
+  readonly push?: Pick<PushEngineOptions, 'config' | 'steps'> | undefined
   /** Bytes that may wait until they are read, of all connections together: beyond, slow readers are closed. Default: 256 MiB. */
   readonly sendMemory?: number | undefined
   /** Of the program, given in `welcome`. */
@@ -169,9 +172,11 @@ export class Server {
       const server = new Server(recommender, access, { metrics, faults, refusals }, options)
       if (rpc !== undefined) server.#rpc = await RpcServer.open(server.service, rpc, server.#rpcOptions)
       try {
+        await server.#startPushes(options)
         server.#listening = await listen(server.#app, server.#host, port)
         server.#followModels(options)
       } catch (error) {
+        await server.service.push?.stop()
         await server.#rpc?.close()
         throw error
       }
@@ -189,15 +194,29 @@ export class Server {
     { metrics, faults, refusals }: Observers,
     options: ServeOptions,
   ) {
-    const { host = defaultHost, allowHosts = [], cors = [], idleTimeout = 60, rate = 5000, tls, version, log } = options
+    const {
+      host = defaultHost,
+      allowHosts = [],
+      push,
+      cors = [],
+      idleTimeout = 60,
+      rate = 5000,
+      tls,
+      version,
+      log,
+    } = options
     this.#app = tls ? uws.SSLApp({ cert_file_name: tls.cert, key_file_name: tls.key }) : uws.App()
     this.#scheme = tls ? 'https' : 'http'
     const { http: most, webSockets: maxConnections, rpc: maxRpcConnections } = socketLimits(options)
     this.#host = host
     this.#log = log
     this.#recommender = recommender
-    this.service = new Service({ recommender, metrics, limiter: new RateLimiter(rate), version })
-    const admission = { hosts: new Hosts(host, allowHosts), origins: new Origins(cors), refusals }
+    this.service = new Service({ recommender, metrics, limiter: new RateLimiter(rate), state: options.state, version })
+    const admission = {
+      hosts: new Hosts(host, [...allowHosts, ...linkHosts(push)]),
+      origins: new Origins(cors),
+      refusals,
+    }
     const memory = new SendMemory(options.sendMemory ?? 256 * 2 ** 20)
     this.#access = access
     const context = {
@@ -213,6 +232,7 @@ export class Server {
       onSkippedList: metrics.skippedList.bind(metrics),
       onFault: (error: unknown) => faults.report(error),
       isClosing: () => this.#closed !== undefined,
+      follow: push?.config.sending.links && ((address: string) => this.service.push?.follow(address)),
     }
     const { onError, onFault } = context
     this.#rpcOptions = {
@@ -260,6 +280,10 @@ export class Server {
     return this.#rpc?.address
   }
 
+  async #startPushes({ push, state, log }: ServeOptions): Promise<void> {
+    if (push) this.service.push = await PushEngine.start({ ...push, state, log })
+  }
+
   /** Serves the models that are trained from now on, here or by another process. */
   #followModels({ retrain, watch, state, since, log }: ServeOptions): void {
     if (retrain) this.#retraining = new Retraining(this.#recommender, { state, since }, retrain, log)
@@ -295,9 +319,16 @@ export class Server {
     // What came meanwhile on a connection that was kept alive.
     await Promise.race([this.#http.answered(), late])
     this.#app.close()
+    await this.service.push?.stop()
     await this.#recommender.close()
     this.#access.close()
   }
+}
+
+/** By which name clicks on pushes come. */
+function linkHosts(push: ServeOptions['push']): string[] {
+  const base = push?.config.sending.links?.base
+  return base === undefined ? [] : [new URL(base).hostname]
 }
 
 /** @throws Error when the keys cannot be read, or other machines would be let in without any. */

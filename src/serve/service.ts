@@ -25,6 +25,7 @@ import type {
   StreamQuery,
 } from '../protocol/values.ts'
 import { features } from '../protocol/versions.ts'
+import type { PushEngine } from '../push/live/engine.ts'
 import { FairTurns } from '../recommend/batches/fair-turns.ts'
 import { RecommendError } from '../recommend/errors.ts'
 import type { Generation } from '../recommend/generations/generation.ts'
@@ -39,6 +40,8 @@ import type { LoadAccount } from './load/account.ts'
 import { callCost, errorCost, messageCost, probes, queryCost } from './load/cost.ts'
 import type { RateDecision, RateLimiter } from './load/rate-limiter.ts'
 import type { Metrics } from './metrics.ts'
+import { forgetPushes } from './push/forget-pushes.ts'
+import { pushHandlers } from './push/push-handlers.ts'
 import type { Retraining } from './retraining.ts'
 
 /** Whom a message is from. */
@@ -61,6 +64,8 @@ export interface ServiceParts {
   readonly recommender: Recommender
   readonly metrics: Metrics
   readonly limiter: RateLimiter
+  /** Directory of the events. Default: there is none. */
+  readonly state?: string | undefined
   /** Of the program. */
   readonly version: string
 }
@@ -102,13 +107,17 @@ export class Service {
   readonly #metrics: Metrics
   readonly #limiter: RateLimiter
   readonly #version: string
+  readonly #state: string | undefined
   /** One at once, since what narrows lists is looked up in the same thread. */
   readonly #searches = new FairTurns(1, mostSearches, tooManySearches)
   /** What trains the next models, if this server does. */
   retraining: Pick<Retraining, 'dataset' | 'abandon'> | undefined
+  /** What runs the pushes of this server, if it sends any. */
+  push: PushEngine | undefined
   #isClosing = false
 
-  constructor({ recommender, metrics, limiter, version }: ServiceParts) {
+  constructor({ recommender, metrics, limiter, state, version }: ServiceParts) {
+    this.#state = state
     this.#recommender = recommender
     this.#metrics = metrics
     this.#limiter = limiter
@@ -378,6 +387,7 @@ export class Service {
     swap: ({ model }, signal) => this.swap(model, signal),
     rollback: ({ from }, signal) => this.#rollback(from, signal),
     forget: ({ user }) => this.#forget(user),
+    ...pushHandlers(() => this.push),
   }
 
   async #rerank(
@@ -410,6 +420,7 @@ export class Service {
   async #forget(user: string): Promise<Results['forget']> {
     // It may have read the user's events already.
     await this.retraining?.abandon()
+    await forgetPushes(this.#state, user, this.push)
     const forgotten = await this.#recommender.forget(user, this.retraining ? [this.retraining.dataset] : [])
     return { ...forgotten, generation: this.#recommender.generation.name }
   }

@@ -24,7 +24,7 @@ beforeAll(async () => {
     signing = addSigningKey(state)
   }
   let signing: ReturnType<typeof addSigningKey> | undefined
-  served = await serveSmallModel({ rpc: 'tcp', prepare })
+  served = await serveSmallModel({ rpc: 'tcp', push: true, prepare })
   cpSync(served.model, `${served.model}.previous`, { recursive: true })
   tokenOfAnn = await signing!.token('ann')
   return served.close
@@ -64,6 +64,17 @@ const params: { readonly [Name in MethodName]: (user: string) => ParamsInput<Nam
   swap: () => ({ model: served.model }),
   rollback: () => ({ from: served.server.service.info.generation }),
   forget: user => ({ user }),
+  push_put_users: user => ({ users: [{ id: user, zone: 'Asia/Seoul' }] }),
+  push_opt_out: user => ({ user }),
+  push_click: user => ({ user, article: 'news' }),
+  push_pause: () => ({ article: 'news' }),
+  push_resume: () => ({}),
+  push_dry_run: () => ({ on: false }),
+  push_status: () => ({}),
+  push_why: user => ({ user, article: 'news' }),
+  push_test: user => ({ article: 'news', users: [user] }),
+  push_decisions: () => ({}),
+  push_report: () => ({}),
 }
 
 /** The code of the error that a call gets, or `ok`. */

@@ -20,7 +20,7 @@ let model: string
 let server: Server
 
 beforeAll(async () => {
-  const served = await serveSmallModel({ threads: 2, cors: ['https://shop.example'] })
+  const served = await serveSmallModel({ threads: 2, push: true, cors: ['https://shop.example'] })
   model = served.model
   server = served.server
   return served.close
@@ -228,9 +228,28 @@ test('every method is there by POST, and by GET if it only reads', async () => {
     swap: [{ model }, { error: { code: 'forbidden' } }],
     rollback: [{ from: 'another' }, { error: { code: 'forbidden' } }],
     forget: [{ user: 'ann' }, { error: { code: 'forbidden' } }],
+    push_put_users: [{ users: [{ id: 'ann' }] }, { error: { code: 'forbidden' } }],
+    push_opt_out: [
+      { user: 'zed', optedOut: false },
+      { user: 'zed', optedOut: false },
+    ],
+    push_click: [{ user: 'zed', article: 'news' }, { status: 'unknown-send' }],
+    push_pause: [{}, { error: { code: 'forbidden' } }],
+    push_resume: [{}, { error: { code: 'forbidden' } }],
+    push_dry_run: [{}, { error: { code: 'forbidden' } }],
+    push_status: [{}, { isDryRun: false, campaigns: [{ id: 'news', counts: { budget: 0 } }] }],
+    push_why: [
+      { user: 'ann', article: 'news' },
+      { got: false, reasons: [{ code: 'budget' }] },
+    ],
+    push_test: [{ article: 'news', users: ['ann'] }, { error: { code: 'forbidden' } }],
+    push_decisions: [{}, { decisions: [] }],
+    push_report: [{}, { campaigns: [{ article: 'news', sends: [] }] }],
   }
   for (const [name, [params, expected]] of Object.entries(calls)) {
-    const status = methods[name as MethodName].reads || name.startsWith('record') ? 200 : errorCodes.forbidden.status
+    const { access } = methods[name as MethodName]
+    const isFree = methods[name as MethodName].reads || access !== 'admin'
+    const status = isFree ? 200 : errorCodes.forbidden.status
     expect(await post(`/v1/${name}`, params), name).toMatchObject({ status, body: expected })
     const query = new URLSearchParams()
     for (const [key, value] of Object.entries(params)) for (const each of [value].flat()) query.append(key, `${each}`)

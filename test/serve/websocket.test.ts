@@ -29,7 +29,7 @@ let count = 0
 const fresh = (name: string) => `${name}-${++count}`
 
 beforeAll(async () => {
-  const served = await serveSmallModel({ threads: 2, maxConnections: 40 })
+  const served = await serveSmallModel({ threads: 2, push: true, maxConnections: 40 })
   model = served.model
   server = served.server
   folder = served.folder
@@ -330,10 +330,27 @@ describe.each(subprotocols)('over %s', subprotocol => {
       swap: [{ model }, { code: 'forbidden' }],
       rollback: [{ from: 'another' }, { code: 'forbidden' }],
       forget: [{ user: 'ann' }, { code: 'forbidden' }],
+      push_put_users: [{ users: [{ id: 'ann' }] }, { code: 'forbidden' }],
+      push_opt_out: [
+        { user: 'zed', optedOut: false },
+        { user: 'zed', optedOut: false },
+      ],
+      push_click: [{ user: 'zed', article: 'news' }, { status: 'unknown-send' }],
+      push_pause: [{}, { code: 'forbidden' }],
+      push_resume: [{}, { code: 'forbidden' }],
+      push_dry_run: [{}, { code: 'forbidden' }],
+      push_status: [{}, { isDryRun: false, campaigns: [{ id: 'news', counts: { budget: 0 } }] }],
+      push_why: [
+        { user: 'ann', article: 'news' },
+        { got: false, reasons: [{ code: 'budget' }] },
+      ],
+      push_test: [{ article: 'news', users: ['ann'] }, { code: 'forbidden' }],
+      push_decisions: [{}, { decisions: [] }],
+      push_report: [{}, { campaigns: [{ article: 'news', sends: [] }] }],
     }
     for (const [method, [params, expected]] of Object.entries(calls)) {
       const answer = await peer.ask({ type: 'call', method, params })
-      if (!methods[method as MethodName].reads && !method.startsWith('record'))
+      if (!methods[method as MethodName].reads && methods[method as MethodName].access === 'admin')
         expect(answer).toMatchObject({ type: 'error', code: 'forbidden' })
       else {
         expect(answer, method).toMatchObject({ type: 'result', method, result: expected })

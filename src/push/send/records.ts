@@ -16,9 +16,9 @@ import { DeliveryTable } from './tables/deliveries.ts'
 import { keepPastPushes, type PastPush, type PastPushesKept } from './tables/past-pushes.ts'
 import { type Response, type ResponseResult, ResponseTable } from './tables/responses.ts'
 import { pushFile, pushFormat } from './tables/schema.ts'
-import { type CampaignCounts, type CampaignStatus, Summaries } from './tables/summaries.ts'
+import { type CampaignCounts, type CampaignReport, type CampaignStatus, Summaries } from './tables/summaries.ts'
 import { isTest, TestSendTable } from './tables/test-sends.ts'
-import { spanOf, type UserRow, UserTable, type Visit } from './tables/users.ts'
+import { everybody, spanOf, type UserRow, UserTable, type Visit } from './tables/users.ts'
 import { type Explanation, explain } from './tables/why.ts'
 import { type PushUser, pushUser } from './user.ts'
 
@@ -164,6 +164,11 @@ export class LedgerRecords {
     return known.length
   }
 
+  /** How many visits of all users began in each hour of their days, (24). */
+  visitsByHour(): Float64Array {
+    return this.users.hoursOf(everybody)
+  }
+
   /** Why `user` got, gets or did not get a push of `campaign`. */
   why(user: string, campaign: string, now = steadyTime()): Explanation {
     return explain(this.database, { user, campaign, now, quiet: this.quiet })
@@ -198,6 +203,17 @@ export class LedgerRecords {
       isDryRun: this.campaignTable.isDryRun,
       campaigns: this.#summaries.page(before, limit),
     }
+  }
+
+  /** The sends of campaigns by title and round, newest first, after the campaign `before`. */
+  reportPage({
+    before,
+    limit = 20,
+  }: {
+    readonly before?: string | undefined
+    readonly limit?: number
+  } = {}): CampaignReport[] {
+    return this.#summaries.report(before, limit)
   }
 
   /** Keeps pushes that were sent by other means: for usual CTRs, and so that their users have no second one in the week. */

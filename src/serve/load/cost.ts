@@ -53,6 +53,15 @@ const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number 
   put_users: ({ users }) => Math.ceil(users.length / 4),
   get_users: ({ users }) => Math.ceil(users.length / 20),
   record_batch: ({ events }) => Math.ceil(events.length / 4),
+  push_put_users: ({ users }) => users.length,
+  push_pause: () => 5,
+  push_resume: () => 5,
+  push_test: ({ users }) => 5 + users.length,
+  // Their sends are counted.
+  push_status: ({ limit }) => 20 + 10 * limit,
+  push_report: ({ limit }) => 20 + 20 * limit,
+  push_why: () => 5,
+  push_decisions: ({ limit }) => limit,
   models: () => 50,
   // As many rows are looked at.
   examples: ({ limit }) => Math.floor((limit * 20) / 50),

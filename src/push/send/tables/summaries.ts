@@ -22,6 +22,25 @@ export interface CampaignStatus {
   readonly counts: CampaignCounts
 }
 
+/** The sends of a campaign that went out, or may have, in numbers. */
+export interface CampaignReport {
+  readonly article: string
+  readonly titles: readonly string[]
+  readonly starts: number
+  readonly ends: number
+  readonly target: number
+  readonly heldOut: number
+  readonly sends: readonly {
+    readonly title: number
+    readonly round: number
+    readonly sends: number
+    readonly clicks: number
+    readonly usualClicks: number
+    readonly expectedClicks: number
+    readonly optOuts: number
+  }[]
+}
+
 /** Campaigns and their sends, for people and for analysis. */
 export class Summaries {
   readonly #campaigns: CampaignTable
@@ -30,6 +49,7 @@ export class Summaries {
   readonly #others: StatementSync
   readonly #ids: StatementSync
   readonly #newest: StatementSync
+  readonly #byRound: StatementSync
 
   constructor(database: DatabaseSync, campaigns: CampaignTable) {
     this.#campaigns = campaigns
@@ -47,6 +67,12 @@ export class Summaries {
          (SELECT count(*) FROM dry_sends WHERE campaign = ?1) AS dry, (SELECT count(*) FROM test_sends WHERE campaign = ?1) AS tests`,
     )
     this.#ids = database.prepare('SELECT id FROM campaigns ORDER BY number')
+    this.#byRound = database.prepare(
+      `SELECT title, coalesce(round, 0) AS round, count(*) AS sends, count(clicked) AS clicks, coalesce(sum(usual_ctr), 0) AS usualClicks,
+         coalesce(sum(expected_ctr), 0) AS expectedClicks, count(iif(opted_out >= handed, 1, NULL)) AS optOuts
+       FROM sends JOIN users ON users.number = user WHERE campaign = ? AND state IN ('delivered', 'unknown')
+       GROUP BY title, round ORDER BY round, title`,
+    )
     this.#newest = database.prepare('SELECT * FROM campaigns WHERE number < ? ORDER BY number DESC LIMIT ?')
   }
 
@@ -66,8 +92,7 @@ export class Summaries {
 
   /** Newest first; `before`: the id of the last of the page before. */
   page(before: string | undefined, limit: number): CampaignStatus[] {
-    const bound = before === undefined ? Number.MAX_SAFE_INTEGER : this.#campaigns.named(before).number
-    return (this.#newest.all(bound, limit) as unknown as CampaignRow[]).map(row => ({
+    return this.#page(before, limit).map(row => ({
       id: row.id,
       titles: JSON.parse(row.titles) as string[],
       url: row.url ?? undefined,
@@ -79,6 +104,24 @@ export class Summaries {
       isDry: row.dry === 1,
       counts: this.#counts(row),
     }))
+  }
+
+  /** The same with sends by title and round. */
+  report(before: string | undefined, limit: number): CampaignReport[] {
+    return this.#page(before, limit).map(({ number, id, titles, starts, ends, target }) => ({
+      article: id,
+      titles: JSON.parse(titles) as string[],
+      starts,
+      ends,
+      target,
+      heldOut: (this.#others.get(number) as { held_out: number }).held_out,
+      sends: this.#byRound.all(number) as unknown as CampaignReport['sends'],
+    }))
+  }
+
+  #page(before: string | undefined, limit: number): CampaignRow[] {
+    const bound = before === undefined ? Number.MAX_SAFE_INTEGER : this.#campaigns.named(before).number
+    return this.#newest.all(bound, limit) as unknown as CampaignRow[]
   }
 
   #counts({ number, used, budget }: CampaignRow): CampaignCounts {

@@ -1,4 +1,4 @@
-import type { Confirmed } from '../send/send.ts'
+import type { Confirmed } from '../../send/send.ts'
 
 /** Counts of what became of pushes, by sender, and errors of the ledger. */
 export class SendingReport {

@@ -1,5 +1,5 @@
-import { RestartingThread } from '../../events/restarting-thread.ts'
-import { workerModuleUrl } from '../../parallel/pool.ts'
+import { RestartingThread } from '../../../events/restarting-thread.ts'
+import { workerModuleUrl } from '../../../parallel/pool.ts'
 import type { LedgerFound, LedgerMethods, LedgerRequest, LedgerResponse, LedgerThreadData } from './ledger-thread.ts'
 
 export interface PushLedgerThreadOptions extends Omit<LedgerThreadData, 'identity'> {

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
-import { catalogueFile, catalogueFormat } from '../../catalogue/format.ts'
-import { type ItemRow, itemOf } from '../../catalogue/rows.ts'
-import { openReadOnly, transact } from '../../storage/sqlite.ts'
-import type { PushArticle } from '../loop/article.ts'
+import { catalogueFile, catalogueFormat } from '../../../catalogue/format.ts'
+import { type ItemRow, itemOf } from '../../../catalogue/rows.ts'
+import { openReadOnly, transact } from '../../../storage/sqlite.ts'
+import type { PushArticle } from '../../loop/article.ts'
 
 /** Which items of the catalogue are articles. */
 export interface ArticleRules {
@@ -15,12 +15,15 @@ export interface ArticleRules {
   readonly tags?: readonly string[] | undefined
 }
 
+/** Items without a time of their own that are put between two looks: more are an import of old ones, and none of them is new. */
+const mostFresh = 1000
+
 /** The setting that has the number of the last item that was looked at. */
 const lastItem = 'catalogue-item'
 
 /**
  * New articles, from the catalogue of a state, which a server may write meanwhile. An item appears when its `availableFrom` comes, or, without
- * one, when it is first put while somebody looks. It is taken once: as soon as it is visible and has a title.
+ * one, when it is first put while somebody looks, unless a thousand others are at the same time. It is taken once: as soon as it is visible and has a title.
  */
 export class ArticleIntake {
   readonly #file: string
@@ -33,6 +36,17 @@ export class ArticleIntake {
     this.#file = join(state, catalogueFile)
     this.#database = database
     this.#rules = rules
+  }
+
+  /** What is in the catalogue by now, and appeared before the rules' time, is not new. */
+  begin(now: number): void {
+    const setting = this.#database.prepare('SELECT value FROM settings WHERE name = ?').get(lastItem)
+    if (setting !== undefined) return
+    const catalogue = this.#open()
+    transact(this.#database, () => {
+      if (catalogue) this.#note(catalogue, now)
+      else this.#database.prepare('INSERT INTO settings VALUES (?, 0)').run(lastItem)
+    })
   }
 
   /** The articles that are new at `now`; from then on they have been taken. */
@@ -96,7 +110,8 @@ export class ArticleIntake {
       const fresh = catalogue.prepare(
         'SELECT id FROM items WHERE number > ? AND number <= ? AND available_from IS NULL',
       )
-      for (const { id } of fresh.all(last, newest) as { id: string }[]) add.run(id, now)
+      const found = fresh.all(last, newest) as { id: string }[]
+      if (found.length <= mostFresh) for (const { id } of found) add.run(id, now)
     }
     if (setting === undefined || newest !== last) {
       this.#database.prepare('INSERT OR REPLACE INTO settings VALUES (?, ?)').run(lastItem, newest)

@@ -1,17 +1,17 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { EventReader, type StandingEvent } from '../../events/reader.ts'
-import { eventsFile } from '../../events/schema.ts'
-import { steadyTime } from '../../events/store.ts'
-import { makeStateDirectory } from '../../storage/directory-lock.ts'
-import { transact } from '../../storage/sqlite.ts'
-import type { PlannedSend, PushAction, PushObservation } from '../loop/actions.ts'
-import type { PushArticle } from '../loop/article.ts'
-import { PushLedger, type PushLedgerOptions } from '../send/ledger.ts'
-import type { Refusal } from '../send/reservation.ts'
-import type { ArticleClick, ResponseResult } from '../send/tables/responses.ts'
-import { countOne, forgetUser, removeEnded } from '../send/tables/retention.ts'
-import { type LedgerChanges, type UserStates, UserStateTable } from '../send/tables/user-states.ts'
+import { EventReader, type StandingEvent } from '../../../events/reader.ts'
+import { eventsFile } from '../../../events/schema.ts'
+import { steadyTime } from '../../../events/store.ts'
+import { makeStateDirectory } from '../../../storage/directory-lock.ts'
+import { transact } from '../../../storage/sqlite.ts'
+import type { PlannedSend, PushAction, PushObservation } from '../../loop/actions.ts'
+import type { PushArticle } from '../../loop/article.ts'
+import { PushLedger, type PushLedgerOptions } from '../../send/ledger.ts'
+import type { Refusal } from '../../send/reservation.ts'
+import type { ArticleClick, ResponseResult } from '../../send/tables/responses.ts'
+import { countOne, forgetUser, removeEnded } from '../../send/tables/retention.ts'
+import { type LedgerChanges, type UserStates, UserStateTable } from '../../send/tables/user-states.ts'
 import { ArticleIntake, type ArticleRules } from './article-intake.ts'
 import { type EventRules, isClick, isRead, latest, Visits } from './event-rules.ts'
 import { actionsOf, type TimedAction } from './past-actions.ts'
@@ -63,9 +63,10 @@ export class LiveLedger extends PushLedger {
     this.#articles = new ArticleIntake(state, this.database, articles)
   }
 
-  /** From now on {@link takeChanges} gives what changed. */
-  watch(): void {
+  /** From now on {@link takeChanges} gives what changed, and items of the catalogue are new. */
+  watch(now = steadyTime()): void {
     this.#states.watch()
+    this.#articles.begin(now)
   }
 
   /** What has changed since the last call. */
@@ -146,6 +147,17 @@ export class LiveLedger extends PushLedger {
   /** What was decided and done about articles of campaigns that end after `since`, in order of time. */
   actionsSince(since: number): TimedAction[] {
     return actionsOf(this.database, { since, campaigns: this.campaignTable, decisions: this.decisionTable })
+  }
+
+  /** First clicks on pushes of campaigns that end after `since`, which came then or later; users are rows. */
+  clicksSince(since: number): { user: number; article: string; time: number }[] {
+    const rows = this.database
+      .prepare(
+        `SELECT user - 1 AS user, id AS article, max(clicked, coalesce(handed, clicked)) AS time
+         FROM campaigns JOIN sends ON sends.campaign = campaigns.number WHERE ends > ?1 AND clicked >= ?1 ORDER BY time`,
+      )
+      .all(since) as { user: number; article: string; time: number }[]
+    return rows.map(({ user, article, time }) => ({ user, article, time }))
   }
 
   /** Reserves what the loop wants; users are rows. @throws as {@link reserve}. */

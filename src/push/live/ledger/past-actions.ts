@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { PlannedSend, PushAction } from '../loop/actions.ts'
-import type { CampaignRow, CampaignTable } from '../send/tables/campaigns.ts'
-import type { DecisionTable } from '../send/tables/decisions.ts'
+import type { PlannedSend, PushAction } from '../../loop/actions.ts'
+import type { CampaignRow, CampaignTable } from '../../send/tables/campaigns.ts'
+import type { DecisionTable } from '../../send/tables/decisions.ts'
 
 export interface TimedAction {
   readonly time: number

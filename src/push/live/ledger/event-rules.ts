@@ -1,5 +1,5 @@
-import type { StandingEvent } from '../../events/reader.ts'
-import type { PushObservation } from '../loop/actions.ts'
+import type { StandingEvent } from '../../../events/reader.ts'
+import type { PushObservation } from '../../loop/actions.ts'
 
 /** What events of the journal mean for pushes. Every event is a visit. */
 export interface EventRules {

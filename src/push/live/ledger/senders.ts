@@ -1,10 +1,10 @@
 import { z } from 'zod'
-import { type ApnsOptions, apnsSender } from '../send/senders/apns.ts'
-import { type FcmOptions, fcmSender } from '../send/senders/fcm.ts'
-import { type FileOptions, fileSender } from '../send/senders/file.ts'
-import type { Sender } from '../send/senders/sender.ts'
-import { type WebPushOptions, webPushSender } from '../send/senders/web-push.ts'
-import { type WebhookOptions, webhookSender } from '../send/senders/webhook.ts'
+import { type ApnsOptions, apnsSender } from '../../send/senders/apns.ts'
+import { type FcmOptions, fcmSender } from '../../send/senders/fcm.ts'
+import { type FileOptions, fileSender } from '../../send/senders/file.ts'
+import type { Sender } from '../../send/senders/sender.ts'
+import { type WebPushOptions, webPushSender } from '../../send/senders/web-push.ts'
+import { type WebhookOptions, webhookSender } from '../../send/senders/webhook.ts'
 
 /** A sender as a thread is told of it: secrets in place. */
 export type SenderOptions =

@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { z } from 'zod'
+import { asGiven, faultIn } from '../../storage/expectation.ts'
+import { pushUser } from '../send/user.ts'
+import type { ArticleRules } from './ledger/article-intake.ts'
+import type { EventRules } from './ledger/event-rules.ts'
+import type { SendingOptions } from './ledger/ledger-thread.ts'
+import { resolveSender, type SecretSource, senderSchema } from './ledger/senders.ts'
+
+const milliseconds = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** A time such as `30s`, `15m`, `4h` or `7d`, in ms. */
+const duration = z.string().transform((text, context) => {
+  const [, number, unit] = /^(\d{1,6}(?:\.\d+)?)([smhd])$/.exec(text) ?? []
+  const time = Math.round(Number(number) * milliseconds[unit as keyof typeof milliseconds])
+  if (time >= 1) return time
+  context.addIssue(`must be a time such as 30s, 15m, 4h or 7d, got ${asGiven(text)}`)
+  return z.NEVER
+})
+
+const secret = z.union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })])
+const names = z.array(z.string().min(1)).min(1)
+
+/** The configuration of pushes, as it stands in a JSON file. Paths are relative to it. */
+export const pushConfigSchema = z.strictObject({
+  /** What pushes go out by; the channels of users name them. */
+  senders: z
+    .record(z.string().min(1).max(64), senderSchema)
+    .refine(senders => Object.keys(senders).length > 0, 'must have one sender at least'),
+  /** Where clicks are counted and redirected: an address of this server, as https://push.example.org/c. Default: clicks come as events. */
+  links: z.strictObject({ base: z.url({ protocol: /^https?$/ }), secrets: z.array(secret).min(1) }).optional(),
+  /** Which items of the catalogue are articles, and for how long they are new. Default: all, 4h. */
+  articles: z
+    .strictObject({
+      within: duration.default(4 * milliseconds.h),
+      categories: names.optional(),
+      tags: names.optional(),
+    })
+    .prefault({}),
+  /** The kind of events that are clicks, and those that are reads. Default: push_click; all others of a weight above 0. */
+  events: z
+    .strictObject({ click: z.string().min(1).max(32).default('push_click'), reads: names.optional() })
+    .prefault({}),
+  /** How often the loop decides. */
+  tick: duration.default(30_000),
+  /** From one push to a user to the next at least. */
+  interval: duration.default(7 * milliseconds.d),
+  /** The quiet hours of users who have none of their own. Default: 22:00 to 08:00. */
+  quiet: z.strictObject({ from: z.string(), until: z.string() }).optional(),
+  /** How long sends that have ended are kept. */
+  keep: duration.default(400 * milliseconds.d),
+  /** After so long all clicks on a push have come. */
+  settle: duration.default(milliseconds.d),
+  /** How much of the past the loop is told of when it starts. */
+  replay: duration.default(3 * milliseconds.d),
+  /** Whether everything is decided and recorded, and nothing sent. Default: as it was, at first false. */
+  dryRun: z.boolean().optional(),
+  /** Options of the decision loop. */
+  loop: z.record(z.string(), z.unknown()).default({}),
+})
+
+/** The configuration with its secrets in place. Times are in ms. */
+export interface PushConfig {
+  readonly sending: SendingOptions
+  readonly articles: ArticleRules
+  readonly events: EventRules
+  readonly tick: number
+  readonly interval: number
+  readonly quiet?: { readonly from: string; readonly until: string } | undefined
+  readonly keep: number
+  readonly settle: number
+  readonly replay: number
+  readonly dryRun?: boolean | undefined
+  readonly loop: Readonly<Record<string, unknown>>
+}
+
+/** @throws TypeError naming the file, what in it is wrong, and what is expected. */
+export function loadPushConfig(file: string, environment: NodeJS.ProcessEnv = process.env): PushConfig {
+  let given: unknown
+  try {
+    given = JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new TypeError(
+      `${file} must be a JSON file with senders, as {"senders": {"log": {"type": "file", "file": "pushes.ndjson"}}}: ${(error as Error).message}`,
+    )
+  }
+  try {
+    return pushConfigOf(given, { directory: dirname(file), environment })
+  } catch (error) {
+    throw error instanceof TypeError ? new TypeError(`${file}: ${error.message}`) : error
+  }
+}
+
+export interface ConfigContext {
+  /** What paths are relative to. */
+  readonly directory: string
+  readonly environment: NodeJS.ProcessEnv
+}
+
+/** @throws TypeError naming what is wrong. */
+export function pushConfigOf(given: unknown, { directory, environment }: ConfigContext): PushConfig {
+  const { data, error } = pushConfigSchema.safeParse(given)
+  if (!data) throw new TypeError(faultIn(pushConfigSchema, given) ?? error.message)
+  const { senders, links, quiet, ...rest } = data
+  if (quiet !== undefined) assertQuiet(quiet)
+  const read = (source: SecretSource) => readSecret(source, directory, environment)
+  const resolved = Object.entries(senders).map(([name, sender]) => {
+    const placed = sender.type === 'file' ? { ...sender, file: resolve(directory, sender.file) } : sender
+    return [name, inSender(name, () => resolveSender(placed, read))] as const
+  })
+  return {
+    ...rest,
+    quiet,
+    sending: {
+      senders: Object.fromEntries(resolved),
+      links: links && { base: links.base, secrets: links.secrets.map(read) },
+    },
+  }
+}
+
+function assertQuiet(quiet: object): void {
+  const fault = faultIn(pushUser.shape.quiet, quiet)
+  if (fault !== undefined) throw new TypeError(`quiet: ${fault}`)
+}
+
+function inSender<Value>(name: string, work: () => Value): Value {
+  try {
+    return work()
+  } catch (error) {
+    throw new TypeError(`senders.${name}: ${(error as Error).message}`)
+  }
+}
+
+/** What a file or a variable holds, without space around it. */
+function readSecret(source: SecretSource, directory: string, environment: NodeJS.ProcessEnv): string {
+  if ('env' in source) {
+    const value = environment[source.env]
+    if (value) return value.trim()
+    throw new TypeError(
+      `the variable ${source.env} must hold a secret, and it is ${value === undefined ? 'not set' : 'empty'}: export it`,
+    )
+  }
+  const path = resolve(directory, source.file)
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (error) {
+    throw new TypeError(`the secret in ${path} cannot be read: ${(error as Error).message}`)
+  }
+}

@@ -1,0 +1,6 @@
+/** Where the engine tells what happens: a logger of pino, for one. */
+export interface PushLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}

@@ -1,0 +1,87 @@
+import type { PushAction, PushObservation, PushSteps } from '../loop/actions.ts'
+import type { PushLedgerThread } from './ledger/ledger-proxy.ts'
+
+/** Events that are read at a time. */
+const pageSize = 5000
+
+/** Something that happened, or was done. */
+type Mark = { readonly time: number } & (
+  | { readonly seen: PushObservation; readonly done?: undefined }
+  | { readonly done: PushAction; readonly seen?: undefined }
+)
+
+export interface ReplayOptions {
+  readonly since: number
+  readonly now: number
+  readonly signal: AbortSignal
+}
+
+/** Tells the loop what happened since a time and what was done, in order, from the journal and the ledger. */
+export async function replayPast(
+  ledger: PushLedgerThread,
+  steps: PushSteps,
+  { since, now, signal }: ReplayOptions,
+): Promise<void> {
+  let marks = await marksSince(ledger, steps, since, now)
+  let position = await ledger.call('positionAt', since)
+  for (;;) {
+    signal.throwIfAborted()
+    const page = await ledger.call('eventsTaken', position, pageSize)
+    position = page.position
+    const events = page.observations.map(seen => ({ time: within(timeOf(seen), since, now), seen }))
+    const last = events.reduce((latest, { time }) => Math.max(latest, time), Number.NEGATIVE_INFINITY)
+    const due = page.more ? marks.filter(({ time }) => time <= last) : marks
+    marks = page.more ? marks.filter(({ time }) => time > last) : []
+    tell(steps, [...due, ...events])
+    if (!page.more) return
+  }
+}
+
+/** Articles, what was done about them, and clicks: few beside the events. */
+async function marksSince(ledger: PushLedgerThread, steps: PushSteps, since: number, now: number): Promise<Mark[]> {
+  const actions = await ledger.call('actionsSince', since)
+  // Campaigns that live on began before.
+  const began = actions.reduce((least, { time }) => Math.min(least, time), since)
+  const articles = await ledger.call('articlesTaken', began, now)
+  const clicks = await ledger.call('clicksSince', since)
+  // What was noted until now is in what was read.
+  await ledger.call('takeChanges')
+  const seen: Mark[] = [
+    ...articles.map(article => ({
+      time: within(article.createdAt, began, now),
+      seen: { kind: 'article', article } as const,
+    })),
+    ...clicks.map(click => ({ time: within(click.time, began, now), seen: { kind: 'click', ...click } as const })),
+  ]
+  return steps.restore ? [...seen, ...actions.map(({ time, action }) => ({ time, done: action }))] : seen
+}
+
+function tell(steps: PushSteps, marks: readonly Mark[]): void {
+  let observations: PushObservation[] = []
+  const flush = () => {
+    if (observations.length > 0) steps.observe(observations)
+    observations = []
+  }
+  // Of equal times what was seen comes first, as the loop had it.
+  const order = [...marks].sort(
+    (a, b) => a.time - b.time || Number(a.done !== undefined) - Number(b.done !== undefined),
+  )
+  for (const mark of order) {
+    if (mark.seen) {
+      observations.push('time' in mark.seen ? { ...mark.seen, time: mark.time } : mark.seen)
+      continue
+    }
+    flush()
+    steps.restore?.(mark.done, mark.time)
+  }
+  flush()
+}
+
+function timeOf(observation: PushObservation): number {
+  if (observation.kind === 'article') return observation.article.createdAt
+  return observation.kind === 'opt-out' ? 0 : observation.time
+}
+
+function within(time: number, least: number, most: number): number {
+  return Math.max(least, Math.min(most, time))
+}

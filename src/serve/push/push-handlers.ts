@@ -1,0 +1,76 @@
+import { ServiceError } from '../../protocol/errors.ts'
+import type { Params, Results } from '../../protocol/methods.ts'
+import type { pushMethods } from '../../protocol/push-methods.ts'
+import type { PushEngine } from '../../push/live/engine.ts'
+import { PushStorageError } from '../../push/live/ledger/ledger-proxy.ts'
+
+type Name = keyof typeof pushMethods
+
+type PushHandlers = { readonly [Of in Name]: (params: Params<Of>) => Promise<Results[Of]> }
+
+/** The methods of content push; `engine` gives what runs the pushes of this server, if anything does. */
+export function pushHandlers(engine: () => PushEngine | undefined): PushHandlers {
+  /** @throws {ServiceError} saying what the ledger refuses. */
+  async function ask<Result>(work: (engine: PushEngine) => Promise<unknown>): Promise<Result> {
+    const running = engine()
+    if (!running) {
+      throw new ServiceError(
+        'unsupported',
+        'this server sends no pushes: start it with --push FILE, the configuration of pushes',
+      )
+    }
+    try {
+      return withoutUndefined(await work(running)) as Result
+    } catch (error) {
+      if (error instanceof PushStorageError) throw new ServiceError('storage_failed', error.message)
+      if (error instanceof TypeError || error instanceof RangeError)
+        throw new ServiceError('bad_message', error.message)
+      throw error
+    }
+  }
+  return {
+    push_put_users: ({ users }) =>
+      ask(async ({ ledger }) => {
+        await ledger.call('putUsers', users)
+        return { users: new Set(users.map(({ id }) => id)).size }
+      }),
+    push_opt_out: ({ user, optedOut }) =>
+      ask(async ({ ledger }) => {
+        await ledger.call('optOut', [user], optedOut)
+        return { user, optedOut }
+      }),
+    push_click: ({ user, article, send, time = Date.now() }) =>
+      ask(async ({ ledger }) => {
+        const of = send === undefined ? { article: article! } : { send }
+        return { status: await ledger.call('clickOf', { user, time, ...of }) }
+      }),
+    push_pause: ({ article }) =>
+      ask(async ({ ledger }) => {
+        await (article === undefined ? ledger.call('pauseAll') : ledger.call('pause', article))
+        return { paused: true }
+      }),
+    push_resume: ({ article }) =>
+      ask(async ({ ledger }) => {
+        await (article === undefined ? ledger.call('pauseAll', false) : ledger.call('pause', article, false))
+        return { paused: false }
+      }),
+    push_dry_run: ({ on }) =>
+      ask(async ({ ledger }) => {
+        await ledger.call('dryRun', on)
+        return { dryRun: on }
+      }),
+    push_status: page => ask(async ({ ledger, users }) => ({ ...(await ledger.call('statusPage', page)), users })),
+    push_why: ({ user, article }) => ask(({ ledger }) => ledger.call('why', user, article)),
+    push_test: ({ article, users, title }) => ask(({ ledger }) => ledger.call('sendTest', article, users, title)),
+    push_decisions: query => ask(async ({ ledger }) => ({ decisions: await ledger.call('decisions', query) })),
+    push_report: page => ask(async ({ ledger }) => ({ campaigns: await ledger.call('reportPage', page) })),
+  }
+}
+
+/** Fields without a value are left out: MessagePack would have them as an extension type. */
+function withoutUndefined(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutUndefined)
+  if (typeof value !== 'object' || value === null) return value
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined)
+  return Object.fromEntries(fields.map(([name, field]) => [name, withoutUndefined(field)]))
+}
