@@ -68,6 +68,8 @@ export const limits = {
   events: 1000,
   /** Campaigns, or decisions about articles, in one answer about pushes. */
   pushCampaigns: 100,
+  /** Days of one `push_analysis`. */
+  pushAnalysisDays: 90,
   /** Users of one `push_test`. */
   pushTestUsers: 100,
   /** Calls of one RPC connection that are not answered yet; its further ones wait unread. */

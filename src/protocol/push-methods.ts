@@ -1,5 +1,6 @@
 /** The methods of content push: see methods.ts. A server that sends no pushes answers them with `unsupported`. */
 import { z } from 'zod'
+import type { PushAnalysis } from '../push/analyse/analysis.ts'
 import { pushUser } from '../push/send/user.ts'
 import { limits } from './limits.ts'
 import { IdSchema, TimeSchema } from './values.ts'
@@ -97,6 +98,17 @@ export const pushMethods = {
       before: z.int().min(1).optional(),
     }),
   },
+  push_analysis: {
+    summary:
+      'what came of the pushes of the last days: lifts and users brought back with intervals, by article and more',
+    reads: true,
+    access: 'admin',
+    params: z.object({
+      days: z.int().min(1).max(limits.pushAnalysisDays).default(7),
+      /** Articles at most: those pushed last. */
+      limit: z.int().min(1).max(limits.pushCampaigns).default(20),
+    }),
+  },
   push_report: {
     summary: 'counts of the pushes of campaigns by title and round, newest first, to be analysed',
     reads: true,
@@ -144,6 +156,8 @@ export interface PushResults {
       readonly reason?: string
     }[]
   }
+  /** As of some seconds ago at most, longer where it takes long. */
+  readonly push_analysis: PushAnalysis
   readonly push_report: { readonly campaigns: readonly PushReportRow[] }
 }
 

@@ -212,7 +212,7 @@ export class Service {
       generation: generation.name,
       model: modelInfo(generation),
       limits,
-      features,
+      features: this.push ? [...features, 'push'] : features,
       methods: Object.keys(methods),
     }
   }

@@ -74,6 +74,7 @@ const params: { readonly [Name in MethodName]: (user: string) => ParamsInput<Nam
   push_why: user => ({ user, article: 'news' }),
   push_test: user => ({ article: 'news', users: [user] }),
   push_decisions: () => ({}),
+  push_analysis: () => ({}),
   push_report: () => ({}),
 }
 

@@ -185,7 +185,16 @@ test('every method is there by POST, and by GET if it only reads', async () => {
   const event = { id: 'all', user: 'methods', item: 'i1' }
   const calls: { [Name in MethodName]: [ParamsInput<Name>, unknown] } = {
     ping: [{}, {}],
-    info: [{}, { version: '0.0.0', limits, features, methods: Object.keys(methods), model: { algorithm: 'als' } }],
+    info: [
+      {},
+      {
+        version: '0.0.0',
+        limits,
+        features: [...features, 'push'],
+        methods: Object.keys(methods),
+        model: { algorithm: 'als' },
+      },
+    ],
     health: [{}, { status: 'alive' }],
     ready: [{}, { status: 'ready', generation: server.service.info.generation }],
     metrics: [{}, { text: expect.stringContaining('aurochs_connections') }],
@@ -244,6 +253,7 @@ test('every method is there by POST, and by GET if it only reads', async () => {
     ],
     push_test: [{ article: 'news', users: ['ann'] }, { error: { code: 'forbidden' } }],
     push_decisions: [{}, { decisions: [] }],
+    push_analysis: [{}, { version: 1, total: { sends: 0 }, articles: [] }],
     push_report: [{}, { campaigns: [{ article: 'news', sends: [] }] }],
   }
   for (const [name, [params, expected]] of Object.entries(calls)) {

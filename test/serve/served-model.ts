@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino, { type Logger } from 'pino'
 import { pushConfigOf } from '../../src/push/live/config.ts'
+import type { PushSteps } from '../../src/push/loop/actions.ts'
 import { PushLedger } from '../../src/push/send/ledger.ts'
 import { type ServeOptions, Server } from '../../src/serve/server.ts'
 import { ScriptedSteps } from '../push/scripted-steps.ts'
@@ -26,8 +27,11 @@ export interface ServedModelOptions
   readonly rpc?: 'unix' | 'tcp'
   /** Puts into the directory of the state what should be there before the server starts. */
   readonly prepare?: (state: string) => void
-  /** Whether it sends pushes, to a file; there is the campaign `news`, of which nothing is sent but tests. Default: it sends none. */
-  readonly push?: boolean
+  /**
+   * Whether it sends pushes, to a file; there is the campaign `news`, of which nothing is sent but tests. `undecided`: nor
+   * of others by itself. Default: it sends none.
+   */
+  readonly push?: boolean | 'undecided'
   /** Ids of the items of the model. Default: `i0` and so on. */
   readonly nameOf?: (item: number) => string
   /** Default: one that is silent. */
@@ -49,7 +53,7 @@ export async function serveSmallModel(given: ServedModelOptions = {}): Promise<S
     state,
     port: 0,
     rpc: rpc && addresses[rpc],
-    push: push ? pushesIn(folder) : undefined,
+    push: push ? pushesIn(folder, push === 'undecided') : undefined,
     threads,
     version: '0.0.0',
     log,
@@ -71,7 +75,7 @@ function putNews(state: string): void {
 }
 
 /** Clicks come to `/c`; nothing is quiet. */
-function pushesIn(directory: string): ServeOptions['push'] {
+function pushesIn(directory: string, isUndecided: boolean): ServeOptions['push'] {
   const given = {
     senders: { file: { type: 'file', file: 'pushes.ndjson' } },
     links: { base: 'https://push.example.org/c', secrets: [{ env: 'CLICK_SECRET' }] },
@@ -80,5 +84,7 @@ function pushesIn(directory: string): ServeOptions['push'] {
   }
   const environment = { CLICK_SECRET: 'a secret of the links' }
   const config = pushConfigOf(given, { directory, environment })
-  return { config, steps: users => new ScriptedSteps(users, { round: 10, rounds: 1 }) }
+  return { config, steps: users => (isUndecided ? undecided : new ScriptedSteps(users, { round: 10, rounds: 1 })) }
 }
+
+const undecided: PushSteps = { observe: () => {}, restore: () => {}, step: async () => [], sent: () => {} }

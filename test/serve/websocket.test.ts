@@ -346,6 +346,7 @@ describe.each(subprotocols)('over %s', subprotocol => {
       ],
       push_test: [{ article: 'news', users: ['ann'] }, { code: 'forbidden' }],
       push_decisions: [{}, { decisions: [] }],
+      push_analysis: [{}, { version: 1, total: { sends: 0 }, articles: [] }],
       push_report: [{}, { campaigns: [{ article: 'news', sends: [] }] }],
     }
     for (const [method, [params, expected]] of Object.entries(calls)) {

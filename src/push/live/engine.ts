@@ -98,6 +98,11 @@ export class PushEngine {
     this.#running = this.#run()
   }
 
+  /** The directory of the state. */
+  get state(): string {
+    return this.#options.state
+  }
+
   /** Users of the ledger. */
   get users(): number {
     return this.#users.size

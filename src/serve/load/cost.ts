@@ -60,6 +60,8 @@ const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number 
   // Their sends are counted.
   push_status: ({ limit }) => 20 + 10 * limit,
   push_report: ({ limit }) => 20 + 20 * limit,
+  // It is made once for all who ask within a while.
+  push_analysis: () => 200,
   push_why: () => 5,
   push_decisions: ({ limit }) => limit,
   models: () => 50,

@@ -1,6 +1,8 @@
 import { ServiceError } from '../../protocol/errors.ts'
 import type { Params, Results } from '../../protocol/methods.ts'
 import type { pushMethods } from '../../protocol/push-methods.ts'
+import type { PushAnalysis } from '../../push/analyse/analysis.ts'
+import { Analyses } from '../../push/analyse/stored/analyses.ts'
 import type { PushEngine } from '../../push/live/engine.ts'
 import { PushStorageError } from '../../push/live/ledger/ledger-proxy.ts'
 
@@ -10,6 +12,7 @@ type PushHandlers = { readonly [Of in Name]: (params: Params<Of>) => Promise<Res
 
 /** The methods of content push; `engine` gives what runs the pushes of this server, if anything does. */
 export function pushHandlers(engine: () => PushEngine | undefined): PushHandlers {
+  let analyses: Analyses | undefined
   /** @throws {ServiceError} saying what the ledger refuses. */
   async function ask<Result>(work: (engine: PushEngine) => Promise<unknown>): Promise<Result> {
     const running = engine()
@@ -63,8 +66,19 @@ export function pushHandlers(engine: () => PushEngine | undefined): PushHandlers
     push_why: ({ user, article }) => ask(({ ledger }) => ledger.call('why', user, article)),
     push_test: ({ article, users, title }) => ask(({ ledger }) => ledger.call('sendTest', article, users, title)),
     push_decisions: query => ask(async ({ ledger }) => ({ decisions: await ledger.call('decisions', query) })),
+    push_analysis: ({ days, limit }) =>
+      ask(async ({ state }) => {
+        analyses ??= new Analyses(state)
+        return latest(await analyses.of(days), limit)
+      }),
     push_report: page => ask(async ({ ledger }) => ({ campaigns: await ledger.call('reportPage', page) })),
   }
+}
+
+/** With so many of its articles: those pushed last. */
+function latest(analysis: PushAnalysis, limit: number): PushAnalysis {
+  const articles = analysis.articles.toSorted((a, b) => (b.lastSent ?? 0) - (a.lastSent ?? 0)).slice(0, limit)
+  return Object.assign({}, analysis, { articles })
 }
 
 /** Fields without a value are left out: MessagePack would have them as an extension type. */

@@ -53,6 +53,8 @@ async function analyseApart(state: string, options: StoredPushesOptions): Promis
   const worker = new Worker(new URL(workerModuleUrl('./analysis-thread', import.meta.url)), {
     workerData: { state, options } satisfies AnalysisThreadData,
   })
+  // Who ends does not wait for it.
+  worker.unref()
   const ended = once(worker, 'exit')
   const [answer] = (await Promise.race([
     once(worker, 'message'),

@@ -26,13 +26,9 @@ const session = new Session({
     shown?.hide()
     shown = undefined
     // Made anew: what the server can do may be another than before.
-    tabs = [
-      tryTab(session),
-      liveTab(session),
-      modelsTab(session),
-      catalogueTab(session),
-      pushTab(session),
-    ].filter(tab => tab !== undefined)
+    tabs = [tryTab(session), liveTab(session), modelsTab(session), catalogueTab(session), pushTab(session)].filter(
+      tab => tab !== undefined,
+    )
     main.replaceChildren(...tabs.map(({ section }) => section))
     sections.replaceChildren(...tabs.map(({ name, title }) => element('a', { href: `#/${name}` }, title)))
     route()

@@ -1,5 +1,5 @@
 import type { PushStatus } from '../../../../protocol/push-methods.ts'
-import type { PushAnalysis } from '../../../../push/analyse/analysis.ts'
+import type { ArticleResult, PushAnalysis } from '../../../../push/analyse/analysis.ts'
 import { confirmed } from '../connection/dialogs.ts'
 import { isCode, problem } from '../connection/explained.ts'
 import type { Session } from '../connection/session.ts'
@@ -9,16 +9,17 @@ import type { Tab } from '../tab.ts'
 import { campaignCard } from './campaign-card.ts'
 import { totals } from './totals.ts'
 import { whyForm } from './why-form.ts'
-import { isOpen, time } from './words.ts'
+import { type Campaign, isOpen, stateOf, time } from './words.ts'
 
 /** In ms: how often the server is asked while the tab is in view. */
 const interval = 5000
 /** Days that are analysed, and campaigns that are shown. */
 const [days, mostCampaigns] = [7, 50]
+const noCampaign = 'There is no campaign yet: articles are pushed soon after they appear.'
 
-/** Pushes under way and what came of them; absent where the server has none of their methods. */
+/** Pushes under way and what came of them; absent where the server sends none. */
 export function pushTab(session: Session): Tab | undefined {
-  if (!session.has('push_status')) return undefined
+  if (!session.can('push')) return undefined
   const tab = new PushTab(session)
   return { name: 'push', title: 'Push', section: tab.section, show: () => tab.show(), hide: () => tab.hide() }
 }
@@ -35,8 +36,8 @@ class PushTab {
   #timer: ReturnType<typeof setTimeout> | undefined
   #status: PushStatus | undefined
   #analysis: PushAnalysis | undefined
-  /** What the campaigns show: they are made anew only where that changes, so that the focus stays. */
-  #shown = ''
+  /** By campaign: a card is made anew only where what it shows has changed, so that it can be pressed meanwhile. */
+  #cards = new Map<string, { readonly shown: string; readonly card: HTMLElement }>()
 
   constructor(session: Session) {
     this.#session = session
@@ -83,7 +84,7 @@ class PushTab {
       this.#show()
       this.#problem.replaceChildren()
       // The server keeps it for a while: to ask costs little.
-      this.#analysis = await this.#session.read('push_analysis', { days })
+      this.#analysis = await this.#session.read('push_analysis', { days, limit: mostCampaigns })
       if (isWanted()) this.#show()
     } catch (error) {
       // Asking again would be answered the same.
@@ -114,24 +115,30 @@ class PushTab {
     this.#pauseAll.textContent = pausedSince === undefined ? 'Pause all' : 'Resume all'
     this.#pauseAll.hidden = false
     this.#content.hidden = false
-    const shown = JSON.stringify([status, analysis, Math.floor(Date.now() / 60_000)])
-    if (shown === this.#shown) return
-    this.#shown = shown
     if (analysis) this.#totals.replaceChildren(totals(analysis))
     const results = new Map(analysis?.articles.map(article => [article.id, article]))
-    this.#showCampaigns(
-      campaigns.map(campaign =>
-        campaignCard(campaign, results.get(campaign.id), isPaused => void this.#change(campaign.id, isPaused)),
-      ),
-    )
+    this.#showCampaigns(campaigns, results)
   }
 
-  #showCampaigns(cards: readonly HTMLElement[]): void {
+  #showCampaigns(campaigns: readonly Campaign[], results: ReadonlyMap<string, ArticleResult>): void {
     const focused = document.activeElement?.closest<HTMLElement>('[data-campaign]')?.dataset.campaign
-    const none = element('li', { class: 'state' }, 'There is no campaign yet: articles are pushed soon after they appear.')
-    this.#campaigns.replaceChildren(...(cards.length > 0 ? cards : [none]))
-    if (focused === undefined) return
-    for (const card of cards) if (card.dataset.campaign === focused) card.querySelector('button')?.focus()
+    const cards = new Map<string, { readonly shown: string; readonly card: HTMLElement }>()
+    for (const campaign of campaigns) {
+      const result = results.get(campaign.id)
+      const shown = JSON.stringify([campaign, result, stateOf(campaign, Date.now())])
+      const before = this.#cards.get(campaign.id)
+      const onPause = (isPaused: boolean) => void this.#change(campaign.id, isPaused)
+      const card = before?.shown === shown ? before.card : campaignCard(campaign, result, onPause)
+      cards.set(campaign.id, { shown, card })
+    }
+    this.#cards = cards
+    const rows: Element[] = [...cards.values()].map(({ card }) => card)
+    if (rows.length === 0) rows.push(element('li', { class: 'state' }, noCampaign))
+    const isSame =
+      rows.length === this.#campaigns.children.length && rows.every((row, at) => row === this.#campaigns.children[at])
+    if (isSame) return
+    this.#campaigns.replaceChildren(...rows)
+    if (focused !== undefined) cards.get(focused)?.card.querySelector('button')?.focus()
   }
 
   async #changeAll(): Promise<void> {

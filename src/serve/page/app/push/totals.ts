@@ -21,7 +21,12 @@ export function totals({ total, violations }: PushAnalysis): HTMLElement {
       effect && interval ? `${signed(interval[0])} to ${signed(interval[1])}` : 'nobody was held out',
     ],
     ['Opted out', count(optOuts), sends > 0 ? `${percent(optOuts / sends)} of the sends` : ''],
-    ['Two pushes too soon', count(violations.count), violations.count > 0 ? 'must be 0' : 'as it must be', violations.count > 0],
+    [
+      'Two pushes too soon',
+      count(violations.count),
+      violations.count > 0 ? 'must be 0' : 'as it must be',
+      violations.count > 0,
+    ],
   ]
   return element(
     'dl',

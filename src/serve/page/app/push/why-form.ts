@@ -25,7 +25,7 @@ export function whyForm(session: Session): HTMLElement {
   }
   return element(
     'section',
-    { class: 'card why', 'aria-labelledby': 'why-title' },
+    { class: 'card push-why', 'aria-labelledby': 'why-title' },
     element('h3', { id: 'why-title' }, 'Why did a user get a push, or not?'),
     element(
       'form',

@@ -1,0 +1,159 @@
+/** The tab of pushes in a real browser, of a real server that sends pushes to a file. */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import type { BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import { PushLedger } from '../../src/push/send/ledger.ts'
+import { launchBrowser } from './browser.ts'
+import { lowContrasts } from './low-contrasts.ts'
+import { type ServedModel, serveSmallModel } from './served-model.ts'
+
+const browser = await launchBrowser().catch(error => {
+  console.warn(`the page is not tested: Chromium does not start on this machine: ${(error as Error).message}`)
+  return undefined
+})
+afterAll(() => browser?.close())
+
+/** What runs as a script wherever it is read as markup. */
+const markup = '<img src=x onerror="window.wasRun=1"> 폭우로 통제'
+const hour = 3_600_000
+
+/** Campaigns of which one was sent to 400 users a day ago, with 20 held out, and others are open, stopped and over. */
+function pushPast(state: string): void {
+  const now = Date.now()
+  const ledger = PushLedger.open(state, { quiet: { from: '00:00', until: '00:00' } })
+  const users = Array.from({ length: 420 }, (_, at) => `u${at}`)
+  ledger.putUsers(users.map(id => ({ id, channel: { sender: 'file', address: id }, segment: 'kr' })))
+  const begin = now - 24 * hour
+  const campaign = (id: string, titles: string[], starts: number, ends: number) =>
+    ledger.putCampaign({ id, titles, starts, ends, budget: 1000 })
+  campaign('storm', [markup, 'The storm, hour by hour'], begin, begin + 4 * hour)
+  campaign('bridge', ['The bridge that took forty years opens tonight'], begin, begin + 4 * hour)
+  campaign('exam', ['What the new exam rules mean'], now - hour, now + 3 * hour)
+  ledger.holdOut('storm', users.slice(400))
+  const planned = users.slice(0, 400).map((user, rank) => ({
+    user,
+    rank,
+    round: rank < 100 ? 0 : 1,
+    title: rank % 2,
+    usualCtr: 0.01,
+    expectedCtr: 0.03,
+  }))
+  const { sends } = ledger.reserve('storm', planned, begin)
+  const outgoing = ledger.hand('file', 1000, begin)
+  ledger.confirm(
+    outgoing.map(({ id }) => ({ id, outcome: 'delivered' })),
+    begin,
+  )
+  for (const { id } of sends.slice(0, 16)) ledger.recordClick(id, begin + 600_000, begin + 600_000)
+  ledger.stop('bridge', 'its time is over', begin + 4 * hour)
+  ledger.optOut(['u399'], true, begin + hour)
+  ledger.close()
+}
+
+async function open(address: string, options: BrowserContextOptions = {}): Promise<Page> {
+  const context = await browser!.newContext(Object.assign({ locale: 'en-GB' }, options))
+  const page = await context.newPage()
+  page.setDefaultTimeout(15_000)
+  const errors: string[] = []
+  page.on('pageerror', error => errors.push(error.message))
+  page.on('console', message => {
+    if (message.type() === 'error') errors.push(message.text())
+  })
+  onTestFinished(async () => {
+    await context.close()
+    expect(errors).toEqual([])
+  })
+  await page.goto(address)
+  return page
+}
+
+describe.skipIf(!browser)('the tab of pushes', () => {
+  let served: ServedModel
+
+  beforeAll(async () => {
+    served = await serveSmallModel({ push: 'undecided', prepare: pushPast })
+    return served.close
+  })
+
+  const tile = (page: Page, name: string) =>
+    page.locator('.push .tile', { has: page.getByText(name, { exact: true }) }).locator('dd')
+
+  test('shows campaigns with their sends, lifts and states, and the totals', async () => {
+    const page = await open(`${served.server.url}/#/push`)
+    const campaign = (id: string) => page.locator(`[data-campaign=${id}]`)
+    await campaign('storm').getByText('× 4.00').waitFor()
+    expect(await campaign('storm').textContent()).toContain('400 of 1,000 sent')
+    expect(await campaign('storm').textContent()).toContain('16 clicks')
+    expect(await campaign('storm').textContent()).toContain('20 held out')
+    expect(await campaign('storm').locator('.badge').textContent()).toBe('over')
+    expect(await campaign('storm').locator('svg.lift line').count()).toBe(5)
+    expect(await campaign('bridge').locator('.badge').textContent()).toBe('stopped')
+    expect(await campaign('exam').locator('.badge').textContent()).toBe('under way')
+    expect(await campaign('exam').textContent()).toContain('no lift yet')
+    expect(await tile(page, 'Sends').textContent()).toContain('400')
+    expect(await tile(page, 'Lift').textContent()).toMatch(/^4\.00\d/)
+    expect(await tile(page, 'Opted out').textContent()).toMatch(/^1/)
+    expect(await tile(page, 'Two pushes too soon').textContent()).toBe('0as it must be')
+    expect(await page.locator('main img').count()).toBe(0)
+    expect(await page.evaluate('window.wasRun')).toBe(undefined)
+  })
+
+  test('pauses and resumes one campaign and all of them, and says why a user got no push', async () => {
+    const page = await open(`${served.server.url}/#/push`)
+    const exam = page.locator('[data-campaign=exam]')
+    await exam.getByRole('button', { name: 'Pause' }).click()
+    await exam.getByText('paused', { exact: true }).waitFor()
+    await exam.getByRole('button', { name: 'Resume' }).click()
+    await exam.getByText('under way', { exact: true }).waitFor()
+    await page.getByRole('button', { name: 'Pause all' }).click()
+    const dialog = page.getByRole('dialog', { name: 'Pause all pushes?' })
+    await dialog.getByRole('button', { name: 'Cancel' }).click()
+    expect(await page.locator('.push > .state').textContent()).not.toContain('paused')
+    await page.getByRole('button', { name: 'Pause all' }).click()
+    await dialog.getByRole('button', { name: 'Pause all' }).click()
+    await page.getByText('All pushes are paused since').waitFor()
+    await page.getByRole('button', { name: 'Resume all' }).click()
+    await page.getByRole('button', { name: 'Pause all' }).waitFor()
+
+    const ask = async (user: string, article: string) => {
+      await page.getByLabel('User', { exact: true }).fill(user)
+      await page.getByLabel('Article', { exact: true }).fill(article)
+      await page.getByRole('button', { name: 'Ask' }).click()
+    }
+    await ask('u410', 'storm')
+    await page.getByText('u410 did not get the push of storm.').waitFor()
+    await page.getByText('The user is held out of this campaign').waitFor()
+    await ask('u0', 'storm')
+    await page.getByText('u0 got the push of storm.').waitFor()
+    await page.getByText(/^Reserved .*delivered .*clicked /).waitFor()
+    await ask('u1', 'exam')
+    await page.getByText(/^The push of this week is that of storm, until /).waitFor()
+    await ask(markup, 'storm')
+    await page.getByText('The user is not known').waitFor()
+  })
+
+  test.each([
+    ['light', 1120],
+    ['dark', 1120],
+    ['light', 390],
+    ['dark', 390],
+  ] as const)('fits and is easy to read in %s at %i px', async (colorScheme, width) => {
+    const page = await open(`${served.server.url}/#/push`, { colorScheme, viewport: { width, height: 844 } })
+    await page.getByText('× 4.00').waitFor()
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+    expect(await page.evaluate(lowContrasts)).toEqual([])
+    const folder = process.env.AUROCHS_SCREENSHOTS
+    if (folder === undefined) return
+    mkdirSync(folder, { recursive: true })
+    await page.screenshot({ path: join(folder, `push-${colorScheme}-${width}.png`), fullPage: true })
+  })
+
+  test('is not there where the server sends no pushes', async () => {
+    const other = await serveSmallModel()
+    onTestFinished(other.close)
+    const page = await open(other.server.url)
+    await page.getByRole('link', { name: 'Models' }).waitFor()
+    expect(await page.getByRole('link', { name: 'Push' }).count()).toBe(0)
+  })
+})
