@@ -5,6 +5,7 @@ import type { BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { PushLedger } from '../../src/push/send/ledger.ts'
 import { launchBrowser } from './browser.ts'
+import { addKey } from './keys.ts'
 import { lowContrasts } from './low-contrasts.ts'
 import { type ServedModel, serveSmallModel } from './served-model.ts'
 
@@ -51,8 +52,12 @@ function pushPast(state: string): void {
   ledger.close()
 }
 
+let admin = ''
+
 async function open(address: string, options: BrowserContextOptions = {}): Promise<Page> {
   const context = await browser!.newContext(Object.assign({ locale: 'en-GB' }, options))
+  // As if the person had entered it.
+  await context.addInitScript(key => sessionStorage.setItem('aurochs-key', key), admin)
   const page = await context.newPage()
   page.setDefaultTimeout(15_000)
   const errors: string[] = []
@@ -72,7 +77,13 @@ describe.skipIf(!browser)('the tab of pushes', () => {
   let served: ServedModel
 
   beforeAll(async () => {
-    served = await serveSmallModel({ push: 'undecided', prepare: pushPast })
+    served = await serveSmallModel({
+      push: 'undecided',
+      prepare: state => {
+        pushPast(state)
+        admin = addKey(state, { admin: 'all' }).key
+      },
+    })
     return served.close
   })
 
@@ -117,8 +128,8 @@ describe.skipIf(!browser)('the tab of pushes', () => {
     await page.getByRole('button', { name: 'Pause all' }).waitFor()
 
     const ask = async (user: string, article: string) => {
-      await page.getByLabel('User', { exact: true }).fill(user)
-      await page.getByLabel('Article', { exact: true }).fill(article)
+      await page.locator('#why-user').fill(user)
+      await page.locator('#why-article').fill(article)
       await page.getByRole('button', { name: 'Ask' }).click()
     }
     await ask('u410', 'storm')
@@ -150,7 +161,7 @@ describe.skipIf(!browser)('the tab of pushes', () => {
   })
 
   test('is not there where the server sends no pushes', async () => {
-    const other = await serveSmallModel()
+    const other = await serveSmallModel({ prepare: state => (admin = addKey(state, { admin: 'all' }).key) })
     onTestFinished(other.close)
     const page = await open(other.server.url)
     await page.getByRole('link', { name: 'Models' }).waitFor()
