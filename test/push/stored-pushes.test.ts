@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { EventStore } from '../../src/events/store.ts'
+import { Analyses } from '../../src/push/analyse/stored/analyses.ts'
 import { analyseStored } from '../../src/push/analyse/stored/stored-pushes.ts'
 import { aurochs } from '../cli/aurochs.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -106,6 +107,21 @@ test('of a ledger without a journal, or without pushes, there is a report as wel
   openLedger(empty)
   expect((await analyseStored(empty, { now })).total.sends).toBe(0)
   await expect(analyseStored(freshFolder())).rejects.toThrow('expected one that holds pushes')
+})
+
+test('who asks for the same analysis gets the same for a while, and a failure is not kept', async () => {
+  const { folder } = pushedState()
+  const analyses = new Analyses(folder)
+  const [one, two, other] = [analyses.of(3650), analyses.of(3650), analyses.of(1)]
+  expect(two).toBe(one)
+  expect((await one).total.sends).toBe(30)
+  expect((await other).total.sends).toBe(0)
+  expect(analyses.of(3650)).toBe(one)
+  const missing = freshFolder()
+  const failing = new Analyses(missing)
+  await expect(failing.of(7)).rejects.toThrow('expected one that holds pushes')
+  openLedger(missing)
+  expect((await failing.of(7)).total.sends).toBe(0)
 })
 
 test('weekly active users are those with an event in the seven days until each day', async () => {

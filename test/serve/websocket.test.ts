@@ -599,7 +599,7 @@ test('welcome names version, model, limits, features and methods, and must come 
       items: 40,
     },
     limits,
-    features,
+    features: [...features, 'push'],
     methods: Object.keys(methods),
   })
   await peer.close()

@@ -29,7 +29,7 @@ export function isOpen({ stopped, ends }: Campaign, now: number): boolean {
 }
 
 const words: Readonly<Record<string, (reason: Reason) => string>> = {
-  'unknown-user': () => 'The user is not known: put_users has not named them to the pushes.',
+  'unknown-user': () => 'The user is not known to the pushes: push_put_users keeps users.',
   'unknown-campaign': () => 'There is no campaign of this article.',
   'no-address': () => 'The user has no address to send to.',
   'address-gone': ({ since }) => `The address of the user is dead since ${at(since)}.`,
