@@ -11,8 +11,8 @@ export interface Grouping {
   readonly groups: number
   /** Cells of a group, in an order in which neighbours are alike. */
   readonly cells: number
-  /** The number of the cell, counted through all groups, of a followed user. */
-  readonly cellOf: (at: number) => number
+  /** (followed) The number of the cell of each, counted through all groups. */
+  readonly cellOf: Uint32Array
 }
 
 /**
@@ -31,8 +31,8 @@ export class EffectTable {
     const sent = new Float64Array(groups * cells)
     for (let at = 0; at < follow.size; at++) {
       if (follow.isCounted[at] === 0) continue
-      if (follow.arms[at] === heldArm) held[cellOf(at)]! += follow.ends[at]!
-      else sent[cellOf(at)]!++
+      if (follow.arms[at] === heldArm) held[cellOf[at]!]! += follow.ends[at]!
+      else sent[cellOf[at]!]!++
     }
     const strata = new Uint32Array(groups * cells)
     this.#begins = new Uint32Array(groups + 1)
@@ -47,7 +47,7 @@ export class EffectTable {
     this.#tables = new LifeTables(count * arms.length)
     for (let at = 0; at < follow.size; at++) {
       if (follow.isCounted[at] === 0) continue
-      const row = strata[cellOf(at)]! * arms.length + follow.arms[at]!
+      const row = strata[cellOf[at]!]! * arms.length + follow.arms[at]!
       this.#tables.add(row, follow.firsts[at]!, follow.ends[at]!, follow.visits[at]!)
     }
     this.#rates = this.#tables.sum(Array.from({ length: count }, (_, at) => at * arms.length + heldArm)).rates()

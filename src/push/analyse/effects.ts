@@ -13,16 +13,16 @@ export class Effects {
   constructor({ follow, isRanked }: Tally, articles: number, segments: number) {
     // Without ranks of those held out all of an article are compared with all.
     const bands = isRanked ? bandCount : 1
-    const bandAt = (at: number) => (isRanked ? follow.bands[at]! : 0)
-    const byArticle = (at: number) => follow.articles[at]! * bands + bandAt(at)
+    const own = isRanked ? follow.bands : new Uint8Array(follow.size)
+    const byArticle = cellsOf(follow.articles, own, bands)
     this.#all = new EffectTable(follow, { groups: 1, cells: articles * bands, cellOf: byArticle })
     this.#articles = new EffectTable(follow, { groups: articles, cells: bands, cellOf: byArticle })
     // Articles in the order in which they were pushed: neighbours are of about the same time.
     if (isRanked) {
-      const cellOf = (at: number) => follow.bands[at]! * articles + follow.articles[at]!
+      const cellOf = cellsOf(follow.bands, follow.articles, articles)
       this.#bands = new EffectTable(follow, { groups: bands, cells: articles, cellOf })
     }
-    const cellOf = (at: number) => follow.segments[at]! * articles + follow.articles[at]!
+    const cellOf = cellsOf(follow.segments, follow.articles, articles)
     this.#segments = new EffectTable(follow, { groups: segments, cells: articles, cellOf })
   }
 
@@ -43,4 +43,11 @@ export class Effects {
   segment(segment: number): Effect | undefined {
     return this.#segments.effect(segment)
   }
+}
+
+/** (followed) Of each the number of its cell, of so many in a group. */
+function cellsOf(groups: Uint8Array | Uint32Array, places: Uint8Array | Uint32Array, cells: number): Uint32Array {
+  const numbers = new Uint32Array(groups.length)
+  for (let at = 0; at < numbers.length; at++) numbers[at] = groups[at]! * cells + places[at]!
+  return numbers
 }

@@ -9,9 +9,14 @@ export const parts = 28
 /** The rate of all counts like that of so many users followed through a part: it is all there is where nobody is followed. */
 const priorUsers = 2
 
-/** Fields of a row: users; then by part those who come first then, the time that users are followed in it, the visits of those who come. */
-const [came, time, visits, squares] = [1, 1 + parts, 1 + 2 * parts, 1 + 3 * parts]
-const stride = 1 + 4 * parts
+/**
+ * Fields of a row: users; then by part those who come first then, those who are followed until it, how much of it they are together, the visits
+ * of those who come and the squares of these.
+ */
+const [came, ended, within, visits, squares] = [0, 1, 2, 3, 4].map(field => 1 + field * parts) as unknown as Row
+const stride = 1 + 5 * parts
+
+type Row = readonly [number, number, number, number, number]
 
 /** What came of users by the end of the window, for each of them. */
 export interface Followed {
@@ -37,8 +42,8 @@ export class LifeTables {
     const hasCome = first <= end
     const until = (hasCome ? first : Math.max(0, end)) * parts
     const part = Math.min(parts - 1, Math.floor(until))
-    for (let at = 0; at < part; at++) fields[begin + time + at]!++
-    fields[begin + time + part]! += until - part
+    fields[begin + ended + part]!++
+    fields[begin + within + part]! += until - part
     if (!hasCome) return
     fields[begin + came + part]!++
     fields[begin + visits + part]! += count
@@ -61,9 +66,17 @@ export class LifeTables {
 
 export class LifeTable {
   readonly #fields: Float64Array
+  /** (parts) How long users were followed in each, in parts. */
+  readonly #times: Float64Array
 
   constructor(fields: Float64Array) {
     this.#fields = fields
+    this.#times = new Float64Array(parts)
+    let beyond = 0
+    for (let part = parts - 1; part >= 0; part--) {
+      this.#times[part] = beyond + fields[within + part]!
+      beyond += fields[ended + part]!
+    }
   }
 
   get users(): number {
@@ -72,10 +85,7 @@ export class LifeTable {
 
   /** (parts) The rates; 0 where nobody was followed. */
   rates(): Float64Array {
-    const fields = this.#fields
-    return Float64Array.from({ length: parts }, (_, part) =>
-      fields[time + part]! > 0 ? fields[came + part]! / fields[time + part]! : 0,
-    )
+    return this.#times.map((time, part) => (time > 0 ? this.#fields[came + part]! / time : 0))
   }
 
   /** @param priors (parts) the rates of all. */
@@ -85,7 +95,7 @@ export class LifeTable {
     let [staying, rateVariance, mean, meanSquare, events] = [1, 0, 0, 0, 0]
     for (let part = 0; part < parts; part++) {
       const count = fields[came + part]!
-      const followed = fields[time + part]! + priorUsers
+      const followed = this.#times[part]! + priorUsers
       const rate = (count + priorUsers * priors[part]!) / followed
       const leaving = staying * -Math.expm1(-rate)
       if (count > 0) {
