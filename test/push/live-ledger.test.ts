@@ -279,3 +279,12 @@ test('a ledger of version 1 is brought to the present one', () => {
   expect(reserved(ledger, 'news', ['ann'])).toHaveLength(1)
   expect(ledger.sendsOf('news')).toMatchObject([{ user: 'ann', round: undefined }])
 })
+
+test('a journal and a catalogue that another process is about to make are not there yet', () => {
+  const folder = freshFolder()
+  for (const name of ['events.db', 'catalogue.db'])
+    new DatabaseSync(join(folder, name)).exec('PRAGMA journal_mode = WAL')
+  const ledger = openLive(folder)
+  expect(ledger.takeEvents(noon, 10)).toMatchObject({ observations: [], more: false })
+  expect(ledger.takeArticles(noon)).toEqual([])
+})
