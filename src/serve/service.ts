@@ -26,6 +26,7 @@ import type {
 } from '../protocol/values.ts'
 import { features } from '../protocol/versions.ts'
 import type { PushEngine } from '../push/live/engine.ts'
+import { PushStorageError } from '../push/live/ledger/ledger-proxy.ts'
 import { FairTurns } from '../recommend/batches/fair-turns.ts'
 import { RecommendError } from '../recommend/errors.ts'
 import type { Generation } from '../recommend/generations/generation.ts'
@@ -478,6 +479,7 @@ function asServiceError<Given>(error: Given): ServiceError {
   if (error instanceof CatalogueError) return new ServiceError('bad_message', error.message)
   if (error instanceof CatalogueStorageError) return new ServiceError('storage_failed', error.message)
   if (error instanceof RecommendError) return new ServiceError(error.reason, error.message, error.retryAfter)
+  if (error instanceof PushStorageError) return new ServiceError('storage_failed', error.message)
   if (error instanceof UnsupportedError) return new ServiceError('unsupported', error.message)
   return error as unknown as ServiceError
 }

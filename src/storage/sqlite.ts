@@ -90,6 +90,18 @@ export function openReadOnly(file: string, format: DatabaseFormat): DatabaseSync
   }
 }
 
+/** Whether `file` is there and has tables: while another process makes it, it has none. */
+export function isMade(file: string): boolean {
+  if (!existsSync(file)) return false
+  const database = connect(file, { readOnly: true })
+  try {
+    database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
+    return (database.prepare('SELECT count(*) AS count FROM sqlite_schema').get() as { count: number }).count > 0
+  } finally {
+    database.close()
+  }
+}
+
 /**
  * Does `work` in one transaction, on disk when this returns.
  *

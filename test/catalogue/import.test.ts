@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { batchesOf } from '../../src/catalogue/import/batches.ts'
 import { itemOfTexts } from '../../src/catalogue/import/fields.ts'
-import { type ItemRows, type ReadItemsOptions, readItems } from '../../src/catalogue/import/read-items.ts'
+import { type ReadItemsOptions, readItems } from '../../src/catalogue/import/read-items.ts'
 import type { ItemPatch } from '../../src/catalogue/item.ts'
 import { Database } from '../../src/ingest/database.ts'
+import type { Rows } from '../../src/ingest/rows.ts'
 import { freshFolder } from '../storage/folder.ts'
 
 /** All that is read of a file of these contents. */
@@ -18,11 +19,11 @@ async function read(name: string, contents: string, options: Partial<ReadItemsOp
 async function readFiles(sources: readonly string[], options: Partial<ReadItemsOptions> = {}) {
   const folder = join(freshFolder(), 'meanwhile')
   const items: ItemPatch[] = []
-  let last: ItemRows | undefined
+  let last: Rows<ItemPatch> | undefined
   const { signal } = new AbortController()
   const given = { sources, columns: {}, separator: '|', folder, signal, badRows: 'refuse' as const, ...options }
   for await (const rows of readItems(given)) {
-    items.push(...rows.items)
+    items.push(...rows.rows)
     last = rows
   }
   expect(existsSync(folder)).toBe(false)

@@ -231,6 +231,7 @@ const commands: Readonly<
       keep: { '90': time },
       'keep-ids': { ever: time },
       watch: { '': 'the directory of a model' },
+      push: { '': 'a file' },
       'history-limit': { 0: whole(1, 1_000_000) },
       'impression-decay': { 0: 'a number above 0 and at most 1' },
       'impression-half-life': { 5: 'a time of 1s or more, as 1d' },

@@ -58,6 +58,8 @@ test('a dry run records what it would have reserved, hands nothing over and take
   expect(reserved(ledger, 'dry', ['bob'])).toHaveLength(1)
   expect(refusals(ledger, 'dry', ['ann', 'bob'])).toEqual(['ann: in-week', 'bob: in-campaign'])
   expect(ledger.hand('webhook', 10, noon)).toEqual([])
+  expect(ledger.why('bob', 'dry', noon).reasons).toEqual([{ code: 'dry', reserved: noon }])
+  expect(ledger.why('bob', 'news', noon).reasons).toEqual([{ code: 'dry-run', since: noon }])
   expect(ledger.countsOf('dry')).toMatchObject({ dry: 1, reserved: 0, used: 1 })
   ledger.dryRun(false)
   expect(ledger.hand('webhook', 10, noon).map(push => push.id)).toEqual([id])
@@ -71,6 +73,10 @@ test('decisions are kept with their reasons, and a campaign that stopped reserve
   ledger.stop('news', 'lift below the target', noon + minute)
   expect(refusals(ledger, 'news', ['bob'])).toEqual(['bob: stopped'])
   expect(ledger.hand('webhook', 10, noon).map(push => push.id)).toEqual([id])
+  expect(ledger.why('bob', 'news', noon + 2 * minute).reasons).toEqual([
+    { code: 'not-chosen' },
+    { code: 'stopped', since: noon + minute },
+  ])
   expect(ledger.decisions()).toMatchObject([
     { article: 'news', kind: 'stop', reason: 'lift below the target' },
     { article: 'news', kind: 'select', time: noon, decision },
@@ -278,4 +284,13 @@ test('a ledger of version 1 is brought to the present one', () => {
   const ledger = openLive(folder)
   expect(reserved(ledger, 'news', ['ann'])).toHaveLength(1)
   expect(ledger.sendsOf('news')).toMatchObject([{ user: 'ann', round: undefined }])
+})
+
+test('a journal and a catalogue that another process is about to make are not there yet', () => {
+  const folder = freshFolder()
+  for (const name of ['events.db', 'catalogue.db'])
+    new DatabaseSync(join(folder, name)).exec('PRAGMA journal_mode = WAL')
+  const ledger = openLive(folder)
+  expect(ledger.takeEvents(noon, 10)).toMatchObject({ observations: [], more: false })
+  expect(ledger.takeArticles(noon)).toEqual([])
 })

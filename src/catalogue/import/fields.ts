@@ -81,7 +81,7 @@ function jsonList(text: string): unknown[] {
 }
 
 /** Numbers are ms since 1970, or s where they are that small; text is ISO 8601, in UTC where it names no zone. */
-function timeOf(text: string): number {
+export function timeOf(text: string): number {
   if (/^-?\d+(\.\d+)?$/.test(text)) {
     const number = Number(text)
     return Math.round(Math.abs(number) < 1e11 ? 1000 * number : number)
@@ -94,7 +94,7 @@ function timeOf(text: string): number {
   return found
 }
 
-function truthOf(text: string): boolean {
+export function truthOf(text: string): boolean {
   if (/^(true|1|yes)$/i.test(text)) return true
   if (/^(false|0|no)$/i.test(text)) return false
   throw new Error(`expected true or false, got ${asGiven(text)}`)

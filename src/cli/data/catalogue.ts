@@ -116,7 +116,7 @@ async function runImport(sources: string[], given: unknown): Promise<void> {
       const folder = await mkdtemp(join(tmpdir(), 'aurochs-catalogue-'))
       const reading = { format, delimiter, header, badRows }
       for await (const read of readItems({ ...reading, sources, columns, separator, folder, signal })) {
-        for (const batch of batchesOf(read.items, bounds)) {
+        for (const batch of batchesOf(read.rows, bounds)) {
           signal.throwIfAborted()
           await keep(batch)
           for (const { id } of batch) known.add(id)

@@ -2,6 +2,8 @@ import { z } from 'zod'
 import { hasCatalogue, withCatalogue } from '../../catalogue/idle-catalogue.ts'
 import { forgetEvents } from '../../events/idle-state.ts'
 import { forgetEverywhere } from '../../models/artifact/forget.ts'
+import { LiveLedger } from '../../push/live/ledger/live-ledger.ts'
+import { hasLedger } from '../../push/send/tables/schema.ts'
 import { formatOf } from '../../storage/directory.ts'
 import { withLocks } from '../../storage/directory-lock.ts'
 import { parseOptions, type Register, text, UsageError } from '../command.ts'
@@ -14,7 +16,7 @@ const Options = z.object({
 })
 
 const notes = `
-Nothing of the user's stays in the events, and in each DIRECTORY neither history nor id nor parameters; of a model, MODEL.previous
+Nothing of the user's stays in the events and the pushes, and in each DIRECTORY neither history nor id nor parameters; of a model, MODEL.previous
 and MODEL.next are changed too. A running server does it by --rpc, for its events, its memory and the models that it serves. Not reached: what
 others' parameters learned from the user, until the next training, backups, exported files, and the files that
 datasets were imported from.
@@ -40,6 +42,7 @@ export const register: Register = program => {
       const server = rpc === undefined ? undefined : await callServer(rpc, 'forget', { user })
       const { events } = server ?? forgetEvents(state!, user)
       if (state !== undefined && hasCatalogue(state)) await withCatalogue(state, async store => store.forgetUser(user))
+      if (state !== undefined && hasLedger(state)) forgetPushes(state, user)
       const reached = [...(server?.directories ?? [])]
       await withLocks(directories, async () => {
         for (const directory of directories) reached.push(...(await forgetEverywhere({ directory, user })))
@@ -50,4 +53,13 @@ export const register: Register = program => {
       if (directories.length > 0) return
       process.stderr.write('no dataset was named: a model that is trained on one that has the user knows it again\n')
     })
+}
+
+function forgetPushes(state: string, user: string): void {
+  const ledger = LiveLedger.open(state)
+  try {
+    ledger.forget(user)
+  } finally {
+    ledger.close()
+  }
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod'
+import { loadPushConfig } from '../../push/live/config.ts'
+import { stepsOf } from '../../push/live/steps.ts'
 import { longestInterval } from '../../recommend/retraining/schedule.ts'
 import { serve } from '../../serve/serve.ts'
-import type { Server } from '../../serve/server.ts'
+import type { ServeOptions, Server } from '../../serve/server.ts'
 import type { TlsFiles } from '../../serve/tls.ts'
 import { asGiven, oneOf } from '../../storage/expectation.ts'
 import {
@@ -73,6 +75,7 @@ const Options = z.object({
   keep: duration.optional(),
   keepIds: duration.optional(),
   watch: text('the directory of a model').optional(),
+  push: text('a file').optional(),
   historyLimit: wholeNumber(1, 1_000_000),
   impressionDecay: factor,
   impressionHalfLife: durationFrom(1000, Number.POSITIVE_INFINITY, 'a time of 1s or more, as 1d'),
@@ -120,6 +123,7 @@ export const register: Register = program => {
     )
     .option('--keep-ids <time>', 'with --keep: an event that is sent again is known for so long (default: 30d)')
     .option('--watch <dir>', 'serve the model of this directory whenever another takes its place')
+    .option('--push <file>', 'send pushes: the JSON file that configures them (aurochs push run --help)')
     .option('--history-limit <n>', 'events of one user that count at most, the newest', '5000')
     .option(
       '--impression-decay <f>',
@@ -151,13 +155,24 @@ export const register: Register = program => {
       const tls = tlsFiles(tlsCert, tlsKey)
       const log = openLog(options.logLevel)
       const signals = endSignals()
-      const server = await serve({ ...options, allowHosts, tls, model, log, retrain: retrainingOf(options) })
+      const push = options.push === undefined ? undefined : await pushesOf(options.push)
+      const server = await serve({ ...options, push, allowHosts, tls, model, log, retrain: retrainingOf(options) })
       if (signals.exitCode === undefined) announce(server, options)
       await signals.first
       log.info('shutting down; a second signal ends at once')
       await server.close()
       process.exit(0)
     })
+}
+
+/** @throws UsageError where the configuration is wrong. */
+async function pushesOf(file: string): Promise<ServeOptions['push']> {
+  try {
+    const config = loadPushConfig(file)
+    return { config, steps: await stepsOf(config.loop) }
+  } catch (error) {
+    throw error instanceof TypeError ? new UsageError(`--push ${error.message}`) : error
+  }
 }
 
 type RetrainingFlags = Pick<z.output<typeof Options>, 'retrain' | 'dataset' | 'keep' | 'keepIds' | 'threads'>

@@ -7,6 +7,7 @@ import type { ArticleRules } from './ledger/article-intake.ts'
 import type { EventRules } from './ledger/event-rules.ts'
 import type { SendingOptions } from './ledger/ledger-thread.ts'
 import { resolveSender, type SecretSource, senderSchema } from './ledger/senders.ts'
+import type { LoopChoice } from './steps.ts'
 
 const milliseconds = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
@@ -27,7 +28,7 @@ export const pushConfigSchema = z.strictObject({
   /** What pushes go out by; the channels of users name them. */
   senders: z
     .record(z.string().min(1).max(64), senderSchema)
-    .refine(senders => Object.keys(senders).length > 0, 'must have one sender at least'),
+    .refine(senders => Object.keys(senders).length > 0, 'must be an object with one sender at least, got none'),
   /** Where clicks are counted and redirected: an address of this server, as https://push.example.org/c. Default: clicks come as events. */
   links: z.strictObject({ base: z.url({ protocol: /^https?$/ }), secrets: z.array(secret).min(1) }).optional(),
   /** Which items of the catalogue are articles, and for how long they are new. Default: all, 4h. */
@@ -56,8 +57,10 @@ export const pushConfigSchema = z.strictObject({
   replay: duration.default(3 * milliseconds.d),
   /** Whether everything is decided and recorded, and nothing sent. Default: as it was, at first false. */
   dryRun: z.boolean().optional(),
-  /** Options of the decision loop. */
-  loop: z.record(z.string(), z.unknown()).default({}),
+  /** The loop that decides: a module that exports `openSteps(users, options)`, and its options. */
+  loop: z
+    .strictObject({ module: z.string().min(1).optional(), options: z.record(z.string(), z.unknown()).default({}) })
+    .prefault({}),
 })
 
 /** The configuration with its secrets in place. Times are in ms. */
@@ -72,7 +75,7 @@ export interface PushConfig {
   readonly settle: number
   readonly replay: number
   readonly dryRun?: boolean | undefined
-  readonly loop: Readonly<Record<string, unknown>>
+  readonly loop: LoopChoice
 }
 
 /** @throws TypeError naming the file, what in it is wrong, and what is expected. */
@@ -102,7 +105,7 @@ export interface ConfigContext {
 export function pushConfigOf(given: unknown, { directory, environment }: ConfigContext): PushConfig {
   const { data, error } = pushConfigSchema.safeParse(given)
   if (!data) throw new TypeError(faultIn(pushConfigSchema, given) ?? error.message)
-  const { senders, links, quiet, ...rest } = data
+  const { senders, links, quiet, loop, ...rest } = data
   if (quiet !== undefined) assertQuiet(quiet)
   const read = (source: SecretSource) => readSecret(source, directory, environment)
   const resolved = Object.entries(senders).map(([name, sender]) => {
@@ -112,6 +115,7 @@ export function pushConfigOf(given: unknown, { directory, environment }: ConfigC
   return {
     ...rest,
     quiet,
+    loop: { ...loop, module: loop.module && resolve(directory, loop.module) },
     sending: {
       senders: Object.fromEntries(resolved),
       links: links && { base: links.base, secrets: links.secrets.map(read) },

@@ -28,7 +28,9 @@ export async function replayPast(
     signal.throwIfAborted()
     const page = await ledger.call('eventsTaken', position, pageSize)
     position = page.position
-    const events = page.observations.map(seen => ({ time: within(timeOf(seen), since, now), seen }))
+    // What arrived later than it happened may be older.
+    const recent = page.observations.filter(seen => timeOf(seen) >= since)
+    const events = recent.map(seen => ({ time: Math.min(timeOf(seen), now), seen }))
     const last = events.reduce((latest, { time }) => Math.max(latest, time), Number.NEGATIVE_INFINITY)
     const due = page.more ? marks.filter(({ time }) => time <= last) : marks
     marks = page.more ? marks.filter(({ time }) => time > last) : []

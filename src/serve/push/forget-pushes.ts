@@ -1,8 +1,6 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import type { PushEngine } from '../../push/live/engine.ts'
 import { PushLedgerThread } from '../../push/live/ledger/ledger-proxy.ts'
-import { pushFile } from '../../push/send/tables/schema.ts'
+import { hasLedger } from '../../push/send/tables/schema.ts'
 
 /** Removes what is known of a user for pushes, also where this server sends none and another process does, or did. */
 export async function forgetPushes(
@@ -14,7 +12,7 @@ export async function forgetPushes(
     await engine.forget(user)
     return
   }
-  if (state === undefined || !existsSync(join(state, pushFile))) return
+  if (state === undefined || !hasLedger(state)) return
   const rules = { articles: { within: 1 }, events: { click: 'push_click' } }
   const ledger = await PushLedgerThread.open({ state, ledger: rules })
   try {

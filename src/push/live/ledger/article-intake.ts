@@ -1,9 +1,8 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { catalogueFile, catalogueFormat } from '../../../catalogue/format.ts'
 import { type ItemRow, itemOf } from '../../../catalogue/rows.ts'
-import { openReadOnly, transact } from '../../../storage/sqlite.ts'
+import { isMade, openReadOnly, transact } from '../../../storage/sqlite.ts'
 import type { PushArticle } from '../../loop/article.ts'
 
 /** Which items of the catalogue are articles. */
@@ -87,7 +86,7 @@ export class ArticleIntake {
   }
 
   #open(): DatabaseSync | undefined {
-    if (this.#catalogue || !existsSync(this.#file)) return this.#catalogue
+    if (this.#catalogue || !isMade(this.#file)) return this.#catalogue
     this.#catalogue = openReadOnly(this.#file, catalogueFormat)
     return this.#catalogue
   }

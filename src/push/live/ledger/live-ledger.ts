@@ -1,10 +1,9 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { EventReader, type StandingEvent } from '../../../events/reader.ts'
 import { eventsFile } from '../../../events/schema.ts'
 import { steadyTime } from '../../../events/store.ts'
 import { makeStateDirectory } from '../../../storage/directory-lock.ts'
-import { transact } from '../../../storage/sqlite.ts'
+import { isMade, transact } from '../../../storage/sqlite.ts'
 import type { PlannedSend, PushAction, PushObservation } from '../../loop/actions.ts'
 import type { PushArticle } from '../../loop/article.ts'
 import { PushLedger, type PushLedgerOptions } from '../../send/ledger.ts'
@@ -259,7 +258,7 @@ export class LiveLedger extends PushLedger {
   }
 
   #journal(): EventReader | undefined {
-    if (!this.#reader && existsSync(join(this.directory, eventsFile))) this.#reader = new EventReader(this.directory)
+    if (!this.#reader && isMade(join(this.directory, eventsFile))) this.#reader = new EventReader(this.directory)
     return this.#reader
   }
 

@@ -1,7 +1,14 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { DatabaseFormat } from '../../../storage/sqlite.ts'
 
 /** The name of the file in the directory of a state. */
 export const pushFile = 'push.db'
+
+/** Whether the state `directory` has a push ledger. */
+export function hasLedger(directory: string): boolean {
+  return existsSync(join(directory, pushFile))
+}
 
 /**
  * A user's row in `slots` is the one push of the week: its key makes a second one at the same time impossible, the triggers

@@ -7,7 +7,12 @@ import { quietOf, type UserRow } from './users.ts'
 /** One thing that decided about the push of a user, with what it rests on. Times in ms since 1970. */
 export type Reason =
   | { readonly code: 'unknown-user' | 'unknown-campaign' | 'no-address' | 'held-out' | 'not-chosen' }
-  | { readonly code: 'all-paused' | 'paused' | 'opted-out' | 'address-gone'; readonly since: number }
+  | {
+      readonly code: 'all-paused' | 'paused' | 'stopped' | 'dry-run' | 'opted-out' | 'address-gone'
+      readonly since: number
+    }
+  /** It was reserved in a dry run: recorded, and not sent. */
+  | { readonly code: 'dry'; readonly reserved: number }
   | { readonly code: 'not-started'; readonly starts: number }
   | { readonly code: 'over'; readonly ended: number }
   | { readonly code: 'budget'; readonly budget: number; readonly used: number }
@@ -90,6 +95,10 @@ export function explain(database: DatabaseSync, { user: id, campaign: campaignId
     const got = send.state === 'delivered' ? true : isOpen || send.state === 'unknown' ? undefined : false
     return answer(got, [sendReason(send), ...(send.state === 'reserved' ? hindrances : [])])
   }
+  const dry = database
+    .prepare('SELECT reserved FROM dry_sends WHERE user = ? AND campaign = ?')
+    .get(user.number, campaign.number) as { reserved: number } | undefined
+  if (dry) return answer(false, [{ code: 'dry', reserved: dry.reserved }])
   const isHeldOut = database
     .prepare('SELECT 1 FROM hold_outs WHERE campaign = ? AND user = ?')
     .get(campaign.number, user.number)
@@ -101,7 +110,9 @@ export function explain(database: DatabaseSync, { user: id, campaign: campaignId
       ? [{ code: 'budget', budget: campaign.budget, used: campaign.used } as const]
       : []),
   ]
-  return answer(false, reasons.length > 0 ? reasons : [{ code: 'not-chosen' }, ...lifeReasons(campaign, now)])
+  if (reasons.length > 0) return answer(false, reasons)
+  const stopped: Reason[] = campaign.stopped === null ? [] : [{ code: 'stopped', since: campaign.stopped }]
+  return answer(false, [{ code: 'not-chosen' }, ...stopped, ...lifeReasons(campaign, now)])
 }
 
 function sendReason(send: FullSend): Reason {
@@ -122,9 +133,11 @@ function sendReason(send: FullSend): Reason {
 }
 
 function pauses(database: DatabaseSync, { paused }: CampaignRow): Reason[] {
-  const all = database.prepare("SELECT value FROM settings WHERE name = 'paused' AND value > 0").get()
+  const setting = database.prepare('SELECT value FROM settings WHERE name = ? AND value > 0')
+  const [all, dryRun] = [setting.get('paused'), setting.get('dry-run')]
   return [
     ...(all ? [{ code: 'all-paused', since: all.value as number } as const] : []),
+    ...(dryRun ? [{ code: 'dry-run', since: dryRun.value as number } as const] : []),
     ...(paused === null ? [] : [{ code: 'paused', since: paused } as const]),
   ]
 }

@@ -1,0 +1,67 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { loadPushConfig, pushConfigOf } from '../../src/push/live/config.ts'
+import { openSenders } from '../../src/push/live/ledger/senders.ts'
+import { stepsOf } from '../../src/push/live/steps.ts'
+import { freshFolder } from '../storage/folder.ts'
+
+const environment = { HOOK: 'a secret of the webhook' }
+const hook = { type: 'webhook', url: 'https://example.org/push', secret: { env: 'HOOK' } }
+const configOf = (given: unknown, directory = '/etc') => pushConfigOf(given, { directory, environment })
+
+test('secrets come from files and variables, paths are relative to the file, and times are in words', async () => {
+  const folder = freshFolder()
+  writeFileSync(join(folder, 'link.key'), 'a secret of the links\n')
+  const file = join(folder, 'push.json')
+  const given = {
+    senders: { hook, log: { type: 'file', file: 'pushes.ndjson' } },
+    links: { base: 'https://push.example.org/c', secrets: [{ file: 'link.key' }] },
+    tick: '10s',
+    interval: '14d',
+    articles: { categories: ['news'] },
+  }
+  writeFileSync(file, JSON.stringify(given))
+  const config = loadPushConfig(file, environment)
+  expect(config).toMatchObject({
+    tick: 10_000,
+    interval: 14 * 86_400_000,
+    articles: { within: 4 * 3_600_000, categories: ['news'] },
+    events: { click: 'push_click' },
+    sending: {
+      senders: {
+        hook: { type: 'webhook', secret: 'a secret of the webhook' },
+        log: { type: 'file', file: join(folder, 'pushes.ndjson') },
+      },
+      links: { secrets: ['a secret of the links'] },
+    },
+  })
+  const senders = openSenders(config.sending.senders)
+  expect(Object.keys(senders)).toEqual(['hook', 'log'])
+  for (const sender of Object.values(senders)) await sender.close?.()
+})
+
+test.each([
+  [{}, 'senders must be'],
+  [{ senders: {} }, 'senders must be an object with one sender at least'],
+  [{ senders: { a: { ...hook, secret: 'plain' } } }, 'secrets do not stand in the configuration'],
+  [
+    { senders: { a: { ...hook, secret: { env: 'NONE' } } } },
+    'senders.a: the variable NONE must hold a secret, and it is not set: export it',
+  ],
+  [{ senders: { a: { ...hook, secret: { file: 'none' } } } }, 'the secret in /etc/none cannot be read'],
+  [{ senders: { a: { type: 'pigeon' } } }, 'senders.a'],
+  [{ senders: { a: hook }, tick: 'soon' }, 'tick must be a time such as 30s, 15m, 4h or 7d, got soon'],
+  [{ senders: { a: hook }, quiet: { from: '25:00', until: '08:00' } }, 'quiet: from must be a time of day'],
+  [{ senders: { a: hook }, colour: 1 }, 'there is no colour: expected one of senders'],
+])('%j is refused in words', (given, message) => {
+  expect(() => configOf(given)).toThrow(message)
+})
+
+test('a file that is none, and a module that is no loop, are said with the remedy', async () => {
+  expect(() => loadPushConfig('/none.json')).toThrow('/none.json must be a JSON file with senders')
+  await expect(stepsOf({ options: {} })).rejects.toThrow('loop.module must name a module')
+  await expect(stepsOf({ module: '/none.ts', options: {} })).rejects.toThrow('/none.ts cannot be loaded')
+  const other = join(import.meta.dirname, 'ledger-of.ts')
+  await expect(stepsOf({ module: other, options: {} })).rejects.toThrow('must export a function openSteps')
+})
