@@ -90,6 +90,10 @@ ann,log,to-ann-2,Asia/Seoul,,${ago(12)},kr
   expect(lastVisit[0]).toBeCloseTo(now - 3 * day, -5)
   expect(lastVisit[1]).toBeLessThanOrEqual(now)
   expect(busyUntil[0]).toBeCloseTo(now + 5 * day, -5)
+  const [forgotten] = await aurochsInTurn(['forget', 'ann', '--state', state])
+  expect(forgotten!.stdout).toContain('removed 1 events')
+  expect(ledger.why('ann', 'p1').reasons).toEqual([{ code: 'unknown-user' }])
+  expect(readFileSync(join(state, 'push.db')).includes('to-ann')).toBe(false)
   ledger.close()
 })
 

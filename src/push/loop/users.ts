@@ -9,15 +9,15 @@ export const never = Number.NEGATIVE_INFINITY
 export class PushUsers {
   #size = 0
   /** The latest visit, and when the slot of the latest push ends. */
-  lastVisit = new Float64Array(0)
-  busyUntil = new Float64Array(0)
+  lastVisit: Float64Array = new Float64Array(0)
+  busyUntil: Float64Array = new Float64Array(0)
   /** 1 where a push can be sent: an address, and no opt-out. */
-  reachable = new Uint8Array(0)
+  reachable: Uint8Array = new Uint8Array(0)
   /** Which of the segments, for the priors of usual CTRs. */
-  segments = new Uint8Array(0)
+  segments: Uint8Array = new Uint8Array(0)
   /** Pushes whose clicks are all in, and clicks on them. */
-  pushes = new Uint32Array(0)
-  clicks = new Uint32Array(0)
+  pushes: Uint32Array = new Uint32Array(0)
+  clicks: Uint32Array = new Uint32Array(0)
 
   constructor(size = 0) {
     this.grow(size)
