@@ -10,7 +10,7 @@ import type { Bar, Bench } from './support/bar.ts'
 import { printer } from './support/print.ts'
 
 /** Files of `push-logs`, in the order in which they run. */
-const dataSets: readonly string[] = ['upworthy']
+const dataSets: readonly string[] = ['upworthy', 'brunch']
 
 const shared = join(import.meta.dirname, '../../shared/data')
 

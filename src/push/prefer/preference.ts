@@ -25,6 +25,7 @@ import type { ReaderVectorOptions } from './legs/reader-vectors.ts'
 import { CoReadWeights, RecentReads, type RecentReadsOptions } from './legs/recent-reads.ts'
 import { UserActivity } from './legs/user-activity.ts'
 import { type TrainedUsers, UserFactors } from './legs/user-factors.ts'
+import { ctrFileOf, type PreferenceParts, readPreference, usersIn, writePreference } from './preference-files.ts'
 import { type BaseArgs, shiftOf, type values } from './preference-jobs.ts'
 
 const jobs = workerModuleUrl('./preference-jobs', import.meta.url)
@@ -105,18 +106,18 @@ export class Preference {
   readonly #seed: number
   readonly #weights = new CoReadWeights()
   #factors: UserFactors
-  #priors = Float64Array.of(0.02, 50)
+  #priors: Float64Array = Float64Array.of(0.02, 50)
   #capacity = 0
   #audience: { readonly users: number; readonly ranking: Audience; readonly base: Float32Array } | undefined
   #running: Promise<unknown> = Promise.resolve()
 
-  constructor(users: PushUsers, pool: Pool, options: PreferenceOptions = {}) {
+  constructor(users: PushUsers, pool: Pool, options: PreferenceOptions = {}, ctr = new CtrModel(options.ctr)) {
     this.users = users
     this.#pool = pool
     this.#options = options
     this.#seed = options.seed ?? 0
     this.profiles = new ContentProfiles(options.contentFactors ?? 0)
-    this.ctr = new CtrModel(options.ctr)
+    this.ctr = ctr
     this.reads = new RecentReads(options.reads)
     this.activity = new UserActivity()
     this.blend = new Blend(options.blend, this.#seed)
@@ -209,7 +210,7 @@ export class Preference {
   /** Learns from the responses to pushes; a push without a click is learned from again as its click delay passes (see `OpenSends`). */
   learn(responses: PreferenceResponses): void {
     this.blend.learn(responses)
-    this.#learnCtr(responses)
+    this.learnCtr(responses)
   }
 
   /**
@@ -218,7 +219,26 @@ export class Preference {
    */
   learnReads(responses: PreferenceResponses): void {
     this.blend.learnReads(responses)
-    this.#learnCtr(responses)
+    this.learnCtr(responses)
+  }
+
+  /** Learns the click model alone. */
+  learnCtr({ article, at, users, values, clicked, shares, before, weights }: PreferenceResponses): void {
+    const item = this.items.add(article)
+    const recency = featureNames.indexOf('recency')
+    const columns: CtrRows['columns'] = {
+      user: users,
+      segment: Uint32Array.from(users, user => this.users.segments[user]!),
+      category: this.items.categories[item]!,
+      hour: hourColumn(at),
+      // The last visit itself may be the click's by now.
+      recency: Uint32Array.from(users, (_, row) => recencyOf(Math.expm1(-values[row * featureCount + recency]!))),
+    }
+    const all = shares ?? new Float32Array(users.length).fill(1)
+    this.ctr.learn(
+      { rows: users.length, columns },
+      { clicked, shares: all, ...(before && { before }), ...(weights && { weights }) },
+    )
   }
 
   /**
@@ -235,6 +255,31 @@ export class Preference {
       shrinkage: profiles.shrinkage,
     })
     return profiles.shrinkage
+  }
+
+  /** Writes a new directory: all but the factors, which come with the generation that is served. @throws Error when it is there. */
+  async save(directory: string): Promise<void> {
+    this.#grow()
+    await writePreference(directory, this.#parts())
+    await this.ctr.save(ctrFileOf(directory))
+  }
+
+  /**
+   * Goes on with what was saved; users keep their rows.
+   *
+   * @param options As when it was saved.
+   * @throws Error naming the file and what is wrong with it.
+   */
+  static open(directory: string, users: PushUsers, pool: Pool, options: PreferenceOptions = {}): Preference {
+    users.grow(usersIn(directory))
+    const preference = new Preference(users, pool, options, CtrModel.open(ctrFileOf(directory)))
+    preference.#priors = readPreference(directory, preference.#parts()).priors
+    return preference
+  }
+
+  #parts(): PreferenceParts {
+    const { items, reads, activity, profiles, blend } = this
+    return { users: this.users.size, items, reads, activity, profiles, blend, priors: this.#priors }
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -311,24 +356,6 @@ export class Preference {
       scores: Float32Array.from(order, at => logLifts[at]!),
       legs: { names: featureNames, values: ordered },
     }
-  }
-
-  #learnCtr({ article, at, users, values, clicked, shares, before, weights }: PreferenceResponses): void {
-    const item = this.items.add(article)
-    const recency = featureNames.indexOf('recency')
-    const columns: CtrRows['columns'] = {
-      user: users,
-      segment: Uint32Array.from(users, user => this.users.segments[user]!),
-      category: this.items.categories[item]!,
-      hour: hourColumn(at),
-      // The last visit itself may be the click's by now.
-      recency: Uint32Array.from(users, (_, row) => recencyOf(Math.expm1(-values[row * featureCount + recency]!))),
-    }
-    const all = shares ?? new Float32Array(users.length).fill(1)
-    this.ctr.learn(
-      { rows: users.length, columns },
-      { clicked, shares: all, ...(before && { before }), ...(weights && { weights }) },
-    )
   }
 
   #shared(): SharedUsers {
