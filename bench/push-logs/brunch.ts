@@ -1,13 +1,13 @@
 /**
  * Whether inactive users who will read an article are found by its first readers: of the brunch reads, which have no text. An article
- * is one with at least 5 readers in the hour of its first read; ranked are all users who have read before, but not in the 7 days before
- * that hour, and not the article in it; right are those who read the article in the next 4 h, or 24 h. What is known of users is of
- * before that hour, factors are of before its week. Fitted on weeks 12 to 15 since the first read of all (the click model from week 10 on);
+ * is one with at least 5 readers in the hour of its first read; ranked are users who have read before, but not in the 7 days before
+ * that hour, and not the article in it (all who read it in the 24 h after it, and a quarter of the others); right are those who read the article in the next 4 h, or 24 h. What is known of users is of
+ * before that hour, factors are of before its fortnight. Fitted on weeks 12 to 15 since the first read of all (the click model from week 10 on);
  * features and their options were chosen by looking at weeks up to 17; the bars are of weeks 18 and 19.
  */
 import type { PushArticle } from '../../src/push/loop/article.ts'
 import { PushUsers } from '../../src/push/loop/users.ts'
-import { logitOf, updatedPosterior, widePosterior } from '../../src/push/prefer/blend/logistic-posterior.ts'
+import { updatedPosterior, widePosterior } from '../../src/push/prefer/blend/click-posterior.ts'
 import { type FeatureName, featureCount, featureNames } from '../../src/push/prefer/features.ts'
 import { Preference, type PreferenceResponses } from '../../src/push/prefer/preference.ts'
 import { sharedBitmap } from '../../src/search/bitmap.ts'
@@ -24,6 +24,8 @@ const [ctrFrom, fitFrom, validateFrom, testFrom] = [10 * week, 12 * week, 16 * w
 const leastReaders = 5
 const windows = [4, 24] as const
 const negativesOfArticle = 200
+/** One in so many of those who do not read it is ranked: another part for each article. */
+const sampledOf = 4
 const depths = [100, 1000, 10_000] as const
 
 /** Each alone, and what they are together. */
@@ -72,7 +74,7 @@ class Replay {
   async run(): Promise<void> {
     const { end, bounds, users, items, itemIds, userIds } = this.#reads
     for (let at = 0; at < end - 24; at++) {
-      if (at >= ctrFrom && at % week === 0) {
+      if (at >= ctrFrom && at % (2 * week) === 0) {
         await this.#preference.setFactors(await trainedUsersOf(userIds, at + firstHour, this.#context))
         this.#setSegments()
         this.#context.print({
@@ -177,31 +179,49 @@ class Replay {
   async #judge({ article, first, later, came, inactive, eligible, now }: Asked, judged: Judged): Promise<void> {
     judged.articles++
     if (later.size === 0) return
-    const users = Uint32Array.from(inactive.filter(user => !first.has(user)))
+    const others = inactive.filter(
+      user => user % sampledOf === judged.articles % sampledOf && !later.has(user) && !first.has(user),
+    )
+    const users = Uint32Array.from([...later.keys(), ...others])
+    const ages = [...later.values()]
     const begun = performance.now()
     const { values } = await this.#preference.legs(article, [...first], { users, eligible, now })
     this.#rankSeconds += (performance.now() - begun) / 1000
-    const { coefficients } = this.#preference.blend
-    const activityValues = columnsOf(values, activity)
+    const othersWhoCame = windows.map(window =>
+      Uint32Array.from(others.keys())
+        .filter(at => (came.get(others[at]!) ?? 25) <= window)
+        .map(at => at + later.size),
+    )
     for (const way of ways) {
-      const scoreOf = (row: number) => {
-        if (way === 'blend') return logitOf(coefficients, values, row)
-        if (way === 'activity') return logitOf(this.#activityPosterior.mean, activityValues, row)
-        return values[row * featureCount + featureNames.indexOf(way)]!
-      }
-      const scores = Float32Array.from(users, (_, row) => scoreOf(row))
-      for (const window of windows) {
-        const isReader = (user: number) => (later.get(user) ?? 25) <= window
-        const readers = scores.filter((_, row) => isReader(users[row]!))
-        if (readers.length === 0) continue
-        const others = scores.filter((_, row) => !isReader(users[row]!))
-        const othersWhoCame = scores.filter(
-          (_, row) => !isReader(users[row]!) && (came.get(users[row]!) ?? 25) <= window,
-        )
-        push(judged.all, `${way} ${window}`, ranksOf(readers, others))
-        if (othersWhoCame.length > 0) push(judged.came, `${way} ${window}`, ranksOf(readers, othersWhoCame))
-      }
+      const scores = scoresOf(values, this.#coefficientsOf(way))
+      const ofOthers = scores.subarray(later.size)
+      windows.forEach((window, which) => {
+        const readers = scores.subarray(0, later.size).filter((_, at) => ages[at]! <= window)
+        if (readers.length === 0) return
+        push(judged.all, `${way} ${window}`, ranksOf(readers, ofOthers))
+        const who = othersWhoCame[which]!
+        if (who.length > 0)
+          push(
+            judged.came,
+            `${way} ${window}`,
+            ranksOf(
+              readers,
+              Float32Array.from(who, at => scores[at]!),
+            ),
+          )
+      })
     }
+  }
+
+  /** (features) Those whose sum ranks users in this way. */
+  #coefficientsOf(way: (typeof ways)[number]): Float64Array {
+    if (way === 'blend') return this.#preference.blend.coefficients
+    const out = new Float64Array(featureCount)
+    if (way !== 'activity') out[featureNames.indexOf(way)] = 1
+    else
+      for (const [at, name] of activity.entries())
+        out[featureNames.indexOf(name)] = this.#activityPosterior.mean[at + 1]!
+    return out
   }
 
   /** By how much users read. */
@@ -228,7 +248,7 @@ class Replay {
         const precisions = depths.map(depth => {
           // Articles that nobody read count, too.
           const none = Array.from({ length: judged.articles - all[0]!.length }, () => ({ above: [], places: [] }))
-          return bootstrapRatios(all.map(ranks => precisionOf([...ranks, ...none], depth))).means
+          return bootstrapRatios(all.map(ranks => precisionOf([...ranks, ...none], depth, sampledOf))).means
         })
         ways.forEach((way, at) => {
           const precision = depths.map((depth, which) => [
@@ -277,8 +297,20 @@ function columnsOf(values: Float32Array, names: readonly FeatureName[]): Float32
   return out
 }
 
+function scoresOf(values: Float32Array, coefficients: Float64Array): Float32Array {
+  const scores = new Float32Array(values.length / featureCount)
+  coefficients.forEach((coefficient, feature) => {
+    if (coefficient === 0) return
+    for (let row = 0, cell = feature; row < scores.length; row++, cell += featureCount)
+      scores[row]! += coefficient * values[cell]!
+  })
+  return scores
+}
+
 function push<Value>(lists: Record<string, Value[]>, name: string, value: Value): void {
-  lists[name] = [...(lists[name] ?? []), value]
+  const list = lists[name]
+  if (list) list.push(value)
+  else lists[name] = [value]
 }
 
 function shown({ mean, interval }: Estimate, times = 1): readonly number[] {

@@ -39,10 +39,10 @@ export function aucOf(ranks: readonly ArticleRanks[]): Ratio {
   }
 }
 
-/** Readers among the first `depth`, of all who are sent. */
-export function precisionOf(ranks: readonly ArticleRanks[], depth: number): Ratio {
+/** Readers among the first `depth`, of all who are sent; one in `sampledOf` of the others was ranked. */
+export function precisionOf(ranks: readonly ArticleRanks[], depth: number, sampledOf: number): Ratio {
   return {
-    sums: ranks.map(({ places }) => places.filter(place => place < depth).length),
+    sums: ranks.map(({ places }) => places.filter(place => place * sampledOf < depth).length),
     counts: ranks.map(() => depth),
   }
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Blend } from '../../src/push/prefer/blend/blend.ts'
+import { updatedPosterior, widePosterior } from '../../src/push/prefer/blend/click-posterior.ts'
 import { LiftCalibration } from '../../src/push/prefer/blend/lift-calibration.ts'
-import { updatedPosterior, widePosterior } from '../../src/push/prefer/blend/logistic-posterior.ts'
 import { featureCount, featureNames } from '../../src/push/prefer/features.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 
@@ -50,6 +50,17 @@ test('the posterior is where the penalised likelihood is greatest; in two batche
   twice.mean.forEach((value, at) => {
     expect(Math.abs(value - mean[at]!)).toBeLessThan(0.15)
   })
+})
+
+test('with usual click rates a click is exp(β·x) times as likely', () => {
+  const n = 40_000
+  const values = Float32Array.from({ length: 2 * n }, (_, cell) => (cell % 2 === 0 ? 1 : 2 * random() - 1))
+  const rates = Float32Array.from({ length: n }, () => 0.02 + 0.03 * random())
+  const clicked = Uint8Array.from(rates, (rate, row) => Number(random() < rate * Math.exp(0.4 + values[2 * row + 1]!)))
+  const { mean, precision } = updatedPosterior(widePosterior(2, 10), { values, clicked, rates })
+  // Within three standard deviations of the posterior.
+  expect(Math.abs(mean[0]! - 0.4) * Math.sqrt(precision[0]!)).toBeLessThan(3.5)
+  expect(Math.abs(mean[1]! - 1) * Math.sqrt(precision[3]!)).toBeLessThan(3.5)
 })
 
 test('a push that was learned from as not clicked counts as clicked alone once its click comes', () => {

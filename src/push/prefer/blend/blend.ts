@@ -1,13 +1,13 @@
 import { randomNumbers } from '../../../storage/random.ts'
 import { featureCount, featureNames } from '../features.ts'
-import { type CalibrationState, LiftCalibration } from './lift-calibration.ts'
 import {
   logitOf,
   type NormalPosterior,
   type PosteriorRows,
   updatedPosterior,
   widePosterior,
-} from './logistic-posterior.ts'
+} from './click-posterior.ts'
+import { type CalibrationState, LiftCalibration } from './lift-calibration.ts'
 
 const [constant, usual] = [featureNames.indexOf('constant'), featureNames.indexOf('usualCtr')]
 /** Negatives of reads that are kept, by which a lift of 1 is the mean. */
@@ -33,8 +33,8 @@ export interface BlendState {
 }
 
 /**
- * From the features of a user and an article to how much likelier a click is than by the user's usual CTR: ln(p / usual) with
- * logit(p) = logit(usual) + β·x. β is learned from responses, from a prior that is fitted to reads without pushes: its slopes are those
+ * From the features of a user and an article to how much likelier a click is than by the user's usual CTR: ln(p / usual), which is
+ * β·x. β is learned from responses, from a prior that is fitted to reads without pushes: its slopes are those
  * of reads, and its constant makes the mean lift of those who did not read 1.
  */
 export class Blend {
@@ -53,7 +53,7 @@ export class Blend {
     this.#random = randomNumbers(seed)
   }
 
-  /** (features) Of what orders users: β, without the offset of the usual CTR. */
+  /** (features) β. */
   get coefficients(): Float64Array {
     return (this.#responses ?? this.#fromReads()).mean
   }
@@ -76,34 +76,28 @@ export class Blend {
     this.#prior = undefined
   }
 
-  /** Learns from the responses to pushes, of {@link offsetsOf} the usual CTRs. */
+  /** Learns from the responses to pushes. */
   learn(rows: BlendRows): void {
-    const n = rows.clicked.length
-    const offsets = offsetsOf(rows.values)
+    const rates = usualCtrsOf(rows.values)
     const prior = this.#fromReads()
     const before = this.#responses ?? prior
-    const logits = Float64Array.from({ length: n }, (_, row) => logitOf(before.mean, rows.values, row) + offsets[row]!)
+    const logLifts = Float64Array.from(rates, (_, row) => logitOf(before.mean, rows.values, row))
     const counts = Float64Array.from(rows.clicked, (clicked, row) => {
       const share = clicked === 1 ? 1 : (rows.shares?.[row] ?? 1)
       return (share - (rows.before?.[row] ?? 0)) * (rows.weights?.[row] ?? 1)
     })
-    this.#calibration.learn(
-      logits.map((logit, row) => logLift(logit, offsets[row]!)),
-      logits.map(probability),
-      rows.clicked,
-      counts,
-    )
+    const probabilities = logLifts.map((lift, row) => Math.min(1, rates[row]! * Math.exp(lift)))
+    this.#calibration.learn(logLifts, probabilities, rows.clicked, counts)
     const keep = Math.exp(-counts.reduce((sum, count) => sum + count, 0) / this.#options.memory)
     const precision = before.precision.map((value, at) => keep * value + (1 - keep) * prior.precision[at]!)
-    this.#responses = updatedPosterior({ mean: before.mean, precision }, { ...rows, offsets })
+    this.#responses = updatedPosterior({ mean: before.mean, precision }, { ...rows, rates })
   }
 
-  /** (rows) ln(p / usual CTR), calibrated. */
+  /** (rows) ln(p / usual CTR), calibrated: never falls where β·x rises. */
   logLifts(values: Float32Array): Float64Array {
     const { coefficients } = this
-    const offsets = offsetsOf(values)
-    return Float64Array.from(offsets, (offset, row) => {
-      return this.#calibration.corrected(logLift(logitOf(coefficients, values, row) + offset, offset))
+    return Float64Array.from({ length: values.length / featureCount }, (_, row) => {
+      return this.#calibration.corrected(logitOf(coefficients, values, row))
     })
   }
 
@@ -185,20 +179,9 @@ function slopesOf(precision: Float64Array, scale: number): Float64Array {
   return out
 }
 
-/** (rows) The logits of the usual CTRs. */
-function offsetsOf(values: Float32Array): Float32Array {
-  return Float32Array.from({ length: values.length / featureCount }, (_, row) => values[row * featureCount + usual]!)
-}
-
-function probability(logit: number): number {
-  return 1 / (1 + Math.exp(-logit))
-}
-
-/** ln(p / usual) of logit(p) and logit(usual). */
-function logLift(logit: number, usualLogit: number): number {
-  return softplus(-usualLogit) - softplus(-logit)
-}
-
-function softplus(x: number): number {
-  return Math.max(0, x) + Math.log1p(Math.exp(-Math.abs(x)))
+/** (rows) */
+function usualCtrsOf(values: Float32Array): Float64Array {
+  return Float64Array.from({ length: values.length / featureCount }, (_, row) => {
+    return 1 / (1 + Math.exp(-values[row * featureCount + usual]!))
+  })
 }

@@ -1,5 +1,5 @@
 /**
- * Logistic regression by a normal posterior that goes on with each batch of outcomes: its mean is found by Newton's method with the
+ * Regression of clicks by a normal posterior that goes on with each batch of outcomes: its mean is found by Newton's method with the
  * posterior before as the prior, its precision is the curvature there (Laplace's approximation; Spiegelhalter & Lauritzen 1990).
  * Few outcomes move it little, and no step size is to be chosen.
  */
@@ -10,8 +10,11 @@ export interface PosteriorRows {
   readonly values: Float32Array
   /** (rows) 1 or 0. */
   readonly clicked: Uint8Array
-  /** (rows) What is added to each row's logit. Default: 0. */
-  readonly offsets?: Float32Array | undefined
+  /**
+   * (rows) The usual click rate of each, above 0: then a click is exp(β·x) times as likely (Poisson regression, which is as good as any
+   * of rare events, and in which what has no click yet counts by its share exactly). Default: none, logit(p) = β·x.
+   */
+  readonly rates?: ArrayLike<number> | undefined
   /** (rows) How much of its click delay has passed, of one without a click; see `CtrOutcomes`. Default: 1. */
   readonly shares?: Float32Array | undefined
   /** (rows) The share when it was last learned from. Default: 0. */
@@ -61,7 +64,7 @@ export function widePosterior(features: number, deviation: number): NormalPoster
   return { mean: new Float64Array(features), precision }
 }
 
-/** The logit of a row, without its offset. */
+/** β·x of a row. */
 export function logitOf(mean: ArrayLike<number>, values: Float32Array, row: number): number {
   let sum = 0
   for (let at = 0, cell = row * mean.length; at < mean.length; at++, cell++) sum += mean[at]! * values[cell]!
@@ -84,8 +87,12 @@ function lossOf({ mean: prior, precision }: NormalPosterior, rows: PosteriorRows
     loss += (product * (mean[a]! - prior[a]!)) / 2
   }
   for (let row = 0; row < rows.clicked.length; row++) {
-    const logit = logitOf(mean, rows.values, row) + (rows.offsets?.[row] ?? 0)
+    const logit = logitOf(mean, rows.values, row)
     const [positive, negative] = countsOf(rows, row)
+    if (rows.rates) {
+      loss += (positive + negative) * rows.rates[row]! * Math.exp(logit) - positive * logit
+      continue
+    }
     const tail = Math.log1p(Math.exp(-Math.abs(logit)))
     loss += positive * (Math.max(0, -logit) + tail) + negative * (Math.max(0, logit) + tail)
   }
@@ -102,11 +109,11 @@ function derivatives({ mean: prior, precision }: NormalPosterior, rows: Posterio
   }
   const { values } = rows
   for (let row = 0; row < rows.clicked.length; row++) {
-    const p = 1 / (1 + Math.exp(-logitOf(mean, values, row) - (rows.offsets?.[row] ?? 0)))
+    const logit = logitOf(mean, values, row)
     const [positive, negative] = countsOf(rows, row)
-    const error = positive * (1 - p) - negative * p
-    // Taking back is never more than what was added.
-    const bend = Math.max(0, positive + negative) * p * (1 - p)
+    const p = rows.rates ? rows.rates[row]! * Math.exp(logit) : 1 / (1 + Math.exp(-logit))
+    const error = positive - (positive + negative) * p
+    const bend = (positive + negative) * p * (rows.rates ? 1 : 1 - p)
     const first = row * n
     for (let a = 0; a < n; a++) {
       const value = values[first + a]!
