@@ -44,12 +44,12 @@ async function kernelSeconds(pool: Pool, eligible: Uint32Array, print: (line: ob
     return { rows, vector: Float32Array.from({ length: stride }, () => random() - 0.5) }
   })
   const audience = new Audience(users, pool)
-  const median = await medianSeconds(async at => {
+  const { median, cpu } = await medianSeconds(async at => {
     const { scores } = await audience.rank(legs, { limit, eligible })
     if (at === 0) print({ ranked: scores.length, best: scores[0]!, last: scores.at(-1)! })
   })
   const read = (4 * users * strides.reduce((sum, stride) => sum + stride, 0)) / 1e9
-  print({ kernel: 'alone', users, limit, seconds: median, 'GB/s': read / median })
+  print({ kernel: 'alone', users, limit, seconds: median, cpuSeconds: cpu, 'GB/s': read / median })
   return median
 }
 
@@ -79,13 +79,13 @@ async function preferenceSeconds(pool: Pool, eligible: Uint32Array, print: (line
     for (let read = 0; read < 100; read++) preference.read(user, `item ${Math.floor(items * random() ** 2)}`, now)
   }
   learned(preference, random, now, article)
-  const median = await medianSeconds(async at => {
+  const { median, cpu } = await medianSeconds(async at => {
     const { scores } = await preference.rank(article, early, { limit, eligible, now })
     if (at === 0) print({ ranked: scores.length, best: scores[0]!, last: scores.at(-1)! })
   })
   const shared = [profiles.data, profiles.counts, reads.rings, reads.counts, activity.lastVisits, activity.visits]
   const bytes = shared.reduce((sum, { byteLength }) => sum + byteLength, users * factors * 4)
-  print({ kernel: 'Preference', users, limit, seconds: median, mibOfUsers: bytes / 2 ** 20 })
+  print({ kernel: 'Preference', users, limit, seconds: median, cpuSeconds: cpu, mibOfUsers: bytes / 2 ** 20 })
   return median
 }
 
@@ -104,14 +104,18 @@ function learned(
   preference.learn({ article, at, users: someUsers, values, clicked })
 }
 
-async function medianSeconds(work: (run: number) => Promise<void>): Promise<number> {
+async function medianSeconds(
+  work: (run: number) => Promise<void>,
+): Promise<{ readonly median: number; readonly cpu: number }> {
   const seconds: number[] = []
+  const before = process.cpuUsage()
   for (let at = 0; at < runs; at++) {
     const begun = performance.now()
     await work(at)
     seconds.push((performance.now() - begun) / 1000)
   }
-  return seconds.toSorted((a, b) => a - b)[runs >> 1]!
+  const { user, system } = process.cpuUsage(before)
+  return { median: seconds.toSorted((a, b) => a - b)[runs >> 1]!, cpu: (user + system) / 1e6 / runs }
 }
 
 /** Values that repeat cost as much as others, and are there sooner. */

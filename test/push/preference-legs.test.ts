@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Pool } from '../../src/parallel/pool.ts'
 import { ContentProfiles, fittedShrinkage } from '../../src/push/prefer/legs/content-profiles.ts'
 import { readerVectors } from '../../src/push/prefer/legs/reader-vectors.ts'
-import { CoReadWeights, RecentReads } from '../../src/push/prefer/legs/recent-reads.ts'
+import { ItemValues, RecentReads } from '../../src/push/prefer/legs/recent-reads.ts'
 import { UserActivity } from '../../src/push/prefer/legs/user-activity.ts'
 import { UserFactors } from '../../src/push/prefer/legs/user-factors.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
@@ -62,8 +62,8 @@ test('items are weighed by the readers that they have in common with the article
   const reads = new RecentReads({ length: 4 })
   reads.grow(users)
   reads.growItems(items)
-  const weights = new CoReadWeights()
-  weights.growItems(items)
+  const weights = new ItemValues()
+  weights.grow(items)
   const histories: number[][] = Array.from({ length: users }, () => [])
   const last: number[][] = Array.from({ length: users }, () => [])
   for (let read = 0; read < 400; read++) {
@@ -79,11 +79,11 @@ test('items are weighed by the readers that they have in common with the article
     [1, 5, 9],
     [2, 3],
   ]) {
-    weights.set(reads, early)
+    weights.set(reads, early, new Uint32Array(items), 0)
     const expected = naiveCoReads(histories, early, last)
     expected.forEach((value, user) => {
       const kept = reads.rings.subarray(user * 4, user * 4 + Math.min(4, reads.counts[user]!))
-      expect([...kept].reduce((sum, item) => sum + weights.weights[item]!, 0)).toBeCloseTo(value, 5)
+      expect([...kept].reduce((sum, item) => sum + weights.values[item]!, 0)).toBeCloseTo(value, 5)
     })
   }
   expect(reads.historyOf(7, 100)).toEqual(histories[7]!.toReversed())

@@ -6,7 +6,7 @@ import { Pool } from '../../src/parallel/pool.ts'
 import type { PushArticle } from '../../src/push/loop/article.ts'
 import { PushUsers } from '../../src/push/loop/users.ts'
 import { recencyOf } from '../../src/push/prefer/ctr-model.ts'
-import { type FeatureName, featureCount, featureNames } from '../../src/push/prefer/features.ts'
+import { type FeatureName, featureCount, featureNames, recencyColumn } from '../../src/push/prefer/features.ts'
 import { Preference, type PreferenceOptions } from '../../src/push/prefer/preference.ts'
 import { sharedBitmap, writeBit } from '../../src/search/bitmap.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
@@ -136,9 +136,11 @@ test('each feature is what its naive twin says', async () => {
       return common / Math.sqrt(early.length * (reads.readers[item]! + 10))
     })
     expect(value(row, 'coReads')).toBeCloseTo(Math.log1p(10 * similar.reduce((sum, one) => sum + one, 0)), 4)
-    const hours = Math.min(24 * 365, (now - activity.lastVisits[user]!) / hour)
+    const hours = Math.min(24 * 365, Math.floor((now - activity.lastVisits[user]!) / hour))
     expect(value(row, 'recency')).toBeCloseTo(-Math.log1p(hours), 4)
-    expect(recencyOf(Math.expm1(-value(row, 'recency')))).toBe(recencyOf(hours))
+    expect(recencyColumn(value(row, 'recency'))).toBe(recencyOf(hours))
+    expect(value(row, 'frequency')).toBeCloseTo(Math.log1p(activity.visits[user]!), 1)
+    expect(value(row, 'reads')).toBeCloseTo(Math.log1p(reads.counts[user]!), 5)
     const mean = (0.02 * 50 + rows.clicks[user]!) / (50 + rows.pushes[user]!)
     expect(value(row, 'usualCtr')).toBeCloseTo(Math.log(mean / (1 - mean)), 4)
     expect(value(row, 'earlyReaders')).toBeCloseTo(Math.log1p(early.length), 5)

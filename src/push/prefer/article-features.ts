@@ -56,7 +56,7 @@ export function articleFeatures(
     centroid: padded(vectors.centroid),
   }
   const sample = sampleOf(users.lastVisits, { size, eligible, seed })
-  const [ctrMean, ctrDeviation] = momentsOf(ctrLogits(users, raw, n => sample[n]!, sample.length))
+  const [ctrMean, ctrDeviation] = momentsOf(ctrLogits(users, raw, sample))
   const known = sample.filter(user => users.isKnown[user] === 1)
   const values = featuresOf(users, raw, known)
   const trust = vectors.readers / (vectors.readers + readerPrior)

@@ -3,7 +3,9 @@
  * `foldIn`, `classifier`, `centroid`) are added to all users' scores by the kernel of `Audience`, in one pass over each matrix; the others
  * by {@link scalarFeatures}, chunk by chunk on the workers.
  */
+
 import { predictCtrs, recencyOf, type SharedCtrModel } from './ctr-model.ts'
+import { sameCategory } from './legs/recent-reads.ts'
 
 export const featureNames = [
   'constant',
@@ -54,9 +56,8 @@ export interface ArticleFeatures {
   /** 0: none. */
   readonly category: number
   readonly earlyReaders: number
-  /** (items) Shared: similarity of what users read last to the article, and its category. */
-  readonly itemWeights: Float32Array
-  readonly itemCategories: Uint32Array
+  /** (items) Of `ItemValues`. Shared. */
+  readonly itemValues: Float64Array
   /** (segments, 2) Mean and strength of each segment's usual CTR; the last is of others. */
   readonly priors: Float64Array
   readonly ctr: SharedCtrModel
@@ -83,89 +84,121 @@ const coReadScale = 10
 /** As long ago as this counts who never came. */
 const mostHours = 24 * 365
 
-/** The logit of the usual CTR, for all rows of `users`, from tables for what most have. */
-export function usualLogit(priors: Float64Array, segment: number, pushes: number, clicks: number): number {
-  const place = Math.min(segment, priors.length / 2 - 1) * 2
-  const [mean, strength] = [priors[place]!, priors[place + 1]!]
-  const alpha = strength * mean + clicks
-  return Math.log(alpha / (strength + pushes - alpha))
+/** ln(1 + n / parts) by n, up to 4096 / parts: users are many. */
+function logTable(parts: number): Float64Array {
+  return Float64Array.from({ length: 4096 * parts }, (_, n) => Math.log1p(n / parts))
+}
+const [wholes, sixteenths] = [logTable(1), logTable(16)]
+
+/** Ages in hours. */
+const ages = Float64Array.from({ length: mostHours + 1 }, (_, hours) => -Math.log1p(hours))
+
+/** Pushes and clicks of a user up to which logits of the usual CTR are kept. */
+const [keptPushes, keptClicks] = [64, 8]
+
+/** Logits of usual CTRs by segment, pushes and clicks. */
+export class UsualLogits {
+  readonly #priors: Float64Array
+  readonly #kept: Float64Array
+
+  /** @param priors (segments, 2) Mean and strength of each segment; the last is of others. */
+  constructor(priors: Float64Array) {
+    this.#priors = priors
+    this.#kept = new Float64Array((priors.length / 2) * keptPushes * keptClicks).fill(Number.NaN)
+  }
+
+  of(segment: number, pushes: number, clicks: number): number {
+    const row = Math.min(segment, this.#priors.length / 2 - 1)
+    if (pushes >= keptPushes || clicks >= keptClicks) return this.#logit(row, pushes, clicks)
+    const place = (row * keptPushes + pushes) * keptClicks + clicks
+    const kept = this.#kept[place]!
+    if (!Number.isNaN(kept)) return kept
+    const logit = this.#logit(row, pushes, clicks)
+    this.#kept[place] = logit
+    return logit
+  }
+
+  #logit(row: number, pushes: number, clicks: number): number {
+    const [mean, strength] = [this.#priors[2 * row]!, this.#priors[2 * row + 1]!]
+    const alpha = strength * mean + clicks
+    return Math.log(alpha / (strength + pushes - alpha))
+  }
 }
 
-const logTable = Float64Array.from({ length: 4096 }, (_, n) => Math.log1p(n))
-const log1p = (n: number) => (n < logTable.length ? logTable[n]! : Math.log1p(n))
-
 /**
- * Writes the features before `content` of some users to `out` (users × stride), a row each from its begin.
- *
- * @param rowOf The row of the n-th of them.
+ * Writes the features before `content` of users to `out` (rows × stride), a row each from its begin.
  */
 export function scalarFeatures(
   users: SharedUsers,
   article: ArticleFeatures,
-  rowOf: (n: number) => number,
-  { count, stride, out }: { readonly count: number; readonly stride: number; readonly out: Float32Array },
+  rows: Uint32Array,
+  { usual, stride, out }: { readonly usual: UsualLogits; readonly stride: number; readonly out: Float32Array },
 ): void {
   const { lastVisits, visits, ringLength, rings, reads, segments, pushes, clicks } = users
-  const { now, category, itemWeights, itemCategories, priors, ctrScale } = article
-  const logits = ctrLogits(users, article, rowOf, count)
+  const { now, itemValues, ctrScale } = article
+  const logits = ctrLogits(users, article, rows)
   const early = Math.log1p(article.earlyReaders)
-  for (let n = 0, cell = 0; n < count; n++, cell += stride) {
-    const user = rowOf(n)
-    const kept = Math.min(reads[user]!, ringLength)
-    let [same, similar] = [0, 0]
-    for (let read = user * ringLength, end = read + kept; read < end; read++) {
-      const item = rings[read]!
-      similar += itemWeights[item]!
-      if (itemCategories[item] === category) same++
-    }
-    if (category === 0) same = 0
-    const hours = Math.min(mostHours, Math.max(0, (now - lastVisits[user]!) / hour))
+  for (let n = 0, cell = 0; n < rows.length; n++, cell += stride) {
+    const user = rows[n]!
+    const all = reads[user]!
+    const kept = Math.min(all, ringLength)
+    let sum = 0
+    for (let read = user * ringLength, end = read + kept; read < end; read++) sum += itemValues[rings[read]!]!
+    const same = Math.floor(sum / sameCategory)
+    const similar = sum - same * sameCategory
     out[cell + at.constant] = 1
-    out[cell + at.usualCtr] = usualLogit(priors, segments[user]!, pushes[user]!, clicks[user]!)
+    out[cell + at.usualCtr] = usual.of(segments[user]!, pushes[user]!, clicks[user]!)
     out[cell + at.ctr] = (logits[n]! - ctrScale[0]) * ctrScale[1]
     out[cell + at.categoryShare] = same / (kept + categoryPrior)
-    out[cell + at.categoryReads] = logTable[same]!
+    out[cell + at.categoryReads] = wholes[same]!
     out[cell + at.coReads] = similar === 0 ? 0 : Math.log1p(coReadScale * similar)
-    out[cell + at.recency] = -Math.log1p(hours)
-    out[cell + at.frequency] = Math.log1p(visits[user]!)
-    out[cell + at.reads] = log1p(reads[user]!)
+    out[cell + at.recency] = ages[hoursSince(lastVisits[user]!, now)]!
+    out[cell + at.frequency] = sixteenths[Math.min(sixteenths.length - 1, Math.round(16 * visits[user]!))]!
+    out[cell + at.reads] = wholes[Math.min(wholes.length - 1, all)]!
     out[cell + at.earlyReaders] = early
   }
 }
 
-/** (count) Of the CTR model, not scaled. */
+/** Whole hours, and no more than a year of them. */
+function hoursSince(time: number, now: number): number {
+  return Math.floor(Math.min(mostHours, Math.max(0, (now - time) / hour)))
+}
+
+/** (rows) Of the CTR model, not scaled. */
 export function ctrLogits(
   { lastVisits, segments }: Pick<SharedUsers, 'lastVisits' | 'segments'>,
   { now, category, ctr }: Pick<ArticleFeatures, 'now' | 'category' | 'ctr'>,
-  rowOf: (n: number) => number,
-  count: number,
+  rows: Uint32Array,
 ): Float32Array {
-  const [user, segment, recency] = [new Uint32Array(count), new Uint32Array(count), new Uint32Array(count)]
+  const count = rows.length
+  const [segment, recency] = [new Uint32Array(count), new Uint32Array(count)]
   for (let n = 0; n < count; n++) {
-    const row = rowOf(n)
-    user[n] = row
+    const row = rows[n]!
     segment[n] = segments[row]!
-    recency[n] = recencyColumn(now, lastVisits[row]!)
+    recency[n] = recencies[hoursSince(lastVisits[row]!, now)]!
   }
-  const columns = { user, segment, category, hour: hourColumn(now), recency }
+  const columns = { user: rows, segment, category, hour: hourColumn(now), recency }
   const out = predictCtrs(ctr, { rows: count, columns }, new Float32Array(count))
   for (let n = 0; n < count; n++) out[n] = Math.log(out[n]! / (1 - out[n]!))
   return out
 }
 
-/** The columns `hour` (UTC) and `recency` of the CTR model. */
+const recencies = Uint8Array.from({ length: mostHours + 1 }, (_, hours) => recencyOf(hours))
+
+/** The column `hour` of the CTR model, UTC. */
 export function hourColumn(now: number): number {
   return ((Math.floor(now / hour) % 24) + 24) % 24
 }
 
-export function recencyColumn(now: number, lastVisit: number): number {
-  return recencyOf(Math.min(mostHours, Math.max(0, (now - lastVisit) / hour)))
+/** The column `recency` by the feature. */
+export function recencyColumn(feature: number): number {
+  return recencies[Math.min(mostHours, Math.round(Math.expm1(-feature)))]!
 }
 
 /** All features of some users, (users × {@link featureCount}). The fast way to the same scores is `Preference.rank`. */
 export function featuresOf(users: SharedUsers, article: ArticleFeatures, rows: Uint32Array): Float32Array {
   const out = new Float32Array(rows.length * featureCount)
-  scalarFeatures(users, article, n => rows[n]!, { count: rows.length, stride: featureCount, out })
+  scalarFeatures(users, article, rows, { usual: new UsualLogits(article.priors), stride: featureCount, out })
   const { factors, factorStride, profiles, profileStride, isKnown } = users
   rows.forEach((user, n) => {
     const cell = n * featureCount

@@ -1,5 +1,6 @@
 /** Jobs of `Preference` on worker threads. */
 import { native } from '../../native.ts'
+import { hasBit } from '../../search/bitmap.ts'
 import {
   type ArticleFeatures,
   featuresOf,
@@ -7,6 +8,7 @@ import {
   productNames,
   type SharedUsers,
   scalarFeatures,
+  UsualLogits,
 } from './features.ts'
 
 export interface BaseArgs {
@@ -16,24 +18,34 @@ export interface BaseArgs {
   readonly coefficients: Float64Array
   /** What the products of users with factors are shifted by, all together. */
   readonly shift: number
+  /** Of the users who may come, a bit each. */
+  readonly eligible: Uint32Array | undefined
   /** (users) Overwritten. */
   readonly base: Float32Array
   readonly chunkRows: number
   readonly next: Int32Array
 }
 
-/** Writes what users score by their scalar features, of the chunks that this call took. */
-export function base({ users, article, coefficients, shift, base, chunkRows, next }: BaseArgs): void {
-  const out = new Float32Array(Math.min(chunkRows, base.length) * firstProduct)
+/** Writes what users score by their scalar features, NaN where they may not come, of the chunks that this call took. */
+export function base({ users, article, coefficients, shift, base, eligible, chunkRows, next }: BaseArgs): void {
+  const rows = new Uint32Array(chunkRows)
+  const out = new Float32Array(chunkRows * firstProduct)
+  const usual = new UsualLogits(article.priors)
   for (;;) {
     const first = Atomics.add(next, 0, 1) * chunkRows
     if (first >= base.length) return
-    const count = Math.min(chunkRows, base.length - first)
-    scalarFeatures(users, article, n => first + n, { count, stride: firstProduct, out })
+    const end = Math.min(base.length, first + chunkRows)
+    let count = 0
+    for (let user = first; user < end; user++) {
+      if (!eligible || hasBit(eligible, user)) rows[count++] = user
+      else base[user] = Number.NaN
+    }
+    scalarFeatures(users, article, rows.subarray(0, count), { usual, stride: firstProduct, out })
     for (let n = 0, cell = 0; n < count; n++) {
-      let sum = users.isKnown[first + n] === 1 ? -shift : 0
+      const user = rows[n]!
+      let sum = users.isKnown[user] === 1 ? -shift : 0
       for (let feature = 0; feature < firstProduct; feature++, cell++) sum += coefficients[feature]! * out[cell]!
-      base[first + n] = sum
+      base[user] = sum
     }
   }
 }

@@ -8,7 +8,7 @@ import { type ArticleFacts, articleFeatures } from './article-features.ts'
 import { Audience } from './audience.ts'
 import type { ScoringLeg } from './audience-jobs.ts'
 import { Blend, type BlendOptions } from './blend/blend.ts'
-import { CtrModel, type CtrModelOptions, type CtrRows, recencyOf } from './ctr-model.ts'
+import { CtrModel, type CtrModelOptions, type CtrRows } from './ctr-model.ts'
 import {
   type ArticleFeatures,
   featureCount,
@@ -17,12 +17,13 @@ import {
   firstProduct,
   hourColumn,
   productNames,
+  recencyColumn,
   type SharedUsers,
 } from './features.ts'
 import { ArticleItems } from './legs/article-items.ts'
 import { ContentProfiles, fittedShrinkage } from './legs/content-profiles.ts'
 import type { ReaderVectorOptions } from './legs/reader-vectors.ts'
-import { CoReadWeights, RecentReads, type RecentReadsOptions } from './legs/recent-reads.ts'
+import { ItemValues, RecentReads, type RecentReadsOptions } from './legs/recent-reads.ts'
 import { UserActivity } from './legs/user-activity.ts'
 import { type TrainedUsers, UserFactors } from './legs/user-factors.ts'
 import { ctrFileOf, type PreferenceParts, readPreference, usersIn, writePreference } from './preference-files.ts'
@@ -104,7 +105,7 @@ export class Preference {
   readonly #pool: Pool
   readonly #options: PreferenceOptions
   readonly #seed: number
-  readonly #weights = new CoReadWeights()
+  readonly #itemValues = new ItemValues()
   #factors: UserFactors
   #priors: Float64Array = Float64Array.of(0.02, 50)
   #capacity = 0
@@ -126,7 +127,7 @@ export class Preference {
       vectorOf: options.vectorOf,
       onGrow: capacity => {
         this.reads.growItems(capacity)
-        this.#weights.growItems(capacity)
+        this.#itemValues.grow(capacity)
       },
     })
     this.#factors = UserFactors.none(0)
@@ -187,6 +188,7 @@ export class Preference {
         coefficients,
         shift: shiftOf(features, coefficients),
         base,
+        eligible,
         chunkRows,
       }
       await this.#pool.phase(jobs, 'base', args, next)
@@ -232,7 +234,7 @@ export class Preference {
       category: this.items.categories[item]!,
       hour: hourColumn(at),
       // The last visit itself may be the click's by now.
-      recency: Uint32Array.from(users, (_, row) => recencyOf(Math.expm1(-values[row * featureCount + recency]!))),
+      recency: Uint32Array.from(users, (_, row) => recencyColumn(values[row * featureCount + recency]!)),
     }
     const all = shares ?? new Float32Array(users.length).fill(1)
     this.ctr.learn(
@@ -295,12 +297,11 @@ export class Preference {
   ): ArticleFeatures {
     this.#grow()
     const item = this.items.add(article)
-    this.#weights.set(this.reads, earlyReaders)
+    this.#itemValues.set(this.reads, earlyReaders, this.items.categories, this.items.categories[item]!)
     const facts: ArticleFacts = {
       now,
       category: this.items.categories[item]!,
-      itemWeights: this.#weights.weights,
-      itemCategories: this.items.categories,
+      itemValues: this.#itemValues.values,
       priors: this.#priors,
       ctr: this.ctr.shared,
       content: this.profiles.centred(this.items.vectorOf(item) ?? new Float32Array(this.profiles.factors)),

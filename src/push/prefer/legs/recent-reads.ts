@@ -115,30 +115,34 @@ const mostReads = 256
 /** Readers that an item counts as having beside its own: what few read is similar by chance. */
 const readerPrior = 10
 
-/** Similarities of items to an article, until the next one. */
-export class CoReadWeights {
-  /** (items) Shared. */
-  weights = new Float32Array(0)
-  #set: number[] = []
+/** What an item of the article's category counts beside its similarity, which is never more: sums are told apart by it. */
+export const sameCategory = 1024
 
-  growItems(capacity: number): void {
-    this.weights = grown(Float32Array, this.weights, capacity)
+/** What each item says of an article, until the next one. */
+export class ItemValues {
+  /** (items) Similarity to the article, and {@link sameCategory} more where it is of its category. Shared: one sum tells both of a user. */
+  values = new Float64Array(0)
+
+  grow(capacity: number): void {
+    this.values = grown(Float64Array, this.values, capacity)
   }
 
   /**
-   * Sets the weight of each item to c / √(n (r + 10)): c of the article's n early readers read it, r users in all. The cosine of what
-   * two items are read by, but for the 10. A user's score is the sum over the user's last items. O(reads of the early readers).
+   * The similarity is c / √(n (r + 10)): c of the article's n early readers read the item, r users in all. The cosine of what two items are
+   * read by, but for the 10. O(items + reads of the early readers).
+   *
+   * @param categories (items)
+   * @param category 0: the article has none.
    */
-  set(reads: RecentReads, earlyReaders: ArrayLike<number>): void {
-    for (const item of this.#set) this.weights[item] = 0
-    this.#set = []
+  set(reads: RecentReads, earlyReaders: ArrayLike<number>, categories: Uint32Array, category: number): void {
+    const { values } = this
+    const counts = new Map<number, number>()
     const n = earlyReaders.length
     for (let at = 0; at < n; at++) {
-      for (const item of reads.historyOf(earlyReaders[at]!, mostReads)) {
-        if (this.weights[item] === 0) this.#set.push(item)
-        this.weights[item]!++
-      }
+      for (const item of reads.historyOf(earlyReaders[at]!, mostReads)) counts.set(item, (counts.get(item) ?? 0) + 1)
     }
-    for (const item of this.#set) this.weights[item]! /= Math.sqrt(n * (reads.readers[item]! + readerPrior))
+    for (let item = 0; item < values.length; item++)
+      values[item] = category > 0 && categories[item] === category ? sameCategory : 0
+    for (const [item, count] of counts) values[item]! += count / Math.sqrt(n * (reads.readers[item]! + readerPrior))
   }
 }
