@@ -29,7 +29,7 @@ export interface ReplayOptions {
   readonly seed: number
 }
 
-const draws = 200
+const draws = 100
 
 /** (tests) Clicks lost by `policy`, the mean of the rounds. */
 export function clicksLost(tests: readonly HeadlineTest[], policy: Policy, options: ReplayOptions): Float64Array {

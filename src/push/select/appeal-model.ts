@@ -98,7 +98,7 @@ export class AppealModel {
     outcomes: readonly AppealOutcome[],
     { pool, seed = 0, signal }: TrainAppeal,
   ): Promise<AppealModel> {
-    outcomes.forEach(outcome => assertOutcome(outcome, features))
+    for (const outcome of outcomes) assertOutcome(outcome, features)
     const rows = outcomes.map(outcome => outcome.features)
     const { mean, meanError } = meanOf(outcomes)
     const targets = Float64Array.from(outcomes, ({ clicks, expectedClicks }) => {
@@ -164,7 +164,7 @@ export class AppealModel {
     const { mean, linear, linearScale, trees, treesScale } = this.parts
     const size = this.features.names.length
     const dense = new Float32Array(trees ? rows.length * size : 0)
-    if (trees) rows.forEach((row, at) => dense.set(row.dense, at * size))
+    if (trees) for (const [at, row] of rows.entries()) dense.set(row.dense, at * size)
     const boosted = trees?.scores(dense)
     return Float64Array.from(rows, (row, at) => {
       return mean + linearScale * linear.score(row) + treesScale * (boosted?.[at] ?? 0)

@@ -78,6 +78,6 @@ function columnsOf(rows: readonly LinearRow[], places: Uint32Array): Float32Arra
 function rowsOf(rows: readonly LinearRow[], places: Uint32Array): Float32Array {
   const features = rows[0]!.dense.length
   const values = new Float32Array(features * places.length)
-  places.forEach((row, at) => values.set(rows[row]!.dense, at * features))
+  for (const [at, row] of places.entries()) values.set(rows[row]!.dense, at * features)
   return values
 }
