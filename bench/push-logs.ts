@@ -10,7 +10,14 @@ import type { Bar, Bench } from './support/bar.ts'
 import { printer } from './support/print.ts'
 
 /** Files of `push-logs`, in the order in which they run. */
-const dataSets: readonly string[] = ['upworthy', 'brunch']
+const dataSets: readonly string[] = [
+  'upworthy',
+  'brunch',
+  'mind-small-sample',
+  'fb-headlines',
+  'clickbait',
+  'korean-news',
+]
 
 const shared = join(import.meta.dirname, '../../shared/data')
 
@@ -27,7 +34,7 @@ export const run: Bench = async ({ json, data = shared, rest }) => {
       const begun = performance.now()
       const print = (line: object) => write({ data: name, ...line })
       const { runLog }: { runLog: LogBench } = await import(`./push-logs/${name}.ts`)
-      const found = await runLog({ print, folder: join(data, name), pool })
+      const found = await runLog({ json, print, folder: join(data, name), pool })
       bars.push(...found.map(bar => ({ ...bar, name: `${name}: ${bar.name}` })))
       print({ seconds: (performance.now() - begun) / 1000 })
     }

@@ -13,8 +13,8 @@ import { Preference, type PreferenceResponses } from '../../src/push/prefer/pref
 import { sharedBitmap } from '../../src/search/bitmap.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { atLeast, type Bar } from '../support/bar.ts'
-import { trainedUsersOf } from './brunch-factors.ts'
-import { type BrunchReads, brunchReads, firstHour } from './brunch-reads.ts'
+import { trainedUsersOf } from './brunch/factors.ts'
+import { type BrunchReads, brunchReads, firstHour } from './brunch/reads.ts'
 import type { LogBench, LogContext } from './log-bench.ts'
 import { type ArticleRanks, aucOf, bootstrapRatios, type Estimate, precisionOf, ranksOf } from './ranks.ts'
 

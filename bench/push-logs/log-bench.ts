@@ -2,6 +2,8 @@ import type { Pool } from '../../src/parallel/pool.ts'
 import type { Bar } from '../support/bar.ts'
 
 export interface LogContext {
+  /** Whether lines on stdout must be JSON. */
+  readonly json: boolean
   /** Prints one measurement. */
   readonly print: (line: object) => void
   /** That has the files of the data set. */

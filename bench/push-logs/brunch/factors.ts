@@ -1,13 +1,13 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { importDataset } from '../../src/ingest/import.ts'
-import { OpenModel } from '../../src/models/open/open-model.ts'
-import { algorithmNamed } from '../../src/models/registry.ts'
-import { trainModel } from '../../src/models/training/train.ts'
-import type { TrainedUsers } from '../../src/push/prefer/legs/user-factors.ts'
-import { Dataset } from '../../src/storage/dataset.ts'
-import type { LogContext } from './log-bench.ts'
+import { importDataset } from '../../../src/ingest/import.ts'
+import { OpenModel } from '../../../src/models/open/open-model.ts'
+import { algorithmNamed } from '../../../src/models/registry.ts'
+import { trainModel } from '../../../src/models/training/train.ts'
+import type { TrainedUsers } from '../../../src/push/prefer/legs/user-factors.ts'
+import { Dataset } from '../../../src/storage/dataset.ts'
+import type { LogContext } from '../log-bench.ts'
 
 /** The generation that would be served from this hour (since 1970) on: ALS of all reads before it. */
 export async function trainedUsersOf(
