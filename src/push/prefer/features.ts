@@ -143,7 +143,8 @@ export function scalarFeatures(
     const all = reads[user]!
     const kept = Math.min(all, ringLength)
     let sum = 0
-    for (let read = user * ringLength, end = read + kept; read < end; read++) sum += itemValues[rings[read]!]!
+    // An item that came since the ranking began may have no value.
+    for (let read = user * ringLength, end = read + kept; read < end; read++) sum += itemValues[rings[read]!] ?? 0
     const same = Math.floor(sum / sameCategory)
     const similar = sum - same * sameCategory
     out[cell + at.constant] = 1

@@ -7,8 +7,8 @@ import type { BetaPrior, UsualCtrPriors } from '../statistics/usual-ctr.ts'
 import { type ArticleFacts, articleFeatures } from './article-features.ts'
 import { Audience } from './audience.ts'
 import type { ScoringLeg } from './audience-jobs.ts'
-import { Blend, type BlendOptions } from './blend/blend.ts'
-import { CtrModel, type CtrModelOptions, type CtrRows } from './ctr-model.ts'
+import { Blend } from './blend/blend.ts'
+import { CtrModel, type CtrRows } from './ctr-model.ts'
 import {
   type ArticleFeatures,
   featureCount,
@@ -22,71 +22,23 @@ import {
 } from './features.ts'
 import { ArticleItems } from './legs/article-items.ts'
 import { ContentProfiles, fittedShrinkage } from './legs/content-profiles.ts'
-import type { ReaderVectorOptions } from './legs/reader-vectors.ts'
-import { ItemValues, RecentReads, type RecentReadsOptions } from './legs/recent-reads.ts'
+import { ItemValues, RecentReads } from './legs/recent-reads.ts'
 import { UserActivity } from './legs/user-activity.ts'
 import { type TrainedUsers, UserFactors } from './legs/user-factors.ts'
 import { ctrFileOf, type PreferenceParts, readPreference, usersIn, writePreference } from './preference-files.ts'
 import { type BaseArgs, shiftOf, type values } from './preference-jobs.ts'
+import type {
+  LegValues,
+  PreferenceOptions,
+  PreferenceResponses,
+  PreferredUsers,
+  RankPreference,
+} from './preference-types.ts'
 
 const jobs = workerModuleUrl('./preference-jobs', import.meta.url)
 
 /** Users whom a worker takes at once. */
 const chunkRows = 8192
-
-export interface PreferenceOptions {
-  /** Values of an article's vector. Default: 0, articles have none. */
-  readonly contentFactors?: number
-  /** The vector of an article's text, as by `WordVectors.textVector`; zeros say nothing. */
-  readonly vectorOf?: (article: PushArticle) => Float32Array
-  readonly ctr?: Partial<CtrModelOptions>
-  readonly reads?: RecentReadsOptions
-  readonly readers?: ReaderVectorOptions
-  readonly blend?: BlendOptions
-  /** Of which users an article's features are scaled by. Default: 0. */
-  readonly seed?: number
-}
-
-export interface RankPreference {
-  /** At most so many. */
-  readonly limit: number
-  /** Of the users who may come, a bit each. Default: all. */
-  readonly eligible?: Uint32Array | undefined
-  /** In ms since 1970. */
-  readonly now: number
-}
-
-/** Features of users for an article, a row of `featureNames` each, as they were when they were asked for. */
-export interface LegValues {
-  readonly names: readonly string[]
-  /** (users × names) */
-  readonly values: Float32Array
-}
-
-/** Users, best first. */
-export interface PreferredUsers {
-  readonly users: Uint32Array
-  /** The natural log of how much likelier a click is than by the user's usual CTR. */
-  readonly scores: Float32Array
-  /** What `learn` is to be given with the response. */
-  readonly legs: LegValues
-}
-
-/** What came of an article for users, one place each. */
-export interface PreferenceResponses {
-  readonly article: PushArticle
-  /** When the features were taken, in ms since 1970. */
-  readonly at: number
-  readonly users: Uint32Array
-  /** (users × features) From {@link PreferredUsers} or {@link Preference.legs}. */
-  readonly values: Float32Array
-  /** 1 where it was clicked (or read), else 0. */
-  readonly clicked: Uint8Array
-  /** As of `CtrOutcomes`: of one without a click, how much of its click delay has passed, and had when it was last learned from. */
-  readonly shares?: Float32Array | undefined
-  readonly before?: Float32Array | undefined
-  readonly weights?: Float32Array | undefined
-}
 
 /**
  * Ranks users by how much they will like an article: what they read about, the click model, look-alikes of the early readers, the
