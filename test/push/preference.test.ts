@@ -194,6 +194,12 @@ test('without early readers, history or factors users are ranked by what there i
   expect((await empty.rank(articleOf(1), [], { limit: 5, now })).users).toHaveLength(0)
 })
 
+test('before anything is learned users of the article’s topic come first', async () => {
+  const preference = await world()
+  const { users } = await preference.rank(articleOf(181), earlyReaders(1), { limit: 1000, now })
+  expect(users.filter(user => user % topics === 1).length).toBeGreaterThan(900)
+})
+
 test('new users have rows from when they are added', async () => {
   const preference = await world()
   await taught(preference)
