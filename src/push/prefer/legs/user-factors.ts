@@ -1,3 +1,4 @@
+import { setImmediate as immediate } from 'node:timers/promises'
 import { native } from '../../../native.ts'
 import { type Pool, workerModuleUrl } from '../../../parallel/pool.ts'
 import { alignedArray, sharedArray } from '../../../storage/shared-array.ts'
@@ -7,6 +8,8 @@ const jobs = workerModuleUrl('../preference-jobs', import.meta.url)
 
 /** Rows of a Gramian's part: few enough that its float32 sums are exact to six digits. */
 const gramianRows = 65_536
+
+const rowsAtOnce = 16_384
 
 /** Trained vectors of users, by the model's rows. */
 export interface TrainedUsers {
@@ -69,14 +72,16 @@ export class UserFactors {
     const isKnown = sharedArray(Uint8Array, rows.length)
     const mean = new Float64Array(factors)
     let known = 0
-    rows.forEach((row, user) => {
-      if (row < 0) return
+    for (const [user, row] of rows.entries()) {
+      // Millions of users take seconds, in which others want this thread.
+      if (user % rowsAtOnce === rowsAtOnce - 1) await immediate()
+      if (row < 0) continue
       if ((row + 1) * factors > data.length) {
         throw new RangeError(`rows must be below ${data.length / factors}, those of the model, got ${row}`)
       }
       let square = 0
       for (let k = 0; k < factors; k++) square += data[row * factors + k]! ** 2
-      if (!(square > 0)) return
+      if (!(square > 0)) continue
       isKnown[user] = 1
       known++
       const length = Math.sqrt(square)
@@ -85,7 +90,7 @@ export class UserFactors {
         unit[user * stride + k] = value
         mean[k]! += value
       }
-    })
+    }
     for (let k = 0; k < factors; k++) mean[k]! /= Math.max(1, known)
     const gramian = await gramianOf({ data: unit, factors, stride, rows: rows.length }, pool)
     return new UserFactors({ factors, stride, data: unit, isKnown, known, mean, gramian })
