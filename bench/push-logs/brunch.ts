@@ -1,7 +1,7 @@
 /**
  * Whether inactive users who will read an article are found by its first readers: of the brunch reads, which have no text. An article
  * is one with at least 5 readers in the hour of its first read; ranked are users who have read before, but not in the 7 days before
- * that hour, and not the article in it (all who read it in the 24 h after it, and a quarter of the others); right are those who read the article in the next 4 h, or 24 h. What is known of users is of
+ * that hour, and not the article in it (all who read it in the 24 h after it, and an eighth of the others); right are those who read the article in the next 4 h, or 24 h. What is known of users is of
  * before that hour, factors are of before its fortnight. Fitted on weeks 12 to 15 since the first read of all (the click model from week 10 on);
  * features and their options were chosen by looking at weeks up to 17; the bars are of weeks 18 and 19.
  */
@@ -26,7 +26,7 @@ const leastReaders = 5
 const windows = [4, 24] as const
 const negativesOfArticle = 200
 /** One in so many of those who do not read it is ranked: another part for each article. */
-const sampledOf = 4
+const sampledOf = 8
 const depths = [100, 1000, 10_000] as const
 
 /** Each alone, and what they are together. */
