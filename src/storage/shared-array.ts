@@ -25,6 +25,17 @@ export function alignedArray<A>(
   return new kind(buffer, (line - native.misalignment(bytes)) % line, length)
 }
 
+/** A shared array of that length which begins with `old`. */
+export function grown<A extends { set(from: A): void }>(
+  kind: Parameters<typeof sharedArray<A>>[0],
+  old: A,
+  length: number,
+): A {
+  const array = sharedArray(kind, length)
+  array.set(old)
+  return array
+}
+
 /** Bytes of all shared arrays that this thread made since the last call. */
 export function takeBytesMade(): number {
   const bytes = made

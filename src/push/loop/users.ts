@@ -1,4 +1,4 @@
-import { sharedArray } from '../../storage/shared-array.ts'
+import { grown } from '../../storage/shared-array.ts'
 
 /** Never: before all times. */
 export const never = Number.NEGATIVE_INFINITY
@@ -42,10 +42,4 @@ export class PushUsers {
     }
     this.#size = size
   }
-}
-
-function grown<A extends { set(from: A): void }>(kind: Parameters<typeof sharedArray<A>>[0], old: A, size: number): A {
-  const array = sharedArray(kind, size)
-  array.set(old)
-  return array
 }

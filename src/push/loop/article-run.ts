@@ -1,0 +1,199 @@
+import type { EffectRows } from '../prefer/send-effects.ts'
+import type { DelayCurve } from '../statistics/click-delay.ts'
+import type { DepthBand } from '../statistics/lift-by-depth.ts'
+import { type LevelPosterior, type LevelPrior, levelPosterior, type TitleOutcome } from '../volume/level.ts'
+import type { DepthCurve } from '../volume/round-size.ts'
+import type { PlannedSend } from './actions.ts'
+import type { PushArticle } from './article.ts'
+import type { RankedUsers } from './preference.ts'
+
+/** Sends of one minute, title and depth together. */
+interface SendGroup {
+  readonly minute: number
+  readonly title: number
+  readonly band: number
+  sends: number
+  /** Σ of what the click rates are at a level of 1, and by the usual CTRs alone. */
+  exposure: number
+  exposureSquares: number
+  usual: number
+  usualSquares: number
+}
+
+/** Where the first band of ranks ends; each other is as long as all before. */
+const firstBand = 256
+export const minute = 60_000
+
+/** One article from when it is decided about until its clicks are in: who may get it, who got it, and what came of that. */
+export class ArticleRun {
+  readonly article: PushArticle
+  /** (features) */
+  readonly features: Float64Array
+  readonly prior: LevelPrior
+  readonly ranked: RankedUsers
+  readonly titles: readonly string[]
+  readonly #titleFactors: readonly number[]
+  readonly #titleDeviation: number
+  /** The next rank that may get it. */
+  next = 0
+  sent = 0
+  rounds = 0
+  stopped: string | undefined
+  /** How factors fell with depth when it was decided about. */
+  depths: DepthCurve | undefined
+  readonly #groups = new Map<string, SendGroup>()
+  readonly #clicks: number[]
+  readonly #bandClicks: number[] = []
+  // (sends) For the effects, which are learned at the end.
+  readonly #rows = new Map<number, number>()
+  readonly #effects: number[] = []
+  readonly #rates: number[] = []
+  readonly #titlesOfRows: number[] = []
+  readonly #sentAt: number[] = []
+  readonly #bands: number[] = []
+  readonly #clicked = new Set<number>()
+  #posterior: LevelPosterior | undefined
+  #posteriorAt = Number.NEGATIVE_INFINITY
+
+  constructor(options: {
+    readonly article: PushArticle
+    readonly features: Float64Array
+    readonly prior: LevelPrior
+    readonly ranked: RankedUsers
+    readonly titles: readonly string[]
+    readonly titleFactors: readonly number[]
+    readonly titleDeviation: number
+  }) {
+    this.article = options.article
+    this.features = options.features
+    this.prior = options.prior
+    this.ranked = options.ranked
+    this.titles = options.titles
+    this.#titleFactors = options.titleFactors
+    this.#titleDeviation = options.titleDeviation
+    this.#clicks = options.titles.map(() => 0)
+  }
+
+  get clicks(): number {
+    return this.#clicked.size
+  }
+
+  /** @param effects of the send. @param factor what they make of the usual CTR. */
+  addSend({ user, title, rank, usualCtr }: PlannedSend, effects: ArrayLike<number>, factor: number, now: number): void {
+    const at = Math.floor(now / minute)
+    const band = bandOf(rank)
+    const key = `${at} ${title} ${band}`
+    let group = this.#groups.get(key)
+    if (!group) {
+      group = { minute: at, title, band, sends: 0, exposure: 0, exposureSquares: 0, usual: 0, usualSquares: 0 }
+      this.#groups.set(key, group)
+    }
+    const rate = usualCtr * factor
+    group.sends++
+    group.exposure += rate
+    group.exposureSquares += rate ** 2
+    group.usual += usualCtr
+    group.usualSquares += usualCtr ** 2
+    this.#rows.set(user, this.#rates.length)
+    for (let effect = 0; effect < effects.length; effect++) this.#effects.push(effects[effect]!)
+    this.#rates.push(usualCtr)
+    this.#titlesOfRows.push(title)
+    this.#sentAt.push(now)
+    this.#bands.push(band)
+    this.sent++
+    this.#posterior = undefined
+  }
+
+  /** When the send was made that a click answers; undefined where there is none, or it was clicked before. */
+  addClick(user: number): number | undefined {
+    const row = this.#rows.get(user)
+    if (row === undefined || this.#clicked.has(row)) return undefined
+    this.#clicked.add(row)
+    this.#clicks[this.#titlesOfRows[row]!]!++
+    const band = this.#bands[row]!
+    this.#bandClicks[band] = (this.#bandClicks[band] ?? 0) + 1
+    this.#posterior = undefined
+    return this.#sentAt[row]
+  }
+
+  /** What is thought of its level; looked at anew when clicks or minutes have passed. */
+  posterior(now: number, curve: DelayCurve): LevelPosterior {
+    const isOld = this.sent > 0 && now - this.#posteriorAt >= 10 * minute
+    if (!this.#posterior || isOld) {
+      this.#posterior = levelPosterior(this.prior, this.outcomes(now, curve), this.#titleDeviation)
+      this.#posteriorAt = now
+    }
+    return this.#posterior
+  }
+
+  /** (titles) */
+  outcomes(now: number, curve: DelayCurve): TitleOutcome[] {
+    const exposures = this.titles.map(() => 0)
+    for (const { minute: at, title, exposure } of this.#groups.values()) {
+      exposures[title]! += exposure * curve.share(now / minute - at)
+    }
+    return exposures.map((exposure, title) => ({
+      clicks: this.#clicks[title]!,
+      exposure,
+      factor: this.#titleFactors[title]!,
+    }))
+  }
+
+  /** Clicks at a level of 1 that are still to come of what was sent. */
+  pending(now: number, curve: DelayCurve): number {
+    let pending = 0
+    for (const { minute: at, exposure } of this.#groups.values()) pending += exposure * (1 - curve.share(now / minute - at))
+    return pending
+  }
+
+  /** Of the clicks that are to come, those that have. */
+  shareSeen(now: number, curve: DelayCurve): number {
+    let [seen, all] = [0, 0]
+    for (const { minute: at, exposure } of this.#groups.values()) {
+      seen += exposure * curve.share(now / minute - at)
+      all += exposure
+    }
+    return all > 0 ? seen / all : 0
+  }
+
+  /**
+   * What came by depth.
+   *
+   * @param of `level`: beside what is expected of each user at a level of 1. `usual`: beside the usual CTRs.
+   */
+  bands(now: number, curve: DelayCurve, of: 'level' | 'usual'): DepthBand[] {
+    const bands: DepthBand[] = []
+    const count = bandOf(Math.max(0, this.ranked.users.length - 1)) + 1
+    for (let band = 0; band < count; band++) {
+      let [sends, exposure, exposureSquares] = [0, 0, 0]
+      for (const group of this.#groups.values()) {
+        if (group.band !== band) continue
+        const share = curve.share(now / minute - group.minute)
+        sends += group.sends
+        exposure += (of === 'level' ? group.exposure : group.usual) * share
+        exposureSquares += (of === 'level' ? group.exposureSquares : group.usualSquares) * share ** 2
+      }
+      const clicks = this.#bandClicks[band] ?? 0
+      const sums = { sends, clicks, exposure, exposureSquares, exposureVariance: 0 }
+      bands.push({ from: beginOf(band), to: beginOf(band + 1), sums })
+    }
+    return bands
+  }
+
+  /** What effects are learned from. @param titleRates (titles) what each title multiplies the rates by, the level of the article included. */
+  effectRows(titleRates: ArrayLike<number>, now: number, curve: DelayCurve): EffectRows {
+    const rates = this.#rates.map((rate, row) => {
+      const seen = curve.share((now - this.#sentAt[row]!) / minute)
+      return rate * titleRates[this.#titlesOfRows[row]!]! * seen
+    })
+    return { values: this.#effects, rates, levelVariance: this.prior.variance, clicked: this.#clicked }
+  }
+}
+
+function bandOf(rank: number): number {
+  return rank < firstBand ? 0 : Math.floor(Math.log2(rank / firstBand)) + 1
+}
+
+function beginOf(band: number): number {
+  return band === 0 ? 0 : firstBand * 2 ** (band - 1)
+}

@@ -1,0 +1,484 @@
+import { randomNumbers } from '../../storage/random.ts'
+import { SendEffects } from '../prefer/send-effects.ts'
+import { OnlineAppeal } from '../select/online-appeal.ts'
+import { ClickDelay, type DelayCurve } from '../statistics/click-delay.ts'
+import { stratifiedRanks } from '../statistics/first-batch.ts'
+import { fitUsualCtr, usualCtrs } from '../statistics/usual-ctr.ts'
+import { boundsAtDepth } from '../statistics/lift-by-depth.ts'
+import { normalRule } from '../statistics/volume-rules.ts'
+import { type LevelPosterior, sharesOfTitles } from '../volume/level.ts'
+import { depthEnds, roundSize } from '../volume/round-size.ts'
+import { SlotPrice } from '../volume/slot-price.ts'
+import type { PlannedSend, PushAction, PushObservation, PushSteps, SelectDecision } from './actions.ts'
+import type { PushArticle } from './article.ts'
+import { ArticleRun, minute } from './article-run.ts'
+import { defaultLoopOptions, type PushLoopOptions } from './options.ts'
+import type { Preference } from './preference.ts'
+import type { ArticleFeatures } from './selection.ts'
+import type { PushUsers } from './users.ts'
+
+const day = 1440 * minute
+const PACE = Number(process.env.PACE ?? 1.5)
+const GAMMA = Number(process.env.GAMMA ?? 1)
+/** Minutes after the last sends at which what came of an article is learned from. */
+const learnAfter = 90
+/** Days after which half of a push is forgotten by its user. */
+const fatigueHalfLife = 14
+
+/** What the click rate depends on beside article and title: see `#effectsOf`. */
+const effects = [
+  { name: 'score', mean: 1, deviation: 0.3 },
+  { name: 'pushes of late', mean: -0.1, deviation: 0.07 },
+  { name: 'age in hours', mean: -0.15, deviation: 0.07 },
+  { name: 'hour of the day', mean: 0.2, deviation: 0.15 },
+] as const
+
+export interface PushLoopParts {
+  readonly preference: Preference
+  readonly features: ArticleFeatures
+  /** The titles an article may be pushed under, the best guess first, each with what its text lets expect beside the others. */
+  titlesOf(article: PushArticle): readonly { readonly title: string; readonly factor: number }[]
+}
+
+/**
+ * The loop of content push: which articles, under which titles, to whom, and how many, learned from what comes of it. It does nothing itself:
+ * see {@link PushSteps}. Times in ms since 1970.
+ */
+export class PushLoop implements PushSteps {
+  readonly #users: PushUsers
+  readonly #parts: PushLoopParts
+  readonly #options: PushLoopOptions
+  readonly #random: () => number
+  readonly #appeal: OnlineAppeal
+  readonly #effects = new SendEffects(effects)
+  readonly #delay = new ClickDelay()
+  readonly #price: SlotPrice
+  #curve: DelayCurve
+  #curveAt = Number.NEGATIVE_INFINITY
+  /** (users) */
+  #usual: Float64Array = new Float64Array(0)
+  #meanUsual = 0
+  /** (users) Pushes, those before counting less by their age, when the latest was. */
+  #pushesOfLate = new Float32Array(0)
+  #pushedAt = new Float64Array(0)
+  /** (users) The latest round of all that the user was planned for. */
+  #plannedIn = new Uint32Array(0)
+  #round = 0
+  /** Articles that are not old enough to be decided about. */
+  #waiting: PushArticle[] = []
+  readonly #early = new Map<string, { readers: number[]; allBefore: number }>()
+  #allReads = 0
+  /** Reads by hour of the day. */
+  readonly #hours = new Float64Array(24).fill(10)
+  readonly #runs = new Map<string, ArticleRun>()
+  #day = Number.NaN
+  /** Sends by hour of the last day, and inactive users. */
+  readonly #sentByHour = new Float64Array(24)
+  #slots = 0
+
+  constructor(users: PushUsers, parts: PushLoopParts, options: Partial<PushLoopOptions> = {}) {
+    this.#users = users
+    this.#parts = parts
+    this.#options = { ...defaultLoopOptions, ...options }
+    this.#random = randomNumbers(this.#options.seed)
+    this.#appeal = new OnlineAppeal(parts.features.features)
+    this.#price = new SlotPrice({ days: this.#options.daysBetween, floor: this.#options.target })
+    this.#curve = this.#delay.curve(0)
+  }
+
+  /** The lift that a send must be worth now. */
+  get price(): number {
+    if (this.#options.without === 'price') return this.#options.target
+    const sent = this.#sentByHour.reduce((sum, count) => sum + count, 0)
+    const fair = (this.#slots / this.#options.daysBetween) * PACE
+    return this.#price.price * Math.max(1, (sent / Math.max(1, fair)) ** GAMMA)
+  }
+
+  debug() {
+    const d = this.dbg
+    let el = 0; for (let u = 0; u < this.#users.size; u++) el += Number(this.#isEligible(u, this.#curveAt + 3600000))
+    const out = `el ${el} price ${this.price.toFixed(2)} runs ${this.#runs.size} ${[...this.#effects.weights].map(x => x.toFixed(2)).join(' ')} first ${d.first} sends ${d.sends} exp ${(d.exp / d.sends).toFixed(2)} firstexp ${(d.firstExp / d.firstSends).toFixed(2)} n ${d.firstSends} fin ${(d.got / d.want).toFixed(2)}`
+    this.dbg = { first: 0, sends: 0, exp: 0, firstExp: 0, firstSends: 0, got: 0, want: 0 }
+    return out
+  }
+  dbg = { first: 0, sends: 0, exp: 0, firstExp: 0, firstSends: 0, got: 0, want: 0 }
+
+  observe(observations: readonly PushObservation[]): void {
+    for (const observation of observations) {
+      switch (observation.kind) {
+        case 'article':
+          this.#waiting.push(observation.article)
+          this.#early.set(observation.article.id, { readers: [], allBefore: this.#allReads })
+          break
+        case 'read':
+          this.#allReads++
+          this.#hours[hourOf(observation.time)]!++
+          this.#early.get(observation.article)?.readers.push(observation.user)
+          break
+        case 'click': {
+          const sentAt = this.#runs.get(observation.article)?.addClick(observation.user)
+          if (sentAt !== undefined) this.#delay.addClick(sentAt / minute, observation.time / minute)
+          break
+        }
+        case 'visit':
+        case 'opt-out':
+          break
+      }
+    }
+  }
+
+  async step(now: number): Promise<readonly PushAction[]> {
+    this.#beginDay(now)
+    if (now - this.#curveAt >= 60 * minute) {
+      this.#curve = this.#delay.curve(now / minute)
+      if (Number.isFinite(this.#curveAt) && this.#round > 30) this.#price.update((now - this.#curveAt) / day)
+      this.#curveAt = now
+      this.#sentByHour[hourOf(now)] = 0
+    }
+    const actions: PushAction[] = []
+    for (const [id, run] of this.#runs) {
+      const age = now - run.article.createdAt
+      if (age >= this.#options.life * minute && run.stopped === undefined) {
+        run.stopped = 'its time is over'
+        if (run.sent > 0) actions.push({ kind: 'stop', article: id, reason: run.stopped })
+      }
+      if (age >= (this.#options.life + learnAfter) * minute) this.#finish(run, now)
+    }
+    await this.#admit(now)
+    this.#round++
+    const running = [...this.#runs.values()].filter(run => run.stopped === undefined)
+    const levels = new Map(running.map(run => [run, run.posterior(now, this.#curve)]))
+    const levelOf = (run: ArticleRun) => levels.get(run)!.titles[levels.get(run)!.best]!
+    for (const run of running.sort((a, b) => levelOf(b) - levelOf(a))) {
+      for (const action of this.#actionsOf(run, levels.get(run)!, now)) actions.push(action)
+    }
+    return actions
+  }
+
+  sent(article: string, sends: readonly PlannedSend[], now: number): void {
+    const run = this.#runs.get(article)
+    if (!run) return
+    const until = now + this.#options.daysBetween * day
+    this.#sentByHour[hourOf(now)]! += sends.length
+    for (const send of sends) {
+      const { user } = send
+      const values = this.#effectsOf(run, run.ranked.scores[send.rank]!, user, now)
+      run.addSend(send, values, this.#effects.factor(values), now)
+      this.#users.busyUntil[user] = until
+      this.#pushesOfLate[user] = this.#fatigueOf(user, now) + 1
+      this.#pushedAt[user] = now
+      this.dbg.sends++; this.dbg.exp += send.expectedCtr / send.usualCtr; this.dbg.want += send.expectedCtr; if (run.rounds === 1) { this.dbg.firstExp += send.expectedCtr / send.usualCtr; this.dbg.firstSends++ }
+    }
+  }
+
+  #beginDay(now: number): void {
+    const today = Math.floor(now / day)
+    this.#grow()
+    if (today === this.#day) return
+    if (!Number.isNaN(this.#day)) this.#appeal.endDay()
+    this.#day = today
+    this.#slots = 0
+    for (let user = 0; user < this.#users.size; user++) this.#slots += Number(this.#isInactive(this.#users.lastVisit[user]!, now))
+    for (let hour = 0; hour < 24; hour++) this.#hours[hour]! *= 0.9
+    this.#fitUsualCtrs()
+  }
+
+  #grow(): void {
+    const { size } = this.#users
+    if (this.#usual.length >= size) return
+    const capacity = Math.max(size, Math.ceil(this.#usual.length * 1.5))
+    this.#usual = grown(this.#usual, new Float64Array(capacity).fill(this.#options.usualCtr))
+    this.#pushesOfLate = grown(this.#pushesOfLate, new Float32Array(capacity))
+    this.#pushedAt = grown(this.#pushedAt, new Float64Array(capacity))
+    this.#plannedIn = grown(this.#plannedIn, new Uint32Array(capacity))
+  }
+
+  #fitUsualCtrs(): void {
+    const { size, segments, pushes, clicks } = this.#users
+    const counts = { segments: segments.subarray(0, size), pushes: pushes.subarray(0, size), clicks: clicks.subarray(0, size) }
+    if (counts.pushes.some(count => count > 0)) {
+      const segmentCount = 1 + counts.segments.reduce((most, segment) => Math.max(most, segment), 0)
+      this.#usual.set(usualCtrs(fitUsualCtr(counts, segmentCount), counts))
+    }
+    this.#meanUsual = this.#usual.subarray(0, size).reduce((sum, ctr) => sum + ctr, 0) / Math.max(1, size)
+  }
+
+  /** Ranks the users for the articles that are old enough, and so makes them ready to be pushed. */
+  async #admit(now: number): Promise<void> {
+    const from = now - this.#options.selectAfter * minute
+    const due = this.#waiting.filter(({ createdAt }) => createdAt <= from)
+    if (due.length === 0) return
+    this.#waiting = this.#waiting.filter(({ createdAt }) => createdAt > from)
+    const eligible = this.#eligibleUsers(now)
+    for (const article of due) {
+      const { readers, allBefore } = this.#early.get(article.id)!
+      this.#early.delete(article.id)
+      if (now >= article.createdAt + this.#options.life * minute) continue
+      const early = { reads: readers.length, allReads: this.#allReads - allBefore }
+      const features = this.#parts.features.valuesOf(article, early)
+      const known = this.#options.without === 'select' ? features.map((value, at) => (at === 0 ? value : 0)) : features
+      const titles = this.#parts.titlesOf(article).slice(0, this.#options.without === 'titles' ? 1 : undefined)
+      if (titles.length === 0) continue
+      const ranked = await this.#parts.preference.rank(article, { limit: this.#users.size, eligible, readers, now })
+      const run = new ArticleRun({
+        article,
+        features: known,
+        prior: this.#appeal.predict(known),
+        ranked,
+        titles: titles.map(({ title }) => title),
+        titleFactors: titles.map(({ factor }) => factor),
+        titleDeviation: this.#options.titleDeviation,
+      })
+      run.depths = this.#ahead(run, 0, now, 0).depths
+      this.#runs.set(article.id, run)
+    }
+  }
+
+  #actionsOf(run: ArticleRun, posterior: LevelPosterior, now: number): PushAction[] {
+    const { without, firstRound, growth, rule, target } = this.#options
+    const isFirst = run.sent === 0
+    if (!isFirst && without === 'resending') return []
+    const level = posterior.titles[posterior.best]!
+    const most = without === 'resending' ? this.#users.size : Math.max(firstRound, run.sent * growth)
+    const price = rule === normalRule ? target : this.price
+    // Nobody who is left would be worth it, at the highest level that is likely.
+    const upper = level * Math.exp(2.5 * Math.sqrt(posterior.variance))
+    const ahead = this.#ahead(run, most, now, price / upper)
+    if (ahead.ranks.length === 0) return []
+    if (!isFirst && rule === normalRule) {
+      const bands = run.bands(now, this.#curve, 'usual')
+      const next = { from: ahead.ranks[0]!, to: ahead.ranks.at(-1)! + 1 }
+      const decision = rule({ bands, next, target, shareSeen: run.shareSeen(now, this.#curve) })
+      if (decision.action === 'stop') return this.#stop(run, decision.reason)
+      if (decision.action !== 'grow') return []
+      return this.#send(run, posterior, ahead, Math.min(ahead.ranks.length, run.sent), now)
+    }
+    if (!isFirst) {
+      const bands = run.bands(now, this.#curve, 'level')
+      const next = { from: ahead.ranks[0]!, to: ahead.ranks[0]! + 1 }
+      const [, highest] = boundsAtDepth(bands, next)
+      if (highest * ahead.factors[0]! < price) return this.#stop(run, 'its lift is below the price for sure')
+    }
+    const size = roundSize({
+      posterior,
+      depths: ahead.depths,
+      price,
+      usualCtr: this.#meanUsual,
+      pending: run.pending(now, this.#curve),
+      later: Math.exp(this.#effects.weights[2]! / 2),
+      most,
+    })
+    if (size === 0) return []
+    return this.#send(run, posterior, ahead, size, now)
+  }
+
+  #send(run: ArticleRun, posterior: LevelPosterior, ahead: UsersAhead, size: number, now: number): PushAction[] {
+    const { id, url } = run.article
+    const { holdOut, life, target } = this.#options
+    const actions: PushAction[] = []
+    if (run.sent === 0) {
+      const decision = this.#decisionOf(run, posterior, ahead, size)
+      actions.push({ kind: 'decision', article: id, decision })
+      const ends = run.article.createdAt + life * minute
+      actions.push({ kind: 'campaign', article: id, titles: run.titles, url, ends, budget: run.ranked.users.length, target })
+    }
+    const shares = this.#options.without === 'titles' ? [1] : sharesOfTitles(posterior, this.#random)
+    const heldOut: number[] = []
+    const sends: PlannedSend[] = []
+    // The first round is spread over more than it takes, so that the fall with depth is seen.
+    const places = run.sent === 0 ? this.#spread(ahead, size) : Uint32Array.from({ length: size }, (_, at) => at)
+    for (const at of places) {
+      const rank = ahead.ranks[at]!
+      const user = run.ranked.users[rank]!
+      this.#plannedIn[user] = this.#round
+      if (this.#random() < holdOut) {
+        heldOut.push(user)
+        this.#users.busyUntil[user] = Math.max(this.#users.busyUntil[user]!, now + day)
+        continue
+      }
+      const title = drawn(shares, this.#random)
+      const usualCtr = this.#usual[user]!
+      const expectedCtr = usualCtr * ahead.factors[at]! * posterior.titles[title]!
+      sends.push({ user, title, rank, usualCtr, expectedCtr })
+    }
+    if (run.sent > 0) run.next = ahead.ranks[size - 1]! + 1
+    if (heldOut.length > 0) actions.push({ kind: 'hold-out', article: id, users: Uint32Array.from(heldOut) })
+    if (sends.length > 0) actions.push({ kind: 'send', article: id, round: run.rounds++, sends })
+    return actions
+  }
+
+  #spread(ahead: UsersAhead, size: number): Uint32Array {
+    if (this.#options.without === 'resending') return Uint32Array.from({ length: size }, (_, at) => at)
+    const over = Math.min(ahead.ranks.length, size)
+    return stratifiedRanks(over, Math.min(size, over), Math.floor(this.#random() * 2 ** 32))
+  }
+
+  #stop(run: ArticleRun, reason: string): PushAction[] {
+    run.stopped = reason
+    return [{ kind: 'stop', article: run.article.id, reason }]
+  }
+
+  #decisionOf(run: ArticleRun, { mean, variance }: LevelPosterior, ahead: UsersAhead, size: number): SelectDecision {
+    const deviation = Math.sqrt(variance)
+    const factor = (ahead.depths.sums[1] ?? 0) / Math.max(1, ahead.depths.ends[1] ?? 1)
+    const at = (z: number) => factor * Math.exp(mean + z * deviation)
+    const contributions = this.#appeal.contributions(run.features)
+    return {
+      lift: factor * Math.exp(mean + variance / 2),
+      interval: [at(-1.96), at(1.96)],
+      isPushed: size > 0,
+      firstVolume: size,
+      mostVolume: run.ranked.users.length,
+      contributions: this.#appeal.features
+        .map(({ name }, feature) => ({ feature: name, value: run.features[feature]!, by: contributions[feature]! }))
+        .filter(({ by }) => by !== 0)
+        .sort((a, b) => Math.abs(b.by) - Math.abs(a.by)),
+      reason: `a first round of ${size} is expected to gain more than its slots cost at a price of ${this.price.toFixed(2)}`,
+    }
+  }
+
+  /** Who may get an article next, and how the factors fall beyond. */
+  #ahead(run: ArticleRun, most: number, now: number, leastFactor: number): UsersAhead {
+    const { users, scores } = run.ranked
+    const ranks: number[] = []
+    const factors: number[] = []
+    let [end, sum] = [0, 0]
+    const ends = [0]
+    const sums = [0]
+    const marks = depthEnds(users.length)
+    let mark = 1
+    let rank = run.next
+    for (; rank < users.length && ranks.length < most; rank++) {
+      const user = users[rank]!
+      if (!this.#isEligible(user, now)) {
+        if (ranks.length === 0) run.next = rank + 1
+        continue
+      }
+      const factor = this.#factorOf(run, scores[rank]!, user, now)
+      // Scores fall, and pushes of late only lower it further.
+      if (factor < leastFactor && this.#factorOf(run, scores[rank]!, -1, now) < leastFactor) break
+      if (factor < leastFactor) continue
+      ranks.push(rank)
+      factors.push(factor)
+      sum += factor
+      end++
+      if (end === marks[mark]) {
+        ends.push(end)
+        sums.push(sum)
+        mark++
+      }
+    }
+    if (end > ends.at(-1)!) {
+      ends.push(end)
+      sums.push(sum)
+    }
+    // Beyond, a few users stand for all.
+    for (let stride = 8; rank < users.length; stride = Math.min(1024, Math.ceil(stride * 1.2))) {
+      const user = users[rank]!
+      if (this.#factorOf(run, scores[rank]!, -1, now) < leastFactor) break
+      if (this.#isEligible(user, now)) {
+        end += stride
+        sum += stride * this.#factorOf(run, scores[rank]!, user, now)
+        ends.push(end)
+        sums.push(sum)
+      }
+      rank += stride
+    }
+    return { ranks, factors, depths: { ends, sums } }
+  }
+
+  #factorOf(run: ArticleRun, score: number, user: number, now: number): number {
+    return this.#effects.factor(this.#effectsOf(run, score, user, now))
+  }
+
+  /** (effects) @param user -1: one who had no push. */
+  #effectsOf(run: ArticleRun, score: number, user: number, now: number): readonly number[] {
+    const hour = hourOf(now)
+    const total = this.#hours.reduce((sum, count) => sum + count, 0)
+    return [
+      this.#options.without === 'preference' ? 0 : score,
+      user < 0 ? 0 : this.#fatigueOf(user, now),
+      (now - run.article.createdAt) / (60 * minute),
+      Math.log((24 * this.#hours[hour]!) / total),
+    ]
+  }
+
+  #fatigueOf(user: number, now: number): number {
+    const of = this.#pushesOfLate[user]!
+    return of === 0 ? 0 : of * 2 ** ((this.#pushedAt[user]! - now) / (fatigueHalfLife * day))
+  }
+
+  #isInactive(lastVisit: number, now: number): boolean {
+    return lastVisit < now - this.#options.inactiveDays * day
+  }
+
+  #isEligible(user: number, now: number): boolean {
+    const { lastVisit, busyUntil, reachable } = this.#users
+    return (
+      busyUntil[user]! <= now &&
+      this.#plannedIn[user] !== this.#round &&
+      this.#isInactive(lastVisit[user]!, now) &&
+      reachable[user] === 1
+    )
+  }
+
+  /** A bit each. */
+  #eligibleUsers(now: number): Uint32Array {
+    const { size } = this.#users
+    const bits = new Uint32Array(Math.ceil(size / 32))
+    for (let user = 0; user < size; user++) if (this.#isEligible(user, now)) bits[user >> 5]! |= 1 << (user & 31)
+    return bits
+  }
+
+  /** Learns from what came of an article, and forgets it. */
+  #finish(run: ArticleRun, now: number): void {
+    this.#runs.delete(run.article.id)
+    const { titles, values, weights, best } = run.posterior(now, this.#curve)
+    this.#addOffers(run, titles[best]!)
+    if (run.sent === 0 || this.#options.without === 'learning') return
+    this.#effects.learn(run.effectRows(titles, now, this.#curve))
+    const level = weights.reduce((sum, weight, at) => sum + weight * Math.exp(values[at]!), 0)
+    const exposure = run
+      .outcomes(now, this.#curve)
+      .reduce((sum, outcome, title) => sum + (outcome.exposure * titles[title]!) / level, 0)
+    this.dbg.got += run.clicks; this.dbg.first++
+    this.#appeal.learn(run.features, { clicks: run.clicks, exposure })
+  }
+
+  /** What it was worth to all who had a slot when it was decided about. */
+  #addOffers({ depths }: ArticleRun, level: number): void {
+    if (!depths) return
+    const { ends, sums } = depths
+    if (process.env.OFF) { let o = 0, n = 0; for (let at = 1; at < ends.length; at++) { const u = ends[at]! - ends[at - 1]!; const x = level * (sums[at]! - sums[at - 1]!) / u; if (x > this.price) { o += (x - this.price) * u; n += u } } if (n > 500) console.log('offer', arguments[0].article.id, 'users', n, 'of', ends.at(-1), 'excess', (o / n).toFixed(2), 'level', level.toFixed(2), 'prior', Math.exp(arguments[0].prior.mean).toFixed(2), arguments[0].prior.variance.toFixed(2), 'sent', arguments[0].sent, 'clicks', arguments[0].clicks, 'price', this.price.toFixed(2)) }
+    for (let at = 1; at < ends.length; at++) {
+      const users = ends[at]! - ends[at - 1]!
+      this.#price.addOffers((level * (sums[at]! - sums[at - 1]!)) / users, users / ends.at(-1)!)
+    }
+  }
+}
+
+interface UsersAhead {
+  /** Rising. */
+  readonly ranks: readonly number[]
+  /** What the usual CTR of each is multiplied by at a level of 1. */
+  readonly factors: readonly number[]
+  /** Of these, and of all beyond. */
+  readonly depths: { readonly ends: readonly number[]; readonly sums: readonly number[] }
+}
+
+/** Of the day in UTC. */
+function hourOf(time: number): number {
+  return Math.floor(time / (60 * minute)) % 24
+}
+
+function drawn(shares: ArrayLike<number>, random: () => number): number {
+  let left = random()
+  let at = 0
+  while (at < shares.length - 1 && left >= shares[at]!) left -= shares[at++]!
+  return at
+}
+
+function grown<A extends Float64Array | Float32Array | Uint32Array>(old: A, larger: A): A {
+  larger.set(old as never)
+  return larger
+}

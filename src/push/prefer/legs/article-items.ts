@@ -1,0 +1,96 @@
+import { grown } from '../../../storage/shared-array.ts'
+import type { PushArticle } from '../../loop/article.ts'
+
+export interface ArticleItemsOptions {
+  /** Values of an article's vector; 0: articles have none. */
+  readonly factors: number
+  /** The vector of an article's text; zeros say nothing. */
+  readonly vectorOf?: ((article: PushArticle) => Float32Array) | undefined
+  /** There must be room for so many items from now on. */
+  readonly onGrow: (capacity: number) => void
+}
+
+export interface ArticleItemsState {
+  readonly items: readonly string[]
+  readonly categories: readonly string[]
+  readonly itemCategories: Uint32Array
+  /** (items × factors) Zeros where an item has no vector. */
+  readonly vectors: Float32Array
+}
+
+/** What is known of articles by their ids: a row each, a category and a vector. */
+export class ArticleItems {
+  readonly #options: ArticleItemsOptions
+  readonly #rows = new Map<string, number>()
+  readonly #categories = new Map<string, number>()
+  readonly #vectors = new Map<number, Float32Array>()
+  /** (items) Numbers from 1; 0: none. Shared. */
+  categories = new Uint32Array(0)
+
+  constructor(options: ArticleItemsOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#rows.size
+  }
+
+  /** The row of an article, a new one where there is none. */
+  rowOf(id: string): number {
+    const known = this.#rows.get(id)
+    if (known !== undefined) return known
+    const row = this.#rows.size
+    this.#rows.set(id, row)
+    if (row >= this.categories.length) {
+      const capacity = Math.max(1024, Math.ceil(1.5 * (row + 1)))
+      this.categories = grown(Uint32Array, this.categories, capacity)
+      this.#options.onGrow(capacity)
+    }
+    return row
+  }
+
+  /** The row of an article of which this is known. @throws RangeError when its vector has another length. */
+  add(article: PushArticle): number {
+    const row = this.rowOf(article.id)
+    const { category } = article
+    if (category !== undefined) {
+      if (!this.#categories.has(category)) this.#categories.set(category, this.#categories.size + 1)
+      this.categories[row] = this.#categories.get(category)!
+    }
+    const { factors, vectorOf } = this.#options
+    if (!vectorOf || this.#vectors.has(row)) return row
+    const vector = vectorOf(article)
+    if (vector.length !== factors) {
+      throw new RangeError(`the vector of an article must have ${factors} values, got ${vector.length}`)
+    }
+    this.#vectors.set(row, vector)
+    return row
+  }
+
+  vectorOf(row: number): Float32Array | undefined {
+    return this.#vectors.get(row)
+  }
+
+  get state(): ArticleItemsState {
+    const { factors } = this.#options
+    const vectors = new Float32Array(this.size * factors)
+    for (const [row, vector] of this.#vectors) vectors.set(vector, row * factors)
+    return {
+      items: [...this.#rows.keys()],
+      categories: [...this.#categories.keys()],
+      itemCategories: this.categories.slice(0, this.size),
+      vectors,
+    }
+  }
+
+  restore({ items, categories, itemCategories, vectors }: ArticleItemsState): void {
+    for (const item of items) this.rowOf(item)
+    for (const category of categories) this.#categories.set(category, this.#categories.size + 1)
+    this.categories.set(itemCategories)
+    const { factors } = this.#options
+    for (let row = 0; factors > 0 && row < items.length; row++) {
+      const vector = vectors.slice(row * factors, (row + 1) * factors)
+      if (vector.some(value => value !== 0)) this.#vectors.set(row, vector)
+    }
+  }
+}

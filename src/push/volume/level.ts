@@ -1,0 +1,155 @@
+/**
+ * The level of an article: what multiplies the click rates that its users have by all else, and what each of its titles multiplies that by.
+ *
+ * Clicks of title t ~ Poisson(exposure_t · exp(θ + τ_t)), θ ~ a prior of the article, τ_t ~ N(0, σ²). θ is summed over a grid; given θ
+ * each τ_t is normal about its most likely value (Laplace).
+ */
+import { drawNormal } from '../statistics/distributions.ts'
+
+/** ln level before any send, normally distributed. */
+export interface LevelPrior {
+  readonly mean: number
+  readonly variance: number
+}
+
+export interface TitleOutcome {
+  readonly clicks: number
+  /** Clicks that are expected by now at a level of 1. */
+  readonly exposure: number
+  /** What its text lets expect beside the other titles. Default: 1. */
+  readonly factor?: number
+}
+
+/** What is known after sends. */
+export interface LevelPosterior {
+  /** (grid) Values of θ, rising, and their probabilities. */
+  readonly values: Float64Array
+  readonly weights: Float64Array
+  /** Of θ. */
+  readonly mean: number
+  readonly variance: number
+  /** (titles) E[exp(θ + τ)]: the level under each title. */
+  readonly titles: Float64Array
+  /** The title with the highest. */
+  readonly best: number
+  /** (titles) The factors of the titles before any send. */
+  readonly factors: Float64Array
+  /** (grid × titles) Mean and variance of τ given θ, beside the factor. */
+  readonly effects: Float64Array
+  readonly effectVariances: Float64Array
+}
+
+/** In standard deviations of the prior: the levels of a few articles are far above all others. */
+const [lowest, highest, points] = [-4, 6, 51]
+
+/** @param titleDeviation σ, above 0. */
+export function levelPosterior(
+  prior: LevelPrior,
+  outcomes: readonly TitleOutcome[],
+  titleDeviation: number,
+): LevelPosterior {
+  const count = outcomes.length
+  const precision = titleDeviation ** -2
+  const { values, logWeights } = gridOf(prior)
+  const effects = new Float64Array(points * count)
+  const effectVariances = new Float64Array(points * count)
+  for (let point = 0; point < points; point++) {
+    for (let title = 0; title < count; title++) {
+      const { clicks, exposure, factor = 1 } = outcomes[title]!
+      const at = point * count + title
+      const expected = exposure * factor * Math.exp(values[point]!)
+      const effect = likeliestEffect(clicks, expected, precision, point > 0 ? effects[at - count]! : 0)
+      const rate = expected * Math.exp(effect)
+      effects[at] = effect
+      effectVariances[at] = 1 / (rate + precision)
+      logWeights[point]! +=
+        clicks * (values[point]! + effect) - rate - (effect ** 2 * precision) / 2 - Math.log((rate + precision) / precision) / 2
+    }
+  }
+  const weights = normalised(logWeights)
+  const titles = new Float64Array(count)
+  let [mean, variance] = [0, 0]
+  for (let point = 0; point < points; point++) {
+    mean += weights[point]! * values[point]!
+    for (let title = 0; title < count; title++) {
+      const at = point * count + title
+      titles[title]! += weights[point]! * Math.exp(values[point]! + effects[at]! + effectVariances[at]! / 2)
+    }
+  }
+  for (let point = 0; point < points; point++) variance += weights[point]! * (values[point]! - mean) ** 2
+  outcomes.forEach(({ factor = 1 }, title) => {
+    titles[title]! *= factor
+  })
+  const best = titles.indexOf(Math.max(...titles))
+  const factors = Float64Array.from(outcomes, ({ factor = 1 }) => factor)
+  return { values, weights, mean, variance, titles, best, factors, effects, effectVariances }
+}
+
+/** (titles) The probability that each title is the best (Thompson sampling), from draws. */
+export function sharesOfTitles(posterior: LevelPosterior, random: () => number, draws = 100): Float64Array {
+  const { weights, titles, factors, effects, effectVariances } = posterior
+  const shares = new Float64Array(titles.length)
+  for (let draw = 0; draw < draws; draw++) {
+    let left = random()
+    let point = 0
+    while (point < points - 1 && left >= weights[point]!) left -= weights[point++]!
+    let [best, highest] = [0, Number.NEGATIVE_INFINITY]
+    for (let title = 0; title < titles.length; title++) {
+      const at = point * titles.length + title
+      const effect = Math.log(factors[title]!) + effects[at]! + Math.sqrt(effectVariances[at]!) * drawNormal(random)
+      if (effect > highest) [best, highest] = [title, effect]
+    }
+    shares[best]! += 1 / draws
+  }
+  return shares
+}
+
+/** Mean and variance of θ after clicks of one title, and ln of how likely these were, up to a constant. */
+export function momentsOfLevel(prior: LevelPrior, clicks: number, exposure: number): LevelPrior & { readonly logEvidence: number } {
+  const { values, logWeights } = gridOf(prior)
+  for (let point = 0; point < points; point++) {
+    logWeights[point]! += clicks * values[point]! - exposure * Math.exp(values[point]!)
+  }
+  const top = Math.max(...logWeights)
+  let sum = 0
+  for (let point = 0; point < points; point++) sum += Math.exp(logWeights[point]! - top)
+  const weights = normalised(logWeights)
+  let [mean, variance] = [0, 0]
+  for (let point = 0; point < points; point++) mean += weights[point]! * values[point]!
+  for (let point = 0; point < points; point++) variance += weights[point]! * (values[point]! - mean) ** 2
+  return { mean, variance: Math.max(variance, 1e-6), logEvidence: top + Math.log(sum) }
+}
+
+function gridOf({ mean, variance }: LevelPrior): { readonly values: Float64Array; readonly logWeights: Float64Array } {
+  const deviation = Math.sqrt(variance)
+  const values = new Float64Array(points)
+  const logWeights = new Float64Array(points)
+  for (let point = 0; point < points; point++) {
+    const z = lowest + ((highest - lowest) * point) / (points - 1)
+    values[point] = mean + deviation * z
+    logWeights[point] = (-z * z) / 2
+  }
+  return { values, logWeights: logWeights.map(log => log - logOfSum) }
+}
+
+/** Of exp(−z²/2) over the grid, so that its weights are probabilities. */
+const logOfSum = Math.log(Math.sqrt(2 * Math.PI) / ((highest - lowest) / (points - 1)))
+
+/** The τ with the highest density: clicks − expected · e^τ − τ / σ² = 0, by Newton's steps. */
+function likeliestEffect(clicks: number, expected: number, precision: number, begin: number): number {
+  let effect = begin
+  for (let step = 0; step < 20; step++) {
+    const rate = expected * Math.exp(effect)
+    const move = (clicks - rate - effect * precision) / (rate + precision)
+    effect += Math.max(-1, Math.min(1, move))
+    if (Math.abs(move) < 1e-4) break
+  }
+  return effect
+}
+
+function normalised(logs: Float64Array): Float64Array {
+  const top = Math.max(...logs)
+  const weights = logs.map(log => Math.exp(log - top))
+  const sum = weights.reduce((sum, weight) => sum + weight, 0)
+  return weights.map(weight => weight / sum)
+}
