@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { Pool } from '../../src/parallel/pool.ts'
+import { trainEnsemble } from '../../src/push/boosting/ensemble.ts'
 import type { PushArticle } from '../../src/push/loop/article.ts'
 import { AppealModel, type AppealOutcome } from '../../src/push/select/appeal-model.ts'
 import { ArticleFeatures } from '../../src/push/select/article-features.ts'
 import { RecentArticles } from '../../src/push/select/recent-articles.ts'
+import { firstTrees } from '../../src/push/select/residual-trees.ts'
 import { drawGamma, drawNormal } from '../../src/push/statistics/distributions.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -143,10 +145,12 @@ test('without pushes the lift is that of usual ones, and hardly known', async ()
   expect(prior.deviation).toBeGreaterThan(0.7)
   const none = await AppealModel.train(features, [], { pool })
   expect(none.predict(row)).toEqual(prior)
-  const few = (await AppealModel.train(features, outcomesOf(features, 10, 3), { pool })).predict(row)
-  expect(few.logLift).toBeGreaterThan(0)
+  const pushes = outcomesOf(features, 10, 3).map(each => ({ features: each.features, clicks: 40, expectedClicks: 10 }))
+  const few = (await AppealModel.train(features, pushes, { pool })).predict(row)
+  expect(few.logLift).toBeGreaterThan(1)
+  expect(few.logLift).toBeLessThan(Math.log(4))
   expect(few.deviation).toBeLessThan(prior.deviation)
-  expect(few.deviation).toBeGreaterThan(0.4)
+  expect(few.deviation).toBeGreaterThan(0.3)
 })
 
 test('with pushes enough it explains lift, its deviation covers the truth, and contributions add up', {
@@ -196,6 +200,45 @@ test('the same seed gives the same model, and a saved one predicts the same', { 
   expect(() => AppealModel.open(path, new ArticleFeatures())).toThrow(
     'must be opened with the features that it was trained with',
   )
+})
+
+test('trees help where lift is by no sum of features, and contributions still add up', {
+  timeout: 120_000,
+}, async () => {
+  const features = new ArticleFeatures({ categories: ['city', 'world'] })
+  const random = randomNumbers(11)
+  const made = (count: number) =>
+    Array.from({ length: count }, (_, at) => {
+      const [isCity, isEarly] = [random() < 0.5, random() < 0.5]
+      const createdAt = now + at * 86_400_000 + (isEarly ? 0 : 8 * 3_600_000)
+      const pushed = article({ id: String(at), category: isCity ? 'city' : 'world', createdAt })
+      const lift = isCity === isEarly ? 2 : 0.5
+      return { features: features.of(pushed, { now: createdAt }), clicks: 50 * lift, expectedClicks: 50 }
+    })
+  const model = await AppealModel.train(features, made(800), { pool })
+  expect(model.parts.trees?.size).toBeGreaterThan(0)
+  for (const { features: row, clicks } of made(40)) {
+    const { logLift, base, contributions } = model.predict(row)
+    expect(Math.sign(logLift - Math.log(1.1))).toBe(clicks > 50 ? 1 : -1)
+    expect(base + contributions.reduce((sum, { by }) => sum + by, 0)).toBeCloseTo(logLift, 6)
+  }
+  const path = join(freshFolder(), 'appeal')
+  await model.save(path)
+  const [row] = made(1)
+  expect(AppealModel.open(path, features).predict(row!.features)).toEqual(model.predict(row!.features))
+})
+
+test('the first trees of an ensemble say what a training of so many says', async () => {
+  const random = randomNumbers(2)
+  const [columns, labels] = [600, 300].map(length => Float32Array.from({ length }, random))
+  const options = { loss: 'squared', trees: 20, leaves: 4, patience: 0 } as const
+  const data = { columns: columns!, labels: labels! }
+  const [all, few] = [
+    await trainEnsemble(data, options, { pool }),
+    await trainEnsemble(data, { ...options, trees: 7 }, { pool }),
+  ]
+  const rows = Float32Array.from({ length: 20 }, random)
+  expect(firstTrees(all, 7).scores(rows)).toEqual(few.scores(rows))
 })
 
 test('pushes that cannot be are refused', async () => {

@@ -29,8 +29,8 @@ export function judgeReplay(data: ReplayData, share: number, print: (line: objec
   const mean = sum(titles.map(({ clicks }) => clicks)) / sum(titles.map(({ effectiveSends }) => effectiveSends))
   const level = { mean, strength: 1 / (mean * levelVariance) }
   const textOf = ({ priors, scores }: Scored) => textPolicies(priors, scores, level)
-  const choosing: ReplayOptions = { batches: 20, share, rounds: 1, seed: 1 }
-  const judging: ReplayOptions = { batches: 20, share, rounds: 4, seed: 2 }
+  const choosing: ReplayOptions = { batches: 10, share, rounds: 1, seed: 1 }
+  const judging: ReplayOptions = { batches: 10, share, rounds: 4, seed: 2 }
   const even = evenSplitLoss(judged!, judging)
   const evenChoice = sum(evenSplitLoss(choice!, choosing))
   const lossesOf = (name: string, choices: readonly Policy[], judges = choices) => {
