@@ -4,8 +4,8 @@ import { foldCount, type LinearRow } from '../text/linear-model.ts'
 
 /** Fewer pushes teach trees nothing that a linear model has not found. */
 const leastRows = 200
-const settings = { loss: 'squared', leaves: 15, learningRate: 0.05, columnShare: 0.3, l2: 10 } as const
-const mostTrees = 200
+const settings = { loss: 'squared', leaves: 15, learningRate: 0.08, columnShare: 0.3, l2: 10 } as const
+const mostTrees = 250
 
 export interface Residuals {
   readonly targets: Float64Array
