@@ -36,6 +36,7 @@ export function judgeReplay(data: ReplayData, share: number, print: (line: objec
   const lossesOf = (name: string, choices: readonly Policy[], judges = choices) => {
     const losses = choices.map(policy => sum(clicksLost(choice!, policy, choosing)) / evenChoice)
     const best = losses.indexOf(Math.min(...losses))
+    print({ share, policy: name, tried: Object.fromEntries(choices.map((policy, at) => [policy.name, losses[at]!])) })
     const lost = clicksLost(judged!, judges[best]!, judging)
     print({
       share,

@@ -15,7 +15,11 @@ export function plainPolicies(mean: number): Policy[] {
 
 /** The same, sharpened: what our allocation does without text. */
 export function sharpPlainPolicies(mean: number): Policy[] {
-  return [5, 15, 50].flatMap(strength => [4, 8].map(sharpness => plainPolicy({ mean, strength }, sharpness)))
+  return [0.5, 1].flatMap(factor =>
+    [5, 15, 50].flatMap(strength =>
+      [4, 8, 16].map(sharpness => plainPolicy({ mean: factor * mean, strength }, sharpness)),
+    ),
+  )
 }
 
 function plainPolicy(prior: BetaPrior, sharpness: number): Policy {
@@ -34,7 +38,7 @@ export function textPolicies(
 ): Policy[] {
   // Logged rates differ by their own noise, too.
   return [1, 1.5].flatMap(factor =>
-    [4, 8, 16].map(sharpness => ({
+    [1, 2, 4, 8, 16].map(sharpness => ({
       name: `prior by text, σ² × ${factor}, sharpness ${sharpness}`,
       sharpness,
       candidates: (test: HeadlineTest, outcomes: readonly TitleOutcome[]) => {
