@@ -61,6 +61,7 @@ export function judgeReplay(data: ReplayData, share: number, print: (line: objec
   print({ share, lostBesidePlain: onPlain, lostBesideSharpened: onSharp })
   return [
     atMost(`clicks lost, beside plain Thompson sampling, ${share} of the sends: upper end of 95 %`, onPlain.high, 0),
+    atMost(`clicks lost, beside the same without text, ${share} of the sends: upper end of 95 %`, onSharp.high, 0),
   ]
 }
 
