@@ -55,7 +55,7 @@ export const runLog: LogBench = async ({ print, folder, pool }) => {
                 learned,
                 at => Number(articles[at]!.category === category) - 1 / categories.length,
               )
-              const weights = new Float64Array(learned.length).fill(100)
+              const weights = new Float64Array(learned.length).fill(10)
               return (
                 await LinearModel.fit(
                   learned.map(at => of[at]!),

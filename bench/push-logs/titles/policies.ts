@@ -7,13 +7,19 @@ import type { Policy } from './replay.ts'
 /** Thompson sampling without any text: a prior of all headlines alike, that stays. */
 export function plainPolicies(mean: number): Policy[] {
   const uniform: BetaPrior = { mean: 0.5, strength: 2 }
-  const pooled = [0.5, 1].flatMap(factor => [5, 50, 100, 200].map(strength => ({ mean: factor * mean, strength })))
+  const pooled = [0.25, 0.5, 1].flatMap(factor =>
+    [50, 150, 400, 1000].map(strength => ({ mean: factor * mean, strength })),
+  )
   return [uniform, ...pooled].map(prior => plainPolicy(prior, 1))
 }
 
 /** The same, sharpened: what our allocation does without text. */
 export function sharpPlainPolicies(mean: number): Policy[] {
-  return [15, 50].flatMap(strength => [2, 4, 8].map(sharpness => plainPolicy({ mean, strength }, sharpness)))
+  return [0.5, 1].flatMap(factor =>
+    [5, 15, 50].flatMap(strength =>
+      [4, 8, 16].map(sharpness => plainPolicy({ mean: factor * mean, strength }, sharpness)),
+    ),
+  )
 }
 
 function plainPolicy(prior: BetaPrior, sharpness: number): Policy {
@@ -32,7 +38,7 @@ export function textPolicies(
 ): Policy[] {
   // Logged rates differ by their own noise, too.
   return [1, 1.5].flatMap(factor =>
-    [2, 4, 8].map(sharpness => ({
+    [1, 2, 4, 8, 16].map(sharpness => ({
       name: `prior by text, σ² × ${factor}, sharpness ${sharpness}`,
       sharpness,
       candidates: (test: HeadlineTest, outcomes: readonly TitleOutcome[]) => {

@@ -99,6 +99,7 @@ export class AppealModel {
     { pool, seed = 0, signal }: TrainAppeal,
   ): Promise<AppealModel> {
     for (const outcome of outcomes) assertOutcome(outcome, features)
+    if (outcomes.length === 0) return AppealModel.prior(features)
     const rows = outcomes.map(outcome => outcome.features)
     const { mean, meanError } = meanOf(outcomes)
     const targets = Float64Array.from(outcomes, ({ clicks, expectedClicks }) => {

@@ -4,8 +4,8 @@ import { foldCount, type LinearRow } from '../text/linear-model.ts'
 
 /** Fewer pushes teach trees nothing that a linear model has not found. */
 const leastRows = 200
-const settings = { loss: 'squared', leaves: 15, learningRate: 0.05, columnShare: 0.3, l2: 10 } as const
-const mostTrees = 200
+const settings = { loss: 'squared', leaves: 15, learningRate: 0.08, columnShare: 0.3, l2: 10 } as const
+const mostTrees = 250
 
 export interface Residuals {
   readonly targets: Float64Array
@@ -60,9 +60,19 @@ export async function trainResidualTrees(
   return { trees: await trainEnsemble(part(all), { ...options, trees: best, patience: 0 }, { pool, signal }), heldOut }
 }
 
-function firstTrees(ensemble: Ensemble, count: number): Ensemble {
+/** The same with its first trees alone. */
+export function firstTrees(ensemble: Ensemble, count: number): Ensemble {
   const { loss, features, base, losses, trees } = ensemble
-  return new Ensemble({ loss, features, base, losses, trees: { ...trees, starts: trees.starts.slice(0, count + 1) } })
+  const nodes = trees.starts[count]!
+  const { starts, ...ofNodes } = trees
+  const kept = Object.entries(ofNodes).map(([name, values]) => [name, values.slice(0, nodes)])
+  return new Ensemble({
+    loss,
+    features,
+    base,
+    losses: losses.slice(0, count + 1),
+    trees: { ...(Object.fromEntries(kept) as typeof ofNodes), starts: starts.slice(0, count + 1) },
+  })
 }
 
 function columnsOf(rows: readonly LinearRow[], places: Uint32Array): Float32Array {

@@ -75,28 +75,35 @@ export function scores({ starts, columns, values }: SparseRows, weights: ArrayLi
 /** Rows of [column, value] as they are given one after the other. */
 export class SparseRowsBuilder {
   readonly #starts: number[] = [0]
-  readonly #columns: number[] = []
-  readonly #values: number[] = []
+  #columns = new Uint32Array(1 << 12)
+  #values = new Float32Array(1 << 12)
+  #length = 0
 
   add(column: number, value: number): void {
     if (value === 0) return
-    this.#columns.push(column)
-    this.#values.push(value)
+    if (this.#length === this.#columns.length) {
+      const [columns, values] = [new Uint32Array(2 * this.#length), new Float32Array(2 * this.#length)]
+      columns.set(this.#columns)
+      values.set(this.#values)
+      this.#columns = columns
+      this.#values = values
+    }
+    this.#columns[this.#length] = column
+    this.#values[this.#length++] = value
   }
 
   endRow(): void {
-    this.#starts.push(this.#columns.length)
+    this.#starts.push(this.#length)
   }
 
   build(): SparseRows {
-    const [starts, columns] = [this.#starts, this.#columns].map(list => {
-      const out = sharedArray(Uint32Array, list.length)
-      out.set(list)
-      return out
-    })
-    const values = sharedArray(Float32Array, this.#values.length)
-    values.set(this.#values)
-    return { starts: starts!, columns: columns!, values }
+    const starts = sharedArray(Uint32Array, this.#starts.length)
+    starts.set(this.#starts)
+    const columns = sharedArray(Uint32Array, this.#length)
+    columns.set(this.#columns.subarray(0, this.#length))
+    const values = sharedArray(Float32Array, this.#length)
+    values.set(this.#values.subarray(0, this.#length))
+    return { starts, columns, values }
   }
 }
 
