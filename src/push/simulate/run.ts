@@ -19,7 +19,7 @@ export interface PushView {
 
 /** Decides whom to push what: called before each {@link step} with what was seen since the last call. */
 export interface PushPolicy {
-  act(view: PushView, observed: readonly Observed[]): void
+  act(view: PushView, observed: readonly Observed[]): void | Promise<void>
 }
 
 /** Days between two pushes to a user, at least. */
@@ -40,11 +40,11 @@ export interface SimulationResult {
 }
 
 /** Runs a policy in the world of a seed, for all of its days. */
-export function simulate(
+export async function simulate(
   seed: number,
   policyIn: (world: World) => PushPolicy,
   parameters?: WorldParameters,
-): SimulationResult {
+): Promise<SimulationResult> {
   const world = new World(seed, parameters)
   const policy = policyIn(world)
   const { users } = world.parameters
@@ -73,7 +73,7 @@ export function simulate(
   }
   let observed: readonly Observed[] = []
   while (!world.hasEnded) {
-    policy.act(view, observed)
+    await policy.act(view, observed)
     observed = world.advance()
     for (const { kind } of observed) clicks += Number(kind === 'click')
     if (world.now % minutesInDay < step) weeklyActive.push(world.weeklyActive)
