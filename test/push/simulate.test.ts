@@ -2,35 +2,36 @@ import { expect, test } from 'vitest'
 import { Eligibility, nothing, popularToAll, pushedAfter, randomBlast } from '../../src/push/simulate/baselines.ts'
 import { oracle } from '../../src/push/simulate/oracle.ts'
 import { worldParameters } from '../../src/push/simulate/parameters.ts'
-import { type PushView, type SimulationResult as Result, simulate } from '../../src/push/simulate/run.ts'
+import { type PushView, simulate } from '../../src/push/simulate/run.ts'
 import { minutesInDay } from '../../src/push/simulate/visits.ts'
 import { World } from '../../src/push/simulate/world.ts'
 
 const parameters = { ...worldParameters, users: 4000, days: 14 }
 
-test('each simple policy pushes to nobody twice within seven days, and brings users back', () => {
-  const without = simulate(1, nothing, parameters)
+test('each simple policy pushes to nobody twice within seven days, and brings users back', async () => {
+  const without = await simulate(1, nothing, parameters)
   expect(without).toMatchObject({ sends: 0, clicks: 0, lift: 0, optOuts: 0, violations: 0 })
   expect(without.weeklyActive).toHaveLength(14)
   for (const policy of [randomBlast(1), popularToAll]) {
-    const result = simulate(1, policy, parameters)
+    const result = await simulate(1, policy, parameters)
     expect(result.violations).toBe(0)
     expect(result.sends).toBeGreaterThan(parameters.users)
     expect(result.clicks).toBeGreaterThan(0.005 * result.sends)
     expect(result.weeklyActive.at(-1)).toBeGreaterThan(without.weeklyActive.at(-1)!)
-    expect(simulate(1, policy, parameters)).toEqual(result)
+    expect(await simulate(1, policy, parameters)).toEqual(result)
   }
 })
 
-test('who knows the truth brings back far more users by far fewer pushes', () => {
-  const [popular, known] = [popularToAll, oracle(9)].map(policy => simulate(1, policy, parameters)) as [Result, Result]
+test('who knows the truth brings back far more users by far fewer pushes', async () => {
+  const popular = await simulate(1, popularToAll, parameters)
+  const known = await simulate(1, oracle(9), parameters)
   expect(known.violations).toBe(0)
   expect(known.sends).toBeLessThan(popular.sends)
   expect(known.lift).toBeGreaterThan(5 * popular.lift)
   expect(known.weeklyActive.at(-1)).toBeGreaterThan(1.5 * popular.weeklyActive.at(-1)!)
 })
 
-test('a push to a user who had one less than seven days before is counted as a violation', () => {
+test('a push to a user who had one less than seven days before is counted as a violation', async () => {
   const twice = () => ({
     act: (view: PushView) => {
       if (view.now === 60 || view.now === 60 + 6 * minutesInDay || view.now === 60 + 13 * minutesInDay) {
@@ -38,7 +39,7 @@ test('a push to a user who had one less than seven days before is counted as a v
       }
     },
   })
-  expect(simulate(2, twice, { ...parameters, optOutRate: 0 })).toMatchObject({ sends: 3, violations: 1 })
+  expect(await simulate(2, twice, { ...parameters, optOutRate: 0 })).toMatchObject({ sends: 3, violations: 1 })
 })
 
 test('who came, had a push, or has opted out is not eligible', () => {

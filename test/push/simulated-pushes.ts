@@ -165,8 +165,8 @@ export async function simulatedPushes(seed: number, parameters: Partial<WorldPar
       },
     }
   }
-  const with_ = simulate(seed, policyIn, all)
-  const without = simulate(seed, nothing, all)
+  const with_ = await simulate(seed, policyIn, all)
+  const without = await simulate(seed, nothing, all)
   const now = begin + all.days * minutesInDay * minute
   return {
     from: begin,

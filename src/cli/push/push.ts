@@ -3,6 +3,7 @@ import { registerImport } from './import-files.ts'
 import { registerOperation } from './operate.ts'
 import { registerReport } from './report.ts'
 import { registerRun } from './run.ts'
+import { registerSimulate } from './simulate.ts'
 
 /** `aurochs push`: content push. */
 export const register: Register = program => {
@@ -11,4 +12,5 @@ export const register: Register = program => {
   registerRun(push)
   registerOperation(push)
   registerReport(push)
+  registerSimulate(push)
 }

@@ -1,5 +1,5 @@
 /** The loop itself in the simulated world: it sees what is observed there, and its actions are done. */
-import type { PushObservation } from '../loop/actions.ts'
+import type { PushAction, PushObservation } from '../loop/actions.ts'
 import { minute } from '../loop/article-run.ts'
 import type { PushLoopOptions } from '../loop/options.ts'
 import type { Preference, RankFor, RankedUsers } from '../loop/preference.ts'
@@ -10,7 +10,11 @@ import { type SimulatedArticle, textFeatures } from './articles.ts'
 import type { PushPolicy, PushView } from './run.ts'
 import type { World } from './world.ts'
 
-export function fullLoop(options: Partial<PushLoopOptions> = {}): (world: World) => PushPolicy {
+/** @param watch is given each action before it is done. */
+export function fullLoop(
+  options: Partial<PushLoopOptions> = {},
+  watch?: (action: PushAction, loop: PushLoop) => void,
+): (world: World) => PushPolicy {
   return ({ past, parameters }) => {
     const users = new PushUsers(parameters.users)
     users.reachable.fill(1)
@@ -49,6 +53,7 @@ export function fullLoop(options: Partial<PushLoopOptions> = {}): (world: World)
         const now = view.now * minute
         if (process.env.DEBUG && view.now % 1440 === 0) console.log('day', view.now / 1440, loop.debug())
         for (const action of await loop.step(now)) {
+          watch?.(action, loop)
           if (action.kind !== 'send') continue
           const made = action.sends.filter(({ user }) => !view.hasOptedOut(user))
           for (const { user, title } of action.sends) {
