@@ -1,4 +1,5 @@
 import type { Register } from '../command.ts'
+import { registerDemo } from './demo.ts'
 import { registerImport } from './import-files.ts'
 import { registerOperation } from './operate.ts'
 import { registerReport } from './report.ts'
@@ -13,4 +14,5 @@ export const register: Register = program => {
   registerOperation(push)
   registerReport(push)
   registerSimulate(push)
+  registerDemo(push)
 }

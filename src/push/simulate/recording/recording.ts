@@ -4,7 +4,7 @@ import type { PlannedSend, PushAction } from '../../loop/actions.ts'
 import type { PushLoopOptions } from '../../loop/options.ts'
 import type { PushLoop } from '../../loop/push-loop.ts'
 import { ClickDelay, type DelayCurve } from '../../statistics/click-delay.ts'
-import type { LiftEstimate } from '../../statistics/lift.ts'
+import type { LiftSums } from '../../statistics/lift.ts'
 import { SendOutcomes } from '../../statistics/send-outcomes.ts'
 import { fullLoop } from '../full-loop.ts'
 import type { PushPolicy, PushView, SimulationResult } from '../run.ts'
@@ -82,9 +82,9 @@ export class PushRecording {
     }
   }
 
-  /** What the sends of a campaign were worth until now. */
-  lift({ outcomes }: RecordedCampaign): LiftEstimate {
-    return outcomes.lift(this.now, this.#curve)
+  /** What came of the sends of a campaign until now. */
+  sums({ outcomes }: RecordedCampaign): LiftSums {
+    return outcomes.sums(this.now, this.#curve)
   }
 
   /** What came of all sends, for an analysis; with what came of doing nothing in the same world, if that is known. */
