@@ -45,7 +45,7 @@ async function hostileAnalysis(): Promise<PushAnalysis> {
     segments: [hostile, 'b', 'c'],
     holdOuts: [holdOutColumns(held)],
     visits: [visitColumns(visits)],
-    prices: { times: [noon, noon + day, noon + 2 * day], prices: [0.01, 0.02, 0.015] },
+    prices: { times: [noon, noon + day, noon + 2 * day], prices: [2.4, 3.1, 2.8] },
     weeklyActive: { times: [noon, noon + day], users: [10, 12] },
   })
 }

@@ -20,7 +20,7 @@ const Options = z.object({
   users: wholeNumber(100, 1_000_000).default(50_000),
   days: wholeNumber(1, 60).default(7),
   seconds: wholeNumber(0, 3600).default(40),
-  seed: wholeNumber(0, 0xffff_ffff).default(1),
+  seed: wholeNumber(0, 0xffff_ffff).default(4),
   report: text('a file').default('push-demo.html'),
   json: text('a file').default('push-demo.json'),
 })
@@ -35,7 +35,7 @@ export function registerDemo(push: Command): void {
     .option('--users <n>', 'users of the world (default: 50,000)')
     .option('--days <n>', 'days that the loop learns in before the one that is shown (default: 7)')
     .option('--seconds <n>', 'how long the day takes on a terminal (default: 40)')
-    .option('--seed <n>', 'which world (default: 1)')
+    .option('--seed <n>', 'which world (default: 4)')
     .option('--report <file>', 'where the report is written to (default: push-demo.html)')
     .option('--json <file>', 'where all of its figures are written to (default: push-demo.json)')
     .action(runDemo)

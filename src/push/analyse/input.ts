@@ -22,7 +22,7 @@ export interface AnalysisInput {
   /** Of users who were sent something or held out, from `from` on, those by clicks included; of others they are not looked at. */
   readonly visits?: Batches<VisitColumns> | undefined
   readonly weeklyActive?: WeeklyActive | undefined
-  /** The price of a slot over time. */
+  /** The price of a slot over time: the lift that a send must be worth. */
   readonly prices?: { readonly times: ArrayLike<number>; readonly prices: ArrayLike<number> } | undefined
   /** What was learned of how late clicks come, and until when they count. Default: learned from the clicks that are given. */
   readonly delay?: ClickDelay | undefined

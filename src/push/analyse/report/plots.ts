@@ -169,9 +169,9 @@ export function pricePlot({ prices, zone }: PushAnalysis): Markup | undefined {
   return plot(
     {
       title: 'Price of a slot',
-      note: 'Sends whose expected CTR is below it are not made: the user is kept for a better article.',
+      note: 'Sends whose expected lift is below it are not made: the user is kept for a better article.',
       x: { label: 'time', scale: x, format: value => shortTime(value, zone).split(',')[0]! },
-      y: { scale: y, format: value => percent(value) },
+      y: { scale: y, format: short },
     },
     [
       line(

@@ -23,6 +23,11 @@ export interface PolicyRun {
 }
 
 export async function simulatePolicy({ policy, seed, parameters, progress }: SimulationJob): Promise<PolicyRun> {
+  const goOn = () => {
+    if (Atomics.load(progress, isStopped) === 1) throw new Error('the simulation was interrupted')
+  }
+  // Those that wait for a worker come to it after the end, too.
+  goOn()
   const begun = performance.now()
   const policyIn = policyNamed(policy).policyIn(seed)
   const result = await simulate(
@@ -32,7 +37,7 @@ export async function simulatePolicy({ policy, seed, parameters, progress }: Sim
       return {
         act: (view, observed) => {
           if (view.now % minutesInDay === 0 && view.now > 0) Atomics.add(progress, daysDone, 1)
-          if (Atomics.load(progress, isStopped) === 1) throw new Error('the simulation was interrupted')
+          goOn()
           return act(view, observed)
         },
       }

@@ -99,7 +99,7 @@ export class PushRecording {
       articles: this.#articles.map((article, at) =>
         Object.assign({}, article, {
           stopped: this.campaigns[at]!.stopped,
-          decision: this.#decisions.get(this.campaigns[at]!.article),
+          decision: this.#decisions.get(article.id),
         }),
       ),
       segments: awaySegments,
@@ -169,7 +169,7 @@ export class PushRecording {
           stopped: undefined,
         })
         this.#articles.push({
-          id: `article ${article}`,
+          id: article,
           titles: action.titles.map(title => `article ${article}, ${title}`),
           category: `topic ${topic}`,
           createdAt: begin + createdAt * minute,
