@@ -29,21 +29,33 @@ export function liveLines(moment: DemoMoment, rows: number): string[] {
   const campaigns = shown.slice(0, rows).map(({ campaign, age, lift: { lift, sequence } }) => {
     const [most] = campaign.sends.map((sends, title) => ({ sends, title })).sort((a, b) => b.sends - a.sends)
     return [
-      `article ${campaign.article}`,
-      `topic ${campaign.topic}`,
+      campaign.article,
+      String(campaign.topic),
       duration(age),
       campaign.rounds,
       count(sum(campaign.sends)),
       count(sum(campaign.clicks)),
       Number.isNaN(lift) ? '–' : lift.toFixed(2),
       bounds(sequence),
-      `title ${most!.title}, ${Math.round((100 * most!.sends) / sum(campaign.sends))} %`,
       campaign.stopped ?? 'sending while it pays',
+      `${most!.title}, ${Math.round((100 * most!.sends) / sum(campaign.sends))} %`,
     ]
   })
-  const heads = ['article', '', 'age', 'rounds', 'sends', 'clicks', 'lift', 'always valid', 'most under', 'state']
+  const heads = [
+    'article',
+    'topic',
+    'age',
+    'rounds',
+    'sends',
+    'clicks',
+    'lift',
+    'always valid',
+    'state',
+    'most under title',
+  ]
   return [
-    `day ${dayOf(now)}, ${clock(now)}   price of a slot: lift ${Number.isNaN(price) ? '–' : price.toFixed(2)}   weekly active ${count(weeklyActive)}, without pushes ${count(withoutPushes)} at the day's end`,
+    `day ${dayOf(now)}, ${clock(now)}   a push must be worth a lift of ${Number.isNaN(price) ? '–' : price.toFixed(2)}, the price of a slot`,
+    `weekly     ${count(weeklyActive)} active users; without pushes ${count(withoutPushes)} at the day's end`,
     `today      ${totals(moment, campaign => isOfToday(campaign, now))}`,
     `all days   ${totals(moment, () => true)}`,
     '',
