@@ -46,7 +46,7 @@ export const defaultLoopOptions: PushLoopOptions = {
   daysBetween: 7,
   target: 2.4,
   firstRound: 80,
-  growth: 4,
+  growth: 10,
   holdOut: 0.01,
   titleDeviation: 0.275,
   usualCtr: 0.01,

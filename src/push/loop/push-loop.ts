@@ -19,7 +19,8 @@ import type { PushUsers } from './users.ts'
 
 const day = 1440 * minute
 const PACE = Number(process.env.PACE ?? 1.5)
-const GAMMA = Number(process.env.GAMMA ?? 1)
+const EXP = Number(process.env.EXP ?? 1)
+const GAMMA = Number(process.env.GAMMA ?? 0)
 /** Minutes after the last sends at which what came of an article is learned from. */
 const learnAfter = 90
 /** Days after which half of a push is forgotten by its user. */
@@ -70,6 +71,8 @@ export class PushLoop implements PushSteps {
   #allReads = 0
   /** Reads by hour of the day. */
   readonly #hours = new Float64Array(24).fill(10)
+  /** ln of how many reads come in this hour, beside others. */
+  #hourEffect = 0
   readonly #runs = new Map<string, ArticleRun>()
   #day = Number.NaN
   /** Sends by hour of the last day, and inactive users. */
@@ -82,7 +85,7 @@ export class PushLoop implements PushSteps {
     this.#options = { ...defaultLoopOptions, ...options }
     this.#random = randomNumbers(this.#options.seed)
     this.#appeal = new OnlineAppeal(parts.features.features)
-    this.#price = new SlotPrice({ days: this.#options.daysBetween, floor: this.#options.target })
+    this.#price = new SlotPrice({ days: this.#options.daysBetween, floor: this.#options.target, before: Number(process.env.BEFORE ?? 5) })
     this.#curve = this.#delay.curve(0)
   }
 
@@ -135,6 +138,8 @@ export class PushLoop implements PushSteps {
       this.#curveAt = now
       this.#sentByHour[hourOf(now)] = 0
     }
+    const reads = this.#hours.reduce((sum, count) => sum + count, 0)
+    this.#hourEffect = Math.log((24 * this.#hours[hourOf(now)]!) / reads)
     const actions: PushAction[] = []
     for (const [id, run] of this.#runs) {
       const age = now - run.article.createdAt
@@ -267,6 +272,7 @@ export class PushLoop implements PushSteps {
       pending: run.pending(now, this.#curve),
       later: Math.exp(this.#effects.weights[2]! / 2),
       most,
+      testPrice: isFirst ? price * Number(process.env.T ?? 0.6) * (1 - EXP * this.#appeal.shareUnknown(run.features)) : price,
     })
     if (size === 0) return []
     return this.#send(run, posterior, ahead, size, now)
@@ -293,7 +299,7 @@ export class PushLoop implements PushSteps {
       this.#plannedIn[user] = this.#round
       if (this.#random() < holdOut) {
         heldOut.push(user)
-        this.#users.busyUntil[user] = Math.max(this.#users.busyUntil[user]!, now + day)
+        this.#users.busyUntil[user] = now + this.#options.daysBetween * day
         continue
       }
       const title = drawn(shares, this.#random)
@@ -393,13 +399,11 @@ export class PushLoop implements PushSteps {
 
   /** (effects) @param user -1: one who had no push. */
   #effectsOf(run: ArticleRun, score: number, user: number, now: number): readonly number[] {
-    const hour = hourOf(now)
-    const total = this.#hours.reduce((sum, count) => sum + count, 0)
     return [
       this.#options.without === 'preference' ? 0 : score,
       user < 0 ? 0 : this.#fatigueOf(user, now),
       (now - run.article.createdAt) / (60 * minute),
-      Math.log((24 * this.#hours[hour]!) / total),
+      this.#hourEffect,
     ]
   }
 

@@ -58,6 +58,12 @@ export class OnlineAppeal {
     return { mean, variance: variance + this.#residual }
   }
 
+  /** Of the variance of ln lift, the share that more pushes of other articles would take away. */
+  shareUnknown(values: ArrayLike<number>): number {
+    const { variance } = this.#ofWeights(values)
+    return variance / (variance + this.#residual)
+  }
+
   /** (features) How much of the mean each feature makes. */
   contributions(values: ArrayLike<number>): Float64Array {
     return this.#weights.map((weight, at) => weight * values[at]!)

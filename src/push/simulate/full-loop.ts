@@ -71,10 +71,10 @@ export function fullLoop(
 function featuresOf(topics: number, articles: ReadonlyMap<string, SimulatedArticle>): ArticleFeatures {
   return {
     features: [
-      { name: 'all', deviation: 1, dailyMove: 0.02 },
-      ...Array.from({ length: textFeatures }, (_, at) => ({ name: `text ${at}`, deviation: 0.2 })),
-      { name: 'reads', deviation: 0.2 },
-      ...Array.from({ length: topics }, (_, at) => ({ name: `topic ${at}`, deviation: 0.2, dailyMove: 0.1 })),
+      { name: 'all', deviation: 0.5, dailyMove: 0.02 },
+      ...Array.from({ length: textFeatures }, (_, at) => ({ name: `text ${at}`, deviation: Number(process.env.TD ?? 0.1) })),
+      { name: 'reads', deviation: 0.1 },
+      ...Array.from({ length: topics }, (_, at) => ({ name: `topic ${at}`, deviation: 0.1, dailyMove: 0.08 })),
     ],
     valuesOf: ({ id }, { reads, allReads }: EarlyReads) => {
       const { text, topic } = articles.get(id)!

@@ -13,6 +13,8 @@ export interface RoundState {
   readonly pending: number
   /** What is left of all click rates when the outcome of the round is known. */
   readonly later: number
+  /** The same for the sends of this round: less where what they tell of other articles is worth something. */
+  readonly testPrice: number
   /** No round is larger. */
   readonly most: number
 }
@@ -30,13 +32,13 @@ export interface DepthCurve {
  * price. 0: to wait for the clicks that may yet come, or to leave it, gains as much. Test & Roll (Feit & Berman 2019) with a gain of the
  * rest that falls with depth:
  *
- *     gain(n) = Σ_{r < n} (L a_r − price) + later · E[ Σ_{r ≥ n} (L' a_r − price)⁺ ]
+ *     gain(n) = Σ_{r < n} (L a_r − testPrice) + later · E[ Σ_{r ≥ n} (L' a_r − price)⁺ ]
  *
  * with a_r the factor of rank r, L the level, and L' what is thought of it after the round: of θ the share I / (I + 1 / variance) of its
  * variance is known then, I being the clicks that are expected until then.
  */
 export function roundSize(state: RoundState): number {
-  const { posterior, depths, price, usualCtr, pending, later, most } = state
+  const { posterior, depths, price, usualCtr, pending, later, most, testPrice } = state
   const { values, weights, mean, variance } = posterior
   const level = posterior.titles[posterior.best]!
   const ofTitle = level / weights.reduce((sum, weight, at) => sum + weight * Math.exp(values[at]!), 0)
@@ -50,7 +52,7 @@ export function roundSize(state: RoundState): number {
       if (weights[at]! < 1e-5) continue
       after += weights[at]! * restOf(depths, size, sum, ofTitle * Math.exp(mean + shrink * (values[at]! - mean) + rest), price)
     }
-    return level * sum - price * size + later * after
+    return level * sum - testPrice * size + later * after
   }
   let [best, highest] = [0, gainOf(0, 0)]
   for (let at = 1; at < depths.ends.length && depths.ends[at]! <= most; at++) {

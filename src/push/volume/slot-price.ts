@@ -12,8 +12,10 @@
 export interface SlotPriceOptions {
   /** Days that a push keeps its user from the next. */
   readonly days: number
-  /** The least price, and what it is before anything is known. */
+  /** The least price. */
   readonly floor: number
+  /** The price before anything is known, which weighs as much as half a day. Default: the floor. */
+  readonly before?: number
   /** Days after which what has been offered weighs half. Default: 7. */
   readonly halfLife?: number
 }
@@ -21,6 +23,7 @@ export interface SlotPriceOptions {
 /** Values are told apart by 3 %, from a tenth of the floor to some thousand times of it. */
 const growth = 1.03
 const buckets = 400
+const daysBefore = 0.5
 
 export class SlotPrice {
   readonly #options: Required<SlotPriceOptions>
@@ -31,12 +34,12 @@ export class SlotPrice {
   #price: number
 
   /** @throws RangeError when an option is not above 0. */
-  constructor({ days, floor, halfLife = 7 }: SlotPriceOptions) {
-    for (const [name, value] of Object.entries({ days, floor, halfLife })) {
+  constructor({ days, floor, before = floor, halfLife = Number(process.env.HL ?? 7) }: SlotPriceOptions) {
+    for (const [name, value] of Object.entries({ days, floor, before, halfLife })) {
       if (!(value > 0)) throw new RangeError(`${name} must be a number above 0, got ${value}`)
     }
-    this.#options = { days, floor, halfLife }
-    this.#price = floor
+    this.#options = { days, floor, before, halfLife }
+    this.#price = Math.max(floor, before)
   }
 
   /** The lift that a send must be worth. */
@@ -52,12 +55,13 @@ export class SlotPrice {
 
   /** Sets the price anew. @param days how long the offers since the last call have been gathered. */
   update(days = 1): void {
-    const { halfLife, floor } = this.#options
+    const { halfLife, floor, before } = this.#options
     const kept = 0.5 ** (days / halfLife)
     for (let at = 0; at < buckets; at++) this.#offers[at] = this.#offers[at]! * kept + this.#today[at]!
     this.#days = this.#days * kept + days
     this.#today = new Float64Array(buckets)
-    this.#price = Math.max(floor, this.#solved())
+    const solved = (this.#solved() * Number(process.env.PS ?? 1) * this.#days + before * daysBefore) / (this.#days + daysBefore)
+    this.#price = Math.max(floor, solved)
   }
 
   /** From the highest values down: ∫ r (x − v)⁺ grows as v falls. */
