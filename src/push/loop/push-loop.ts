@@ -13,7 +13,9 @@ import type { PlannedSend, PushAction, PushObservation, PushSteps, SelectDecisio
 import type { PushArticle } from './article.ts'
 import { ArticleRun, minute } from './article-run.ts'
 import { defaultLoopOptions, type PushLoopOptions } from './options.ts'
+import type { LearnedSnapshot } from './learned-snapshot.ts'
 import type { Preference } from './preference.ts'
+import { placeSends, RestoredArticle } from './restored-article.ts'
 import type { ArticleFeatures } from './selection.ts'
 import type { PushUsers } from './users.ts'
 
@@ -75,6 +77,13 @@ export class PushLoop implements PushSteps {
   /** Sends by hour of the last day, and inactive users. */
   readonly #sentByHour = new Float64Array(24)
   #slots = 0
+  /** (users) Until when they get nothing, to be compared with those who do. */
+  #heldOutUntil = new Float64Array(0)
+  #steppedAt = Number.NEGATIVE_INFINITY
+  /** What happened until then is in what is learned. */
+  #learnedUntil = Number.NEGATIVE_INFINITY
+  /** Until the first step. */
+  readonly #restored = new Map<string, RestoredArticle>()
 
   constructor(users: PushUsers, parts: PushLoopParts, options: Partial<PushLoopOptions> = {}) {
     this.#users = users
@@ -112,10 +121,11 @@ export class PushLoop implements PushSteps {
           break
         case 'read':
           this.#allReads++
-          this.#hours[hourOf(observation.time)]!++
+          if (observation.time > this.#learnedUntil) this.#hours[hourOf(observation.time)]!++
           this.#early.get(observation.article)?.readers.push(observation.user)
           break
         case 'click': {
+          this.#restored.get(observation.article)?.clicks.push(observation)
           const sentAt = this.#runs.get(observation.article)?.addClick(observation.user)
           if (sentAt !== undefined) this.#delay.addClick(sentAt / minute, observation.time / minute)
           break
@@ -135,6 +145,8 @@ export class PushLoop implements PushSteps {
       this.#curveAt = now
       this.#sentByHour[hourOf(now)] = 0
     }
+    if (this.#restored.size > 0) await this.#goOn(now)
+    this.#steppedAt = now
     const actions: PushAction[] = []
     for (const [id, run] of this.#runs) {
       const age = now - run.article.createdAt
@@ -165,10 +177,110 @@ export class PushLoop implements PushSteps {
       const values = this.#effectsOf(run, run.ranked.scores[send.rank]!, user, now)
       run.addSend(send, values, this.#effects.factor(values), now)
       this.#users.busyUntil[user] = until
-      this.#pushesOfLate[user] = this.#fatigueOf(user, now) + 1
-      this.#pushedAt[user] = now
+      this.#countPush(user, now)
       this.dbg.sends++; this.dbg.exp += send.expectedCtr / send.usualCtr; this.dbg.want += send.expectedCtr; if (run.rounds === 1) { this.dbg.firstExp += send.expectedCtr / send.usualCtr; this.dbg.firstSends++ }
     }
+  }
+
+  restore(action: PushAction, now: number): void {
+    const { article: id } = action
+    if (action.kind === 'campaign') {
+      const article = this.#waiting.find(waiting => waiting.id === id)
+      const early = this.#early.get(id)
+      if (!article || !early) return
+      this.#waiting = this.#waiting.filter(waiting => waiting !== article)
+      this.#early.delete(id)
+      if (article.createdAt + (this.#options.life + learnAfter) * minute <= this.#learnedUntil) return
+      const { readers, allBefore } = early
+      this.#restored.set(id, new RestoredArticle(article, action.titles, readers, this.#allReads - allBefore))
+      return
+    }
+    if (action.kind === 'hold-out') {
+      this.#grow()
+      for (const user of action.users) this.#holdOut(user, now)
+      return
+    }
+    this.#restored.get(id)?.add(action, now)
+  }
+
+  /** What a former process sent to users, in order of time: how much they had of late. Between the last {@link restore} and the first step. */
+  restorePushes(pushes: Iterable<{ readonly user: number; readonly article: string; readonly time: number }>): void {
+    this.#grow()
+    for (const { user, article, time } of pushes) {
+      if (user < this.#users.size && !this.#restored.has(article)) this.#countPush(user, time)
+    }
+  }
+
+  /** What is learned, as of the latest step, for the disk; undefined before the first. {@link restoreSnapshot} takes it. */
+  snapshot(): LearnedSnapshot | undefined {
+    if (!Number.isFinite(this.#steppedAt)) return undefined
+    return {
+      at: this.#steppedAt,
+      day: this.#day,
+      hours: [...this.#hours],
+      appeal: this.#appeal.snapshot(),
+      effects: this.#effects.snapshot(),
+      delay: this.#delay.snapshot(),
+      price: this.#price.snapshot(),
+    }
+  }
+
+  /** Goes on with what a former process learned; before anything is observed. @throws RangeError when it is of other parts. */
+  restoreSnapshot({ at, day, hours, appeal, effects, delay, price }: LearnedSnapshot): void {
+    this.#appeal.restore(appeal)
+    this.#effects.restore(effects)
+    this.#delay.restore(delay)
+    this.#price.restore(price)
+    this.#hours.set(hours)
+    this.#day = day
+    this.#learnedUntil = at
+  }
+
+  /** Ranks anew for the articles that a former process pushed, with what it sent and what came of that. */
+  async #goOn(now: number): Promise<void> {
+    for (const restored of this.#restored.values()) {
+      const { article, readers, titles, clicks, rounds, stopped } = restored
+      const eligible = this.#eligibleUsers(now)
+      const sent = restored.sends().filter(({ user }) => user < this.#users.size)
+      for (const { user } of sent) eligible[user >> 5]! |= 1 << (user & 31)
+      const features = this.#parts.features.valuesOf(article, { reads: readers.length, allReads: restored.allReads })
+      const known = this.#options.without === 'select' ? features.map((value, at) => (at === 0 ? value : 0)) : features
+      const factors = new Map(this.#parts.titlesOf(article).map(({ title, factor }) => [title, factor]))
+      const ranked = await this.#parts.preference.rank(article, { limit: this.#users.size, eligible, readers, now })
+      const run = new ArticleRun({
+        article,
+        features: known,
+        prior: this.#appeal.predict(known),
+        ranked: placeSends(ranked, sent),
+        titles,
+        titleFactors: titles.map(title => factors.get(title) ?? 1),
+        titleDeviation: this.#options.titleDeviation,
+      })
+      run.isDecided = true
+      run.rounds = restored.nextRound
+      run.stopped = stopped
+      this.#runs.set(article.id, run)
+      const ranks = new Map(Array.from(run.ranked.users, (user, rank) => [user, rank]))
+      for (const { sends, time } of rounds) {
+        const placed = sends.filter(({ user }) => user < this.#users.size)
+        this.sent(article.id, placed.map(send => Object.assign({}, send, { rank: ranks.get(send.user)! })), time)
+      }
+      for (const { user, time } of clicks) {
+        const sentAt = run.addClick(user)
+        if (sentAt !== undefined && time > this.#learnedUntil) this.#delay.addClick(sentAt / minute, time / minute)
+      }
+      run.depths = this.#ahead(run, 0, now, 0).depths
+    }
+    this.#restored.clear()
+  }
+
+  #countPush(user: number, time: number): void {
+    this.#pushesOfLate[user] = this.#fatigueOf(user, time) + 1
+    this.#pushedAt[user] = time
+  }
+
+  #holdOut(user: number, now: number): void {
+    if (user < this.#heldOutUntil.length) this.#heldOutUntil[user] = now + day
   }
 
   #beginDay(now: number): void {
@@ -191,6 +303,7 @@ export class PushLoop implements PushSteps {
     this.#pushesOfLate = grown(this.#pushesOfLate, new Float32Array(capacity))
     this.#pushedAt = grown(this.#pushedAt, new Float64Array(capacity))
     this.#plannedIn = grown(this.#plannedIn, new Uint32Array(capacity))
+    this.#heldOutUntil = grown(this.#heldOutUntil, new Float64Array(capacity))
   }
 
   #fitUsualCtrs(): void {
@@ -276,7 +389,8 @@ export class PushLoop implements PushSteps {
     const { id, url } = run.article
     const { holdOut, life, target } = this.#options
     const actions: PushAction[] = []
-    if (run.sent === 0) {
+    if (!run.isDecided) {
+      run.isDecided = true
       const decision = this.#decisionOf(run, posterior, ahead, size)
       actions.push({ kind: 'decision', article: id, decision })
       const ends = run.article.createdAt + life * minute
@@ -293,7 +407,7 @@ export class PushLoop implements PushSteps {
       this.#plannedIn[user] = this.#round
       if (this.#random() < holdOut) {
         heldOut.push(user)
-        this.#users.busyUntil[user] = Math.max(this.#users.busyUntil[user]!, now + day)
+        this.#holdOut(user, now)
         continue
       }
       const title = drawn(shares, this.#random)
@@ -416,6 +530,7 @@ export class PushLoop implements PushSteps {
     const { lastVisit, busyUntil, reachable } = this.#users
     return (
       busyUntil[user]! <= now &&
+      this.#heldOutUntil[user]! <= now &&
       this.#plannedIn[user] !== this.#round &&
       this.#isInactive(lastVisit[user]!, now) &&
       reachable[user] === 1
