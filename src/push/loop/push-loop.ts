@@ -65,7 +65,8 @@ export class PushLoop implements PushSteps {
   #pushedAt = new Float64Array(0)
   /** (users) The latest round of all that the user was planned for. */
   #plannedIn = new Uint32Array(0)
-  #round = 0
+  // 0: never planned.
+  #round = 1
   /** Articles that are not old enough to be decided about. */
   #waiting: PushArticle[] = []
   readonly #early = new Map<string, { readers: number[]; allBefore: number }>()
