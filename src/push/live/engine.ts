@@ -216,9 +216,10 @@ export class PushEngine {
     await this.#keepWaitingClicks()
     // What was decided and is not kept yet comes before anything is decided anew.
     if (this.#steps) await this.#actions.apply(this.#steps, now)
-    const changes = await this.#intake.take(now)
+    // A thread of the ledger that was started again notes changes from there on.
     if (this.#steps === undefined) await this.#learn()
-    else if (changes.byOthers) await this.#readUsers()
+    const changes = await this.#intake.take(now)
+    if (changes.byOthers) await this.#readUsers()
     else applyStates(this.#users, changes.states)
     const steps = this.#steps!
     steps.observe(this.#intake.news())
