@@ -116,6 +116,29 @@ test('goes on from a snapshot and what was done as if it had never stopped, and 
   expect(third.snapshot()!.delay.groups).toEqual(restored.delay.groups)
 })
 
+test('in quiet hours a round is planned again, with the same users held out, and is decided about once', async () => {
+  const { loop } = loopOf()
+  await loop.step(noon - hour)
+  loop.observe([{ kind: 'article', article: { id: 'news', title: 'News', createdAt: noon } }])
+  const kinds: string[] = []
+  const rounds = new Set<number>()
+  let heldOut = 0
+  for (let at = 31; at < 131; at++) {
+    for (const action of await loop.step(noon + at * minute)) {
+      kinds.push(action.kind)
+      if (action.kind === 'hold-out') heldOut += action.users.length
+      if (action.kind !== 'send') continue
+      rounds.add(action.round)
+      loop.sent('news', [], noon + at * minute)
+    }
+  }
+  expect(kinds.filter(kind => kind === 'decision' || kind === 'campaign')).toEqual(['decision', 'campaign'])
+  expect([...rounds]).toEqual([0])
+  // A tenth of those who were planned, of whom there is one more for each of them.
+  expect(heldOut).toBeGreaterThan(5)
+  expect(heldOut).toBeLessThan(50)
+})
+
 test('appeal is restored by the names of its features: new ones begin as they are', () => {
   const appeal = new OnlineAppeal([
     { name: 'all', deviation: 1 },

@@ -84,7 +84,7 @@ async function until(is: () => boolean | Promise<boolean>): Promise<void> {
   }
 }
 
-const createdAt = (article: number) => Date.now() - (40 - article * 0.5) * day
+const createdAt = (article: number) => Date.now() - (40 - article * 0.53) * day
 const categoryOf = (article: number) => (article % 2 === 0 ? 'science' : 'money')
 
 function putArticles({ catalogue }: State): void {

@@ -7,6 +7,7 @@ import { fitUsualCtr, usualCtrs } from '../statistics/usual-ctr.ts'
 import { boundsAtDepth } from '../statistics/lift-by-depth.ts'
 import { normalRule } from '../statistics/volume-rules.ts'
 import { type LevelPosterior, sharesOfTitles } from '../volume/level.ts'
+import { hashBits, hashOf } from '../text/word-hashes.ts'
 import { depthEnds, roundSize } from '../volume/round-size.ts'
 import { SlotPrice } from '../volume/slot-price.ts'
 import type { PlannedSend, PushAction, PushObservation, PushSteps, SelectDecision } from './actions.ts'
@@ -171,6 +172,8 @@ export class PushLoop implements PushSteps {
   sent(article: string, sends: readonly PlannedSend[], now: number): void {
     const run = this.#runs.get(article)
     if (!run) return
+    // Nobody could have it now, as in quiet hours: there was no round.
+    if (sends.length === 0) run.rounds--
     const until = now + this.#options.daysBetween * day
     this.#sentByHour[hourOf(now)]! += sends.length
     for (const send of sends) {
@@ -264,7 +267,7 @@ export class PushLoop implements PushSteps {
       const ranks = new Map(Array.from(run.ranked.users, (user, rank) => [user, rank]))
       for (const { sends, time } of rounds) {
         const placed = sends.filter(({ user }) => user < this.#users.size)
-        this.sent(article.id, placed.map(send => Object.assign({}, send, { rank: ranks.get(send.user)! })), time)
+        if (placed.length > 0) this.sent(article.id, placed.map(send => Object.assign({}, send, { rank: ranks.get(send.user)! })), time)
       }
       for (const { user, time } of clicks) {
         const sentAt = run.addClick(user)
@@ -406,7 +409,7 @@ export class PushLoop implements PushSteps {
       const rank = ahead.ranks[at]!
       const user = run.ranked.users[rank]!
       this.#plannedIn[user] = this.#round
-      if (this.#random() < holdOut) {
+      if (drawOf(id, user) < holdOut) {
         heldOut.push(user)
         this.#holdOut(user, now)
         continue
@@ -585,6 +588,11 @@ interface UsersAhead {
 /** Of the day in UTC. */
 function hourOf(time: number): number {
   return Math.floor(time / (60 * minute)) % 24
+}
+
+/** From 0 to 1, the same whenever the article is planned for the user: those who could not have it at once are planned again. */
+function drawOf(article: string, user: number): number {
+  return hashOf(`${article}\n${user}`) / 2 ** hashBits
 }
 
 function drawn(shares: ArrayLike<number>, random: () => number): number {

@@ -19,6 +19,7 @@ const mostCategories = 32
 export class CatalogueTexts {
   readonly #file: string
   #database: DatabaseSync | undefined
+  #words: WordVectors | undefined
 
   constructor(state: string) {
     this.#file = join(state, catalogueFile)
@@ -53,12 +54,16 @@ export class CatalogueTexts {
       if (this.#size() < leastTexts) return undefined
       await trainWords(this.#texts(), directory, { factors: 64, subwords: 'jamo', buckets: 200_000 }, { pool, signal })
     }
-    return WordVectors.open(directory)
+    this.#words = WordVectors.open(directory)
+    return this.#words
   }
 
+  /** The word vectors, too. */
   close(): void {
     this.#database?.close()
+    this.#words?.close()
     this.#database = undefined
+    this.#words = undefined
   }
 
   #size(): number {

@@ -51,16 +51,17 @@ export class LearnedLoop implements PushSteps {
   }
 
   /** Learns from the journal from `since` until `until`, from when on the loop is told of all. */
-  async learnHistory({ since, until }: { readonly since: number; readonly until: number }): Promise<void> {
+  async learnHistory({ since, until, signal }: { since: number; until: number; signal: AbortSignal }): Promise<void> {
     const { ledger, live, preference, users, factors } = this.#parts
     preference.setUsualCtr(usualCtrOf(users))
     await factors?.follow(preference, ledger)
     let position = await ledger.call('positionAt', since)
     for (;;) {
+      signal.throwIfAborted()
       const page = await ledger.call('eventsTaken', position, eventsAtOnce)
       position = page.position
       live.observe(page.observations.filter(seen => 'time' in seen && seen.time >= since && seen.time < until))
-      await live.takeIn(this.#closing.signal)
+      await live.takeIn(signal)
       if (!page.more) return
     }
   }

@@ -64,7 +64,7 @@ export async function openLoop(
     const factors = model === undefined ? undefined : new ServedFactors(model, log)
     const parts = { loop, users, preference, live, values, past, factors, ledger, files, texts, pool, log }
     const steps = new LearnedLoop(parts)
-    await steps.learnHistory({ since: now - history, until: now - replay })
+    await steps.learnHistory({ since: now - history, until: now - replay, signal })
     return steps
   } catch (error) {
     texts.close()
