@@ -18,8 +18,8 @@ import type { ServedFactors } from './user-factors.ts'
 const day = 86_400_000
 /** Of pushes before, that users remember; and how many are read at once. */
 const [rememberedFor, pageSize] = [56 * day, 50_000]
-/** Events that are read at once. */
-const eventsAtOnce = 5000
+/** Events that are read at once, and that are put in order of time before they are learned from: imported ones may be in none. */
+const [eventsAtOnce, eventsInOrder] = [5000, 200_000]
 
 export interface LearnedLoopParts {
   readonly loop: PushLoop
@@ -56,12 +56,16 @@ export class LearnedLoop implements PushSteps {
     preference.setUsualCtr(usualCtrOf(users))
     await factors?.follow(preference, ledger)
     let position = await ledger.call('positionAt', since)
+    let events = 0
     for (;;) {
       signal.throwIfAborted()
       const page = await ledger.call('eventsTaken', position, eventsAtOnce)
       position = page.position
       live.observe(page.observations.filter(seen => 'time' in seen && seen.time >= since && seen.time < until))
+      events += page.observations.length
+      if (events < eventsInOrder && page.more) continue
       await live.takeIn(signal)
+      events = 0
       if (!page.more) return
     }
   }
