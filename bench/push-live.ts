@@ -105,7 +105,6 @@ export const run: Bench = async ({ json, rest }) => {
         keep: 9600 * hour,
         settle: 24 * hour,
         replay: 72 * hour,
-        loop: { options: {} },
       },
       steps: () => {
         steps = new OneRound(round)

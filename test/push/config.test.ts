@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadPushConfig, pushConfigOf } from '../../src/push/live/config.ts'
 import { openSenders } from '../../src/push/live/ledger/senders.ts'
-import { stepsOf } from '../../src/push/live/steps.ts'
+import { normalRule } from '../../src/push/statistics/volume-rules.ts'
 import { freshFolder } from '../storage/folder.ts'
 
 const environment = { HOOK: 'a secret of the webhook' }
@@ -53,15 +53,47 @@ test.each([
   [{ senders: { a: { type: 'pigeon' } } }, 'senders.a'],
   [{ senders: { a: hook }, tick: 'soon' }, 'tick must be a time such as 30s, 15m, 4h or 7d, got soon'],
   [{ senders: { a: hook }, quiet: { from: '25:00', until: '08:00' } }, 'quiet: from must be a time of day'],
+  [{ senders: { a: hook }, loop: { templates: ['{title'] } }, 'loop.templates.0 must be a template such as {title}'],
+  [
+    { senders: { a: hook }, loop: { life: '5h' } },
+    'loop.life must be no longer than articles.within, 240 minutes, got 300',
+  ],
+  [{ senders: { a: hook }, loop: { selectAfter: '4h' } }, 'loop.selectAfter must be shorter than loop.life'],
+  [{ senders: { a: hook }, loop: { holdOut: 2 } }, 'loop.holdOut'],
   [{ senders: { a: hook }, colour: 1 }, 'there is no colour: expected one of senders'],
 ])('%j is refused in words', (given, message) => {
   expect(() => configOf(given)).toThrow(message)
 })
 
-test('a file that is none, and a module that is no loop, are said with the remedy', async () => {
+test('a file that is none is said with the remedy', () => {
   expect(() => loadPushConfig('/none.json')).toThrow('/none.json must be a JSON file with senders')
-  await expect(stepsOf({ options: {} })).rejects.toThrow('loop.module must name a module')
-  await expect(stepsOf({ module: '/none.ts', options: {} })).rejects.toThrow('/none.ts cannot be loaded')
-  const other = join(import.meta.dirname, 'ledger-of.ts')
-  await expect(stepsOf({ module: other, options: {} })).rejects.toThrow('must export a function openSteps')
+})
+
+test('the loop has its defaults, takes times in words, and goes by the whole configuration', () => {
+  const { loop } = configOf({
+    senders: { a: hook },
+    interval: '14d',
+    articles: { within: '6h' },
+    loop: {
+      selectAfter: '10m',
+      inactive: '3d',
+      rule: 'normal',
+      model: 'models/als',
+      templates: ['{category}: {title|40}'],
+    },
+  })
+  expect(loop).toMatchObject({
+    loop: {
+      selectAfter: 10,
+      life: 360,
+      inactiveDays: 3,
+      daysBetween: 14,
+      target: 2.4,
+      holdOut: 0.01,
+      rule: normalRule,
+    },
+    templates: [{ text: '{category}: {title|40}' }],
+    titleRules: { least: 8, most: 80, repeats: 3 },
+    model: '/etc/models/als',
+  })
 })

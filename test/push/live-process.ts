@@ -26,7 +26,6 @@ const engine = await PushEngine.start({
     keep: 400 * 86_400_000,
     settle: 86_400_000,
     replay: 86_400_000,
-    loop: { options: {} },
   },
   steps: users => new ScriptedSteps(users, { round: 7, rounds: 1000 }),
   log: { info: () => {}, warn: () => {}, error: fields => errors.push(fields) },

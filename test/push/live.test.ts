@@ -181,3 +181,19 @@ test('another process that sends, or a ledger that vanishes, is said in words', 
   rmSync(join(state.folder, 'push.db'))
   await until(() => log.errors.some(line => line.includes('removed or replaced while it was in use')))
 })
+
+test('a thread of the ledger that ends is started again, and the loop goes on as after a restart', async () => {
+  const state = openState()
+  putUsers(state.folder, ['ann', 'bob', 'cid'])
+  const { engine, loops, until, log } = await startEngine(state, { round: 1, rounds: 3 })
+  state.catalogue.put([{ id: 'news', title: 'News' }])
+  await until(() => loops[0]!.made.length >= 1)
+  // What it gives cannot be sent to another thread, which nothing catches.
+  await expect(engine.ledger.call('valueOf' as 'takeChanges')).rejects.toThrow('a thread of the push ledger ended')
+  await until(() => loops.length === 2 && loops[1]!.steps > 0)
+  await until(async () => (await engine.ledger.call('countsOf', 'news')).delivered === 3)
+  expect(pushes(state.folder).map(({ user }) => user)).toEqual(['ann', 'bob', 'cid'])
+  const decisions = await engine.ledger.call('decisions')
+  expect(decisions.filter(({ kind }) => kind === 'select')).toHaveLength(1)
+  expect(log.errors.some(line => line.includes('the ledger is not there, it is tried again'))).toBe(true)
+})

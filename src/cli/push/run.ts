@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { loadPushConfig, type PushConfig } from '../../push/live/config.ts'
-import { PushEngine } from '../../push/live/engine.ts'
-import { stepsOf } from '../../push/live/steps.ts'
+import { PushEngine, type PushEngineOptions } from '../../push/live/engine.ts'
+import { openLoop } from '../../push/live/parts/open-loop.ts'
 import { oneOf } from '../../storage/expectation.ts'
 import { parseOptions, text, UsageError } from '../command.ts'
 import { endSignals } from '../terminal/interrupt.ts'
@@ -30,7 +30,18 @@ FILE is JSON; paths in it are relative to it, times are such as 30s, 15m, 4h or 
     "events": {"click": "push_click", "reads": ["read"]},   kinds of events (default: push_click, all others)
     "tick": "30s", "interval": "7d", "quiet": {"from": "22:00", "until": "08:00"},
     "keep": "400d", "settle": "1d", "replay": "3d", "dryRun": false,
-    "loop": {"module": "loop.js", "options": {}}            exports openSteps(users, options)
+    "loop": {                          what is pushed to whom; all of it may be left out
+      "target": 2.4,                   the lift that sends must have
+      "selectAfter": "30m", "life": "4h",   an article is decided about so long after it appeared, and pushed until then
+      "inactive": "7d",                who has not come for so long gets pushes
+      "holdOut": 0.01,                 share of them who get nothing for a day, to be compared with
+      "rule": "sequential",            or normal: what tells whether to go on
+      "firstRound": 80, "growth": 4, "usualCtr": 0.01, "mostUsers": 200000,
+      "templates": ["{category}: {title|60}"],   titles beside the article's own
+      "titles": {"least": 8, "most": 80, "repeats": 3, "banned": []},   what a title must be
+      "model": "models/daily",         a model with vectors of users (a server takes the one that it serves)
+      "history": "60d", "timeZone": "UTC", "threads": 2, "seed": 1
+    }
   }
 
 It reads events and items of the state, which a server may use meanwhile. A server does the same by serve --push FILE, and then has the
@@ -52,9 +63,10 @@ export function registerRun(push: Command): void {
     .addHelpText('after', notes)
     .action(async (given: unknown) => {
       const { state, config: file, logLevel } = parseOptions(Options, given)
-      const { config, steps } = await configured(file)
+      const config = configured(file)
       const log = openLog(logLevel)
       const signals = endSignals()
+      const steps: PushEngineOptions['steps'] = (users, context) => openLoop(config.loop, users, context)
       const engine = await PushEngine.start({ state, config, steps, log })
       process.stdout.write(
         `pushes of ${state} are decided and sent by ${Object.keys(config.sending.senders).join(', ')}\n`,
@@ -71,10 +83,9 @@ export function registerRun(push: Command): void {
     })
 }
 
-async function configured(file: string): Promise<{ config: PushConfig; steps: Awaited<ReturnType<typeof stepsOf>> }> {
+function configured(file: string): PushConfig {
   try {
-    const config = loadPushConfig(file)
-    return { config, steps: await stepsOf(config.loop) }
+    return loadPushConfig(file)
   } catch (error) {
     throw error instanceof TypeError ? new UsageError(`--config ${error.message}`) : error
   }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { loadPushConfig } from '../../push/live/config.ts'
-import { stepsOf } from '../../push/live/steps.ts'
+import { openLoop } from '../../push/live/parts/open-loop.ts'
 import { longestInterval } from '../../recommend/retraining/schedule.ts'
 import { serve } from '../../serve/serve.ts'
 import type { ServeOptions, Server } from '../../serve/server.ts'
@@ -155,7 +155,7 @@ export const register: Register = program => {
       const tls = tlsFiles(tlsCert, tlsKey)
       const log = openLog(options.logLevel)
       const signals = endSignals()
-      const push = options.push === undefined ? undefined : await pushesOf(options.push)
+      const push = options.push === undefined ? undefined : pushesOf(options.push, model)
       const server = await serve({ ...options, push, allowHosts, tls, model, log, retrain: retrainingOf(options) })
       if (signals.exitCode === undefined) announce(server, options)
       await signals.first
@@ -165,11 +165,12 @@ export const register: Register = program => {
     })
 }
 
-/** @throws UsageError where the configuration is wrong. */
-async function pushesOf(file: string): Promise<ServeOptions['push']> {
+/** `model` is what pushes know users by, unless the configuration names another. @throws UsageError where the configuration is wrong. */
+function pushesOf(file: string, model: string): ServeOptions['push'] {
   try {
     const config = loadPushConfig(file)
-    return { config, steps: await stepsOf(config.loop) }
+    const loop = Object.assign({}, config.loop, { model: config.loop.model ?? model })
+    return { config, steps: (users, context) => openLoop(loop, users, context) }
   } catch (error) {
     throw error instanceof TypeError ? new UsageError(`--push ${error.message}`) : error
   }

@@ -99,6 +99,8 @@ export class ActionQueue {
     }
     this.#onMade(made, now)
     steps.sent(article, made, now)
-    this.#log.info({ article, round, reserved: made.length, refused }, 'pushes: a round')
+    // In quiet hours it is planned again with each step.
+    const isQuiet = made.length === 0 && Object.keys(refused).every(reason => reason === 'quiet-hours')
+    if (!isQuiet) this.#log.info({ article, round, reserved: made.length, refused }, 'pushes: a round')
   }
 }

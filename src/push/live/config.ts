@@ -1,24 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
-import { asGiven, faultIn } from '../../storage/expectation.ts'
+import { faultIn } from '../../storage/expectation.ts'
 import { pushUser } from '../send/user.ts'
+import { duration } from './duration.ts'
 import type { ArticleRules } from './ledger/article-intake.ts'
 import type { EventRules } from './ledger/event-rules.ts'
 import type { SendingOptions } from './ledger/ledger-thread.ts'
 import { resolveSender, type SecretSource, senderSchema } from './ledger/senders.ts'
-import type { LoopChoice } from './steps.ts'
+import { type LoopSettings, loopSchema, loopSettingsOf } from './parts/loop-settings.ts'
 
-const milliseconds = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
-
-/** A time such as `30s`, `15m`, `4h` or `7d`, in ms. */
-const duration = z.string().transform((text, context) => {
-  const [, number, unit] = /^(\d{1,6}(?:\.\d+)?)([smhd])$/.exec(text) ?? []
-  const time = Math.round(Number(number) * milliseconds[unit as keyof typeof milliseconds])
-  if (time >= 1) return time
-  context.addIssue(`must be a time such as 30s, 15m, 4h or 7d, got ${asGiven(text)}`)
-  return z.NEVER
-})
+const milliseconds = { h: 3_600_000, d: 86_400_000 } as const
 
 const secret = z.union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })])
 const names = z.array(z.string().min(1)).min(1)
@@ -57,10 +49,8 @@ export const pushConfigSchema = z.strictObject({
   replay: duration.default(3 * milliseconds.d),
   /** Whether everything is decided and recorded, and nothing sent. Default: as it was, at first false. */
   dryRun: z.boolean().optional(),
-  /** The loop that decides: a module that exports `openSteps(users, options)`, and its options. */
-  loop: z
-    .strictObject({ module: z.string().min(1).optional(), options: z.record(z.string(), z.unknown()).default({}) })
-    .prefault({}),
+  /** What the loop decides by. */
+  loop: loopSchema,
 })
 
 /** The configuration with its secrets in place. Times are in ms. */
@@ -75,7 +65,7 @@ export interface PushConfig {
   readonly settle: number
   readonly replay: number
   readonly dryRun?: boolean | undefined
-  readonly loop: LoopChoice
+  readonly loop: LoopSettings
 }
 
 /** @throws TypeError naming the file, what in it is wrong, and what is expected. */
@@ -115,7 +105,7 @@ export function pushConfigOf(given: unknown, { directory, environment }: ConfigC
   return {
     ...rest,
     quiet,
-    loop: { ...loop, module: loop.module && resolve(directory, loop.module) },
+    loop: loopSettingsOf(loop, { within: rest.articles.within, interval: rest.interval, directory }),
     sending: {
       senders: Object.fromEntries(resolved),
       links: links && { base: links.base, secrets: links.secrets.map(read) },

@@ -15,12 +15,25 @@ import { replayPast } from './replay.ts'
 export interface PushEngineOptions {
   /** Directory of the events and the catalogue, where the ledger is, too. A server may use it meanwhile, in this process or another. */
   readonly state: string
-  readonly config: PushConfig
-  /** Makes the loop that decides, of what is known of users. */
-  readonly steps: (users: PushUsers) => PushSteps
+  readonly config: Omit<PushConfig, 'loop'>
+  /** Makes the loop that decides, of what is known of users; it is told of the days that are replayed after that. */
+  readonly steps: (users: PushUsers, context: StepsContext) => PushSteps | Promise<PushSteps>
   readonly log: PushLog
   /** What time it is, for the loop; senders go by the clock of the machine. Default: that one. */
   readonly clock?: Clock
+}
+
+/** What a loop is made on. Times in ms. */
+export interface StepsContext {
+  readonly state: string
+  readonly ledger: PushLedgerThread
+  readonly log: PushLog
+  readonly now: number
+  /** How much of the past it is told of. */
+  readonly replay: number
+  /** After so long all clicks on a push have come. */
+  readonly settle: number
+  readonly signal: AbortSignal
 }
 
 /** Users whose state is read at a time. */
@@ -47,6 +60,8 @@ export class PushEngine {
   readonly #running: Promise<void>
   #users = new PushUsers()
   #steps: PushSteps | undefined
+  /** What decided before, until it is closed. */
+  #former: PushSteps | undefined
   readonly #intake: Intake
   readonly #actions: ActionQueue
   #now = Number.NEGATIVE_INFINITY
@@ -110,6 +125,7 @@ export class PushEngine {
 
   /** The loop learns anew from what is kept, at the next step: where memory has what must not be there, or lacks what should. */
   relearn(): void {
+    this.#former ??= this.#steps
     this.#steps = undefined
   }
 
@@ -150,7 +166,11 @@ export class PushEngine {
   async #stop(): Promise<void> {
     this.#stopping.abort()
     await this.#running
-    await this.ledger.close()
+    try {
+      await this.#closeFormer()
+    } finally {
+      await this.ledger.close()
+    }
   }
 
   async #prepare(): Promise<void> {
@@ -196,9 +216,10 @@ export class PushEngine {
     await this.#keepWaitingClicks()
     // What was decided and is not kept yet comes before anything is decided anew.
     if (this.#steps) await this.#actions.apply(this.#steps, now)
-    const changes = await this.#intake.take(now)
+    // A thread of the ledger that was started again notes changes from there on.
     if (this.#steps === undefined) await this.#learn()
-    else if (changes.byOthers) await this.#readUsers()
+    const changes = await this.#intake.take(now)
+    if (changes.byOthers) await this.#readUsers()
     else applyStates(this.#users, changes.states)
     const steps = this.#steps!
     steps.observe(this.#intake.news())
@@ -211,18 +232,33 @@ export class PushEngine {
 
   /** The loop from the beginning, as the ledger and the journal know the past. */
   async #learn(): Promise<void> {
-    const { steps: make, config } = this.#options
+    const { steps: make, config, state, log } = this.#options
+    await this.#closeFormer()
     const now = this.#time()
     await this.ledger.call('watch', now)
     this.#users = new PushUsers()
     await this.#readUsers()
-    const steps = make(this.#users)
-    const since = now - config.replay
-    await replayPast(this.ledger, steps, { since, now, signal: this.#stopping.signal })
+    const { replay, settle } = config
+    const { signal } = this.#stopping
+    const steps = await make(this.#users, { state, ledger: this.ledger, log, now, replay, settle, signal })
+    try {
+      await replayPast(this.ledger, steps, { since: now - replay, now, signal })
+    } catch (error) {
+      await steps.close?.()
+      throw error
+    }
     this.#intake.forgetNews()
     this.#actions.clear()
     this.#intake.stepped(now)
     this.#steps = steps
+  }
+
+  /** Of the loop that decided until now: what it has learned is kept. */
+  async #closeFormer(): Promise<void> {
+    const former = this.#former ?? this.#steps
+    this.#former = undefined
+    this.#steps = undefined
+    await former?.close?.()
   }
 
   async #readUsers(): Promise<void> {

@@ -67,4 +67,6 @@ export interface PushSteps {
    * articles that live on; the ledger still refuses users who have had them.
    */
   restore?(action: PushAction, now: number): void
+  /** Keeps what was learned; called once, after the last step. */
+  close?(): Promise<void>
 }

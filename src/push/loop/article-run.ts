@@ -38,6 +38,8 @@ export class ArticleRun {
   next = 0
   sent = 0
   rounds = 0
+  /** Whether its decision and its campaign are known. */
+  isDecided = false
   stopped: string | undefined
   /** How factors fell with depth when it was decided about. */
   depths: DepthCurve | undefined

@@ -7,13 +7,16 @@ import { fitUsualCtr, usualCtrs } from '../statistics/usual-ctr.ts'
 import { boundsAtDepth } from '../statistics/lift-by-depth.ts'
 import { normalRule } from '../statistics/volume-rules.ts'
 import { type LevelPosterior, sharesOfTitles } from '../volume/level.ts'
+import { hashBits, hashOf } from '../text/word-hashes.ts'
 import { depthEnds, roundSize } from '../volume/round-size.ts'
 import { SlotPrice } from '../volume/slot-price.ts'
 import type { PlannedSend, PushAction, PushObservation, PushSteps, SelectDecision } from './actions.ts'
 import type { PushArticle } from './article.ts'
 import { ArticleRun, minute } from './article-run.ts'
 import { defaultLoopOptions, type PushLoopOptions } from './options.ts'
+import type { LearnedSnapshot } from './learned-snapshot.ts'
 import type { Preference } from './preference.ts'
+import { placeSends, RestoredArticle } from './restored-article.ts'
 import type { ArticleFeatures } from './selection.ts'
 import type { PushUsers } from './users.ts'
 
@@ -64,7 +67,8 @@ export class PushLoop implements PushSteps {
   #pushedAt = new Float64Array(0)
   /** (users) The latest round of all that the user was planned for. */
   #plannedIn = new Uint32Array(0)
-  #round = 0
+  // 0: never planned.
+  #round = 1
   /** Articles that are not old enough to be decided about. */
   #waiting: PushArticle[] = []
   readonly #early = new Map<string, { readers: number[]; allBefore: number }>()
@@ -78,6 +82,13 @@ export class PushLoop implements PushSteps {
   /** Sends by hour of the last day, and inactive users. */
   readonly #sentByHour = new Float64Array(24)
   #slots = 0
+  /** (users) Until when they get nothing, to be compared with those who do. */
+  #heldOutUntil = new Float64Array(0)
+  #steppedAt = Number.NEGATIVE_INFINITY
+  /** What happened until then is in what is learned. */
+  #learnedUntil = Number.NEGATIVE_INFINITY
+  /** Until the first step. */
+  readonly #restored = new Map<string, RestoredArticle>()
 
   constructor(users: PushUsers, parts: PushLoopParts, options: Partial<PushLoopOptions> = {}) {
     this.#users = users
@@ -115,10 +126,11 @@ export class PushLoop implements PushSteps {
           break
         case 'read':
           this.#allReads++
-          this.#hours[hourOf(observation.time)]!++
+          if (observation.time > this.#learnedUntil) this.#hours[hourOf(observation.time)]!++
           this.#early.get(observation.article)?.readers.push(observation.user)
           break
         case 'click': {
+          this.#restored.get(observation.article)?.clicks.push(observation)
           const sentAt = this.#runs.get(observation.article)?.addClick(observation.user)
           if (sentAt !== undefined) this.#delay.addClick(sentAt / minute, observation.time / minute)
           break
@@ -140,6 +152,8 @@ export class PushLoop implements PushSteps {
     }
     const reads = this.#hours.reduce((sum, count) => sum + count, 0)
     this.#hourEffect = Math.log((24 * this.#hours[hourOf(now)]!) / reads)
+    if (this.#restored.size > 0) await this.#goOn(now)
+    this.#steppedAt = now
     const actions: PushAction[] = []
     for (const [id, run] of this.#runs) {
       const age = now - run.article.createdAt
@@ -163,6 +177,8 @@ export class PushLoop implements PushSteps {
   sent(article: string, sends: readonly PlannedSend[], now: number): void {
     const run = this.#runs.get(article)
     if (!run) return
+    // Nobody could have it now, as in quiet hours: there was no round.
+    if (sends.length === 0) run.rounds--
     const until = now + this.#options.daysBetween * day
     this.#sentByHour[hourOf(now)]! += sends.length
     for (const send of sends) {
@@ -170,10 +186,110 @@ export class PushLoop implements PushSteps {
       const values = this.#effectsOf(run, run.ranked.scores[send.rank]!, user, now)
       run.addSend(send, values, this.#effects.factor(values), now)
       this.#users.busyUntil[user] = until
-      this.#pushesOfLate[user] = this.#fatigueOf(user, now) + 1
-      this.#pushedAt[user] = now
+      this.#countPush(user, now)
       this.dbg.sends++; this.dbg.exp += send.expectedCtr / send.usualCtr; this.dbg.want += send.expectedCtr; if (run.rounds === 1) { this.dbg.firstExp += send.expectedCtr / send.usualCtr; this.dbg.firstSends++ }
     }
+  }
+
+  restore(action: PushAction, now: number): void {
+    const { article: id } = action
+    if (action.kind === 'campaign') {
+      const article = this.#waiting.find(waiting => waiting.id === id)
+      const early = this.#early.get(id)
+      if (!article || !early) return
+      this.#waiting = this.#waiting.filter(waiting => waiting !== article)
+      this.#early.delete(id)
+      if (article.createdAt + (this.#options.life + learnAfter) * minute <= this.#learnedUntil) return
+      const { readers, allBefore } = early
+      this.#restored.set(id, new RestoredArticle(article, action.titles, readers, this.#allReads - allBefore))
+      return
+    }
+    if (action.kind === 'hold-out') {
+      this.#grow()
+      for (const user of action.users) this.#holdOut(user, now)
+      return
+    }
+    this.#restored.get(id)?.add(action, now)
+  }
+
+  /** What a former process sent to users, in order of time: how much they had of late. Between the last {@link restore} and the first step. */
+  restorePushes(pushes: Iterable<{ readonly user: number; readonly article: string; readonly time: number }>): void {
+    this.#grow()
+    for (const { user, article, time } of pushes) {
+      if (user < this.#users.size && !this.#restored.has(article)) this.#countPush(user, time)
+    }
+  }
+
+  /** What is learned, as of the latest step, for the disk; undefined before the first. {@link restoreSnapshot} takes it. */
+  snapshot(): LearnedSnapshot | undefined {
+    if (!Number.isFinite(this.#steppedAt)) return undefined
+    return {
+      at: this.#steppedAt,
+      day: this.#day,
+      hours: [...this.#hours],
+      appeal: this.#appeal.snapshot(),
+      effects: this.#effects.snapshot(),
+      delay: this.#delay.snapshot(),
+      price: this.#price.snapshot(),
+    }
+  }
+
+  /** Goes on with what a former process learned; before anything is observed. @throws RangeError when it is of other parts. */
+  restoreSnapshot({ at, day, hours, appeal, effects, delay, price }: LearnedSnapshot): void {
+    this.#appeal.restore(appeal)
+    this.#effects.restore(effects)
+    this.#delay.restore(delay)
+    this.#price.restore(price)
+    this.#hours.set(hours)
+    this.#day = day
+    this.#learnedUntil = at
+  }
+
+  /** Ranks anew for the articles that a former process pushed, with what it sent and what came of that. */
+  async #goOn(now: number): Promise<void> {
+    for (const restored of this.#restored.values()) {
+      const { article, readers, titles, clicks, rounds, stopped } = restored
+      const eligible = this.#eligibleUsers(now)
+      const sent = restored.sends().filter(({ user }) => user < this.#users.size)
+      for (const { user } of sent) eligible[user >> 5]! |= 1 << (user & 31)
+      const features = this.#parts.features.valuesOf(article, { reads: readers.length, allReads: restored.allReads })
+      const known = this.#options.without === 'select' ? features.map((value, at) => (at === 0 ? value : 0)) : features
+      const factors = new Map(this.#parts.titlesOf(article).map(({ title, factor }) => [title, factor]))
+      const ranked = await this.#parts.preference.rank(article, { limit: this.#users.size, eligible, readers, now })
+      const run = new ArticleRun({
+        article,
+        features: known,
+        prior: this.#appeal.predict(known),
+        ranked: placeSends(ranked, sent),
+        titles,
+        titleFactors: titles.map(title => factors.get(title) ?? 1),
+        titleDeviation: this.#options.titleDeviation,
+      })
+      run.isDecided = true
+      run.rounds = restored.nextRound
+      run.stopped = stopped
+      this.#runs.set(article.id, run)
+      const ranks = new Map(Array.from(run.ranked.users, (user, rank) => [user, rank]))
+      for (const { sends, time } of rounds) {
+        const placed = sends.filter(({ user }) => user < this.#users.size)
+        if (placed.length > 0) this.sent(article.id, placed.map(send => Object.assign({}, send, { rank: ranks.get(send.user)! })), time)
+      }
+      for (const { user, time } of clicks) {
+        const sentAt = run.addClick(user)
+        if (sentAt !== undefined && time > this.#learnedUntil) this.#delay.addClick(sentAt / minute, time / minute)
+      }
+      run.depths = this.#ahead(run, 0, now, 0).depths
+    }
+    this.#restored.clear()
+  }
+
+  #countPush(user: number, time: number): void {
+    this.#pushesOfLate[user] = this.#fatigueOf(user, time) + 1
+    this.#pushedAt[user] = time
+  }
+
+  #holdOut(user: number, now: number): void {
+    if (user < this.#heldOutUntil.length) this.#heldOutUntil[user] = now + day
   }
 
   #beginDay(now: number): void {
@@ -196,6 +312,7 @@ export class PushLoop implements PushSteps {
     this.#pushesOfLate = grown(this.#pushesOfLate, new Float32Array(capacity))
     this.#pushedAt = grown(this.#pushedAt, new Float64Array(capacity))
     this.#plannedIn = grown(this.#plannedIn, new Uint32Array(capacity))
+    this.#heldOutUntil = grown(this.#heldOutUntil, new Float64Array(capacity))
   }
 
   #fitUsualCtrs(): void {
@@ -282,7 +399,8 @@ export class PushLoop implements PushSteps {
     const { id, url } = run.article
     const { holdOut, life, target } = this.#options
     const actions: PushAction[] = []
-    if (run.sent === 0) {
+    if (!run.isDecided) {
+      run.isDecided = true
       const decision = this.#decisionOf(run, posterior, ahead, size)
       actions.push({ kind: 'decision', article: id, decision })
       const ends = run.article.createdAt + life * minute
@@ -297,9 +415,9 @@ export class PushLoop implements PushSteps {
       const rank = ahead.ranks[at]!
       const user = run.ranked.users[rank]!
       this.#plannedIn[user] = this.#round
-      if (this.#random() < holdOut) {
+      if (drawOf(id, user) < holdOut) {
         heldOut.push(user)
-        this.#users.busyUntil[user] = now + this.#options.daysBetween * day
+        this.#holdOut(user, now)
         continue
       }
       const title = drawn(shares, this.#random)
@@ -420,6 +538,7 @@ export class PushLoop implements PushSteps {
     const { lastVisit, busyUntil, reachable } = this.#users
     return (
       busyUntil[user]! <= now &&
+      this.#heldOutUntil[user]! <= now &&
       this.#plannedIn[user] !== this.#round &&
       this.#isInactive(lastVisit[user]!, now) &&
       reachable[user] === 1
@@ -473,6 +592,11 @@ interface UsersAhead {
 /** Of the day in UTC. */
 function hourOf(time: number): number {
   return Math.floor(time / (60 * minute)) % 24
+}
+
+/** From 0 to 1, the same whenever the article is planned for the user: those who could not have it at once are planned again. */
+function drawOf(article: string, user: number): number {
+  return hashOf(`${article}\n${user}`) / 2 ** hashBits
 }
 
 function drawn(shares: ArrayLike<number>, random: () => number): number {

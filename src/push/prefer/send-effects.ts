@@ -23,6 +23,11 @@ export interface EffectRows {
   readonly clicked: Iterable<number>
 }
 
+export interface SendEffectsSnapshot {
+  readonly weights: readonly number[]
+  readonly precision: readonly number[]
+}
+
 /** In deviations, by one article. */
 const longestStep = 0.3
 
@@ -39,6 +44,21 @@ export class SendEffects {
     effects.forEach(({ deviation }, at) => {
       this.#precision[at * (effects.length + 1)] = deviation ** -2
     })
+  }
+
+  /** What is learned, for the disk; {@link SendEffects.restore} takes it. */
+  snapshot(): SendEffectsSnapshot {
+    return { weights: [...this.weights], precision: [...this.#precision] }
+  }
+
+  /** Takes the place of what was learned. @throws RangeError when it is of other effects. */
+  restore({ weights, precision }: SendEffectsSnapshot): void {
+    const count = this.weights.length
+    if (weights.length !== count || precision.length !== count ** 2) {
+      throw new RangeError(`what is learned of ${count} effects cannot be restored from that of ${weights.length}`)
+    }
+    this.weights.set(weights)
+    this.#precision.set(precision)
   }
 
   /** What the click rate is multiplied by. @param values (effects), from `at` on. */

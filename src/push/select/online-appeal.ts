@@ -9,7 +9,9 @@ import { momentsOfLevel } from '../volume/level.ts'
 /** What is known of a feature before anything is learned. */
 export interface AppealFeature {
   readonly name: string
-  /** Standard deviation of its weight, of the mean 0, and of how far that moves in a day. Default: no move. */
+  /** Of its weight. Default: 0. */
+  readonly mean?: number
+  /** Standard deviation of its weight, and of how far that moves in a day. Default: no move. */
   readonly deviation: number
   readonly dailyMove?: number
 }
@@ -24,6 +26,14 @@ export interface PushOutcome {
   readonly clicks: number
   /** Clicks that would have come at a lift of 1. */
   readonly exposure: number
+}
+
+export interface OnlineAppealSnapshot {
+  readonly features: readonly string[]
+  readonly weights: readonly number[]
+  /** (features × features) */
+  readonly covariance: readonly number[]
+  readonly likelihoods: readonly number[]
 }
 
 /** Variances of ε that are told apart: the likeliest by all pushes so far is taken. */
@@ -45,7 +55,7 @@ export class OnlineAppeal {
   constructor(features: readonly AppealFeature[]) {
     assertWholeNumber('features', features.length, 1, 4096)
     this.features = features
-    this.#weights = new Float64Array(features.length)
+    this.#weights = Float64Array.from(features, ({ mean = 0 }) => mean)
     this.#covariance = new Float64Array(features.length ** 2)
     features.forEach(({ deviation }, at) => {
       this.#covariance[at * (features.length + 1)] = deviation ** 2
@@ -97,6 +107,36 @@ export class OnlineAppeal {
     this.features.forEach(({ dailyMove = 0 }, at) => {
       this.#covariance[at * (this.features.length + 1)]! += dailyMove ** 2
     })
+  }
+
+  /** What is learned, for the disk; {@link OnlineAppeal.restore} takes it. */
+  snapshot(): OnlineAppealSnapshot {
+    return {
+      features: this.features.map(({ name }) => name),
+      weights: [...this.#weights],
+      covariance: [...this.#covariance],
+      likelihoods: [...this.#likelihoods],
+    }
+  }
+
+  /** Takes the place of what was learned, feature by feature by their names: of others nothing is known but what was before. */
+  restore({ features, weights, covariance, likelihoods }: OnlineAppealSnapshot): void {
+    const [count, before] = [this.features.length, features.length]
+    const sizes = [weights.length - before, covariance.length - before ** 2, likelihoods.length - residuals.length]
+    if (sizes.some(size => size !== 0)) {
+      throw new RangeError(
+        `an appeal of ${before} features must have as many weights, their covariances and ${residuals.length} likelihoods, got ${weights.length}, ${covariance.length} and ${likelihoods.length}`,
+      )
+    }
+    const places = this.features.map(({ name }) => features.indexOf(name))
+    places.forEach((from, at) => {
+      if (from >= 0) this.#weights[at] = weights[from]!
+      places.forEach((other, column) => {
+        if (from >= 0 && other >= 0) this.#covariance[at * count + column] = covariance[from * before + other]!
+      })
+    })
+    this.#likelihoods.splice(0, residuals.length, ...likelihoods)
+    this.#residual = residuals[likelihoods.indexOf(Math.max(...likelihoods))]!
   }
 
   /** Of w · x, and its covariances with all weights. */

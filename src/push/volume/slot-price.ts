@@ -20,6 +20,14 @@ export interface SlotPriceOptions {
   readonly halfLife?: number
 }
 
+export interface SlotPriceSnapshot {
+  readonly floor: number
+  readonly offers: readonly number[]
+  readonly today: readonly number[]
+  readonly days: number
+  readonly price: number
+}
+
 /** Values are told apart by 3 %, from a tenth of the floor to some thousand times of it. */
 const growth = 1.03
 const buckets = 400
@@ -62,6 +70,26 @@ export class SlotPrice {
     this.#today = new Float64Array(buckets)
     const solved = (this.#solved() * Number(process.env.PS ?? 1) * this.#days + before * daysBefore) / (this.#days + daysBefore)
     this.#price = Math.max(floor, solved)
+  }
+
+  /** What is learned, for the disk; {@link SlotPrice.restore} takes it. */
+  snapshot(): SlotPriceSnapshot {
+    const { floor } = this.#options
+    return { floor, offers: [...this.#offers], today: [...this.#today], days: this.#days, price: this.#price }
+  }
+
+  /** Takes the place of what was learned, perhaps at another floor. @throws RangeError when it has other buckets. */
+  restore({ floor, offers, today, days, price }: SlotPriceSnapshot): void {
+    for (const { length } of [offers, today]) {
+      if (length !== buckets) throw new RangeError(`offers must have ${buckets} buckets, got ${length}`)
+    }
+    const moved = Math.round(Math.log(floor / this.#options.floor) / Math.log(growth))
+    for (let at = 0; at < buckets; at++) {
+      this.#offers[at] = offers[at - moved] ?? 0
+      this.#today[at] = today[at - moved] ?? 0
+    }
+    this.#days = days
+    this.#price = Math.max(this.#options.floor, price)
   }
 
   /** From the highest values down: ∫ r (x − v)⁺ grows as v falls. */

@@ -14,6 +14,7 @@ import { type LedgerChanges, type UserStates, UserStateTable } from '../../send/
 import { ArticleIntake, type ArticleRules } from './article-intake.ts'
 import { type EventRules, isClick, isRead, latest, Visits } from './event-rules.ts'
 import { actionsOf, type TimedAction } from './past-actions.ts'
+import { endedCampaigns, outcomesOf, type PastPushPage, pastPushes, type TitleOutcomes } from './past-outcomes.ts'
 
 export interface LiveLedgerOptions extends PushLedgerOptions {
   readonly articles: ArticleRules
@@ -157,6 +158,21 @@ export class LiveLedger extends PushLedger {
       )
       .all(since) as { user: number; article: string; time: number }[]
     return rows.map(({ user, article, time }) => ({ user, article, time }))
+  }
+
+  /** See {@link endedCampaigns}. */
+  endedCampaigns(since: number, until: number, limit: number): string[] {
+    return endedCampaigns(this.database, { since, until, limit })
+  }
+
+  /** See {@link outcomesOf}. */
+  outcomesOf(article: string): TitleOutcomes[] {
+    return outcomesOf(this.database, article)
+  }
+
+  /** See {@link pastPushes}. */
+  pastPushes(since: number, before: number, limit: number): PastPushPage {
+    return pastPushes(this.database, { since, before, limit })
   }
 
   /** Reserves what the loop wants; users are rows. @throws as {@link reserve}. */
