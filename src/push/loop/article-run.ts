@@ -144,7 +144,8 @@ export class ArticleRun {
   /** Clicks at a level of 1 that are still to come of what was sent. */
   pending(now: number, curve: DelayCurve): number {
     let pending = 0
-    for (const { minute: at, exposure } of this.#groups.values()) pending += exposure * (1 - curve.share(now / minute - at))
+    for (const { minute: at, exposure } of this.#groups.values())
+      pending += exposure * (1 - curve.share(now / minute - at))
     return pending
   }
 

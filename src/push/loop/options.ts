@@ -1,4 +1,4 @@
-import { type VolumeRule, sequentialRule } from '../statistics/volume-rules.ts'
+import { sequentialRule, type VolumeRule } from '../statistics/volume-rules.ts'
 
 /** What the loop goes by. */
 export interface PushLoopOptions {
@@ -45,7 +45,7 @@ export const defaultLoopOptions: PushLoopOptions = {
   inactiveDays: 7,
   daysBetween: 7,
   target: 2.4,
-  firstRound: 80,
+  firstRound: 40,
   growth: 10,
   holdOut: 0.01,
   titleDeviation: 0.275,

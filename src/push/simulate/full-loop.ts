@@ -2,12 +2,12 @@
 import type { PushAction, PushObservation } from '../loop/actions.ts'
 import { minute } from '../loop/article-run.ts'
 import type { PushLoopOptions } from '../loop/options.ts'
-import type { Preference, RankFor, RankedUsers } from '../loop/preference.ts'
+import type { Preference, RankedUsers, RankFor } from '../loop/preference.ts'
 import { PushLoop } from '../loop/push-loop.ts'
 import type { ArticleFeatures, EarlyReads } from '../loop/selection.ts'
 import { PushUsers } from '../loop/users.ts'
 import { type SimulatedArticle, textFeatures } from './articles.ts'
-import type { PushPolicy, PushView } from './run.ts'
+import type { PushPolicy } from './run.ts'
 import type { World } from './world.ts'
 
 /** @param watch is given each action before it is done. */
@@ -51,7 +51,6 @@ export function fullLoop(
         }
         loop.observe(seen)
         const now = view.now * minute
-        if (process.env.DEBUG && view.now % 1440 === 0) console.log('day', view.now / 1440, loop.debug())
         for (const action of await loop.step(now)) {
           watch?.(action, loop)
           if (action.kind !== 'send') continue
@@ -72,7 +71,7 @@ function featuresOf(topics: number, articles: ReadonlyMap<string, SimulatedArtic
   return {
     features: [
       { name: 'all', deviation: 0.5, dailyMove: 0.02 },
-      ...Array.from({ length: textFeatures }, (_, at) => ({ name: `text ${at}`, deviation: Number(process.env.TD ?? 0.1) })),
+      ...Array.from({ length: textFeatures }, (_, at) => ({ name: `text ${at}`, deviation: 0.1 })),
       { name: 'reads', deviation: 0.1 },
       ...Array.from({ length: topics }, (_, at) => ({ name: `topic ${at}`, deviation: 0.1, dailyMove: 0.08 })),
     ],

@@ -6,7 +6,7 @@
  */
 import { drawNormal } from '../statistics/distributions.ts'
 
-/** ln level before any send, normally distributed. */
+/** ln level before any send, normally distributed but for stories that everybody will like. */
 export interface LevelPrior {
   readonly mean: number
   readonly variance: number
@@ -42,6 +42,9 @@ export interface LevelPosterior {
 /** In standard deviations of the prior: the levels of a few articles are far above all others. */
 const [lowest, highest, points] = [-4, 6, 51]
 
+/** Stories that everybody will like are rare, and not foretold by what articles are like: a share of all, and how ln level lies above. */
+const everyone = { share: 0.02, more: 1.4, deviation: 0.5 }
+
 /** @param titleDeviation σ, above 0. */
 export function levelPosterior(
   prior: LevelPrior,
@@ -63,7 +66,10 @@ export function levelPosterior(
       effects[at] = effect
       effectVariances[at] = 1 / (rate + precision)
       logWeights[point]! +=
-        clicks * (values[point]! + effect) - rate - (effect ** 2 * precision) / 2 - Math.log((rate + precision) / precision) / 2
+        clicks * (values[point]! + effect) -
+        rate -
+        (effect ** 2 * precision) / 2 -
+        Math.log((rate + precision) / precision) / 2
     }
   }
   const weights = normalised(logWeights)
@@ -105,7 +111,11 @@ export function sharesOfTitles(posterior: LevelPosterior, random: () => number, 
 }
 
 /** Mean and variance of θ after clicks of one title, and ln of how likely these were, up to a constant. */
-export function momentsOfLevel(prior: LevelPrior, clicks: number, exposure: number): LevelPrior & { readonly logEvidence: number } {
+export function momentsOfLevel(
+  prior: LevelPrior,
+  clicks: number,
+  exposure: number,
+): LevelPrior & { readonly logEvidence: number } {
   const { values, logWeights } = gridOf(prior)
   for (let point = 0; point < points; point++) {
     logWeights[point]! += clicks * values[point]! - exposure * Math.exp(values[point]!)
@@ -122,18 +132,23 @@ export function momentsOfLevel(prior: LevelPrior, clicks: number, exposure: numb
 
 function gridOf({ mean, variance }: LevelPrior): { readonly values: Float64Array; readonly logWeights: Float64Array } {
   const deviation = Math.sqrt(variance)
+  const ofAll = normalOf(0, 1)
+  const ofEveryone = normalOf(everyone.more / deviation, Math.sqrt(1 + everyone.deviation ** 2 / variance))
   const values = new Float64Array(points)
   const logWeights = new Float64Array(points)
   for (let point = 0; point < points; point++) {
     const z = lowest + ((highest - lowest) * point) / (points - 1)
     values[point] = mean + deviation * z
-    logWeights[point] = (-z * z) / 2
+    logWeights[point] = Math.log((1 - everyone.share) * ofAll(z) + everyone.share * ofEveryone(z))
   }
-  return { values, logWeights: logWeights.map(log => log - logOfSum) }
+  return { values, logWeights }
 }
 
-/** Of exp(−z²/2) over the grid, so that its weights are probabilities. */
-const logOfSum = Math.log(Math.sqrt(2 * Math.PI) / ((highest - lowest) / (points - 1)))
+/** A normal density over the grid, whose steps make it a probability. */
+function normalOf(mean: number, deviation: number): (z: number) => number {
+  const scale = (highest - lowest) / (points - 1) / (deviation * Math.sqrt(2 * Math.PI))
+  return z => scale * Math.exp(-(((z - mean) / deviation) ** 2) / 2)
+}
 
 /** The τ with the highest density: clicks − expected · e^τ − τ / σ² = 0, by Newton's steps. */
 function likeliestEffect(clicks: number, expected: number, precision: number, begin: number): number {

@@ -50,7 +50,8 @@ export function roundSize(state: RoundState): number {
     let after = 0
     for (let at = 0; at < values.length; at++) {
       if (weights[at]! < 1e-5) continue
-      after += weights[at]! * restOf(depths, size, sum, ofTitle * Math.exp(mean + shrink * (values[at]! - mean) + rest), price)
+      after +=
+        weights[at]! * restOf(depths, size, sum, ofTitle * Math.exp(mean + shrink * (values[at]! - mean) + rest), price)
     }
     return level * sum - testPrice * size + later * after
   }
@@ -74,7 +75,7 @@ function restOf({ ends, sums }: DepthCurve, size: number, sum: number, level: nu
 /** Ends that a curve over so many users has: each step a third longer than the one before. */
 export function depthEnds(users: number): number[] {
   const ends = [0]
-  for (let end = 10; end < users; end = Math.ceil(end * 1.33)) ends.push(end)
+  for (let end = 5; end < users; end = Math.ceil(end * 1.33)) ends.push(end)
   if (users > 0) ends.push(users)
   return ends
 }

@@ -16,7 +16,7 @@ export interface SlotPriceOptions {
   readonly floor: number
   /** The price before anything is known, which weighs as much as half a day. Default: the floor. */
   readonly before?: number
-  /** Days after which what has been offered weighs half. Default: 7. */
+  /** Days after which what has been offered weighs half. Default: 14. */
   readonly halfLife?: number
 }
 
@@ -42,7 +42,7 @@ export class SlotPrice {
   #price: number
 
   /** @throws RangeError when an option is not above 0. */
-  constructor({ days, floor, before = floor, halfLife = Number(process.env.HL ?? 7) }: SlotPriceOptions) {
+  constructor({ days, floor, before = floor, halfLife = 14 }: SlotPriceOptions) {
     for (const [name, value] of Object.entries({ days, floor, before, halfLife })) {
       if (!(value > 0)) throw new RangeError(`${name} must be a number above 0, got ${value}`)
     }
@@ -68,7 +68,7 @@ export class SlotPrice {
     for (let at = 0; at < buckets; at++) this.#offers[at] = this.#offers[at]! * kept + this.#today[at]!
     this.#days = this.#days * kept + days
     this.#today = new Float64Array(buckets)
-    const solved = (this.#solved() * Number(process.env.PS ?? 1) * this.#days + before * daysBefore) / (this.#days + daysBefore)
+    const solved = (this.#solved() * this.#days + before * daysBefore) / (this.#days + daysBefore)
     this.#price = Math.max(floor, solved)
   }
 
