@@ -328,7 +328,8 @@ export class PushLoop implements PushSteps {
   #placesOf(run: ArticleRun, { ranks }: UsersAhead, size: number): Uint32Array {
     if (run.sent > 0 || this.#options.without === 'resending') return Uint32Array.from({ length: size }, (_, at) => at)
     const over = Math.min(ranks.length, size * firstSpread)
-    return stratifiedRanks(over, Math.min(size, over), Math.floor(this.#random() * 2 ** 32))
+    // Those who could not have it at once are planned again.
+    return stratifiedRanks(over, Math.min(size, over), hashOf(run.article.id))
   }
 
   #stop(run: ArticleRun, reason: string): PushAction[] {
