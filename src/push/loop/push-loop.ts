@@ -112,8 +112,7 @@ export class PushLoop implements PushSteps {
     for (const observation of observations) {
       switch (observation.kind) {
         case 'article':
-          this.#waiting.push(observation.article)
-          this.#early.set(observation.article.id, { readers: [], allBefore: this.#allReads })
+          this.#addArticle(observation.article)
           break
         case 'read':
           this.#allReads++
@@ -274,6 +273,15 @@ export class PushLoop implements PushSteps {
       run.depths = this.#ahead(run, 0, now, 0).depths
     }
     this.#restored.clear()
+  }
+
+  /** One that is known takes its own place until it is decided about, with its readers; after that it stays as it was. */
+  #addArticle(article: PushArticle): void {
+    const { id } = article
+    if (this.#runs.has(id) || this.#restored.has(id)) return
+    if (this.#early.has(id)) this.#waiting = this.#waiting.filter(waiting => waiting.id !== id)
+    else this.#early.set(id, { readers: [], allBefore: this.#allReads })
+    this.#waiting.push(article)
   }
 
   #countPush(user: number, time: number): void {
