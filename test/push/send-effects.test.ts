@@ -46,6 +46,23 @@ function learn(into: SendEffects, { values, usual, clicked }: Rows, levelVarianc
   into.learn({ values, rates: usual.map(ctr => ctr * level!), levelVariance, clicked })
 }
 
+/** The θ with the highest likelihood of clicks and of itself, and the logarithm of that. */
+function likeliestLevel({ values, usual, clicked }: Rows, weights: readonly number[]) {
+  const sumOf = (row: number) =>
+    weights.reduce((sum, weight, at) => sum + weight * values[row * weights.length + at]!, 0)
+  const exposure = usual.reduce((sum, ctr, row) => sum + ctr * Math.exp(sumOf(row)), 0)
+  let level = prior.mean
+  for (let step = 0; step < 100; step++) {
+    const rate = exposure * Math.exp(level)
+    level += (clicked.length - rate - (level - prior.mean) / prior.variance) / (rate + 1 / prior.variance)
+  }
+  const ofClicks = clicked.reduce((sum, row) => sum + sumOf(row) + level, 0)
+  return {
+    level,
+    likelihood: ofClicks - exposure * Math.exp(level) - (level - prior.mean) ** 2 / 2 / prior.variance,
+  }
+}
+
 test('recovers what changes click rates from sends of articles of any level', () => {
   const learned = new SendEffects(effects)
   const random = randomNumbers(1)
@@ -53,6 +70,48 @@ test('recovers what changes click rates from sends of articles of any level', ()
   truth.forEach((weight, at) => {
     expect(Math.abs(learned.weights[at]! - weight), effects[at]!.name).toBeLessThan(0.05)
   })
+})
+
+test('an article moves weights by one of Newton’s steps on the highest likelihood over its levels', () => {
+  const random = randomNumbers(6)
+  let whole = 0
+  for (let trial = 0; trial < 10; trial++) {
+    const rows = simulated(random, { size: 20 })
+    const learned = new SendEffects(effects)
+    const before = [...learned.weights]
+    const levelOf = (weights: readonly number[]) => likeliestLevel(rows, weights)
+    const level = Math.exp(levelOf(before).level)
+    learned.learn({
+      values: rows.values,
+      rates: rows.usual.map(ctr => ctr * level),
+      levelVariance: prior.variance,
+      clicked: rows.clicked,
+    })
+    const { precision } = learned.snapshot()
+    // A longer one is cut.
+    const isWhole = effects.every(
+      ({ deviation }, at) => Math.abs(learned.weights[at]! - before[at]!) < 0.299 * deviation,
+    )
+    if (isWhole) whole++
+    const moved = (by: readonly number[]) => levelOf(before.map((weight, at) => weight + by[at]!)).likelihood
+    const unit = (at: number, by: number) => effects.map((_, other) => (other === at ? by : 0))
+    const [h, count] = [1e-3, effects.length]
+    for (let a = 0; a < count; a++) {
+      const gradient = (moved(unit(a, h)) - moved(unit(a, -h))) / (2 * h)
+      const step = before.reduce(
+        (sum, weight, b) => sum + precision[a * count + b]! * (learned.weights[b]! - weight),
+        0,
+      )
+      if (isWhole) expect(Math.abs(step - gradient), `trial ${trial}`).toBeLessThan(1e-3 * (1 + Math.abs(gradient)))
+      for (let b = 0; b < count; b++) {
+        const both = (x: number, y: number) => moved(unit(a, x).map((by, at) => by + unit(b, y)[at]!))
+        const curvature = (both(h, h) - both(h, -h) - both(-h, h) + both(-h, -h)) / (4 * h * h)
+        const known = precision[a * count + b]! - (a === b ? effects[a]!.deviation ** -2 : 0)
+        expect(Math.abs(known + curvature), `trial ${trial}`).toBeLessThan(1e-3 * (1 + Math.abs(curvature)))
+      }
+    }
+  }
+  expect(whole).toBeGreaterThan(3)
 })
 
 test('the rounds of early luck alone do not make later sends look worse than they are', () => {
