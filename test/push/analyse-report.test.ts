@@ -8,6 +8,8 @@ import type { PushAnalysis } from '../../src/push/analyse/analysis.ts'
 import type { AnalysisInput } from '../../src/push/analyse/input.ts'
 import { reportHtml } from '../../src/push/analyse/report/report.ts'
 import { writeReport } from '../../src/push/analyse/report/write.ts'
+import { worldParameters } from '../../src/push/simulate/parameters.ts'
+import { recordLoop } from '../../src/push/simulate/recording/record-loop.ts'
 import { launchBrowser } from '../serve/browser.ts'
 import { freshFolder } from '../storage/folder.ts'
 import {
@@ -21,9 +23,14 @@ import {
   sendColumns,
   visitColumns,
 } from './analysis-rows.ts'
-import { simulatedPushes } from './simulated-pushes.ts'
 
 const hostile = `</title></script><script>window.wasRun=1</script><img src=x onerror="window.wasRun=1">"'&\u0000\ud800 \u202e 폭우로 통제`
+const headlines = [
+  '폭우로 전국 곳곳 통제… 출근길 이렇게 가세요',
+  'The bridge that took forty years opens tonight',
+  '주말에 꼭 가볼 만한 서울 골목 다섯 곳',
+  'What the new exam rules mean for your child',
+]
 
 async function analysisOf(rows: readonly SendRow[], more: Partial<AnalysisInput> = {}): Promise<PushAnalysis> {
   const given = { from: noon, now: noon + 30 * day, articles: articlesOf(5), segments: ['a', 'b', 'c'] }
@@ -124,8 +131,11 @@ describe.skipIf(!browser)('in a browser', () => {
 
   beforeAll(async () => {
     await writeReport(await hostileAnalysis(), { html: join(folder, 'hostile.html') })
-    const input = await simulatedPushes(3, { users: 5000, days: 5 })
-    await writeReport(await analyse(input), { html: join(folder, 'simulated.html') })
+    const parameters = Object.assign({}, worldParameters, { users: 5000, days: 5 })
+    const input = await recordLoop({ seed: 3, parameters })
+    const articles = input.articles.map(article => Object.assign({}, article, { titles: headlines }))
+    const analysis = await analyse(Object.assign({}, input, { articles }))
+    await writeReport(analysis, { html: join(folder, 'simulated.html') })
     return () => rmSync(folder, { recursive: true })
   })
 

@@ -16,7 +16,7 @@ export interface PushLoopOptions {
   readonly firstRound: number
   /** A round is so many times all before it together, at most. */
   readonly growth: number
-  /** Share of those who would get an article that get nothing for a day, to be compared with. */
+  /** Share of those who would get an article that get nothing for as long as a push would keep them from the next, to be compared with. */
   readonly holdOut: number
   /** Standard deviation of ln click rate between titles of an article. */
   readonly titleDeviation: number

@@ -73,8 +73,11 @@ export class PushLoop implements PushSteps {
       switch (observation.kind) {
         case 'article': {
           const { article } = observation
-          if (this.#waiting.has(article.id) || this.#runs.has(article.id)) break
-          this.#waiting.set(article.id, { article, readers: [], allBefore: this.#allReads })
+          const { id } = article
+          // Once it is decided about it stays as it was.
+          if (this.#runs.has(id) || this.#restored.has(id)) break
+          const { readers = [], allBefore = this.#allReads } = this.#waiting.get(id) ?? {}
+          this.#waiting.set(id, { article, readers, allBefore })
           break
         }
         case 'read':

@@ -116,7 +116,26 @@ export function momentsOfLevel(
   clicks: number,
   exposure: number,
 ): LevelPrior & { readonly logEvidence: number } {
-  const { values, logWeights } = gridOf(prior)
+  let [from, to] = [lowest, highest]
+  while (true) {
+    const moments = momentsOnGrid(gridOf(prior, from, to), clicks, exposure)
+    const step = (to - from) / (points - 1)
+    const [mean, deviation] = [
+      (moments.mean - prior.mean) / Math.sqrt(prior.variance),
+      Math.sqrt(moments.variance / prior.variance),
+    ]
+    // After many clicks it is known within less than a step: a finer grid around it follows.
+    if (!(deviation < step && step > 1e-4)) return moments
+    from = Math.max(lowest, mean - 5 * deviation - step)
+    to = Math.min(highest, mean + 5 * deviation + step)
+  }
+}
+
+function momentsOnGrid(
+  { values, logWeights }: LevelGrid,
+  clicks: number,
+  exposure: number,
+): LevelPrior & { readonly logEvidence: number } {
   for (let point = 0; point < points; point++) {
     logWeights[point]! += clicks * values[point]! - exposure * Math.exp(values[point]!)
   }
@@ -130,23 +149,30 @@ export function momentsOfLevel(
   return { mean, variance: Math.max(variance, 1e-6), logEvidence: top + Math.log(sum) }
 }
 
-function gridOf({ mean, variance }: LevelPrior): { readonly values: Float64Array; readonly logWeights: Float64Array } {
+interface LevelGrid {
+  readonly values: Float64Array
+  readonly logWeights: Float64Array
+}
+
+/** @param from and `to`: in standard deviations of the prior. */
+function gridOf({ mean, variance }: LevelPrior, from = lowest, to = highest): LevelGrid {
   const deviation = Math.sqrt(variance)
+  const step = (to - from) / (points - 1)
   const ofAll = normalOf(0, 1)
   const ofEveryone = normalOf(everyone.more / deviation, Math.sqrt(1 + everyone.deviation ** 2 / variance))
   const values = new Float64Array(points)
   const logWeights = new Float64Array(points)
   for (let point = 0; point < points; point++) {
-    const z = lowest + ((highest - lowest) * point) / (points - 1)
+    const z = from + step * point
     values[point] = mean + deviation * z
-    logWeights[point] = Math.log((1 - everyone.share) * ofAll(z) + everyone.share * ofEveryone(z))
+    // A step makes a density a probability.
+    logWeights[point] = Math.log(step * ((1 - everyone.share) * ofAll(z) + everyone.share * ofEveryone(z)))
   }
   return { values, logWeights }
 }
 
-/** A normal density over the grid, whose steps make it a probability. */
 function normalOf(mean: number, deviation: number): (z: number) => number {
-  const scale = (highest - lowest) / (points - 1) / (deviation * Math.sqrt(2 * Math.PI))
+  const scale = 1 / (deviation * Math.sqrt(2 * Math.PI))
   return z => scale * Math.exp(-(((z - mean) / deviation) ** 2) / 2)
 }
 

@@ -65,7 +65,7 @@ export class SlotPrice {
   update(days = 1): void {
     const { halfLife, floor, before } = this.#options
     // Before the first articles end nothing is known of offers.
-    if (this.#days === 0 && this.#today.every(share => share === 0)) return
+    if (!(days > 0) || (this.#days === 0 && this.#today.every(share => share === 0))) return
     const kept = 0.5 ** (days / halfLife)
     for (let at = 0; at < buckets; at++) this.#offers[at] = this.#offers[at]! * kept + this.#today[at]!
     this.#days = this.#days * kept + days
