@@ -1,5 +1,4 @@
 import type { SendKey } from './send-id.ts'
-import type { UserRow } from './tables/users.ts'
 
 /** What became of the results of a batch. */
 export interface Confirmed {
@@ -39,12 +38,6 @@ export const sendStates = ['reserved', 'handed', 'delivered', 'unknown', 'failed
 export type SendState = (typeof sendStates)[number]
 
 // Rows of the database: times in ms since 1970.
-
-export interface CandidateRow
-  extends Pick<UserRow, 'number' | 'sender' | 'zone' | 'quiet_from' | 'quiet_until' | 'opted_out'> {
-  readonly until: number | null
-  readonly held_out: number
-}
 
 export interface DueRow extends SendKey {
   readonly title: number

@@ -3,13 +3,18 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { assertWholeNumber } from '../../../storage/whole-number.ts'
 import { type DaySpan, quietUntil } from '../local-time.ts'
 import type { Candidate, Refusal, Reservation } from '../reservation.ts'
-import type { CandidateRow } from '../send.ts'
 import { sendIdOf } from '../send-id.ts'
 import type { CampaignRow, CampaignTable } from './campaigns.ts'
-import { quietOf } from './users.ts'
+import { quietOf, type UserRow } from './users.ts'
 
 /** The end of a slot whose push has not ended. */
 const open = 8_640_000_000_000_000
+
+interface CandidateRow
+  extends Pick<UserRow, 'number' | 'sender' | 'zone' | 'quiet_from' | 'quiet_until' | 'opted_out'> {
+  readonly until: number | null
+  readonly held_out: number
+}
 
 /** Who is to get a push. Called within transactions. */
 export class ReservationTable {
