@@ -3,7 +3,6 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadPushConfig, pushConfigOf } from '../../src/push/live/config.ts'
 import { openSenders } from '../../src/push/live/ledger/senders.ts'
-import { normalRule } from '../../src/push/statistics/volume-rules.ts'
 import { freshFolder } from '../storage/folder.ts'
 
 const environment = { HOOK: 'a secret of the webhook' }
@@ -90,7 +89,7 @@ test('the loop has its defaults, takes times in words, and goes by the whole con
       daysBetween: 14,
       target: 2.4,
       holdOut: 0.01,
-      rule: normalRule,
+      rule: 'normal',
     },
     templates: [{ text: '{category}: {title|40}' }],
     titleRules: { least: 8, most: 80, repeats: 3 },

@@ -1,6 +1,5 @@
 import { expect, test } from 'vitest'
 import { type LoopPart, loopParts, type PushLoopOptions } from '../../src/push/loop/options.ts'
-import { normalRule } from '../../src/push/statistics/volume-rules.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { day, hour, minute, noon } from './ledger-of.ts'
 import { SmallWorld, scoreOf, usualCtr } from './small-world.ts'
@@ -73,7 +72,7 @@ test('what is clicked goes to more in each round, and what is not ends', async (
 })
 
 test('by the normal rule each round doubles all before it while lift holds, and stops when it does not', async () => {
-  const [likedWorld, notLikedWorld] = await liftsOf({ rule: normalRule })
+  const [likedWorld, notLikedWorld] = await liftsOf({ rule: 'normal' })
   const liked = likedWorld.roundsOf('news')
   expect(liked!.length).toBeGreaterThan(4)
   liked!.reduce((before, sends) => {

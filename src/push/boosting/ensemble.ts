@@ -44,7 +44,8 @@ export interface BoostingProgress {
 /** Trees as flat arrays; crates/kernels/src/boosting/trees.rs says what they hold. */
 export type Trees = Parameters<typeof native.boostingScores>[0]
 
-const kinds = {
+/** Of each array of trees, as files have them. */
+export const treeKinds = {
   starts: Uint32Array,
   features: Uint32Array,
   thresholds: Float32Array,
@@ -260,7 +261,7 @@ function partsOf(file: Safetensors): EnsembleParts {
   const fault = faultIn(description, told)
   if (fault !== undefined) throw broken(fault)
   const { version: _, ...rest } = description.parse(told)
-  const tensors = Object.entries(kinds).map(([name, kind]) => [name, tensorIn(file, name, kind)])
+  const tensors = Object.entries(treeKinds).map(([name, kind]) => [name, tensorIn(file, name, kind)])
   return { ...rest, trees: Object.fromEntries(tensors) as Trees }
 }
 

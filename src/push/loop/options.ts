@@ -1,5 +1,3 @@
-import { sequentialRule, type VolumeRule } from '../statistics/volume-rules.ts'
-
 /** What the loop goes by. */
 export interface PushLoopOptions {
   /** Minutes after it appeared at which an article is decided about. */
@@ -22,7 +20,11 @@ export interface PushLoopOptions {
   readonly titleDeviation: number
   /** The usual CTR where no push is known. */
   readonly usualCtr: number
-  readonly rule: VolumeRule
+  /**
+   * Whether to go on with an article. `sequential`: by the value of the next round, unless its always-valid bound is below the price.
+   * `normal`: `normalRule`, each round as large as all before it together.
+   */
+  readonly rule: 'sequential' | 'normal'
   readonly seed: number
   /** Parts of the loop that can be left out, to see what they bring. */
   readonly without?: LoopPart | undefined
@@ -50,6 +52,6 @@ export const defaultLoopOptions: PushLoopOptions = {
   holdOut: 0.01,
   titleDeviation: 0.275,
   usualCtr: 0.01,
-  rule: sequentialRule,
+  rule: 'sequential',
   seed: 1,
 }

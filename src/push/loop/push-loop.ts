@@ -262,15 +262,15 @@ export class PushLoop implements PushSteps {
     if (!isFirst && without === 'resending') return []
     const level = posterior.titles[posterior.best]!
     const most = without === 'resending' ? this.#users.size : Math.max(firstRound, run.sent * growth)
-    const price = rule === normalRule ? target : this.price
+    const price = rule === 'normal' ? target : this.price
     // Nobody who is left would be worth it, at the highest level that is likely.
     const upper = level * Math.exp(2.5 * Math.sqrt(posterior.variance))
     const ahead = this.#ahead(run, isFirst ? most * firstSpread : most, price / upper, now)
     if (ahead.ranks.length === 0) return []
-    if (!isFirst && rule === normalRule) {
+    if (!isFirst && rule === 'normal') {
       const bands = run.bands(now, curve, 'usual')
       const next = { from: ahead.ranks[0]!, to: ahead.ranks.at(-1)! + 1 }
-      const decision = rule({ bands, next, target, shareSeen: run.shareSeen(now, curve) })
+      const decision = normalRule({ bands, next, target, shareSeen: run.shareSeen(now, curve) })
       if (decision.action === 'stop') return this.#stop(run, decision.reason)
       if (decision.action !== 'grow') return []
       return this.#send(run, posterior, ahead, Math.min(ahead.ranks.length, run.sent), now)

@@ -5,7 +5,7 @@ import { z } from 'zod'
 import { withDraft } from '../../storage/directory.ts'
 import { faultIn } from '../../storage/expectation.ts'
 import { mappedTensor, openSafetensors, type Safetensors, vector, writeSafetensors } from '../../storage/safetensors.ts'
-import { Ensemble, type Trees } from '../boosting/ensemble.ts'
+import { Ensemble, type Trees, treeKinds } from '../boosting/ensemble.ts'
 import { LinearModel } from '../text/linear-model.ts'
 import type { AppealParts } from './appeal-model.ts'
 import type { ArticleFeatures } from './article-features.ts'
@@ -23,18 +23,6 @@ const description = z.strictObject({
   rows: z.int().min(0),
   base: z.number().nullable(),
 })
-
-const treeKinds = {
-  starts: Uint32Array,
-  features: Uint32Array,
-  thresholds: Float32Array,
-  left: Uint32Array,
-  right: Uint32Array,
-  missingLeft: Uint8Array,
-  gains: Float64Array,
-  values: Float64Array,
-  covers: Float64Array,
-} as const satisfies { readonly [Name in keyof Trees]: unknown }
 
 export async function saveAppealModel(path: string, { names, timeZone }: ArticleFeatures, parts: AppealParts) {
   const { linear, trees, ...numbers } = parts

@@ -2,7 +2,6 @@ import { resolve } from 'node:path'
 import { z } from 'zod'
 import { asGiven } from '../../../storage/expectation.ts'
 import { defaultLoopOptions, type PushLoopOptions } from '../../loop/options.ts'
-import { normalRule, sequentialRule } from '../../statistics/volume-rules.ts'
 import { defaultTitleRules, type TitleRules } from '../../title/candidates.ts'
 import { parseTemplate, type Template } from '../../title/template.ts'
 import { duration } from '../duration.ts'
@@ -83,7 +82,7 @@ export function loopSettingsOf(
   given: z.output<typeof loopSchema>,
   { within, interval, directory }: { readonly within: number; readonly interval: number; readonly directory: string },
 ): LoopSettings {
-  const { selectAfter, life = within, inactive, rule, templates, titles, model, mostUsers, history, ...rest } = given
+  const { selectAfter, life = within, inactive, templates, titles, model, mostUsers, history, ...rest } = given
   const { timeZone, threads, ...plain } = rest
   if (life > within) {
     throw new TypeError(
@@ -103,7 +102,6 @@ export function loopSettingsOf(
       life: life / minute,
       inactiveDays: inactive / day,
       daysBetween: interval / day,
-      rule: rule === 'normal' ? normalRule : sequentialRule,
     },
     templates,
     titleRules: titles,

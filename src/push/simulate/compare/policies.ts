@@ -1,5 +1,4 @@
 import { loopParts } from '../../loop/options.ts'
-import { normalRule } from '../../statistics/volume-rules.ts'
 import { nothing, popularToAll, randomBlast } from '../baselines.ts'
 import { fullLoop } from '../full-loop.ts'
 import { oracle } from '../oracle.ts'
@@ -37,7 +36,7 @@ export const policies: readonly NamedPolicy[] = [
   {
     name: 'normal-rule',
     note: 'the loop that grows while the target is within the normal interval of lift',
-    policyIn: seed => fullLoop({ seed, rule: normalRule }),
+    policyIn: seed => fullLoop({ seed, rule: 'normal' }),
   },
   ...loopParts.map(part => ({
     name: `without-${part}`,
