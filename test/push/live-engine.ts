@@ -62,7 +62,7 @@ export interface Running {
 export async function startEngine(
   { folder }: Pick<State, 'folder'>,
   script: Script,
-  { config = {}, ...options }: { readonly config?: object } & Pick<Partial<PushEngineOptions>, 'clock'> = {},
+  { config = {}, ...options }: { readonly config?: object } & Pick<Partial<PushEngineOptions>, 'clock' | 'steps'> = {},
 ): Promise<Running> {
   const log = new LogLines()
   const loops: ScriptedSteps[] = []

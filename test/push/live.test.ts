@@ -5,6 +5,7 @@ import { PushLedger } from '../../src/push/send/ledger.ts'
 import { day, hour, minute } from './ledger-of.ts'
 import { openState, startEngine } from './live-engine.ts'
 import { type Reply, startEndpoint } from './push-endpoint.ts'
+import { ScriptedSteps } from './scripted-steps.ts'
 
 /** Users with an address at `sender`, put as by another process. */
 function putUsers(folder: string, users: readonly string[], sender = 'file'): void {
@@ -196,4 +197,24 @@ test('a thread of the ledger that ends is started again, and the loop goes on as
   const decisions = await engine.ledger.call('decisions')
   expect(decisions.filter(({ kind }) => kind === 'select')).toHaveLength(1)
   expect(log.errors.some(line => line.includes('the ledger is not there, it is tried again'))).toBe(true)
+})
+
+test('users who are put while the loop learns the past are known from its first step on', async () => {
+  const state = openState()
+  putUsers(state.folder, ['ann'])
+  const { engine, until } = await startEngine(
+    state,
+    { round: 2, rounds: 1 },
+    {
+      steps: async (users, { ledger }) => {
+        const channel = { sender: 'file', address: 'to-bob' }
+        await ledger.call('putUsers', [{ id: 'bob', channel }])
+        return new ScriptedSteps(users, { round: 2, rounds: 1 })
+      },
+    },
+  )
+  state.catalogue.put([{ id: 'news', title: 'News' }])
+  await until(async () => (await engine.ledger.call('campaigns')).length > 0)
+  await until(async () => (await engine.ledger.call('countsOf', 'news')).delivered === 2)
+  expect(pushes(state.folder).map(({ user }) => user)).toEqual(['ann', 'bob'])
 })

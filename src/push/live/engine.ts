@@ -236,6 +236,8 @@ export class PushEngine {
     await this.#closeFormer()
     const now = this.#time()
     await this.ledger.call('watch', now)
+    // What was noted until now is in what is read from here on; what is noted meanwhile is told at the first step, a click perhaps twice.
+    await this.ledger.call('takeChanges')
     this.#users = new PushUsers()
     await this.#readUsers()
     const { replay, settle } = config

@@ -46,8 +46,6 @@ async function marksSince(ledger: PushLedgerThread, steps: PushSteps, since: num
   const began = actions.reduce((least, { time }) => Math.min(least, time), since)
   const articles = await ledger.call('articlesTaken', began, now)
   const clicks = await ledger.call('clicksSince', since)
-  // What was noted until now is in what was read.
-  await ledger.call('takeChanges')
   const seen: Mark[] = [
     ...articles.map(article => ({
       time: within(article.createdAt, began, now),
