@@ -1,7 +1,7 @@
 /** The catalogue of a state that no server uses, and what can be read of one that a server uses. */
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { lockDirectory } from '../storage/directory-lock.ts'
+import { withLockedStore } from '../storage/directory-lock.ts'
 import { openReadOnly } from '../storage/sqlite.ts'
 import { catalogueFile, catalogueFormat } from './format.ts'
 import type { Item } from './item.ts'
@@ -13,21 +13,11 @@ import { CatalogueStore } from './store.ts'
  *
  * @throws Error when a server uses the state, and what `work` throws.
  */
-export async function withCatalogue<Result>(
+export function withCatalogue<Result>(
   directory: string,
   work: (store: CatalogueStore) => Promise<Result>,
 ): Promise<Result> {
-  const lock = lockDirectory(directory)
-  try {
-    const store = new CatalogueStore(join(directory, catalogueFile))
-    try {
-      return await work(store)
-    } finally {
-      store.close()
-    }
-  } finally {
-    lock.close()
-  }
+  return withLockedStore(directory, () => new CatalogueStore(join(directory, catalogueFile)), work)
 }
 
 /** Whether the state `directory` has a catalogue. */

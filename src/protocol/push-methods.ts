@@ -1,6 +1,7 @@
 /** The methods of content push: see methods.ts. A server that sends no pushes answers them with `unsupported`. */
 import { z } from 'zod'
 import type { PushAnalysis } from '../push/analyse/analysis.ts'
+import type { CampaignReport, CampaignStatus } from '../push/send/campaign-summary.ts'
 import { pushUser } from '../push/send/user.ts'
 import { limits } from './limits.ts'
 import { IdSchema, TimeSchema } from './values.ts'
@@ -158,7 +159,7 @@ export interface PushResults {
   }
   /** As of some seconds ago at most, longer where it takes long. */
   readonly push_analysis: PushAnalysis
-  readonly push_report: { readonly campaigns: readonly PushReportRow[] }
+  readonly push_report: { readonly campaigns: readonly CampaignReport[] }
 }
 
 export interface PushStatus {
@@ -167,36 +168,5 @@ export interface PushStatus {
   readonly isDryRun: boolean
   /** Users whom the ledger knows. */
   readonly users: number
-  readonly campaigns: readonly {
-    readonly id: string
-    readonly titles: readonly string[]
-    readonly starts: number
-    readonly ends: number
-    readonly target: number
-    readonly paused?: number | undefined
-    readonly stopped?: number | undefined
-    readonly isDry: boolean
-    /** Sends by state, clicks on them, budget, and users who are held out. */
-    readonly counts: Readonly<Record<string, number>>
-  }[]
-}
-
-export interface PushReportRow {
-  readonly article: string
-  readonly titles: readonly string[]
-  readonly starts: number
-  readonly ends: number
-  readonly target: number
-  readonly heldOut: number
-  /** Of pushes that went out, or may have. */
-  readonly sends: readonly {
-    readonly title: number
-    readonly round: number
-    readonly sends: number
-    readonly clicks: number
-    /** Clicks that the usual CTRs of these users, and all that was known, made expect. */
-    readonly usualClicks: number
-    readonly expectedClicks: number
-    readonly optOuts: number
-  }[]
+  readonly campaigns: readonly CampaignStatus[]
 }

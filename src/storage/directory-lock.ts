@@ -34,6 +34,29 @@ export function lockDirectory(directory: string): DirectoryLock {
 }
 
 /**
+ * Does `work` with a store of the state `directory`, which is made if need be, while no server uses that.
+ *
+ * @throws Error when a server uses the state, and what `open` and `work` throw.
+ */
+export async function withLockedStore<Store extends { close(): void }, Result>(
+  directory: string,
+  open: () => Store,
+  work: (store: Store) => Promise<Result>,
+): Promise<Result> {
+  const lock = lockDirectory(directory)
+  try {
+    const store = open()
+    try {
+      return await work(store)
+    } finally {
+      store.close()
+    }
+  } finally {
+    lock.close()
+  }
+}
+
+/**
  * Does `work` while no other process or thread changes `directories`, datasets and models that are replaced whole. The locks are
  * files beside them, which stay.
  *

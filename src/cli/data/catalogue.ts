@@ -14,6 +14,7 @@ import { parseOptions, type Register, text, UsageError } from '../command.ts'
 import { callServer, rpcAddress } from '../server/server-call.ts'
 import { interruptible } from '../terminal/interrupt.ts'
 import { ProgressBar } from '../terminal/progress.ts'
+import { addReadingOptions } from './source-options.ts'
 
 const { format, delimiter, header, badRows } = sourceOptions
 const fields = Object.keys(itemColumns) as ItemColumn[]
@@ -61,13 +62,8 @@ export const register: Register = program => {
     command.option(`--${flag} <column>`, `column of ${described[field]} (${itemColumns[field].join(', ')})`)
   }
   command.optionsGroup('Reading:')
-  command
-    .option('--separator <text>', "between two values of a list (default: '|')")
-    .option('--format <name>', 'format of the files: csv, json or parquet (default: by their contents and names)')
-    .option('--delimiter <text>', "what separates columns in text files, as in ';' or '\\t' (default: guessed)")
-    .option('--header', 'the first line of text files names the columns (default: guessed)')
-    .option('--no-header', 'text files have no header: their columns are column0, column1 and so on')
-    .option('--bad-rows <rule>', 'at rows that cannot be used: refuse, or skip and count them (default: refuse)')
+  command.option('--separator <text>', "between two values of a list (default: '|')")
+  addReadingOptions(command)
     .option('--json', 'print what was imported as one line of JSON')
     .addHelpText('after', notes)
     .action(runImport)

@@ -37,12 +37,18 @@ export function addSourceOptions(command: Command): void {
     .option('--duplicates <rule>', 'what the rows of one pair weigh together: sum, last, max or count (default: sum)')
     .option('--min-user <n>', 'leave out users with fewer distinct items (default: 1)')
     .option('--min-item <n>', 'leave out items with fewer distinct users (default: 1)')
+  addReadingOptions(command)
+  command.option('--memory <size>', 'memory to use before spilling to disk (default: 2GiB, or half of what is free)')
+}
+
+/** How files of rows are read, whatever is in them: `sourceOptions` has the schemas. */
+export function addReadingOptions(command: Command): Command {
+  return command
     .option('--format <name>', 'format of the files: csv, json or parquet (default: by their contents and names)')
     .option('--delimiter <text>', "what separates columns in text files, as in ';', '::' or '\\t' (default: guessed)")
     .option('--header', 'the first line of text files names the columns (default: guessed)')
     .option('--no-header', 'text files have no header: their columns are column0, column1 and so on')
     .option('--bad-rows <rule>', 'at rows that cannot be used: refuse, or skip and count them (default: refuse)')
-    .option('--memory <size>', 'memory to use before spilling to disk (default: 2GiB, or half of what is free)')
 }
 
 /** What the import is to be called with, but for the columns of ids, among all options of a command. */

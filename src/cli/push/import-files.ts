@@ -7,6 +7,7 @@ import { sourceOptions } from '../../ingest/options.ts'
 import { type PushFileKind, pushColumns } from '../../push/import/columns.ts'
 import { type ImportedPushes, importPushes } from '../../push/import/import.ts'
 import { parseOptions, several, text, UsageError } from '../command.ts'
+import { addReadingOptions } from '../data/source-options.ts'
 import { interruptible } from '../terminal/interrupt.ts'
 import { ProgressBar } from '../terminal/progress.ts'
 
@@ -53,7 +54,7 @@ Articles, and visits, need a state that no server uses: of one that runs, call p
 
 /** `aurochs push import`: what was before the first push. */
 export function registerImport(push: Command): void {
-  push
+  const command = push
     .command('import')
     .description('keep what files say of users, articles, visits and pushes of the past')
     .requiredOption('--state <directory>', 'where the server keeps the events')
@@ -61,11 +62,7 @@ export function registerImport(push: Command): void {
     .option('--articles <file>', 'articles: titles, bodies, times; may be repeated', several)
     .option('--visits <file>', 'visits and reads; may be repeated', several)
     .option('--pushes <file>', 'pushes that were sent by other means, and clicks on them; may be repeated', several)
-    .option('--format <name>', 'format of the files: csv, json or parquet (default: by their contents and names)')
-    .option('--delimiter <text>', "what separates columns in text files, as in ';' or '\\t' (default: guessed)")
-    .option('--header', 'the first line of text files names the columns (default: guessed)')
-    .option('--no-header', 'text files have no header: their columns are column0, column1 and so on')
-    .option('--bad-rows <rule>', 'at rows that cannot be used: refuse, or skip and count them (default: refuse)')
+  addReadingOptions(command)
     .option('--json', 'print what was imported as one line of JSON')
     .addHelpText('after', notes)
     .action(runImport)

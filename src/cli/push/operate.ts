@@ -2,9 +2,9 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import type { MethodName, ParamsInput, Results } from '../../protocol/methods.ts'
+import type { CampaignStatus } from '../../push/send/campaign-summary.ts'
 import { PushLedger } from '../../push/send/ledger.ts'
 import { hasLedger } from '../../push/send/tables/schema.ts'
-import type { CampaignStatus } from '../../push/send/tables/summaries.ts'
 import { parseOptions, text, UsageError, wholeNumber } from '../command.ts'
 import { callServer, rpcAddress } from '../server/server-call.ts'
 import { table } from '../terminal/table.ts'
@@ -116,7 +116,7 @@ async function status(given: unknown): Promise<void> {
   if (pausedSince !== undefined) process.stdout.write(`all pushes are paused since ${timeText(pausedSince)}\n`)
   if (isDryRun) process.stdout.write('a dry run: nothing is sent\n')
   if (campaigns.length === 0) process.stdout.write('no article was pushed yet\n')
-  else process.stdout.write(table([heading, ...(campaigns as readonly CampaignStatus[]).map(rowOf)]))
+  else process.stdout.write(table([heading, ...campaigns.map(rowOf)]))
 }
 
 const heading = ['article', 'begun', 'state', 'waits', 'sent', 'clicks', 'failed', 'held out', 'budget']

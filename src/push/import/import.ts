@@ -3,7 +3,7 @@ import { withCatalogue } from '../../catalogue/idle-catalogue.ts'
 import { eventsFile } from '../../events/schema.ts'
 import { EventStore, steadyTime } from '../../events/store.ts'
 import { type ReadRowsOptions, readRows } from '../../ingest/rows.ts'
-import { lockDirectory } from '../../storage/directory-lock.ts'
+import { withLockedStore } from '../../storage/directory-lock.ts'
 import { faultIn } from '../../storage/expectation.ts'
 import { PushLedger } from '../send/ledger.ts'
 import { type PushUser, pushUser } from '../send/user.ts'
@@ -135,16 +135,6 @@ async function withLedger<Result>(state: string, work: (ledger: PushLedger) => P
   }
 }
 
-async function withJournal<Result>(state: string, work: (store: EventStore) => Promise<Result>): Promise<Result> {
-  const lock = lockDirectory(state)
-  try {
-    const store = new EventStore(join(state, eventsFile))
-    try {
-      return await work(store)
-    } finally {
-      store.close()
-    }
-  } finally {
-    lock.close()
-  }
+function withJournal<Result>(state: string, work: (store: EventStore) => Promise<Result>): Promise<Result> {
+  return withLockedStore(state, () => new EventStore(join(state, eventsFile)), work)
 }

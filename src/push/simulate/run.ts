@@ -39,6 +39,22 @@ export interface SimulationResult {
   readonly violations: number
 }
 
+/** What a policy sees of a world, or of another view of it, with sends of its own. */
+export function viewOf(world: Omit<PushView, 'send'>, send: PushView['send']): PushView {
+  return {
+    parameters: world.parameters,
+    past: world.past,
+    get now() {
+      return world.now
+    },
+    get articles() {
+      return world.articles
+    },
+    hasOptedOut: user => world.hasOptedOut(user),
+    send,
+  }
+}
+
 /** Runs a policy in the world of a seed, for all of its days. */
 export async function simulate(
   seed: number,
@@ -52,25 +68,14 @@ export async function simulate(
   const usual = usualCtrsOf(world.past)
   const [sent, weeklyActive]: [Set<number>, number[]] = [new Set(), []]
   let [sends, clicks, expected, violations] = [0, 0, 0, 0]
-  const view: PushView = {
-    parameters: world.parameters,
-    past: world.past,
-    get now() {
-      return world.now
-    },
-    get articles() {
-      return world.articles
-    },
-    hasOptedOut: user => world.hasOptedOut(user),
-    send: (user, article, title) => {
-      violations += Number(world.now - pushed[user] < daysBetweenPushes * minutesInDay)
-      pushed[user] = world.now
-      expected += usual[user]!
-      sends++
-      sent.add(user)
-      return world.send(user, article, title)
-    },
-  }
+  const view = viewOf(world, (user, article, title) => {
+    violations += Number(world.now - pushed[user] < daysBetweenPushes * minutesInDay)
+    pushed[user] = world.now
+    expected += usual[user]!
+    sends++
+    sent.add(user)
+    return world.send(user, article, title)
+  })
   let observed: readonly Observed[] = []
   while (!world.hasEnded) {
     await policy.act(view, observed)

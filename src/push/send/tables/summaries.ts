@@ -1,45 +1,8 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import type { CampaignCounts, CampaignReport, CampaignStatus } from '../campaign-summary.ts'
 import { type SendRecord, type SendRow, type SendState, sendStates } from '../send.ts'
 import { sendIdOf } from '../send-id.ts'
 import type { CampaignRow, CampaignTable } from './campaigns.ts'
-
-export type CampaignCounts = Readonly<
-  Record<SendState | 'used' | 'budget' | 'clicked' | 'heldOut' | 'dry' | 'tests', number>
->
-
-/** A campaign with what became of it. Times in ms since 1970. */
-export interface CampaignStatus {
-  readonly id: string
-  readonly titles: readonly string[]
-  readonly url: string | undefined
-  readonly starts: number
-  readonly ends: number
-  readonly target: number
-  /** Since when, if it is. */
-  readonly paused: number | undefined
-  readonly stopped: number | undefined
-  readonly isDry: boolean
-  readonly counts: CampaignCounts
-}
-
-/** The sends of a campaign that went out, or may have, in numbers. */
-export interface CampaignReport {
-  readonly article: string
-  readonly titles: readonly string[]
-  readonly starts: number
-  readonly ends: number
-  readonly target: number
-  readonly heldOut: number
-  readonly sends: readonly {
-    readonly title: number
-    readonly round: number
-    readonly sends: number
-    readonly clicks: number
-    readonly usualClicks: number
-    readonly expectedClicks: number
-    readonly optOuts: number
-  }[]
-}
 
 /** Campaigns and their sends, for people and for analysis. */
 export class Summaries {

@@ -7,7 +7,7 @@ import { ClickDelay, type DelayCurve } from '../../statistics/click-delay.ts'
 import type { LiftSums } from '../../statistics/lift.ts'
 import { SendOutcomes } from '../../statistics/send-outcomes.ts'
 import { fullLoop } from '../full-loop.ts'
-import type { PushPolicy, PushView, SimulationResult } from '../run.ts'
+import { type PushPolicy, type PushView, type SimulationResult, viewOf } from '../run.ts'
 import { minutesInDay, minutesInHour } from '../visits.ts'
 import type { Observed, World } from '../world.ts'
 import { awaySegment, awaySegments, type HeldOut, holdOutColumns, type Sent, sendColumns } from './columns.ts'
@@ -196,22 +196,11 @@ export class PushRecording {
   }
 
   #recordedView(view: PushView): PushView {
-    return {
-      parameters: view.parameters,
-      past: view.past,
-      get now() {
-        return view.now
-      },
-      get articles() {
-        return view.articles
-      },
-      hasOptedOut: user => view.hasOptedOut(user),
-      send: (user, article, title) => {
-        const id = view.send(user, article, title)
-        this.#addSend(id, user, view.hasOptedOut(user))
-        return id
-      },
-    }
+    return viewOf(view, (user, article, title) => {
+      const id = view.send(user, article, title)
+      this.#addSend(id, user, view.hasOptedOut(user))
+      return id
+    })
   }
 
   #addSend(id: number, user: number, hasOptedOut: boolean): void {
