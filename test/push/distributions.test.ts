@@ -1,13 +1,5 @@
 import { expect, test } from 'vitest'
-import {
-  drawBeta,
-  drawNormal,
-  logBeta,
-  logGamma,
-  normalDensity,
-  normalQuantile,
-  normalShareBelow,
-} from '../../src/push/statistics/distributions.ts'
+import { drawBeta, drawNormal, logBeta, logGamma, normalQuantile } from '../../src/push/statistics/distributions.ts'
 import { maximumOf, zeroOf } from '../../src/push/statistics/line-search.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 
@@ -22,15 +14,11 @@ test('ln Γ is that of factorials and of halves', () => {
   expect(logBeta(2, 3)).toBeCloseTo(Math.log(1 / 12), 12)
 })
 
-test('the normal distribution and its quantiles are each other’s inverse', () => {
+test('quantiles of the normal distribution are the inverse of its integral', () => {
   expect(normalQuantile(0.975)).toBeCloseTo(1.959963985, 8)
   expect(normalQuantile(0.001)).toBeCloseTo(-3.090232306, 8)
   for (let share = 0.001; share < 1; share += 0.007)
     expect(normalShareBelow(normalQuantile(share))).toBeCloseTo(share, 6)
-  // The density is the slope.
-  for (const x of [-2, -0.3, 0, 1.1]) {
-    expect((normalShareBelow(x + 0.01) - normalShareBelow(x - 0.01)) / 0.02).toBeCloseTo(normalDensity(x), 4)
-  }
   expect(() => normalQuantile(1)).toThrow('share must be a number above 0 and below 1, got 1')
 })
 
@@ -60,3 +48,13 @@ test('a maximum and a zero are found', () => {
   expect(maximumOf(x => -((x - 2.3) ** 2), 0, 10, 1e-6)).toBeCloseTo(2.3, 5)
   expect(zeroOf(x => x ** 3 - 5, 0, 10)).toBeCloseTo(Math.cbrt(5), 8)
 })
+
+/** By Simpson's rule over the density. */
+function normalShareBelow(x: number): number {
+  const steps = 2000
+  const step = (x + 8) / steps
+  const density = (at: number) => Math.exp(-(at * at) / 2) / Math.sqrt(2 * Math.PI)
+  let sum = density(-8) + density(x)
+  for (let at = 1; at < steps; at++) sum += (at % 2 === 0 ? 2 : 4) * density(-8 + at * step)
+  return (sum * step) / 3
+}

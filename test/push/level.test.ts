@@ -1,13 +1,5 @@
 import { expect, test } from 'vitest'
-import { drawNormal } from '../../src/push/statistics/distributions.ts'
-import {
-  type LevelPrior,
-  levelPosterior,
-  momentsOfLevel,
-  sharesOfTitles,
-  type TitleOutcome,
-} from '../../src/push/volume/level.ts'
-import { randomNumbers } from '../../src/storage/random.ts'
+import { type LevelPrior, levelPosterior, momentsOfLevel, type TitleOutcome } from '../../src/push/volume/level.ts'
 
 const prior: LevelPrior = { mean: 0.3, variance: 0.5 }
 const titleDeviation = 0.275
@@ -134,42 +126,6 @@ test('a title that is thought better, and was clicked as often, stays so', () =>
   expect(best).toBe(1)
   expect(titles[1]! / titles[0]!).toBeGreaterThan(1.02)
   expect(titles[1]! / titles[0]!).toBeLessThan(1.25 / 0.8)
-})
-
-test('titles have shares by how likely each is the best', () => {
-  const random = randomNumbers(5)
-  const sharesOf = (outcomes: readonly TitleOutcome[], draws?: number) =>
-    sharesOfTitles(levelPosterior(prior, outcomes, titleDeviation), random, draws)
-  const even = sharesOf(
-    [
-      { clicks: 0, exposure: 0 },
-      { clicks: 0, exposure: 0 },
-      { clicks: 0, exposure: 0 },
-    ],
-    3000,
-  )
-  for (const share of even) expect(Math.abs(share - 1 / 3)).toBeLessThan(0.04)
-  const better = sharesOf([
-    { clicks: 4, exposure: 4 },
-    { clicks: 12, exposure: 4 },
-  ])
-  expect(better.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 10)
-  expect(better[1]).toBeGreaterThan(0.7)
-  const sure = sharesOf([
-    { clicks: 400, exposure: 400 },
-    { clicks: 800, exposure: 400 },
-  ])
-  expect(sure[1]).toBeCloseTo(1, 10)
-  // τ₁ − τ₀ ~ N(0, 2 σ²) before any send.
-  const byText = sharesOf(
-    [
-      { clicks: 0, exposure: 0 },
-      { clicks: 0, exposure: 0, factor: 1.3 },
-    ],
-    4000,
-  )
-  const wins = Array.from({ length: 20_000 }, () => drawNormal(random) * titleDeviation * Math.SQRT2 < Math.log(1.3))
-  expect(Math.abs(byText[1]! - wins.filter(isWon => isWon).length / wins.length)).toBeLessThan(0.03)
 })
 
 test.each([

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { ClickDelay } from '../../src/push/statistics/click-delay.ts'
 import { drawBeta } from '../../src/push/statistics/distributions.ts'
-import { addSums, type Interval, liftOf, noSends, outcomeSums } from '../../src/push/statistics/lift.ts'
+import { addSums, type Interval, type LiftSums, liftOf, noSends } from '../../src/push/statistics/lift.ts'
 import { SendOutcomes } from '../../src/push/statistics/send-outcomes.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 
@@ -124,3 +124,14 @@ test('without sends anything may be, and without clicks the lift is below a boun
   expect(sequence[1]).toBeLessThan(1.2)
   expect(() => liftOf(noSends, { level: 1 })).toThrow('level must be a number above 0 and below 1, got 1')
 })
+
+/** The sums of sends whose clicks have all come. */
+function outcomeSums(usualCtrs: readonly number[], clicked: readonly boolean[]): LiftSums {
+  return {
+    sends: usualCtrs.length,
+    clicks: clicked.filter(isClicked => isClicked).length,
+    exposure: usualCtrs.reduce((sum, ctr) => sum + ctr, 0),
+    exposureSquares: usualCtrs.reduce((sum, ctr) => sum + ctr ** 2, 0),
+    exposureVariance: 0,
+  }
+}

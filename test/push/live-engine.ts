@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { CatalogueStore } from '../../src/catalogue/store.ts'
 import { EventStore } from '../../src/events/store.ts'
-import { pushConfigOf } from '../../src/push/live/config.ts'
+import { type PushConfig, pushConfigOf } from '../../src/push/live/config.ts'
 import { PushEngine, type PushEngineOptions } from '../../src/push/live/engine.ts'
 import type { PushLog } from '../../src/push/live/log.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -44,7 +44,7 @@ export class LogLines implements PushLog {
 
 export const noQuiet = { from: '00:00', until: '00:00' }
 
-export function configOf(folder: string, given: object = {}): PushEngineOptions['config'] {
+export function configOf(folder: string, given: object = {}): PushConfig {
   const config = { senders: { file: { type: 'file', file: 'pushes.ndjson' } }, tick: '20s', quiet: noQuiet, ...given }
   const made = pushConfigOf(config, { directory: folder, environment: { CLICK_SECRET: 'a secret of the links' } })
   return { ...made, sending: { ...made.sending, poll: 10 } }

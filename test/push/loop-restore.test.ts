@@ -29,11 +29,12 @@ function loopOf(): { readonly loop: PushLoop; readonly users: PushUsers } {
   users.clicks.forEach((_, user) => {
     users.clicks[user] = user % 10 === 0 ? 1 : 0
   })
-  const titlesOf = () => [
+  const guessed = [
     { title: 'One', factor: 1 },
     { title: 'Two', factor: 0.9 },
   ]
-  return { loop: new PushLoop(users, { preference, features, titlesOf }, { firstRound, holdOut: 0.1 }), users }
+  const titles = { of: () => guessed, deviation: 0.275 }
+  return { loop: new PushLoop(users, { preference, features, titles }, { firstRound, holdOut: 0.1 }), users }
 }
 
 type Past = { readonly time: number } & ({ readonly seen: PushObservation } | { readonly done: PushAction })

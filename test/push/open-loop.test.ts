@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { PushEngine } from '../../src/push/live/engine.ts'
 import { LiveLedger } from '../../src/push/live/ledger/live-ledger.ts'
-import { openLoop } from '../../src/push/live/parts/open-loop.ts'
+import { pushesOf } from '../../src/push/live/parts/open-loop.ts'
 import type { SelectDecision } from '../../src/push/loop/actions.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { writeSmallModel } from '../serve/small-model.ts'
@@ -66,10 +66,8 @@ async function start(folder: string, model: string) {
   const config = configOf(folder, { loop, articles: { within: '4h' } })
   const log = new LogLines()
   const engine = await PushEngine.start({
+    ...pushesOf(config),
     state: folder,
-    config,
-    steps: (users, context) =>
-      openLoop((config as ReturnType<typeof configOf> & { loop: Parameters<typeof openLoop>[0] }).loop, users, context),
     log,
   })
   onTestFinished(() => engine.stop())

@@ -4,19 +4,17 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { loadPushConfig } from '../../src/push/live/config.ts'
 import { PushEngine } from '../../src/push/live/engine.ts'
-import { openLoop } from '../../src/push/live/parts/open-loop.ts'
+import { pushesOf } from '../../src/push/live/parts/open-loop.ts'
 
 const [state, file] = process.argv.slice(2) as [string, string]
 const ended = once(process, 'SIGTERM')
-const config = loadPushConfig(file)
 const errors: unknown[] = []
 const say = (fields: object, message: string) => {
   if (process.env.LOG) console.error(message, JSON.stringify(fields))
 }
 const engine = await PushEngine.start({
+  ...pushesOf(loadPushConfig(file)),
   state,
-  config,
-  steps: (users, context) => openLoop(config.loop, users, context),
   log: {
     info: say,
     warn: say,

@@ -31,13 +31,14 @@ export class SmallWorld {
     options: Partial<PushLoopOptions> = {},
     given: { readonly size?: number; readonly titles?: number } = {},
   ) {
-    const { size = 2000, titles = 2 } = given
+    const { size = 2000, titles: count = 2 } = given
     this.users = new PushUsers(size)
     this.users.reachable.fill(1)
     const titlesOf = ({ title }: PushArticle) =>
-      Array.from({ length: titles }, (_, at) => ({ title: `${title} ${at}`, factor: 1 }))
+      Array.from({ length: count }, (_, at) => ({ title: `${title} ${at}`, factor: 1 }))
+    const titles = { of: titlesOf, deviation: 0.275 }
     const all = Object.assign({ usualCtr, target: 1.5, holdOut: 0.05 }, options)
-    this.loop = new PushLoop(this.users, { preference, features, titlesOf }, all)
+    this.loop = new PushLoop(this.users, { preference, features, titles }, all)
   }
 
   get now(): number {

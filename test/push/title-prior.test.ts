@@ -2,7 +2,6 @@ import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
 import { Pool } from '../../src/parallel/pool.ts'
 import { drawNormal } from '../../src/push/statistics/distributions.ts'
-import { allocate, testState } from '../../src/push/statistics/thompson.ts'
 import { TitlePrior, type TitleTest } from '../../src/push/title/text-prior.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -11,7 +10,6 @@ import { hashedVectors } from './hashed-vectors.ts'
 const pool = new Pool({ threads: 2 })
 afterAll(() => pool.close())
 
-const level = { mean: 0.02, strength: 200 }
 const words = ['shocking', 'calm', '단독', '날씨', 'park', 'city', 'people', 'today']
 /** By how much each word, and each template, moves ln CTR. */
 const effects = [0.5, -0.4, 0.4, -0.3, 0, 0, 0, 0]
@@ -54,10 +52,7 @@ function testsOf(
 test('without tests all titles are alike, and differ as titles do', async () => {
   const prior = await TitlePrior.train([], { pool })
   expect(prior.variance).toBeCloseTo(0.275 ** 2)
-  const titles = ['a park', '공원'].map(title => ({ title, effectiveSends: 0, clicks: 0 }))
-  const candidates = prior.candidates(titles, level)
-  for (const { prior } of candidates) expect(prior.mean).toBeCloseTo(0.02)
-  expect(candidates[0]!.prior.strength).toBeCloseTo(0.98 / (0.02 * 0.275 ** 2) - 1)
+  expect(prior.scores([{ title: 'a park' }, { title: '공원' }])).toEqual(Float64Array.of(0, 0))
 })
 
 test('it learns words and templates of titles in Korean and English, and how far it is wrong', {
@@ -98,29 +93,6 @@ test('a few tests with few clicks change little', async () => {
   expect(Math.sqrt(prior.variance)).toBeLessThan(0.6)
 })
 
-test('what is seen of an article moves the priors of all of its titles', () => {
-  const titles = [
-    { title: 'sent', effectiveSends: 2000, clicks: 120 },
-    { title: 'not sent', effectiveSends: 0, clicks: 0 },
-  ]
-  const [, unsent] = TitlePrior.none().candidates(titles, level)
-  expect(unsent!.prior.mean).toBeGreaterThan(0.035)
-  expect(unsent!.prior.mean).toBeLessThan(0.06)
-})
-
-test('Thompson sampling sends more to the titles that it expects more of, and sharpened, more still', {
-  timeout: 60_000,
-}, async () => {
-  const prior = await TitlePrior.train(testsOf(400, 5), { pool })
-  const titles = ['shocking today', 'calm today'].map(title => ({ title, effectiveSends: 0, clicks: 0 }))
-  const candidates = prior.candidates(titles, level)
-  const counts = allocate(candidates, 1000, { seed: 1 })
-  expect(counts[0]).toBeGreaterThan(800)
-  expect(allocate(candidates, 1000, { seed: 1, sharpness: 4 })[0]).toBeGreaterThan(counts[0]!)
-  expect(testState(candidates, 1000, { seed: 1 }).best).toBe(0)
-  expect(() => allocate(candidates, 10, { seed: 1, sharpness: 0 })).toThrow('sharpness must be a number above 0, got 0')
-})
-
 test('empty titles, tests without sends, of one title, or without clicks are no harm', async () => {
   const tests: TitleTest[] = [
     { titles: [] },
@@ -130,7 +102,7 @@ test('empty titles, tests without sends, of one title, or without clicks are no 
   ]
   const prior = await TitlePrior.train(tests, { pool })
   expect([...prior.scores([{ title: '' }, { title: 'x' }])].every(Number.isFinite)).toBe(true)
-  expect(prior.candidates([], level)).toEqual([])
+  expect(prior.scores([])).toEqual(new Float64Array())
 })
 
 test('the same tests give the same prior, and a saved one says the same', async () => {

@@ -4,7 +4,7 @@ import { atMost, type Bar } from '../../support/bar.ts'
 import { bootstrap } from './bootstrap.ts'
 import type { HeldOutScores } from './choice.ts'
 import type { HeadlineTest } from './headline-tests.ts'
-import { plainPolicies, sharpPlainPolicies, textPolicies } from './policies.ts'
+import { plainPolicies, textlessPolicies, textPolicies } from './policies.ts'
 import { clicksLost, evenSplitLoss, type Policy, type ReplayOptions } from './replay.ts'
 
 export interface Scored {
@@ -19,7 +19,7 @@ export interface ReplayData {
   readonly judgedScores: Scored
 }
 
-/** How far ln CTR of articles differs: what their level weighs as much as is of this variance. */
+/** Of ln CTR of articles. */
 const levelVariance = 0.3
 
 /** @param share sends of a test beside those of its log. */
@@ -27,7 +27,7 @@ export function judgeReplay(data: ReplayData, share: number, print: (line: objec
   const [choice, judged] = [data.choice, data.judged].map(tests => tests.filter(({ titles }) => titles.length > 1))
   const titles = data.choice.flatMap(({ titles }) => titles)
   const mean = sum(titles.map(({ clicks }) => clicks)) / sum(titles.map(({ effectiveSends }) => effectiveSends))
-  const level = { mean, strength: 1 / (mean * levelVariance) }
+  const level = { mean: Math.log(mean), variance: levelVariance }
   const textOf = ({ priors, scores }: Scored) => textPolicies(priors, scores, level)
   const choosing: ReplayOptions = { batches: 10, share, rounds: 1, seed: 1 }
   const judging: ReplayOptions = { batches: 10, share, rounds: 4, seed: 2 }
@@ -48,7 +48,7 @@ export function judgeReplay(data: ReplayData, share: number, print: (line: objec
     return lost
   }
   const plain = lossesOf('plain Thompson', plainPolicies(mean))
-  const sharp = lossesOf('without text, sharpened', sharpPlainPolicies(mean))
+  const textless = lossesOf('without text', textlessPolicies(mean, level))
   const text = lossesOf('text prior', textOf(data.choiceScores), textOf(data.judgedScores))
   const gainOn = (rival: Float64Array) =>
     bootstrap(
@@ -57,11 +57,11 @@ export function judgeReplay(data: ReplayData, share: number, print: (line: objec
         return sum(sample.map(([lost]) => lost)) / sum(sample.map(([, lost]) => lost)) - 1
       },
     )
-  const [onPlain, onSharp] = [gainOn(plain), gainOn(sharp)]
-  print({ share, lostBesidePlain: onPlain, lostBesideSharpened: onSharp })
+  const [onPlain, onTextless] = [gainOn(plain), gainOn(textless)]
+  print({ share, lostBesidePlain: onPlain, lostBesideTextless: onTextless })
   return [
     atMost(`clicks lost, beside plain Thompson sampling, ${share} of the sends: upper end of 95 %`, onPlain.high, 0),
-    atMost(`clicks lost, beside the same without text, ${share} of the sends: upper end of 95 %`, onSharp.high, 0),
+    atMost(`clicks lost, beside the same without text, ${share} of the sends: upper end of 95 %`, onTextless.high, 0),
   ]
 }
 

@@ -8,17 +8,14 @@
  * knows that noise beforehand, so that the prior, which is learned from other tests, gains nothing by it.
  */
 import { drawNormal } from '../../../src/push/statistics/distributions.ts'
-import { allocate, type Candidate } from '../../../src/push/statistics/thompson.ts'
 import type { TitleOutcome } from '../../../src/push/title/text-prior.ts'
 import { randomNumbers } from '../../../src/storage/random.ts'
 import type { HeadlineTest } from './headline-tests.ts'
 
 export interface Policy {
   readonly name: string
-  /** What is known after `outcomes` of the headlines of `test`. */
-  readonly candidates: (test: HeadlineTest, outcomes: readonly TitleOutcome[]) => readonly Candidate[]
-  /** Of `allocate`. */
-  readonly sharpness: number
+  /** (headlines of `test`) The share of the next sends that each has after `outcomes`. */
+  readonly shares: (test: HeadlineTest, outcomes: readonly TitleOutcome[], random: () => number) => Float64Array
 }
 
 export interface ReplayOptions {
@@ -28,8 +25,6 @@ export interface ReplayOptions {
   readonly rounds: number
   readonly seed: number
 }
-
-const draws = 100
 
 /** (tests) Clicks lost by `policy`, the mean of the rounds. */
 export function clicksLost(tests: readonly HeadlineTest[], policy: Policy, options: ReplayOptions): Float64Array {
@@ -65,9 +60,7 @@ function lostIn(
   for (let batch = 0, sent = 0; batch < options.batches; batch++) {
     const size = Math.round((total * (batch + 1)) / options.batches) - sent
     const outcomes = Array.from(rates, (_, at) => ({ effectiveSends: sends[at]!, clicks: clicks[at]! }))
-    const candidates = policy.candidates(test, outcomes)
-    const seed = Math.floor(random() * 2 ** 31)
-    const counts = allocate(candidates, size, { seed, draws, sharpness: policy.sharpness })
+    const counts = wholeNumbers(policy.shares(test, outcomes, random), size)
     sent += size
     counts.forEach((count, at) => {
       sends[at]! += count
@@ -84,6 +77,16 @@ function ratesOf({ titles }: HeadlineTest): number[] {
 
 function sendsOf({ titles }: HeadlineTest): number {
   return titles.reduce((sum, { effectiveSends }) => sum + effectiveSends, 0)
+}
+
+/** (shares) Sends by shares in whole numbers, the largest remainders rounded up: less noise than to draw each send's headline. */
+function wholeNumbers(shares: Float64Array, sends: number): Uint32Array {
+  const exact = shares.map(share => share * sends)
+  const counts = Uint32Array.from(exact, Math.floor)
+  const left = sends - counts.reduce((sum, count) => sum + count, 0)
+  const byRemainder = [...exact.keys()].sort((a, b) => (exact[b]! % 1) - (exact[a]! % 1) || a - b)
+  for (const at of byRemainder.slice(0, left)) counts[at]!++
+  return counts
 }
 
 /** By waiting times where few are expected, else by the normal approximation, rounded. */

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
-import { loadPushConfig, type PushConfig } from '../../push/live/config.ts'
-import { PushEngine, type PushEngineOptions } from '../../push/live/engine.ts'
-import { openLoop } from '../../push/live/parts/open-loop.ts'
+import { PushEngine } from '../../push/live/engine.ts'
+import { pushesOf } from '../../push/live/parts/open-loop.ts'
 import { oneOf } from '../../storage/expectation.ts'
-import { parseOptions, text, UsageError } from '../command.ts'
+import { parseOptions, text } from '../command.ts'
 import { endSignals } from '../terminal/interrupt.ts'
 import { openLog } from '../terminal/log.ts'
+import { pushConfigIn } from './push-config.ts'
 
 const Options = z.object({
   state: text('a directory'),
@@ -34,9 +34,9 @@ FILE is JSON; paths in it are relative to it, times are such as 30s, 15m, 4h or 
       "target": 2.4,                   the lift that sends must have
       "selectAfter": "30m", "life": "4h",   an article is decided about so long after it appeared, and pushed until then
       "inactive": "7d",                who has not come for so long gets pushes
-      "holdOut": 0.01,                 share of them who get nothing for a day, to be compared with
+      "holdOut": 0.01,                 share of them who get nothing for an interval, to be compared with
       "rule": "sequential",            or normal: what tells whether to go on
-      "firstRound": 80, "growth": 4, "usualCtr": 0.01, "mostUsers": 200000,
+      "firstRound": 40, "growth": 10, "usualCtr": 0.01, "mostUsers": 200000,
       "templates": ["{category}: {title|60}"],   titles beside the article's own
       "titles": {"least": 8, "most": 80, "repeats": 3, "banned": []},   what a title must be
       "model": "models/daily",         a model with vectors of users (a server takes the one that it serves)
@@ -63,11 +63,10 @@ export function registerRun(push: Command): void {
     .addHelpText('after', notes)
     .action(async (given: unknown) => {
       const { state, config: file, logLevel } = parseOptions(Options, given)
-      const config = configured(file)
+      const config = pushConfigIn(file, '--config')
       const log = openLog(logLevel)
       const signals = endSignals()
-      const steps: PushEngineOptions['steps'] = (users, context) => openLoop(config.loop, users, context)
-      const engine = await PushEngine.start({ state, config, steps, log })
+      const engine = await PushEngine.start({ ...pushesOf(config), state, log })
       process.stdout.write(
         `pushes of ${state} are decided and sent by ${Object.keys(config.sending.senders).join(', ')}\n`,
       )
@@ -81,12 +80,4 @@ export function registerRun(push: Command): void {
       if (error && signals.exitCode === undefined) throw error
       process.exit(0)
     })
-}
-
-function configured(file: string): PushConfig {
-  try {
-    return loadPushConfig(file)
-  } catch (error) {
-    throw error instanceof TypeError ? new UsageError(`--config ${error.message}`) : error
-  }
 }

@@ -1,9 +1,8 @@
 import { z } from 'zod'
-import { loadPushConfig } from '../../push/live/config.ts'
-import { openLoop } from '../../push/live/parts/open-loop.ts'
+import { pushesOf } from '../../push/live/parts/open-loop.ts'
 import { longestInterval } from '../../recommend/retraining/schedule.ts'
 import { serve } from '../../serve/serve.ts'
-import type { ServeOptions, Server } from '../../serve/server.ts'
+import type { Server } from '../../serve/server.ts'
 import type { TlsFiles } from '../../serve/tls.ts'
 import { asGiven, oneOf } from '../../storage/expectation.ts'
 import {
@@ -17,6 +16,7 @@ import {
   UsageError,
   wholeNumber,
 } from '../command.ts'
+import { pushConfigIn } from '../push/push-config.ts'
 import { endSignals } from '../terminal/interrupt.ts'
 import { openLog } from '../terminal/log.ts'
 import { rpcAddress } from './server-call.ts'
@@ -155,7 +155,7 @@ export const register: Register = program => {
       const tls = tlsFiles(tlsCert, tlsKey)
       const log = openLog(options.logLevel)
       const signals = endSignals()
-      const push = options.push === undefined ? undefined : pushesOf(options.push, model)
+      const push = options.push === undefined ? undefined : pushesOf(pushConfigIn(options.push, '--push'), model)
       const server = await serve({ ...options, push, allowHosts, tls, model, log, retrain: retrainingOf(options) })
       if (signals.exitCode === undefined) announce(server, options)
       await signals.first
@@ -163,17 +163,6 @@ export const register: Register = program => {
       await server.close()
       process.exit(0)
     })
-}
-
-/** `model` is what pushes know users by, unless the configuration names another. @throws UsageError where the configuration is wrong. */
-function pushesOf(file: string, model: string): ServeOptions['push'] {
-  try {
-    const config = loadPushConfig(file)
-    const loop = Object.assign({}, config.loop, { model: config.loop.model ?? model })
-    return { config, steps: (users, context) => openLoop(loop, users, context) }
-  } catch (error) {
-    throw error instanceof TypeError ? new UsageError(`--push ${error.message}`) : error
-  }
 }
 
 type RetrainingFlags = Pick<z.output<typeof Options>, 'retrain' | 'dataset' | 'keep' | 'keepIds' | 'threads'>

@@ -1,6 +1,5 @@
 import { sendStates } from '../send/send.ts'
 import type { DelayCurve } from '../statistics/click-delay.ts'
-import { posteriorOf } from '../statistics/thompson.ts'
 import type { BetaPrior } from '../statistics/usual-ctr.ts'
 import type { ArticleResult, Outcome, PushAnalysis, TitleResult, Violation } from './analysis.ts'
 import { probabilitiesBest } from './best-title.ts'
@@ -127,16 +126,16 @@ function articleResult(article: AnalysedArticle, at: number, context: Context): 
   }
 }
 
-function titleResults({ titles, titlePriors }: AnalysedArticle, at: number, context: Context): TitleResult[] {
+function titleResults({ titles }: AnalysedArticle, at: number, context: Context): TitleResult[] {
   const { tally, minutes, curve, titlePrior } = context
   const begin = tally.firstTitles[at]!
-  const posteriors = titles.map((_, title) =>
-    posteriorOf({
-      prior: titlePriors?.[title] ?? titlePrior,
-      effectiveSends: tally.titles.effectiveSends(begin + title, minutes, curve),
-      clicks: tally.titles.clicksOf(begin + title),
-    }),
-  )
+  const posteriors = titles.map((_, title) => {
+    const clicks = tally.titles.clicksOf(begin + title)
+    // Clicks of young sends may be more than the curve lets expect.
+    const sends = Math.max(tally.titles.effectiveSends(begin + title, minutes, curve), clicks)
+    const strength = titlePrior.strength + sends
+    return { mean: (titlePrior.strength * titlePrior.mean + clicks) / strength, strength }
+  })
   const best = probabilitiesBest(posteriors)
   return titles.map((title, place) =>
     Object.assign({ title, probabilityBest: best[place]! }, tally.titles.outcome(begin + place, minutes, curve)),

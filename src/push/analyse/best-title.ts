@@ -5,7 +5,7 @@ const points = 512
 
 /**
  * (posteriors) The probability that each has the highest CTR: Σ fᵢ Π_{j ≠ i} Fⱼ over a grid, exact to some 1e-3, the same at every call and
- * some hundred times as fast as a thousand draws (`sharesBest`).
+ * some hundred times as fast as a thousand draws.
  */
 export function probabilitiesBest(posteriors: readonly BetaPrior[]): Float64Array {
   if (posteriors.length === 1) return Float64Array.of(1)

@@ -3,7 +3,6 @@
  */
 import type { SelectDecision } from '../loop/actions.ts'
 import type { ClickDelay } from '../statistics/click-delay.ts'
-import type { BetaPrior } from '../statistics/usual-ctr.ts'
 
 export interface AnalysisInput {
   /** Of what is analysed; what the columns have from before is left out, but for {@link PushAnalysis.violations}. */
@@ -39,8 +38,6 @@ export interface AnalysedArticle {
   readonly id: string
   /** The candidates. */
   readonly titles: readonly string[]
-  /** (titles) The CTR of each before any send. Default: that of all sends, weighing as much as 50. */
-  readonly titlePriors?: readonly BetaPrior[] | undefined
   readonly category?: string | undefined
   readonly createdAt: number
   /** The lift that is asked of it, if any. */

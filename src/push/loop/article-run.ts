@@ -150,16 +150,6 @@ export class ArticleRun {
     return pending
   }
 
-  /** Of the clicks that are to come, those that have. */
-  shareSeen(now: number, curve: DelayCurve): number {
-    let [seen, all] = [0, 0]
-    for (const { minute: at, exposure } of this.#groups.values()) {
-      seen += exposure * curve.share(now / minute - at)
-      all += exposure
-    }
-    return all > 0 ? seen / all : 0
-  }
-
   /**
    * What came by depth.
    *

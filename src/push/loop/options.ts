@@ -16,8 +16,6 @@ export interface PushLoopOptions {
   readonly growth: number
   /** Share of those who would get an article that get nothing for as long as a push would keep them from the next, to be compared with. */
   readonly holdOut: number
-  /** Standard deviation of ln click rate between titles of an article. */
-  readonly titleDeviation: number
   /** The usual CTR where no push is known. */
   readonly usualCtr: number
   /**
@@ -50,7 +48,6 @@ export const defaultLoopOptions: PushLoopOptions = {
   firstRound: 40,
   growth: 10,
   holdOut: 0.01,
-  titleDeviation: 0.275,
   usualCtr: 0.01,
   rule: 'sequential',
   seed: 1,

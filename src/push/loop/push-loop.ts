@@ -1,10 +1,12 @@
 import { randomNumbers } from '../../storage/random.ts'
-import { stratifiedRanks } from '../statistics/first-batch.ts'
+import { addSums, noSends } from '../statistics/lift.ts'
 import { boundsAtDepth } from '../statistics/lift-by-depth.ts'
-import { normalRule } from '../statistics/volume-rules.ts'
 import { hashBits, hashOf } from '../text/word-hashes.ts'
-import { type LevelPosterior, sharesOfTitles } from '../volume/level.ts'
+import { sharesOfTitles } from '../title/title-shares.ts'
+import type { LevelPosterior } from '../volume/level.ts'
+import { normalRule } from '../volume/normal-rule.ts'
 import { roundSize } from '../volume/round-size.ts'
+import { stratifiedRanks } from '../volume/stratified-ranks.ts'
 import type { PlannedSend, PushAction, PushObservation, PushSteps, SelectDecision } from './actions.ts'
 import type { PushArticle } from './article.ts'
 import { ArticleRun, day, minute } from './article-run.ts'
@@ -31,8 +33,17 @@ const firstSpread = 2
 export interface PushLoopParts {
   readonly preference: Preference
   readonly features: ArticleFeatures
-  /** The titles an article may be pushed under, the best guess first, each with what its text lets expect beside the others. */
-  titlesOf(article: PushArticle): readonly { readonly title: string; readonly factor: number }[]
+  readonly titles: {
+    /** The titles an article may be pushed under, the best guess first, each with what its text lets expect beside the others. */
+    of(article: PushArticle): readonly GuessedTitle[]
+    /** Standard deviation of ln click rate between titles of an article, beside that. */
+    readonly deviation: number
+  }
+}
+
+interface GuessedTitle {
+  readonly title: string
+  readonly factor: number
 }
 
 /**
@@ -175,7 +186,7 @@ export class PushLoop implements PushSteps {
       const sent = restored.sends().filter(({ user }) => user < this.#users.size)
       for (const { user } of sent) eligible[user >> 5]! |= 1 << (user & 31)
       const ranked = await this.#parts.preference.rank(article, { limit: this.#users.size, eligible, readers, now })
-      const factors = new Map(this.#parts.titlesOf(article).map(({ title, factor }) => [title, factor]))
+      const factors = new Map(this.#parts.titles.of(article).map(({ title, factor }) => [title, factor]))
       const run = this.#runOf(
         { article, readers, allReads: restored.allReads },
         placeSends(ranked, sent),
@@ -227,7 +238,7 @@ export class PushLoop implements PushSteps {
     for (const { article, readers, allBefore } of due) {
       this.#waiting.delete(article.id)
       if (now >= article.createdAt + life * minute) continue
-      const titles = this.#parts.titlesOf(article).slice(0, without === 'titles' ? 1 : undefined)
+      const titles = this.#parts.titles.of(article).slice(0, without === 'titles' ? 1 : undefined)
       if (titles.length === 0) continue
       const ranked = await this.#parts.preference.rank(article, { limit: this.#users.size, eligible, readers, now })
       const run = this.#runOf({ article, readers, allReads: this.#allReads - allBefore }, ranked, titles)
@@ -239,7 +250,7 @@ export class PushLoop implements PushSteps {
   #runOf(
     seen: { readonly article: PushArticle; readonly readers: readonly number[]; readonly allReads: number },
     ranked: RankedUsers,
-    titles: ReturnType<PushLoopParts['titlesOf']>,
+    titles: readonly GuessedTitle[],
   ): ArticleRun {
     const { article, readers, allReads } = seen
     const values = this.#parts.features.valuesOf(article, { reads: readers.length, allReads })
@@ -251,7 +262,7 @@ export class PushLoop implements PushSteps {
       ranked,
       titles: titles.map(({ title }) => title),
       titleFactors: titles.map(({ factor }) => factor),
-      titleDeviation: this.#options.titleDeviation,
+      titleDeviation: this.#parts.titles.deviation,
     })
   }
 
@@ -268,11 +279,10 @@ export class PushLoop implements PushSteps {
     const ahead = this.#ahead(run, isFirst ? most * firstSpread : most, price / upper, now)
     if (ahead.ranks.length === 0) return []
     if (!isFirst && rule === 'normal') {
-      const bands = run.bands(now, curve, 'usual')
-      const next = { from: ahead.ranks[0]!, to: ahead.ranks.at(-1)! + 1 }
-      const decision = normalRule({ bands, next, target, shareSeen: run.shareSeen(now, curve) })
-      if (decision.action === 'stop') return this.#stop(run, decision.reason)
-      if (decision.action !== 'grow') return []
+      const sums = run.bands(now, curve, 'usual').reduce((sum, band) => addSums(sum, band.sums), noSends)
+      const { action, reason } = normalRule(sums, target)
+      if (action === 'stop') return this.#stop(run, reason)
+      if (action === 'wait') return []
       return this.#send(run, posterior, ahead, Math.min(ahead.ranks.length, run.sent), now)
     }
     if (!isFirst) {

@@ -6,6 +6,7 @@ import type { Preference, RankedUsers, RankFor } from '../loop/preference.ts'
 import { PushLoop } from '../loop/push-loop.ts'
 import type { ArticleFeatures, EarlyReads } from '../loop/selection.ts'
 import { PushUsers } from '../loop/users.ts'
+import { TitlePrior } from '../title/text-prior.ts'
 import { type SimulatedArticle, textFeatures } from './articles.ts'
 import type { PushPolicy } from './run.ts'
 import type { World } from './world.ts'
@@ -25,9 +26,10 @@ export function fullLoop(
     })
     const articles = new Map<string, SimulatedArticle>()
     const preference = new TopicPreference(parameters.topics, past.reads, articles)
-    const titles = Array.from({ length: parameters.titles }, (_, at) => ({ title: `title ${at}`, factor: 1 }))
+    const guessed = Array.from({ length: parameters.titles }, (_, at) => ({ title: `title ${at}`, factor: 1 }))
+    const titles = { of: () => guessed, deviation: TitlePrior.none().deviation }
     const features = featuresOf(parameters.topics, articles)
-    const loop = new PushLoop(users, { preference, features, titlesOf: () => titles }, options)
+    const loop = new PushLoop(users, { preference, features, titles }, options)
     const sends = new Map<number, string>()
     let known = 0
     return {

@@ -20,20 +20,6 @@ export function logBeta(a: number, b: number): number {
   return logGamma(a) + logGamma(b) - logGamma(a + b)
 }
 
-/** The share of a standard normal below `x`, to 1e-7: Abramowitz & Stegun (1964), 7.1.26 for erf. */
-export function normalShareBelow(x: number): number {
-  const z = Math.abs(x) / Math.SQRT2
-  const t = 1 / (1 + 0.3275911 * z)
-  const tail =
-    t * (0.254829592 + t * (-0.284496736 + t * (1.421413741 + t * (-1.453152027 + t * 1.061405429)))) * Math.exp(-z * z)
-  return x > 0 ? 1 - tail / 2 : tail / 2
-}
-
-/** The density of a standard normal. */
-export function normalDensity(x: number): number {
-  return Math.exp(-(x * x) / 2) / Math.sqrt(2 * Math.PI)
-}
-
 /** What a standard normal is below with the probability `share`, in (0, 1), to 1e-9: Acklam's (2003) rational fit. */
 export function normalQuantile(share: number): number {
   if (!(share > 0 && share < 1)) throw new RangeError(`share must be a number above 0 and below 1, got ${share}`)

@@ -15,66 +15,6 @@ export interface DepthBand extends DepthRange {
   readonly sums: LiftSums
 }
 
-/** ln lift = level − slope · ln((rank + 1) / scale), as a scores' power law has it. */
-export interface DepthFit {
-  readonly slope: number
-  /** The lift at a rank, and the standard deviation of its logarithm. */
-  at(rank: number): { readonly lift: number; readonly logDeviation: number }
-}
-
-/** Before data: a level as of lift 1 within a factor of 4.5, a fall by 10 % at twice the depth within 13 %. */
-const prior = { level: 0, levelDeviation: 1.5, slope: 0.15, slopeDeviation: 0.2 }
-
-/**
- * The most likely fit to clicks that are Poisson-distributed with lift(depth) · exposure, by Newton's steps, with the
- * curvature there as precision (Laplace). The slope is not below 0.
- */
-export function fitLiftByDepth(bands: readonly DepthBand[]): DepthFit {
-  const known = bands.filter(({ sums }) => sums.exposure > 0)
-  const total = known.reduce((sum, { sums }) => sum + sums.exposure, 0)
-  // The level is that of the middle of what was sent, where it is least correlated with the slope.
-  const centre = total === 0 ? 0 : known.reduce((sum, band) => sum + band.sums.exposure * depthOf(band), 0) / total
-  let level = prior.level
-  let slope = prior.slope
-  let covariance = [prior.levelDeviation ** 2, 0, prior.slopeDeviation ** 2]
-  for (let step = 0; step < 50; step++) {
-    let [gradLevel, gradSlope] = [
-      (prior.level - level) / prior.levelDeviation ** 2,
-      (prior.slope - slope) / prior.slopeDeviation ** 2,
-    ]
-    let [a, b, c] = [1 / prior.levelDeviation ** 2, 0, 1 / prior.slopeDeviation ** 2]
-    for (const band of known) {
-      const { clicks, exposure } = band.sums
-      const x = centre - depthOf(band)
-      const expected = exposure * Math.exp(level + slope * x)
-      gradLevel += clicks - expected
-      gradSlope += (clicks - expected) * x
-      a += expected
-      b += expected * x
-      c += expected * x * x
-    }
-    const determinant = a * c - b * b
-    covariance = [c / determinant, -b / determinant, a / determinant]
-    const isHeld = slope === 0 && gradSlope < 0
-    const stepLevel = isHeld ? gradLevel / a : covariance[0] * gradLevel + covariance[1] * gradSlope
-    const stepSlope = isHeld ? 0 : covariance[1] * gradLevel + covariance[2] * gradSlope
-    // Far from the maximum a whole step may overshoot, where the exponential grows.
-    const shrink = Math.min(1, 1 / Math.max(Math.abs(stepLevel), Math.abs(stepSlope), 1e-300))
-    level += shrink * stepLevel
-    slope = Math.max(0, slope + shrink * stepSlope)
-    if (Math.abs(stepLevel) + Math.abs(stepSlope) < 1e-9) break
-  }
-  const relative = total === 0 ? 0 : known.reduce((sum, { sums }) => sum + sums.exposureVariance, 0) / total ** 2
-  return {
-    slope,
-    at: rank => {
-      const x = centre - Math.log1p(rank)
-      const variance = covariance[0] + 2 * covariance[1] * x + covariance[2] * x * x
-      return { lift: Math.exp(level + slope * x), logDeviation: Math.sqrt(variance + relative) }
-    },
-  }
-}
-
 /**
  * Always-valid bounds of the lift at `next`, by no more than that lift does not rise with depth: it is at most that of
  * any sends no deeper, and at least that of any sends no shallower. The bands must be the same at every look, but for
@@ -98,10 +38,4 @@ export function boundsAtDepth(bands: readonly DepthBand[], next: DepthRange, opt
     lower = Math.max(lower, liftOf(sums, each).sequence[0])
   }
   return [Math.min(lower, upper), upper]
-}
-
-/** The mean of ln(1 + rank) over a range, by ∫ ln x = x ln x − x. */
-function depthOf({ from, to }: DepthRange): number {
-  const [low, high] = [from + 1, Math.max(to, from + 1) + 1]
-  return (high * Math.log(high) - low * Math.log(low)) / (high - low) - 1
 }

@@ -64,17 +64,6 @@ export function addSums(a: LiftSums, b: LiftSums): LiftSums {
   }
 }
 
-/** The sums of sends whose clicks have all come: their usual CTRs, and which were clicked. */
-export function outcomeSums(usualCtrs: ArrayLike<number>, clicked: ArrayLike<number | boolean>): LiftSums {
-  let [clicks, exposure, exposureSquares] = [0, 0, 0]
-  for (let at = 0; at < usualCtrs.length; at++) {
-    clicks += Number(clicked[at]!)
-    exposure += usualCtrs[at]!
-    exposureSquares += usualCtrs[at]! ** 2
-  }
-  return { sends: usualCtrs.length, clicks, exposure, exposureSquares, exposureVariance: 0 }
-}
-
 /** @throws RangeError when an option is out of range. */
 export function liftOf(sums: LiftSums, { level = 0.95, plannedClicks = 100 }: LiftOptions = {}): LiftEstimate {
   if (!(level > 0 && level < 1)) throw new RangeError(`level must be a number above 0 and below 1, got ${level}`)

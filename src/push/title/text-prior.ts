@@ -16,8 +16,6 @@ import { withDraft } from '../../storage/directory.ts'
 import { faultIn } from '../../storage/expectation.ts'
 import { openSafetensors, writeSafetensors } from '../../storage/safetensors.ts'
 import { zeroOf } from '../statistics/line-search.ts'
-import type { Candidate } from '../statistics/thompson.ts'
-import type { BetaPrior } from '../statistics/usual-ctr.ts'
 import { LinearModel, type LinearRow } from '../text/linear-model.ts'
 import { styleNames, styleOf } from '../text/style.ts'
 import { directionOf, type TextVectors } from '../text/vectors.ts'
@@ -93,6 +91,11 @@ export class TitlePrior {
     this.titles = titles
   }
 
+  /** Standard deviation of ln CTR beside the scores. */
+  get deviation(): number {
+    return Math.sqrt(this.variance)
+  }
+
   /** All titles alike. */
   static none(): TitlePrior {
     const linear = LinearModel.none(styleNames.length)
@@ -139,17 +142,6 @@ export class TitlePrior {
     return this.#scale * templateValue * this.#linear.weightOf(templateHash(template))
   }
 
-  /**
-   * (titles) What is known of each one's CTR, as `allocate` and `testState` want it.
-   *
-   * @param level the CTR of the article's titles before any of these sends, and how many sends that weighs as much as. What is
-   *   seen of all titles moves it, since an article that is liked is so with any title.
-   */
-  candidates(titles: readonly (TestedTitle & TitleOutcome)[], level: BetaPrior): Candidate[] {
-    const priors = candidatePriors(this.scores(titles), titles, { level, variance: this.variance })
-    return titles.map(({ effectiveSends, clicks }, at) => ({ prior: priors[at]!, effectiveSends, clicks }))
-  }
-
   /** Writes a file in place of one that is there. The word vectors are no part of it. */
   async save(path: string): Promise<void> {
     const about: z.input<typeof description> = {
@@ -189,34 +181,6 @@ export class TitlePrior {
       file.close()
     }
   }
-}
-
-/**
- * (titles) Beta priors with means level · e^score and a relative variance of σ². The level L is estimated from its prior and from the
- * clicks so far, of which those of title i, with μᵢ = nᵢ L e^scoreᵢ expected, weigh as 1 / (1 / μᵢ + σ²) clicks.
- */
-export function candidatePriors(
-  scores: Float64Array,
-  outcomes: readonly TitleOutcome[],
-  { level, variance }: { readonly level: BetaPrior; readonly variance: number },
-): BetaPrior[] {
-  let mean = level.mean
-  const known = level.mean * level.strength
-  for (let turn = 0; turn < 4; turn++) {
-    let [sum, total] = [known * level.mean, known]
-    outcomes.forEach(({ effectiveSends, clicks }, at) => {
-      if (effectiveSends <= 0) return
-      const exposure = Math.max(effectiveSends, clicks) * Math.exp(scores[at]!)
-      const weight = 1 / (1 / (exposure * mean) + variance)
-      sum += (weight * clicks) / exposure
-      total += weight
-    })
-    mean = Math.max(sum / total, 1e-9)
-  }
-  return Array.from(scores, score => {
-    const expected = Math.min(mean * Math.exp(score), 0.95)
-    return { mean: expected, strength: Math.max((1 - expected) / (expected * variance) - 1, 1) }
-  })
 }
 
 function rowOf({ title, template }: TestedTitle, vectors: TextVectors | undefined): LinearRow {

@@ -4,7 +4,6 @@
  * Clicks of title t ~ Poisson(exposure_t · exp(θ + τ_t)), θ ~ a prior of the article, τ_t ~ N(0, σ²). θ is summed over a grid; given θ
  * each τ_t is normal about its most likely value (Laplace).
  */
-import { drawNormal } from '../statistics/distributions.ts'
 
 /** ln level before any send, normally distributed but for stories that everybody will like. */
 export interface LevelPrior {
@@ -89,25 +88,6 @@ export function levelPosterior(
   const best = titles.indexOf(Math.max(...titles))
   const factors = Float64Array.from(outcomes, ({ factor = 1 }) => factor)
   return { values, weights, mean, variance, titles, best, factors, effects, effectVariances }
-}
-
-/** (titles) The probability that each title is the best (Thompson sampling), from draws. */
-export function sharesOfTitles(posterior: LevelPosterior, random: () => number, draws = 100): Float64Array {
-  const { weights, titles, factors, effects, effectVariances } = posterior
-  const shares = new Float64Array(titles.length)
-  for (let draw = 0; draw < draws; draw++) {
-    let left = random()
-    let point = 0
-    while (point < points - 1 && left >= weights[point]!) left -= weights[point++]!
-    let [best, highest] = [0, Number.NEGATIVE_INFINITY]
-    for (let title = 0; title < titles.length; title++) {
-      const at = point * titles.length + title
-      const effect = Math.log(factors[title]!) + effects[at]! + Math.sqrt(effectVariances[at]!) * drawNormal(random)
-      if (effect > highest) [best, highest] = [title, effect]
-    }
-    shares[best]! += 1 / draws
-  }
-  return shares
 }
 
 /** Mean and variance of θ after clicks of one title, and ln of how likely these were, up to a constant. */

@@ -27,6 +27,10 @@ export class ArticleTitles {
     this.#onNone = onNone
   }
 
+  get deviation(): number {
+    return this.prior.deviation
+  }
+
   /** The likeliest first, each with its CTR beside that of the others, by its text. */
   of(article: PushArticle): { readonly title: string; readonly factor: number }[] {
     const { titles, faults } = this.#candidates(article)

@@ -30,7 +30,7 @@ export const loopSchema = z
     life: duration.optional(),
     /** So long after the last visit a user is inactive. */
     inactive: duration.default(defaults.inactiveDays * day),
-    /** The share of those who would get an article that get nothing for a day, to be compared with. */
+    /** The share of those who would get an article that get nothing for an interval, to be compared with. */
     holdOut: z.number().min(0).max(0.5).default(defaults.holdOut),
     /** What tells whether to go on: `normal` or `sequential`, which may be looked at whenever. */
     rule: z.enum(['normal', 'sequential']).default('sequential'),
@@ -97,7 +97,6 @@ export function loopSettingsOf(
   return {
     loop: {
       ...plain,
-      titleDeviation: defaults.titleDeviation,
       selectAfter: selectAfter / minute,
       life: life / minute,
       inactiveDays: inactive / day,

@@ -3,7 +3,8 @@ import type { PushSteps } from '../../loop/actions.ts'
 import { PushLoop } from '../../loop/push-loop.ts'
 import type { PushUsers } from '../../loop/users.ts'
 import { ArticleFeatures } from '../../select/article-features.ts'
-import type { StepsContext } from '../engine.ts'
+import type { PushConfig } from '../config.ts'
+import type { PushEngineOptions, StepsContext } from '../engine.ts'
 import { ArticleTitles } from './article-titles.ts'
 import { ArticleValues } from './article-values.ts'
 import { CatalogueTexts } from './catalogue-texts.ts'
@@ -18,8 +19,18 @@ const minute = 60_000
 /** Threads of the loop leave those of a server their turn. */
 const niceness = 10
 
+/**
+ * Pushes as a configuration says, decided by the loop: what `PushEngine.start` and `serve` take.
+ *
+ * @param model what users are known by, unless the configuration names another.
+ */
+export function pushesOf({ loop, ...config }: PushConfig, model?: string): Pick<PushEngineOptions, 'config' | 'steps'> {
+  const settings = Object.assign({}, loop, { model: loop.model ?? model })
+  return { config, steps: (users, context) => openLoop(settings, users, context) }
+}
+
 /** Opens the loop on a state, with what it has learned there before, and has it learn from the journal until the days that are replayed. */
-export async function openLoop(
+async function openLoop(
   settings: LoopSettings,
   users: PushUsers,
   { state, ledger, log, now, replay, settle, signal }: StepsContext,
@@ -55,11 +66,7 @@ export async function openLoop(
     )
     const past = new PastLearning({ ledger, pool, files, log, values, titles, vectors, settle })
     past.open()
-    const loop = new PushLoop(
-      users,
-      { preference: live, features: values, titlesOf: article => titles.of(article) },
-      options,
-    )
+    const loop = new PushLoop(users, { preference: live, features: values, titles }, options)
     if (learned) loop.restoreSnapshot(learned.loop)
     const factors = model === undefined ? undefined : new ServedFactors(model, log)
     const parts = { loop, users, preference, live, values, past, factors, ledger, files, texts, pool, log }
