@@ -10,7 +10,8 @@ export interface ShareOptions {
   readonly draws?: number
   /**
    * What the precision of the posterior is multiplied by (Chapelle & Li 2011 reshape it so): above 1 less is spent on testing. Where
-   * sends end, plain Thompson sampling tests too long. Default: 1.
+   * sends end, plain Thompson sampling tests too long: in the replay of three fifths of the Upworthy tests (`npm run bench -- push-logs
+   * --only upworthy`) 39 % of an even split's clicks were lost at 1, 35 % at 2, 31 % at 4, 30 % at 8, 31 % at 16. Default: 8.
    */
   readonly sharpness?: number
   /**
@@ -24,7 +25,7 @@ export interface ShareOptions {
 export function sharesOfTitles(
   posterior: LevelPosterior,
   random: () => number,
-  { draws = 100, sharpness = 1, leastValue = 0.005 }: ShareOptions = {},
+  { draws = 100, sharpness = 8, leastValue = 0.005 }: ShareOptions = {},
 ): Float64Array {
   const { values, weights, titles, best, factors, effects, effectVariances } = posterior
   const shares = new Float64Array(titles.length)
