@@ -71,6 +71,27 @@ test('what is clicked goes to more in each round, and what is not ends', async (
   }
 })
 
+test('an article that is not worth a round is decided about once, with its reasons', async () => {
+  const world = new SmallWorld({ target: 60 })
+  world.add('news', 1)
+  await world.run(noon + 6 * hour)
+  expect(world.actions.map(({ action }) => action.kind)).toEqual(['decision'])
+  const [{ action, time }] = world.actions as [(typeof world.actions)[number]]
+  expect(time).toBe(noon + 30 * minute)
+  expect(action).toMatchObject({
+    article: 'news',
+    decision: {
+      isPushed: false,
+      firstVolume: 0,
+      reason: 'no first round is expected to gain more than its slots cost at a price of 120.00',
+    },
+  })
+  const { lift, interval } = (action as Extract<typeof action, { kind: 'decision' }>).decision
+  expect(lift).toBeGreaterThan(interval[0])
+  expect(lift).toBeLessThan(interval[1])
+  expect(interval[0]).toBeGreaterThan(0)
+})
+
 test('by the normal rule each round doubles all before it while lift holds, and stops when it does not', async () => {
   const [likedWorld, notLikedWorld] = await liftsOf({ rule: 'normal' })
   const liked = likedWorld.roundsOf('news')
@@ -139,19 +160,24 @@ test('an article that comes twice is pushed once, as it was last before it is de
 })
 
 test('nothing is pushed without titles, without users, or to nobody who may have it', async () => {
-  const worlds = [
+  const [untitled, empty, active, out] = [
     new SmallWorld({}, { titles: 0 }),
     new SmallWorld({}, { size: 0 }),
     new SmallWorld(),
     new SmallWorld(),
   ]
-  worlds[2]!.users.lastVisit.fill(noon)
-  worlds[3]!.users.reachable.fill(0)
-  for (const world of worlds) {
+  active.users.lastVisit.fill(noon)
+  out.users.reachable.fill(0)
+  for (const world of [untitled, empty, active, out]) {
     world.add('news', 5)
     await world.run(noon + 8 * hour, 10 * minute)
-    expect(world.actions).toEqual([])
     expect(Number.isFinite(world.loop.price)).toBe(true)
+  }
+  expect(untitled.actions).toEqual([])
+  for (const { actions } of [empty, active, out]) {
+    expect(actions.map(({ action }) => action)).toMatchObject([
+      { kind: 'decision', decision: { isPushed: false, reason: 'no user may get it', mostVolume: 0 } },
+    ])
   }
 })
 

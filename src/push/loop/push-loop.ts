@@ -5,7 +5,7 @@ import { hashBits, hashOf } from '../text/word-hashes.ts'
 import { sharesOfTitles } from '../title/title-shares.ts'
 import type { LevelPosterior } from '../volume/level.ts'
 import { normalRule } from '../volume/normal-rule.ts'
-import { roundSize } from '../volume/round-size.ts'
+import { type DepthCurve, roundSize } from '../volume/round-size.ts'
 import { stratifiedRanks } from '../volume/stratified-ranks.ts'
 import type { PlannedSend, PushAction, PushObservation, PushSteps, SelectDecision } from './actions.ts'
 import type { PushArticle } from './article.ts'
@@ -61,6 +61,8 @@ export class PushLoop implements PushSteps {
   readonly #waiting = new Map<string, WaitingArticle>()
   #allReads = 0
   readonly #runs = new Map<string, ArticleRun>()
+  /** Articles of these, or that are not decided about yet, of which it is known that no round was worth it. */
+  readonly #refused = new Set<string>()
   #steppedAt = Number.NEGATIVE_INFINITY
   /** Until the first step. */
   readonly #restored = new Map<string, RestoredArticle>()
@@ -152,6 +154,10 @@ export class PushLoop implements PushSteps {
       this.#restored.set(id, new RestoredArticle(article, action.titles, readers, this.#allReads - allBefore))
       return
     }
+    if (action.kind === 'decision') {
+      if (!action.decision.isPushed && this.#waiting.has(id)) this.#refused.add(id)
+      return
+    }
     if (action.kind === 'hold-out') {
       this.#states.grow()
       for (const user of action.users) this.#states.holdOut(user, now)
@@ -223,6 +229,7 @@ export class PushLoop implements PushSteps {
       }
       if (age < (life + learnAfter) * minute) continue
       this.#runs.delete(id)
+      this.#refused.delete(id)
       this.#learned.addOffers(run, now)
       if (run.sent > 0 && without !== 'learning') this.#learned.learnFrom(run, now)
     }
@@ -237,7 +244,10 @@ export class PushLoop implements PushSteps {
     const eligible = this.#states.eligible(now)
     for (const { article, readers, allBefore } of due) {
       this.#waiting.delete(article.id)
-      if (now >= article.createdAt + life * minute) continue
+      if (now >= article.createdAt + life * minute) {
+        this.#refused.delete(article.id)
+        continue
+      }
       const titles = this.#parts.titles.of(article).slice(0, without === 'titles' ? 1 : undefined)
       if (titles.length === 0) continue
       const ranked = await this.#parts.preference.rank(article, { limit: this.#users.size, eligible, readers, now })
@@ -277,7 +287,7 @@ export class PushLoop implements PushSteps {
     // Nobody who is left would be worth it, at the highest level that is likely.
     const upper = level * Math.exp(2.5 * Math.sqrt(posterior.variance))
     const ahead = this.#ahead(run, isFirst ? most * firstSpread : most, price / upper, now)
-    if (ahead.ranks.length === 0) return []
+    if (ahead.ranks.length === 0) return this.#refuse(run, posterior)
     if (!isFirst && rule === 'normal') {
       const sums = run.bands(now, curve, 'usual').reduce((sum, band) => addSums(sum, band.sums), noSends)
       const { action, reason } = normalRule(sums, target)
@@ -302,8 +312,16 @@ export class PushLoop implements PushSteps {
       later: this.#learned.leftLater,
       most,
     })
-    if (size === 0) return []
+    if (size === 0) return this.#refuse(run, posterior)
     return this.#send(run, posterior, ahead, size, now)
+  }
+
+  /** The decision about an article that is not worth a first round, once: it may become worth one. */
+  #refuse(run: ArticleRun, posterior: LevelPosterior): PushAction[] {
+    const { id } = run.article
+    if (run.isDecided || this.#refused.has(id)) return []
+    this.#refused.add(id)
+    return [{ kind: 'decision', article: id, decision: this.#decisionOf(run, posterior, run.depths!, 0) }]
   }
 
   #send(run: ArticleRun, posterior: LevelPosterior, ahead: UsersAhead, size: number, now: number): PushAction[] {
@@ -311,7 +329,7 @@ export class PushLoop implements PushSteps {
     const actions: PushAction[] = []
     if (!run.isDecided) {
       run.isDecided = true
-      actions.push({ kind: 'decision', article: id, decision: this.#decisionOf(run, posterior, ahead, size) })
+      actions.push({ kind: 'decision', article: id, decision: this.#decisionOf(run, posterior, ahead.depths, size) })
       actions.push(this.#campaignOf(run))
     }
     const shares = this.#options.without === 'titles' ? [1] : sharesOfTitles(posterior, this.#random)
@@ -357,10 +375,12 @@ export class PushLoop implements PushSteps {
     return { kind: 'campaign', article: id, titles, url, ends, budget: ranked.users.length, target }
   }
 
-  #decisionOf(run: ArticleRun, { mean, variance }: LevelPosterior, ahead: UsersAhead, size: number): SelectDecision {
+  #decisionOf(run: ArticleRun, { mean, variance }: LevelPosterior, depths: DepthCurve, size: number): SelectDecision {
     const { appeal } = this.#learned
     const deviation = Math.sqrt(variance)
-    const factor = (ahead.depths.sums[1] ?? 0) / Math.max(1, ahead.depths.ends[1] ?? 1)
+    const factor = (depths.sums[1] ?? 0) / Math.max(1, depths.ends[1] ?? 1)
+    const most = run.ranked.users.length
+    const round = size > 0 ? `a first round of ${size}` : 'no first round'
     const at = (z: number) => factor * Math.exp(mean + z * deviation)
     const contributions = appeal.contributions(run.features)
     return {
@@ -368,12 +388,15 @@ export class PushLoop implements PushSteps {
       interval: [at(-1.96), at(1.96)],
       isPushed: size > 0,
       firstVolume: size,
-      mostVolume: run.ranked.users.length,
+      mostVolume: most,
       contributions: appeal.features
         .map(({ name }, feature) => ({ feature: name, value: run.features[feature]!, by: contributions[feature]! }))
         .filter(({ by }) => by !== 0)
         .sort((a, b) => Math.abs(b.by) - Math.abs(a.by)),
-      reason: `a first round of ${size} is expected to gain more than its slots cost at a price of ${this.price.toFixed(2)}`,
+      reason:
+        most === 0
+          ? 'no user may get it'
+          : `${round} is expected to gain more than its slots cost at a price of ${this.price.toFixed(2)}`,
     }
   }
 

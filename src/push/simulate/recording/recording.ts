@@ -96,12 +96,7 @@ export class PushRecording {
     return {
       from: begin,
       now: timeOf(this.now),
-      articles: this.#articles.map((article, at) =>
-        Object.assign({}, article, {
-          stopped: this.campaigns[at]!.stopped,
-          decision: this.#decisions.get(article.id),
-        }),
-      ),
+      articles: [...this.#pushed(), ...this.#refused()],
       segments: awaySegments,
       sends: [sendColumns(this.#sent, timeOf)],
       holdOuts: [holdOutColumns(this.#held, timeOf)],
@@ -118,6 +113,18 @@ export class PushRecording {
       },
       prices: { times: this.#prices.times.map(timeOf), prices: this.#prices.prices },
     }
+  }
+
+  #pushed(): AnalysedArticle[] {
+    return this.#articles.map((article, at) =>
+      Object.assign({}, article, { stopped: this.campaigns[at]!.stopped, decision: this.#decisions.get(article.id) }),
+    )
+  }
+
+  #refused(): AnalysedArticle[] {
+    return [...this.#decisions]
+      .filter(([id]) => !this.#places.has(id))
+      .map(([id, decision]) => ({ id, titles: [], createdAt: begin + this.#topicOf(id).createdAt * minute, decision }))
   }
 
   #see(now: number, observed: readonly Observed[]): void {
