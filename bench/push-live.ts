@@ -11,7 +11,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { parseArgs } from 'node:util'
 import { EventStore } from '../src/events/store.ts'
 import { PushEngine } from '../src/push/live/engine.ts'
-import type { PlannedSend, PushAction, PushSteps } from '../src/push/loop/actions.ts'
+import type { MadeRound, PlannedSend, PushAction, PushSteps } from '../src/push/loop/actions.ts'
 import { PushLedger } from '../src/push/send/ledger.ts'
 import { pushFile } from '../src/push/send/tables/schema.ts'
 import { seeded } from './stream/random.ts'
@@ -45,11 +45,11 @@ class OneRound implements PushSteps {
     const campaign = { titles: ['One'], ends: now + 4 * hour, budget: this.#round, target: 2.4 }
     return [
       { kind: 'campaign', article, ...campaign },
-      { kind: 'send', article, round: 0, sends },
+      { kind: 'send', article, round: 0, sends, holdOuts: [] },
     ]
   }
 
-  sent(_article: string, sends: readonly PlannedSend[]): void {
+  sent(_article: string, { sends }: MadeRound): void {
     this.made = sends.length
   }
 }

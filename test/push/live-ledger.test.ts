@@ -233,19 +233,30 @@ test('an article is taken once, when it has a title and has appeared; what was t
 test('what was done is told again as actions, with the sends that were made', () => {
   const ledger = liveWith(['ann', 'bob', 'cid', 'dan'])
   ledger.decide('news', decision, noon)
-  ledger.holdOutRows('news', Uint32Array.of(3))
   const plan = (user: number) => ({ user, title: 1, rank: user, usualCtr: 0.1, expectedCtr: 0.2 })
-  const { made, refused } = ledger.reservePlanned('news', {
-    round: 1,
+  const round = { round: 1, now: noon }
+  const heldOut = ledger.reservePlanned('news', Object.assign({ sends: [], holdOuts: [{ user: 3, rank: 7 }] }, round))
+  expect(heldOut).toEqual({ made: [], heldOut: [0], refused: [] })
+  const reserved = ledger.reservePlanned('news', {
+    ...round,
     sends: [plan(0), plan(3), plan(1), plan(99)],
-    now: noon,
+    holdOuts: [{ user: 1, rank: 8 }],
   })
-  expect({ made, refused }).toEqual({ made: [0, 2], refused: { 'held-out': 1, 'unknown-user': 1 } })
+  expect(reserved).toEqual({
+    made: [0, 2],
+    // Who has a push cannot be held out.
+    heldOut: [],
+    refused: [
+      { user: 3, reason: 'held-out', until: Number.POSITIVE_INFINITY },
+      { user: 99, reason: 'unknown-user', until: Number.POSITIVE_INFINITY },
+    ],
+  })
+  expect(ledger.holdOutsSince(noon - day)).toEqual([{ user: 3, time: noon }])
+  expect(ledger.holdOutsSince(noon + minute)).toEqual([])
   ledger.stop('news', 'over', noon + minute)
   expect(ledger.actionsSince(noon)).toMatchObject([
     { time: noon, action: { kind: 'decision', decision } },
     { time: noon, action: { kind: 'campaign', titles: ['First', 'Second'], budget: 1000 } },
-    { time: noon, action: { kind: 'hold-out', users: Uint32Array.of(3) } },
     { time: noon, action: { kind: 'send', round: 1, sends: [plan(0), plan(1)] } },
     { time: noon + minute, action: { kind: 'stop', reason: 'over' } },
   ])

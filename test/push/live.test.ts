@@ -41,8 +41,10 @@ test('an article of the catalogue is decided on, sent in rounds, and clicks come
   expect(await engine.follow(sent[1]!.url.replace('to=', 'to=https%3A%2F%2Fevil.example%2F%3F'))).toBeUndefined()
   const [loop] = loops
   await until(() => loop!.observed.some(({ kind }) => kind === 'click'))
+  const delivered = (user: number) => ({ kind: 'delivered', user, article: 'news' })
   expect(loop!.observed).toMatchObject([
     { kind: 'article', article: { id: 'news' } },
+    ...[0, 1, 2, 3].map(delivered),
     { kind: 'click', user: 1, article: 'news' },
   ])
   await until(async () => (await engine.ledger.call('decisions')).length === 2)

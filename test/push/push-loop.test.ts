@@ -26,7 +26,7 @@ test('nobody gets a push within days of another or of a visit, held-out users ge
     await world.run(noon + (hours + 2) * hour, 10 * minute)
     for (const { action, time } of world.actions.slice(checked)) {
       const got = action.kind === 'send' ? action.sends.map(({ user }) => user) : []
-      const held = action.kind === 'hold-out' ? [...action.users] : []
+      const held = action.kind === 'send' ? action.holdOuts.map(({ user }) => user) : []
       for (const user of [...got, ...held]) {
         const at = `user ${user}, ${action.kind} after ${(time - noon) / hour} hours`
         expect(users.reachable[user], at).toBe(1)

@@ -1,4 +1,4 @@
-import type { PlannedSend, PushAction, PushObservation, PushSteps } from '../../src/push/loop/actions.ts'
+import type { MadeRound, PlannedSend, PushAction, PushObservation, PushSteps } from '../../src/push/loop/actions.ts'
 import type { PushUsers } from '../../src/push/loop/users.ts'
 
 export interface Script {
@@ -63,7 +63,6 @@ export class ScriptedSteps implements PushSteps {
         actions.push({ kind: 'decision', article, decision })
         const campaign = { titles: ['One', 'Two'], url: `https://example.org/${article}`, ends: now + life }
         actions.push({ kind: 'campaign', article, ...campaign, budget: 1_000_000, target: 2.4 })
-        if (heldOut.length > 0) actions.push({ kind: 'hold-out', article, users: Uint32Array.from(heldOut) })
       }
       const campaign = this.#articles.get(article)!
       if (campaign.isStopped) continue
@@ -73,12 +72,13 @@ export class ScriptedSteps implements PushSteps {
         actions.push({ kind: 'stop', article, reason: 'no one left' })
         continue
       }
-      actions.push({ kind: 'send', article, round: campaign.round++, sends })
+      const holdOuts = campaign.round > 0 ? [] : heldOut.map((user, rank) => ({ user, rank }))
+      actions.push({ kind: 'send', article, round: campaign.round++, sends, holdOuts })
     }
     return actions
   }
 
-  sent(_article: string, sends: readonly PlannedSend[]): void {
+  sent(_article: string, { sends }: MadeRound): void {
     this.made.push(...sends)
   }
 

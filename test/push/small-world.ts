@@ -1,5 +1,5 @@
 /** A loop, and users who click as often as their scores and the article let expect. */
-import type { PlannedSend, PushAction, PushObservation } from '../../src/push/loop/actions.ts'
+import type { MadeRound, PlannedSend, PushAction, PushObservation } from '../../src/push/loop/actions.ts'
 import type { PushArticle } from '../../src/push/loop/article.ts'
 import type { PushLoopOptions } from '../../src/push/loop/options.ts'
 import type { Preference } from '../../src/push/loop/preference.ts'
@@ -11,6 +11,14 @@ import { minute, noon } from './ledger-of.ts'
 
 export const usualCtr = 0.05
 
+/** What becomes of a round; default: all is made, and delivered at once. */
+export type Making = (
+  round: Extract<PushAction, { kind: 'send' }>,
+  now: number,
+) => MadeRound & { readonly isDelivered?: boolean }
+
+const all: Making = ({ sends, holdOuts }) => ({ sends, holdOuts, refused: [] })
+
 interface Sent extends PlannedSend {
   readonly article: string
   readonly time: number
@@ -21,7 +29,9 @@ export class SmallWorld {
   readonly loop: PushLoop
   readonly actions: { readonly action: PushAction; readonly time: number }[] = []
   readonly sends: Sent[] = []
+  readonly made: (MadeRound & { readonly article: string; readonly time: number })[] = []
   highestPrice = 0
+  make = all
   readonly #random = randomNumbers(77)
   readonly #lifts = new Map<string, number>()
   #clicks: Extract<PushObservation, { kind: 'click' }>[] = []
@@ -37,8 +47,8 @@ export class SmallWorld {
     const titlesOf = ({ title }: PushArticle) =>
       Array.from({ length: count }, (_, at) => ({ title: `${title} ${at}`, factor: 1 }))
     const titles = { of: titlesOf, deviation: 0.275 }
-    const all = Object.assign({ usualCtr, target: 1.5, holdOut: 0.05 }, options)
-    this.loop = new PushLoop(this.users, { preference, features, titles }, all)
+    const chosen = Object.assign({ usualCtr, target: 1.5, holdOut: 0.05 }, options)
+    this.loop = new PushLoop(this.users, { preference, features, titles }, chosen)
   }
 
   get now(): number {
@@ -79,8 +89,12 @@ export class SmallWorld {
     const [time, { article }] = [this.#now, action]
     this.actions.push({ action, time })
     if (action.kind !== 'send') return
-    this.loop.sent(article, action.sends, time)
-    for (const send of action.sends) {
+    const { isDelivered = true, ...made } = this.make(action, time)
+    this.loop.sent(article, made, time)
+    this.made.push(Object.assign({ article, time }, made))
+    if (!isDelivered) return
+    this.loop.observe(made.sends.map(({ user }) => ({ kind: 'delivered', user, article, time })))
+    for (const send of made.sends) {
       this.sends.push(Object.assign({ article, time }, send))
       const rate = usualCtr * this.#lifts.get(article)! * Math.exp(scoreOf(send.user))
       const delay = -20 * minute * Math.log(1 - this.#random())

@@ -1,9 +1,12 @@
-import type { PlannedSend, PushAction, PushSteps } from '../loop/actions.ts'
+import type { PlannedHoldOut, PlannedSend, PushAction, PushSteps } from '../loop/actions.ts'
+import type { Refusal } from '../send/reservation.ts'
 import { type PushLedgerThread, PushStorageError } from './ledger/ledger-proxy.ts'
 import type { PushLog } from './log.ts'
 
 /** Users whose pushes one transaction reserves, so that others have their turn in between. */
 const reservedAtOnce = 5000
+/** These refuse all users of an article for a time: it is planned again with each step. */
+const forNow: readonly Refusal[] = ['all-paused', 'paused', 'dry-run', 'not-started']
 
 /** What the loop has decided, until the ledger has kept it: in order, and again where the disk failed. */
 export class ActionQueue {
@@ -65,12 +68,6 @@ export class ActionQueue {
         this.#log.info({ article, titles, ends, budget, target }, 'pushes: a campaign begins')
         return
       }
-      case 'hold-out': {
-        for (let at = 0; at < action.users.length; at += reservedAtOnce) {
-          await this.#ledger.call('holdOutRows', article, action.users.slice(at, at + reservedAtOnce))
-        }
-        return
-      }
       case 'send':
         return this.#send(action, steps, now)
       case 'stop':
@@ -79,28 +76,39 @@ export class ActionQueue {
     }
   }
 
-  /** What was reserved before the disk failed is made; the rest is not tried again, as its users are free for others. */
+  /** What was reserved before the disk failed is made; the rest is planned again. */
   async #send(
-    { article, round, sends }: Extract<PushAction, { kind: 'send' }>,
+    { article, round, sends, holdOuts }: Extract<PushAction, { kind: 'send' }>,
     steps: PushSteps,
     now: number,
   ): Promise<void> {
     const made: PlannedSend[] = []
-    const refused: Record<string, number> = {}
+    const heldOut: PlannedHoldOut[] = []
+    const refused: { user: number; until: number }[] = []
+    const reasons: Partial<Record<Refusal, number>> = {}
+    const parts = Math.ceil(Math.max(sends.length, holdOuts.length) / reservedAtOnce)
     try {
-      for (let at = 0; at < sends.length; at += reservedAtOnce) {
-        const part = sends.slice(at, at + reservedAtOnce)
-        const reserved = await this.#ledger.call('reservePlanned', article, { round, sends: part, now })
-        for (const place of reserved.made) made.push(part[place]!)
-        for (const [reason, count] of Object.entries(reserved.refused)) refused[reason] = (refused[reason] ?? 0) + count
+      for (let part = 0; part < parts; part++) {
+        const [from, to] = [part * reservedAtOnce, (part + 1) * reservedAtOnce]
+        const planned = { round, now, sends: sends.slice(from, to), holdOuts: holdOuts.slice(from, to) }
+        const reserved = await this.#ledger.call('reservePlanned', article, planned)
+        for (const place of reserved.made) made.push(planned.sends[place]!)
+        for (const place of reserved.heldOut) heldOut.push(planned.holdOuts[place]!)
+        for (const { user, reason, until } of reserved.refused) {
+          reasons[reason] = (reasons[reason] ?? 0) + 1
+          if (!forNow.includes(reason)) refused.push({ user, until })
+        }
       }
     } catch (error) {
       this.#log.error({ err: error, article, round }, 'pushes: not all of a round could be reserved')
     }
     this.#onMade(made, now)
-    steps.sent(article, made, now)
-    // In quiet hours it is planned again with each step.
-    const isQuiet = made.length === 0 && Object.keys(refused).every(reason => reason === 'quiet-hours')
-    if (!isQuiet) this.#log.info({ article, round, reserved: made.length, refused }, 'pushes: a round')
+    steps.sent(article, { sends: made, holdOuts: heldOut, refused }, now)
+    const isPlannedAgain = Object.keys(reasons).every(
+      reason => reason === 'quiet-hours' || forNow.includes(reason as Refusal),
+    )
+    if (made.length > 0 || !isPlannedAgain) {
+      this.#log.info({ article, round, reserved: made.length, refused: reasons }, 'pushes: a round')
+    }
   }
 }

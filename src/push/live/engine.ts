@@ -66,7 +66,7 @@ export class PushEngine {
   readonly #actions: ActionQueue
   #now = Number.NEGATIVE_INFINITY
   #upkeepDue = Number.NEGATIVE_INFINITY
-  #waitingClicks: { readonly id: string; readonly time: number }[] = []
+  readonly #waitingClicks: { readonly id: string; readonly time: number }[] = []
   #stopped: Promise<void> | undefined
   #wake = new AbortController()
 
@@ -168,6 +168,7 @@ export class PushEngine {
     await this.#running
     try {
       await this.#closeFormer()
+      await this.#keepWaitingClicks()
     } finally {
       await this.ledger.close()
     }
@@ -274,10 +275,11 @@ export class PushEngine {
   }
 
   async #keepWaitingClicks(): Promise<void> {
-    const clicks = this.#waitingClicks
+    // More may come meanwhile.
+    const clicks = this.#waitingClicks.slice()
     if (clicks.length === 0) return
     await this.ledger.call('recordClicks', clicks)
-    this.#waitingClicks = this.#waitingClicks.slice(clicks.length)
+    this.#waitingClicks.splice(0, clicks.length)
   }
 
   async #report(): Promise<void> {

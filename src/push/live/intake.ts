@@ -51,6 +51,8 @@ export class Intake {
     const articles = await this.#ledger.call('takeArticles', now)
     this.#add(articles.map(article => ({ kind: 'article', article })))
     const changes = await this.#ledger.call('takeChanges')
+    this.#add(changes.deliveries.map(delivery => ({ kind: 'delivered', ...delivery })))
+    this.#add(changes.unsent.map(send => ({ kind: 'unsent', ...send })))
     this.#add(changes.clicks.map(click => ({ kind: 'click', ...click })))
     this.#add(changes.optOuts.map(optOut => ({ kind: 'opt-out', ...optOut })))
     return changes

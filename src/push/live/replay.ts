@@ -39,17 +39,22 @@ export async function replayPast(
   }
 }
 
-/** Articles, what was done about them, and clicks: few beside the events. */
+/** Articles, what was done about them, and what came of that: few beside the events. */
 async function marksSince(ledger: PushLedgerThread, steps: PushSteps, since: number, now: number): Promise<Mark[]> {
   const actions = await ledger.call('actionsSince', since)
   // Campaigns that live on began before.
   const began = actions.reduce((least, { time }) => Math.min(least, time), since)
   const articles = await ledger.call('articlesTaken', began, now)
+  const deliveries = await ledger.call('deliveriesSince', since)
   const clicks = await ledger.call('clicksSince', since)
   const seen: Mark[] = [
     ...articles.map(article => ({
       time: within(article.createdAt, began, now),
       seen: { kind: 'article', article } as const,
+    })),
+    ...deliveries.map(delivery => ({
+      time: within(delivery.time, began, now),
+      seen: { kind: 'delivered', ...delivery } as const,
     })),
     ...clicks.map(click => ({ time: within(click.time, began, now), seen: { kind: 'click', ...click } as const })),
   ]
@@ -62,10 +67,7 @@ function tell(steps: PushSteps, marks: readonly Mark[]): void {
     if (observations.length > 0) steps.observe(observations)
     observations = []
   }
-  // Of equal times what was seen comes first, as the loop had it.
-  const order = [...marks].sort(
-    (a, b) => a.time - b.time || Number(a.done !== undefined) - Number(b.done !== undefined),
-  )
+  const order = [...marks].sort((a, b) => a.time - b.time || orderOf(a) - orderOf(b))
   for (const mark of order) {
     if (mark.seen) {
       observations.push('time' in mark.seen ? { ...mark.seen, time: mark.time } : mark.seen)
@@ -75,6 +77,12 @@ function tell(steps: PushSteps, marks: readonly Mark[]): void {
     steps.restore?.(mark.done, mark.time)
   }
   flush()
+}
+
+/** Of equal times what was seen comes first, as the loop had it, but for what came of what was done. */
+function orderOf({ seen }: Mark): number {
+  if (seen === undefined) return 1
+  return seen.kind === 'delivered' ? 2 : 0
 }
 
 function timeOf(observation: PushObservation): number {

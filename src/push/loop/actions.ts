@@ -7,6 +7,10 @@ export type PushObservation =
   | { readonly kind: 'read'; readonly user: number; readonly article: string; readonly time: number }
   | { readonly kind: 'visit'; readonly user: number; readonly time: number }
   | { readonly kind: 'click'; readonly user: number; readonly article: string; readonly time: number }
+  /** A send has arrived, or may have: clicks on it may come from then on. */
+  | { readonly kind: 'delivered'; readonly user: number; readonly article: string; readonly time: number }
+  /** A send that was made never goes out. */
+  | { readonly kind: 'unsent'; readonly user: number; readonly article: string; readonly time: number }
   | { readonly kind: 'opt-out'; readonly user: number; readonly isOut: boolean }
 
 /** Whether an article is pushed, and why. */
@@ -35,6 +39,22 @@ export interface PlannedSend {
   readonly expectedCtr: number
 }
 
+/** A user who would get the article in a round, and gets nothing for as long as a push would keep them from the next, to be compared with. */
+export interface PlannedHoldOut {
+  readonly user: number
+  readonly rank: number
+}
+
+/** What became of a round that the loop wanted. */
+export interface MadeRound {
+  /** These are to be sent; they count from when they are delivered. None in a round of which nothing was made. */
+  readonly sends: readonly PlannedSend[]
+  /** Those who could have had it. */
+  readonly holdOuts: readonly PlannedHoldOut[]
+  /** Who cannot have it before a time: infinite where never. Of others nothing is known: they are planned again. */
+  readonly refused: readonly { readonly user: number; readonly until: number }[]
+}
+
 /** What is to be done, in order. */
 export type PushAction =
   /** To be stored. */
@@ -48,10 +68,14 @@ export type PushAction =
       readonly budget: number
       readonly target: number
     }
-  /** These get none of the article, to be compared with. */
-  | { readonly kind: 'hold-out'; readonly article: string; readonly users: Uint32Array }
-  /** Whoever does it says by `PushLoop.sent` which of them were reserved. */
-  | { readonly kind: 'send'; readonly article: string; readonly round: number; readonly sends: readonly PlannedSend[] }
+  /** Whoever does it says by {@link PushSteps.sent} what was made of it. */
+  | {
+      readonly kind: 'send'
+      readonly article: string
+      readonly round: number
+      readonly sends: readonly PlannedSend[]
+      readonly holdOuts: readonly PlannedHoldOut[]
+    }
   | { readonly kind: 'stop'; readonly article: string; readonly reason: string }
 
 /** The loop: observations in, actions out. */
@@ -60,8 +84,8 @@ export interface PushSteps {
   observe(observations: readonly PushObservation[]): void
   /** What is to be done now. */
   step(now: number): Promise<readonly PushAction[]>
-  /** Which of a round's sends were made: the rest are free for others. */
-  sent(article: string, sends: readonly PlannedSend[], now: number): void
+  /** What was made of a round: the rest is free for others. */
+  sent(article: string, made: MadeRound, now: number): void
   /**
    * At a start, between observations: what a former process did at `now`, of a send those that were made. Without it the loop decides anew about
    * articles that live on; the ledger still refuses users who have had them.

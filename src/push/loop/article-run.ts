@@ -37,8 +37,12 @@ export class ArticleRun {
   readonly #titleDeviation: number
   /** The next rank that may get it. */
   next = 0
+  /** Sends that have arrived, or may yet. */
   sent = 0
+  delivered = 0
   rounds = 0
+  /** Who can never have it, as far as it is known: whoever sends has said so. */
+  readonly refused = new Set<number>()
   /** Whether its decision and its campaign are known. */
   isDecided = false
   stopped: string | undefined
@@ -50,11 +54,16 @@ export class ArticleRun {
   // (sends) For the effects, which are learned at the end.
   readonly #rows = new Map<number, number>()
   readonly #effects: number[] = []
+  /** By the usual CTRs, and at a level of 1. */
+  readonly #usual: number[] = []
   readonly #rates: number[] = []
   readonly #titlesOfRows: number[] = []
+  /** When it was delivered; NaN: not yet. */
   readonly #sentAt: number[] = []
   readonly #bands: number[] = []
   readonly #clicked = new Set<number>()
+  /** Σ of what the click rates are at a level of 1, of sends that have not arrived yet. */
+  #waiting = 0
   #posterior: LevelPosterior | undefined
   #posteriorAt = Number.NEGATIVE_INFINITY
 
@@ -81,36 +90,78 @@ export class ArticleRun {
     return this.#clicked.size
   }
 
-  /** @param effects of the send. @param factor what they make of the usual CTR. */
-  addSend({ user, title, rank, usualCtr }: PlannedSend, effects: ArrayLike<number>, factor: number, now: number): void {
-    const at = Math.floor(now / minute)
-    const band = bandOf(rank)
+  /** A send that was made; it counts from when it is delivered. @param effects of the send. @param factor what they make of the usual CTR. */
+  addSend({ user, title, rank, usualCtr }: PlannedSend, effects: ArrayLike<number>, factor: number): void {
+    this.#rows.set(user, this.#rates.length)
+    for (let effect = 0; effect < effects.length; effect++) this.#effects.push(effects[effect]!)
+    this.#usual.push(usualCtr)
+    this.#rates.push(usualCtr * factor)
+    this.#titlesOfRows.push(title)
+    this.#sentAt.push(Number.NaN)
+    this.#bands.push(bandOf(rank))
+    this.#waiting += usualCtr * factor
+    this.sent++
+  }
+
+  /** Whether a send was made to the user, and may go out. */
+  has(user: number): boolean {
+    return this.#rows.has(user)
+  }
+
+  /** The send to the user has arrived; false where there is none, or it had arrived before. */
+  deliver(user: number, time: number): boolean {
+    const row = this.#rows.get(user)
+    if (row === undefined || !Number.isNaN(this.#sentAt[row]!)) return false
+    this.#sentAt[row] = time
+    this.#waiting -= this.#rates[row]!
+    this.#count(row, 1)
+    this.delivered++
+    return true
+  }
+
+  /** The send to the user does not arrive. */
+  takeBack(user: number): void {
+    const row = this.#rows.get(user)
+    if (row === undefined || this.#clicked.has(row)) return
+    if (Number.isNaN(this.#sentAt[row]!)) this.#waiting -= this.#rates[row]!
+    else {
+      this.#count(row, -1)
+      this.delivered--
+    }
+    this.#rows.delete(user)
+    this.#rates[row] = 0
+    this.#usual[row] = 0
+    this.sent--
+  }
+
+  #count(row: number, sign: 1 | -1): void {
+    const [title, band, rate, usual] = [
+      this.#titlesOfRows[row]!,
+      this.#bands[row]!,
+      this.#rates[row]!,
+      this.#usual[row]!,
+    ]
+    const at = Math.floor(this.#sentAt[row]! / minute)
     const key = `${at} ${title} ${band}`
     let group = this.#groups.get(key)
     if (!group) {
       group = { minute: at, title, band, sends: 0, exposure: 0, exposureSquares: 0, usual: 0, usualSquares: 0 }
       this.#groups.set(key, group)
     }
-    const rate = usualCtr * factor
-    group.sends++
-    group.exposure += rate
-    group.exposureSquares += rate ** 2
-    group.usual += usualCtr
-    group.usualSquares += usualCtr ** 2
-    this.#rows.set(user, this.#rates.length)
-    for (let effect = 0; effect < effects.length; effect++) this.#effects.push(effects[effect]!)
-    this.#rates.push(usualCtr)
-    this.#titlesOfRows.push(title)
-    this.#sentAt.push(now)
-    this.#bands.push(band)
-    this.sent++
+    group.sends += sign
+    group.exposure += sign * rate
+    group.exposureSquares += sign * rate ** 2
+    group.usual += sign * usual
+    group.usualSquares += sign * usual ** 2
     this.#posterior = undefined
   }
 
-  /** When the send was made that a click answers; undefined where there is none, or it was clicked before. */
-  addClick(user: number): number | undefined {
+  /** When the send was delivered that a click answers; undefined where there is none, or it was clicked before. */
+  addClick(user: number, time: number): number | undefined {
     const row = this.#rows.get(user)
     if (row === undefined || this.#clicked.has(row)) return undefined
+    // What is clicked has arrived.
+    this.deliver(user, time)
     this.#clicked.add(row)
     this.#clicks[this.#titlesOfRows[row]!]!++
     const band = this.#bands[row]!
@@ -121,7 +172,7 @@ export class ArticleRun {
 
   /** What is thought of its level; looked at anew when clicks or minutes have passed. */
   posterior(now: number, curve: DelayCurve): LevelPosterior {
-    const isOld = this.sent > 0 && now - this.#posteriorAt >= 10 * minute
+    const isOld = this.delivered > 0 && now - this.#posteriorAt >= 10 * minute
     if (!this.#posterior || isOld) {
       this.#posterior = levelPosterior(this.prior, this.outcomes(now, curve), this.#titleDeviation)
       this.#posteriorAt = now
@@ -144,7 +195,7 @@ export class ArticleRun {
 
   /** Clicks at a level of 1 that are still to come of what was sent. */
   pending(now: number, curve: DelayCurve): number {
-    let pending = 0
+    let pending = Math.max(0, this.#waiting)
     for (const { minute: at, exposure } of this.#groups.values())
       pending += exposure * (1 - curve.share(now / minute - at))
     return pending
@@ -176,9 +227,10 @@ export class ArticleRun {
 
   /** What effects are learned from. @param titleRates (titles) what each title multiplies the rates by, the level of the article included. */
   effectRows(titleRates: ArrayLike<number>, now: number, curve: DelayCurve): EffectRows {
-    const rates = this.#rates.map((rate, row) => {
+    const rates = this.#usual.map((usual, row) => {
+      if (Number.isNaN(this.#sentAt[row]!)) return 0
       const seen = curve.share((now - this.#sentAt[row]!) / minute)
-      return rate * titleRates[this.#titlesOfRows[row]!]! * seen
+      return usual * titleRates[this.#titlesOfRows[row]!]! * seen
     })
     return { values: this.#effects, rates, levelVariance: this.prior.variance, clicked: this.#clicked }
   }

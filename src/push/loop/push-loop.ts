@@ -7,7 +7,15 @@ import type { LevelPosterior } from '../volume/level.ts'
 import { normalRule } from '../volume/normal-rule.ts'
 import { type DepthCurve, roundSize } from '../volume/round-size.ts'
 import { stratifiedRanks } from '../volume/stratified-ranks.ts'
-import type { PlannedSend, PushAction, PushObservation, PushSteps, SelectDecision } from './actions.ts'
+import type {
+  MadeRound,
+  PlannedHoldOut,
+  PlannedSend,
+  PushAction,
+  PushObservation,
+  PushSteps,
+  SelectDecision,
+} from './actions.ts'
 import type { PushArticle } from './article.ts'
 import { ArticleRun, day, minute } from './article-run.ts'
 import { Learned } from './learned.ts'
@@ -63,6 +71,8 @@ export class PushLoop implements PushSteps {
   readonly #runs = new Map<string, ArticleRun>()
   /** Articles of these, or that are not decided about yet, of which it is known that no round was worth it. */
   readonly #refused = new Set<string>()
+  /** Of this step, and of one that failed. */
+  #actions: PushAction[] = []
   #steppedAt = Number.NEGATIVE_INFINITY
   /** Until the first step. */
   readonly #restored = new Map<string, RestoredArticle>()
@@ -100,10 +110,17 @@ export class PushLoop implements PushSteps {
           break
         case 'click': {
           this.#restored.get(observation.article)?.clicks.push(observation)
-          const sentAt = this.#runs.get(observation.article)?.addClick(observation.user)
+          const sentAt = this.#runs.get(observation.article)?.addClick(observation.user, observation.time)
           if (sentAt !== undefined) this.#learned.addClick(sentAt, observation.time)
           break
         }
+        case 'delivered':
+          this.#restored.get(observation.article)?.deliveries.push(observation)
+          this.#deliver(observation)
+          break
+        case 'unsent':
+          this.#runs.get(observation.article)?.takeBack(observation.user)
+          break
         case 'visit':
         case 'opt-out':
           break
@@ -116,31 +133,45 @@ export class PushLoop implements PushSteps {
     if (this.#learned.goTo(now)) this.#states.fitUsualCtrs()
     if (this.#restored.size > 0) await this.#goOn(now)
     this.#steppedAt = now
-    const actions = this.#end(now)
+    this.#end(now)
     await this.#admit(now)
     this.#states.beginStep()
     const running = [...this.#runs.values()].filter(run => run.stopped === undefined)
     const posteriors = new Map(running.map(run => [run, run.posterior(now, this.#learned.curve)]))
     const levelOf = (run: ArticleRun) => posteriors.get(run)!.titles[posteriors.get(run)!.best]!
     for (const run of running.sort((a, b) => levelOf(b) - levelOf(a))) {
-      for (const action of this.#actionsOf(run, posteriors.get(run)!, now)) actions.push(action)
+      for (const action of this.#actionsOf(run, posteriors.get(run)!, now)) this.#actions.push(action)
     }
+    const actions = this.#actions
+    this.#actions = []
     return actions
   }
 
-  sent(article: string, sends: readonly PlannedSend[], now: number): void {
+  sent(article: string, { sends, holdOuts, refused }: MadeRound, now: number): void {
+    for (const { user } of holdOuts) this.#states.holdOut(user, now)
     const run = this.#runs.get(article)
+    for (const { user, until } of refused) {
+      if (until === Number.POSITIVE_INFINITY) run?.refused.add(user)
+      else this.#states.keepQuiet(user, until)
+    }
     if (!run) return
     // Nobody could have it now, as in quiet hours: there was no round.
     if (sends.length === 0) run.rounds--
+    this.#addSends(run, sends, now)
+  }
+
+  #addSends(run: ArticleRun, sends: readonly PlannedSend[], now: number): void {
     const until = now + this.#options.daysBetween * day
     for (const send of sends) {
       const { user } = send
       const values = this.#effectsOf(run, run.ranked.scores[send.rank]!, user, now)
-      run.addSend(send, values, this.#learned.effects.factor(values), now)
+      run.addSend(send, values, this.#learned.effects.factor(values))
       this.#users.busyUntil[user] = until
-      this.#states.countPush(user, now)
     }
+  }
+
+  #deliver({ user, article, time }: Extract<PushObservation, { kind: 'delivered' }>): void {
+    if (this.#runs.get(article)?.deliver(user, time)) this.#states.countPush(user, time)
   }
 
   restore(action: PushAction, now: number): void {
@@ -158,11 +189,6 @@ export class PushLoop implements PushSteps {
       if (!action.decision.isPushed && this.#waiting.has(id)) this.#refused.add(id)
       return
     }
-    if (action.kind === 'hold-out') {
-      this.#states.grow()
-      for (const user of action.users) this.#states.holdOut(user, now)
-      return
-    }
     this.#restored.get(id)?.add(action, now)
   }
 
@@ -172,6 +198,12 @@ export class PushLoop implements PushSteps {
     for (const { user, article, time } of pushes) {
       if (user < this.#users.size && !this.#restored.has(article)) this.#states.countPush(user, time)
     }
+  }
+
+  /** Who was held out by a former process, and when. Between the last {@link restore} and the first step. */
+  restoreHoldOuts(holdOuts: Iterable<{ readonly user: number; readonly time: number }>): void {
+    this.#states.grow()
+    for (const { user, time } of holdOuts) this.#states.holdOut(user, time)
   }
 
   /** What is learned, as of the latest step, for the disk; undefined before the first. {@link restoreSnapshot} takes it. */
@@ -186,8 +218,8 @@ export class PushLoop implements PushSteps {
 
   /** Ranks anew for the articles that a former process pushed, with what it sent and what came of that. */
   async #goOn(now: number): Promise<void> {
-    for (const restored of this.#restored.values()) {
-      const { article, readers, titles, clicks, rounds, stopped } = restored
+    for (const [id, restored] of this.#restored) {
+      const { article, readers, titles, deliveries, clicks, rounds, stopped } = restored
       const eligible = this.#states.eligible(now)
       const sent = restored.sends().filter(({ user }) => user < this.#users.size)
       for (const { user } of sent) eligible[user >> 5]! |= 1 << (user & 31)
@@ -206,34 +238,33 @@ export class PushLoop implements PushSteps {
       for (const { sends, time } of rounds) {
         const placed = sends.filter(({ user }) => user < this.#users.size)
         const ranked = placed.map(send => Object.assign({}, send, { rank: ranks.get(send.user)! }))
-        if (ranked.length > 0) this.sent(article.id, ranked, time)
+        this.#addSends(run, ranked, time)
       }
+      for (const delivery of deliveries) this.#deliver({ kind: 'delivered', article: id, ...delivery })
       for (const { user, time } of clicks) {
-        const sentAt = run.addClick(user)
+        const sentAt = run.addClick(user, time)
         if (sentAt !== undefined) this.#learned.addClick(sentAt, time)
       }
       run.depths = this.#ahead(run, 0, 0, now).depths
+      this.#restored.delete(id)
     }
-    this.#restored.clear()
   }
 
   /** Ends the articles whose time is over, and learns from those whose clicks are in. */
-  #end(now: number): PushAction[] {
+  #end(now: number): void {
     const { life, without } = this.#options
-    const actions: PushAction[] = []
     for (const [id, run] of this.#runs) {
       const age = now - run.article.createdAt
       if (age >= life * minute && run.stopped === undefined) {
         run.stopped = 'its time is over'
-        if (run.sent > 0) actions.push({ kind: 'stop', article: id, reason: run.stopped })
+        if (run.sent > 0) this.#actions.push({ kind: 'stop', article: id, reason: run.stopped })
       }
       if (age < (life + learnAfter) * minute) continue
       this.#runs.delete(id)
       this.#refused.delete(id)
       this.#learned.addOffers(run, now)
-      if (run.sent > 0 && without !== 'learning') this.#learned.learnFrom(run, now)
+      if (run.delivered > 0 && without !== 'learning') this.#learned.learnFrom(run, now)
     }
-    return actions
   }
 
   /** Ranks the users for the articles that are old enough, and so makes them ready to be pushed. */
@@ -243,14 +274,15 @@ export class PushLoop implements PushSteps {
     if (due.length === 0) return
     const eligible = this.#states.eligible(now)
     for (const { article, readers, allBefore } of due) {
-      this.#waiting.delete(article.id)
-      if (now >= article.createdAt + life * minute) {
+      const isOver = now >= article.createdAt + life * minute
+      const titles = isOver ? [] : this.#parts.titles.of(article).slice(0, without === 'titles' ? 1 : undefined)
+      if (titles.length === 0) {
+        this.#waiting.delete(article.id)
         this.#refused.delete(article.id)
         continue
       }
-      const titles = this.#parts.titles.of(article).slice(0, without === 'titles' ? 1 : undefined)
-      if (titles.length === 0) continue
       const ranked = await this.#parts.preference.rank(article, { limit: this.#users.size, eligible, readers, now })
+      this.#waiting.delete(article.id)
       const run = this.#runOf({ article, readers, allReads: this.#allReads - allBefore }, ranked, titles)
       run.depths = this.#ahead(run, 0, 0, now).depths
       this.#runs.set(article.id, run)
@@ -293,7 +325,7 @@ export class PushLoop implements PushSteps {
       const { action, reason } = normalRule(sums, target)
       if (action === 'stop') return this.#stop(run, reason)
       if (action === 'wait') return []
-      return this.#send(run, posterior, ahead, Math.min(ahead.ranks.length, run.sent), now)
+      return this.#send(run, posterior, ahead, Math.min(ahead.ranks.length, run.sent))
     }
     if (!isFirst) {
       const bands = run.bands(now, curve, 'level')
@@ -313,7 +345,7 @@ export class PushLoop implements PushSteps {
       most,
     })
     if (size === 0) return this.#refuse(run, posterior)
-    return this.#send(run, posterior, ahead, size, now)
+    return this.#send(run, posterior, ahead, size)
   }
 
   /** The decision about an article that is not worth a first round, once: it may become worth one. */
@@ -324,7 +356,7 @@ export class PushLoop implements PushSteps {
     return [{ kind: 'decision', article: id, decision: this.#decisionOf(run, posterior, run.depths!, 0) }]
   }
 
-  #send(run: ArticleRun, posterior: LevelPosterior, ahead: UsersAhead, size: number, now: number): PushAction[] {
+  #send(run: ArticleRun, posterior: LevelPosterior, ahead: UsersAhead, size: number): PushAction[] {
     const { id } = run.article
     const actions: PushAction[] = []
     if (!run.isDecided) {
@@ -333,15 +365,14 @@ export class PushLoop implements PushSteps {
       actions.push(this.#campaignOf(run))
     }
     const shares = this.#options.without === 'titles' ? [1] : sharesOfTitles(posterior, this.#random)
-    const heldOut: number[] = []
+    const holdOuts: PlannedHoldOut[] = []
     const sends: PlannedSend[] = []
     for (const at of this.#placesOf(run, ahead, size)) {
       const rank = ahead.ranks[at]!
       const user = run.ranked.users[rank]!
       this.#states.plan(user)
       if (drawOf(id, user) < this.#options.holdOut) {
-        heldOut.push(user)
-        this.#states.holdOut(user, now)
+        holdOuts.push({ user, rank })
         continue
       }
       const title = drawn(shares, this.#random)
@@ -349,9 +380,7 @@ export class PushLoop implements PushSteps {
       const expectedCtr = usualCtr * ahead.factors[at]! * posterior.titles[title]!
       sends.push({ user, title, rank, usualCtr, expectedCtr })
     }
-    if (run.sent > 0) run.next = ahead.ranks[size - 1]! + 1
-    if (heldOut.length > 0) actions.push({ kind: 'hold-out', article: id, users: Uint32Array.from(heldOut) })
-    if (sends.length > 0) actions.push({ kind: 'send', article: id, round: run.rounds++, sends })
+    actions.push({ kind: 'send', article: id, round: run.rounds++, sends, holdOuts })
     return actions
   }
 
@@ -405,7 +434,8 @@ export class PushLoop implements PushSteps {
     return usersAhead(run, {
       most,
       leastFactor,
-      isEligible: user => this.#states.isEligible(user, now),
+      isEligible: user => this.#states.isEligible(user, now) && !run.refused.has(user),
+      isGone: user => !this.#states.mayHave(user, now) || run.refused.has(user),
       factorOf: (score, user) => effects.factor(this.#effectsOf(run, score, user, now)),
     })
   }

@@ -11,6 +11,7 @@ export class RestoredArticle {
   readonly readers: readonly number[]
   readonly allReads: number
   readonly rounds: { readonly sends: readonly PlannedSend[]; readonly time: number }[] = []
+  readonly deliveries: { readonly user: number; readonly time: number }[] = []
   readonly clicks: { readonly user: number; readonly time: number }[] = []
   nextRound = 0
   stopped: string | undefined

@@ -18,6 +18,8 @@ export class UserStates {
   #pushedAt = new Float64Array(0)
   /** (users) Until when they get nothing, to be compared with those who do. */
   #heldOutUntil = new Float64Array(0)
+  /** (users) Until when they have quiet hours, as far as it is known. */
+  #quietUntil = new Float64Array(0)
   /** (users) The latest step that planned a push for the user; 0: none. */
   #plannedIn = new Uint32Array(0)
   #step = 1
@@ -49,6 +51,7 @@ export class UserStates {
     this.#pushesOfLate = grown(this.#pushesOfLate, new Float32Array(capacity))
     this.#pushedAt = grown(this.#pushedAt, new Float64Array(capacity))
     this.#heldOutUntil = grown(this.#heldOutUntil, new Float64Array(capacity))
+    this.#quietUntil = grown(this.#quietUntil, new Float64Array(capacity))
     this.#plannedIn = grown(this.#plannedIn, new Uint32Array(capacity))
   }
 
@@ -93,22 +96,32 @@ export class UserStates {
     if (user < this.#heldOutUntil.length) this.#heldOutUntil[user] = now + this.#options.daysBetween * day
   }
 
+  /** Nobody sends to the user before a time. */
+  keepQuiet(user: number, until: number): void {
+    this.#quietUntil[user] = until
+  }
+
+  /** Whether the user can have a push now. */
   isEligible(user: number, now: number): boolean {
+    return this.mayHave(user, now) && this.#plannedIn[user] !== this.#step && this.#quietUntil[user]! <= now
+  }
+
+  /** Whether the user can have a push now, or will within hours. */
+  mayHave(user: number, now: number): boolean {
     const { lastVisit, busyUntil, reachable } = this.#users
     return (
       busyUntil[user]! <= now &&
       this.#heldOutUntil[user]! <= now &&
-      this.#plannedIn[user] !== this.#step &&
       lastVisit[user]! < now - this.#options.inactiveDays * day &&
       reachable[user] === 1
     )
   }
 
-  /** A bit each. */
+  /** A bit each: who can have a push now, or will within hours. */
   eligible(now: number): Uint32Array {
     const { size } = this.#users
     const bits = new Uint32Array(Math.ceil(size / 32))
-    for (let user = 0; user < size; user++) if (this.isEligible(user, now)) bits[user >> 5]! |= 1 << (user & 31)
+    for (let user = 0; user < size; user++) if (this.mayHave(user, now)) bits[user >> 5]! |= 1 << (user & 31)
     return bits
   }
 }

@@ -17,6 +17,8 @@ export interface AheadOptions {
   /** Nobody with a factor below. */
   readonly leastFactor: number
   isEligible(user: number): boolean
+  /** Who cannot have it for as long as it lives. */
+  isGone(user: number): boolean
   /** Of a score: for the user, or for one who had no push of late, which is the most that it can be. */
   factorOf(score: number, user?: number): number
 }
@@ -25,7 +27,8 @@ export interface AheadOptions {
 const [firstStride, strideGrowth, longestStride] = [8, 1.2, 1024]
 
 /** Goes down the ranks of an article from where its rounds have come to; beyond those that it names a few users stand for all. */
-export function usersAhead(run: ArticleRun, { most, leastFactor, isEligible, factorOf }: AheadOptions): UsersAhead {
+export function usersAhead(run: ArticleRun, options: AheadOptions): UsersAhead {
+  const { most, leastFactor, isEligible, isGone, factorOf } = options
   const { users, scores } = run.ranked
   const ranks: number[] = []
   const factors: number[] = []
@@ -37,13 +40,11 @@ export function usersAhead(run: ArticleRun, { most, leastFactor, isEligible, fac
     sums.push(sum)
   }
   const marks = depthEnds(users.length)
+  while (run.next < users.length && isGone(users[run.next]!)) run.next++
   let rank = run.next
   for (; rank < users.length && ranks.length < most; rank++) {
     const user = users[rank]!
-    if (!isEligible(user)) {
-      if (ranks.length === 0) run.next = rank + 1
-      continue
-    }
+    if (!isEligible(user)) continue
     const factor = factorOf(scores[rank]!, user)
     if (factor < leastFactor) {
       // Scores fall, and so does the most that factors can be.

@@ -56,6 +56,15 @@ export class PushLedger extends LedgerRecords {
     return count
   }
 
+  /** Holds those of the users out of the campaign who could have a push of it now, and gives their places. */
+  holdOutOf(campaign: string, users: readonly string[], now = steadyTime()): number[] {
+    let places: number[] = []
+    transact(this.database, () => {
+      places = this.#reservations.holdOutOf(campaign, users, now)
+    })
+    return places
+  }
+
   /**
    * Reserves a push of the campaign for each of `candidates` who may have one, in their order while the budget lasts.
    *

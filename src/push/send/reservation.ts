@@ -32,5 +32,6 @@ export type Refusal =
 export interface Reservation {
   /** What was reserved: `id` is the idempotency key of the send. */
   readonly sends: readonly { readonly id: string; readonly user: string }[]
-  readonly refused: readonly { readonly user: string; readonly reason: Refusal }[]
+  /** `until`: when quiet hours end. */
+  readonly refused: readonly { readonly user: string; readonly reason: Refusal; readonly until?: number }[]
 }

@@ -61,7 +61,8 @@ export function fullLoop(
             if (view.hasOptedOut(user)) users.reachable[user] = 0
             else sends.set(view.send(user, Number(action.article), title), action.article)
           }
-          loop.sent(action.article, made, now)
+          loop.sent(action.article, { sends: made, holdOuts: action.holdOuts, refused: [] }, now)
+          loop.observe(made.map(({ user }) => ({ kind: 'delivered', user, article: action.article, time: now })))
         }
       },
     }

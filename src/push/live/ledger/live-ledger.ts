@@ -4,7 +4,7 @@ import { eventsFile } from '../../../events/schema.ts'
 import { steadyTime } from '../../../events/store.ts'
 import { makeStateDirectory } from '../../../storage/directory-lock.ts'
 import { isMade, transact } from '../../../storage/sqlite.ts'
-import type { PlannedSend, PushAction, PushObservation } from '../../loop/actions.ts'
+import type { PlannedHoldOut, PlannedSend, PushAction, PushObservation } from '../../loop/actions.ts'
 import type { PushArticle } from '../../loop/article.ts'
 import { PushLedger, type PushLedgerOptions } from '../../send/ledger.ts'
 import type { Refusal } from '../../send/reservation.ts'
@@ -33,10 +33,20 @@ export interface EventsTaken {
   readonly strayClicks: number
 }
 
-/** What of the sends that the loop wanted was reserved: their places, and how many were refused for what. */
+/** A round that the loop wants; users are rows. */
+export interface PlannedRound {
+  readonly round: number
+  readonly sends: readonly PlannedSend[]
+  readonly holdOuts: readonly PlannedHoldOut[]
+  readonly now: number
+}
+
 export interface PlannedReserved {
+  /** Places in the round's sends, and hold-outs. */
   readonly made: readonly number[]
-  readonly refused: Readonly<Partial<Record<Refusal, number>>>
+  readonly heldOut: readonly number[]
+  /** Who cannot have it before `until`; infinite: never. */
+  readonly refused: readonly { readonly user: number; readonly reason: Refusal; readonly until: number }[]
 }
 
 /**
@@ -149,6 +159,17 @@ export class LiveLedger extends PushLedger {
     return actionsOf(this.database, { since, campaigns: this.campaignTable, decisions: this.decisionTable })
   }
 
+  /** Who was held out of campaigns that began at `since` or later, and when these began; users are rows. */
+  holdOutsSince(since: number): { user: number; time: number }[] {
+    const rows = this.database
+      .prepare(
+        `SELECT user - 1 AS user, starts AS time FROM campaigns JOIN hold_outs ON campaign = campaigns.number
+         WHERE starts >= ? ORDER BY starts`,
+      )
+      .all(since) as { user: number; time: number }[]
+    return rows.map(({ user, time }) => ({ user, time }))
+  }
+
   /** First clicks on pushes of campaigns that end after `since`, which came then or later; users are rows. */
   clicksSince(since: number): { user: number; article: string; time: number }[] {
     const rows = this.database
@@ -175,31 +196,37 @@ export class LiveLedger extends PushLedger {
     return pastPushes(this.database, { since, before, limit })
   }
 
-  /** Reserves what the loop wants; users are rows. @throws as {@link reserve}. */
-  reservePlanned(
-    article: string,
-    { round, sends, now }: { readonly round: number; readonly sends: readonly PlannedSend[]; readonly now: number },
-  ): PlannedReserved {
-    const ids = this.idsOf(sends.map(({ user }) => user))
+  /** Reserves what the loop wants, and holds out whom it wants of those who could have a push now. @throws as {@link reserve}. */
+  reservePlanned(article: string, { round, sends, holdOuts, now }: PlannedRound): PlannedReserved {
     // Who was forgotten meanwhile is nobody: no id is empty.
+    const idsOf = (users: readonly { readonly user: number }[]) =>
+      this.idsOf(users.map(({ user }) => user)).map(id => id ?? '')
+    const ids = idsOf(sends)
     const candidates = sends.map(({ title, rank, usualCtr, expectedCtr }, at) => {
-      return { user: ids[at] ?? '', title, round, rank, usualCtr, expectedCtr }
+      return { user: ids[at]!, title, round, rank, usualCtr, expectedCtr }
     })
     const { sends: made, refused } = this.reserve(article, candidates, now)
+    const rows = new Map(ids.map((id, at) => [id, sends[at]!.user]))
     const users = new Set(made.map(({ user }) => user))
-    const counts: Partial<Record<Refusal, number>> = {}
-    for (const { reason } of refused) counts[reason] = (counts[reason] ?? 0) + 1
-    const places = candidates.flatMap(({ user }, at) => (users.delete(user) ? [at] : []))
-    return { made: places, refused: counts }
+    return {
+      made: ids.flatMap((id, at) => (users.delete(id) ? [at] : [])),
+      heldOut: this.holdOutOf(article, idsOf(holdOuts), now),
+      refused: refused.map(({ user, reason, until = Number.POSITIVE_INFINITY }) => {
+        return { user: rows.get(user)!, reason, until }
+      }),
+    }
   }
 
-  /** As {@link holdOut}, by rows. */
-  holdOutRows(article: string, rows: Uint32Array): number {
-    const ids = this.idsOf([...rows])
-    return this.holdOut(
-      article,
-      ids.filter(id => id !== undefined),
-    )
+  /** Sends of campaigns that end after `since` that have arrived, or may have, in order of time; users are rows. */
+  deliveriesSince(since: number): { user: number; article: string; time: number }[] {
+    const rows = this.database
+      .prepare(
+        `SELECT user - 1 AS user, id AS article, max(coalesce(handed, reserved), reserved) AS time
+         FROM campaigns JOIN sends ON sends.campaign = campaigns.number
+         WHERE ends > ? AND state IN ('delivered', 'unknown') ORDER BY time`,
+      )
+      .all(since) as { user: number; article: string; time: number }[]
+    return rows.map(({ user, article, time }) => ({ user, article, time }))
   }
 
   /** The ids of users by their rows; undefined where there is none. */

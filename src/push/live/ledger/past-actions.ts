@@ -26,7 +26,7 @@ export interface PastOptions {
 
 /**
  * What the loop did about articles, from what the ledger kept: decisions since a time, and of campaigns that end after it all, with the sends that
- * went out, may have, or still may.
+ * went out, may have, or still may; hold-outs last longer, and are found by themselves (`holdOutsSince`).
  */
 export function actionsOf(database: DatabaseSync, { since, campaigns, decisions }: PastOptions): TimedAction[] {
   const actions: TimedAction[] = []
@@ -45,13 +45,10 @@ export function actionsOf(database: DatabaseSync, { since, campaigns, decisions 
   return actions.sort((a, b) => a.time - b.time || kinds.indexOf(a.action.kind) - kinds.indexOf(b.action.kind))
 }
 
-const kinds: readonly PushAction['kind'][] = ['decision', 'campaign', 'hold-out', 'send', 'stop']
+const kinds: readonly PushAction['kind'][] = ['decision', 'campaign', 'send', 'stop']
 
 function campaignActions(database: DatabaseSync, row: CampaignRow): TimedAction[] {
   const { number, id: article, titles, url, starts, ends, budget, target, dry } = row
-  const heldOut = database.prepare('SELECT user - 1 AS user FROM hold_outs WHERE campaign = ?').all(number) as {
-    user: number
-  }[]
   const table = dry === 1 ? 'dry_sends' : 'sends'
   const isMade = dry === 1 ? '' : `AND state IN ('reserved', 'handed', 'delivered', 'unknown')`
   const sends = database
@@ -74,17 +71,9 @@ function campaignActions(database: DatabaseSync, row: CampaignRow): TimedAction[
         target,
       },
     },
-    ...(heldOut.length > 0
-      ? [
-          {
-            time: starts,
-            action: { kind: 'hold-out', article, users: Uint32Array.from(heldOut, ({ user }) => user) } as const,
-          },
-        ]
-      : []),
     ...rounds.map((of): TimedAction => {
       const { reserved: time, round } = of[0]!
-      return { time, action: { kind: 'send', article, round, sends: of.map(plannedOf) } }
+      return { time, action: { kind: 'send', article, round, sends: of.map(plannedOf), holdOuts: [] } }
     }),
   ]
 }

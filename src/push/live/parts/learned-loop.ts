@@ -1,6 +1,6 @@
 import { setImmediate as immediate } from 'node:timers/promises'
 import type { Pool } from '../../../parallel/pool.ts'
-import type { PlannedSend, PushAction, PushObservation, PushSteps } from '../../loop/actions.ts'
+import type { MadeRound, PushAction, PushObservation, PushSteps } from '../../loop/actions.ts'
 import type { PushLoop } from '../../loop/push-loop.ts'
 import type { PushUsers } from '../../loop/users.ts'
 import type { Preference } from '../../prefer/preference.ts'
@@ -34,6 +34,8 @@ export interface LearnedLoopParts {
   readonly texts: CatalogueTexts
   readonly pool: Pool
   readonly log: PushLog
+  /** In ms: so long users are held out. */
+  readonly interval: number
 }
 
 /** The loop on a state: its parts are kept up to date, and what is learned is kept each day and at the end. */
@@ -102,11 +104,11 @@ export class LearnedLoop implements PushSteps {
     return actions
   }
 
-  sent(article: string, sends: readonly PlannedSend[], now: number): void {
+  sent(article: string, made: MadeRound, now: number): void {
     const { loop, live, log } = this.#parts
-    loop.sent(article, sends, now)
+    loop.sent(article, made, now)
     this.#noting = this.#noting
-      .then(() => live.sent(article, sends, now))
+      .then(() => live.sent(article, made.sends, now))
       .catch((error: unknown) => log.error({ err: error, article }, 'pushes: a round cannot be learned from'))
   }
 
@@ -143,6 +145,7 @@ export class LearnedLoop implements PushSteps {
       loop.restorePushes(page)
       await immediate()
     }
+    loop.restoreHoldOuts(await ledger.call('holdOutsSince', now - this.#parts.interval))
     this.#isFirst = false
   }
 

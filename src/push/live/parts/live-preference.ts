@@ -47,7 +47,8 @@ export class LivePreference implements LoopPreference {
   /** What users did; it is known from the next {@link takeIn} on. */
   observe(observations: readonly PushObservation[]): void {
     for (const observation of observations) {
-      if (observation.kind !== 'article' && observation.kind !== 'opt-out') this.#waiting.push(observation)
+      const { kind } = observation
+      if (kind === 'read' || kind === 'visit' || kind === 'click') this.#waiting.push(observation)
     }
   }
 

@@ -15,7 +15,7 @@ import type { LoopSettings } from './loop-settings.ts'
 import { PastLearning } from './past-learning.ts'
 import { ServedFactors } from './user-factors.ts'
 
-const minute = 60_000
+const [minute, day] = [60_000, 86_400_000]
 /** Threads of the loop leave those of a server their turn. */
 const niceness = 10
 
@@ -69,7 +69,8 @@ async function openLoop(
     const loop = new PushLoop(users, { preference: live, features: values, titles }, options)
     if (learned) loop.restoreSnapshot(learned.loop)
     const factors = model === undefined ? undefined : new ServedFactors(model, log)
-    const parts = { loop, users, preference, live, values, past, factors, ledger, files, texts, pool, log }
+    const interval = options.daysBetween * day
+    const parts = { loop, users, preference, live, values, past, factors, ledger, files, texts, pool, log, interval }
     const steps = new LearnedLoop(parts)
     await steps.learnHistory({ since: now - history, until: now - replay, signal })
     return steps

@@ -64,6 +64,19 @@ export class ReservationTable {
     return count
   }
 
+  /** See `PushLedger.holdOutOf`. */
+  holdOutOf(campaign: string, users: readonly string[], now: number): number[] {
+    const row = this.#campaigns.named(campaign)
+    if (this.#refusalOfAll(row, now) !== undefined) return []
+    return users.flatMap((user, at) => {
+      const found = this.#candidate.get(row.number, user) as unknown as CandidateRow | undefined
+      const refusal = this.#refusal(found, { row, now, at: now })?.reason
+      if (refusal !== undefined && refusal !== 'held-out') return []
+      this.#holdOut.run(row.number, user)
+      return [at]
+    })
+  }
+
   /** See `PushLedger.reserve`. */
   reserve(campaign: string, candidates: readonly Candidate[], now: number): Reservation {
     const row = this.#campaigns.named(campaign)
@@ -71,7 +84,7 @@ export class ReservationTable {
     const closed = this.#refusalOfAll(row, now)
     const nonces = nonceSource(candidates.length)
     const sends: { id: string; user: string }[] = []
-    const refused: { user: string; reason: Refusal }[] = []
+    const refused: Reservation['refused'][number][] = []
     let number = (this.#last.get() as { last: number }).last
     for (const candidate of candidates) {
       const { user, title = 0, due = now } = candidate
@@ -79,9 +92,9 @@ export class ReservationTable {
       const found = this.#candidate.get(row.number, user) as unknown as CandidateRow | undefined
       const at = Math.max(now, due)
       const hasBudget = row.used + sends.length < row.budget
-      const reason = closed ?? this.#refusal(found, { row, now, at }) ?? (hasBudget ? undefined : 'budget')
-      if (reason !== undefined) {
-        refused.push({ user, reason })
+      const refusal = (closed && { reason: closed }) ?? this.#refusal(found, { row, now, at })
+      if (refusal ?? !hasBudget) {
+        refused.push(Object.assign({ user }, refusal ?? { reason: 'budget' as const }))
         continue
       }
       const key = { number: number + 1, nonce: nonces() }
@@ -125,14 +138,15 @@ export class ReservationTable {
   #refusal(
     user: CandidateRow | undefined,
     { row, now, at }: { readonly row: CampaignRow; readonly now: number; readonly at: number },
-  ): Refusal | undefined {
-    if (!user) return 'unknown-user'
-    if (user.opted_out !== null) return 'opted-out'
-    if (user.sender === null) return 'no-address'
-    if (user.held_out === 1) return 'held-out'
-    if (user.until !== null && user.until > now) return 'in-week'
-    if (at >= row.ends) return 'over'
-    return quietUntil(user.zone, quietOf(user) ?? this.#quiet, at) === undefined ? undefined : 'quiet-hours'
+  ): { readonly reason: Refusal; readonly until?: number } | undefined {
+    if (!user) return { reason: 'unknown-user' }
+    if (user.opted_out !== null) return { reason: 'opted-out' }
+    if (user.sender === null) return { reason: 'no-address' }
+    if (user.held_out === 1) return { reason: 'held-out' }
+    if (user.until !== null && user.until > now) return { reason: 'in-week' }
+    if (at >= row.ends) return { reason: 'over' }
+    const until = quietUntil(user.zone, quietOf(user) ?? this.#quiet, at)
+    return until === undefined ? undefined : { reason: 'quiet-hours', until }
   }
 }
 

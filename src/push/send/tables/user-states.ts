@@ -13,10 +13,20 @@ export interface UserStates {
   readonly clicks: Uint32Array
 }
 
+interface SendChange {
+  readonly user: number
+  readonly article: string
+  readonly time: number
+}
+
 /** What has happened since it was last asked for. Users are rows of `PushUsers`. */
 export interface LedgerChanges {
   readonly states: UserStates
-  readonly clicks: readonly { readonly user: number; readonly article: string; readonly time: number }[]
+  /** Pushes that have arrived, or may have: since when. */
+  readonly deliveries: readonly SendChange[]
+  /** Pushes that never go out. */
+  readonly unsent: readonly SendChange[]
+  readonly clicks: readonly SendChange[]
   readonly optOuts: readonly { readonly user: number; readonly isOut: boolean }[]
   /** Whether another process has changed the file: then anything may have changed. */
   readonly byOthers: boolean
@@ -40,6 +50,7 @@ const columns = `users.number, last_visit, opted_out, (address IS NOT NULL AND o
 const notes = `
   CREATE TEMP TABLE changed_users (number INTEGER PRIMARY KEY) STRICT;
   CREATE TEMP TABLE new_clicks (send INTEGER PRIMARY KEY) STRICT;
+  CREATE TEMP TABLE ended_sends (send INTEGER PRIMARY KEY) STRICT;
   CREATE TEMP TABLE new_opt_outs (number INTEGER PRIMARY KEY, is_out INTEGER NOT NULL) STRICT;
   CREATE TEMP TRIGGER user_added AFTER INSERT ON main.users
   BEGIN INSERT OR IGNORE INTO changed_users VALUES (NEW.number); END;
@@ -55,6 +66,9 @@ const notes = `
   BEGIN INSERT OR IGNORE INTO changed_users VALUES (OLD.user); END;
   CREATE TEMP TRIGGER first_click AFTER UPDATE OF clicked ON main.sends WHEN OLD.clicked IS NULL AND NEW.clicked IS NOT NULL
   BEGIN INSERT OR IGNORE INTO new_clicks VALUES (NEW.number); END;
+  CREATE TEMP TRIGGER send_ended AFTER UPDATE OF state ON main.sends
+  WHEN NEW.state <> OLD.state AND NEW.state NOT IN ('reserved', 'handed')
+  BEGIN INSERT OR IGNORE INTO ended_sends VALUES (NEW.number); END;
   CREATE TEMP TRIGGER opted_out AFTER UPDATE OF opted_out ON main.users WHEN (OLD.opted_out IS NULL) <> (NEW.opted_out IS NULL)
   BEGIN INSERT OR REPLACE INTO new_opt_outs VALUES (NEW.number, NEW.opted_out IS NOT NULL); END;
 `
@@ -91,23 +105,35 @@ export class UserStateTable {
     const rows = numbers.map(({ number }) => {
       return (this.#one.get(number) as unknown as StateRow | undefined) ?? forgotten(number)
     })
-    const clicks = this.#database
-      .prepare(
-        `SELECT user - 1 AS user, id AS article, max(clicked, coalesce(handed, clicked)) AS time
-         FROM temp.new_clicks JOIN main.sends ON sends.number = send JOIN main.campaigns ON campaigns.number = campaign
-         ORDER BY time`,
-      )
-      .all() as { user: number; article: string; time: number }[]
+    const changed = (table: string, time: string, where: string) =>
+      this.#database
+        .prepare(
+          `SELECT user - 1 AS user, id AS article, ${time} AS time FROM temp.${table}
+           JOIN main.sends ON sends.number = send JOIN main.campaigns ON campaigns.number = campaign WHERE ${where} ORDER BY time`,
+        )
+        .all()
+        .map(row => Object.assign({}, row)) as unknown as SendChange[]
+    const clicks = changed('new_clicks', 'max(clicked, coalesce(handed, clicked))', 'true')
+    const deliveries = changed(
+      'ended_sends',
+      'max(coalesce(handed, reserved), reserved)',
+      "state IN ('delivered', 'unknown')",
+    )
+    const unsent = changed('ended_sends', 'coalesce(ended, reserved)', "state NOT IN ('delivered', 'unknown')")
     const optOuts = this.#database.prepare('SELECT number - 1 AS user, is_out FROM temp.new_opt_outs').all() as {
       user: number
       is_out: number
     }[]
-    this.#database.exec('DELETE FROM temp.changed_users; DELETE FROM temp.new_clicks; DELETE FROM temp.new_opt_outs')
+    for (const table of ['changed_users', 'new_clicks', 'ended_sends', 'new_opt_outs']) {
+      this.#database.exec(`DELETE FROM temp.${table}`)
+    }
     const before = this.#version
     this.#version = this.#dataVersion
     return {
       states: statesOf(rows),
-      clicks: clicks.map(({ user, article, time }) => ({ user, article, time })),
+      deliveries,
+      unsent,
+      clicks,
       optOuts: optOuts.map(({ user, is_out }) => ({ user, isOut: is_out === 1 })),
       byOthers: before !== this.#version,
     }

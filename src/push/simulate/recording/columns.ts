@@ -21,6 +21,7 @@ export interface Sent {
 export interface HeldOut {
   readonly user: number
   readonly article: number
+  readonly rank: number
   readonly time: number
   readonly segment: number
 }
@@ -52,12 +53,12 @@ export function sendColumns(sent: readonly Sent[], timeOf: (minutes: number) => 
   }
 }
 
-/** Without ranks: the loop holds out at random of those who would get a round. */
 export function holdOutColumns(held: readonly HeldOut[], timeOf: (minutes: number) => number): HoldOutColumns {
   return {
     users: Uint32Array.from(held, ({ user }) => user),
     articles: Uint32Array.from(held, ({ article }) => article),
     times: Float64Array.from(held, ({ time }) => timeOf(time)),
     segments: Uint8Array.from(held, ({ segment }) => segment),
+    ranks: Uint32Array.from(held, ({ rank }) => rank),
   }
 }

@@ -184,18 +184,16 @@ export class PushRecording {
         })
         break
       }
-      case 'hold-out': {
+      case 'send': {
         const place = this.#places.get(article)!
-        for (const user of action.users) {
-          this.#held.push({ user, article: place, time: this.now, segment: this.#segmentOf(user) })
+        for (const { user, rank } of action.holdOuts) {
+          this.#held.push({ user, article: place, rank, time: this.now, segment: this.#segmentOf(user) })
         }
-        break
-      }
-      case 'send':
         this.#planned = new Map(action.sends.map(send => [send.user, send]))
         this.#round = { article, round: action.round }
-        this.campaigns[this.#places.get(article)!]!.rounds++
+        this.campaigns[place]!.rounds++
         break
+      }
       case 'stop':
         this.campaigns[this.#places.get(article)!]!.stopped = action.reason
         break
