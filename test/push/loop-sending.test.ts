@@ -1,4 +1,4 @@
-/** The loop, where not all that it wants is made, or arrives. */
+/** The loop, where not all that it wants is made, or arrives, or clicks come sooner than it knows. */
 import { expect, test } from 'vitest'
 import { hour, minute, noon } from './ledger-of.ts'
 import { type Making, SmallWorld } from './small-world.ts'
@@ -124,4 +124,37 @@ test('a click on what was not known to be delivered says that it was; one on wha
   await world.run(noon + 8 * hour)
   const { delay } = world.loop.snapshot()!
   expect(delay.groups.length).toBe(1)
+})
+
+test('clicks that come at once are not taken for more than there are sends', async () => {
+  const world = new SmallWorld({}, { size })
+  world.make = ({ sends, holdOuts, article }, now) => {
+    const clicks = sends.filter(({ user }) => user % 2 === 0)
+    queueMicrotask(() =>
+      world.loop.observe(clicks.map(({ user }) => ({ kind: 'click', user, article, time: now + 1000 }))),
+    )
+    return { sends, holdOuts, refused: [] }
+  }
+  world.add('news', 0)
+  await world.run(noon + 2 * hour, minute)
+  expect(world.made.length).toBeGreaterThan(2)
+  for (const { sends } of world.made) {
+    for (const { expectedCtr } of sends) expect(expectedCtr).toBeLessThanOrEqual(1)
+    const mean = sends.reduce((sum, { expectedCtr }) => sum + expectedCtr, 0) / sends.length
+    expect(mean).toBeLessThan(0.95)
+  }
+})
+
+test('usual click rates are those of what is known at the first step, also where what was learned is of the same day', async () => {
+  const world = new SmallWorld({}, { size })
+  await world.run(noon + minute)
+  const kept = JSON.parse(JSON.stringify(world.loop.snapshot()))
+  const next = new SmallWorld({}, { size })
+  next.users.pushes.fill(20)
+  next.users.clicks.fill(6)
+  next.loop.restoreSnapshot(kept)
+  next.add('news', lift)
+  await next.run(noon + 32 * minute)
+  for (const { usualCtr } of next.sends) expect(usualCtr).toBeCloseTo(0.3, 2)
+  expect(next.sends.length).toBeGreaterThan(0)
 })

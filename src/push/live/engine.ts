@@ -239,6 +239,7 @@ export class PushEngine {
     await this.ledger.call('watch', now)
     // What was noted until now is in what is read from here on; what is noted meanwhile is told at the first step, a click perhaps twice.
     await this.ledger.call('takeChanges')
+    await this.#countEnded(now)
     this.#users = new PushUsers()
     await this.#readUsers()
     const { replay, settle } = config
@@ -290,10 +291,16 @@ export class PushEngine {
   }
 
   async #upkeep(now: number): Promise<void> {
-    const { keep, settle } = this.#options.config
-    while (!this.#stopping.signal.aborted && (await this.ledger.call('countEnded', now - settle, 1)) > 0);
+    const { keep } = this.#options.config
+    await this.#countEnded(now)
     while (!this.#stopping.signal.aborted && (await this.ledger.call('removeEnded', now - keep)) > 0);
     this.#upkeepDue = now + upkeepInterval
+  }
+
+  /** Pushes whose clicks are in count for usual click rates. */
+  async #countEnded(now: number): Promise<void> {
+    const { settle } = this.#options.config
+    while (!this.#stopping.signal.aborted && (await this.ledger.call('countEnded', now - settle, 1)) > 0);
   }
 
   /** Never goes back: a clock that is put back stands still for the loop until it comes up again. */

@@ -182,15 +182,19 @@ export class ArticleRun {
 
   /** (titles) */
   outcomes(now: number, curve: DelayCurve): TitleOutcome[] {
-    const exposures = this.titles.map(() => 0)
-    for (const { minute: at, title, exposure } of this.#groups.values()) {
-      exposures[title]! += exposure * curve.share(now / minute - at)
+    const sums = this.titles.map(() => ({ sends: 0, exposure: 0, seen: 0 }))
+    for (const { minute: at, title, sends, exposure } of this.#groups.values()) {
+      const sum = sums[title]!
+      sum.sends += sends
+      sum.exposure += exposure
+      sum.seen += exposure * curve.share(now / minute - at)
     }
-    return exposures.map((exposure, title) => ({
-      clicks: this.#clicks[title]!,
-      exposure,
-      factor: this.#titleFactors[title]!,
-    }))
+    return sums.map(({ sends, exposure, seen }, title) => {
+      const clicks = this.#clicks[title]!
+      // No more is clicked than is sent, however few clicks the curve lets expect by now.
+      const least = sends > 0 ? (clicks * exposure) / sends : 0
+      return { clicks, exposure: Math.max(seen, least), factor: this.#titleFactors[title]! }
+    })
   }
 
   /** Clicks at a level of 1 that are still to come of what was sent. */

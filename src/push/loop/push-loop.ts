@@ -130,7 +130,8 @@ export class PushLoop implements PushSteps {
 
   async step(now: number): Promise<readonly PushAction[]> {
     this.#states.grow()
-    if (this.#learned.goTo(now)) this.#states.fitUsualCtrs()
+    // What was restored may be of this day.
+    if (this.#learned.goTo(now) || this.#steppedAt === Number.NEGATIVE_INFINITY) this.#states.fitUsualCtrs()
     if (this.#restored.size > 0) await this.#goOn(now)
     this.#steppedAt = now
     this.#end(now)
@@ -377,7 +378,7 @@ export class PushLoop implements PushSteps {
       }
       const title = drawn(shares, this.#random)
       const usualCtr = this.#states.usualCtrOf(user)
-      const expectedCtr = usualCtr * ahead.factors[at]! * posterior.titles[title]!
+      const expectedCtr = Math.min(1, usualCtr * ahead.factors[at]! * posterior.titles[title]!)
       sends.push({ user, title, rank, usualCtr, expectedCtr })
     }
     actions.push({ kind: 'send', article: id, round: run.rounds++, sends, holdOuts })
