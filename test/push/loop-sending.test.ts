@@ -158,3 +158,18 @@ test('usual click rates are those of what is known at the first step, also where
   for (const { usualCtr } of next.sends) expect(usualCtr).toBeCloseTo(0.3, 2)
   expect(next.sends.length).toBeGreaterThan(0)
 })
+
+test('an article is sent no more often than its budget, and all within any hour no more often than is allowed', async () => {
+  const world = new SmallWorld({ budget: 700, perHour: 250 }, { size })
+  for (const id of ['a', 'b']) world.add(id, lift)
+  await world.run(noon + 6 * hour)
+  for (const id of ['a', 'b']) {
+    expect(world.sends.filter(({ article }) => article === id).length).toBeLessThanOrEqual(700)
+  }
+  const times = world.sends.map(({ time }) => time)
+  const most = times.map(from => times.filter(time => time >= from && time < from + hour).length)
+  expect(Math.max(...most)).toBeLessThanOrEqual(250)
+  expect(Math.max(...most)).toBeGreaterThan(200)
+  const [campaign] = world.actions.filter(({ action }) => action.kind === 'campaign')
+  expect(campaign!.action).toMatchObject({ budget: 700 })
+})

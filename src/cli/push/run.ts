@@ -36,6 +36,7 @@ FILE is JSON; paths in it are relative to it, times are such as 30s, 15m, 4h or 
       "inactive": "7d",                who has not come for so long gets pushes
       "holdOut": 0.01,                 share of them who get nothing for an interval, to be compared with
       "rule": "sequential",            or normal: what tells whether to go on
+      "budget": 100000, "perHour": 20000,   sends of an article, and of all within any hour, at most (default: no limits)
       "firstRound": 40, "growth": 10, "usualCtr": 0.01, "mostUsers": 200000,
       "templates": ["{category}: {title|60}"],   titles beside the article's own
       "titles": {"least": 8, "most": 80, "repeats": 3, "banned": []},   what a title must be

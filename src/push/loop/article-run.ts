@@ -23,7 +23,8 @@ interface SendGroup {
 /** Where the first band of ranks ends; each other is as long as all before. */
 const firstBand = 256
 export const minute = 60_000
-export const day = 1440 * minute
+export const hour = 60 * minute
+export const day = 24 * hour
 
 /** One article from when it is decided about until its clicks are in: who may get it, who got it, and what came of that. */
 export class ArticleRun {

@@ -14,6 +14,10 @@ export interface PushLoopOptions {
   readonly firstRound: number
   /** A round is so many times all before it together, at most. */
   readonly growth: number
+  /** Sends of an article at most. Default: as many as there are users for it. */
+  readonly budget?: number | undefined
+  /** Sends of all articles within any hour, at most. Default: no limit. */
+  readonly perHour?: number | undefined
   /** Share of those who would get an article that get nothing for as long as a push would keep them from the next, to be compared with. */
   readonly holdOut: number
   /** The usual CTR where no push is known. */

@@ -17,7 +17,7 @@ import type {
   SelectDecision,
 } from './actions.ts'
 import type { PushArticle } from './article.ts'
-import { ArticleRun, day, minute } from './article-run.ts'
+import { ArticleRun, day, hour, minute } from './article-run.ts'
 import { Learned } from './learned.ts'
 import type { LearnedSnapshot } from './learned-snapshot.ts'
 import { defaultLoopOptions, type PushLoopOptions } from './options.ts'
@@ -71,6 +71,10 @@ export class PushLoop implements PushSteps {
   readonly #runs = new Map<string, ArticleRun>()
   /** Articles of these, or that are not decided about yet, of which it is known that no round was worth it. */
   readonly #refused = new Set<string>()
+  /** Sends that this step wants. */
+  #planned = 0
+  /** Of the past hour, where that is limited. */
+  #rounds: { readonly time: number; readonly sends: number }[] = []
   /** Of this step, and of one that failed. */
   #actions: PushAction[] = []
   #steppedAt = Number.NEGATIVE_INFINITY
@@ -137,6 +141,7 @@ export class PushLoop implements PushSteps {
     this.#end(now)
     await this.#admit(now)
     this.#states.beginStep()
+    this.#planned = 0
     const running = [...this.#runs.values()].filter(run => run.stopped === undefined)
     const posteriors = new Map(running.map(run => [run, run.posterior(now, this.#learned.curve)]))
     const levelOf = (run: ArticleRun) => posteriors.get(run)!.titles[posteriors.get(run)!.best]!
@@ -162,6 +167,7 @@ export class PushLoop implements PushSteps {
   }
 
   #addSends(run: ArticleRun, sends: readonly PlannedSend[], now: number): void {
+    if (this.#options.perHour !== undefined) this.#rounds.push({ time: now, sends: sends.length })
     const until = now + this.#options.daysBetween * day
     for (const send of sends) {
       const { user } = send
@@ -169,6 +175,12 @@ export class PushLoop implements PushSteps {
       run.addSend(send, values, this.#learned.effects.factor(values))
       this.#users.busyUntil[user] = until
     }
+  }
+
+  /** Sends of the past hour, and of this step. */
+  #sentOfLate(now: number): number {
+    this.#rounds = this.#rounds.filter(({ time }) => time > now - hour)
+    return this.#rounds.reduce((sum, { sends }) => sum + sends, this.#planned)
   }
 
   #deliver({ user, article, time }: Extract<PushObservation, { kind: 'delivered' }>): void {
@@ -311,11 +323,14 @@ export class PushLoop implements PushSteps {
 
   #actionsOf(run: ArticleRun, posterior: LevelPosterior, now: number): PushAction[] {
     const { without, firstRound, growth, rule, target } = this.#options
+    const { budget = Number.POSITIVE_INFINITY, perHour = Number.POSITIVE_INFINITY } = this.#options
     const { curve } = this.#learned
     const isFirst = run.sent === 0
     if (!isFirst && without === 'resending') return []
     const level = posterior.titles[posterior.best]!
-    const most = without === 'resending' ? this.#users.size : Math.max(firstRound, run.sent * growth)
+    const wanted = without === 'resending' ? this.#users.size : Math.max(firstRound, run.sent * growth)
+    const most = Math.min(wanted, budget - run.sent, perHour - this.#sentOfLate(now))
+    if (most < 1) return []
     const price = rule === 'normal' ? target : this.price
     // Nobody who is left would be worth it, at the highest level that is likely.
     const upper = level * Math.exp(2.5 * Math.sqrt(posterior.variance))
@@ -381,6 +396,7 @@ export class PushLoop implements PushSteps {
       const expectedCtr = Math.min(1, usualCtr * ahead.factors[at]! * posterior.titles[title]!)
       sends.push({ user, title, rank, usualCtr, expectedCtr })
     }
+    this.#planned += sends.length
     actions.push({ kind: 'send', article: id, round: run.rounds++, sends, holdOuts })
     return actions
   }
@@ -399,10 +415,10 @@ export class PushLoop implements PushSteps {
   }
 
   #campaignOf({ article, titles, ranked }: ArticleRun): PushAction {
-    const { life, target } = this.#options
+    const { life, target, budget = ranked.users.length } = this.#options
     const { id, url, createdAt } = article
     const ends = createdAt + life * minute
-    return { kind: 'campaign', article: id, titles, url, ends, budget: ranked.users.length, target }
+    return { kind: 'campaign', article: id, titles, url, ends, budget: Math.min(budget, ranked.users.length), target }
   }
 
   #decisionOf(run: ArticleRun, { mean, variance }: LevelPosterior, depths: DepthCurve, size: number): SelectDecision {

@@ -38,6 +38,10 @@ export const loopSchema = z
     firstRound: z.int().min(1).max(1_000_000).default(defaults.firstRound),
     /** A round is so many times all before it together, at most. */
     growth: z.number().positive().max(1000).default(defaults.growth),
+    /** Sends of an article at most. Default: as many as there are users for it. */
+    budget: z.int().min(1).optional(),
+    /** Sends of all articles within any hour, at most. Default: no limit. */
+    perHour: z.int().min(1).optional(),
     /** The usual CTR where no push is known. */
     usualCtr: z.number().positive().max(0.5).default(defaults.usualCtr),
     /** Users that an article is ranked for, at most. */
