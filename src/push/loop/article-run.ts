@@ -46,6 +46,8 @@ export class ArticleRun {
   readonly refused = new Set<number>()
   /** Whether its decision and its campaign are known. */
   isDecided = false
+  /** Whether it is known that no first round was worth it. */
+  isRefused = false
   stopped: string | undefined
   /** How factors fell with depth when it was decided about. */
   depths: DepthCurve | undefined
@@ -179,6 +181,12 @@ export class ArticleRun {
       this.#posteriorAt = now
     }
     return this.#posterior
+  }
+
+  /** What is expected of it under its best title. */
+  level(now: number, curve: DelayCurve): number {
+    const { titles, best } = this.posterior(now, curve)
+    return titles[best]!
   }
 
   /** (titles) */

@@ -1,43 +1,20 @@
 import { randomNumbers } from '../../storage/random.ts'
-import { addSums, noSends } from '../statistics/lift.ts'
-import { boundsAtDepth } from '../statistics/lift-by-depth.ts'
-import { hashBits, hashOf } from '../text/word-hashes.ts'
-import { sharesOfTitles } from '../title/title-shares.ts'
-import type { LevelPosterior } from '../volume/level.ts'
-import { normalRule } from '../volume/normal-rule.ts'
-import { type DepthCurve, roundSize } from '../volume/round-size.ts'
-import { stratifiedRanks } from '../volume/stratified-ranks.ts'
-import type {
-  MadeRound,
-  PlannedHoldOut,
-  PlannedSend,
-  PushAction,
-  PushObservation,
-  PushSteps,
-  SelectDecision,
-} from './actions.ts'
+import type { MadeRound, PlannedSend, PushAction, PushObservation, PushSteps } from './actions.ts'
 import type { PushArticle } from './article.ts'
-import { ArticleRun, day, hour, minute } from './article-run.ts'
+import { ArticleRun, day, minute } from './article-run.ts'
+import { HourlyLimit } from './hourly-limit.ts'
 import { Learned } from './learned.ts'
 import type { LearnedSnapshot } from './learned-snapshot.ts'
 import { defaultLoopOptions, type PushLoopOptions } from './options.ts'
 import type { Preference, RankedUsers } from './preference.ts'
 import { placeSends, RestoredArticle } from './restored-article.ts'
+import { RoundPlanner } from './round-planner.ts'
 import type { ArticleFeatures } from './selection.ts'
 import { UserStates } from './user-states.ts'
 import type { PushUsers } from './users.ts'
-import { type UsersAhead, usersAhead } from './users-ahead.ts'
 
 /** Minutes after its time at which what came of an article is learned from. */
 const learnAfter = 90
-/**
- * What a slot of a first round costs beside its price: it also tells of articles like it, for as long as these are not known. In simulated
- * worlds without it half of the best articles were never tried; from 0.4 to 0.7 there was no difference, at 0.3 and 1 the gain was less.
- */
-const testDiscount = 0.6
-/** The first round goes to one in so many of the best users, so that the fall with depth is seen. */
-const firstSpread = 2
-
 export interface PushLoopParts {
   readonly preference: Preference
   readonly features: ArticleFeatures
@@ -62,19 +39,16 @@ export class PushLoop implements PushSteps {
   readonly #users: PushUsers
   readonly #parts: PushLoopParts
   readonly #options: PushLoopOptions
-  readonly #random: () => number
   readonly #states: UserStates
   readonly #learned: Learned
+  readonly #limit: HourlyLimit
+  readonly #planner: RoundPlanner
   /** Articles that are not old enough to be decided about, who has read them, and reads of all before they appeared. */
   readonly #waiting = new Map<string, WaitingArticle>()
   #allReads = 0
   readonly #runs = new Map<string, ArticleRun>()
-  /** Articles of these, or that are not decided about yet, of which it is known that no round was worth it. */
+  /** Of those that wait, articles that a former process found not worth a round. */
   readonly #refused = new Set<string>()
-  /** Sends that this step wants. */
-  #planned = 0
-  /** Of the past hour, where that is limited. */
-  #rounds: { readonly time: number; readonly sends: number }[] = []
   /** Of this step, and of one that failed. */
   #actions: PushAction[] = []
   #steppedAt = Number.NEGATIVE_INFINITY
@@ -85,14 +59,19 @@ export class PushLoop implements PushSteps {
     this.#users = users
     this.#parts = parts
     this.#options = { ...defaultLoopOptions, ...options }
-    this.#random = randomNumbers(this.#options.seed)
     this.#states = new UserStates(users, this.#options)
     this.#learned = new Learned(parts.features.features, this.#options)
+    this.#limit = new HourlyLimit(this.#options.perHour)
+    const random = randomNumbers(this.#options.seed)
+    this.#planner = new RoundPlanner(
+      { states: this.#states, learned: this.#learned, limit: this.#limit, random },
+      this.#options,
+    )
   }
 
   /** The lift that a send must be worth now. */
   get price(): number {
-    return this.#options.without === 'price' ? this.#options.target : this.#learned.price
+    return this.#planner.price
   }
 
   observe(observations: readonly PushObservation[]): void {
@@ -141,12 +120,11 @@ export class PushLoop implements PushSteps {
     this.#end(now)
     await this.#admit(now)
     this.#states.beginStep()
-    this.#planned = 0
+    this.#limit.beginStep(now)
     const running = [...this.#runs.values()].filter(run => run.stopped === undefined)
-    const posteriors = new Map(running.map(run => [run, run.posterior(now, this.#learned.curve)]))
-    const levelOf = (run: ArticleRun) => posteriors.get(run)!.titles[posteriors.get(run)!.best]!
-    for (const run of running.sort((a, b) => levelOf(b) - levelOf(a))) {
-      for (const action of this.#actionsOf(run, posteriors.get(run)!, now)) this.#actions.push(action)
+    const levels = new Map(running.map(run => [run, run.level(now, this.#learned.curve)]))
+    for (const run of running.sort((a, b) => levels.get(b)! - levels.get(a)!)) {
+      for (const action of this.#planner.actionsOf(run, now)) this.#actions.push(action)
     }
     const actions = this.#actions
     this.#actions = []
@@ -167,20 +145,14 @@ export class PushLoop implements PushSteps {
   }
 
   #addSends(run: ArticleRun, sends: readonly PlannedSend[], now: number): void {
-    if (this.#options.perHour !== undefined) this.#rounds.push({ time: now, sends: sends.length })
+    this.#limit.made(sends.length, now)
     const until = now + this.#options.daysBetween * day
     for (const send of sends) {
       const { user } = send
-      const values = this.#effectsOf(run, run.ranked.scores[send.rank]!, user, now)
+      const values = this.#planner.effectsOf(run, run.ranked.scores[send.rank]!, user, now)
       run.addSend(send, values, this.#learned.effects.factor(values))
       this.#users.busyUntil[user] = until
     }
-  }
-
-  /** Sends of the past hour, and of this step. */
-  #sentOfLate(now: number): number {
-    this.#rounds = this.#rounds.filter(({ time }) => time > now - hour)
-    return this.#rounds.reduce((sum, { sends }) => sum + sends, this.#planned)
   }
 
   #deliver({ user, article, time }: Extract<PushObservation, { kind: 'delivered' }>): void {
@@ -258,7 +230,7 @@ export class PushLoop implements PushSteps {
         const sentAt = run.addClick(user, time)
         if (sentAt !== undefined) this.#learned.addClick(sentAt, time)
       }
-      run.depths = this.#ahead(run, 0, 0, now).depths
+      run.depths = this.#planner.depthsOf(run, now)
       this.#restored.delete(id)
     }
   }
@@ -274,7 +246,6 @@ export class PushLoop implements PushSteps {
       }
       if (age < (life + learnAfter) * minute) continue
       this.#runs.delete(id)
-      this.#refused.delete(id)
       this.#learned.addOffers(run, now)
       if (run.delivered > 0 && without !== 'learning') this.#learned.learnFrom(run, now)
     }
@@ -297,7 +268,8 @@ export class PushLoop implements PushSteps {
       const ranked = await this.#parts.preference.rank(article, { limit: this.#users.size, eligible, readers, now })
       this.#waiting.delete(article.id)
       const run = this.#runOf({ article, readers, allReads: this.#allReads - allBefore }, ranked, titles)
-      run.depths = this.#ahead(run, 0, 0, now).depths
+      run.depths = this.#planner.depthsOf(run, now)
+      run.isRefused = this.#refused.delete(article.id)
       this.#runs.set(article.id, run)
     }
   }
@@ -320,165 +292,10 @@ export class PushLoop implements PushSteps {
       titleDeviation: this.#parts.titles.deviation,
     })
   }
-
-  #actionsOf(run: ArticleRun, posterior: LevelPosterior, now: number): PushAction[] {
-    const { without, firstRound, growth, rule, target } = this.#options
-    const { budget = Number.POSITIVE_INFINITY, perHour = Number.POSITIVE_INFINITY } = this.#options
-    const { curve } = this.#learned
-    const isFirst = run.sent === 0
-    if (!isFirst && without === 'resending') return []
-    const level = posterior.titles[posterior.best]!
-    const wanted = without === 'resending' ? this.#users.size : Math.max(firstRound, run.sent * growth)
-    const most = Math.min(wanted, budget - run.sent, perHour - this.#sentOfLate(now))
-    if (most < 1) return []
-    const price = rule === 'normal' ? target : this.price
-    // Nobody who is left would be worth it, at the highest level that is likely.
-    const upper = level * Math.exp(2.5 * Math.sqrt(posterior.variance))
-    const ahead = this.#ahead(run, isFirst ? most * firstSpread : most, price / upper, now)
-    if (ahead.ranks.length === 0) return this.#refuse(run, posterior)
-    if (!isFirst && rule === 'normal') {
-      const sums = run.bands(now, curve, 'usual').reduce((sum, band) => addSums(sum, band.sums), noSends)
-      const { action, reason } = normalRule(sums, target)
-      if (action === 'stop') return this.#stop(run, reason)
-      if (action === 'wait') return []
-      return this.#send(run, posterior, ahead, Math.min(ahead.ranks.length, run.sent))
-    }
-    if (!isFirst) {
-      const bands = run.bands(now, curve, 'level')
-      const next = { from: ahead.ranks[0]!, to: ahead.ranks[0]! + 1 }
-      const [, highest] = boundsAtDepth(bands, next)
-      if (highest * ahead.factors[0]! < price) return this.#stop(run, 'its lift is below the price for sure')
-    }
-    const unknown = this.#learned.appeal.shareUnknown(run.features)
-    const size = roundSize({
-      posterior,
-      depths: ahead.depths,
-      price,
-      testPrice: isFirst ? price * testDiscount * (1 - unknown) : price,
-      usualCtr: this.#states.meanUsualCtr,
-      pending: run.pending(now, curve),
-      later: this.#learned.leftLater,
-      most,
-    })
-    if (size === 0) return this.#refuse(run, posterior)
-    return this.#send(run, posterior, ahead, size)
-  }
-
-  /** The decision about an article that is not worth a first round, once: it may become worth one. */
-  #refuse(run: ArticleRun, posterior: LevelPosterior): PushAction[] {
-    const { id } = run.article
-    if (run.isDecided || this.#refused.has(id)) return []
-    this.#refused.add(id)
-    return [{ kind: 'decision', article: id, decision: this.#decisionOf(run, posterior, run.depths!, 0) }]
-  }
-
-  #send(run: ArticleRun, posterior: LevelPosterior, ahead: UsersAhead, size: number): PushAction[] {
-    const { id } = run.article
-    const actions: PushAction[] = []
-    if (!run.isDecided) {
-      run.isDecided = true
-      actions.push({ kind: 'decision', article: id, decision: this.#decisionOf(run, posterior, ahead.depths, size) })
-      actions.push(this.#campaignOf(run))
-    }
-    const shares = this.#options.without === 'titles' ? [1] : sharesOfTitles(posterior, this.#random)
-    const holdOuts: PlannedHoldOut[] = []
-    const sends: PlannedSend[] = []
-    for (const at of this.#placesOf(run, ahead, size)) {
-      const rank = ahead.ranks[at]!
-      const user = run.ranked.users[rank]!
-      this.#states.plan(user)
-      if (drawOf(id, user) < this.#options.holdOut) {
-        holdOuts.push({ user, rank })
-        continue
-      }
-      const title = drawn(shares, this.#random)
-      const usualCtr = this.#states.usualCtrOf(user)
-      const expectedCtr = Math.min(1, usualCtr * ahead.factors[at]! * posterior.titles[title]!)
-      sends.push({ user, title, rank, usualCtr, expectedCtr })
-    }
-    this.#planned += sends.length
-    actions.push({ kind: 'send', article: id, round: run.rounds++, sends, holdOuts })
-    return actions
-  }
-
-  /** Who of the users ahead is in a round of so many. */
-  #placesOf(run: ArticleRun, { ranks }: UsersAhead, size: number): Uint32Array {
-    if (run.sent > 0 || this.#options.without === 'resending') return Uint32Array.from({ length: size }, (_, at) => at)
-    const over = Math.min(ranks.length, size * firstSpread)
-    // Those who could not have it at once are planned again.
-    return stratifiedRanks(over, Math.min(size, over), hashOf(run.article.id))
-  }
-
-  #stop(run: ArticleRun, reason: string): PushAction[] {
-    run.stopped = reason
-    return [{ kind: 'stop', article: run.article.id, reason }]
-  }
-
-  #campaignOf({ article, titles, ranked }: ArticleRun): PushAction {
-    const { life, target, budget = ranked.users.length } = this.#options
-    const { id, url, createdAt } = article
-    const ends = createdAt + life * minute
-    return { kind: 'campaign', article: id, titles, url, ends, budget: Math.min(budget, ranked.users.length), target }
-  }
-
-  #decisionOf(run: ArticleRun, { mean, variance }: LevelPosterior, depths: DepthCurve, size: number): SelectDecision {
-    const { appeal } = this.#learned
-    const deviation = Math.sqrt(variance)
-    const factor = (depths.sums[1] ?? 0) / Math.max(1, depths.ends[1] ?? 1)
-    const most = run.ranked.users.length
-    const round = size > 0 ? `a first round of ${size}` : 'no first round'
-    const at = (z: number) => factor * Math.exp(mean + z * deviation)
-    const contributions = appeal.contributions(run.features)
-    return {
-      lift: factor * Math.exp(mean + variance / 2),
-      interval: [at(-1.96), at(1.96)],
-      isPushed: size > 0,
-      firstVolume: size,
-      mostVolume: most,
-      contributions: appeal.features
-        .map(({ name }, feature) => ({ feature: name, value: run.features[feature]!, by: contributions[feature]! }))
-        .filter(({ by }) => by !== 0)
-        .sort((a, b) => Math.abs(b.by) - Math.abs(a.by)),
-      reason:
-        most === 0
-          ? 'no user may get it'
-          : `${round} is expected to gain more than its slots cost at a price of ${this.price.toFixed(2)}`,
-    }
-  }
-
-  #ahead(run: ArticleRun, most: number, leastFactor: number, now: number): UsersAhead {
-    const { effects } = this.#learned
-    return usersAhead(run, {
-      most,
-      leastFactor,
-      isEligible: user => this.#states.isEligible(user, now) && !run.refused.has(user),
-      isGone: user => !this.#states.mayHave(user, now) || run.refused.has(user),
-      factorOf: (score, user) => effects.factor(this.#effectsOf(run, score, user, now)),
-    })
-  }
-
-  /** (effects) @param user Default: one who had no push of late. */
-  #effectsOf(run: ArticleRun, score: number, user: number | undefined, now: number): readonly number[] {
-    const known = this.#options.without === 'preference' ? 0 : score
-    const pushes = user === undefined ? 0 : this.#states.pushesOfLate(user, now)
-    return this.#learned.effectsOf(known, pushes, now - run.article.createdAt)
-  }
 }
 
 interface WaitingArticle {
   readonly article: PushArticle
   readonly readers: number[]
   readonly allBefore: number
-}
-
-/** From 0 to 1, the same whenever the article is planned for the user: those who could not have it at once are planned again. */
-function drawOf(article: string, user: number): number {
-  return hashOf(`${article}\n${user}`) / 2 ** hashBits
-}
-
-function drawn(shares: ArrayLike<number>, random: () => number): number {
-  let left = random()
-  let at = 0
-  while (at < shares.length - 1 && left >= shares[at]!) left -= shares[at++]!
-  return at
 }
