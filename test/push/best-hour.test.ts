@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { bestDue, hourCurve } from '../../src/push/send/best-hour.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
-import { day, hour, ledgerWith, minute, noon, reserved } from './ledger-of.ts'
+import { addUsers, day, hour, ledgerWith, minute, noon, openLedger, reserved } from './ledger-of.ts'
+import { openState, startEngine } from './live-engine.ts'
 
 const none = { from: 0, until: 0 }
 const counts = (visits: Readonly<Record<number, number>>) =>
@@ -90,4 +91,27 @@ test('with bestHours the ledger learns the hours of a user in the own zone, and 
   expect(ledger.hand('webhook', 9, noon).map(({ user }) => user)).toEqual(['cid'])
   expect(ledger.hand('webhook', 9, noon + hour).map(({ user }) => user)).toEqual(['bob'])
   expect(ledger.hand('webhook', 9, noon + 2 * hour).map(({ user }) => user)).toEqual(['ann'])
+})
+
+test('an engine that is configured for best hours reserves pushes for them', async () => {
+  const state = openState()
+  const ledger = openLedger(state.folder)
+  addUsers(ledger, ['ann', 'bob'], 'file')
+  // Ann comes in one and a half hours.
+  const began = Date.now()
+  const visits = Array.from({ length: 30 }, (_, at) => ({ user: 'ann', time: began - (at + 1) * day + 90 * minute }))
+  ledger.recordVisits(visits, began)
+  const script = { round: 2, rounds: 1, life: 3 * hour }
+  const { until } = await startEngine(state, script, { config: { bestHours: true } })
+  state.catalogue.put([{ id: 'news', title: 'News' }])
+  await until(() => ledger.campaigns().length > 0 && ledger.sendsOf('news').length === 2)
+  await until(() => ledger.countsOf('news').delivered === 1)
+  expect(ledger.sendsOf('news').map(({ user, state: of }) => [user, of])).toEqual([
+    ['ann', 'reserved'],
+    ['bob', 'delivered'],
+  ])
+  const [{ due }] = ledger.why('ann', 'news').reasons as unknown as [{ due: number }]
+  expect(due - began).toBeGreaterThan(0)
+  expect(due - began).toBeLessThanOrEqual(2 * hour)
+  expect(due % hour).toBe(0)
 })
