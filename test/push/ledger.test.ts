@@ -96,7 +96,7 @@ test('refuses whom no push may be sent, and says why', () => {
     ],
     noon,
   )
-  ledger.holdOut('news', ['eve'])
+  expect(ledger.holdOut('news', [{ user: 'eve' }, { user: 'ann' }], noon)).toEqual([0])
   expect(refusals(ledger, 'news', ['ann', 'bob', 'dan', 'eve', 'gus'])).toEqual([
     'ann: opted-out',
     'bob: no-address',
@@ -348,7 +348,7 @@ test('says why a user got a push, gets one, or does not', () => {
   ledger.recordClick(id!, noon + 2, noon + 2)
   expect(why('ann')).toMatchObject({ got: true, reasons: [{ state: 'delivered', attempts: 1, clicked: noon + 2 }] })
   expect(why('ann', 'other')).toMatchObject({ reasons: [{ code: 'in-week', until: noon + 1 + week }] })
-  ledger.holdOut('news', ['bob'])
+  ledger.holdOut('news', [{ user: 'bob' }], noon)
   ledger.optOut(['cat'], true, noon + 3)
   ledger.pause('news', true, noon + 4)
   expect(why('bob', 'news', noon + 5).reasons).toEqual([{ code: 'held-out' }, { code: 'paused', since: noon + 4 }])
@@ -364,5 +364,5 @@ test('a file of another version or kind is refused', () => {
   const database = new DatabaseSync(join(folder, 'push.db'))
   database.exec('PRAGMA user_version = 99')
   database.close()
-  expect(() => PushLedger.open(folder)).toThrow('holds pushes of version 99, and this Aurochs reads version 2')
+  expect(() => PushLedger.open(folder)).toThrow('holds pushes of version 99, and this Aurochs reads version 3')
 })

@@ -31,7 +31,11 @@ function pushPast(state: string): void {
   campaign('storm', [markup, 'The storm, hour by hour'], begin, begin + 4 * hour)
   campaign('bridge', ['The bridge that took forty years opens tonight'], begin, begin + 4 * hour)
   campaign('exam', ['What the new exam rules mean'], now - hour, now + 3 * hour)
-  ledger.holdOut('storm', users.slice(400))
+  ledger.holdOut(
+    'storm',
+    users.slice(400).map(user => ({ user })),
+    begin,
+  )
   const planned = users.slice(0, 400).map((user, rank) => ({
     user,
     rank,

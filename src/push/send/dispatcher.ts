@@ -121,7 +121,7 @@ export class Dispatcher {
   }
 
   async #dispatch(name: string, sender: Sender): Promise<void> {
-    const { batchSize, batches, clock } = this.#options
+    const { batchSize, batches, poll, clock } = this.#options
     const underWay = new Set<Promise<void>>()
     /** Batches in a row of which all is to be sent again. */
     let refusals = 0
@@ -130,7 +130,8 @@ export class Dispatcher {
       const now = clock.now()
       const isOut = refusals > 0
       if (isOut && (now < resumes || underWay.size > 0)) {
-        await this.#pause(Math.max(1, resumes - now), underWay)
+        // A probe that takes longer than the wait is waited for itself.
+        await this.#pause(now < resumes ? resumes - now : poll, underWay)
         continue
       }
       const batch = this.#try(() => this.#ledger.hand(name, isOut ? 1 : batchSize, now)) ?? []

@@ -159,17 +159,6 @@ export class LiveLedger extends PushLedger {
     return actionsOf(this.database, { since, campaigns: this.campaignTable, decisions: this.decisionTable })
   }
 
-  /** Who was held out of campaigns that began at `since` or later, and when these began; users are rows. */
-  holdOutsSince(since: number): { user: number; time: number }[] {
-    const rows = this.database
-      .prepare(
-        `SELECT user - 1 AS user, starts AS time FROM campaigns JOIN hold_outs ON campaign = campaigns.number
-         WHERE starts >= ? ORDER BY starts`,
-      )
-      .all(since) as { user: number; time: number }[]
-    return rows.map(({ user, time }) => ({ user, time }))
-  }
-
   /** First clicks on pushes of campaigns that end after `since`, which came then or later; users are rows. */
   clicksSince(since: number): { user: number; article: string; time: number }[] {
     const rows = this.database
@@ -210,7 +199,11 @@ export class LiveLedger extends PushLedger {
     const users = new Set(made.map(({ user }) => user))
     return {
       made: ids.flatMap((id, at) => (users.delete(id) ? [at] : [])),
-      heldOut: this.holdOutOf(article, idsOf(holdOuts), now),
+      heldOut: this.holdOut(
+        article,
+        idsOf(holdOuts).map((user, at) => ({ user, rank: holdOuts[at]!.rank })),
+        now,
+      ),
       refused: refused.map(({ user, reason, until = Number.POSITIVE_INFINITY }) => {
         return { user: rows.get(user)!, reason, until }
       }),

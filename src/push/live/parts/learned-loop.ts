@@ -145,7 +145,8 @@ export class LearnedLoop implements PushSteps {
       loop.restorePushes(page)
       await immediate()
     }
-    loop.restoreHoldOuts(await ledger.call('holdOutsSince', now - this.#parts.interval))
+    const heldOut = await ledger.call('holdOutsSince', now - this.#parts.interval)
+    loop.restoreHoldOuts(heldOut.map(({ user, held }) => ({ user, time: held })))
     this.#isFirst = false
   }
 

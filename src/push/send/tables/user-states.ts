@@ -43,7 +43,8 @@ interface StateRow {
   readonly until: number | null
 }
 
-const columns = `users.number, last_visit, opted_out, (address IS NOT NULL AND opted_out IS NULL) AS reachable, segment, pushes, clicks, until
+const columns = `users.number, last_visit, opted_out, (address IS NOT NULL AND opted_out IS NULL) AS reachable, segment, pushes,
+  min(clicks, pushes) AS clicks, until
   FROM users LEFT JOIN slots ON slots.user = users.number`
 
 /** Notes what changes, by triggers of this connection: what a transaction takes back is not noted. */
@@ -72,6 +73,9 @@ const notes = `
   CREATE TEMP TRIGGER opted_out AFTER UPDATE OF opted_out ON main.users WHEN (OLD.opted_out IS NULL) <> (NEW.opted_out IS NULL)
   BEGIN INSERT OR REPLACE INTO new_opt_outs VALUES (NEW.number, NEW.opted_out IS NOT NULL); END;
 `
+
+const noteTables = ['changed_users', 'new_clicks', 'ended_sends', 'new_opt_outs'] as const
+const ofSend = 'main.sends ON sends.number = send JOIN main.campaigns ON campaigns.number = campaign'
 
 /** What is known of users for `PushUsers`, and what of it has changed. */
 export class UserStateTable {
@@ -109,7 +113,7 @@ export class UserStateTable {
       this.#database
         .prepare(
           `SELECT user - 1 AS user, id AS article, ${time} AS time FROM temp.${table}
-           JOIN main.sends ON sends.number = send JOIN main.campaigns ON campaigns.number = campaign WHERE ${where} ORDER BY time`,
+           JOIN ${ofSend} WHERE ${where} ORDER BY time`,
         )
         .all()
         .map(row => Object.assign({}, row)) as unknown as SendChange[]
@@ -124,9 +128,7 @@ export class UserStateTable {
       user: number
       is_out: number
     }[]
-    for (const table of ['changed_users', 'new_clicks', 'ended_sends', 'new_opt_outs']) {
-      this.#database.exec(`DELETE FROM temp.${table}`)
-    }
+    for (const table of noteTables) this.#database.exec(`DELETE FROM temp.${table}`)
     const before = this.#version
     this.#version = this.#dataVersion
     return {
