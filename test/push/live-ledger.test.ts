@@ -230,6 +230,20 @@ test('an article is taken once, when it has a title and has appeared; what was t
   expect(ledger.articlesTaken(noon, noon + 2 * hour).map(({ id }) => id)).toEqual(['fresh', 'nameless', 'future'])
 })
 
+test('of many articles that were taken the newest are given again', () => {
+  const folder = freshFolder()
+  const store = new CatalogueStore(join(folder, 'catalogue.db'))
+  onTestFinished(() => store.close())
+  const count = 10_050
+  const items = Array.from({ length: count }, (_, at) => ({ id: `a${at}`, title: 'A title', availableFrom: noon + at }))
+  for (let at = 0; at < count; at += 1000) store.put(items.slice(at, at + 1000))
+  const ledger = openLive(folder)
+  ledger.watch(noon)
+  expect(ledger.takeArticles(noon + hour)).toHaveLength(count)
+  const taken = ledger.articlesTaken(noon, noon + hour)
+  expect([taken.length, taken[0]!.id, taken.at(-1)!.id]).toEqual([10_000, 'a50', `a${count - 1}`])
+})
+
 test('what was done is told again as actions, with the sends that were made', () => {
   const ledger = liveWith(['ann', 'bob', 'cid', 'dan'])
   ledger.decide('news', decision, noon)

@@ -3,7 +3,7 @@ import type { SelectDecision } from '../../loop/actions.ts'
 import type { AnalysedArticle } from '../input.ts'
 import type { Range } from './sends.ts'
 
-interface CampaignRow {
+interface AnalysedCampaignRow {
   readonly number: number
   readonly id: string
   readonly titles: string
@@ -31,7 +31,7 @@ export function articlesOf(
          ${newest('select')} AS decision, ${newest('stop')} AS stop
        FROM campaigns WHERE dry = 0 AND budget > 0 AND ends > ? AND starts <= ? ORDER BY starts, number`,
     )
-    .all(from - interval, now) as unknown as CampaignRow[]
+    .all(from - interval, now) as unknown as AnalysedCampaignRow[]
   const articles: AnalysedArticle[] = rows.map(({ id, titles, starts, ends, target, created, decision, stop }) => ({
     id,
     titles: JSON.parse(titles) as string[],

@@ -14,7 +14,7 @@ export interface Range {
 /** Rows of a batch. */
 const size = 50_000
 
-interface SendRow {
+interface AnalysedSendRow {
   readonly user: number
   readonly campaign: number
   readonly title: number
@@ -45,7 +45,7 @@ export function* sendsOf(
        WHERE sends.sender <> 'imported' AND reserved <= ?3 AND CASE
          WHEN state IN ('handed', 'delivered', 'unknown') THEN handed > ?1 ELSE coalesce(ended, ?3) >= ?2 END`,
     )
-    .iterate(from - interval, from, now) as Iterable<unknown> as Iterable<SendRow>
+    .iterate(from - interval, from, now) as Iterable<unknown> as Iterable<AnalysedSendRow>
   let priors: readonly BetaPrior[] | undefined
   for (const batch of batchesOf(rows)) {
     const inRange = batch.filter(({ campaign }) => placeOf.has(campaign))
