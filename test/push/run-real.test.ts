@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { setTimeout } from 'node:timers/promises'
@@ -30,7 +30,9 @@ test('the whole of it: inactive users get what they like, once a week, also when
   const state = join(folder, 'state')
   const random = randomNumbers(7)
   const epoch = Date.now()
-  const now = () => epoch + speed * (Date.now() - epoch)
+  const begun = join(folder, 'begun')
+  let start: number | undefined
+  const now = () => (start === undefined ? epoch : epoch + speed * (Date.now() - start))
   await putPast(folder, state, epoch, random)
 
   const received = new Map<string, { user: string; campaign: string; title: string }>()
@@ -73,7 +75,13 @@ test('the whole of it: inactive users get what they like, once a week, also when
       process.execPath,
       ['--no-warnings', '--import', clock, program, state, join(folder, 'push.json')],
       {
-        env: { ...process.env, EPOCH: String(epoch), SPEED: String(speed), SECRET: 'a secret of webhook and links' },
+        env: {
+          ...process.env,
+          EPOCH: String(epoch),
+          SPEED: String(speed),
+          START: begun,
+          SECRET: 'a secret of webhook and links',
+        },
         stdio: ['ignore', 'pipe', 'inherit'],
       },
     )
@@ -110,6 +118,9 @@ test('the whole of it: inactive users get what they like, once a week, also when
     }
   }
   const first = await run()
+  start = Date.now()
+  writeFileSync(`${begun}.draft`, String(start))
+  renameSync(`${begun}.draft`, begun)
   await live(first, () => received.size >= 80 || now() > epoch + 8 * hour)
   const before = received.size
   expect(before).toBeGreaterThanOrEqual(80)
