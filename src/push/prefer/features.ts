@@ -4,8 +4,8 @@
  * by {@link scalarFeatures}, chunk by chunk on the workers.
  */
 
+import { sameCategory } from './components/recent-reads.ts'
 import { predictCtrs, recencyOf, type SharedCtrModel } from './ctr-model.ts'
-import { sameCategory } from './legs/recent-reads.ts'
 
 export const featureNames = [
   'constant',
@@ -51,7 +51,7 @@ export interface SharedUsers {
 }
 
 /** What is known of an article at a time. */
-export interface ArticleFeatures {
+export interface ArticleQuery {
   readonly now: number
   /** 0: none. */
   readonly category: number
@@ -130,7 +130,7 @@ export class UsualLogits {
  */
 export function scalarFeatures(
   users: SharedUsers,
-  article: ArticleFeatures,
+  article: ArticleQuery,
   rows: Uint32Array,
   { usual, stride, out }: { readonly usual: UsualLogits; readonly stride: number; readonly out: Float32Array },
 ): void {
@@ -168,7 +168,7 @@ function hoursSince(time: number, now: number): number {
 /** (rows) Of the CTR model, not scaled. */
 export function ctrLogits(
   { lastVisits, segments }: Pick<SharedUsers, 'lastVisits' | 'segments'>,
-  { now, category, ctr }: Pick<ArticleFeatures, 'now' | 'category' | 'ctr'>,
+  { now, category, ctr }: Pick<ArticleQuery, 'now' | 'category' | 'ctr'>,
   rows: Uint32Array,
 ): Float32Array {
   const count = rows.length
@@ -196,8 +196,8 @@ export function recencyColumn(feature: number): number {
   return recencies[Math.min(mostHours, Math.round(Math.expm1(-feature)))]!
 }
 
-/** All features of some users, (users × {@link featureCount}). The fast way to the same scores is `Preference.rank`. */
-export function featuresOf(users: SharedUsers, article: ArticleFeatures, rows: Uint32Array): Float32Array {
+/** All features of some users, (users × {@link featureCount}). The fast way to the same scores is `PreferenceModel.rank`. */
+export function featuresOf(users: SharedUsers, article: ArticleQuery, rows: Uint32Array): Float32Array {
   const out = new Float32Array(rows.length * featureCount)
   scalarFeatures(users, article, rows, { usual: new UsualLogits(article.priors), stride: featureCount, out })
   const { factors, factorStride, profiles, profileStride, isKnown } = users

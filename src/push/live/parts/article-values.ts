@@ -1,7 +1,7 @@
 import type { PushArticle } from '../../loop/article.ts'
 import type { ArticleFeatures, EarlyReads } from '../../loop/selection.ts'
 import { AppealModel } from '../../select/appeal-model.ts'
-import type { ArticleFeatures as TextFeatures } from '../../select/article-features.ts'
+import type { FeatureExtractor } from '../../select/feature-extractor.ts'
 import type { AppealFeature } from '../../select/online-appeal.ts'
 import { RecentArticles, usualEarlyReads } from '../../select/recent-articles.ts'
 import { styleNames, styleOf } from '../../text/style.ts'
@@ -15,14 +15,14 @@ const usualLength = Math.log1p(30)
 /** The few features that the loop learns by, day by day, over what the daily model of many says. */
 export class ArticleValues implements ArticleFeatures {
   readonly features: readonly AppealFeature[]
-  readonly texts: TextFeatures
+  readonly texts: FeatureExtractor
   /** Says ln lift by all features; a new one may take its place. */
   model: AppealModel
   readonly #recent = new RecentArticles()
   readonly #selectAfter: number
 
   /** @param selectAfter in ms: when articles are decided about. */
-  constructor(texts: TextFeatures, selectAfter: number) {
+  constructor(texts: FeatureExtractor, selectAfter: number) {
     this.texts = texts
     this.model = AppealModel.prior(texts)
     this.#selectAfter = selectAfter

@@ -9,7 +9,7 @@ import type { PushUsers } from '../../loop/users.ts'
 import type { BlendState } from '../../prefer/blend/blend.ts'
 import { CtrModel } from '../../prefer/ctr-model.ts'
 import { featureNames } from '../../prefer/features.ts'
-import { Preference } from '../../prefer/preference.ts'
+import { PreferenceModel } from '../../prefer/preference-model.ts'
 import type { PreferenceOptions } from '../../prefer/preference-types.ts'
 
 /** What is learned of is learned anew where the format changes. */
@@ -70,9 +70,9 @@ export class LearnedFiles {
     users: PushUsers,
     pool: Pool,
     { options, state }: { readonly options: PreferenceOptions; readonly state: LearnedState | undefined },
-  ): Preference {
+  ): PreferenceModel {
     const isKept = state !== undefined && existsSync(this.#clicks)
-    const preference = new Preference(users, pool, options, isKept ? CtrModel.open(this.#clicks) : undefined)
+    const preference = new PreferenceModel(users, pool, options, isKept ? CtrModel.open(this.#clicks) : undefined)
     if (state) preference.blend.restore(state.blend)
     return preference
   }

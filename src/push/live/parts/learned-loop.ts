@@ -3,7 +3,7 @@ import type { Pool } from '../../../parallel/pool.ts'
 import type { PlannedSend, PushAction, PushObservation, PushSteps } from '../../loop/actions.ts'
 import type { PushLoop } from '../../loop/push-loop.ts'
 import type { PushUsers } from '../../loop/users.ts'
-import type { Preference } from '../../prefer/preference.ts'
+import type { PreferenceModel } from '../../prefer/preference-model.ts'
 import { fitUsualCtr } from '../../statistics/usual-ctr.ts'
 import type { PushLedgerThread } from '../ledger/ledger-proxy.ts'
 import type { PastPushPage } from '../ledger/past-outcomes.ts'
@@ -24,7 +24,7 @@ const [eventsAtOnce, eventsInOrder] = [5000, 200_000]
 export interface LearnedLoopParts {
   readonly loop: PushLoop
   readonly users: PushUsers
-  readonly preference: Preference
+  readonly preference: PreferenceModel
   readonly live: LivePreference
   readonly values: ArticleValues
   readonly past: PastLearning

@@ -1,7 +1,7 @@
 import type { PlannedSend, PushObservation } from '../../loop/actions.ts'
 import type { PushArticle } from '../../loop/article.ts'
 import type { Preference as LoopPreference, RankedUsers, RankFor } from '../../loop/preference.ts'
-import type { Preference } from '../../prefer/preference.ts'
+import type { PreferenceModel } from '../../prefer/preference-model.ts'
 import { type Read, ReadExamples } from './read-examples.ts'
 import { SendResponses } from './send-responses.ts'
 
@@ -22,7 +22,7 @@ export interface LivePreferenceOptions {
 
 /** The preference of the loop, kept up to date with what users do. */
 export class LivePreference implements LoopPreference {
-  readonly #preference: Preference
+  readonly #preference: PreferenceModel
   readonly #options: LivePreferenceOptions
   readonly #examples: ReadExamples
   readonly #responses: SendResponses
@@ -30,7 +30,7 @@ export class LivePreference implements LoopPreference {
   readonly #known = new Map<string, PushArticle | undefined>()
   #waiting: Seen[] = []
 
-  constructor(preference: Preference, options: LivePreferenceOptions) {
+  constructor(preference: PreferenceModel, options: LivePreferenceOptions) {
     const { inactiveDays, seed } = options
     this.#preference = preference
     this.#options = options

@@ -49,7 +49,7 @@ export const loopSchema = z
       .strictObject({
         least: z.int().min(1).default(defaultTitleRules.least),
         most: z.int().min(1).max(1000).default(defaultTitleRules.most),
-        repeats: z.int().min(1).default(3),
+        repeats: z.int().min(1).default(defaultTitleRules.repeats),
         banned: z.array(z.string().min(1)).default([]),
       })
       .prefault({}),

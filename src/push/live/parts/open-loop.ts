@@ -2,7 +2,7 @@ import { Pool } from '../../../parallel/pool.ts'
 import type { PushSteps } from '../../loop/actions.ts'
 import { PushLoop } from '../../loop/push-loop.ts'
 import type { PushUsers } from '../../loop/users.ts'
-import { ArticleFeatures } from '../../select/article-features.ts'
+import { FeatureExtractor } from '../../select/feature-extractor.ts'
 import type { PushConfig } from '../config.ts'
 import type { PushEngineOptions, StepsContext } from '../engine.ts'
 import { ArticleTitles } from './article-titles.ts'
@@ -59,7 +59,7 @@ async function openLoop(
       learnedUntil: learned?.loop.at ?? Number.NEGATIVE_INFINITY,
       articleOf: id => texts.article(id),
     })
-    const features = new ArticleFeatures({ vectors, categories: texts.categories(), timeZone })
+    const features = new FeatureExtractor({ vectors, categories: texts.categories(), timeZone })
     const values = new ArticleValues(features, options.selectAfter * minute)
     const titles = new ArticleTitles(templates, titleRules, ({ id }, why) =>
       log.warn({ article: id, why }, 'pushes: no title of the article passes the rules, so it is not pushed'),

@@ -1,7 +1,7 @@
 import { hasBit, sharedBitmap } from '../../../search/bitmap.ts'
 import { randomNumbers } from '../../../storage/random.ts'
 import type { PushArticle } from '../../loop/article.ts'
-import type { Preference } from '../../prefer/preference.ts'
+import type { PreferenceModel } from '../../prefer/preference-model.ts'
 import type { PreferenceResponses } from '../../prefer/preference-types.ts'
 
 const [hour, day] = [3_600_000, 86_400_000]
@@ -25,7 +25,7 @@ export interface Read {
  * before the reads are known to the preference.
  */
 export class ReadExamples {
-  readonly #preference: Preference
+  readonly #preference: PreferenceModel
   readonly #inactive: number
   readonly #random: () => number
   /** By article, for some hours. */
@@ -34,7 +34,7 @@ export class ReadExamples {
   #isBegun = false
 
   /** @param isBegun Whether the preference has learned from reads. */
-  constructor(preference: Preference, options: { inactiveDays: number; isBegun: boolean; seed: number }) {
+  constructor(preference: PreferenceModel, options: { inactiveDays: number; isBegun: boolean; seed: number }) {
     this.#preference = preference
     this.#inactive = options.inactiveDays * day
     this.#isBegun = options.isBegun
@@ -107,7 +107,7 @@ export class ReadExamples {
     if (others.length === 0) return
     const users = Uint32Array.from([...positives, ...others])
     const early = this.#readers.get(article.id)!.users
-    const { values } = await this.#preference.legs(article, [...early], { users, now })
+    const { values } = await this.#preference.featureValues(article, [...early], { users, now })
     const clicked = Uint8Array.from(users, (_, at) => Number(at < positives.length))
     this.#take({ article, at: now, users, values, clicked })
   }

@@ -1,8 +1,8 @@
 import { randomNumbers } from '../../../storage/random.ts'
 import type { PlannedSend } from '../../loop/actions.ts'
 import type { PushArticle } from '../../loop/article.ts'
-import type { Preference } from '../../prefer/preference.ts'
-import type { LegValues } from '../../prefer/preference-types.ts'
+import type { PreferenceModel } from '../../prefer/preference-model.ts'
+import type { FeatureValues } from '../../prefer/preference-types.ts'
 
 const day = 86_400_000
 /** Sends of a round that are learned from, drawn at random. */
@@ -11,7 +11,7 @@ const mostSends = 20_000
 interface Round {
   readonly at: number
   readonly users: Uint32Array
-  readonly values: LegValues['values']
+  readonly values: FeatureValues['values']
   readonly clicked: Uint8Array
   /** (users) */
   readonly places: ReadonlyMap<number, number>
@@ -25,11 +25,11 @@ interface SentArticle {
 
 /** What users were like when pushes were sent to them, until their clicks are in, and it is learned who clicked. */
 export class SendResponses {
-  readonly #preference: Preference
+  readonly #preference: PreferenceModel
   readonly #random: () => number
   readonly #articles = new Map<string, SentArticle>()
 
-  constructor(preference: Preference, seed: number) {
+  constructor(preference: PreferenceModel, seed: number) {
     this.#preference = preference
     this.#random = randomNumbers(seed)
   }
@@ -44,7 +44,7 @@ export class SendResponses {
     if (!known || sends.length === 0) return
     const share = mostSends / sends.length
     const users = Uint32Array.from(sends.filter(() => this.#random() < share).map(({ user }) => user))
-    const { values } = await this.#preference.legs(known.article, [...known.readers], { users, now })
+    const { values } = await this.#preference.featureValues(known.article, [...known.readers], { users, now })
     const places = new Map(Array.from(users, (user, at) => [user, at]))
     known.rounds.push({ at: now, users, values, clicked: new Uint8Array(users.length), places })
   }

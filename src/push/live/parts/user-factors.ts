@@ -1,6 +1,6 @@
 import { OpenModel } from '../../../models/open/open-model.ts'
 import { identityOf } from '../../../storage/directory.ts'
-import type { Preference } from '../../prefer/preference.ts'
+import type { PreferenceModel } from '../../prefer/preference-model.ts'
 import type { PushLedgerThread } from '../ledger/ledger-proxy.ts'
 import type { PushLog } from '../log.ts'
 
@@ -20,7 +20,7 @@ export class ServedFactors {
   }
 
   /** Has the preference take the vectors, where the model or the number of users is another than before. */
-  async follow(preference: Preference, ledger: PushLedgerThread): Promise<void> {
+  async follow(preference: PreferenceModel, ledger: PushLedgerThread): Promise<void> {
     const identity = identityOf(this.#directory)
     const { size } = preference.users
     if (identity === '' || (identity === this.#identity && size === this.#users)) return

@@ -10,14 +10,6 @@ export interface ArticleItemsOptions {
   readonly onGrow: (capacity: number) => void
 }
 
-export interface ArticleItemsState {
-  readonly items: readonly string[]
-  readonly categories: readonly string[]
-  readonly itemCategories: Uint32Array
-  /** (items × factors) Zeros where an item has no vector. */
-  readonly vectors: Float32Array
-}
-
 /** What is known of articles by their ids: a row each, a category and a vector. */
 export class ArticleItems {
   readonly #options: ArticleItemsOptions
@@ -69,28 +61,5 @@ export class ArticleItems {
 
   vectorOf(row: number): Float32Array | undefined {
     return this.#vectors.get(row)
-  }
-
-  get state(): ArticleItemsState {
-    const { factors } = this.#options
-    const vectors = new Float32Array(this.size * factors)
-    for (const [row, vector] of this.#vectors) vectors.set(vector, row * factors)
-    return {
-      items: [...this.#rows.keys()],
-      categories: [...this.#categories.keys()],
-      itemCategories: this.categories.slice(0, this.size),
-      vectors,
-    }
-  }
-
-  restore({ items, categories, itemCategories, vectors }: ArticleItemsState): void {
-    for (const item of items) this.rowOf(item)
-    for (const category of categories) this.#categories.set(category, this.#categories.size + 1)
-    this.categories.set(itemCategories)
-    const { factors } = this.#options
-    for (let row = 0; factors > 0 && row < items.length; row++) {
-      const vector = vectors.slice(row * factors, (row + 1) * factors)
-      if (vector.some(value => value !== 0)) this.#vectors.set(row, vector)
-    }
   }
 }

@@ -7,7 +7,7 @@ import { directionOf, dotProduct, type TextVectors } from '../text/vectors.ts'
 import { hashedWords, hashOf } from '../text/word-hashes.ts'
 import { nearestCosine, type RecentArticle, usualEarlyReads } from './recent-articles.ts'
 
-export interface ArticleFeaturesOptions {
+export interface FeatureExtractorOptions {
   /** Of words; without, texts are known by their words alone. */
   readonly vectors?: TextVectors | undefined
   /** Each is a feature of its own. */
@@ -40,7 +40,7 @@ const longestBody = 20_000
 /** Beside the other features', which have a standard deviation of 1. */
 const [vectorScale, categoryScale] = [5, 2]
 
-export class ArticleFeatures {
+export class FeatureExtractor {
   readonly vectors: TextVectors | undefined
   readonly categories: readonly string[]
   readonly timeZone: string
@@ -52,7 +52,7 @@ export class ArticleFeatures {
   readonly #weekday: Intl.DateTimeFormat
 
   /** @throws RangeError when the time zone is unknown. */
-  constructor({ vectors, categories = [], timeZone = 'UTC' }: ArticleFeaturesOptions = {}) {
+  constructor({ vectors, categories = [], timeZone = 'UTC' }: FeatureExtractorOptions = {}) {
     if (!isTimeZone(timeZone))
       throw new RangeError(`timeZone must be an IANA time zone such as Asia/Seoul, got ${timeZone}`)
     this.vectors = vectors
