@@ -5,7 +5,7 @@
  * `--users N` (5,000,000), `--bits N` of the model (20), `--rounds N` (5), whose medians count.
  */
 import { parseArgs } from 'node:util'
-import { CtrModel, predictCtrs } from '../src/push/prefer/ctr-model.ts'
+import { CtrModel, predictCtrs } from '../src/push/prefer/ctr/ctr-model.ts'
 import { randomNumbers } from '../src/storage/random.ts'
 import { sharedArray } from '../src/storage/shared-array.ts'
 import { atLeast, type Bench } from './support/bar.ts'

@@ -14,7 +14,7 @@ import {
   widePosterior,
 } from '../../src/push/prefer/blend/click-posterior.ts'
 import { ContentProfiles } from '../../src/push/prefer/components/content-profiles.ts'
-import { CtrModel, type CtrRows, recencyOf } from '../../src/push/prefer/ctr-model.ts'
+import { CtrModel, type CtrRows, recencyOf } from '../../src/push/prefer/ctr/ctr-model.ts'
 import { trainWords } from '../../src/words/train.ts'
 import { WordVectors } from '../../src/words/word-vectors.ts'
 import { fittedShrinkage } from './fitted-shrinkage.ts'

@@ -33,7 +33,7 @@ test('what the past teaches is learned in the background, kept, and opened by th
   expect(said(first.log, 'pushes: learned which titles are clicked')).toMatchObject({ tests: pushed })
   await first.engine.stop()
   expect(first.log.errors).toEqual([])
-  const files = ['learned.json', 'clicks.safetensors', 'appeal.safetensors', 'titles.safetensors', 'words']
+  const files = ['learned.json', 'clicks-1.safetensors', 'appeal.safetensors', 'titles.safetensors', 'words']
   for (const file of files) expect(existsSync(join(folder, 'push-loop', file)), file).toBe(true)
 
   state.catalogue.put(

@@ -1,4 +1,5 @@
 import { randomNumbers } from '../../storage/random.ts'
+import type { DelayCurve } from '../statistics/click-delay.ts'
 import { addSums, noSends } from '../statistics/lift.ts'
 import { boundsAtDepth } from '../statistics/lift-by-depth.ts'
 import { hashBits, hashOf } from '../text/word-hashes.ts'
@@ -79,6 +80,11 @@ export class PushLoop implements PushSteps {
   /** The lift that a send must be worth now. */
   get price(): number {
     return this.#options.without === 'price' ? this.#options.target : this.#learned.price
+  }
+
+  /** How long after sends their clicks come. */
+  get delayCurve(): DelayCurve {
+    return this.#learned.curve
   }
 
   observe(observations: readonly PushObservation[]): void {

@@ -2,9 +2,9 @@ import { hasBit } from '../../search/bitmap.ts'
 import { randomNumbers } from '../../storage/random.ts'
 import { type ReaderVectorOptions, readerVectors } from './components/reader-vectors.ts'
 import type { UserFactors } from './components/user-factors.ts'
+import { ctrLogits } from './ctr/ctr-rows.ts'
 import {
   type ArticleQuery,
-  ctrLogits,
   featureCount,
   featuresOf,
   firstProduct,

@@ -8,21 +8,20 @@ import { type ArticleFacts, articleQuery } from './article-query.ts'
 import { Audience } from './audience/audience.ts'
 import type { ScoringComponent } from './audience/audience-jobs.ts'
 import { Blend } from './blend/blend.ts'
-import { ArticleItems } from './components/article-items.ts'
+import { ArticleItems, categoryNumber } from './components/article-items.ts'
 import { ContentProfiles } from './components/content-profiles.ts'
 import { ItemValues, RecentReads } from './components/recent-reads.ts'
 import { UserActivity } from './components/user-activity.ts'
 import { type TrainedUsers, UserFactors } from './components/user-factors.ts'
-import { CtrModel, type CtrRows } from './ctr-model.ts'
+import { CtrModel } from './ctr/ctr-model.ts'
+import { ctrRows, recencyColumn } from './ctr/ctr-rows.ts'
 import {
   type ArticleQuery,
   featureCount,
   featureNames,
   featuresOf,
   firstProduct,
-  hourColumn,
   productNames,
-  recencyColumn,
   type SharedUsers,
 } from './features.ts'
 import { type BaseArgs, shiftOf, type values } from './preference-jobs.ts'
@@ -97,6 +96,12 @@ export class PreferenceModel {
     this.#grow()
   }
 
+  /** Has users from `first` on, who were added since {@link setFactors}, take their vectors of the same model. */
+  addFactors({ data, first, rows }: Pick<TrainedUsers, 'data' | 'rows'> & { readonly first: number }): void {
+    this.#grow()
+    for (const [at, row] of rows.entries()) if (row >= 0) this.#factors.add(first + at, data, row)
+  }
+
   /** What is known of an article, of which users may have read others before; it may be said again when more is. */
   article(article: PushArticle): void {
     this.items.add(article)
@@ -164,7 +169,7 @@ export class PreferenceModel {
     })
   }
 
-  /** Learns from the responses to pushes; a push without a click is learned from again as its click delay passes (see `OpenSends`). */
+  /** Learns from the responses to pushes; a push without a click may be learned from again as its click delay passes. */
   learn(responses: PreferenceResponses): void {
     this.blend.learn(responses)
     this.learnCtr(responses)
@@ -181,21 +186,25 @@ export class PreferenceModel {
 
   /** Learns the click model alone. */
   learnCtr({ article, at, users, values, clicked, shares, before, weights }: PreferenceResponses): void {
-    const item = this.items.add(article)
     const recency = featureNames.indexOf('recency')
-    const columns: CtrRows['columns'] = {
-      user: users,
-      segment: Uint32Array.from(users, user => this.users.segments[user]!),
-      category: this.items.categories[item]!,
-      hour: hourColumn(at),
+    const rows = ctrRows(this.users, users, {
+      now: at,
+      category: categoryNumber(article.category),
       // The last visit itself may be the click's by now.
       recency: Uint32Array.from(users, (_, row) => recencyColumn(values[row * featureCount + recency]!)),
-    }
+    })
     const all = shares ?? new Float32Array(users.length).fill(1)
-    this.ctr.learn(
-      { rows: users.length, columns },
-      { clicked, shares: all, ...(before && { before }), ...(weights && { weights }) },
-    )
+    this.ctr.learn(rows, { clicked, shares: all, ...(before && { before }), ...(weights && { weights }) })
+  }
+
+  /** Nothing of a user is left. */
+  forget(user: number): void {
+    if (user >= this.#capacity) return
+    this.activity.forget(user)
+    this.reads.forget(user)
+    this.profiles.forget(user)
+    this.#factors.forget(user)
+    this.ctr.forget('user', user, { category: [0, ...this.items.categoryNumbers] })
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -281,6 +290,7 @@ export class PreferenceModel {
       rings: this.reads.rings,
       reads: this.reads.counts,
       segments: this.users.segments,
+      zones: this.users.zones,
       pushes: this.users.pushes,
       clicks: this.users.clicks,
       isKnown: this.#factors.isKnown,

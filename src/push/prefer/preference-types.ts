@@ -3,7 +3,7 @@ import type { PushArticle } from '../loop/article.ts'
 import type { BlendOptions } from './blend/blend.ts'
 import type { ReaderVectorOptions } from './components/reader-vectors.ts'
 import type { RecentReadsOptions } from './components/recent-reads.ts'
-import type { CtrModelOptions } from './ctr-model.ts'
+import type { CtrModelOptions } from './ctr/ctr-model.ts'
 
 export interface PreferenceOptions {
   /** Values of an article's vector. Default: 0, articles have none. */

@@ -5,7 +5,7 @@ import type { LinearRow } from '../text/linear-model.ts'
 import { styleNames, styleOf } from '../text/style.ts'
 import { directionOf, dotProduct, type TextVectors } from '../text/vectors.ts'
 import { hashedWords, hashOf } from '../text/word-hashes.ts'
-import { nearestCosine, type RecentArticle, usualEarlyReads } from './recent-articles.ts'
+import { type ArticleSurroundings, nearestCosine, type RecentArticle, usualEarlyReads } from './recent-articles.ts'
 
 export interface FeatureExtractorOptions {
   /** Of words; without, texts are known by their words alone. */
@@ -83,23 +83,40 @@ export class FeatureExtractor {
     return vectors ? directionOf(vectors.textVector(`${title} ${body.slice(0, longestBody)}`)) : new Float32Array(0)
   }
 
-  of(article: PushArticle, { now, recent = [], earlyReads }: ArticleMoment): ArticleRow {
+  surroundingsOf(
+    article: Pick<PushArticle, 'title' | 'body'>,
+    { recent = [], earlyReads = Number.NaN }: Pick<ArticleMoment, 'recent' | 'earlyReads'>,
+  ): ArticleSurroundings {
+    return {
+      recent: recent.length,
+      nearest: nearestCosine(this.directionOf(article), recent),
+      reads: earlyReads,
+      usualReads: usualEarlyReads(recent),
+    }
+  }
+
+  /** {@link rowOf} of the article beside the recent ones. */
+  of(article: PushArticle, { now, recent, earlyReads }: ArticleMoment): ArticleRow {
+    return this.rowOf(article, now, this.surroundingsOf(article, { recent, earlyReads }))
+  }
+
+  /** @param now In ms since 1970. An article that says to be of later than this is taken for new. */
+  rowOf(article: PushArticle, now: number, surroundings: ArticleSurroundings): ArticleRow {
     const { title, category } = article
     const body = article.body?.trim().slice(0, longestBody) ?? ''
     const [ofTitle, ofBody] = [this.#vectorOf(title), this.#vectorOf(body)]
     const created = Number.isFinite(article.createdAt) ? Math.min(article.createdAt, now) : now
-    const usualReads = usualEarlyReads(recent)
-    const reads = earlyReads === undefined ? Number.NaN : Math.log1p(earlyReads)
+    const reads = Math.log1p(surroundings.reads)
     const dense = Float32Array.from([
       ...styleOf(title),
       ...(body === '' ? styleNames.map(() => Number.NaN) : styleOf(body)),
       Number(body !== ''),
       dotProduct(ofTitle, ofBody),
       ...this.#hourOf(created),
-      Math.log1p(recent.length),
-      nearestCosine(this.directionOf({ title, body }), recent),
+      Math.log1p(surroundings.recent),
+      surroundings.nearest,
       reads,
-      reads - usualReads,
+      reads - surroundings.usualReads,
       ...this.categories.map(each => Number(each === category)),
       ...ofTitle,
       ...ofBody,

@@ -13,6 +13,8 @@ import { LearnedLoop } from './learned-loop.ts'
 import { LivePreference } from './live-preference.ts'
 import type { LoopSettings } from './loop-settings.ts'
 import { PastLearning } from './past-learning.ts'
+import { SendResponses } from './send-responses.ts'
+import { SendRoundFiles } from './send-rounds.ts'
 import { ServedFactors } from './user-factors.ts'
 
 const minute = 60_000
@@ -39,7 +41,8 @@ async function openLoop(
   const pool = new Pool({ niceness, ...(threads !== undefined && { threads }) })
   const texts = new CatalogueTexts(state)
   try {
-    const files = new LearnedFiles(state)
+    const { inactiveDays, seed } = options
+    const files = new LearnedFiles(state, log)
     const learned = files.read()
     const vectors = await texts.wordVectors(files.words, pool, signal)
     const content = vectors && {
@@ -48,14 +51,19 @@ async function openLoop(
         vectors.textVector(`${title} ${body}`),
     }
     const preference = files.preference(users, pool, {
-      options: Object.assign({ seed: options.seed }, content),
+      options: Object.assign({ seed }, content),
       state: learned,
     })
-    const { inactiveDays, seed } = options
+    const rounds = new SendRoundFiles(files.sends, (err, file) =>
+      log.warn({ err, file }, 'pushes: a round of sends cannot be read, what came of it is not learned'),
+    )
+    const responses = new SendResponses(preference, rounds, seed)
+    await responses.open(learned?.responses)
     const live = new LivePreference(preference, {
       mostUsers,
       inactiveDays,
       seed,
+      responses,
       learnedUntil: learned?.loop.at ?? Number.NEGATIVE_INFINITY,
       articleOf: id => texts.article(id),
     })
@@ -66,10 +74,12 @@ async function openLoop(
     )
     const past = new PastLearning({ ledger, pool, files, log, values, titles, vectors, settle })
     past.open()
-    const loop = new PushLoop(users, { preference: live, features: values, titles }, options)
-    if (learned) loop.restoreSnapshot(learned.loop)
+    const makeLoop = () => new PushLoop(users, { preference: live, features: values, titles }, options)
+    let loop = makeLoop()
+    // One that could restore a part only is no beginning.
+    if (learned && !files.orAnew(() => loop.restoreSnapshot(learned.loop))) loop = makeLoop()
     const factors = model === undefined ? undefined : new ServedFactors(model, log)
-    const parts = { loop, users, preference, live, values, past, factors, ledger, files, texts, pool, log }
+    const parts = { loop, users, preference, live, responses, values, past, factors, ledger, files, texts, pool, log }
     const steps = new LearnedLoop(parts)
     await steps.learnHistory({ since: now - history, until: now - replay, signal })
     return steps

@@ -1,5 +1,6 @@
 import { grown } from '../../../storage/shared-array.ts'
 import type { PushArticle } from '../../loop/article.ts'
+import { fnv1a } from '../../text/word-hashes.ts'
 
 export interface ArticleItemsOptions {
   /** Values of an article's vector; 0: articles have none. */
@@ -14,9 +15,9 @@ export interface ArticleItemsOptions {
 export class ArticleItems {
   readonly #options: ArticleItemsOptions
   readonly #rows = new Map<string, number>()
-  readonly #categories = new Map<string, number>()
+  readonly #categoryNumbers = new Set<number>()
   readonly #vectors = new Map<number, Float32Array>()
-  /** (items) Numbers from 1; 0: none. Shared. */
+  /** (items) See {@link categoryNumber}. Shared. */
   categories = new Uint32Array(0)
 
   constructor(options: ArticleItemsOptions) {
@@ -25,6 +26,11 @@ export class ArticleItems {
 
   get size(): number {
     return this.#rows.size
+  }
+
+  /** Those of the articles so far. */
+  get categoryNumbers(): Iterable<number> {
+    return this.#categoryNumbers
   }
 
   /** The row of an article, a new one where there is none. */
@@ -46,8 +52,9 @@ export class ArticleItems {
     const row = this.rowOf(article.id)
     const { category } = article
     if (category !== undefined) {
-      if (!this.#categories.has(category)) this.#categories.set(category, this.#categories.size + 1)
-      this.categories[row] = this.#categories.get(category)!
+      const number = categoryNumber(category)
+      this.#categoryNumbers.add(number)
+      this.categories[row] = number
     }
     const { factors, vectorOf } = this.#options
     if (!vectorOf || this.#vectors.has(row)) return row
@@ -62,4 +69,9 @@ export class ArticleItems {
   vectorOf(row: number): Float32Array | undefined {
     return this.#vectors.get(row)
   }
+}
+
+/** The same in all processes, as what is learned by it is kept; 0: none. */
+export function categoryNumber(category: string | undefined): number {
+  return category === undefined ? 0 : fnv1a(category) || 1
 }

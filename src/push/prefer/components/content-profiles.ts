@@ -79,6 +79,12 @@ export class ContentProfiles {
     if (left) out.set(left)
     return out
   }
+
+  /** As one who read nothing. */
+  forget(user: number): void {
+    this.data.fill(0, user * this.stride, (user + 1) * this.stride)
+    this.counts[user] = 0
+  }
 }
 
 /** Undefined for zeros. */

@@ -71,6 +71,13 @@ export class RecentReads {
     return items
   }
 
+  /** As one who read nothing; what the items were read by many others stays. */
+  forget(user: number): void {
+    this.rings.fill(noItem, user * this.length, (user + 1) * this.length)
+    this.counts[user] = 0
+    this.#latest[user] = 0
+  }
+
   #log(user: number, item: number): void {
     const at = this.#logged % this.#logLength
     if (at >= this.#logItems.length) {
