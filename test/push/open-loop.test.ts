@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { PushEngine } from '../../src/push/live/engine.ts'
@@ -6,6 +6,7 @@ import { LiveLedger } from '../../src/push/live/ledger/live-ledger.ts'
 import { pushesOf } from '../../src/push/live/parts/open-loop.ts'
 import type { SelectDecision } from '../../src/push/loop/actions.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
+import { mappedTensor, openSafetensors } from '../../src/storage/safetensors.ts'
 import { writeSmallModel } from '../serve/small-model.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { day, hour, minute } from './ledger-of.ts'
@@ -58,8 +59,37 @@ test('what the past teaches is learned in the background, kept, and opened by th
   const begun = second.log.lines.find(({ message }) => message === 'pushes: a campaign begins')!.fields
   // The template was clicked three times as often as the titles themselves.
   expect(begun).toMatchObject({ titles: [expect.stringMatching(/^Now: /), expect.stringMatching(/^A quiet day/)] })
+
+  const sends = join(folder, 'push-loop', 'sends')
+  await until(() => existsSync(sends) && readdirSync(sends).some(name => name.endsWith('.safetensors')))
+  const [sent] = await second.engine.ledger.call('sendsOf', 'new science')
+  const { user } = sent!
+  const row = (await second.engine.ledger.call('rowOf', user))!
+  expect(usersIn(sends)).toContain(row)
+  await second.engine.forget(user)
+  second.engine.wake()
+  await until(() => !usersIn(sends).includes(row))
+  await second.engine.stop()
   expect(second.log.errors).toEqual([])
+
+  // What came of it is learned by the next process, without the user.
+  const third = await start(folder, model)
+  expect(usersIn(sends).length).toBeGreaterThan(0)
+  await third.engine.stop()
+  expect(third.log.errors).toEqual([])
 })
+
+/** Users of the rounds that are not all learned from. */
+function usersIn(sends: string): number[] {
+  return readdirSync(sends)
+    .filter(name => name.endsWith('.safetensors'))
+    .flatMap(name => {
+      const file = openSafetensors(join(sends, name))
+      const users = [...mappedTensor(file, 'users', Uint32Array).data]
+      file.close()
+      return users
+    })
+}
 
 async function start(folder: string, model: string) {
   const loop = { target: 0.5, templates: ['Now: {title}'], threads: 1, model }

@@ -204,6 +204,14 @@ test('new users have rows from when they are added', async () => {
   expect(() => preference.read(size + 5, 'a1', now)).toThrow(`user must be a row below ${size + 3}`)
   const { users } = await preference.rank(articleOf(181), earlyReaders(1), { limit: 2000, now })
   expect(users).toContain(added)
+  const foldInOf = async () => {
+    const rows = Uint32Array.of(added)
+    return (await preference.featureValues(articleOf(181), earlyReaders(1), { users: rows, now })).values[at('foldIn')]
+  }
+  expect(await foldInOf()).toBe(0)
+  const data = Float32Array.from({ length: 2 * factors }, (_, cell) => cell)
+  preference.addFactors({ data, first: size + 1, rows: Int32Array.of(-1, 1) })
+  expect(await foldInOf()).not.toBe(0)
 })
 
 test('the same seed and events give the same bits', async () => {
@@ -228,4 +236,65 @@ test('responses change what is ranked: the click model learns who clicks', async
   }
   const { users } = await preference.rank(article, [], { limit: 2000, now })
   expect(users.filter(user => user % 3 === 2).length).toBeGreaterThan(1500)
+})
+
+test('the click model goes by the hour of each user’s own day', async () => {
+  const users = new PushUsers(4000)
+  for (let user = 0; user < 4000; user += 2) users.zones[user] = 9 * 60
+  const preference = new PreferenceModel(users, pool, { ctr: { bits: 16 } })
+  const midnight = Date.UTC(2026, 0, 1)
+  const random = randomNumbers(5)
+  for (let user = 0; user < 4000; user++) preference.visit(user, midnight - 100 * hour)
+  const article = articleOf(1)
+  // At 9 in the morning they click, and at midnight they do not.
+  for (let round = 0; round < 40; round++) {
+    const asked = Uint32Array.from({ length: 1000 }, (_, at) => at)
+    const { values } = await preference.featureValues(article, [], { users: asked, now: midnight })
+    const clicked = Uint8Array.from(asked, user => Number(random() < (user % 2 === 0 ? 0.2 : 0.01)))
+    preference.learnCtr({ article, at: midnight, users: asked, values, clicked })
+  }
+  const ctrOf = async (user: number, now: number) => {
+    const { values } = await preference.featureValues(article, [], { users: Uint32Array.of(user, 0, 1), now })
+    return values[at('ctr')]!
+  }
+  expect((await ctrOf(3000, midnight)) - (await ctrOf(3001, midnight))).toBeGreaterThan(0.5)
+  // Nine hours later it is 9 in the morning of the others.
+  const later = midnight + 9 * hour
+  expect((await ctrOf(3001, later)) - (await ctrOf(3000, later))).toBeGreaterThan(0.5)
+})
+
+test('a category has the same number whichever was seen first: what is learned by it is kept', () => {
+  const numbers = [
+    ['topic 1', 'topic 2'],
+    ['topic 2', 'topic 1'],
+  ].map(order => {
+    const { items } = new PreferenceModel(new PushUsers(1), pool)
+    const rows = order.map(category => items.add({ id: category, title: '', category, createdAt: 0 }))
+    return new Map(order.map((category, at) => [category, items.categories[rows[at]!]]))
+  })
+  for (const category of ['topic 1', 'topic 2']) expect(numbers[0]!.get(category)).toBe(numbers[1]!.get(category))
+  expect(numbers[0]!.get('topic 1')).not.toBe(numbers[0]!.get('topic 2'))
+})
+
+test('of a user who is forgotten nothing is left', async () => {
+  const preference = await world()
+  const rows = Uint32Array.of(13, 19_990)
+  const { values: before } = await preference.featureValues(articleOf(181), earlyReaders(1), { users: rows, now })
+  preference.forget(13)
+  preference.users.forget(13)
+  const { values } = await preference.featureValues(articleOf(181), earlyReaders(1), { users: rows, now })
+  const never = values.subarray(featureCount)
+  for (const name of [
+    'usualCtr',
+    'categoryShare',
+    'coReads',
+    'recency',
+    'frequency',
+    'reads',
+    'content',
+    'foldIn',
+  ] as const) {
+    expect(before[at(name)], name).not.toBe(values[at(name)])
+    if (name !== 'usualCtr') expect(values[at(name)], name).toBe(never[at(name)])
+  }
 })
