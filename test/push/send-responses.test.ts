@@ -1,6 +1,6 @@
 import { readdirSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test, vi } from 'vitest'
 import { Pool } from '../../src/parallel/pool.ts'
 import { SendResponses } from '../../src/push/live/parts/send-responses.ts'
 import { SendRoundFiles } from '../../src/push/live/parts/send-rounds.ts'
@@ -171,6 +171,20 @@ test('a round that cannot be read is said, and no obstacle', async () => {
   await next.responses.open(undefined)
   expect(next.refused).toEqual(['0.safetensors'])
   expect([...next.responses.users()]).toEqual([4])
+})
+
+test('a piece that cannot be learned from is left out, and the next one follows', async () => {
+  const { preference, responses } = responsesIn(freshFolder())
+  responses.ranked(articleOf('a'), [])
+  await responses.sent('a', sendsTo([3]), begin)
+  const learn = vi.spyOn(preference.blend, 'learn').mockImplementationOnce(() => {
+    throw new RangeError('no')
+  })
+  expect(() => responses.learnDue(begin + 40 * minute, curve)).toThrow('no')
+  expect(responses.learnDue(begin + 40 * minute, curve)).toBe(0)
+  learnAll(responses, begin + day)
+  expect(learn).toHaveBeenCalledTimes(2)
+  expect(responses.since).toBeUndefined()
 })
 
 test('it knows click rates while clicks of the latest sends are still to come', async () => {

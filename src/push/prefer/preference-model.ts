@@ -6,7 +6,7 @@ import type { PushUsers } from '../loop/users.ts'
 import type { BetaPrior, UsualCtrPriors } from '../statistics/usual-ctr.ts'
 import { type ArticleFacts, articleQuery } from './article-query.ts'
 import { Audience } from './audience/audience.ts'
-import type { ScoringComponent } from './audience/audience-jobs.ts'
+import { scoringComponents } from './audience/scoring-components.ts'
 import { Blend } from './blend/blend.ts'
 import { ArticleItems, categoryNumber } from './components/article-items.ts'
 import { ContentProfiles } from './components/content-profiles.ts'
@@ -15,15 +15,7 @@ import { UserActivity } from './components/user-activity.ts'
 import { type TrainedUsers, UserFactors } from './components/user-factors.ts'
 import { CtrModel } from './ctr/ctr-model.ts'
 import { ctrRows, recencyColumn } from './ctr/ctr-rows.ts'
-import {
-  type ArticleQuery,
-  featureCount,
-  featureNames,
-  featuresOf,
-  firstProduct,
-  productNames,
-  type SharedUsers,
-} from './features.ts'
+import { type ArticleQuery, featureCount, featureNames, featuresOf, type SharedUsers } from './features.ts'
 import { type BaseArgs, shiftOf, type values } from './preference-jobs.ts'
 import type {
   FeatureValues,
@@ -148,11 +140,8 @@ export class PreferenceModel {
         chunkRows,
       }
       await this.#pool.phase(jobs, 'base', args, next)
-      const ranked = await ranking.rank(this.#scoringComponents(users, features, coefficients), {
-        limit,
-        eligible,
-        base,
-      })
+      const components = scoringComponents(users, features, { coefficients, size: this.users.size })
+      const ranked = await ranking.rank(components, { limit, eligible, base })
       return this.#scored(ranked.users, await this.#values(users, features, ranked.users))
     })
   }
@@ -237,23 +226,6 @@ export class PreferenceModel {
       eligible,
       seed: this.#seed,
     })
-  }
-
-  #scoringComponents(users: SharedUsers, features: ArticleQuery, coefficients: Float64Array): ScoringComponent[] {
-    const components: ScoringComponent[] = []
-    if (users.factorStride > 0) {
-      const vector = new Float32Array(users.factorStride)
-      productNames.forEach((name, at) => {
-        const factor = coefficients[firstProduct + 1 + at]! * features.scales[name]
-        for (let k = 0; k < vector.length; k++) vector[k]! += factor * features[name][k]!
-      })
-      components.push({ rows: users.factors.subarray(0, this.users.size * users.factorStride), vector })
-    }
-    if (users.profileStride > 0) {
-      const vector = features.content.map(value => value * coefficients[firstProduct]!)
-      components.push({ rows: users.profiles.subarray(0, this.users.size * users.profileStride), vector })
-    }
-    return components
   }
 
   async #values(users: SharedUsers, article: ArticleQuery, rows: Uint32Array): Promise<Float32Array> {

@@ -102,12 +102,15 @@ export class LearnedLoop implements PushSteps {
     await live.takeIn(this.#closing.signal)
     if (this.#isFirst) await this.#begin(now)
     const actions = (await loop.step(now)).map(action => this.#withSurroundings(action))
-    live.learnDue(now, loop.delayCurve)
+    // What is decided is decided, whether the rest can be done or not.
+    await this.#try('a round of sends cannot be learned from', async () => live.learnDue(now, loop.delayCurve))
     if (Math.floor(now / day) !== this.#dayBegun) {
       // At the first step nothing is learned that was not before.
       if (this.#dayBegun !== Number.NEGATIVE_INFINITY) {
-        await this.#forgetGone()
-        await this.#keep()
+        await this.#try('what was learned cannot be kept, it is tried again tomorrow and at the end', async () => {
+          await this.#forgetGone()
+          await this.#keep()
+        })
       }
       this.#dayBegun = Math.floor(now / day)
       this.#upkeep ??= this.#keepUp(now).finally(() => {
@@ -150,6 +153,14 @@ export class LearnedLoop implements PushSteps {
     this.#following = factors?.follow(preference, ledger, now).catch((error: unknown) => {
       log.warn({ err: error }, 'pushes: the vectors of users could not be read, it is tried again')
     })
+  }
+
+  async #try(failure: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#parts.log.error({ err: error }, `pushes: ${failure}`)
+    }
   }
 
   #withSurroundings(action: PushAction): PushAction {

@@ -182,19 +182,14 @@ export class SendResponses {
     const { article, at, users: all, values } = open.round
     const places = placesLeft(all, user => open.learnedClickers.has(user))
     const users = usersOf(all, places)
-    if (users.length > 0) {
-      this.#preference.learn({
-        article,
-        at,
-        users,
-        values: rowsOf(values, places),
-        clicked: Uint8Array.from(users, user => Number(open.clickers.has(user))),
-        shares: new Float32Array(users.length).fill(share),
-        before: new Float32Array(users.length).fill(open.share),
-      })
-    }
+    const clicked = Uint8Array.from(users, user => Number(open.clickers.has(user)))
+    const before = new Float32Array(users.length).fill(open.share)
+    // Before it is learned: what fails would fail again.
     for (const user of open.clickers) open.learnedClickers.add(user)
     open.share = share
+    if (users.length === 0) return
+    const shares = new Float32Array(users.length).fill(share)
+    this.#preference.learn({ article, at, users, values: rowsOf(values, places), clicked, shares, before })
   }
 }
 
