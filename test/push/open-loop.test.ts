@@ -1,5 +1,6 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { PushEngine } from '../../src/push/live/engine.ts'
 import { LiveLedger } from '../../src/push/live/ledger/live-ledger.ts'
@@ -72,12 +73,25 @@ test('what the past teaches is learned in the background, kept, and opened by th
   await second.engine.stop()
   expect(second.log.errors).toEqual([])
 
-  // What came of it is learned by the next process, without the user.
-  const third = await start(folder, model)
+  // What came of it is learned by a process that begins a day later, without the user, and is on disk no more.
   expect(usersIn(sends).length).toBeGreaterThan(0)
+  expect(responsesIn(folder)).toBeUndefined()
+  const third = await start(folder, model, 25 * hour)
+  await until(() => third.log.lines.some(({ message }) => message === 'pushes: the loop begins'))
+  await until(() => usersIn(sends).length === 0 || third.steps() > 3)
   await third.engine.stop()
   expect(third.log.errors).toEqual([])
+  expect(usersIn(sends)).toEqual([])
+  expect(responsesIn(folder)).toBeDefined()
 })
+
+/** What was learned of responses to pushes. */
+function responsesIn(folder: string): unknown {
+  const learned = JSON.parse(readFileSync(join(folder, 'push-loop', 'learned.json'), 'utf8')) as {
+    blend: { responses?: unknown }
+  }
+  return learned.blend.responses
+}
 
 /** Users of the rounds that are not all learned from. */
 function usersIn(sends: string): number[] {
@@ -91,24 +105,33 @@ function usersIn(sends: string): number[] {
     })
 }
 
-async function start(folder: string, model: string) {
+/** @param ahead of the machine's clock, in ms. */
+async function start(folder: string, model: string, ahead = 0) {
   const loop = { target: 0.5, templates: ['Now: {title}'], threads: 1, model }
   const config = configOf(folder, { loop, articles: { within: '4h' } })
   const log = new LogLines()
+  let waits = 0
   const engine = await PushEngine.start({
     ...pushesOf(config),
     state: folder,
     log,
+    clock: {
+      now: () => Date.now() + ahead,
+      wait: (ms, signal) => {
+        waits++
+        return setTimeout(Math.min(ms, 200), undefined, { signal })
+      },
+    },
   })
   onTestFinished(() => engine.stop())
   await engine.ready
-  return { engine, log }
+  return { engine, log, steps: () => waits }
 }
 
 async function until(is: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await is()); tries++) {
     if (tries > 1000) throw new Error(`it never was: ${is}`)
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await setTimeout(20)
   }
 }
 
