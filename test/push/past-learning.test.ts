@@ -73,7 +73,18 @@ test('the daily model learns from rows that are those which it is asked with', a
   }
   const call = async (method: string, ...args: never[]) => answers[method]!(...args)
   const values = new ArticleValues(extractor(), selectAfter)
-  const train = vi.spyOn(AppealModel, 'train')
+  let [turns, turnsBefore] = [0, 0]
+  const count = () => {
+    turns++
+    counting = setImmediate(count)
+  }
+  let counting = setImmediate(count)
+  onTestFinished(() => clearImmediate(counting))
+  const { train: original } = AppealModel
+  const train = vi.spyOn(AppealModel, 'train').mockImplementation((...args) => {
+    turnsBefore = turns
+    return original.apply(AppealModel, args)
+  })
   onTestFinished(() => train.mockRestore())
   const past = new PastLearning({
     ledger: { call } as unknown as PushLedgerThread,
@@ -87,6 +98,8 @@ test('the daily model learns from rows that are those which it is asked with', a
   })
   await past.learn(begin + 100 * hour, new AbortController().signal)
   const learned = train.mock.calls[0]![1]
+  // Others have the thread while texts are looked at.
+  expect(turnsBefore).toBeGreaterThan(3)
   expect(learned).toHaveLength(pushed)
   learned.forEach(({ features }, at) => {
     const { dense, hashes } = asked.get(outcomes[at]!.id)!
