@@ -1,12 +1,12 @@
 /**
- * How fast the users whom an article is for are found, of five million, by seeded random data: the kernel alone with three legs of 64, 64
- * and 32 values, and all of `Preference` (factors and profiles of 64 values, the click model, the last 16 reads, activity), of 30 % who may
+ * How fast the users whom an article is for are found, of five million, by seeded random data: the kernel alone with three components of 64, 64
+ * and 32 values, and all of `PreferenceModel` (factors and profiles of 64 values, the click model, the last 16 reads, activity), of 30 % who may
  * not come.
  */
 import { Pool } from '../src/parallel/pool.ts'
 import { PushUsers } from '../src/push/loop/users.ts'
-import { Audience } from '../src/push/prefer/audience.ts'
-import { Preference } from '../src/push/prefer/preference.ts'
+import { Audience } from '../src/push/prefer/audience/audience.ts'
+import { PreferenceModel } from '../src/push/prefer/preference-model.ts'
 import { randomNumbers } from '../src/storage/random.ts'
 import { alignedArray, sharedArray } from '../src/storage/shared-array.ts'
 import { atMost, type Bar, type BenchOptions } from './support/bar.ts'
@@ -30,7 +30,7 @@ export async function run({ json }: BenchOptions): Promise<Bar[]> {
     const name = `seconds to rank ${users.toLocaleString('en')} users for one article on 2 workers`
     const kernel = await kernelSeconds(pool, eligible, print)
     const all = await preferenceSeconds(pool, eligible, print)
-    return [atMost(`${name}, the kernel alone`, kernel, 1), atMost(`${name}, all of Preference`, all, 1)]
+    return [atMost(`${name}, the kernel alone`, kernel, 1), atMost(`${name}, all of the preference model`, all, 1)]
   } finally {
     await pool.close()
   }
@@ -38,14 +38,14 @@ export async function run({ json }: BenchOptions): Promise<Bar[]> {
 
 async function kernelSeconds(pool: Pool, eligible: Uint32Array, print: (line: object) => void): Promise<number> {
   const random = randomNumbers(2)
-  const legs = strides.map(stride => {
+  const components = strides.map(stride => {
     const rows = alignedArray(Float32Array, users * stride)
     fill(rows, () => random() - 0.5)
     return { rows, vector: Float32Array.from({ length: stride }, () => random() - 0.5) }
   })
   const audience = new Audience(users, pool)
   const { median, cpu } = await medianSeconds(async at => {
-    const { scores } = await audience.rank(legs, { limit, eligible })
+    const { scores } = await audience.rank(components, { limit, eligible })
     if (at === 0) print({ ranked: scores.length, best: scores[0]!, last: scores.at(-1)! })
   })
   const read = (4 * users * strides.reduce((sum, stride) => sum + stride, 0)) / 1e9
@@ -58,7 +58,7 @@ async function preferenceSeconds(pool: Pool, eligible: Uint32Array, print: (line
   const now = Date.UTC(2026, 0, 1)
   const rows = new PushUsers(users)
   const vectorOf = () => Float32Array.from({ length: factors }, () => random() - 0.5)
-  const preference = new Preference(rows, pool, { contentFactors: factors, vectorOf })
+  const preference = new PreferenceModel(rows, pool, { contentFactors: factors, vectorOf })
   for (let item = 0; item < items; item++) preference.items.rowOf(`item ${item}`)
   const article = { id: 'article', title: '', category: 'category', createdAt: now }
   preference.article(article)
@@ -85,16 +85,16 @@ async function preferenceSeconds(pool: Pool, eligible: Uint32Array, print: (line
   })
   const shared = [profiles.data, profiles.counts, reads.rings, reads.counts, activity.lastVisits, activity.visits]
   const bytes = shared.reduce((sum, { byteLength }) => sum + byteLength, users * factors * 4)
-  print({ kernel: 'Preference', users, limit, seconds: median, cpuSeconds: cpu, mibOfUsers: bytes / 2 ** 20 })
+  print({ kernel: 'PreferenceModel', users, limit, seconds: median, cpuSeconds: cpu, mibOfUsers: bytes / 2 ** 20 })
   return median
 }
 
 /** So that no coefficient is 0, and the click model has weights. */
 function learned(
-  preference: Preference,
+  preference: PreferenceModel,
   random: () => number,
   at: number,
-  article: Parameters<Preference['article']>[0],
+  article: Parameters<PreferenceModel['article']>[0],
 ): void {
   const n = 2000
   const width = preference.blend.coefficients.length

@@ -1,14 +1,15 @@
 /**
  * How many users a second the CTR model scores for one article, and learns from, on one thread: users, segments, hours
- * and recency at random, 11 features a row.
+ * and recency at random, 11 features a row; and what it loses by clicks that come late.
  *
  * `--users N` (5,000,000), `--bits N` of the model (20), `--rounds N` (5), whose medians count.
  */
 import { parseArgs } from 'node:util'
-import { CtrModel, predictCtrs } from '../src/push/prefer/ctr-model.ts'
+import { CtrModel, predictCtrs } from '../src/push/prefer/ctr/ctr-model.ts'
 import { randomNumbers } from '../src/storage/random.ts'
 import { sharedArray } from '../src/storage/shared-array.ts'
-import { atLeast, type Bench } from './support/bar.ts'
+import { delayedClicks } from './push-ctr/delayed-clicks.ts'
+import { atLeast, atMost, type Bench } from './support/bar.ts'
 import { median } from './support/numbers.ts'
 import { positiveInteger } from './support/options.ts'
 import { printer } from './support/print.ts'
@@ -56,7 +57,16 @@ export const run: Bench = async ({ json, rest }) => {
     rates.predict.push(users / secondsOf(() => predictCtrs(model.shared, { rows: users, columns }, out)))
     print({ round, learned: rates.learn.at(-1)!, predicted: rates.predict.at(-1)! })
   }
+  const { firstWeek, later } = delayedClicks(28, 1)
+  print({ logLossAboveTruth: 'first week', ...firstWeek })
+  print({ logLossAboveTruth: 'weeks 2 to 4', ...later })
   return [
+    atMost(
+      'log loss above the truth: learned as clicks come ÷ if all were known at once',
+      later.corrected! / later.atOnce!,
+      1.03,
+    ),
+    atLeast('… waiting a day ÷ learned as clicks come', later.dayLater! / later.corrected!, 1.02),
     atLeast('users a second scored for an article, 11 features, one thread', median(rates.predict), 5e6),
     atLeast('outcomes a second learned from, one thread', median(rates.learn), 2e5),
   ]

@@ -9,7 +9,7 @@ import type { PushArticle } from '../../src/push/loop/article.ts'
 import { PushUsers } from '../../src/push/loop/users.ts'
 import { updatedPosterior, widePosterior } from '../../src/push/prefer/blend/click-posterior.ts'
 import { type FeatureName, featureCount, featureNames } from '../../src/push/prefer/features.ts'
-import { Preference } from '../../src/push/prefer/preference.ts'
+import { PreferenceModel } from '../../src/push/prefer/preference-model.ts'
 import type { PreferenceResponses } from '../../src/push/prefer/preference-types.ts'
 import { sharedBitmap } from '../../src/search/bitmap.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
@@ -30,9 +30,9 @@ const sampledOf = 8
 const depths = [100, 1000, 10_000] as const
 
 /** Each alone, and what they are together. */
-const legs: readonly FeatureName[] = ['ctr', 'categoryShare', 'coReads', 'foldIn', 'classifier', 'centroid']
+const components: readonly FeatureName[] = ['ctr', 'categoryShare', 'coReads', 'foldIn', 'classifier', 'centroid']
 const activity: readonly FeatureName[] = ['recency', 'frequency', 'reads']
-const ways = ['blend', ...legs, 'activity'] as const
+const ways = ['blend', ...components, 'activity'] as const
 
 /** Ranks of the articles of a part, by way and window: among all who may get it, and among those of them who came at all. */
 interface Judged {
@@ -53,7 +53,7 @@ class Replay {
   readonly #reads: BrunchReads
   readonly #context: LogContext
   readonly #users: PushUsers
-  readonly #preference: Preference
+  readonly #preference: PreferenceModel
   readonly #random = randomNumbers(7)
   /** What is learned of articles once their window is over. */
   readonly #pending: { readonly from: number; readonly responses: PreferenceResponses; readonly isBlend: boolean }[] =
@@ -69,7 +69,7 @@ class Replay {
     this.#reads = reads
     this.#context = context
     this.#users = new PushUsers(reads.userIds.length)
-    this.#preference = new Preference(this.#users, context.pool)
+    this.#preference = new PreferenceModel(this.#users, context.pool)
   }
 
   async run(): Promise<void> {
@@ -158,7 +158,7 @@ class Replay {
       if (!later.has(user) && !first.has(user)) users.push(user)
     }
     const rows = Uint32Array.from(users)
-    const { values } = await this.#preference.legs(article, [...first], { users: rows, eligible, now })
+    const { values } = await this.#preference.featureValues(article, [...first], { users: rows, eligible, now })
     const clicked = Uint8Array.from(users, (_, row) => Number(row < positives.length))
     const responses = { article, at: now, users: rows, values, clicked }
     this.#pending.push({ from: at + 1 + windows[0], responses, isBlend: at >= fitFrom })
@@ -186,7 +186,7 @@ class Replay {
     const users = Uint32Array.from([...later.keys(), ...others])
     const ages = [...later.values()]
     const begun = performance.now()
-    const { values } = await this.#preference.legs(article, [...first], { users, eligible, now })
+    const { values } = await this.#preference.featureValues(article, [...first], { users, eligible, now })
     this.#rankSeconds += (performance.now() - begun) / 1000
     const othersWhoCame = windows.map(window =>
       Uint32Array.from(others.keys())

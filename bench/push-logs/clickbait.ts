@@ -3,7 +3,7 @@
  * Learned of four fifths, judged by one. Nothing but the features is judged: no push depends on it.
  */
 import { trainEnsemble } from '../../src/push/boosting/ensemble.ts'
-import { ArticleFeatures } from '../../src/push/select/article-features.ts'
+import { FeatureExtractor } from '../../src/push/select/feature-extractor.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { atLeast } from '../support/bar.ts'
 import { clickbaitHeadlines, withVectors } from './headline-vectors.ts'
@@ -28,8 +28,8 @@ export const runLog: LogBench = async ({ print, folder, pool }) => {
     async vectors => {
       const accuracies: Record<string, number> = {}
       for (const [name, features] of [
-        ['style', new ArticleFeatures()],
-        ['style and vectors', new ArticleFeatures({ vectors })],
+        ['style', new FeatureExtractor()],
+        ['style and vectors', new FeatureExtractor({ vectors })],
       ] as const) {
         const dense = rows.map(({ title }) => features.of({ id: title, title, createdAt: 0 }, { now: 0 }).dense)
         const part = (begin: number, end: number) => {

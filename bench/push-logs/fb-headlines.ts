@@ -4,7 +4,7 @@
  */
 import { join } from 'node:path'
 import { AppealModel, type AppealOutcome } from '../../src/push/select/appeal-model.ts'
-import { ArticleFeatures } from '../../src/push/select/article-features.ts'
+import { FeatureExtractor } from '../../src/push/select/feature-extractor.ts'
 import { RecentArticles } from '../../src/push/select/recent-articles.ts'
 import { LinearModel } from '../../src/push/text/linear-model.ts'
 import { atLeast } from '../support/bar.ts'
@@ -38,7 +38,7 @@ export const runLog: LogBench = async ({ print, folder, pool }) => {
     all.slice(0, end * each).map(({ title }) => title),
     pool,
     async vectors => {
-      const features = new ArticleFeatures({ vectors, categories: publishers })
+      const features = new FeatureExtractor({ vectors, categories: publishers })
       const outcomes = outcomesOf(posts, features, usual)
       const begun = performance.now()
       const model = await AppealModel.train(features, outcomes.slice(0, end), { pool })
@@ -80,7 +80,7 @@ function usualReactions(posts: readonly Post[], name: string): number {
 
 function outcomesOf(
   posts: readonly Post[],
-  features: ArticleFeatures,
+  features: FeatureExtractor,
   usual: ReadonlyMap<string, number>,
 ): AppealOutcome[] {
   const recent = new RecentArticles({ hours: 12 })
@@ -96,7 +96,7 @@ function outcomesOf(
 /** Ridge regression on the length of the title and its words. */
 async function lengthAndWords(
   outcomes: readonly AppealOutcome[],
-  { names }: ArticleFeatures,
+  { names }: FeatureExtractor,
   pool: Parameters<LogBench>[0]['pool'],
 ) {
   const lengths = ['title: characters', 'title: words'].map(name => names.indexOf(name))

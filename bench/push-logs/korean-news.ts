@@ -4,7 +4,7 @@
  * features carry what Korean text says.
  */
 import { join } from 'node:path'
-import { ArticleFeatures } from '../../src/push/select/article-features.ts'
+import { FeatureExtractor } from '../../src/push/select/feature-extractor.ts'
 import { LinearModel, type LinearRow } from '../../src/push/text/linear-model.ts'
 import { dotProduct } from '../../src/push/text/vectors.ts'
 import { hashedWords } from '../../src/push/text/word-hashes.ts'
@@ -31,7 +31,7 @@ export const runLog: LogBench = async ({ print, folder, pool }) => {
     lines,
     pool,
     async vectors => {
-      const features = new ArticleFeatures({ vectors })
+      const features = new FeatureExtractor({ vectors })
       const rows = articles.map((article, at) =>
         features.of({ id: String(at), title: article.title, body: article.body, createdAt: 0 }, { now: 0 }),
       )

@@ -13,10 +13,11 @@ import {
   updatedPosterior,
   widePosterior,
 } from '../../src/push/prefer/blend/click-posterior.ts'
-import { CtrModel, type CtrRows, recencyOf } from '../../src/push/prefer/ctr-model.ts'
-import { ContentProfiles, fittedShrinkage } from '../../src/push/prefer/legs/content-profiles.ts'
+import { ContentProfiles } from '../../src/push/prefer/components/content-profiles.ts'
+import { CtrModel, type CtrRows, recencyOf } from '../../src/push/prefer/ctr/ctr-model.ts'
 import { trainWords } from '../../src/words/train.ts'
 import { WordVectors } from '../../src/words/word-vectors.ts'
+import { fittedShrinkage } from './fitted-shrinkage.ts'
 import type { LogBench, LogContext } from './log-bench.ts'
 import { aucOf, bootstrapRatios, ranksOf } from './ranks.ts'
 import { rowsOf } from './rows.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Pool } from '../../src/parallel/pool.ts'
-import { Audience } from '../../src/push/prefer/audience.ts'
+import { Audience } from '../../src/push/prefer/audience/audience.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { sharedArray } from '../../src/storage/shared-array.ts'
 
@@ -13,20 +13,20 @@ afterAll(() => pool.close())
 const users = 10_000
 const random = randomNumbers(3)
 
-function leg(stride: number) {
+function component(stride: number) {
   const rows = sharedArray(Float32Array, users * stride)
   for (let at = 0; at < rows.length; at++) rows[at] = random() - 0.5
   const vector = Float32Array.from({ length: stride }, () => random() - 0.5)
   return { rows, vector }
 }
 
-test('the users whom an article is for are those of the greatest sums over all legs, best first, without those who may not come', async () => {
-  const legs = [leg(32), leg(16)]
+test('the users whom an article is for are those of the greatest sums over all components, best first, without those who may not come', async () => {
+  const components = [component(32), component(16)]
   const base = Float32Array.from({ length: users }, (_, user) => (user % 97 === 0 ? Number.NaN : 0.01 * random()))
   const eligible = new Uint32Array(Math.ceil(users / 32)).fill(0xffff_ffff)
   for (let user = 0; user < users; user += 3) eligible[user >> 5]! &= ~(1 << (user & 31))
   const expected = Array.from({ length: users }, (_, user) => {
-    const products = legs.map(({ rows, vector }) =>
+    const products = components.map(({ rows, vector }) =>
       vector.reduce((sum, value, at) => sum + value * rows[user * vector.length + at]!, 0),
     )
     return { user, score: base[user]! + products[0]! + products[1]! }
@@ -34,7 +34,7 @@ test('the users whom an article is for are those of the greatest sums over all l
     .filter(({ user, score }) => user % 3 !== 0 && !Number.isNaN(score))
     .sort((a, b) => b.score - a.score)
   const audience = new Audience(users, pool)
-  const ranked = await audience.rank(legs, { limit: 500, eligible, base })
+  const ranked = await audience.rank(components, { limit: 500, eligible, base })
   expect(ranked.users).toHaveLength(500)
   expect([...ranked.scores]).toEqual([...ranked.scores].sort((a, b) => b - a))
   for (const [place, score] of ranked.scores.entries()) expect(score).toBeCloseTo(expected[place]!.score, 5)
@@ -42,8 +42,8 @@ test('the users whom an article is for are those of the greatest sums over all l
   expect([...ranked.users].every(user => best.has(user))).toBe(true)
   // All who may come, where there are fewer than asked for; of two articles at once each has its own.
   const [all, none] = await Promise.all([
-    audience.rank(legs, { limit: users, eligible, base }),
-    audience.rank(legs, { limit: 0 }),
+    audience.rank(components, { limit: users, eligible, base }),
+    audience.rank(components, { limit: 0 }),
   ])
   expect(all.users).toHaveLength(expected.length)
   expect(none.users).toHaveLength(0)
@@ -56,9 +56,9 @@ test('users of equal scores come by their rows', async () => {
 
 test('sizes that do not fit together are refused with both', async () => {
   const audience = new Audience(users, pool)
-  const { rows } = leg(16)
+  const { rows } = component(16)
   await expect(audience.rank([{ rows, vector: new Float32Array(32) }], { limit: 1 })).rejects.toThrow(
-    'a leg must have 10000 rows of 32 values, got 160000 values',
+    'a component must have 10000 rows of 32 values, got 160000 values',
   )
   await expect(audience.rank([], { limit: Number.NaN })).rejects.toThrow('limit must be 0 or more, got NaN')
   await expect(audience.rank([], { limit: 1, base: new Float32Array(3) })).rejects.toThrow(

@@ -59,6 +59,16 @@ test.each([
   ],
   [{ senders: { a: hook }, loop: { selectAfter: '4h' } }, 'loop.selectAfter must be shorter than loop.life'],
   [{ senders: { a: hook }, loop: { holdOut: 2 } }, 'loop.holdOut'],
+  [
+    { senders: { a: hook }, loop: { timeZone: 'Asia/Soul' } },
+    'loop.timeZone must be a time zone such as Asia/Seoul, got Asia/Soul',
+  ],
+  [
+    { senders: { a: hook }, loop: { titles: { least: 90 } } },
+    'loop.titles.least must be no more than loop.titles.most, 80, got 90',
+  ],
+  [{ senders: { a: hook }, replay: '1h' }, 'replay must be no shorter than loop.life, 240 minutes, got 60 minutes'],
+  [{ senders: { a: hook }, replay: '12h' }, 'replay must be no shorter than settle, 1440 minutes, got 720 minutes'],
   [{ senders: { a: hook }, colour: 1 }, 'there is no colour: expected one of senders'],
 ])('%j is refused in words', (given, message) => {
   expect(() => configOf(given)).toThrow(message)

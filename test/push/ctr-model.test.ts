@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
-import { CtrModel, predictCtrs, recencyOf } from '../../src/push/prefer/ctr-model.ts'
+import { CtrModel, predictCtrs, recencyOf } from '../../src/push/prefer/ctr/ctr-model.ts'
 import { drawNormal } from '../../src/push/statistics/distributions.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { freshFolder } from '../storage/folder.ts'
@@ -198,4 +198,23 @@ test('what does not fit is refused in words', () => {
 
 test('recency grows with the logarithm of the time away', () => {
   expect([0, 0.9, 1, 10, 24 * 7, 1e9].map(recencyOf)).toEqual([0, 0, 1, 4, 8, 15])
+})
+
+test('a user who is forgotten is as one who was never seen', () => {
+  const model = new CtrModel({ bits: 16 })
+  const columns = (user: number) => ({ user, segment: 2, category: 7, hour: 3, recency: 4 })
+  const row = (user: number) => ({ rows: 1, columns: columns(user) })
+  for (let push = 0; push < 200; push++) {
+    model.learn(row(5), { clicked: Uint8Array.of(1), shares: Float32Array.of(1) })
+    model.learn(row(6), { clicked: Uint8Array.of(0), shares: Float32Array.of(1) })
+  }
+  const [other, unknown] = [model.predict(row(6))[0], model.predict(row(9))[0]]
+  expect(model.predict(row(5))[0]).toBeGreaterThan(unknown! + 0.1)
+  model.forget('user', 5, { category: [0, 7] })
+  expect(model.predict(row(5))[0]).toBe(unknown)
+  expect(model.predict(row(6))[0]).toBe(other)
+  // What would bring it back is gone, too.
+  model.learn(row(9), { clicked: Uint8Array.of(1), shares: Float32Array.of(1) })
+  model.learn(row(5), { clicked: Uint8Array.of(1), shares: Float32Array.of(1) })
+  expect(Math.abs(model.predict(row(5))[0]! - model.predict(row(9))[0]!)).toBeLessThan(0.02)
 })

@@ -177,6 +177,31 @@ test('users who opt out, come or are put while it runs are known at the next ste
   expect([...loops[1]!.users.reachable.subarray(0, 3)]).toEqual([0, 0, 1])
 })
 
+test('a loop that can forget a user goes on without learning all anew', async () => {
+  const state = openState()
+  putUsers(state.folder, ['ann', 'bob'])
+  const forgotten: number[] = []
+  const loops: ScriptedSteps[] = []
+  const steps = (users: ConstructorParameters<typeof ScriptedSteps>[0]) => {
+    const made = Object.assign(new ScriptedSteps(users, { round: 5, rounds: 1 }), {
+      forget: async (user: number) => {
+        forgotten.push(user)
+      },
+    })
+    loops.push(made)
+    return made
+  }
+  const { engine, until } = await startEngine(state, { round: 5, rounds: 1 }, { steps })
+  await until(() => loops[0]!.users.reachable[1] === 1)
+  await engine.forget('bob')
+  await engine.forget('nobody')
+  const { steps: before } = loops[0]!
+  await until(() => loops[0]!.steps > before + 2)
+  expect(forgotten).toEqual([1])
+  expect(loops).toHaveLength(1)
+  expect([...loops[0]!.users.reachable.subarray(0, 2)]).toEqual([1, 0])
+})
+
 test('another process that sends, or a ledger that vanishes, is said in words', async () => {
   const state = openState()
   const { log, until } = await startEngine(state, { round: 1, rounds: 1 })

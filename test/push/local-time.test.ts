@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isTimeZone, minuteOfDay, quietUntil } from '../../src/push/send/local-time.ts'
+import { isTimeZone, minuteOfDay, quietUntil, zoneOffset } from '../../src/push/send/local-time.ts'
 
 const at = (text: string) => Date.parse(text)
 const night = { from: 22 * 60, until: 8 * 60 }
@@ -11,6 +11,18 @@ test('the minute of the day follows the zone and its changes of the clock', () =
   expect(minuteOfDay('Asia/Kathmandu', at('2026-01-05T00:00:00Z'))).toBe(5 * 60 + 45)
   expect(minuteOfDay('Australia/Lord_Howe', at('2026-04-04T15:00:00Z'))).toBe(1 * 60 + 30)
   expect(isTimeZone('Mars/Base')).toBe(false)
+})
+
+test.each([
+  ['UTC', '2026-01-05T12:30:30Z', 0],
+  ['Asia/Seoul', '2026-01-05T12:30:30Z', 540],
+  ['Asia/Seoul', '2026-01-05T20:30:30Z', 540],
+  ['America/New_York', '2026-01-05T02:30:00Z', -300],
+  ['America/New_York', '2026-07-05T12:30:00Z', -240],
+  ['Asia/Kathmandu', '2026-01-05T23:00:00Z', 345],
+  ['Pacific/Auckland', '2026-07-05T12:30:00Z', 720],
+])('%s is ahead of UTC at %s by %i minutes', (zone, time, minutes) => {
+  expect(zoneOffset(zone, at(time))).toBe(minutes)
 })
 
 test('quiet hours over midnight end in the morning', () => {

@@ -1,4 +1,4 @@
-import type { CtrModelOptions } from '../../src/push/prefer/ctr-model.ts'
+import type { CtrModelOptions } from '../../src/push/prefer/ctr/ctr-model.ts'
 
 /** FTRL-proximal as the paper has it, one row at a time, with features by name instead of hashes. */
 export class NaiveFtrl {

@@ -1,11 +1,13 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { PushEngine } from '../../src/push/live/engine.ts'
 import { LiveLedger } from '../../src/push/live/ledger/live-ledger.ts'
 import { pushesOf } from '../../src/push/live/parts/open-loop.ts'
 import type { SelectDecision } from '../../src/push/loop/actions.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
+import { mappedTensor, openSafetensors } from '../../src/storage/safetensors.ts'
 import { writeSmallModel } from '../serve/small-model.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { day, hour, minute } from './ledger-of.ts'
@@ -33,7 +35,7 @@ test('what the past teaches is learned in the background, kept, and opened by th
   expect(said(first.log, 'pushes: learned which titles are clicked')).toMatchObject({ tests: pushed })
   await first.engine.stop()
   expect(first.log.errors).toEqual([])
-  const files = ['learned.json', 'clicks.safetensors', 'appeal.safetensors', 'titles.safetensors', 'words']
+  const files = ['learned.json', 'clicks-1.safetensors', 'appeal.safetensors', 'titles.safetensors', 'words']
   for (const file of files) expect(existsSync(join(folder, 'push-loop', file)), file).toBe(true)
 
   state.catalogue.put(
@@ -58,27 +60,78 @@ test('what the past teaches is learned in the background, kept, and opened by th
   const begun = second.log.lines.find(({ message }) => message === 'pushes: a campaign begins')!.fields
   // The template was clicked three times as often as the titles themselves.
   expect(begun).toMatchObject({ titles: [expect.stringMatching(/^Now: /), expect.stringMatching(/^A quiet day/)] })
+
+  const sends = join(folder, 'push-loop', 'sends')
+  await until(() => existsSync(sends) && readdirSync(sends).some(name => name.endsWith('.safetensors')))
+  const [sent] = await second.engine.ledger.call('sendsOf', 'new science')
+  const { user } = sent!
+  const row = (await second.engine.ledger.call('rowOf', user))!
+  expect(usersIn(sends)).toContain(row)
+  await second.engine.forget(user)
+  second.engine.wake()
+  await until(() => !usersIn(sends).includes(row))
+  await second.engine.stop()
   expect(second.log.errors).toEqual([])
+
+  // What came of it is learned by a process that begins a day later, without the user, and is on disk no more.
+  expect(usersIn(sends).length).toBeGreaterThan(0)
+  expect(responsesIn(folder)).toBeUndefined()
+  const third = await start(folder, model, 25 * hour)
+  await until(() => third.log.lines.some(({ message }) => message === 'pushes: the loop begins'))
+  await until(() => usersIn(sends).length === 0 || third.steps() > 3)
+  await third.engine.stop()
+  expect(third.log.errors).toEqual([])
+  expect(usersIn(sends)).toEqual([])
+  expect(responsesIn(folder)).toBeDefined()
 })
 
-async function start(folder: string, model: string) {
+/** What was learned of responses to pushes. */
+function responsesIn(folder: string): unknown {
+  const learned = JSON.parse(readFileSync(join(folder, 'push-loop', 'learned.json'), 'utf8')) as {
+    blend: { responses?: unknown }
+  }
+  return learned.blend.responses
+}
+
+/** Users of the rounds that are not all learned from. */
+function usersIn(sends: string): number[] {
+  return readdirSync(sends)
+    .filter(name => name.endsWith('.safetensors'))
+    .flatMap(name => {
+      const file = openSafetensors(join(sends, name))
+      const users = [...mappedTensor(file, 'users', Uint32Array).data]
+      file.close()
+      return users
+    })
+}
+
+/** @param ahead of the machine's clock, in ms. */
+async function start(folder: string, model: string, ahead = 0) {
   const loop = { target: 0.5, templates: ['Now: {title}'], threads: 1, model }
   const config = configOf(folder, { loop, articles: { within: '4h' } })
   const log = new LogLines()
+  let waits = 0
   const engine = await PushEngine.start({
     ...pushesOf(config),
     state: folder,
     log,
+    clock: {
+      now: () => Date.now() + ahead,
+      wait: (ms, signal) => {
+        waits++
+        return setTimeout(Math.min(ms, 200), undefined, { signal })
+      },
+    },
   })
   onTestFinished(() => engine.stop())
   await engine.ready
-  return { engine, log }
+  return { engine, log, steps: () => waits }
 }
 
 async function until(is: () => boolean | Promise<boolean>): Promise<void> {
   for (let tries = 0; !(await is()); tries++) {
     if (tries > 1000) throw new Error(`it never was: ${is}`)
-    await new Promise(resolve => setTimeout(resolve, 20))
+    await setTimeout(20)
   }
 }
 

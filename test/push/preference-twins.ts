@@ -1,5 +1,5 @@
-/** Naive twins of what `Preference` computes, in float64 and without vectors that are made ahead. */
-import type { TrainedUsers } from '../../src/push/prefer/legs/user-factors.ts'
+/** Naive twins of what `PreferenceModel` computes, in float64 and without vectors that are made ahead. */
+import type { TrainedUsers } from '../../src/push/prefer/components/user-factors.ts'
 
 /** The factors of each user at length 1; undefined where there are none. */
 export function unitFactors({ data, factors, rows }: TrainedUsers): (number[] | undefined)[] {

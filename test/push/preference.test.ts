@@ -1,27 +1,22 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Pool } from '../../src/parallel/pool.ts'
 import type { PushArticle } from '../../src/push/loop/article.ts'
 import { PushUsers } from '../../src/push/loop/users.ts'
-import { recencyOf } from '../../src/push/prefer/ctr-model.ts'
-import { type FeatureName, featureCount, featureNames, recencyColumn } from '../../src/push/prefer/features.ts'
-import { Preference } from '../../src/push/prefer/preference.ts'
+import { recencyOf } from '../../src/push/prefer/ctr/ctr-model.ts'
+import { recencyColumn } from '../../src/push/prefer/ctr/ctr-rows.ts'
+import { type FeatureName, featureCount, featureNames } from '../../src/push/prefer/features.ts'
+import { PreferenceModel } from '../../src/push/prefer/preference-model.ts'
 import type { PreferenceOptions } from '../../src/push/prefer/preference-types.ts'
 import { sharedBitmap, writeBit } from '../../src/search/bitmap.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { dot, naiveReaderVectors, unitFactors } from './preference-twins.ts'
 
 let pool: Pool
-let folder: string
 beforeAll(() => {
   pool = new Pool({ threads: 2 })
-  folder = mkdtempSync(join(tmpdir(), 'preference-'))
 })
 afterAll(async () => {
   await pool.close()
-  rmSync(folder, { recursive: true })
 })
 
 const hour = 3_600_000
@@ -45,10 +40,10 @@ function vectorOf({ id }: PushArticle): Float32Array {
 const options: PreferenceOptions = { contentFactors: topics, vectorOf, seed: 3 }
 
 /** Each user reads of one topic, has factors by it, or has none, and was never seen where the row is a multiple of 10. */
-async function world(seed = 1, asked = options): Promise<Preference> {
+async function world(seed = 1, asked = options): Promise<PreferenceModel> {
   const random = randomNumbers(seed)
   const users = new PushUsers(size)
-  const preference = new Preference(users, pool, asked)
+  const preference = new PreferenceModel(users, pool, asked)
   for (let id = 0; id < 200; id++) preference.article(articleOf(id))
   for (let user = 0; user < size; user++) {
     users.segments[user] = user % 3
@@ -80,11 +75,11 @@ async function world(seed = 1, asked = options): Promise<Preference> {
 const earlyReaders = (topic: number) =>
   Array.from({ length: 40 }, (_, n) => topic + topics * (1 + 3 * n)).filter(user => user % 10 > 1)
 
-async function taught(preference: Preference): Promise<void> {
+async function taught(preference: PreferenceModel): Promise<void> {
   const random = randomNumbers(9)
   for (let id = 160; id < 180; id++) {
     const users = Uint32Array.from({ length: 400 }, () => Math.floor(random() * size))
-    const { values } = await preference.legs(articleOf(id), earlyReaders(id % topics), { users, now })
+    const { values } = await preference.featureValues(articleOf(id), earlyReaders(id % topics), { users, now })
     const clicked = Uint8Array.from(users, user =>
       Number(random() < (user % topics === id % topics && user % 10 > 0 ? 0.3 : 0.05)),
     )
@@ -99,21 +94,21 @@ test('users of the article’s topic come first, by the sum over all that is kno
   const eligible = sharedBitmap(size, true)
   for (let user = 0; user < size; user += 7) writeBit(eligible, user, false)
   const limit = 3000
-  const { users, scores, legs } = await preference.rank(article, earlyReaders(1), { limit, eligible, now })
+  const { users, scores, features } = await preference.rank(article, earlyReaders(1), { limit, eligible, now })
   expect(users).toHaveLength(limit)
   expect(users.every(user => user % 7 !== 0)).toBe(true)
   const ofTopic = users.filter(user => user % topics === 1).length
   expect(ofTopic / limit).toBeGreaterThan(0.9)
   // The twin: the features of all users, one by one, and the blend of them.
   const rows = Uint32Array.from({ length: size }, (_, user) => user).filter(user => user % 7 !== 0)
-  const all = await preference.legs(article, earlyReaders(1), { users: rows, eligible, now })
+  const all = await preference.featureValues(article, earlyReaders(1), { users: rows, eligible, now })
   const lifts = preference.blend.logLifts(all.values)
   const order = Array.from(rows.keys()).sort((a, b) => lifts[b]! - lifts[a]!)
   const least = lifts[order[limit - 1]!]!
   for (let place = 0; place < limit; place += 37) {
     expect(scores[place]).toBeCloseTo(lifts[order[place]!]!, 3)
     const row = rows.indexOf(users[place]!)
-    expect([...legs.values.subarray(place * featureCount, (place + 1) * featureCount)]).toEqual([
+    expect([...features.values.subarray(place * featureCount, (place + 1) * featureCount)]).toEqual([
       ...all.values.subarray(row * featureCount, (row + 1) * featureCount),
     ])
   }
@@ -124,7 +119,7 @@ test('each feature is what its naive twin says', async () => {
   const preference = await world()
   const early = earlyReaders(2)
   const users = Uint32Array.of(1, 2, 10, 11, 17, 22, 4567)
-  const { values } = await preference.legs(articleOf(182), early, { users, now })
+  const { values } = await preference.featureValues(articleOf(182), early, { users, now })
   const { activity, reads, items, users: rows } = preference
   const value = (row: number, name: FeatureName) => values[row * featureCount + at(name)]!
   users.forEach((user, row) => {
@@ -149,7 +144,7 @@ test('each feature is what its naive twin says', async () => {
 })
 
 test('products with factors are those of the readers’ vectors, in standard deviations of users', async () => {
-  const preference = new Preference(new PushUsers(300), pool, { seed: 1 })
+  const preference = new PreferenceModel(new PushUsers(300), pool, { seed: 1 })
   const random = randomNumbers(4)
   const data = Float32Array.from({ length: 300 * factors }, () => random() - 0.4)
   const trained = { data, factors, rows: Int32Array.from({ length: 300 }, (_, user) => (user % 9 === 0 ? -1 : user)) }
@@ -157,7 +152,7 @@ test('products with factors are those of the readers’ vectors, in standard dev
   for (let user = 0; user < 300; user++) preference.visit(user, begin)
   const users = Uint32Array.from({ length: 300 }, (_, user) => user)
   const early = [1, 2, 5, 40]
-  const { values } = await preference.legs(articleOf(1), early, { users, now })
+  const { values } = await preference.featureValues(articleOf(1), early, { users, now })
   const unit = unitFactors(trained)
   const vectors = naiveReaderVectors(unit, early)
   for (const name of ['foldIn', 'classifier', 'centroid'] as const) {
@@ -190,7 +185,7 @@ test('without early readers, history or factors users are ranked by what there i
   // An article of which nothing is known, of an unknown category, for nobody.
   const nothing = await preference.rank({ id: 'new', title: '', createdAt: now }, [], { limit: 0, now })
   expect(nothing.users).toHaveLength(0)
-  const empty = new Preference(new PushUsers(0), pool)
+  const empty = new PreferenceModel(new PushUsers(0), pool)
   expect((await empty.rank(articleOf(1), [], { limit: 5, now })).users).toHaveLength(0)
 })
 
@@ -209,6 +204,14 @@ test('new users have rows from when they are added', async () => {
   expect(() => preference.read(size + 5, 'a1', now)).toThrow(`user must be a row below ${size + 3}`)
   const { users } = await preference.rank(articleOf(181), earlyReaders(1), { limit: 2000, now })
   expect(users).toContain(added)
+  const foldInOf = async () => {
+    const rows = Uint32Array.of(added)
+    return (await preference.featureValues(articleOf(181), earlyReaders(1), { users: rows, now })).values[at('foldIn')]
+  }
+  expect(await foldInOf()).toBe(0)
+  const data = Float32Array.from({ length: 2 * factors }, (_, cell) => cell)
+  preference.addFactors({ data, first: size + 1, rows: Int32Array.of(-1, 1) })
+  expect(await foldInOf()).not.toBe(0)
 })
 
 test('the same seed and events give the same bits', async () => {
@@ -227,7 +230,7 @@ test('responses change what is ranked: the click model learns who clicks', async
   const random = randomNumbers(2)
   for (let round = 0; round < 30; round++) {
     const users = Uint32Array.from({ length: 1000 }, () => Math.floor(random() * size))
-    const { values } = await preference.legs(article, [], { users, now })
+    const { values } = await preference.featureValues(article, [], { users, now })
     const clicked = Uint8Array.from(users, user => Number(random() < (user % 3 === 2 ? 0.1 : 0.01)))
     preference.learn({ article, at: now, users, values, clicked })
   }
@@ -235,23 +238,63 @@ test('responses change what is ranked: the click model learns who clicks', async
   expect(users.filter(user => user % 3 === 2).length).toBeGreaterThan(1500)
 })
 
-test('what was saved ranks as it did, and what is damaged is refused by name', async () => {
-  const preference = await world()
-  await taught(preference)
-  const directory = join(folder, 'saved')
-  await preference.save(directory)
-  const rank = (of: Preference) => of.rank(articleOf(181), earlyReaders(1), { limit: 100, now })
-  const users = new PushUsers(0)
-  const opened = Preference.open(directory, users, pool, options)
-  for (const name of ['segments', 'pushes', 'clicks'] as const) users[name].set(preference.users[name])
-  expect((await rank(opened)).users).toHaveLength(100)
-  const random = randomNumbers(8)
-  const data = Float32Array.from({ length: size * factors }, () => random() - 0.5)
-  for (const one of [preference, opened]) {
-    await one.setFactors({ data, factors, rows: Int32Array.from({ length: size }, (_, user) => user) })
+test('the click model goes by the hour of each user’s own day', async () => {
+  const users = new PushUsers(4000)
+  for (let user = 0; user < 4000; user += 2) users.zones[user] = 9 * 60
+  const preference = new PreferenceModel(users, pool, { ctr: { bits: 16 } })
+  const midnight = Date.UTC(2026, 0, 1)
+  const random = randomNumbers(5)
+  for (let user = 0; user < 4000; user++) preference.visit(user, midnight - 100 * hour)
+  const article = articleOf(1)
+  // At 9 in the morning they click, and at midnight they do not.
+  for (let round = 0; round < 40; round++) {
+    const asked = Uint32Array.from({ length: 1000 }, (_, at) => at)
+    const { values } = await preference.featureValues(article, [], { users: asked, now: midnight })
+    const clicked = Uint8Array.from(asked, user => Number(random() < (user % 2 === 0 ? 0.2 : 0.01)))
+    preference.learnCtr({ article, at: midnight, users: asked, values, clicked })
   }
-  expect(await rank(opened)).toEqual(await rank(preference))
-  opened.read(5, 'a3', now)
-  expect(() => Preference.open(directory, new PushUsers(0), pool)).toThrow('asked for are 0 and 16')
-  await expect(preference.save(directory)).rejects.toThrow('EEXIST')
+  const ctrOf = async (user: number, now: number) => {
+    const { values } = await preference.featureValues(article, [], { users: Uint32Array.of(user, 0, 1), now })
+    return values[at('ctr')]!
+  }
+  expect((await ctrOf(3000, midnight)) - (await ctrOf(3001, midnight))).toBeGreaterThan(0.5)
+  // Nine hours later it is 9 in the morning of the others.
+  const later = midnight + 9 * hour
+  expect((await ctrOf(3001, later)) - (await ctrOf(3000, later))).toBeGreaterThan(0.5)
+})
+
+test('a category has the same number whichever was seen first: what is learned by it is kept', () => {
+  const numbers = [
+    ['topic 1', 'topic 2'],
+    ['topic 2', 'topic 1'],
+  ].map(order => {
+    const { items } = new PreferenceModel(new PushUsers(1), pool)
+    const rows = order.map(category => items.add({ id: category, title: '', category, createdAt: 0 }))
+    return new Map(order.map((category, at) => [category, items.categories[rows[at]!]]))
+  })
+  for (const category of ['topic 1', 'topic 2']) expect(numbers[0]!.get(category)).toBe(numbers[1]!.get(category))
+  expect(numbers[0]!.get('topic 1')).not.toBe(numbers[0]!.get('topic 2'))
+})
+
+test('of a user who is forgotten nothing is left', async () => {
+  const preference = await world()
+  const rows = Uint32Array.of(13, 19_990)
+  const { values: before } = await preference.featureValues(articleOf(181), earlyReaders(1), { users: rows, now })
+  preference.forget(13)
+  preference.users.forget(13)
+  const { values } = await preference.featureValues(articleOf(181), earlyReaders(1), { users: rows, now })
+  const never = values.subarray(featureCount)
+  for (const name of [
+    'usualCtr',
+    'categoryShare',
+    'coReads',
+    'recency',
+    'frequency',
+    'reads',
+    'content',
+    'foldIn',
+  ] as const) {
+    expect(before[at(name)], name).not.toBe(values[at(name)])
+    if (name !== 'usualCtr') expect(values[at(name)], name).toBe(never[at(name)])
+  }
 })

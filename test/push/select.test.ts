@@ -4,7 +4,7 @@ import { Pool } from '../../src/parallel/pool.ts'
 import { trainEnsemble } from '../../src/push/boosting/ensemble.ts'
 import type { PushArticle } from '../../src/push/loop/article.ts'
 import { AppealModel, type AppealOutcome } from '../../src/push/select/appeal-model.ts'
-import { ArticleFeatures } from '../../src/push/select/article-features.ts'
+import { FeatureExtractor } from '../../src/push/select/feature-extractor.ts'
 import { RecentArticles } from '../../src/push/select/recent-articles.ts'
 import { firstTrees } from '../../src/push/select/residual-trees.ts'
 import { drawGamma, drawNormal } from '../../src/push/statistics/distributions.ts'
@@ -28,12 +28,12 @@ function article(changes: Partial<PushArticle> = {}): PushArticle {
   }
 }
 
-function featureOf(features: ArticleFeatures, row: { readonly dense: Float32Array }, name: string): number {
+function featureOf(features: FeatureExtractor, row: { readonly dense: Float32Array }, name: string): number {
   return row.dense[features.names.indexOf(name)]!
 }
 
 test('features are named, and say how Korean and English titles are written', () => {
-  const features = new ArticleFeatures({ categories: ['city'], timeZone: 'Asia/Seoul' })
+  const features = new FeatureExtractor({ categories: ['city'], timeZone: 'Asia/Seoul' })
   const english = features.of(article({ title: 'WHY do 3 dogs “sing”?' }), { now })
   expect(featureOf(features, english, 'title: question marks')).toBeCloseTo(Math.log(2))
   expect(featureOf(features, english, 'title: quotes')).toBeCloseTo(Math.log(3))
@@ -51,18 +51,18 @@ test('features are named, and say how Korean and English titles are written', ()
 test('hour and weekday are those of the time zone, also where it is tomorrow there', () => {
   // Saturday 12:30 in Seoul and 17:30 in Kiritimati; Friday 20:30 in Los Angeles.
   const of = (timeZone: string) => {
-    const features = new ArticleFeatures({ timeZone })
+    const features = new FeatureExtractor({ timeZone })
     const row = features.of(article(), { now })
     return ['hour', 'weekday', 'weekend'].map(name => featureOf(features, row, name))
   }
   expect(of('Asia/Seoul')).toEqual([12.5, 5, 1])
   expect(of('America/Los_Angeles')).toEqual([20.5, 4, 0])
   expect(of('Pacific/Kiritimati')).toEqual([17.5, 5, 1])
-  expect(() => new ArticleFeatures({ timeZone: 'Moon/Crater' })).toThrow('must be an IANA time zone')
+  expect(() => new FeatureExtractor({ timeZone: 'Moon/Crater' })).toThrow('must be an IANA time zone')
 })
 
 test('an article of the future, or of no time, is taken for one of now', () => {
-  const features = new ArticleFeatures()
+  const features = new FeatureExtractor()
   const usual = features.of(article(), { now })
   for (const createdAt of [now + 1e12, Number.NaN]) {
     expect(features.of(article({ createdAt }), { now }).dense).toEqual(usual.dense)
@@ -70,7 +70,7 @@ test('an article of the future, or of no time, is taken for one of now', () => {
 })
 
 test('without a body, or a title, what is missing is not known, and the model predicts all the same', async () => {
-  const features = new ArticleFeatures({ vectors: hashedVectors })
+  const features = new FeatureExtractor({ vectors: hashedVectors })
   const model = await AppealModel.train(features, outcomesOf(features, 60, 1), { pool })
   for (const changes of [{ body: undefined }, { body: '  ' }, { title: '' }, { title: '', body: '' }]) {
     const row = features.of({ id: 'b', title: 'x', createdAt: now, ...changes } as PushArticle, { now })
@@ -83,7 +83,7 @@ test('without a body, or a title, what is missing is not known, and the model pr
 })
 
 test('freshness is the cosine to the nearest article of the latest hours, those of the future and the article itself left out', () => {
-  const features = new ArticleFeatures({ vectors: hashedVectors })
+  const features = new FeatureExtractor({ vectors: hashedVectors })
   const recent = new RecentArticles({ hours: 6 })
   const add = (id: string, title: string, createdAt: number, earlyReads?: number) =>
     recent.set({ id, createdAt, direction: features.directionOf({ title }), earlyReads })
@@ -112,7 +112,7 @@ const fillers = ['today', 'report', 'Seoul', 'people', '오늘', '소식', 'new'
 
 /** Pushes whose ln lift is by topic, length and early reads, with a residual of 0.3; expected clicks from 1 to 40. */
 function outcomesOf(
-  features: ArticleFeatures,
+  features: FeatureExtractor,
   count: number,
   seed: number,
 ): (AppealOutcome & { readonly truth: number })[] {
@@ -138,7 +138,7 @@ function outcomesOf(
 }
 
 test('without pushes the lift is that of usual ones, and hardly known', async () => {
-  const features = new ArticleFeatures({ vectors: hashedVectors })
+  const features = new FeatureExtractor({ vectors: hashedVectors })
   const row = features.of(article(), { now })
   const prior = AppealModel.prior(features).predict(row)
   expect(prior.logLift).toBe(0)
@@ -156,7 +156,7 @@ test('without pushes the lift is that of usual ones, and hardly known', async ()
 test('with pushes enough it explains lift, its deviation covers the truth, and contributions add up', {
   timeout: 120_000,
 }, async () => {
-  const features = new ArticleFeatures({ vectors: hashedVectors })
+  const features = new FeatureExtractor({ vectors: hashedVectors })
   const correlations: number[] = []
   for (const count of [100, 1000]) {
     const model = await AppealModel.train(features, outcomesOf(features, count, 5), { pool })
@@ -186,7 +186,7 @@ test('with pushes enough it explains lift, its deviation covers the truth, and c
 })
 
 test('the same seed gives the same model, and a saved one predicts the same', { timeout: 60_000 }, async () => {
-  const features = new ArticleFeatures({ vectors: hashedVectors, categories: ['city'] })
+  const features = new FeatureExtractor({ vectors: hashedVectors, categories: ['city'] })
   const outcomes = outcomesOf(features, 300, 7)
   const model = await AppealModel.train(features, outcomes, { pool, seed: 4 })
   const again = await AppealModel.train(features, outcomes, { pool, seed: 4 })
@@ -197,7 +197,7 @@ test('the same seed gives the same model, and a saved one predicts the same', { 
   // In place of what is there.
   await model.save(path)
   expect(AppealModel.open(path, features).predict(row)).toEqual(model.predict(row))
-  expect(() => AppealModel.open(path, new ArticleFeatures())).toThrow(
+  expect(() => AppealModel.open(path, new FeatureExtractor())).toThrow(
     'must be opened with the features that it was trained with',
   )
 })
@@ -205,7 +205,7 @@ test('the same seed gives the same model, and a saved one predicts the same', { 
 test('trees help where lift is by no sum of features, and contributions still add up', {
   timeout: 120_000,
 }, async () => {
-  const features = new ArticleFeatures({ categories: ['city', 'world'] })
+  const features = new FeatureExtractor({ categories: ['city', 'world'] })
   const random = randomNumbers(11)
   const made = (count: number) =>
     Array.from({ length: count }, (_, at) => {
@@ -242,7 +242,7 @@ test('the first trees of an ensemble say what a training of so many says', async
 })
 
 test('pushes that cannot be are refused', async () => {
-  const features = new ArticleFeatures()
+  const features = new FeatureExtractor()
   const row = features.of(article(), { now })
   const train = (outcome: Partial<AppealOutcome>) =>
     AppealModel.train(features, [{ features: row, clicks: 1, expectedClicks: 1, ...outcome }], { pool })
@@ -254,7 +254,7 @@ test('pushes that cannot be are refused', async () => {
 })
 
 test('pushes that are all alike, of one category, say the mean', async () => {
-  const features = new ArticleFeatures({ categories: ['city'] })
+  const features = new FeatureExtractor({ categories: ['city'] })
   const row = features.of(article(), { now })
   const outcomes = Array.from({ length: 300 }, () => ({ features: row, clicks: 20, expectedClicks: 10 }))
   const model = await AppealModel.train(features, outcomes, { pool })

@@ -5,7 +5,7 @@ import { importDataset } from '../../../src/ingest/import.ts'
 import { OpenModel } from '../../../src/models/open/open-model.ts'
 import { algorithmNamed } from '../../../src/models/registry.ts'
 import { trainModel } from '../../../src/models/training/train.ts'
-import type { TrainedUsers } from '../../../src/push/prefer/legs/user-factors.ts'
+import type { TrainedUsers } from '../../../src/push/prefer/components/user-factors.ts'
 import { Dataset } from '../../../src/storage/dataset.ts'
 import type { LogContext } from '../log-bench.ts'
 

@@ -8,14 +8,14 @@
  * knows that noise beforehand, so that the prior, which is learned from other tests, gains nothing by it.
  */
 import { drawNormal } from '../../../src/push/statistics/distributions.ts'
-import type { TitleOutcome } from '../../../src/push/title/text-prior.ts'
+import type { TitleClicks } from '../../../src/push/title/text-prior.ts'
 import { randomNumbers } from '../../../src/storage/random.ts'
 import type { HeadlineTest } from './headline-tests.ts'
 
 export interface Policy {
   readonly name: string
   /** (headlines of `test`) The share of the next sends that each has after `outcomes`. */
-  readonly shares: (test: HeadlineTest, outcomes: readonly TitleOutcome[], random: () => number) => Float64Array
+  readonly shares: (test: HeadlineTest, outcomes: readonly TitleClicks[], random: () => number) => Float64Array
 }
 
 export interface ReplayOptions {

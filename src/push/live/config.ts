@@ -98,6 +98,7 @@ export function pushConfigOf(given: unknown, { directory, environment }: ConfigC
   const { data, error } = pushConfigSchema.safeParse(given)
   if (!data) throw new TypeError(faultIn(pushConfigSchema, given) ?? error.message)
   const { senders, links, quiet, loop, ...rest } = data
+  const { articles, interval, settle, replay } = rest
   assertQuiet(quiet)
   const read = (source: SecretSource) => readSecret(source, directory, environment)
   const resolved = Object.entries(senders).map(([name, sender]) => {
@@ -107,7 +108,7 @@ export function pushConfigOf(given: unknown, { directory, environment }: ConfigC
   return {
     ...rest,
     quiet,
-    loop: loopSettingsOf(loop, { within: rest.articles.within, interval: rest.interval, directory }),
+    loop: loopSettingsOf(loop, { within: articles.within, interval, settle, replay, directory }),
     sending: {
       senders: Object.fromEntries(resolved),
       links: links && { base: links.base, secrets: links.secrets.map(read) },

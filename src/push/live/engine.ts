@@ -66,6 +66,8 @@ export class PushEngine {
   readonly #actions: ActionQueue
   #now = Number.NEGATIVE_INFINITY
   #upkeepDue = Number.NEGATIVE_INFINITY
+  /** Rows of users that the loop still has to forget. */
+  #forgotten: number[] = []
   readonly #waitingClicks: { readonly id: string; readonly time: number }[] = []
   #stopped: Promise<void> | undefined
   #wake = new AbortController()
@@ -152,9 +154,12 @@ export class PushEngine {
 
   /** Removes what is known of a user for pushes; gives how many sends. */
   async forget(user: string): Promise<number> {
-    const removed = await this.ledger.call('forget', user)
-    this.relearn()
-    return removed
+    const row = await this.ledger.call('rowOf', user)
+    try {
+      return await this.ledger.call('forget', user)
+    } finally {
+      if (row !== undefined) this.#forgotten.push(row)
+    }
   }
 
   /** Decides no more, waits for what is on its way, and closes the ledger. */
@@ -224,11 +229,27 @@ export class PushEngine {
     else applyStates(this.#users, changes.states)
     const steps = this.#steps!
     steps.observe(this.#intake.news())
+    if (!(await this.#forgetIn(steps))) return
     this.#actions.add(await steps.step(now))
     this.#intake.stepped(now)
     await this.#actions.apply(steps, now)
     await this.#report()
     if (now >= this.#upkeepDue) await this.#upkeep(now)
+  }
+
+  /** Takes users who were forgotten from the loop; false where it has to learn anew for that. */
+  async #forgetIn(steps: PushSteps): Promise<boolean> {
+    if (this.#forgotten.length > 0 && !steps.forget) {
+      this.#forgotten = []
+      this.relearn()
+      return false
+    }
+    for (let user = this.#forgotten[0]; user !== undefined; user = this.#forgotten[0]) {
+      this.#users.forget(user)
+      await steps.forget!(user)
+      this.#forgotten.shift()
+    }
+    return true
   }
 
   /** The loop from the beginning, as the ledger and the journal know the past. */

@@ -1,4 +1,5 @@
 /** What the loop sees and what it has done; it does neither itself, so that it runs on a ledger and in a simulated world alike. */
+import type { ArticleSurroundings } from '../select/recent-articles.ts'
 import type { PushArticle } from './article.ts'
 
 /** Users are rows of `PushUsers`, times are in ms since 1970. */
@@ -25,6 +26,8 @@ export interface SelectDecision {
   /** By how much each feature moved the logarithm of the lift, most first. */
   readonly contributions: readonly { readonly feature: string; readonly value: number; readonly by: number }[]
   readonly reason: string
+  /** What it was seen beside: who learns from what came of it is to know no more. Null for NaN, once it was stored. */
+  readonly surroundings?: { readonly [Name in keyof ArticleSurroundings]: number | null } | undefined
 }
 
 /** A send that the loop wants. */
@@ -91,6 +94,8 @@ export interface PushSteps {
    * articles that live on; the ledger still refuses users who have had them.
    */
   restore?(action: PushAction, now: number): void
+  /** Nothing of a user is left in memory, and in what is kept; between steps. Without it all is learned anew where a user is forgotten. */
+  forget?(user: number): Promise<void>
   /** Keeps what was learned; called once, after the last step. */
   close?(): Promise<void>
 }

@@ -1,4 +1,5 @@
 import { randomNumbers } from '../../storage/random.ts'
+import type { DelayCurve } from '../statistics/click-delay.ts'
 import type { MadeRound, PlannedSend, PushAction, PushObservation, PushSteps } from './actions.ts'
 import type { PushArticle } from './article.ts'
 import { ArticleRun, day, minute } from './article-run.ts'
@@ -72,6 +73,11 @@ export class PushLoop implements PushSteps {
   /** The lift that a send must be worth now. */
   get price(): number {
     return this.#planner.price
+  }
+
+  /** How long after sends their clicks come. */
+  get delayCurve(): DelayCurve {
+    return this.#learned.curve
   }
 
   observe(observations: readonly PushObservation[]): void {

@@ -15,6 +15,8 @@ export class PushUsers {
   reachable: Uint8Array = new Uint8Array(0)
   /** Which of the segments, for the priors of usual CTRs. */
   segments: Uint8Array = new Uint8Array(0)
+  /** Minutes that the clocks of the user's zone are ahead of UTC. */
+  zones: Int16Array = new Int16Array(0)
   /** Pushes whose clicks are all in, and clicks on them. */
   pushes: Uint32Array = new Uint32Array(0)
   clicks: Uint32Array = new Uint32Array(0)
@@ -37,9 +39,18 @@ export class PushUsers {
       this.busyUntil = grown(Float64Array, this.busyUntil, next).fill(never, this.#size)
       this.reachable = grown(Uint8Array, this.reachable, next)
       this.segments = grown(Uint8Array, this.segments, next)
+      this.zones = grown(Int16Array, this.zones, next)
       this.pushes = grown(Uint32Array, this.pushes, next)
       this.clicks = grown(Uint32Array, this.clicks, next)
     }
     this.#size = size
+  }
+
+  /** As a row that was added: nothing is known of it. */
+  forget(user: number): void {
+    if (user >= this.#size) return
+    this.lastVisit[user] = never
+    this.busyUntil[user] = never
+    for (const column of [this.reachable, this.segments, this.zones, this.pushes, this.clicks]) column[user] = 0
   }
 }

@@ -4,8 +4,9 @@
  * by {@link scalarFeatures}, chunk by chunk on the workers.
  */
 
-import { predictCtrs, recencyOf, type SharedCtrModel } from './ctr-model.ts'
-import { sameCategory } from './legs/recent-reads.ts'
+import { sameCategory } from './components/recent-reads.ts'
+import type { SharedCtrModel } from './ctr/ctr-model.ts'
+import { ctrLogits, hoursSince, mostHours } from './ctr/ctr-rows.ts'
 
 export const featureNames = [
   'constant',
@@ -41,6 +42,8 @@ export interface SharedUsers {
   readonly rings: Uint32Array
   readonly reads: Uint32Array
   readonly segments: Uint8Array
+  /** Minutes that the clocks of each are ahead of UTC. */
+  readonly zones: Int16Array
   readonly pushes: Uint32Array
   readonly clicks: Uint32Array
   readonly isKnown: Uint8Array
@@ -51,7 +54,7 @@ export interface SharedUsers {
 }
 
 /** What is known of an article at a time. */
-export interface ArticleFeatures {
+export interface ArticleQuery {
   readonly now: number
   /** 0: none. */
   readonly category: number
@@ -76,13 +79,10 @@ export interface ArticleFeatures {
 export type ProductName = 'foldIn' | 'classifier' | 'centroid'
 export const productNames: readonly ProductName[] = ['foldIn', 'classifier', 'centroid']
 
-const hour = 3_600_000
 /** Reads of other categories that everybody counts as having. */
 const categoryPrior = 2
 /** How similarities to what was read last become a feature: ln(1 + 10 Σ). */
 const coReadScale = 10
-/** As long ago as this counts who never came. */
-const mostHours = 24 * 365
 
 /** ln(1 + n / parts) by n, up to 4096 / parts: users are many. */
 function logTable(parts: number): Float64Array {
@@ -130,7 +130,7 @@ export class UsualLogits {
  */
 export function scalarFeatures(
   users: SharedUsers,
-  article: ArticleFeatures,
+  article: ArticleQuery,
   rows: Uint32Array,
   { usual, stride, out }: { readonly usual: UsualLogits; readonly stride: number; readonly out: Float32Array },
 ): void {
@@ -160,44 +160,8 @@ export function scalarFeatures(
   }
 }
 
-/** Whole hours, and no more than a year of them. */
-function hoursSince(time: number, now: number): number {
-  return Math.floor(Math.min(mostHours, Math.max(0, (now - time) / hour)))
-}
-
-/** (rows) Of the CTR model, not scaled. */
-export function ctrLogits(
-  { lastVisits, segments }: Pick<SharedUsers, 'lastVisits' | 'segments'>,
-  { now, category, ctr }: Pick<ArticleFeatures, 'now' | 'category' | 'ctr'>,
-  rows: Uint32Array,
-): Float32Array {
-  const count = rows.length
-  const [segment, recency] = [new Uint32Array(count), new Uint32Array(count)]
-  for (let n = 0; n < count; n++) {
-    const row = rows[n]!
-    segment[n] = segments[row]!
-    recency[n] = recencies[hoursSince(lastVisits[row]!, now)]!
-  }
-  const columns = { user: rows, segment, category, hour: hourColumn(now), recency }
-  const out = predictCtrs(ctr, { rows: count, columns }, new Float32Array(count))
-  for (let n = 0; n < count; n++) out[n] = Math.log(out[n]! / (1 - out[n]!))
-  return out
-}
-
-const recencies = Uint8Array.from({ length: mostHours + 1 }, (_, hours) => recencyOf(hours))
-
-/** The column `hour` of the CTR model, UTC. */
-export function hourColumn(now: number): number {
-  return ((Math.floor(now / hour) % 24) + 24) % 24
-}
-
-/** The column `recency` by the feature. */
-export function recencyColumn(feature: number): number {
-  return recencies[Math.min(mostHours, Math.round(Math.expm1(-feature)))]!
-}
-
-/** All features of some users, (users × {@link featureCount}). The fast way to the same scores is `Preference.rank`. */
-export function featuresOf(users: SharedUsers, article: ArticleFeatures, rows: Uint32Array): Float32Array {
+/** All features of some users, (users × {@link featureCount}). The fast way to the same scores is `PreferenceModel.rank`. */
+export function featuresOf(users: SharedUsers, article: ArticleQuery, rows: Uint32Array): Float32Array {
   const out = new Float32Array(rows.length * featureCount)
   scalarFeatures(users, article, rows, { usual: new UsualLogits(article.priors), stride: featureCount, out })
   const { factors, factorStride, profiles, profileStride, isKnown } = users

@@ -1,8 +1,8 @@
-/** Jobs of `Preference` on worker threads. */
+/** Jobs of `PreferenceModel` on worker threads. */
 import { native } from '../../native.ts'
 import { hasBit } from '../../search/bitmap.ts'
 import {
-  type ArticleFeatures,
+  type ArticleQuery,
   featuresOf,
   firstProduct,
   productNames,
@@ -13,7 +13,7 @@ import {
 
 export interface BaseArgs {
   readonly users: SharedUsers
-  readonly article: ArticleFeatures
+  readonly article: ArticleQuery
   /** (features) Of the blend. */
   readonly coefficients: Float64Array
   /** What the products of users with factors are shifted by, all together. */
@@ -53,7 +53,7 @@ export function base({ users, article, coefficients, shift, base, eligible, chun
 /** The features of the `rows`, of the chunks that this call took: where each chunk begins, and its values. */
 export function values(args: {
   readonly users: SharedUsers
-  readonly article: ArticleFeatures
+  readonly article: ArticleQuery
   readonly rows: Uint32Array
   readonly chunkRows: number
   readonly next: Int32Array
@@ -80,7 +80,7 @@ export function gramians({ data, factors, chunkRows, partials, next }: GramianAr
 }
 
 /** The sum of the shifts of a blend, for {@link base}. */
-export function shiftOf({ shifts, scales }: ArticleFeatures, coefficients: Float64Array): number {
+export function shiftOf({ shifts, scales }: ArticleQuery, coefficients: Float64Array): number {
   return productNames.reduce((sum, name, at) => {
     return sum + coefficients[firstProduct + 1 + at]! * shifts[name] * scales[name]
   }, 0)

@@ -1,9 +1,9 @@
-/** What `Preference` is given, and gives. */
+/** What `PreferenceModel` is given, and gives. */
 import type { PushArticle } from '../loop/article.ts'
 import type { BlendOptions } from './blend/blend.ts'
-import type { CtrModelOptions } from './ctr-model.ts'
-import type { ReaderVectorOptions } from './legs/reader-vectors.ts'
-import type { RecentReadsOptions } from './legs/recent-reads.ts'
+import type { ReaderVectorOptions } from './components/reader-vectors.ts'
+import type { RecentReadsOptions } from './components/recent-reads.ts'
+import type { CtrModelOptions } from './ctr/ctr-model.ts'
 
 export interface PreferenceOptions {
   /** Values of an article's vector. Default: 0, articles have none. */
@@ -28,7 +28,7 @@ export interface RankPreference {
 }
 
 /** Features of users for an article, a row of `featureNames` each, as they were when they were asked for. */
-export interface LegValues {
+export interface FeatureValues {
   readonly names: readonly string[]
   /** (users × names) */
   readonly values: Float32Array
@@ -40,7 +40,7 @@ export interface PreferredUsers {
   /** The natural log of how much likelier a click is than by the user's usual CTR. */
   readonly scores: Float32Array
   /** What `learn` is to be given with the response. */
-  readonly legs: LegValues
+  readonly features: FeatureValues
 }
 
 /** What came of an article for users, one place each. */
@@ -49,7 +49,7 @@ export interface PreferenceResponses {
   /** When the features were taken, in ms since 1970. */
   readonly at: number
   readonly users: Uint32Array
-  /** (users × features) From {@link PreferredUsers} or `Preference.legs`. */
+  /** (users × features) From {@link PreferredUsers} or `PreferenceModel.featureValues`. */
   readonly values: Float32Array
   /** 1 where it was clicked (or read), else 0. */
   readonly clicked: Uint8Array

@@ -8,7 +8,7 @@ import { mappedTensor, openSafetensors, type Safetensors, vector, writeSafetenso
 import { Ensemble, type Trees, treeKinds } from '../boosting/ensemble.ts'
 import { LinearModel } from '../text/linear-model.ts'
 import type { AppealParts } from './appeal-model.ts'
-import type { ArticleFeatures } from './article-features.ts'
+import type { FeatureExtractor } from './feature-extractor.ts'
 
 const format = 'aurochs-appeal-model 1'
 
@@ -24,7 +24,7 @@ const description = z.strictObject({
   base: z.number().nullable(),
 })
 
-export async function saveAppealModel(path: string, { names, timeZone }: ArticleFeatures, parts: AppealParts) {
+export async function saveAppealModel(path: string, { names, timeZone }: FeatureExtractor, parts: AppealParts) {
   const { linear, trees, ...numbers } = parts
   const about: z.input<typeof description> = { names: [...names], timeZone, ...numbers, base: trees?.base ?? null }
   const treeTensors = Object.entries(trees?.trees ?? {}).map(([name, data]) => [`trees.${name}`, vector(data)] as const)
@@ -37,7 +37,7 @@ export async function saveAppealModel(path: string, { names, timeZone }: Article
 }
 
 /** @throws Error naming the file and what is wrong with it, or which features differ. */
-export function openAppealModel(path: string, features: ArticleFeatures): AppealParts {
+export function openAppealModel(path: string, features: FeatureExtractor): AppealParts {
   const file = openSafetensors(path)
   try {
     const broken = (why: string) => new Error(`${path} is no whole appeal model: ${why}: train it anew`)

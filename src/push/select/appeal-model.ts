@@ -11,7 +11,7 @@ import type { Ensemble } from '../boosting/ensemble.ts'
 import { zeroOf } from '../statistics/line-search.ts'
 import { LinearModel, type LinearRow } from '../text/linear-model.ts'
 import { openAppealModel, saveAppealModel } from './appeal-file.ts'
-import type { ArticleFeatures, ArticleRow } from './article-features.ts'
+import type { ArticleRow, FeatureExtractor } from './feature-extractor.ts'
 import { trainResidualTrees } from './residual-trees.ts'
 
 /** What came of a push. */
@@ -67,16 +67,16 @@ const [priorMean, priorError, priorVariance, priorRows] = [0, 0.7, 0.25, 10]
 const addedClicks = 0.5
 
 export class AppealModel {
-  readonly features: ArticleFeatures
+  readonly features: FeatureExtractor
   readonly parts: AppealParts
 
-  constructor(features: ArticleFeatures, parts: AppealParts) {
+  constructor(features: FeatureExtractor, parts: AppealParts) {
     this.features = features
     this.parts = parts
   }
 
   /** Knows of no push. */
-  static prior(features: ArticleFeatures): AppealModel {
+  static prior(features: FeatureExtractor): AppealModel {
     return new AppealModel(features, {
       mean: priorMean,
       meanError: priorError,
@@ -94,7 +94,7 @@ export class AppealModel {
    * @throws RangeError for outcomes that cannot be; the signal's reason when it is aborted.
    */
   static async train(
-    features: ArticleFeatures,
+    features: FeatureExtractor,
     outcomes: readonly AppealOutcome[],
     { pool, seed = 0, signal }: TrainAppeal,
   ): Promise<AppealModel> {
@@ -181,12 +181,12 @@ export class AppealModel {
    * @param features those that it was trained with.
    * @throws Error naming the file and what is wrong with it, or which features differ.
    */
-  static open(path: string, features: ArticleFeatures): AppealModel {
+  static open(path: string, features: FeatureExtractor): AppealModel {
     return new AppealModel(features, openAppealModel(path, features))
   }
 }
 
-function assertOutcome({ features, clicks, expectedClicks }: AppealOutcome, { names }: ArticleFeatures): void {
+function assertOutcome({ features, clicks, expectedClicks }: AppealOutcome, { names }: FeatureExtractor): void {
   if (features.dense.length !== names.length) {
     throw new RangeError(`a push must have ${names.length} dense features, got ${features.dense.length}`)
   }

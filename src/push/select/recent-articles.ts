@@ -10,6 +10,25 @@ export interface RecentArticle {
   readonly earlyReads?: number | undefined
 }
 
+/** What an article is seen beside when it is decided about; NaN where that is not known. */
+export interface ArticleSurroundings {
+  /** Articles of the hours before. */
+  readonly recent: number
+  /** The cosine of the most similar one of these. */
+  readonly nearest: number
+  /** Its reads until then. */
+  readonly reads: number
+  /** The mean of ln(1 + reads) of the articles of the hours before. */
+  readonly usualReads: number
+}
+
+export const unknownSurroundings: ArticleSurroundings = {
+  recent: Number.NaN,
+  nearest: Number.NaN,
+  reads: Number.NaN,
+  usualReads: Number.NaN,
+}
+
 const hour = 3_600_000
 
 /** The articles of the latest hours: what a new one is compared with. */
@@ -26,6 +45,12 @@ export class RecentArticles {
   /** Adds an article, or has it in place of what was known of it. */
   set(article: RecentArticle): void {
     if (Number.isFinite(article.createdAt)) this.#articles.set(article.id, article)
+  }
+
+  /** Says how often an article that is known was read. */
+  setReads(id: string, earlyReads: number): void {
+    const known = this.#articles.get(id)
+    if (known) this.#articles.set(id, Object.assign({}, known, { earlyReads }))
   }
 
   /** Drops those that are too old at `now` for any article to come. */

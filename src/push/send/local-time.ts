@@ -34,6 +34,13 @@ export function minuteOfDay(zone: string, time: number): number {
   return (minuteOfBlock(zone, start) + (time - start) / minute) % day
 }
 
+/** Minutes that the time of day in `zone` is ahead of that in UTC at `time`, from −719 to 720. @throws RangeError where the zone is unknown. */
+export function zoneOffset(zone: string, time: number): number {
+  if (zone === 'UTC') return 0
+  const ahead = (Math.round(minuteOfDay(zone, time) - minuteOfDay('UTC', time)) + 2 * day) % day
+  return ahead > day / 2 ? ahead - day : ahead
+}
+
 /** When the quiet hours end that `time` lies in; undefined where it lies in none. Times in ms since 1970. */
 export function quietUntil(zone: string, { from, until }: DaySpan, time: number): number | undefined {
   if (from === until) return undefined

@@ -24,9 +24,15 @@ export function hashedWords(text: string, prefix = ''): HashedWord[] {
   return [...found.values()]
 }
 
-/** FNV-1a (Fowler, Noll & Vo) of the UTF-16 code units, folded: files of models have weights by it. */
+/** {@link fnv1a} folded to {@link hashBits}. */
 export function hashOf(text: string): number {
+  const hash = fnv1a(text)
+  return (hash ^ (hash >>> hashBits)) & (2 ** hashBits - 1)
+}
+
+/** 32 bits of FNV-1a (Fowler, Noll & Vo) over the UTF-16 code units: files of models have weights by it. */
+export function fnv1a(text: string): number {
   let hash = 0x811c9dc5
   for (let at = 0; at < text.length; at++) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193)
-  return ((hash >>> 0) ^ (hash >>> hashBits)) & (2 ** hashBits - 1)
+  return hash >>> 0
 }

@@ -11,7 +11,7 @@ export interface TitleRules {
   readonly banned: readonly string[]
 }
 
-export const defaultTitleRules: TitleRules = { least: 8, most: 80, repeats: 1, banned: [] }
+export const defaultTitleRules: TitleRules = { least: 8, most: 80, repeats: 3, banned: [] }
 
 /** Why a template makes no title of an article. */
 export type TitleFault =

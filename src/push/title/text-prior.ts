@@ -28,7 +28,7 @@ export interface TestedTitle {
 }
 
 /** What came of a title's sends. */
-export interface TitleOutcome {
+export interface TitleClicks {
   /** Σ F(age): of sends whose clicks are all in, their number. */
   readonly effectiveSends: number
   readonly clicks: number
@@ -36,7 +36,7 @@ export interface TitleOutcome {
 
 /** The titles of one article. */
 export interface TitleTest {
-  readonly titles: readonly (TestedTitle & TitleOutcome)[]
+  readonly titles: readonly (TestedTitle & TitleClicks)[]
 }
 
 export interface TrainTitlePrior {
@@ -137,11 +137,6 @@ export class TitlePrior {
     return scores.map(score => this.#scale * (score - mean))
   }
 
-  /** By how much ln CTR of a template's titles is above that of others with the same words: 0 where it is not known. */
-  templateScore(template: string): number {
-    return this.#scale * templateValue * this.#linear.weightOf(templateHash(template))
-  }
-
   /** Writes a file in place of one that is there. The word vectors are no part of it. */
   async save(path: string): Promise<void> {
     const about: z.input<typeof description> = {
@@ -204,7 +199,7 @@ function templateHash(template: string): number {
 }
 
 /** With one click more, of sends at the CTR `usual`. */
-function ctrOf(titles: readonly TitleOutcome[], usual: number): number {
+function ctrOf(titles: readonly TitleClicks[], usual: number): number {
   let [clicks, sends] = [1, 1 / usual]
   for (const title of titles) {
     clicks += title.clicks
@@ -240,7 +235,7 @@ function scaleOf(
  * σ² with which the squared errors of clicks, (k − μ)² / (μ + σ² μ²), are as many as their degrees of freedom (Paule & Mandel 1982), with
  * the usual one as so many more.
  */
-function varianceOf(tests: readonly (readonly TitleOutcome[])[], scores: Float64Array): number {
+function varianceOf(tests: readonly (readonly TitleClicks[])[], scores: Float64Array): number {
   let row = 0
   const compared: { readonly clicks: number; readonly expected: number }[] = []
   let degrees = usualWeight

@@ -222,6 +222,12 @@ export class LiveLedger extends PushLedger {
     return rows.map(({ user, article, time }) => ({ user, article, time }))
   }
 
+  /** Undefined where there is no such user. */
+  rowOf(id: string): number | undefined {
+    const number = this.users.find(id)?.number
+    return number === undefined ? undefined : number - 1
+  }
+
   /** The ids of users by their rows; undefined where there is none. */
   idsOf(rows: readonly number[]): (string | undefined)[] {
     const find = this.database.prepare('SELECT id FROM users WHERE number = ?')

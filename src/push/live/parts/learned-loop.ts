@@ -3,16 +3,17 @@ import type { Pool } from '../../../parallel/pool.ts'
 import type { MadeRound, PushAction, PushObservation, PushSteps } from '../../loop/actions.ts'
 import type { PushLoop } from '../../loop/push-loop.ts'
 import type { PushUsers } from '../../loop/users.ts'
-import type { Preference } from '../../prefer/preference.ts'
+import type { PreferenceModel } from '../../prefer/preference-model.ts'
 import { fitUsualCtr } from '../../statistics/usual-ctr.ts'
 import type { PushLedgerThread } from '../ledger/ledger-proxy.ts'
 import type { PastPushPage } from '../ledger/past-outcomes.ts'
 import type { PushLog } from '../log.ts'
-import type { ArticleValues } from './article-values.ts'
+import { type ArticleValues, storedSurroundings } from './article-values.ts'
 import type { CatalogueTexts } from './catalogue-texts.ts'
 import type { LearnedFiles } from './learned-files.ts'
 import type { LivePreference } from './live-preference.ts'
 import type { PastLearning } from './past-learning.ts'
+import type { SendResponses } from './send-responses.ts'
 import type { ServedFactors } from './user-factors.ts'
 
 const day = 86_400_000
@@ -24,8 +25,9 @@ const [eventsAtOnce, eventsInOrder] = [5000, 200_000]
 export interface LearnedLoopParts {
   readonly loop: PushLoop
   readonly users: PushUsers
-  readonly preference: Preference
+  readonly preference: PreferenceModel
   readonly live: LivePreference
+  readonly responses: SendResponses
   readonly values: ArticleValues
   readonly past: PastLearning
   readonly factors: ServedFactors | undefined
@@ -45,6 +47,7 @@ export class LearnedLoop implements PushSteps {
   #isFirst = true
   #dayBegun = Number.NEGATIVE_INFINITY
   #upkeep: Promise<void> | undefined
+  #following: Promise<void> | undefined
   /** What was sent, of which features are being taken. */
   #noting: Promise<void> = Promise.resolve()
 
@@ -54,9 +57,20 @@ export class LearnedLoop implements PushSteps {
 
   /** Learns from the journal from `since` until `until`, from when on the loop is told of all. */
   async learnHistory({ since, until, signal }: { since: number; until: number; signal: AbortSignal }): Promise<void> {
-    const { ledger, live, preference, users, factors } = this.#parts
+    const { ledger, live, preference, users, factors, responses } = this.#parts
     preference.setUsualCtr(usualCtrOf(users))
-    await factors?.follow(preference, ledger)
+    await factors?.follow(preference, ledger, until)
+    await this.#forgetGone()
+    // Also what came while no process ran, or before the days that are replayed.
+    const oldest = responses.since
+    if (oldest !== undefined) {
+      for (const { article, user, time } of await ledger.call('deliveriesSince', oldest)) {
+        responses.deliver(article, user, time)
+      }
+      for (const { article, user, time } of await ledger.call('clicksSince', oldest)) {
+        responses.click(article, user, time)
+      }
+    }
     let position = await ledger.call('positionAt', since)
     let events = 0
     for (;;) {
@@ -84,18 +98,29 @@ export class LearnedLoop implements PushSteps {
   }
 
   restore(action: PushAction, now: number): void {
-    this.#parts.loop.restore(action, now)
+    const { loop, values } = this.#parts
+    const surroundings = action.kind === 'decision' ? storedSurroundings(action.decision) : undefined
+    if (surroundings) values.restore(action.article, surroundings)
+    loop.restore(action, now)
   }
 
   async step(now: number): Promise<readonly PushAction[]> {
     const { loop, live } = this.#parts
     await this.#noting
+    this.#follow(now)
     await live.takeIn(this.#closing.signal)
     if (this.#isFirst) await this.#begin(now)
-    const actions = await loop.step(now)
+    const actions = (await loop.step(now)).map(action => this.#withSurroundings(action))
+    // What is decided is decided, whether the rest can be done or not.
+    await this.#try('a round of sends cannot be learned from', async () => live.learnDue(now, loop.delayCurve))
     if (Math.floor(now / day) !== this.#dayBegun) {
       // At the first step nothing is learned that was not before.
-      if (this.#dayBegun !== Number.NEGATIVE_INFINITY) await this.#keep()
+      if (this.#dayBegun !== Number.NEGATIVE_INFINITY) {
+        await this.#try('what was learned cannot be kept, it is tried again tomorrow and at the end', async () => {
+          await this.#forgetGone()
+          await this.#keep()
+        })
+      }
       this.#dayBegun = Math.floor(now / day)
       this.#upkeep ??= this.#keepUp(now).finally(() => {
         this.#upkeep = undefined
@@ -112,17 +137,45 @@ export class LearnedLoop implements PushSteps {
       .catch((error: unknown) => log.error({ err: error, article }, 'pushes: a round cannot be learned from'))
   }
 
+  async forget(user: number): Promise<void> {
+    await this.#noting
+    await this.#parts.live.forget(user)
+  }
+
   async close(): Promise<void> {
     const { pool, texts } = this.#parts
     this.#closing.abort()
     try {
       await this.#upkeep
+      await this.#following
       await this.#noting
       await this.#keep()
     } finally {
       texts.close()
       await pool.close()
     }
+  }
+
+  /** Takes the vectors of a model that was published, or of users who were added, while the loop goes on. */
+  #follow(now: number): void {
+    const { factors, preference, ledger, log } = this.#parts
+    this.#following = factors?.follow(preference, ledger, now).catch((error: unknown) => {
+      log.warn({ err: error }, 'pushes: the vectors of users could not be read, it is tried again')
+    })
+  }
+
+  async #try(failure: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work()
+    } catch (error) {
+      this.#parts.log.error({ err: error }, `pushes: ${failure}`)
+    }
+  }
+
+  #withSurroundings(action: PushAction): PushAction {
+    if (action.kind !== 'decision') return action
+    const surroundings = this.#parts.values.surroundingsOf(action.article)
+    return Object.assign({}, action, { decision: Object.assign({}, action.decision, { surroundings }) })
   }
 
   /** What the replay of the past days does not tell. */
@@ -152,11 +205,9 @@ export class LearnedLoop implements PushSteps {
 
   /** What is learned once a day, while the loop goes on. */
   async #keepUp(now: number): Promise<void> {
-    const { users, preference, live, past, factors, ledger, log } = this.#parts
+    const { users, preference, past, log } = this.#parts
     try {
       preference.setUsualCtr(usualCtrOf(users))
-      live.learnDue(now)
-      await factors?.follow(preference, ledger)
       await past.learn(now, this.#closing.signal)
     } catch (error) {
       if (!this.#closing.signal.aborted)
@@ -165,9 +216,27 @@ export class LearnedLoop implements PushSteps {
   }
 
   async #keep(): Promise<void> {
-    const { loop, preference, files } = this.#parts
+    const { loop, preference, responses, files } = this.#parts
     const learned = loop.snapshot()
-    if (learned) await files.keep({ loop: learned, blend: preference.blend.state }, preference.ctr)
+    if (!learned) return
+    const { progress } = responses
+    await files.keep({ loop: learned, blend: preference.blend.state, responses: progress }, preference.ctr)
+    await responses.kept(progress)
+  }
+
+  /** Takes users from the rounds whom another process has forgotten. */
+  async #forgetGone(): Promise<void> {
+    const { responses, ledger } = this.#parts
+    const users = [...responses.users()]
+    const gone = new Set<number>()
+    for (let first = 0; first < users.length; first += pageSize) {
+      const page = users.slice(first, first + pageSize)
+      const ids = await ledger.call('idsOf', page)
+      page.forEach((user, at) => {
+        if (ids[at] === undefined) gone.add(user)
+      })
+    }
+    if (gone.size > 0) await responses.forget(user => gone.has(user))
   }
 }
 

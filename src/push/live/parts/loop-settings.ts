@@ -1,7 +1,8 @@
 import { resolve } from 'node:path'
 import { z } from 'zod'
-import { asGiven } from '../../../storage/expectation.ts'
+import { asGiven, mustBe } from '../../../storage/expectation.ts'
 import { defaultLoopOptions, type PushLoopOptions } from '../../loop/options.ts'
+import { isTimeZone } from '../../send/local-time.ts'
 import { defaultTitleRules, type TitleRules } from '../../title/candidates.ts'
 import { parseTemplate, type Template } from '../../title/template.ts'
 import { duration } from '../duration.ts'
@@ -53,7 +54,7 @@ export const loopSchema = z
       .strictObject({
         least: z.int().min(1).default(defaultTitleRules.least),
         most: z.int().min(1).max(1000).default(defaultTitleRules.most),
-        repeats: z.int().min(1).default(3),
+        repeats: z.int().min(1).default(defaultTitleRules.repeats),
         banned: z.array(z.string().min(1)).default([]),
       })
       .prefault({}),
@@ -62,7 +63,7 @@ export const loopSchema = z
     /** How much of the journal is learned from when it starts. */
     history: duration.default(60 * day),
     /** IANA, of hours and weekdays of articles. */
-    timeZone: z.string().default('UTC'),
+    timeZone: z.string().refine(isTimeZone, mustBe('a time zone such as Asia/Seoul')).default('UTC'),
     /** Worker threads. Default: as many as the machine runs at once. */
     threads: z.int().min(1).max(1024).optional(),
     seed: z.int().min(0).max(0xffff_ffff).default(defaults.seed),
@@ -81,10 +82,19 @@ export interface LoopSettings {
   readonly threads?: number | undefined
 }
 
-/** `within` and `interval` are those of the whole configuration, in ms; paths are relative to `directory`. */
+/** What the loop goes by of the whole configuration, times in ms; paths are relative to `directory`. */
+export interface LoopContext {
+  readonly within: number
+  readonly interval: number
+  readonly settle: number
+  readonly replay: number
+  readonly directory: string
+}
+
+/** @throws TypeError naming what does not fit together. */
 export function loopSettingsOf(
   given: z.output<typeof loopSchema>,
-  { within, interval, directory }: { readonly within: number; readonly interval: number; readonly directory: string },
+  { within, interval, settle, replay, directory }: LoopContext,
 ): LoopSettings {
   const { selectAfter, life = within, inactive, templates, titles, model, mostUsers, history, ...rest } = given
   const { timeZone, threads, ...plain } = rest
@@ -96,6 +106,16 @@ export function loopSettingsOf(
   if (selectAfter >= life) {
     throw new TypeError(
       `loop.selectAfter must be shorter than loop.life, ${life / minute} minutes, got ${selectAfter / minute} minutes`,
+    )
+  }
+  if (titles.least > titles.most) {
+    throw new TypeError(`loop.titles.least must be no more than loop.titles.most, ${titles.most}, got ${titles.least}`)
+  }
+  // What a shorter one leaves out of articles that live on, and of clicks that still come, nothing else tells.
+  for (const [name, least] of Object.entries({ 'loop.life': life, settle })) {
+    if (replay >= least) continue
+    throw new TypeError(
+      `replay must be no shorter than ${name}, ${least / minute} minutes, got ${replay / minute} minutes`,
     )
   }
   return {

@@ -2,7 +2,7 @@ import { Pool } from '../../../parallel/pool.ts'
 import type { PushSteps } from '../../loop/actions.ts'
 import { PushLoop } from '../../loop/push-loop.ts'
 import type { PushUsers } from '../../loop/users.ts'
-import { ArticleFeatures } from '../../select/article-features.ts'
+import { FeatureExtractor } from '../../select/feature-extractor.ts'
 import type { PushConfig } from '../config.ts'
 import type { PushEngineOptions, StepsContext } from '../engine.ts'
 import { ArticleTitles } from './article-titles.ts'
@@ -13,6 +13,8 @@ import { LearnedLoop } from './learned-loop.ts'
 import { LivePreference } from './live-preference.ts'
 import type { LoopSettings } from './loop-settings.ts'
 import { PastLearning } from './past-learning.ts'
+import { SendResponses } from './send-responses.ts'
+import { SendRoundFiles } from './send-rounds.ts'
 import { ServedFactors } from './user-factors.ts'
 
 const [minute, day] = [60_000, 86_400_000]
@@ -39,7 +41,8 @@ async function openLoop(
   const pool = new Pool({ niceness, ...(threads !== undefined && { threads }) })
   const texts = new CatalogueTexts(state)
   try {
-    const files = new LearnedFiles(state)
+    const { inactiveDays, seed } = options
+    const files = new LearnedFiles(state, log)
     const learned = files.read()
     const vectors = await texts.wordVectors(files.words, pool, signal)
     const content = vectors && {
@@ -48,29 +51,37 @@ async function openLoop(
         vectors.textVector(`${title} ${body}`),
     }
     const preference = files.preference(users, pool, {
-      options: Object.assign({ seed: options.seed }, content),
+      options: Object.assign({ seed }, content),
       state: learned,
     })
-    const { inactiveDays, seed } = options
+    const rounds = new SendRoundFiles(files.sends, (err, file) =>
+      log.warn({ err, file }, 'pushes: a round of sends cannot be read, what came of it is not learned'),
+    )
+    const responses = new SendResponses(preference, rounds, seed)
+    await responses.open(learned?.responses)
     const live = new LivePreference(preference, {
       mostUsers,
       inactiveDays,
       seed,
+      responses,
       learnedUntil: learned?.loop.at ?? Number.NEGATIVE_INFINITY,
       articleOf: id => texts.article(id),
     })
-    const features = new ArticleFeatures({ vectors, categories: texts.categories(), timeZone })
+    const features = new FeatureExtractor({ vectors, categories: texts.categories(), timeZone })
     const values = new ArticleValues(features, options.selectAfter * minute)
     const titles = new ArticleTitles(templates, titleRules, ({ id }, why) =>
       log.warn({ article: id, why }, 'pushes: no title of the article passes the rules, so it is not pushed'),
     )
     const past = new PastLearning({ ledger, pool, files, log, values, titles, vectors, settle })
     past.open()
-    const loop = new PushLoop(users, { preference: live, features: values, titles }, options)
-    if (learned) loop.restoreSnapshot(learned.loop)
+    const makeLoop = () => new PushLoop(users, { preference: live, features: values, titles }, options)
+    let loop = makeLoop()
+    // One that could restore a part only is no beginning.
+    if (learned && !files.orAnew(() => loop.restoreSnapshot(learned.loop))) loop = makeLoop()
     const factors = model === undefined ? undefined : new ServedFactors(model, log)
     const interval = options.daysBetween * day
-    const parts = { loop, users, preference, live, values, past, factors, ledger, files, texts, pool, log, interval }
+    const made = { loop, users, preference, live, responses, values, past, factors }
+    const parts = Object.assign(made, { ledger, files, texts, pool, log, interval })
     const steps = new LearnedLoop(parts)
     await steps.learnHistory({ since: now - history, until: now - replay, signal })
     return steps

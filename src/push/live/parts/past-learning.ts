@@ -1,16 +1,18 @@
 /** What the ledger's past teaches once a day: which articles are worth a push, and which titles are clicked. */
 import { existsSync } from 'node:fs'
+import { setImmediate as immediate } from 'node:timers/promises'
 import type { Pool } from '../../../parallel/pool.ts'
+import type { Ensemble } from '../../boosting/ensemble.ts'
 import type { PushArticle } from '../../loop/article.ts'
 import { AppealModel, type AppealOutcome } from '../../select/appeal-model.ts'
-import { RecentArticles } from '../../select/recent-articles.ts'
+import type { ArticleSurroundings } from '../../select/recent-articles.ts'
 import type { TextVectors } from '../../text/vectors.ts'
 import { TitlePrior, type TitleTest } from '../../title/text-prior.ts'
 import type { PushLedgerThread } from '../ledger/ledger-proxy.ts'
 import type { TitleOutcomes } from '../ledger/past-outcomes.ts'
 import type { PushLog } from '../log.ts'
 import type { ArticleTitles } from './article-titles.ts'
-import type { ArticleValues } from './article-values.ts'
+import { type ArticleValues, storedSurroundings } from './article-values.ts'
 import type { LearnedFiles } from './learned-files.ts'
 
 const day = 86_400_000
@@ -18,6 +20,10 @@ const day = 86_400_000
 const leastOutcomes = 50
 /** Of the past, and articles at most. */
 const [learnedFor, mostArticles] = [180 * day, 2000]
+/** Articles whose texts are looked at before others have their turn. */
+const articlesAtOnce = 10
+/** Features that are logged. */
+const mostNamed = 5
 
 export interface PastLearningParts {
   readonly ledger: PushLedgerThread
@@ -31,10 +37,16 @@ export interface PastLearningParts {
   readonly settle: number
 }
 
+interface PastArticle {
+  readonly titles: readonly TitleOutcomes[]
+  /** When it was decided about. */
+  readonly surroundings: ArticleSurroundings | undefined
+}
+
 export class PastLearning {
   readonly #parts: PastLearningParts
-  /** Of articles whose clicks are in: they change no more. */
-  readonly #outcomes = new Map<string, readonly TitleOutcomes[]>()
+  /** Articles whose clicks are in: they change no more. */
+  readonly #past = new Map<string, PastArticle>()
 
   constructor(parts: PastLearningParts) {
     this.#parts = parts
@@ -63,55 +75,88 @@ export class PastLearning {
   async learn(now: number, signal: AbortSignal): Promise<void> {
     const { ledger, settle } = this.#parts
     const ended = await ledger.call('endedCampaigns', now - learnedFor, now - settle, mostArticles)
-    for (const id of this.#outcomes.keys()) if (!ended.includes(id)) this.#outcomes.delete(id)
+    const kept = new Set(ended)
+    for (const id of this.#past.keys()) if (!kept.has(id)) this.#past.delete(id)
     for (const id of ended) {
       signal.throwIfAborted()
-      if (!this.#outcomes.has(id)) this.#outcomes.set(id, await ledger.call('outcomesOf', id))
+      if (!this.#past.has(id)) this.#past.set(id, await this.#pastOf(id))
     }
     if (ended.length < leastOutcomes) return
     const known = await ledger.call('articlesTaken', now - learnedFor, now)
-    const articles = known.filter(({ id }) => (this.#outcomes.get(id)?.length ?? 0) > 0)
+    const articles = known.filter(({ id }) => (this.#past.get(id)?.titles.length ?? 0) > 0)
     if (articles.length < leastOutcomes) return
     await this.#learnAppeal(articles, signal)
     await this.#learnTitles(articles, signal)
   }
 
+  async #pastOf(id: string): Promise<PastArticle> {
+    const { ledger } = this.#parts
+    const titles = await ledger.call('outcomesOf', id)
+    // The newest is the one by which it was pushed.
+    const decision = (await ledger.call('decisions', { article: id })).find(({ kind }) => kind === 'select')
+    return { titles, surroundings: decision?.kind === 'select' ? storedSurroundings(decision.decision) : undefined }
+  }
+
   async #learnAppeal(articles: readonly PushArticle[], signal: AbortSignal): Promise<void> {
     const { pool, files, values, log } = this.#parts
-    const recent = new RecentArticles()
-    const outcomes = articles.map((article): AppealOutcome => {
-      const { id, createdAt } = article
-      const features = values.texts.of(article, { now: createdAt, recent: recent.before(createdAt, id) })
-      recent.set({ id, createdAt, direction: values.texts.directionOf(article) })
-      recent.prune(createdAt)
-      const titles = this.#outcomes.get(id)!
+    const outcomes = await inTurns(articles, signal, (article): AppealOutcome => {
+      const { titles, surroundings } = this.#past.get(article.id)!
       const sum = (of: (title: TitleOutcomes) => number) => titles.reduce((all, title) => all + of(title), 0)
-      return { features, clicks: sum(({ clicks }) => clicks), expectedClicks: sum(title => title.expectedClicks) }
+      return {
+        features: values.rowOf(article, surroundings),
+        clicks: sum(({ clicks }) => clicks),
+        expectedClicks: sum(title => title.expectedClicks),
+      }
     })
     const model = await AppealModel.train(values.texts, outcomes, { pool, signal })
     await model.save(files.appeal)
     values.model = model
-    const { mean, variance } = model.parts
+    const { mean, variance, trees } = model.parts
     log.info(
-      { articles: articles.length, lift: Math.exp(mean), variance },
+      { articles: articles.length, lift: Math.exp(mean), variance, trees: trees && importantOf(trees, values) },
       'pushes: learned which articles are worth it',
     )
   }
 
   async #learnTitles(articles: readonly PushArticle[], signal: AbortSignal): Promise<void> {
     const { pool, files, titles, vectors, log } = this.#parts
-    const tests = articles
-      .map((article): TitleTest => {
-        const of = this.#outcomes.get(article.id)!.map(({ title, sends, clicks }) => {
-          return { title, template: titles.templateOf(article, title), effectiveSends: sends, clicks }
-        })
-        return { titles: of }
+    const all = await inTurns(articles, signal, (article): TitleTest => {
+      const of = this.#past.get(article.id)!.titles.map(({ title, sends, clicks }) => {
+        return { title, template: titles.templateOf(article, title), effectiveSends: sends, clicks }
       })
-      .filter(({ titles }) => titles.length > 1)
+      return { titles: of }
+    })
+    const tests = all.filter(({ titles }) => titles.length > 1)
     if (tests.length < leastOutcomes) return
     const prior = await TitlePrior.train(tests, { pool, vectors, signal })
     await prior.save(files.titles)
     titles.prior = prior
     log.info({ tests: tests.length, titles: prior.titles }, 'pushes: learned which titles are clicked')
   }
+}
+
+/** A few at a time, so that others have this thread in between. @throws the signal's reason when it is aborted. */
+async function inTurns<Of, Result>(
+  all: readonly Of[],
+  signal: AbortSignal,
+  work: (each: Of) => Result,
+): Promise<Result[]> {
+  const results: Result[] = []
+  for (const each of all) {
+    results.push(work(each))
+    if (results.length % articlesAtOnce !== 0) continue
+    await immediate()
+    signal.throwIfAborted()
+  }
+  return results
+}
+
+/** The features by whose splits the trees gain most, with their shares. */
+function importantOf({ importance }: Ensemble, { texts }: ArticleValues): Record<string, number> {
+  const shares = new Map<string, number>()
+  texts.names.forEach((name, at) => {
+    shares.set(name, (shares.get(name) ?? 0) + importance[at]!)
+  })
+  const most = [...shares].sort(([, a], [, b]) => b - a).slice(0, mostNamed)
+  return Object.fromEntries(most.filter(([, share]) => share > 0))
 }

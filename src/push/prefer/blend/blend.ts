@@ -69,11 +69,6 @@ export class Blend {
     return (this.#responses ?? this.#fromReads()).mean
   }
 
-  /** Whether lifts are corrected by what they have been. */
-  get isCalibrated(): boolean {
-    return this.#calibration.isUsed
-  }
-
   /** Learns from who read articles that were not pushed; values must be of before. */
   learnReads(rows: BlendRows): void {
     // What a push is clicked at is no matter of reads.

@@ -3,7 +3,7 @@
  * posterior before as the prior, its precision is the curvature there (Laplace's approximation; Spiegelhalter & Lauritzen 1990).
  * Few outcomes move it little, and no step size is to be chosen.
  */
-import { solvePositiveDefinite } from '../legs/solve.ts'
+import { solvePositiveDefinite } from '../components/solve.ts'
 
 export interface PosteriorRows {
   /** (rows × features) */

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { PushUsers } from '../../loop/users.ts'
 import { never } from '../../loop/users.ts'
+import { zoneOffset } from '../local-time.ts'
 
 /** What `PushUsers` has of users, in columns as they pass between threads; each user's row is its number − 1. */
 export interface UserStates {
@@ -9,6 +10,8 @@ export interface UserStates {
   readonly busyUntil: Float64Array
   readonly reachable: Uint8Array
   readonly segments: Uint8Array
+  /** Minutes ahead of UTC, as of now. */
+  readonly zones: Int16Array
   readonly pushes: Uint32Array
   readonly clicks: Uint32Array
 }
@@ -38,12 +41,13 @@ interface StateRow {
   readonly opted_out: number | null
   readonly reachable: number
   readonly segment: number
+  readonly zone: string
   readonly pushes: number
   readonly clicks: number
   readonly until: number | null
 }
 
-const columns = `users.number, last_visit, opted_out, (address IS NOT NULL AND opted_out IS NULL) AS reachable, segment, pushes,
+const columns = `users.number, last_visit, opted_out, (address IS NOT NULL AND opted_out IS NULL) AS reachable, segment, zone, pushes,
   min(clicks, pushes) AS clicks, until
   FROM users LEFT JOIN slots ON slots.user = users.number`
 
@@ -149,29 +153,33 @@ export class UserStateTable {
 
 /** Writes what is known of users to their rows, which are added where they are new. */
 export function applyStates(users: PushUsers, states: UserStates): void {
-  const { rows, lastVisit, busyUntil, reachable, segments, pushes, clicks } = states
+  const { rows, lastVisit, busyUntil, reachable, segments, zones, pushes, clicks } = states
   if (rows.length > 0) users.grow(rows.reduce((most, row) => Math.max(most, row), 0) + 1)
   rows.forEach((row, at) => {
     users.lastVisit[row] = lastVisit[at]!
     users.busyUntil[row] = busyUntil[at]!
     users.reachable[row] = reachable[at]!
     users.segments[row] = segments[at]!
+    users.zones[row] = zones[at]!
     users.pushes[row] = pushes[at]!
     users.clicks[row] = clicks[at]!
   })
 }
 
 function forgotten(number: number): StateRow {
-  return { number, last_visit: null, opted_out: null, reachable: 0, segment: 0, pushes: 0, clicks: 0, until: null }
+  const counts = { reachable: 0, segment: 0, pushes: 0, clicks: 0 }
+  return Object.assign({ number, last_visit: null, opted_out: null, zone: 'UTC', until: null }, counts)
 }
 
 function statesOf(rows: readonly StateRow[]): UserStates {
+  const now = Date.now()
   return {
     rows: Uint32Array.from(rows, ({ number }) => number - 1),
     lastVisit: Float64Array.from(rows, ({ last_visit }) => last_visit ?? never),
     busyUntil: Float64Array.from(rows, ({ until }) => until ?? never),
     reachable: Uint8Array.from(rows, ({ reachable }) => reachable),
     segments: Uint8Array.from(rows, ({ segment }) => segment),
+    zones: Int16Array.from(rows, ({ zone }) => zoneOffset(zone, now)),
     pushes: Uint32Array.from(rows, ({ pushes }) => pushes),
     clicks: Uint32Array.from(rows, ({ clicks }) => clicks),
   }

@@ -4,10 +4,10 @@
  * shared memory: one thread learns, any thread predicts meanwhile.
  */
 import { z } from 'zod'
-import { native } from '../../native.ts'
-import { faultIn } from '../../storage/expectation.ts'
-import { mappedTensor, openSafetensors, writeSafetensors } from '../../storage/safetensors.ts'
-import { alignedArray } from '../../storage/shared-array.ts'
+import { native } from '../../../native.ts'
+import { faultIn } from '../../../storage/expectation.ts'
+import { mappedTensor, openSafetensors, writeSafetensors } from '../../../storage/safetensors.ts'
+import { alignedArray } from '../../../storage/shared-array.ts'
 
 export interface CtrModelOptions {
   /** What a row has values of. At most 32. */
@@ -125,6 +125,27 @@ export class CtrModel {
     native.ftrlLearn(this.#weights, this.#sums, featuresOf(this.options, rows), this.options, outcomes)
   }
 
+  /**
+   * Has no weight for a value of a column, nor for it beside the `others` of columns that it is crossed with. What shares a weight with it
+   * begins anew.
+   */
+  forget(column: string, value: number, others: Readonly<Record<string, readonly number[]>> = {}): void {
+    const { columns, crosses, bits } = this.options
+    const own = hashOfValue(columns.indexOf(column), value)
+    const hashes = [own]
+    for (const [a, b] of crosses) {
+      if (a === column)
+        for (const other of others[b] ?? []) hashes.push(hashOfPair(own, hashOfValue(columns.indexOf(b), other)))
+      else if (b === column)
+        for (const other of others[a] ?? []) hashes.push(hashOfPair(hashOfValue(columns.indexOf(a), other), own))
+    }
+    for (const hash of hashes) {
+      const at = Number(hash >> BigInt(64 - bits))
+      this.#weights[at] = 0
+      this.#sums.fill(0, 2 * at, 2 * at + 2)
+    }
+  }
+
   /** Writes a new file. */
   async save(path: string): Promise<void> {
     const { buffer, byteOffset, length } = this.#weights
@@ -171,6 +192,25 @@ export class CtrModel {
  */
 export function recencyOf(hours: number): number {
   return hours < 1 ? 0 : Math.min(15, 1 + Math.floor(Math.log2(hours)))
+}
+
+/** Where weights are, as crates/kernels/src/ftrl.rs has it. */
+function hashOfValue(column: number, value: number): bigint {
+  return mixed((BigInt(column + 1) << 32n) | BigInt(value))
+}
+
+function hashOfPair(a: bigint, b: bigint): bigint {
+  return mixed(a ^ wrapped(wrapped((b << 23n) | (b >> 41n)) * 0xd6e8feb86659fd93n))
+}
+
+function mixed(value: bigint): bigint {
+  const x = wrapped(value + 0x9e3779b97f4a7c15n)
+  const y = wrapped((x ^ (x >> 30n)) * 0xbf58476d1ce4e5b9n)
+  return wrapped((y ^ (y >> 27n)) * 0x94d049bb133111ebn)
+}
+
+function wrapped(value: bigint): bigint {
+  return BigInt.asUintN(64, value)
 }
 
 function featuresOf({ columns, crosses }: CtrModelOptions, { rows, columns: values }: CtrRows) {

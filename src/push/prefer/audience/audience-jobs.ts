@@ -1,5 +1,5 @@
 /** Jobs on worker threads: each call takes chunks of users from the shared counter until there is none. */
-import { native } from '../../native.ts'
+import { native } from '../../../native.ts'
 
 export interface AudienceArgs {
   /** (users) */
@@ -8,19 +8,19 @@ export interface AudienceArgs {
   readonly next: Int32Array
 }
 
-export interface ScoringLeg {
+export interface ScoringComponent {
   /** (users × stride) Shared. */
   readonly rows: Float32Array
-  /** (stride) What the leg counts is part of it. */
+  /** (stride) What the component counts is part of it. */
   readonly vector: Float32Array
 }
 
 type Eligible = { readonly eligible: Uint32Array | undefined }
 
 export function score(
-  args: AudienceArgs & { readonly legs: readonly ScoringLeg[]; readonly base: Float32Array | undefined },
+  args: AudienceArgs & { readonly components: readonly ScoringComponent[]; readonly base: Float32Array | undefined },
 ): void {
-  native.audienceScores(phase(args), [...args.legs], args.base)
+  native.audienceScores(phase(args), [...args.components], args.base)
 }
 
 export function count(args: AudienceArgs & Eligible): Uint32Array {

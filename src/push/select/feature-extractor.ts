@@ -5,9 +5,9 @@ import type { LinearRow } from '../text/linear-model.ts'
 import { styleNames, styleOf } from '../text/style.ts'
 import { directionOf, dotProduct, type TextVectors } from '../text/vectors.ts'
 import { hashedWords, hashOf } from '../text/word-hashes.ts'
-import { nearestCosine, type RecentArticle, usualEarlyReads } from './recent-articles.ts'
+import { type ArticleSurroundings, nearestCosine, type RecentArticle, usualEarlyReads } from './recent-articles.ts'
 
-export interface ArticleFeaturesOptions {
+export interface FeatureExtractorOptions {
   /** Of words; without, texts are known by their words alone. */
   readonly vectors?: TextVectors | undefined
   /** Each is a feature of its own. */
@@ -40,7 +40,7 @@ const longestBody = 20_000
 /** Beside the other features', which have a standard deviation of 1. */
 const [vectorScale, categoryScale] = [5, 2]
 
-export class ArticleFeatures {
+export class FeatureExtractor {
   readonly vectors: TextVectors | undefined
   readonly categories: readonly string[]
   readonly timeZone: string
@@ -52,7 +52,7 @@ export class ArticleFeatures {
   readonly #weekday: Intl.DateTimeFormat
 
   /** @throws RangeError when the time zone is unknown. */
-  constructor({ vectors, categories = [], timeZone = 'UTC' }: ArticleFeaturesOptions = {}) {
+  constructor({ vectors, categories = [], timeZone = 'UTC' }: FeatureExtractorOptions = {}) {
     if (!isTimeZone(timeZone))
       throw new RangeError(`timeZone must be an IANA time zone such as Asia/Seoul, got ${timeZone}`)
     this.vectors = vectors
@@ -83,23 +83,40 @@ export class ArticleFeatures {
     return vectors ? directionOf(vectors.textVector(`${title} ${body.slice(0, longestBody)}`)) : new Float32Array(0)
   }
 
-  of(article: PushArticle, { now, recent = [], earlyReads }: ArticleMoment): ArticleRow {
+  surroundingsOf(
+    article: Pick<PushArticle, 'title' | 'body'>,
+    { recent = [], earlyReads = Number.NaN }: Pick<ArticleMoment, 'recent' | 'earlyReads'>,
+  ): ArticleSurroundings {
+    return {
+      recent: recent.length,
+      nearest: nearestCosine(this.directionOf(article), recent),
+      reads: earlyReads,
+      usualReads: usualEarlyReads(recent),
+    }
+  }
+
+  /** {@link rowOf} of the article beside the recent ones. */
+  of(article: PushArticle, { now, recent, earlyReads }: ArticleMoment): ArticleRow {
+    return this.rowOf(article, now, this.surroundingsOf(article, { recent, earlyReads }))
+  }
+
+  /** @param now In ms since 1970. An article that says to be of later than this is taken for new. */
+  rowOf(article: PushArticle, now: number, surroundings: ArticleSurroundings): ArticleRow {
     const { title, category } = article
     const body = article.body?.trim().slice(0, longestBody) ?? ''
     const [ofTitle, ofBody] = [this.#vectorOf(title), this.#vectorOf(body)]
     const created = Number.isFinite(article.createdAt) ? Math.min(article.createdAt, now) : now
-    const usualReads = usualEarlyReads(recent)
-    const reads = earlyReads === undefined ? Number.NaN : Math.log1p(earlyReads)
+    const reads = Math.log1p(surroundings.reads)
     const dense = Float32Array.from([
       ...styleOf(title),
       ...(body === '' ? styleNames.map(() => Number.NaN) : styleOf(body)),
       Number(body !== ''),
       dotProduct(ofTitle, ofBody),
       ...this.#hourOf(created),
-      Math.log1p(recent.length),
-      nearestCosine(this.directionOf({ title, body }), recent),
+      Math.log1p(surroundings.recent),
+      surroundings.nearest,
       reads,
-      reads - usualReads,
+      reads - surroundings.usualReads,
       ...this.categories.map(each => Number(each === category)),
       ...ofTitle,
       ...ofBody,

@@ -1,5 +1,6 @@
 import { grown } from '../../../storage/shared-array.ts'
 import type { PushArticle } from '../../loop/article.ts'
+import { fnv1a } from '../../text/word-hashes.ts'
 
 export interface ArticleItemsOptions {
   /** Values of an article's vector; 0: articles have none. */
@@ -10,21 +11,13 @@ export interface ArticleItemsOptions {
   readonly onGrow: (capacity: number) => void
 }
 
-export interface ArticleItemsState {
-  readonly items: readonly string[]
-  readonly categories: readonly string[]
-  readonly itemCategories: Uint32Array
-  /** (items × factors) Zeros where an item has no vector. */
-  readonly vectors: Float32Array
-}
-
 /** What is known of articles by their ids: a row each, a category and a vector. */
 export class ArticleItems {
   readonly #options: ArticleItemsOptions
   readonly #rows = new Map<string, number>()
-  readonly #categories = new Map<string, number>()
+  readonly #categoryNumbers = new Set<number>()
   readonly #vectors = new Map<number, Float32Array>()
-  /** (items) Numbers from 1; 0: none. Shared. */
+  /** (items) See {@link categoryNumber}. Shared. */
   categories = new Uint32Array(0)
 
   constructor(options: ArticleItemsOptions) {
@@ -33,6 +26,11 @@ export class ArticleItems {
 
   get size(): number {
     return this.#rows.size
+  }
+
+  /** Those of the articles so far. */
+  get categoryNumbers(): Iterable<number> {
+    return this.#categoryNumbers
   }
 
   /** The row of an article, a new one where there is none. */
@@ -54,8 +52,9 @@ export class ArticleItems {
     const row = this.rowOf(article.id)
     const { category } = article
     if (category !== undefined) {
-      if (!this.#categories.has(category)) this.#categories.set(category, this.#categories.size + 1)
-      this.categories[row] = this.#categories.get(category)!
+      const number = categoryNumber(category)
+      this.#categoryNumbers.add(number)
+      this.categories[row] = number
     }
     const { factors, vectorOf } = this.#options
     if (!vectorOf || this.#vectors.has(row)) return row
@@ -70,27 +69,9 @@ export class ArticleItems {
   vectorOf(row: number): Float32Array | undefined {
     return this.#vectors.get(row)
   }
+}
 
-  get state(): ArticleItemsState {
-    const { factors } = this.#options
-    const vectors = new Float32Array(this.size * factors)
-    for (const [row, vector] of this.#vectors) vectors.set(vector, row * factors)
-    return {
-      items: [...this.#rows.keys()],
-      categories: [...this.#categories.keys()],
-      itemCategories: this.categories.slice(0, this.size),
-      vectors,
-    }
-  }
-
-  restore({ items, categories, itemCategories, vectors }: ArticleItemsState): void {
-    for (const item of items) this.rowOf(item)
-    for (const category of categories) this.#categories.set(category, this.#categories.size + 1)
-    this.categories.set(itemCategories)
-    const { factors } = this.#options
-    for (let row = 0; factors > 0 && row < items.length; row++) {
-      const vector = vectors.slice(row * factors, (row + 1) * factors)
-      if (vector.some(value => value !== 0)) this.#vectors.set(row, vector)
-    }
-  }
+/** The same in all processes, as what is learned by it is kept; 0: none. */
+export function categoryNumber(category: string | undefined): number {
+  return category === undefined ? 0 : fnv1a(category) || 1
 }

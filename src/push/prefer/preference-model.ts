@@ -4,31 +4,21 @@ import { sharedArray } from '../../storage/shared-array.ts'
 import type { PushArticle } from '../loop/article.ts'
 import type { PushUsers } from '../loop/users.ts'
 import type { BetaPrior, UsualCtrPriors } from '../statistics/usual-ctr.ts'
-import { type ArticleFacts, articleFeatures } from './article-features.ts'
-import { Audience } from './audience.ts'
-import type { ScoringLeg } from './audience-jobs.ts'
+import { type ArticleFacts, articleQuery } from './article-query.ts'
+import { Audience } from './audience/audience.ts'
+import { scoringComponents } from './audience/scoring-components.ts'
 import { Blend } from './blend/blend.ts'
-import { CtrModel, type CtrRows } from './ctr-model.ts'
-import {
-  type ArticleFeatures,
-  featureCount,
-  featureNames,
-  featuresOf,
-  firstProduct,
-  hourColumn,
-  productNames,
-  recencyColumn,
-  type SharedUsers,
-} from './features.ts'
-import { ArticleItems } from './legs/article-items.ts'
-import { ContentProfiles, fittedShrinkage } from './legs/content-profiles.ts'
-import { ItemValues, RecentReads } from './legs/recent-reads.ts'
-import { UserActivity } from './legs/user-activity.ts'
-import { type TrainedUsers, UserFactors } from './legs/user-factors.ts'
-import { ctrFileOf, type PreferenceParts, readPreference, usersIn, writePreference } from './preference-files.ts'
+import { ArticleItems, categoryNumber } from './components/article-items.ts'
+import { ContentProfiles } from './components/content-profiles.ts'
+import { ItemValues, RecentReads } from './components/recent-reads.ts'
+import { UserActivity } from './components/user-activity.ts'
+import { type TrainedUsers, UserFactors } from './components/user-factors.ts'
+import { CtrModel } from './ctr/ctr-model.ts'
+import { ctrRows, recencyColumn } from './ctr/ctr-rows.ts'
+import { type ArticleQuery, featureCount, featureNames, featuresOf, type SharedUsers } from './features.ts'
 import { type BaseArgs, shiftOf, type values } from './preference-jobs.ts'
 import type {
-  LegValues,
+  FeatureValues,
   PreferenceOptions,
   PreferenceResponses,
   PreferredUsers,
@@ -46,7 +36,7 @@ const chunkRows = 8192
  *
  * Users are rows of `PushUsers`; call {@link read} and {@link visit} as they come, in order of time. One article is ranked at a time.
  */
-export class Preference {
+export class PreferenceModel {
   readonly users: PushUsers
   readonly profiles: ContentProfiles
   readonly ctr: CtrModel
@@ -98,6 +88,12 @@ export class Preference {
     this.#grow()
   }
 
+  /** Has users from `first` on, who were added since {@link setFactors}, take their vectors of the same model. */
+  addFactors({ data, first, rows }: Pick<TrainedUsers, 'data' | 'rows'> & { readonly first: number }): void {
+    this.#grow()
+    for (const [at, row] of rows.entries()) if (row >= 0) this.#factors.add(first + at, data, row)
+  }
+
   /** What is known of an article, of which users may have read others before; it may be said again when more is. */
   article(article: PushArticle): void {
     this.items.add(article)
@@ -129,7 +125,7 @@ export class Preference {
   rank(article: PushArticle, earlyReaders: ArrayLike<number>, options: RankPreference): Promise<PreferredUsers> {
     return this.#inTurn(async () => {
       const { limit, eligible, now } = options
-      const features = this.#articleFeatures(article, earlyReaders, { eligible, now })
+      const features = this.#articleQuery(article, earlyReaders, { eligible, now })
       const { coefficients } = this.blend
       const users = this.#shared()
       const { ranking, base } = this.#audienceOf(this.users.size)
@@ -144,24 +140,25 @@ export class Preference {
         chunkRows,
       }
       await this.#pool.phase(jobs, 'base', args, next)
-      const ranked = await ranking.rank(this.#scoringLegs(users, features, coefficients), { limit, eligible, base })
+      const components = scoringComponents(users, features, { coefficients, size: this.users.size })
+      const ranked = await ranking.rank(components, { limit, eligible, base })
       return this.#scored(ranked.users, await this.#values(users, features, ranked.users))
     })
   }
 
   /** The features of some users for an article, as {@link rank} has them. */
-  legs(
+  featureValues(
     article: PushArticle,
     earlyReaders: ArrayLike<number>,
     options: Omit<RankPreference, 'limit'> & { readonly users: Uint32Array },
-  ): Promise<LegValues> {
+  ): Promise<FeatureValues> {
     return this.#inTurn(async () => {
-      const features = this.#articleFeatures(article, earlyReaders, options)
+      const features = this.#articleQuery(article, earlyReaders, options)
       return { names: featureNames, values: await this.#values(this.#shared(), features, options.users) }
     })
   }
 
-  /** Learns from the responses to pushes; a push without a click is learned from again as its click delay passes (see `OpenSends`). */
+  /** Learns from the responses to pushes; a push without a click may be learned from again as its click delay passes. */
   learn(responses: PreferenceResponses): void {
     this.blend.learn(responses)
     this.learnCtr(responses)
@@ -178,62 +175,25 @@ export class Preference {
 
   /** Learns the click model alone. */
   learnCtr({ article, at, users, values, clicked, shares, before, weights }: PreferenceResponses): void {
-    const item = this.items.add(article)
     const recency = featureNames.indexOf('recency')
-    const columns: CtrRows['columns'] = {
-      user: users,
-      segment: Uint32Array.from(users, user => this.users.segments[user]!),
-      category: this.items.categories[item]!,
-      hour: hourColumn(at),
+    const rows = ctrRows(this.users, users, {
+      now: at,
+      category: categoryNumber(article.category),
       // The last visit itself may be the click's by now.
       recency: Uint32Array.from(users, (_, row) => recencyColumn(values[row * featureCount + recency]!)),
-    }
-    const all = shares ?? new Float32Array(users.length).fill(1)
-    this.ctr.learn(
-      { rows: users.length, columns },
-      { clicked, shares: all, ...(before && { before }), ...(weights && { weights }) },
-    )
-  }
-
-  /**
-   * Chooses how far profiles of few reads are drawn towards the mean one: as tells best who read. What the blend has learned of the content
-   * before is of the old profiles: choose first.
-   */
-  chooseShrinkage({ users, values, clicked }: Pick<PreferenceResponses, 'users' | 'values' | 'clicked'>): number {
-    const content = featureNames.indexOf('content')
-    const { profiles } = this
-    profiles.shrinkage = fittedShrinkage({
-      products: Float32Array.from(users, (_, row) => values[row * featureCount + content]!),
-      counts: Float32Array.from(users, user => profiles.counts[user]!),
-      labels: clicked,
-      shrinkage: profiles.shrinkage,
     })
-    return profiles.shrinkage
+    const all = shares ?? new Float32Array(users.length).fill(1)
+    this.ctr.learn(rows, { clicked, shares: all, ...(before && { before }), ...(weights && { weights }) })
   }
 
-  /** Writes a new directory: all but the factors, which come with the generation that is served. @throws Error when it is there. */
-  async save(directory: string): Promise<void> {
-    this.#grow()
-    await writePreference(directory, this.#parts())
-    await this.ctr.save(ctrFileOf(directory))
-  }
-
-  /**
-   * Goes on with what was saved; users keep their rows.
-   *
-   * @param options As when it was saved.
-   * @throws Error naming the file and what is wrong with it.
-   */
-  static open(directory: string, users: PushUsers, pool: Pool, options: PreferenceOptions = {}): Preference {
-    users.grow(usersIn(directory))
-    const preference = new Preference(users, pool, options, CtrModel.open(ctrFileOf(directory)))
-    preference.#priors = readPreference(directory, preference.#parts()).priors
-    return preference
-  }
-
-  #parts(): PreferenceParts {
-    const { items, reads, activity, profiles, blend } = this
-    return { users: this.users.size, items, reads, activity, profiles, blend, priors: this.#priors }
+  /** Nothing of a user is left. */
+  forget(user: number): void {
+    if (user >= this.#capacity) return
+    this.activity.forget(user)
+    this.reads.forget(user)
+    this.profiles.forget(user)
+    this.#factors.forget(user)
+    this.ctr.forget('user', user, { category: [0, ...this.items.categoryNumbers] })
   }
 
   #inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -242,11 +202,11 @@ export class Preference {
     return done
   }
 
-  #articleFeatures(
+  #articleQuery(
     article: PushArticle,
     earlyReaders: ArrayLike<number>,
     { eligible, now }: Omit<RankPreference, 'limit'>,
-  ): ArticleFeatures {
+  ): ArticleQuery {
     this.#grow()
     const item = this.items.add(article)
     this.#itemValues.set(this.reads, earlyReaders, this.items.categories, this.items.categories[item]!)
@@ -258,7 +218,7 @@ export class Preference {
       ctr: this.ctr.shared,
       content: this.profiles.centred(this.items.vectorOf(item) ?? new Float32Array(this.profiles.factors)),
     }
-    return articleFeatures(facts, earlyReaders, {
+    return articleQuery(facts, earlyReaders, {
       users: this.#shared(),
       size: this.users.size,
       factors: this.#factors,
@@ -268,24 +228,7 @@ export class Preference {
     })
   }
 
-  #scoringLegs(users: SharedUsers, features: ArticleFeatures, coefficients: Float64Array): ScoringLeg[] {
-    const legs: ScoringLeg[] = []
-    if (users.factorStride > 0) {
-      const vector = new Float32Array(users.factorStride)
-      productNames.forEach((name, at) => {
-        const factor = coefficients[firstProduct + 1 + at]! * features.scales[name]
-        for (let k = 0; k < vector.length; k++) vector[k]! += factor * features[name][k]!
-      })
-      legs.push({ rows: users.factors.subarray(0, this.users.size * users.factorStride), vector })
-    }
-    if (users.profileStride > 0) {
-      const vector = features.content.map(value => value * coefficients[firstProduct]!)
-      legs.push({ rows: users.profiles.subarray(0, this.users.size * users.profileStride), vector })
-    }
-    return legs
-  }
-
-  async #values(users: SharedUsers, article: ArticleFeatures, rows: Uint32Array): Promise<Float32Array> {
+  async #values(users: SharedUsers, article: ArticleQuery, rows: Uint32Array): Promise<Float32Array> {
     if (rows.length <= chunkRows) return featuresOf(users, article, rows)
     const all = new Float32Array(rows.length * featureCount)
     const shared = sharedArray(Uint32Array, rows.length)
@@ -307,7 +250,7 @@ export class Preference {
     return {
       users: Uint32Array.from(order, at => users[at]!),
       scores: Float32Array.from(order, at => logLifts[at]!),
-      legs: { names: featureNames, values: ordered },
+      features: { names: featureNames, values: ordered },
     }
   }
 
@@ -319,6 +262,7 @@ export class Preference {
       rings: this.reads.rings,
       reads: this.reads.counts,
       segments: this.users.segments,
+      zones: this.users.zones,
       pushes: this.users.pushes,
       clicks: this.users.clicks,
       isKnown: this.#factors.isKnown,

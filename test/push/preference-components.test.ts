@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { Pool } from '../../src/parallel/pool.ts'
-import { ContentProfiles, fittedShrinkage } from '../../src/push/prefer/legs/content-profiles.ts'
-import { readerVectors } from '../../src/push/prefer/legs/reader-vectors.ts'
-import { ItemValues, RecentReads } from '../../src/push/prefer/legs/recent-reads.ts'
-import { UserActivity } from '../../src/push/prefer/legs/user-activity.ts'
-import { UserFactors } from '../../src/push/prefer/legs/user-factors.ts'
+import { ContentProfiles } from '../../src/push/prefer/components/content-profiles.ts'
+import { readerVectors } from '../../src/push/prefer/components/reader-vectors.ts'
+import { ItemValues, RecentReads } from '../../src/push/prefer/components/recent-reads.ts'
+import { UserActivity } from '../../src/push/prefer/components/user-activity.ts'
+import { UserFactors } from '../../src/push/prefer/components/user-factors.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { dot, naiveCoReads, naiveReaderVectors, unitFactors } from './preference-twins.ts'
 
@@ -128,24 +128,6 @@ test('a profile is the mean of what was read, later reads counting more, drawn t
   profiles.read(0, new Float32Array(3))
   expect([...profiles.data.subarray(0, profiles.stride)].every(value => value === 0)).toBe(true)
 })
-
-test('the shrinkage that predicts best is found', () => {
-  const [users, shrinkage] = [20_000, 6]
-  const counts = Float32Array.from({ length: users }, () => 1 + Math.floor(random() ** 3 * 60))
-  // The taste of a user, and the mean of as many reads as there are: as noisy as they are few.
-  const tastes = Float32Array.from({ length: users }, () => normal())
-  const means = counts.map((count, user) => tastes[user]! + (normal() * Math.sqrt(shrinkage)) / Math.sqrt(count))
-  const products = means.map((mean, user) => (mean * counts[user]!) / (counts[user]! + 1))
-  const labels = Uint8Array.from(tastes, taste => Number(random() < 1 / (1 + Math.exp(2 - 1.5 * taste))))
-  const found = fittedShrinkage({ products, counts, labels, shrinkage: 1 })
-  expect(found).toBeGreaterThan(3.5)
-  expect(found).toBeLessThan(10)
-  expect(fittedShrinkage({ products: [0], counts: [1], labels: [1], shrinkage: 3 })).toBe(3)
-})
-
-function normal(): number {
-  return Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random())
-}
 
 test('visits count half as much for every half-life, and none twice within a visit', () => {
   const activity = new UserActivity(1000, 10)

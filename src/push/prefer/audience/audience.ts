@@ -1,7 +1,7 @@
-import { native } from '../../native.ts'
-import { type Pool, sharedCounter, workerModuleUrl } from '../../parallel/pool.ts'
-import { sharedArray } from '../../storage/shared-array.ts'
-import type { count, ScoringLeg, score, take } from './audience-jobs.ts'
+import { native } from '../../../native.ts'
+import { type Pool, sharedCounter, workerModuleUrl } from '../../../parallel/pool.ts'
+import { sharedArray } from '../../../storage/shared-array.ts'
+import type { count, ScoringComponent, score, take } from './audience-jobs.ts'
 
 const jobs = workerModuleUrl('./audience-jobs', import.meta.url)
 
@@ -9,7 +9,7 @@ const jobs = workerModuleUrl('./audience-jobs', import.meta.url)
 const chunkRows = 4096
 
 /** Users and their scores, best first; of equal scores the lower row first. */
-export interface RankedUsers {
+export interface ScoredUsers {
   readonly users: Uint32Array
   readonly scores: Float32Array
 }
@@ -19,7 +19,7 @@ export interface RankOptions {
   readonly limit: number
   /** Of the users who may come, a bit each. Default: all. */
   readonly eligible?: Uint32Array | undefined
-  /** (users) What each scores beside the legs; NaN: never comes. Default: 0. */
+  /** (users) What each scores beside the components; NaN: never comes. Default: 0. */
   readonly base?: Float32Array | undefined
 }
 
@@ -35,25 +35,27 @@ export class Audience {
   }
 
   /**
-   * The users whose rows of the legs' matrices have the greatest products with the legs' vectors, summed over the legs. O(users · Σ strides).
+   * The users whose rows of the components' matrices have the greatest products with the components' vectors, summed over the components. O(users · Σ strides).
    *
    * @throws RangeError where the sizes do not fit together.
    */
-  rank(legs: readonly ScoringLeg[], options: RankOptions): Promise<RankedUsers> {
-    const ranked = this.#running.then(() => this.#rank(legs, options))
+  rank(components: readonly ScoringComponent[], options: RankOptions): Promise<ScoredUsers> {
+    const ranked = this.#running.then(() => this.#rank(components, options))
     this.#running = ranked.catch(() => {})
     return ranked
   }
 
-  async #rank(legs: readonly ScoringLeg[], { limit, eligible, base }: RankOptions): Promise<RankedUsers> {
+  async #rank(components: readonly ScoringComponent[], { limit, eligible, base }: RankOptions): Promise<ScoredUsers> {
     const users = this.#scores.length
-    for (const { rows, vector } of legs) {
+    for (const { rows, vector } of components) {
       if (rows.length !== users * vector.length) {
-        throw new RangeError(`a leg must have ${users} rows of ${vector.length} values, got ${rows.length} values`)
+        throw new RangeError(
+          `a component must have ${users} rows of ${vector.length} values, got ${rows.length} values`,
+        )
       }
     }
     if (!(limit >= 0)) throw new RangeError(`limit must be 0 or more, got ${limit}`)
-    await this.#phase<typeof score>('score', { legs, base })
+    await this.#phase<typeof score>('score', { components, base })
     const counts = new Uint32Array(0x1_0000)
     for (const part of await this.#phase<typeof count>('count', { eligible })) {
       for (let at = 0; at < counts.length; at++) counts[at]! += part[at]!
@@ -69,7 +71,7 @@ export class Audience {
   }
 }
 
-function best(parts: readonly RankedUsers[], limit: number): RankedUsers {
+function best(parts: readonly ScoredUsers[], limit: number): ScoredUsers {
   const size = parts.reduce((sum, { users }) => sum + users.length, 0)
   const users = new Uint32Array(size)
   const scores = new Float32Array(size)

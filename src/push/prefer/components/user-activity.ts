@@ -34,4 +34,10 @@ export class UserActivity {
     this.visits[user] = this.visits[user]! * 2 ** ((last - time) / this.#halfLife) + 1
     this.lastVisits[user] = time
   }
+
+  /** As one who never came. */
+  forget(user: number): void {
+    this.lastVisits[user] = never
+    this.visits[user] = 0
+  }
 }

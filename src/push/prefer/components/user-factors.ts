@@ -38,7 +38,7 @@ export class UserFactors {
   /** (factors × factors) Σ y yᵀ over all users. */
   readonly gramian: Float64Array
 
-  private constructor(parts: Omit<UserFactors, 'users' | 'grown'>) {
+  private constructor(parts: Omit<UserFactors, 'users' | 'grown' | 'forget' | 'add'>) {
     this.factors = parts.factors
     this.stride = parts.stride
     this.data = parts.data
@@ -79,21 +79,30 @@ export class UserFactors {
       if ((row + 1) * factors > data.length) {
         throw new RangeError(`rows must be below ${data.length / factors}, those of the model, got ${row}`)
       }
-      let square = 0
-      for (let k = 0; k < factors; k++) square += data[row * factors + k]! ** 2
-      if (!(square > 0)) continue
+      if (!writeUnit(data, row, unit.subarray(user * stride, user * stride + factors))) continue
       isKnown[user] = 1
       known++
-      const length = Math.sqrt(square)
-      for (let k = 0; k < factors; k++) {
-        const value = data[row * factors + k]! / length
-        unit[user * stride + k] = value
-        mean[k]! += value
-      }
+      for (let k = 0; k < factors; k++) mean[k]! += unit[user * stride + k]!
     }
     for (let k = 0; k < factors; k++) mean[k]! /= Math.max(1, known)
     const gramian = await gramianOf({ data: unit, factors, stride, rows: rows.length }, pool)
     return new UserFactors({ factors, stride, data: unit, isKnown, known, mean, gramian })
+  }
+
+  /**
+   * Has a user that was added since take the vector of the same model; mean and Gramian stay those of the others.
+   *
+   * @param row of the model, in {@link TrainedUsers.data}.
+   */
+  add(user: number, data: Float32Array, row: number): void {
+    const { factors, stride } = this
+    if (writeUnit(data, row, this.data.subarray(user * stride, user * stride + factors))) this.isKnown[user] = 1
+  }
+
+  /** As one of whom the model knows nothing. */
+  forget(user: number): void {
+    this.data.fill(0, user * this.stride, (user + 1) * this.stride)
+    this.isKnown[user] = 0
   }
 
   /** The same with rows for more users, who have no factors. */
@@ -113,6 +122,17 @@ export class UserFactors {
       gramian: this.gramian,
     })
   }
+}
+
+/** Writes a row at length 1, unless it is 0; gives whether it did. */
+function writeUnit(data: Float32Array, row: number, out: Float32Array): boolean {
+  const factors = out.length
+  let square = 0
+  for (let k = 0; k < factors; k++) square += data[row * factors + k]! ** 2
+  if (!(square > 0)) return false
+  const length = Math.sqrt(square)
+  for (let k = 0; k < factors; k++) out[k] = data[row * factors + k]! / length
+  return true
 }
 
 interface Matrix {

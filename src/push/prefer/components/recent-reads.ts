@@ -71,30 +71,11 @@ export class RecentReads {
     return items
   }
 
-  /** Arrays by name, for `restore`: of the rows that are used. */
-  state(users: number, items: number): Readonly<Record<string, Uint32Array>> {
-    const kept = Math.min(this.#logged, this.#logLength)
-    return {
-      rings: this.rings.slice(0, users * this.length),
-      counts: this.counts.slice(0, users),
-      readers: this.readers.slice(0, items),
-      latest: this.#latest.slice(0, users),
-      logItems: this.#logItems.slice(0, kept),
-      logBefore: this.#logBefore.slice(0, kept),
-      logged: Uint32Array.of(this.#logged),
-    }
-  }
-
-  /** There must be room for all rows. */
-  restore(state: Readonly<Record<string, Uint32Array>>): void {
-    this.rings.set(state.rings!)
-    this.counts.set(state.counts!)
-    this.readers.set(state.readers!)
-    this.#latest.set(state.latest!)
-    const kept = state.logItems!.length
-    this.#logItems = grown(Uint32Array, state.logItems!, Math.max(1024, kept))
-    this.#logBefore = grown(Uint32Array, state.logBefore!, Math.max(1024, kept))
-    this.#logged = state.logged![0]!
+  /** As one who read nothing; what the items were read by many others stays. */
+  forget(user: number): void {
+    this.rings.fill(noItem, user * this.length, (user + 1) * this.length)
+    this.counts[user] = 0
+    this.#latest[user] = 0
   }
 
   #log(user: number, item: number): void {

@@ -1,8 +1,10 @@
 import { hasBit } from '../../search/bitmap.ts'
 import { randomNumbers } from '../../storage/random.ts'
+import { type ReaderVectorOptions, readerVectors } from './components/reader-vectors.ts'
+import type { UserFactors } from './components/user-factors.ts'
+import { ctrLogits } from './ctr/ctr-rows.ts'
 import {
-  type ArticleFeatures,
-  ctrLogits,
+  type ArticleQuery,
   featureCount,
   featuresOf,
   firstProduct,
@@ -10,8 +12,6 @@ import {
   productNames,
   type SharedUsers,
 } from './features.ts'
-import { type ReaderVectorOptions, readerVectors } from './legs/reader-vectors.ts'
-import type { UserFactors } from './legs/user-factors.ts'
 
 /** Users by whom the features of an article are scaled, and how many are looked at to find them. */
 const [sampleSize, sampleDraws] = [2048, 65_536]
@@ -19,7 +19,7 @@ const [sampleSize, sampleDraws] = [2048, 65_536]
 const readerPrior = 2
 
 /** What is not derived from readers. */
-export type ArticleFacts = Omit<ArticleFeatures, 'ctrScale' | 'shifts' | 'scales' | 'earlyReaders' | ProductName>
+export type ArticleFacts = Omit<ArticleQuery, 'ctrScale' | 'shifts' | 'scales' | 'earlyReaders' | ProductName>
 
 export interface ArticleContext {
   readonly users: SharedUsers
@@ -34,18 +34,18 @@ export interface ArticleContext {
  * The features of an article with its first readers. Products with users' factors have mean 0 and standard deviation 1 over some of the
  * users who may come, or less where there are few readers; so have the logits of the CTR model.
  */
-export function articleFeatures(
+export function articleQuery(
   facts: ArticleFacts,
   earlyReaders: ArrayLike<number>,
   { users, size, factors, readers, eligible, seed }: ArticleContext,
-): ArticleFeatures {
+): ArticleQuery {
   const vectors = readerVectors(factors, earlyReaders, readers)
   const padded = (vector: Float64Array) => {
     const out = new Float32Array(factors.stride)
     out.set(vector)
     return out
   }
-  const raw: ArticleFeatures = {
+  const raw: ArticleQuery = {
     ...facts,
     earlyReaders: earlyReaders.length,
     ctrScale: [0, 1],
