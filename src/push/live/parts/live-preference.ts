@@ -1,6 +1,6 @@
 import type { PlannedSend, PushObservation } from '../../loop/actions.ts'
 import type { PushArticle } from '../../loop/article.ts'
-import type { Preference as LoopPreference, RankedUsers, RankFor } from '../../loop/preference.ts'
+import type { Preference, RankedUsers, RankFor } from '../../loop/preference.ts'
 import type { PreferenceModel } from '../../prefer/preference-model.ts'
 import type { DelayCurve } from '../../statistics/click-delay.ts'
 import { type Read, ReadExamples } from './read-examples.ts'
@@ -28,7 +28,7 @@ export interface LivePreferenceOptions {
 }
 
 /** The preference of the loop, kept up to date with what users do. */
-export class LivePreference implements LoopPreference {
+export class LivePreference implements Preference {
   readonly #preference: PreferenceModel
   readonly #options: LivePreferenceOptions
   readonly #examples: ReadExamples

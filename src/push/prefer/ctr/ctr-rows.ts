@@ -52,7 +52,10 @@ function hoursOf(zones: Int16Array, users: Uint32Array, now: number): Uint32Arra
   const first = users.length > 0 ? zones[users[0]!]! : 0
   let isSame = true
   for (let n = 0; n < users.length && isSame; n++) isSame = zones[users[n]!] === first
-  return isSame ? localHour(now, first) : Uint32Array.from(users, user => localHour(now, zones[user]!))
+  if (isSame) return localHour(now, first)
+  const hours = new Uint32Array(users.length)
+  for (let n = 0; n < users.length; n++) hours[n] = localHour(now, zones[users[n]!]!)
+  return hours
 }
 
 /** @param zone Minutes that its clocks are ahead of UTC. */
