@@ -43,7 +43,6 @@ export interface SendingOptions {
   readonly senders: Readonly<Record<string, SenderOptions>>
   readonly links?: { readonly base: string; readonly secrets: readonly string[] } | undefined
   readonly batchSize?: number | undefined
-  readonly batches?: number | undefined
   readonly poll?: number | undefined
   readonly grace?: number | undefined
 }
