@@ -3,7 +3,7 @@ import { decodeJwt, jwtVerify } from 'jose'
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest'
 import { apnsSender } from '../../src/push/send/senders/apns.ts'
 import { startHttp2Endpoint } from './http2-endpoint.ts'
-import type { Reply } from './push-endpoint.ts'
+import type { Received, Reply } from './push-endpoint.ts'
 import { pushTo, results } from './push-to.ts'
 import { apnsError, certificate, team, teamKey } from './sender-harness.ts'
 
@@ -13,10 +13,10 @@ afterEach(() => {
 
 const to = { addressOf: (user: string) => `device-${user}` }
 
-async function started(reply: () => Reply = () => ({ status: 200 })) {
+async function started(reply: (push: Received) => Reply = () => ({ status: 200 }), timeout = 2000) {
   const tls = certificate()
   const endpoint = await startHttp2Endpoint(reply, { tls })
-  const sender = apnsSender({ ...team, url: endpoint.url, ca: tls.cert, timeout: 2000 })
+  const sender = apnsSender({ ...team, url: endpoint.url, ca: tls.cert, timeout })
   onTestFinished(() => sender.close?.())
   const tokens = () => endpoint.received.map(({ headers }) => headers.authorization!.slice('bearer '.length))
   return { endpoint, sender, tokens }
@@ -101,6 +101,17 @@ test('makes another connection when Apple ends one', async () => {
     expect(await results(sender, [pushTo(to, 'bob')])).toEqual(['delivered'])
     expect(endpoint.connections).toBe(2)
   })
+})
+
+test('makes another connection when an answer does not come in time, and waits for the others of the first', async () => {
+  const { endpoint, sender } = await started(({ path }) => (path.endsWith('ann') ? 'hang' : { status: 200 }), 500)
+  const waiting = sender.send([pushTo(to, 'ann')], { signal: new AbortController().signal })
+  await vi.waitFor(() => expect(endpoint.received).toHaveLength(1))
+  expect(await waiting).toMatchObject([{ outcome: 'unknown', reason: 'timeout' }])
+  expect(await results(sender, [pushTo(to, 'bob')])).toEqual(['delivered'])
+  expect(endpoint.connections).toBe(2)
+  // The first has ended.
+  await vi.waitFor(() => expect(endpoint.open).toBe(1))
 })
 
 test('a key of another kind is refused', () => {

@@ -121,6 +121,29 @@ test('an outage of an hour loses nothing, costs few attempts, and all is sent af
   expect(endpoint.received.length).toBeLessThan(200 * 6)
 })
 
+test('while a probe of a sender that was down is under way, it is waited for, not asked for', async () => {
+  const users = names(16)
+  const ledger = ledgerWith(users)
+  let answers = 0
+  const endpoint = await startEndpoint(() => (answers++ < 16 ? { status: 503 } : 'hang'))
+  reserved(ledger, 'news', users)
+  let waits = 0
+  const clock = fastClock(20)
+  const counted: Clock = {
+    now: clock.now,
+    wait(ms, signal) {
+      waits++
+      return clock.wait(ms, signal)
+    },
+  }
+  dispatch(ledger, endpoint, { clock: counted, poll: 400, grace: 0 })
+  await vi.waitFor(() => expect(endpoint.received).toHaveLength(17), { timeout: 20_000 })
+  // The probe has no answer. Of expiry, and of what is due, that is a look each 20 ms by this clock.
+  waits = 0
+  await setTimeout(1000)
+  expect(waits).toBeLessThan(200)
+})
+
 test('what an outage keeps past the end of the life expires, or counts as sent where it may have been', async () => {
   const ledger = ledgerWith(['ann'])
   addUsers(ledger, ['bob'], 'other')

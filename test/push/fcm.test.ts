@@ -1,5 +1,5 @@
 import { jwtVerify } from 'jose'
-import { expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import { type FcmOptions, fcmSender } from '../../src/push/send/senders/fcm.ts'
 import { type Reply, startEndpoint } from './push-endpoint.ts'
 import { pushTo, results } from './push-to.ts'
@@ -7,8 +7,11 @@ import { fcmError, serviceAccount, tokenReply } from './sender-harness.ts'
 
 const to = { addressOf: (user: string) => `token of ${user}` }
 
-async function started(replyTo: (path: string) => Reply, options: Partial<FcmOptions> = {}) {
-  const endpoint = await startEndpoint(({ path }) => replyTo(path))
+async function started(
+  replyTo: (path: string) => Reply,
+  { delay = 0, ...options }: Partial<FcmOptions> & { readonly delay?: number } = {},
+) {
+  const endpoint = await startEndpoint(({ path }) => replyTo(path), { delay })
   const { account, publicKey } = serviceAccount(endpoint.url)
   const sender = fcmSender({ account, url: endpoint.url, timeout: 2000, ...options })
   onTestFinished(() => sender.close?.())
@@ -76,6 +79,21 @@ test('without a token nothing is sent, and all is tried again', async () => {
     expect(await results(sender, [pushTo(to, 'ann'), pushTo(to, 'bob')])).toEqual(['retry', 'retry'])
   }
   expect(messages()).toHaveLength(0)
+})
+
+test('a push whose token is refused while the next token cannot be had is tried again', async () => {
+  // A token that ends at once: each push asks for another.
+  let token: Reply = { status: 200, body: JSON.stringify({ access_token: 'x', expires_in: 30 }) }
+  const { sender, tokens, messages } = await started(path => (path === '/token' ? token : { status: 401 }), {
+    delay: 150,
+  })
+  const first = results(sender, [pushTo(to, 'ann')])
+  await vi.waitFor(() => expect(messages()).toHaveLength(1), { interval: 5 })
+  token = { status: 400 }
+  const second = results(sender, [pushTo(to, 'bob')])
+  expect(await first).toEqual(['retry'])
+  expect(await second).toEqual(['retry'])
+  expect(tokens()).toHaveLength(2)
 })
 
 test('what a gateway answers leaves it open whether the message was sent', async () => {

@@ -7,6 +7,8 @@ import type { Endpoint, Received, Reply } from './push-endpoint.ts'
 export interface Http2Endpoint extends Endpoint {
   /** How many connections were made. */
   readonly connections: number
+  /** How many of them have not ended. */
+  readonly open: number
   /** Has clients make new connections for what comes next. */
   goAway(): void
 }
@@ -61,6 +63,9 @@ export async function startHttp2Endpoint(
     },
     get connections() {
       return connections
+    },
+    get open() {
+      return sessions.size
     },
     goAway() {
       for (const session of sessions) session.close()

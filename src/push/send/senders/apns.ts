@@ -110,6 +110,7 @@ class ProviderToken {
   readonly #signing: Signing
   #made = Number.NEGATIVE_INFINITY
   #token: Promise<string> | undefined
+  #value: string | undefined
 
   constructor(signing: Signing) {
     this.#signing = signing
@@ -126,20 +127,34 @@ class ProviderToken {
       .setIssuer(teamId)
       .setIssuedAt(Math.floor(now / 1000))
       .sign(key)
+      .then(value => {
+        this.#value = value
+        return value
+      })
     return this.#token
   }
 
   /** Apple says that `token` is too old; the clocks may differ. */
-  async refuse(token: string): Promise<void> {
-    if ((await this.#token) === token) this.#token = undefined
+  refuse(token: string): void {
+    if (this.#value === token) this.#token = undefined
   }
 }
 
-/** One connection to the service, which is made when it is needed and again when it has ended. */
+interface Session {
+  readonly client: ClientHttp2Session
+  isConnected: boolean
+  /** Requests that have no answer yet. */
+  streams: number
+  /** No more requests are made by it, and it ends with the last of its requests. */
+  isLeft: boolean
+}
+
+/** One connection to the service, which is made when it is needed, and again when it has ended or an answer did not come in time. */
 class Connection {
   readonly #url: string
   readonly #ca: string | undefined
-  #session: { readonly client: ClientHttp2Session; isConnected: boolean } | undefined
+  #session: Session | undefined
+  readonly #sessions = new Set<Session>()
 
   constructor(url: string, ca: string | undefined) {
     this.#url = url
@@ -163,6 +178,7 @@ class Connection {
         fail(error as Error, false)
         return
       }
+      session.streams++
       let answer: Omit<Answer, 'body'> | undefined
       let text = ''
       stream.setEncoding('utf8')
@@ -177,6 +193,10 @@ class Connection {
         fail(error, session.isConnected && stream.rstCode !== constants.NGHTTP2_REFUSED_STREAM),
       )
       stream.on('close', () => {
+        session.streams--
+        // The connection may be dead without anybody having said so: others would wait for it as long.
+        if (signal.aborted && isTimeout(signal)) this.#leave(session)
+        if (session.isLeft && session.streams === 0) session.client.destroy()
         if (answer) resolve({ ...answer, body: text })
         else fail(new Error('the connection ended'))
       })
@@ -185,32 +205,43 @@ class Connection {
   }
 
   close(): void {
-    this.#session?.client.destroy()
+    for (const { client } of this.#sessions) client.destroy()
     this.#session = undefined
   }
 
-  #open() {
+  #leave(session: Session): void {
+    session.isLeft = true
+    if (this.#session === session) this.#session = undefined
+  }
+
+  #open(): Session {
     const known = this.#session
     if (known && !known.client.closed && !known.client.destroyed) return known
     const client = connect(this.#url, this.#ca === undefined ? {} : { ca: this.#ca })
-    const session = { client, isConnected: false }
-    const forget = () => {
-      if (this.#session === session) this.#session = undefined
-    }
+    const session: Session = { client, isConnected: false, streams: 0, isLeft: false }
+    const leave = () => this.#leave(session)
     client.on('connect', () => {
       session.isConnected = true
     })
     // Streams have errors of their own.
-    client.on('error', forget)
-    client.on('close', forget)
-    client.on('goaway', forget)
+    client.on('error', leave)
+    client.on('goaway', leave)
+    client.on('close', () => {
+      leave()
+      this.#sessions.delete(session)
+    })
     this.#session = session
+    this.#sessions.add(session)
     return session
   }
 }
 
 function abortReason(signal: AbortSignal): string {
-  return signal.reason?.name === 'TimeoutError' ? 'timeout' : 'interrupted'
+  return isTimeout(signal) ? 'timeout' : 'interrupted'
+}
+
+function isTimeout({ reason }: AbortSignal): boolean {
+  return reason?.name === 'TimeoutError'
 }
 
 function nameOf(error: Error): string {

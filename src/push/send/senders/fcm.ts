@@ -36,6 +36,12 @@ interface Token {
   readonly until: number
 }
 
+/** A token that is asked for, or there; `until`: in ms since 1970. */
+interface CurrentToken {
+  readonly token: Promise<string>
+  until: number
+}
+
 /** As the API answers errors: https://firebase.google.com/docs/reference/fcm/rest/v1/ErrorCode */
 const answerSchema = z.object({
   error: z.object({
@@ -64,11 +70,11 @@ export function fcmSender({ account: given, url = 'https://fcm.googleapis.com', 
     'http:': new HttpAgent({ keepAlive: true, maxSockets: attempts.concurrency }),
   }
   const agentOf = (to: string) => (to.startsWith('https:') ? agents['https:'] : agents['http:'])
-  let current: { readonly token: Promise<string>; until: number } | undefined
+  let current: CurrentToken | undefined
 
   /** One request for all that wait for it; a new one when it has failed or is about to end. */
-  function currentToken(): Promise<string> {
-    if (current && current.until > Date.now()) return current.token
+  function currentToken(): CurrentToken {
+    if (current && current.until > Date.now()) return current
     const request = requestToken({ service, key, timeout: attempts.timeout, agent: agentOf(service.token_uri) })
     const asked = { token: request.then(({ value }) => value), until: Number.POSITIVE_INFINITY }
     const settle = (until: number) => {
@@ -79,13 +85,14 @@ export function fcmSender({ account: given, url = 'https://fcm.googleapis.com', 
       () => settle(0),
     )
     current = asked
-    return asked.token
+    return asked
   }
 
   async function attempt(push: Outgoing, signal: AbortSignal): Promise<Outcome> {
+    const used = currentToken()
     let bearer: string
     try {
-      bearer = await unlessAborted(currentToken(), signal)
+      bearer = await unlessAborted(used.token, signal)
     } catch (error) {
       return retry(push, { reason: `no token: ${(error as Error).message}` }, attempts)
     }
@@ -93,7 +100,7 @@ export function fcmSender({ account: given, url = 'https://fcm.googleapis.com', 
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${bearer}` }
     try {
       const answer = await post(address, { headers, body, signal, agent: agentOf(address) })
-      if (answer.status === 401 && bearer === (await current?.token)) current = undefined
+      if (answer.status === 401 && current === used) current = undefined
       return outcomeOf(answer, push)
     } catch (error) {
       if (!(error instanceof NoAnswer)) return { outcome: 'failed', reason: (error as Error).message }
