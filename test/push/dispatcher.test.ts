@@ -125,7 +125,9 @@ test('while a probe of a sender that was down is under way, it is waited for, no
   const users = names(16)
   const ledger = ledgerWith(users)
   let answers = 0
-  const endpoint = await startEndpoint(() => (answers++ < 16 ? { status: 503 } : 'hang'))
+  const endpoint = await startEndpoint(() =>
+    answers++ < 16 ? { status: 503, headers: { 'retry-after': '9' } } : 'hang',
+  )
   reserved(ledger, 'news', users)
   let waits = 0
   const clock = fastClock(20)
