@@ -221,7 +221,8 @@ export class LedgerRecords {
   keepPastPushes(pushes: readonly PastPush[], now = steadyTime()): PastPushesKept {
     let kept: PastPushesKept = { pushes: 0, duplicates: 0 }
     transact(this.database, () => {
-      kept = keepPastPushes(this.database, this.users, pushes, { now, interval: this.interval })
+      const endSlot = (user: number, send: number) => this.deliveries.endSlot(user, send, now)
+      kept = keepPastPushes(this.database, this.users, pushes, { now, interval: this.interval, endSlot })
     })
     return kept
   }

@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { eventsFile, eventsFormat } from '../../../events/schema.ts'
 import { openReadOnly } from '../../../storage/sqlite.ts'
-import { pushFile, pushFormat } from '../../send/tables/schema.ts'
+import { namedError } from '../../../storage/sqlite-errors.ts'
+import { ledgerName, pushFile, pushFormat } from '../../send/tables/schema.ts'
 import { analyse } from '../analyse.ts'
 import type { PushAnalysis } from '../analysis.ts'
 import { articlesOf, segmentsOf } from './articles.ts'
@@ -48,6 +49,8 @@ export async function analyseStored(
       visits: visitsOf(ledger, range, hasJournal),
       weeklyActive: hasJournal ? weeklyActiveOf(ledger, range) : undefined,
     })
+  } catch (error) {
+    throw namedError(error, ledgerName(state))
   } finally {
     ledger.close()
   }

@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ThreadReady } from '../../../events/restarting-thread.ts'
 import { fileIdentity } from '../../../storage/file-identity.ts'
+import { namedError } from '../../../storage/sqlite-errors.ts'
 import { ClickLinks } from '../../send/click-link.ts'
 import { Dispatcher } from '../../send/dispatcher.ts'
 import type { Outgoing } from '../../send/senders/sender.ts'
-import { pushFile } from '../../send/tables/schema.ts'
+import { ledgerName, pushFile } from '../../send/tables/schema.ts'
 import { LiveLedger, type LiveLedgerOptions } from './live-ledger.ts'
 import { openSenders, type SenderOptions } from './senders.ts'
 import { SendingReport } from './sending-report.ts'
@@ -103,7 +104,8 @@ function answer(
     // What was written to a file that is not there any more is not on disk for anybody.
     assertInPlace(own)
     return { result }
-  } catch (error) {
+  } catch (thrown) {
+    const error = namedError(thrown, ledgerName(state))
     const kind = error instanceof TypeError ? 'TypeError' : error instanceof RangeError ? 'RangeError' : 'Error'
     return { failure: (error as Error).message, kind }
   }
