@@ -78,7 +78,8 @@ export const pushMethods = {
     params: z.object({ user: IdSchema, article }),
   },
   push_test: {
-    summary: 'sends the push of an article to users who look at it first: marked, and beside their weekly one',
+    summary:
+      'sends a push of an article to users who look at it first: marked, beside their weekly one, also before it is pushed',
     reads: false,
     access: 'admin',
     params: z.object({
@@ -86,6 +87,8 @@ export const pushMethods = {
       users: z.array(IdSchema).min(1).max(limits.pushTestUsers),
       /** Which of the titles. */
       title: z.int().min(0).max(99).default(0),
+      /** Another title in its place. */
+      text: z.string().min(1).max(1024).optional(),
     }),
   },
   push_decisions: {

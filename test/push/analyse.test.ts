@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { analyse } from '../../src/push/analyse/analyse.ts'
 import type { Outcome } from '../../src/push/analyse/analysis.ts'
-import { orderByUser } from '../../src/push/analyse/follow.ts'
 import type { AnalysisInput } from '../../src/push/analyse/input.ts'
+import { orderByUser } from '../../src/push/analyse/user-order.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import {
   articlesOf,

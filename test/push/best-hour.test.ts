@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { bestDue, hourCurve } from '../../src/push/send/best-hour.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
-import { day, hour, ledgerWith, minute, noon } from './ledger-of.ts'
+import { addUsers, day, hour, ledgerWith, minute, noon, openLedger, reserved } from './ledger-of.ts'
+import { openState, startEngine } from './live-engine.ts'
 
 const none = { from: 0, until: 0 }
 const counts = (visits: Readonly<Record<number, number>>) =>
@@ -71,8 +72,8 @@ test('a push is never due in quiet hours, and not at all where the life ends in 
   expect(bestDue({ ...options, quiet: night, until: noon + 4 * hour })).toBeUndefined()
 })
 
-test('the ledger learns the hours of a user in the own zone, and reserves for the best', () => {
-  const ledger = ledgerWith(['ann', 'bob'], { quiet: { from: '00:00', until: '00:00' } })
+test('with bestHours the ledger learns the hours of a user in the own zone, and reserves for the best where it knows enough', () => {
+  const ledger = ledgerWith(['ann', 'bob', 'cid'], { quiet: { from: '00:00', until: '00:00' }, bestHours: true })
   ledger.putUsers([{ id: 'bob', zone: 'Asia/Seoul' }], noon)
   // Ann comes at 14:00 in UTC, Bob at 22:00 in Seoul, which is 13:00 in UTC.
   const visits = Array.from({ length: 30 }, (_, at) => [
@@ -81,14 +82,36 @@ test('the ledger learns the hours of a user in the own zone, and reserves for th
     { user: 'nobody', time: noon },
   ])
   expect(ledger.recordVisits(visits.flat(), noon)).toBe(60)
-  const candidates = ledger.atBestHours('news', ['ann', 'bob', 'nobody'], { now: noon })
-  expect(candidates).toEqual([
-    { user: 'ann', due: noon + 2 * hour },
-    { user: 'bob', due: noon + hour },
-    { user: 'nobody' },
-  ])
-  expect(ledger.reserve('news', candidates, noon).sends).toHaveLength(2)
-  expect(ledger.hand('webhook', 9, noon)).toEqual([])
+  // Of Cid only some visits are known.
+  ledger.recordVisits(
+    Array.from({ length: 5 }, (_, at) => ({ user: 'cid', time: noon - (at + 1) * day + hour })),
+    noon,
+  )
+  expect(reserved(ledger, 'news', ['ann', 'bob', 'cid', 'nobody'])).toHaveLength(3)
+  expect(ledger.hand('webhook', 9, noon).map(({ user }) => user)).toEqual(['cid'])
   expect(ledger.hand('webhook', 9, noon + hour).map(({ user }) => user)).toEqual(['bob'])
   expect(ledger.hand('webhook', 9, noon + 2 * hour).map(({ user }) => user)).toEqual(['ann'])
+})
+
+test('an engine that is configured for best hours reserves pushes for them', async () => {
+  const state = openState()
+  const ledger = openLedger(state.folder)
+  addUsers(ledger, ['ann', 'bob'], 'file')
+  // Ann comes in one and a half hours.
+  const began = Date.now()
+  const visits = Array.from({ length: 30 }, (_, at) => ({ user: 'ann', time: began - (at + 1) * day + 90 * minute }))
+  ledger.recordVisits(visits, began)
+  const script = { round: 2, rounds: 1, life: 3 * hour }
+  const { until } = await startEngine(state, script, { config: { bestHours: true } })
+  state.catalogue.put([{ id: 'news', title: 'News' }])
+  await until(() => ledger.campaigns().length > 0 && ledger.sendsOf('news').length === 2)
+  await until(() => ledger.countsOf('news').delivered === 1)
+  expect(ledger.sendsOf('news').map(({ user, state: of }) => [user, of])).toEqual([
+    ['ann', 'reserved'],
+    ['bob', 'delivered'],
+  ])
+  const [{ due }] = ledger.why('ann', 'news').reasons as unknown as [{ due: number }]
+  expect(due - began).toBeGreaterThan(0)
+  expect(due - began).toBeLessThanOrEqual(2 * hour)
+  expect(due % hour).toBe(0)
 })

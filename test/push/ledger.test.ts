@@ -364,5 +364,5 @@ test('a file of another version or kind is refused', () => {
   const database = new DatabaseSync(join(folder, 'push.db'))
   database.exec('PRAGMA user_version = 99')
   database.close()
-  expect(() => PushLedger.open(folder)).toThrow('holds pushes of version 99, and this Aurochs reads version 2')
+  expect(() => PushLedger.open(folder)).toThrow('holds pushes of version 99, and this Aurochs reads version 3')
 })

@@ -230,6 +230,20 @@ test('an article is taken once, when it has a title and has appeared; what was t
   expect(ledger.articlesTaken(noon, noon + 2 * hour).map(({ id }) => id)).toEqual(['fresh', 'nameless', 'future'])
 })
 
+test('of many articles that were taken the newest are given again', () => {
+  const folder = freshFolder()
+  const store = new CatalogueStore(join(folder, 'catalogue.db'))
+  onTestFinished(() => store.close())
+  const count = 10_050
+  const items = Array.from({ length: count }, (_, at) => ({ id: `a${at}`, title: 'A title', availableFrom: noon + at }))
+  for (let at = 0; at < count; at += 1000) store.put(items.slice(at, at + 1000))
+  const ledger = openLive(folder)
+  ledger.watch(noon)
+  expect(ledger.takeArticles(noon + hour)).toHaveLength(count)
+  const taken = ledger.articlesTaken(noon, noon + hour)
+  expect([taken.length, taken[0]!.id, taken.at(-1)!.id]).toEqual([10_000, 'a50', `a${count - 1}`])
+})
+
 test('what was done is told again as actions, with the sends that were made', () => {
   const ledger = liveWith(['ann', 'bob', 'cid', 'dan'])
   ledger.decide('news', decision, noon)
@@ -268,22 +282,6 @@ test('past pushes count for usual CTRs, and the latest keeps the week of its use
     [2, 1],
     [1, 1],
   ])
-})
-
-test('a ledger of version 1 is brought to the present one', () => {
-  const folder = freshFolder()
-  liveWith(['ann'], folder)
-  const database = new DatabaseSync(join(folder, 'push.db'))
-  const drop = `DROP INDEX uncounted_campaigns; DROP TABLE segments; DROP TABLE decisions; DROP TABLE dry_sends; DROP TABLE test_sends; DROP TABLE articles;
-    ALTER TABLE users DROP COLUMN segment; ALTER TABLE users DROP COLUMN pushes; ALTER TABLE users DROP COLUMN clicks;
-    ALTER TABLE campaigns DROP COLUMN dry; ALTER TABLE campaigns DROP COLUMN stopped; ALTER TABLE campaigns DROP COLUMN counted;
-    ALTER TABLE sends DROP COLUMN round; ALTER TABLE sends DROP COLUMN rank; ALTER TABLE sends DROP COLUMN usual_ctr; ALTER TABLE sends DROP COLUMN expected_ctr;
-    PRAGMA user_version = 1`
-  database.exec(drop)
-  database.close()
-  const ledger = openLive(folder)
-  expect(reserved(ledger, 'news', ['ann'])).toHaveLength(1)
-  expect(ledger.sendsOf('news')).toMatchObject([{ user: 'ann', round: undefined }])
 })
 
 test('a journal and a catalogue that another process is about to make are not there yet', () => {

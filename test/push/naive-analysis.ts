@@ -9,9 +9,11 @@ const week = 7 * day
 export class NaiveAnalysis {
   readonly sends: readonly SendRow[]
   readonly out: readonly SendRow[]
+  readonly from: number
   readonly now: number
 
   constructor(sends: readonly SendRow[], from: number, now: number) {
+    this.from = from
     this.now = now
     this.sends = sends
     this.out = sends.filter(({ state, sentAt }) => ['handed', 'delivered', 'unknown'].includes(state) && sentAt >= from)
@@ -62,14 +64,15 @@ export class NaiveAnalysis {
     return kept
   }
 
-  /** Pairs of pushes to a user that follow each other too soon. */
+  /** Pairs of pushes to a user that follow each other too soon, the later one in the range. */
   violations(): number {
     const out = this.sends.filter(({ state }) => ['handed', 'delivered', 'unknown'].includes(state))
     let count = 0
     for (const user of new Set(out.map(row => row.user))) {
       const times = out.filter(row => row.user === user).map(({ sentAt }) => sentAt)
       times.sort((a, b) => a - b)
-      for (let at = 1; at < times.length; at++) count += Number(times[at]! - times[at - 1]! < week)
+      for (let at = 1; at < times.length; at++)
+        count += Number(times[at]! >= this.from && times[at]! - times[at - 1]! < week)
     }
     return count
   }

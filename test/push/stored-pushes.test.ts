@@ -30,7 +30,7 @@ function pushedState(folder = freshFolder()) {
     Object.assign({ reason: 'dull' }, decision, { isPushed: false, interval: [0, 1] as const }),
     noon,
   )
-  ledger.holdOut('news', users.slice(30))
+  ledger.holdOut('news', users.slice(30), { time: noon })
   const candidates = users.slice(0, 30).map((user, rank) => {
     const planned = { user, rank, title: rank % 2, round: rank < 10 ? 0 : 1 }
     return rank === 29 ? planned : Object.assign({ usualCtr: 0.05, expectedCtr: 0.2 }, planned)

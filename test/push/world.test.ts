@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { worldParameters } from '../../src/push/simulate/parameters.ts'
-import { hazardAt, minutesInDay } from '../../src/push/simulate/visits.ts'
+import { minutesInDay } from '../../src/push/simulate/visits.ts'
 import { type Observed, step, World } from '../../src/push/simulate/world.ts'
 
 const parameters = { ...worldParameters, users: 5000, days: 15 }
@@ -57,6 +57,16 @@ test('what is seen is in order of time, and its articles have appeared', () => {
   expect(appeared.size).toBeGreaterThan(300)
 })
 
+/** Days between those that have a rate have one on the line between the logarithms of both. */
+function hazardAt(day: number): number {
+  const { returnHazards } = parameters
+  const at = returnHazards.findIndex(([days]) => days >= day)
+  const [days, hazard] = returnHazards.at(at)!
+  if (at <= 0 || days === day) return hazard
+  const [before, first] = returnHazards[at - 1]!
+  return first * (hazard / first) ** (Math.log(day / before) / Math.log(days / before))
+}
+
 test('users come again by how long ago they came last, as the reads that it is fitted to do', () => {
   const world = new World(4, { ...parameters, users: 40_000 })
   const ages = world.past.lastVisits.map(time => Math.floor(-time / minutesInDay))
@@ -71,7 +81,7 @@ test('users come again by how long ago they came last, as the reads that it is f
     const expected = users.map(user => {
       let left = 1
       // The day of the last visit has ended: the next of its age comes first.
-      for (let day = 1; day <= 7; day++) left *= 1 - hazardAt(parameters.returnHazards, ages[user]! + day)
+      for (let day = 1; day <= 7; day++) left *= 1 - hazardAt(ages[user]! + day)
       return 1 - left
     })
     const mean = expected.reduce((sum, share) => sum + share, 0) / users.length

@@ -99,6 +99,15 @@ test('an operator pauses, tests, runs dry and goes on', async () => {
   await until(async () =>
     lines().some(({ id, isTest, title }) => id === sends[0]!.id && isTest === true && title === '[test] Two'),
   )
+  // Also of an article that nobody gets.
+  await call('put_items', { items: [{ id: 'draft', title: 'Draft', hidden: true }] })
+  await call('push_test', { article: 'draft', users: ['ann'] })
+  await call('push_test', { article: 'draft', users: ['ann'], text: 'Other' })
+  await until(async () => lines().filter(({ campaign }) => campaign === 'draft').length === 2)
+  expect(lines().flatMap(({ campaign, title }) => (campaign === 'draft' ? [title] : []))).toEqual([
+    '[test] Draft',
+    '[test] Other',
+  ])
   await call('push_resume', {})
   expect(await call('push_dry_run', {})).toEqual({ dryRun: true })
   expect(await call('push_status', {})).toMatchObject({ isDryRun: true })

@@ -17,7 +17,7 @@ const place = {
 }
 const PlaceOptions = z.object(place)
 const StatusOptions = z.object({ ...place, limit: wholeNumber(1, 100).default(20), json: z.boolean().default(false) })
-const TestOptions = z.object({ ...place, title: wholeNumber(0, 99).default(0) })
+const TestOptions = z.object({ ...place, title: wholeNumber(0, 99).default(0), text: text('a title').optional() })
 const OptOutOptions = z.object({ ...place, in: z.boolean().default(false) })
 
 type Place = z.output<typeof PlaceOptions>
@@ -46,9 +46,10 @@ export function registerOperation(push: Command): void {
       .command('test')
       .description('send the push of an article to users who look at it first, beside their weekly one'),
   )
-    .argument('<article>', 'id of an article that has a campaign')
+    .argument('<article>', 'id of an article of the catalogue, pushed already or not')
     .argument('<users...>', 'ids of users who have an address')
     .option('--title <n>', 'which of its titles (default: 0)')
+    .option('--text <title>', 'another title in its place')
     .action(test)
   at(push.command('optout').description('have users get no more pushes'))
     .argument('<users...>', 'ids of users')
@@ -153,9 +154,9 @@ async function why(user: string, article: string, given: unknown): Promise<void>
 }
 
 async function test(article: string, users: string[], given: unknown): Promise<void> {
-  const { title, ...where } = parseOptions(TestOptions, given)
-  const sent = await reach(where, 'push_test', { article, users, title }, ledger =>
-    ledger.sendTest(article, users, title),
+  const { title, text, ...where } = parseOptions(TestOptions, given)
+  const sent = await reach(where, 'push_test', { article, users, title, text }, ledger =>
+    ledger.sendTest(article, users, text ?? title),
   )
   for (const { user } of sent.sends) process.stdout.write(`${user}: on its way\n`)
   for (const { user, reason } of sent.refused) process.stdout.write(`${user}: not sent, ${reason}\n`)

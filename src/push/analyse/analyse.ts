@@ -78,7 +78,7 @@ export async function analyse(input: AnalysisInput): Promise<PushAnalysis> {
     },
     calibration: tally.calibration.result(),
     select: selectCalibration(results, articles.filter(({ decision }) => decision?.isPushed === false).length),
-    violations: violationsOf(tally, articles, interval),
+    violations: violationsOf(tally, articles, { from, interval }),
     hours: Array.from({ length: 24 }, (_, hour) => ({
       sends: tally.hours.sendsOf(hour),
       clicks: tally.hours.clicksOf(hour),
@@ -145,11 +145,12 @@ function titleResults({ titles }: AnalysedArticle, at: number, context: Context)
 function violationsOf(
   { follow }: Tally,
   articles: readonly AnalysedArticle[],
-  interval: number,
+  { from, interval }: { readonly from: number; readonly interval: number },
 ): PushAnalysis['violations'] {
   const examples: Violation[] = []
   let count = 0
   for (const [earlier, later] of follow.pairsWithin(interval)) {
+    if (follow.times[later]! < from) continue
     count++
     if (examples.length === mostExamples) continue
     const idOf = (at: number) => articles[follow.articles[at]!]!.id

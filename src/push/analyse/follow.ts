@@ -1,5 +1,6 @@
 /** Users who were sent something or held out, and what they did afterwards: joined by user, in columns. */
 import type { VisitColumns } from './input.ts'
+import { orderByUser, permuted, UserIndex } from './user-order.ts'
 
 /** Why a user is followed: for a send of a first round, of a later one, or since held out. */
 export const arms = ['first', 'later', 'held'] as const
@@ -10,6 +11,19 @@ export interface FollowOptions {
   readonly window: number
   /** In ms since 1970: nothing later is known. */
   readonly now: number
+}
+
+/** A user who is followed from a time on. */
+export interface Followed {
+  readonly user: number
+  readonly time: number
+  readonly article: number
+  readonly segment: number
+  readonly band: number
+  /** A place in {@link arms}. */
+  readonly arm: number
+  /** Whether it is looked at for more than violations. */
+  readonly isCounted: boolean
 }
 
 /** Two sends to a user, by their places. */
@@ -37,15 +51,7 @@ export class Follow {
     return this.#size
   }
 
-  add(
-    user: number,
-    time: number,
-    article: number,
-    segment: number,
-    band: number,
-    arm: number,
-    isCounted: boolean,
-  ): void {
+  add({ user, time, article, segment, band, arm, isCounted }: Followed): void {
     if (this.#size === this.users.length) this.#grow()
     const at = this.#size++
     this.users[at] = user
@@ -168,77 +174,18 @@ export class Follow {
 
   #grow(): void {
     const capacity = Math.max(1024, Math.ceil(1.5 * this.#size))
-    this.users = grown(Uint32Array, this.users, capacity)
-    this.times = grown(Float64Array, this.times, capacity)
-    this.articles = grown(Uint32Array, this.articles, capacity)
-    this.segments = grown(Uint8Array, this.segments, capacity)
-    this.bands = grown(Uint8Array, this.bands, capacity)
-    this.arms = grown(Uint8Array, this.arms, capacity)
-    this.isCounted = grown(Uint8Array, this.isCounted, capacity)
+    this.users = larger(this.users, new Uint32Array(capacity))
+    this.times = larger(this.times, new Float64Array(capacity))
+    this.articles = larger(this.articles, new Uint32Array(capacity))
+    this.segments = larger(this.segments, new Uint8Array(capacity))
+    this.bands = larger(this.bands, new Uint8Array(capacity))
+    this.arms = larger(this.arms, new Uint8Array(capacity))
+    this.isCounted = larger(this.isCounted, new Uint8Array(capacity))
   }
 }
 
-function grown<A extends { set(from: A): void }>(kind: new (size: number) => A, old: A, size: number): A {
-  const next = new kind(size)
-  next.set(old)
-  return next
-}
-
-/** Places in the order of their users, by a radix sort in two passes of 16 bits: any user numbers, and stable. */
-export function orderByUser(users: Uint32Array): Uint32Array {
-  let from = Uint32Array.from({ length: users.length }, (_, at) => at)
-  let to = new Uint32Array(users.length)
-  for (const shift of [0, 16]) {
-    const places = new Uint32Array(65_537)
-    for (let at = 0; at < users.length; at++) places[((users[at]! >>> shift) & 0xffff) + 1]!++
-    for (let digit = 0; digit < 65_536; digit++) places[digit + 1]! += places[digit]!
-    for (let at = 0; at < from.length; at++) {
-      const place = from[at]!
-      to[places[(users[place]! >>> shift) & 0xffff]!++] = place
-    }
-    ;[from, to] = [to, from]
-  }
-  return from
-}
-
-function permuted<A extends Uint8Array | Uint32Array | Float64Array>(
-  kind: new (size: number) => A,
-  column: A,
-  order: Uint32Array,
-): A {
-  const next = new kind(order.length)
-  for (let at = 0; at < order.length; at++) next[at] = column[order[at]!]!
-  return next
-}
-
-/** Finds the first place of a user in a column in order: by a table of the leading bits, then by halving. */
-class UserIndex {
-  readonly #users: Uint32Array
-  readonly #shift: number
-  /** (buckets + 1) Where the users of each bucket begin. */
-  readonly #begins: Uint32Array
-
-  constructor(users: Uint32Array) {
-    this.#users = users
-    const most = users.at(-1) ?? 0
-    this.#shift = Math.max(0, 32 - Math.clz32(most) - 22)
-    const buckets = (most >>> this.#shift) + 1
-    this.#begins = new Uint32Array(buckets + 1)
-    for (const user of users) this.#begins[(user >>> this.#shift) + 1]!++
-    for (let at = 0; at < buckets; at++) this.#begins[at + 1]! += this.#begins[at]!
-  }
-
-  /** Where there are none of the user, where they would be. */
-  firstOf(user: number): number {
-    const bucket = user >>> this.#shift
-    if (bucket + 1 >= this.#begins.length) return this.#users.length
-    let [low, high] = [this.#begins[bucket]!, this.#begins[bucket + 1]!]
-    if (this.#shift === 0) return low
-    while (low < high) {
-      const middle = (low + high) >>> 1
-      if (this.#users[middle]! < user) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
+/** `column` in the memory of `into`, which is of one thread: that of `storage/shared-array.ts` is for several. */
+function larger<Column extends { set(from: Column): void }>(column: Column, into: Column): Column {
+  into.set(column)
+  return into
 }

@@ -20,6 +20,21 @@ const isOut = sendStates.map(state => state === 'handed' || state === 'delivered
 /** Fields of an open send. */
 const stride = 9
 
+/** A send that went out, as it is counted. */
+interface CountedSend {
+  readonly article: number
+  readonly segment: number
+  readonly title: number
+  readonly band: number
+  readonly round: number
+  readonly usual: number
+  readonly expected: number
+  readonly time: number
+  readonly isClicked: boolean
+  readonly hasOptedOut: boolean
+}
+
+/** What {@link OutcomeTable} takes of a send. */
 interface MutableSend {
   usual: number
   share: number
@@ -113,7 +128,7 @@ export class Tally {
       const isIn = time >= from
       const makesSense = !(usual < 0 || usual > 1) && segment < this.#input.segments.length
       const isCounted = isIn && makesSense && this.firstTitles[article]! + title < this.firstTitles[article + 1]!
-      this.follow.add(users[at]!, time, article, segment, band, round === 0 ? 0 : 1, isCounted)
+      this.follow.add({ user: users[at]!, time, article, segment, band, arm: round === 0 ? 0 : 1, isCounted })
       if (!isIn) continue
       if (!isCounted) {
         this.invalid++
@@ -127,18 +142,10 @@ export class Tally {
       else if (clicked <= now) this.otherClicks.late++
       const hasOptedOut = optedOutAt[at]! >= time && optedOutAt[at]! <= Math.min(now, time + this.#window)
       this.#addTimes(article, time, round)
-      const open = (now - time) / minute < horizon + 1
-      if (open)
-        this.#keepOpen(article, segment, title, band, round, usual, expectedCtrs[at]!, time, isClicked, hasOptedOut)
-      else {
-        const send = this.#send
-        send.usual = usual
-        send.share = 1
-        send.isClicked = isClicked
-        send.hasOptedOut = hasOptedOut
-        send.minute = undefined
-        this.#count(article, segment, title, band, round, expectedCtrs[at]!, time)
-      }
+      const expected = expectedCtrs[at]!
+      const send = { article, segment, title, band, round, usual, expected, time, isClicked, hasOptedOut }
+      if ((now - time) / minute < horizon + 1) this.#keepOpen(send)
+      else this.#count(send)
     }
   }
 
@@ -153,7 +160,9 @@ export class Tally {
         continue
       }
       const isCounted = time >= from && time <= now
-      if (isCounted) this.follow.add(users[at]!, time, article, segment, bandOf(ranks?.[at] ?? 0), heldArm, isCounted)
+      if (!isCounted) continue
+      const band = bandOf(ranks?.[at] ?? 0)
+      this.follow.add({ user: users[at]!, time, article, segment, band, arm: heldArm, isCounted })
     }
   }
 
@@ -161,19 +170,10 @@ export class Tally {
   close(): DelayCurve {
     const { now } = this.#input
     const curve = this.#delay.curve(now / minute)
-    const send = this.#send
     for (let at = 0; at < this.#openSends; at++) {
-      const [article, segment, title, band, round, usual, expected, time, flags] = this.#open.subarray(
-        at * stride,
-        (at + 1) * stride,
-      )
-      const sentAt = Math.floor(time! / minute)
-      send.usual = usual!
-      send.share = curve.share(now / minute - sentAt)
-      send.isClicked = (flags! & 1) === 1
-      send.hasOptedOut = (flags! & 2) === 2
-      send.minute = sentAt
-      this.#count(article!, segment!, title!, band!, round!, expected!, time!)
+      const send = this.#openSend(at)
+      const sentAt = Math.floor(send.time / minute)
+      this.#count(send, { share: curve.share(now / minute - sentAt), minute: sentAt })
     }
     this.#open = new Float64Array(0)
     this.#openSends = 0
@@ -184,16 +184,17 @@ export class Tally {
     return this.states[sendStates.indexOf(state)]!
   }
 
+  /** `open`: of one that may still be clicked, which share of its clicks has come, and the minute that it is counted under. */
   #count(
-    article: number,
-    segment: number,
-    title: number,
-    band: number,
-    round: number,
-    expected: number,
-    time: number,
+    { article, segment, title, band, round, usual, expected, time, isClicked, hasOptedOut }: CountedSend,
+    open?: { readonly share: number; readonly minute: number },
   ): void {
     const send = this.#send
+    send.usual = usual
+    send.share = open?.share ?? 1
+    send.isClicked = isClicked
+    send.hasOptedOut = hasOptedOut
+    send.minute = open?.minute
     this.total.add(0, send)
     this.articles.add(article, send)
     this.segments.add(segment, send)
@@ -202,7 +203,7 @@ export class Tally {
     this.resending.add(round === 0 ? 0 : 1, send)
     this.titles.add(this.firstTitles[article]! + title, send)
     this.hours.add(this.#hourOf(time), send)
-    this.calibration.add(expected, send.share, send.isClicked)
+    this.calibration.add(expected, send.share, isClicked)
   }
 
   #addClick(time: number, delay: number): void {
@@ -219,18 +220,18 @@ export class Tally {
     if (round >= this.roundsOf[article]!) this.roundsOf[article] = round + 1
   }
 
-  #keepOpen(
-    article: number,
-    segment: number,
-    title: number,
-    band: number,
-    round: number,
-    usual: number,
-    expected: number,
-    time: number,
-    isClicked: boolean,
-    hasOptedOut: boolean,
-  ): void {
+  #keepOpen({
+    article,
+    segment,
+    title,
+    band,
+    round,
+    usual,
+    expected,
+    time,
+    isClicked,
+    hasOptedOut,
+  }: CountedSend): void {
     const begin = this.#openSends++ * stride
     if (begin === this.#open.length) {
       const next = new Float64Array(Math.max(stride * 1024, this.#open.length * 2))
@@ -247,6 +248,23 @@ export class Tally {
     open[begin + 6] = expected
     open[begin + 7] = time
     open[begin + 8] = Number(isClicked) + 2 * Number(hasOptedOut)
+  }
+
+  #openSend(at: number): CountedSend {
+    const begin = at * stride
+    const field = (place: number) => this.#open[begin + place]!
+    return {
+      article: field(0),
+      segment: field(1),
+      title: field(2),
+      band: field(3),
+      round: field(4),
+      usual: field(5),
+      expected: field(6),
+      time: field(7),
+      isClicked: (field(8) & 1) === 1,
+      hasOptedOut: (field(8) & 2) === 2,
+    }
   }
 
   #hourOf(time: number): number {

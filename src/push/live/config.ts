@@ -7,12 +7,11 @@ import { duration } from './duration.ts'
 import type { ArticleRules } from './ledger/article-intake.ts'
 import type { EventRules } from './ledger/event-rules.ts'
 import type { SendingOptions } from './ledger/ledger-thread.ts'
-import { resolveSender, type SecretSource, senderSchema } from './ledger/senders.ts'
+import { resolveSender, type SecretSource, secretSchema, senderSchema } from './ledger/senders.ts'
 import { type LoopSettings, loopSchema, loopSettingsOf } from './parts/loop-settings.ts'
 
 const milliseconds = { h: 3_600_000, d: 86_400_000 } as const
 
-const secret = z.union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })])
 const names = z.array(z.string().min(1)).min(1)
 
 /** The configuration of pushes, as it stands in a JSON file. Paths are relative to it. */
@@ -22,7 +21,7 @@ export const pushConfigSchema = z.strictObject({
     .record(z.string().min(1).max(64), senderSchema)
     .refine(senders => Object.keys(senders).length > 0, 'must be an object with one sender at least, got none'),
   /** Where clicks are counted and redirected: an address of this server, as https://push.example.org/c. Default: clicks come as events. */
-  links: z.strictObject({ base: z.url({ protocol: /^https?$/ }), secrets: z.array(secret).min(1) }).optional(),
+  links: z.strictObject({ base: z.url({ protocol: /^https?$/ }), secrets: z.array(secretSchema).min(1) }).optional(),
   /** Which items of the catalogue are articles, and for how long they are new. Default: all, 4h. */
   articles: z
     .strictObject({
@@ -40,7 +39,9 @@ export const pushConfigSchema = z.strictObject({
   /** From one push to a user to the next at least. */
   interval: duration.default(7 * milliseconds.d),
   /** The quiet hours of users who have none of their own. Default: 22:00 to 08:00. */
-  quiet: z.strictObject({ from: z.string(), until: z.string() }).optional(),
+  quiet: z.strictObject({ from: z.string(), until: z.string() }).default({ from: '22:00', until: '08:00' }),
+  /** Whether a push waits for the hour at which its user comes most, within the life of the article, where that is known. */
+  bestHours: z.boolean().default(false),
   /** How long sends that have ended are kept. */
   keep: duration.default(400 * milliseconds.d),
   /** After so long all clicks on a push have come. */
@@ -61,6 +62,7 @@ export interface PushConfig {
   readonly tick: number
   readonly interval: number
   readonly quiet?: { readonly from: string; readonly until: string } | undefined
+  readonly bestHours?: boolean | undefined
   readonly keep: number
   readonly settle: number
   readonly replay: number
@@ -96,7 +98,7 @@ export function pushConfigOf(given: unknown, { directory, environment }: ConfigC
   const { data, error } = pushConfigSchema.safeParse(given)
   if (!data) throw new TypeError(faultIn(pushConfigSchema, given) ?? error.message)
   const { senders, links, quiet, loop, ...rest } = data
-  if (quiet !== undefined) assertQuiet(quiet)
+  assertQuiet(quiet)
   const read = (source: SecretSource) => readSecret(source, directory, environment)
   const resolved = Object.entries(senders).map(([name, sender]) => {
     const placed = sender.type === 'file' ? { ...sender, file: resolve(directory, sender.file) } : sender

@@ -77,12 +77,12 @@ export class PushEngine {
    */
   static async start(options: PushEngineOptions): Promise<PushEngine> {
     const { state, config, log } = options
-    const { articles, events, interval, quiet, sending } = config
+    const { articles, events, interval, quiet, bestHours, sending } = config
     let engine: PushEngine | undefined
     const links = sending.links && new ClickLinks(sending.links)
     const ledger = await PushLedgerThread.open({
       state,
-      ledger: { articles, events, interval, ...(quiet && { quiet }) },
+      ledger: { articles, events, interval, ...(quiet && { quiet }), ...(bestHours && { bestHours }) },
       sending,
       onEnd: failure => log.error({ failure }, 'pushes: the ledger is not there, it is tried again'),
       onRestart: () => engine?.relearn(),

@@ -6,6 +6,8 @@ const hour = 3_600_000
 
 /** So many visits of a user weigh as much as what is known of all. */
 const populationWeight = 5
+/** Visits of a user from which on the hours are the user's own rather than those of all. */
+export const leastVisits = 2 * populationWeight
 
 /**
  * The share of a user's visits that fall into each hour of the day, (24), of sum 1: the mean of a Dirichlet posterior whose prior is the

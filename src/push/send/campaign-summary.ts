@@ -36,6 +36,7 @@ export interface CampaignReport {
     /** Clicks that the usual CTRs of these users, and all that was known, made expect. */
     readonly usualClicks: number
     readonly expectedClicks: number
+    /** By users who opted out within a week of it, and had no later push. */
     readonly optOuts: number
   }[]
 }

@@ -2,24 +2,18 @@ import { steadyTime } from '../../events/store.ts'
 import { makeStateDirectory } from '../../storage/directory-lock.ts'
 import { transact } from '../../storage/sqlite.ts'
 import { assertWholeNumber } from '../../storage/whole-number.ts'
-import { bestDue, hourCurve } from './best-hour.ts'
+import { catalogueArticle } from './catalogue-article.ts'
 import { LedgerRecords, type PushLedgerOptions } from './records.ts'
-import type { Candidate, Reservation } from './reservation.ts'
+import type { Candidate, HeldOut, Reservation } from './reservation.ts'
 import type { Confirmed } from './send.ts'
 import { parseSendId } from './send-id.ts'
 import type { Outgoing, SendResult } from './senders/sender.ts'
 import { endedAtOnce } from './tables/deliveries.ts'
-import { ReservationTable } from './tables/reservations.ts'
-import { isTest, type TestSent } from './tables/test-sends.ts'
-import { everybody, quietOf } from './tables/users.ts'
+import { type HandedSends, handedSince } from './tables/handed-sends.ts'
+import { type HoldOutOptions, ReservationTable } from './tables/reservations.ts'
+import { isTest, type TestPush, type TestSent } from './tables/test-sends.ts'
 
 export type { PushLedgerOptions }
-
-export interface BestHourOptions {
-  readonly now?: number
-  /** In ms: after so long an article is worth half. Default: 2 hours. */
-  readonly halfLife?: number
-}
 
 /**
  * Who gets which push: reserved, handed to a sender, confirmed, each step on disk when the method returns. All times are ms
@@ -44,16 +38,32 @@ export class PushLedger extends LedgerRecords {
 
   protected constructor(state: string, options: PushLedgerOptions) {
     super(state, options)
-    this.#reservations = new ReservationTable(this.database, this.campaignTable, this.quiet)
+    const { users, campaignTable: campaigns, quiet } = this
+    this.#reservations = new ReservationTable(this.database, {
+      users,
+      campaigns,
+      quiet,
+      bestHours: options.bestHours ?? false,
+    })
   }
 
   /** These users get no push of the campaign, to compare with. Gives how many are new in it; who has a push of it cannot be. */
-  holdOut(campaign: string, users: readonly string[]): number {
+  holdOut(campaign: string, users: readonly string[], { time = steadyTime(), ranks }: HoldOutOptions = {}): number {
     let count = 0
     transact(this.database, () => {
-      count = this.#reservations.holdOut(campaign, users)
+      count = this.#reservations.holdOut(campaign, users, { time, ...(ranks && { ranks }) })
     })
     return count
+  }
+
+  /** Who is held out of campaigns that end after `time`, in the order of holding out. */
+  holdOutsSince(time: number): HeldOut[] {
+    return this.#reservations.heldOutSince(time)
+  }
+
+  /** What became of the sends of campaigns that end after `time`. */
+  handedSince(time: number): HandedSends {
+    return handedSince(this.database, time)
   }
 
   /**
@@ -70,19 +80,39 @@ export class PushLedger extends LedgerRecords {
   }
 
   /**
-   * Sends a push of the campaign to `users` at once, marked as a test: it takes no slot, counts nowhere, and goes out whether pushes are
-   * paused or not.
+   * Sends a push of the article to `users` at once, marked as a test: it takes no slot, counts nowhere, and goes out whether pushes are
+   * paused or not. Where the article has no campaign yet, it is as the catalogue of the state has it, and its own title is the only one.
    *
-   * @throws RangeError where there is no such campaign, or it has no such title.
+   * @throws RangeError where there is no such article, or it has no such title.
    */
-  sendTest(campaign: string, users: readonly string[], title = 0, now = steadyTime()): TestSent {
+  sendTest(article: string, users: readonly string[], title: number | string = 0, now = steadyTime()): TestSent {
+    const push = this.#testPush(article, title)
     let sent: TestSent = { sends: [], refused: [] }
     transact(this.database, () => {
-      const titles = JSON.parse(this.campaignTable.named(campaign).titles) as string[]
-      assertWholeNumber('title', title, 0, titles.length - 1)
-      sent = this.tests.send(campaign, users, { title, now })
+      sent = this.tests.send(push, users, now)
     })
     return sent
+  }
+
+  /** `title`: the place of one of the titles, or another text. */
+  #testPush(article: string, title: number | string): TestPush {
+    const campaign = this.campaignTable.find(article)
+    const item = campaign ? undefined : catalogueArticle(this.directory, article)
+    if (!campaign && !item) {
+      throw new RangeError(
+        `expected the id of an article that has a campaign, or is in the catalogue of the state, got ${JSON.stringify(article)}: put the item first`,
+      )
+    }
+    const url = campaign ? (campaign.url ?? undefined) : item?.url
+    if (typeof title === 'string') return { article, title, url }
+    const titles = campaign ? (JSON.parse(campaign.titles) as string[]) : item?.title ? [item.title] : []
+    if (titles.length === 0) {
+      throw new RangeError(
+        `expected an article with a title, got ${JSON.stringify(article)}, which has none: give a text`,
+      )
+    }
+    assertWholeNumber('title', title, 0, titles.length - 1)
+    return { article, title: titles[title]!, url }
   }
 
   /**
@@ -155,35 +185,6 @@ export class PushLedger extends LedgerRecords {
   nextDue(sender: string, now = steadyTime()): number | undefined {
     if (this.campaignTable.allPaused !== undefined || this.campaignTable.isDryRun) return undefined
     return this.deliveries.nextDue(sender, now)
-  }
-
-  /**
-   * Candidates for the campaign, each due when it is best within what is left of its life (`best-hour.ts`). Who is not known, or whose
-   * quiet hours last until its end, is due at once, which a reservation then refuses.
-   */
-  atBestHours(
-    campaign: string,
-    users: readonly string[],
-    { now = steadyTime(), halfLife }: BestHourOptions = {},
-  ): Candidate[] {
-    const { starts, ends } = this.campaignTable.named(campaign)
-    const population = this.users.hoursOf(everybody)
-    const from = Math.max(now, starts)
-    return users.map(user => {
-      const found = this.users.find(user)
-      if (!found) return { user }
-      const curve = hourCurve(this.users.hoursOf(found.number), population)
-      const quiet = quietOf(found) ?? this.quiet
-      const due = bestDue({
-        curve,
-        zone: found.zone,
-        quiet,
-        from,
-        until: ends,
-        ...(halfLife !== undefined && { halfLife }),
-      })
-      return due === undefined ? { user } : { user, due }
-    })
   }
 
   close(): void {

@@ -14,6 +14,7 @@ import { parseSendId } from './send-id.ts'
 import { CampaignTable } from './tables/campaigns.ts'
 import { type DecisionQuery, DecisionTable, type StoredDecision } from './tables/decisions.ts'
 import { DeliveryTable } from './tables/deliveries.ts'
+import { type KeptSettings, keepSettings, keptSettings } from './tables/kept-settings.ts'
 import { keepPastPushes, type PastPush, type PastPushesKept } from './tables/past-pushes.ts'
 import { type Response, type ResponseResult, ResponseTable } from './tables/responses.ts'
 import { pushFile, pushFormat } from './tables/schema.ts'
@@ -24,11 +25,15 @@ import { type Explanation, explain } from './tables/why.ts'
 import { type PushUser, pushUser } from './user.ts'
 
 export interface PushLedgerOptions {
-  /** In ms: from one push to a user to the next at least. Holds for pushes from now on. Default: 7 days. */
+  /** In ms: from one push to a user to the next at least. Holds for pushes from now on. Default: as an engine last had it, at first 7 days. */
   readonly interval?: number
-  /** The quiet hours of users who have none of their own. Default: 22:00 to 08:00. */
+  /** The quiet hours of users who have none of their own. Default: as an engine last had them, at first 22:00 to 08:00. */
   readonly quiet?: { readonly from: string; readonly until: string }
+  /** Whether a push waits for the hour at which its user comes most, within the life of the article, where that is known. Default: false. */
+  readonly bestHours?: boolean
 }
+
+const defaults: KeptSettings = { interval: 7 * 86_400_000, quiet: spanOf({ from: '22:00', until: '08:00' }) }
 
 /** What the ledger keeps beside the way of each send: users, campaigns, decisions, clicks, and its answers about them. */
 export class LedgerRecords {
@@ -46,16 +51,14 @@ export class LedgerRecords {
   protected readonly tests: TestSendTable
   readonly #summaries: Summaries
 
-  protected constructor(
-    state: string,
-    { interval = 7 * 86_400_000, quiet = { from: '22:00', until: '08:00' } }: PushLedgerOptions,
-  ) {
-    assertWholeNumber('interval', interval, 1)
+  protected constructor(state: string, { interval, quiet }: PushLedgerOptions) {
+    if (interval !== undefined) assertWholeNumber('interval', interval, 1)
     assertParsed(pushUser.shape.quiet, quiet)
     this.directory = state
-    this.interval = interval
-    this.quiet = spanOf(quiet)
     this.database = openDatabase(join(state, pushFile), pushFormat)
+    const kept = keptSettings(this.database)
+    this.interval = interval ?? kept.interval ?? defaults.interval
+    this.quiet = quiet ? spanOf(quiet) : (kept.quiet ?? defaults.quiet)
     // A group of users touches pages all over the tables: the log is folded in once for many groups, not after each. Who is to be
     // forgotten is overwritten.
     this.database.exec('PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384; PRAGMA secure_delete = ON')
@@ -66,11 +69,16 @@ export class LedgerRecords {
     this.deliveries = new DeliveryTable(this.database, {
       users: this.users,
       campaigns: this.campaignTable,
-      interval,
+      interval: this.interval,
       quiet: this.quiet,
     })
-    this.tests = new TestSendTable(this.database, this.campaignTable)
+    this.tests = new TestSendTable(this.database)
     this.#summaries = new Summaries(this.database, this.campaignTable)
+  }
+
+  /** Has all who open the ledger later without an interval and quiet hours go by these. */
+  keepSettings(): void {
+    transact(this.database, () => keepSettings(this.database, { interval: this.interval, quiet: this.quiet }))
   }
 
   /** Keeps what is told of users. @throws TypeError naming what is wrong; then none is kept. */
@@ -172,7 +180,7 @@ export class LedgerRecords {
 
   /** Why `user` got, gets or did not get a push of `campaign`. */
   why(user: string, campaign: string, now = steadyTime()): Explanation {
-    return explain(this.database, { user, campaign, now, quiet: this.quiet })
+    return explain(this.database, { user, campaign, now, quiet: this.quiet, interval: this.interval })
   }
 
   /** The sends of a campaign, up to `limit` of them after that of the user `after`, for lift and analysis. */

@@ -61,6 +61,9 @@ export interface OpenSend {
 
 /** A send that was handed over. */
 export interface HandedRow extends OpenSend {
+  /** Which it was handed over to, and which its user has by now. */
+  readonly sender: string
+  readonly user_sender: string | null
   readonly handed: number
   /** Of its campaign. */
   readonly ends: number

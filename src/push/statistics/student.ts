@@ -3,7 +3,7 @@ import { logBeta, normalQuantile } from './distributions.ts'
 import { zeroOf } from './line-search.ts'
 
 /** The share of Student's distribution of `degrees` of freedom that is below `x`. */
-export function studentShareBelow(x: number, degrees: number): number {
+function studentShareBelow(x: number, degrees: number): number {
   const beyond = incompleteBeta(degrees / (degrees + x ** 2), degrees / 2, 0.5) / 2
   return x < 0 ? beyond : 1 - beyond
 }

@@ -64,7 +64,8 @@ export function pushHandlers(engine: () => PushEngine | undefined): PushHandlers
       }),
     push_status: page => ask(async ({ ledger, users }) => ({ ...(await ledger.call('statusPage', page)), users })),
     push_why: ({ user, article }) => ask(({ ledger }) => ledger.call('why', user, article)),
-    push_test: ({ article, users, title }) => ask(({ ledger }) => ledger.call('sendTest', article, users, title)),
+    push_test: ({ article, users, title, text }) =>
+      ask(({ ledger }) => ledger.call('sendTest', article, users, text ?? title)),
     push_decisions: query => ask(async ({ ledger }) => ({ decisions: await ledger.call('decisions', query) })),
     push_analysis: ({ days, limit }) =>
       ask(async ({ state }) => {

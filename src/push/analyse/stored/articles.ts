@@ -3,7 +3,7 @@ import type { SelectDecision } from '../../loop/actions.ts'
 import type { AnalysedArticle } from '../input.ts'
 import type { Range } from './sends.ts'
 
-interface CampaignRow {
+interface AnalysedCampaignRow {
   readonly number: number
   readonly id: string
   readonly titles: string
@@ -18,10 +18,10 @@ interface CampaignRow {
 /** Of users without a segment. */
 const noSegment = 'none'
 
-/** The articles whose campaigns were open in a range, and those that were decided not to be pushed; `placeOf`: of campaigns, by number. */
+/** The articles whose campaigns were open in a range, or an interval before it, and those that were decided not to be pushed; `placeOf`: of campaigns, by number. */
 export function articlesOf(
   ledger: DatabaseSync,
-  { from, now }: Range,
+  { from, now, interval }: Range,
 ): { readonly articles: AnalysedArticle[]; readonly placeOf: ReadonlyMap<number, number> } {
   const newest = (kind: string) =>
     `(SELECT body FROM decisions WHERE article = campaigns.id AND kind = '${kind}' ORDER BY number DESC LIMIT 1)`
@@ -31,7 +31,7 @@ export function articlesOf(
          ${newest('select')} AS decision, ${newest('stop')} AS stop
        FROM campaigns WHERE dry = 0 AND budget > 0 AND ends > ? AND starts <= ? ORDER BY starts, number`,
     )
-    .all(from, now) as unknown as CampaignRow[]
+    .all(from - interval, now) as unknown as AnalysedCampaignRow[]
   const articles: AnalysedArticle[] = rows.map(({ id, titles, starts, ends, target, created, decision, stop }) => ({
     id,
     titles: JSON.parse(titles) as string[],

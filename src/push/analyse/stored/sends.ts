@@ -7,14 +7,14 @@ import type { HoldOutColumns, SendColumns } from '../input.ts'
 export interface Range {
   readonly from: number
   readonly now: number
+  /** In ms: between two pushes to a user at least. What was sent so long before the range may break the rule with what is in it. */
+  readonly interval: number
 }
 
 /** Rows of a batch. */
 const size = 50_000
-/** Longer than two pushes to a user are apart: what was sent so long before the range may break the rule with what is in it. */
-const before = 30 * 86_400_000
 
-interface SendRow {
+interface AnalysedSendRow {
   readonly user: number
   readonly campaign: number
   readonly title: number
@@ -35,15 +35,17 @@ interface SendRow {
 export function* sendsOf(
   ledger: DatabaseSync,
   placeOf: ReadonlyMap<number, number>,
-  { from, now }: Range,
+  { from, now, interval }: Range,
 ): Generator<SendColumns> {
   const rows = ledger
     .prepare(
       `SELECT user, campaign, title, state, handed, sends.clicked, round, rank, usual_ctr, expected_ctr,
          coalesce(segment, 0) AS segment, coalesce(pushes, 0) AS pushes, coalesce(users.clicks, 0) AS user_clicks, opted_out
-       FROM sends LEFT JOIN users ON users.number = user WHERE sends.sender <> 'imported' AND reserved >= ? AND reserved <= ?`,
+       FROM sends LEFT JOIN users ON users.number = user
+       WHERE sends.sender <> 'imported' AND reserved <= ?3 AND CASE
+         WHEN state IN ('handed', 'delivered', 'unknown') THEN handed > ?1 ELSE coalesce(ended, ?3) >= ?2 END`,
     )
-    .iterate(from - before, now) as Iterable<unknown> as Iterable<SendRow>
+    .iterate(from - interval, from, now) as Iterable<unknown> as Iterable<AnalysedSendRow>
   let priors: readonly BetaPrior[] | undefined
   for (const batch of batchesOf(rows)) {
     const inRange = batch.filter(({ campaign }) => placeOf.has(campaign))
@@ -69,7 +71,7 @@ export function* sendsOf(
   }
 }
 
-/** Those held out, as of the beginning of their campaigns. Their ranks are not kept. */
+/** Those held out; of ledgers that did not keep when, as of the beginning of their campaigns. */
 export function* holdOutsOf(
   ledger: DatabaseSync,
   placeOf: ReadonlyMap<number, number>,
@@ -77,14 +79,15 @@ export function* holdOutsOf(
 ): Generator<HoldOutColumns> {
   const rows = ledger
     .prepare(
-      `SELECT user, campaign, starts, coalesce(segment, 0) AS segment
+      `SELECT user, campaign, coalesce(held, starts) AS time, rank, coalesce(segment, 0) AS segment
        FROM hold_outs JOIN campaigns ON campaigns.number = campaign LEFT JOIN users ON users.number = user
        WHERE dry = 0 AND ends > ? AND starts <= ?`,
     )
     .iterate(from, now) as Iterable<unknown> as Iterable<{
     readonly user: number
     readonly campaign: number
-    readonly starts: number
+    readonly time: number
+    readonly rank: number | null
     readonly segment: number
   }>
   for (const batch of batchesOf(rows)) {
@@ -92,8 +95,12 @@ export function* holdOutsOf(
     yield {
       users: Uint32Array.from(inRange, ({ user }) => user),
       articles: Uint32Array.from(inRange, ({ campaign }) => placeOf.get(campaign)!),
-      times: Float64Array.from(inRange, ({ starts }) => starts),
+      times: Float64Array.from(inRange, ({ time }) => time),
       segments: Uint8Array.from(inRange, ({ segment }) => segment),
+      // Where some have none, all are compared without.
+      ranks: inRange.every(({ rank }) => rank !== null)
+        ? Uint32Array.from(inRange, ({ rank }) => rank ?? 0)
+        : undefined,
     }
   }
 }

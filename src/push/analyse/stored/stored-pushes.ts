@@ -5,9 +5,11 @@ import type { DatabaseSync } from 'node:sqlite'
 import { eventsFile, eventsFormat } from '../../../events/schema.ts'
 import { openReadOnly } from '../../../storage/sqlite.ts'
 import { namedError } from '../../../storage/sqlite-errors.ts'
+import { keptSettings } from '../../send/tables/kept-settings.ts'
 import { ledgerName, pushFile, pushFormat } from '../../send/tables/schema.ts'
 import { analyse } from '../analyse.ts'
 import type { PushAnalysis } from '../analysis.ts'
+import { week } from '../tally.ts'
 import { articlesOf, segmentsOf } from './articles.ts'
 import { holdOutsOf, type Range, sendsOf } from './sends.ts'
 import { visitsOf, weeklyActiveOf } from './visits.ts'
@@ -37,7 +39,8 @@ export async function analyseStored(
     // All that follows sees the file as it is now.
     ledger.exec('BEGIN')
     const hasJournal = attachJournal(ledger, join(state, eventsFile))
-    const range: Range = { from: now - days * day, now }
+    const interval = keptSettings(ledger).interval ?? week
+    const range: Range = { from: now - days * day, now, interval }
     const { articles, placeOf } = articlesOf(ledger, range)
     return await analyse({
       ...range,

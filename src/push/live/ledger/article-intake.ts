@@ -4,6 +4,7 @@ import { catalogueFile, catalogueFormat } from '../../../catalogue/format.ts'
 import { type ItemRow, itemOf } from '../../../catalogue/rows.ts'
 import { isMade, openReadOnly, transact } from '../../../storage/sqlite.ts'
 import type { PushArticle } from '../../loop/article.ts'
+import { webAddress } from '../../send/catalogue-article.ts'
 
 /** Which items of the catalogue are articles. */
 export interface ArticleRules {
@@ -16,6 +17,9 @@ export interface ArticleRules {
 
 /** Items without a time of their own that are put between two looks: more are an import of old ones, and none of them is new. */
 const mostFresh = 1000
+
+/** Articles that were taken and are given again, the newest: their bodies are in memory at once. */
+const mostTaken = 10_000
 
 /** The setting that has the number of the last item that was looked at. */
 const lastItem = 'catalogue-item'
@@ -71,14 +75,16 @@ export class ArticleIntake {
     return articles
   }
 
-  /** The articles that were taken and appeared at `since` or later, as the catalogue has them now; oldest first. */
+  /** The articles that were taken and appeared at `since` or later, as the catalogue has them now, the newest 10,000; oldest first. */
   taken(since: number, now: number): PushArticle[] {
     const catalogue = this.#open()
     if (!catalogue) return []
     const rows = this.#database
-      .prepare('SELECT id, created FROM articles WHERE created >= ? AND observed IS NOT NULL ORDER BY created')
-      .all(since) as { id: string; created: number }[]
-    return rows.flatMap(({ id, created }) => this.#articleOf(catalogue, id, { created, now }) ?? [])
+      .prepare(
+        'SELECT id, created FROM articles WHERE created >= ? AND observed IS NOT NULL ORDER BY created DESC LIMIT ?',
+      )
+      .all(since, mostTaken) as { id: string; created: number }[]
+    return rows.reverse().flatMap(({ id, created }) => this.#articleOf(catalogue, id, { created, now }) ?? [])
   }
 
   close(): void {
@@ -149,10 +155,4 @@ export class ArticleIntake {
     const hasCategory = item.categories.some(category => categories?.includes(category))
     return hasCategory || item.tags.some(tag => tags?.includes(tag))
   }
-}
-
-/** Where a click can lead: http or https. */
-function webAddress(text: string): string | undefined {
-  const url = URL.parse(text)
-  return url && (url.protocol === 'https:' || url.protocol === 'http:') ? url.href : undefined
 }

@@ -62,6 +62,7 @@ const reserving: ReadonlySet<string> = new Set(['reservePlanned', 'sendTest', 'p
 try {
   if (identity !== undefined) assertInPlace(identity)
   const ledger = LiveLedger.open(state, options)
+  if (sending) ledger.keepSettings()
   const report = new SendingReport()
   const dispatcher = sending && dispatch(ledger, sending, report)
   const own = fileIdentity(file)

@@ -39,10 +39,13 @@ function openSender(name: string, { type, ...options }: SenderOptions): Sender {
 }
 
 /** A secret stands in a file or in a variable of the environment, never in the configuration itself. */
-const secret = z.union([z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })], {
-  error: 'must be {"file": PATH} or {"env": NAME}: secrets do not stand in the configuration',
-})
-export type SecretSource = z.infer<typeof secret>
+export const secretSchema = z.union(
+  [z.strictObject({ file: z.string().min(1) }), z.strictObject({ env: z.string().min(1) })],
+  {
+    error: 'must be {"file": PATH} or {"env": NAME}: secrets do not stand in the configuration',
+  },
+)
+export type SecretSource = z.infer<typeof secretSchema>
 
 const attempts = {
   concurrency: z.int().min(1).max(10_000).optional(),
@@ -56,20 +59,20 @@ const ca = z.strictObject({ file: z.string().min(1) }).optional()
 
 /** A sender as the configuration has it. */
 export const senderSchema = z.discriminatedUnion('type', [
-  z.strictObject({ type: z.literal('webhook'), url, secret, ca, ...attempts }),
+  z.strictObject({ type: z.literal('webhook'), url, secret: secretSchema, ca, ...attempts }),
   z.strictObject({
     type: z.literal('web-push'),
-    vapid: z.strictObject({ subject: z.string().min(1), publicKey: z.string().min(1), privateKey: secret }),
+    vapid: z.strictObject({ subject: z.string().min(1), publicKey: z.string().min(1), privateKey: secretSchema }),
     hosts: z.array(z.string().min(1)).min(1).optional(),
     ca,
     ...attempts,
   }),
   /** `account`: the JSON of a service account. */
-  z.strictObject({ type: z.literal('fcm'), account: secret, url: url.optional(), ca, ...attempts }),
+  z.strictObject({ type: z.literal('fcm'), account: secretSchema, url: url.optional(), ca, ...attempts }),
   /** `key`: the .p8 file. */
   z.strictObject({
     type: z.literal('apns'),
-    key: secret,
+    key: secretSchema,
     keyId: z.string().min(1),
     teamId: z.string().min(1),
     topic: z.string().min(1),

@@ -43,7 +43,7 @@ export class CampaignTable {
       `INSERT INTO campaigns (id, titles, url, starts, ends, budget, target, dry)
        VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, 2.4), EXISTS (SELECT 1 FROM settings WHERE name = 'dry-run' AND value > 0))
        ON CONFLICT (id) DO UPDATE SET titles = ?2, url = coalesce(?3, url), starts = ?4, ends = ?5, budget = ?6,
-         target = coalesce(?7, target), closed = 0, stopped = NULL`,
+         target = coalesce(?7, target), closed = 0, stopped = NULL, counted = 0`,
     )
     this.#open = prepare(
       'SELECT * FROM campaigns WHERE closed = 0 AND starts <= ?1 AND ends > ?1 AND paused IS NULL ORDER BY ends, number',

@@ -30,7 +30,7 @@ interface Again {
   readonly reason: string
 }
 
-const handedColumns = `sends.number, campaign, user, sends.sender, uncertain, handed, ends, opted_out
+const handedColumns = `sends.number, campaign, user, sends.sender, users.sender AS user_sender, uncertain, handed, ends, opted_out
   FROM sends JOIN users ON users.number = sends.user JOIN campaigns ON campaigns.number = sends.campaign`
 
 /** Sends on their way: handed over, confirmed, sent again, expired. Called within transactions. */
@@ -72,7 +72,9 @@ export class DeliveryTable {
     this.#end = prepare('UPDATE sends SET state = ?, ended = ?, reason = ? WHERE number = ?')
     this.#endSlot = prepare('UPDATE slots SET until = ? WHERE user = ? AND send = ?')
     this.#freeSlot = prepare('DELETE FROM slots WHERE user = ? AND send = ?')
-    this.#again = prepare(`UPDATE sends SET state = 'reserved', due = ?, uncertain = ?, reason = ? WHERE number = ?`)
+    this.#again = prepare(
+      `UPDATE sends SET state = 'reserved', due = ?, uncertain = ?, reason = ?, sender = coalesce(?, sender) WHERE number = ?`,
+    )
     this.#nextDue = prepare(
       `SELECT min((SELECT min(due) FROM sends WHERE campaign = campaigns.number AND sender = ?1 AND state = 'reserved')) AS next
        FROM campaigns WHERE closed = 0 AND paused IS NULL AND ends > ?2`,
@@ -136,7 +138,7 @@ export class DeliveryTable {
     now: number,
   ): { readonly again: number; readonly unknown: number } {
     let [again, unknown] = [0, 0]
-    const rows = this.#allHanded.all() as unknown as (HandedRow & { readonly sender: string })[]
+    const rows = this.#allHanded.all() as unknown as HandedRow[]
     for (const row of rows) {
       const ended = isIdempotent(row.sender)
         ? this.#retry(row, { due: now, isUncertain: true, reason: 'interrupted' }, now)
@@ -188,8 +190,11 @@ export class DeliveryTable {
     now: number,
   ): 'retried' | 'unknown' | 'expired' | 'cancelled' {
     const uncertain = isUncertain || row.uncertain === 1
+    const hasOtherSender = row.user_sender !== null && row.user_sender !== row.sender
+    // Another sender does not know its key.
+    if (uncertain && hasOtherSender) return this.#markUnknown(row, reason, now)
     if (row.opted_out === null && now < row.ends) {
-      this.#again.run(Math.ceil(due), Number(uncertain), reason, row.number)
+      this.#again.run(Math.ceil(due), Number(uncertain), reason, row.user_sender, row.number)
       return 'retried'
     }
     return this.#endUnsent(

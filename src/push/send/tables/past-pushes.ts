@@ -44,8 +44,8 @@ export function keepPastPushes(
      RETURNING number, counted`,
   )
   const insert = database.prepare(
-    `INSERT INTO sends (number, nonce, campaign, user, title, sender, state, reserved, due, handed, ended, attempts, clicked)
-     VALUES ((SELECT coalesce(max(number), 0) + 1 FROM sends), ?1, ?2, ?3, 0, 'imported', 'delivered', ?4, ?4, ?4, ?4, 1, ?5)
+    `INSERT INTO sends (number, nonce, campaign, user, title, sender, state, reserved, due, handed, ended, attempts, clicked, counted)
+     VALUES ((SELECT coalesce(max(number), 0) + 1 FROM sends), ?1, ?2, ?3, 0, 'imported', 'delivered', ?4, ?4, ?4, ?4, 1, ?5, ?6)
      ON CONFLICT (campaign, user) DO NOTHING RETURNING number`,
   )
   const count = database.prepare('UPDATE users SET pushes = pushes + 1, clicks = clicks + ?2 WHERE number = ?1')
@@ -60,7 +60,9 @@ export function keepPastPushes(
     const { number } = users.known(user, now)
     const campaign = put.get(article, JSON.stringify([title ?? nameless]), time) as { number: number; counted: number }
     const click = clicked === undefined ? null : Math.min(Math.max(clicked, time), now)
-    const added = insert.get(nonces(), campaign.number, number, time, click) as { number: number } | undefined
+    const added = insert.get(nonces(), campaign.number, number, time, click, campaign.counted) as
+      | { number: number }
+      | undefined
     if (!added) continue
     kept++
     if (campaign.counted === 1) count.run(number, Number(click !== null))

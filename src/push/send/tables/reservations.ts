@@ -1,11 +1,12 @@
 import { randomFillSync } from 'node:crypto'
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { assertWholeNumber } from '../../../storage/whole-number.ts'
+import { bestDue, hourCurve, leastVisits } from '../best-hour.ts'
 import { type DaySpan, quietUntil } from '../local-time.ts'
-import type { Candidate, Refusal, Reservation } from '../reservation.ts'
+import type { Candidate, HeldOut, Refusal, Reservation } from '../reservation.ts'
 import { sendIdOf } from '../send-id.ts'
 import type { CampaignRow, CampaignTable } from './campaigns.ts'
-import { quietOf, type UserRow } from './users.ts'
+import { everybody, quietOf, type UserRow, type UserTable } from './users.ts'
 
 /** The end of a slot whose push has not ended. */
 const open = 8_640_000_000_000_000
@@ -16,21 +17,47 @@ interface CandidateRow
   readonly held_out: number
 }
 
+export interface ReservationOptions {
+  readonly users: UserTable
+  readonly campaigns: CampaignTable
+  /** The hours of users who have none of their own. */
+  readonly quiet: DaySpan
+  /** Whether a push for which nothing else is said is due at its user's best hour, where that is known. */
+  readonly bestHours: boolean
+}
+
+export interface HoldOutOptions {
+  /** In ms since 1970. Default: now. */
+  readonly time?: number
+  /** (users) The ranks that they would have had. Default: unknown. */
+  readonly ranks?: ArrayLike<number>
+}
+
+/** Why a user gets none; `until`: when that ends, where it is known. */
+interface Refused {
+  readonly reason: Refusal
+  readonly until?: number
+}
+
 /** Who is to get a push. Called within transactions. */
 export class ReservationTable {
+  readonly #users: UserTable
   readonly #campaigns: CampaignTable
   readonly #quiet: DaySpan
+  readonly #bestHours: boolean
   readonly #candidate: StatementSync
   readonly #insert: StatementSync
   readonly #insertDry: StatementSync
   readonly #take: StatementSync
   readonly #holdOut: StatementSync
+  readonly #heldOut: StatementSync
   readonly #last: StatementSync
 
-  /** `quiet`: the hours of users who have none of their own. */
-  constructor(database: DatabaseSync, campaigns: CampaignTable, quiet: DaySpan) {
+  constructor(database: DatabaseSync, { users, campaigns, quiet, bestHours }: ReservationOptions) {
+    this.#users = users
     this.#campaigns = campaigns
     this.#quiet = quiet
+    this.#bestHours = bestHours
     const prepare = (sql: string) => database.prepare(sql)
     this.#candidate = prepare(
       `SELECT number, sender, zone, quiet_from, quiet_until, opted_out, until,
@@ -50,18 +77,30 @@ export class ReservationTable {
        ON CONFLICT (user) DO UPDATE SET send = ?2, taken = ?3, until = ${open}`,
     )
     this.#holdOut = prepare(
-      `INSERT INTO hold_outs SELECT ?1, number FROM users WHERE id = ?2
+      `INSERT INTO hold_outs (campaign, user, rank, held) SELECT ?1, number, ?3, ?4 FROM users WHERE id = ?2
          AND NOT EXISTS (SELECT 1 FROM sends WHERE user = users.number AND campaign = ?1) ON CONFLICT DO NOTHING`,
+    )
+    this.#heldOut = prepare(
+      `SELECT user - 1 AS user, id AS article, rank, coalesce(held, starts) AS held
+       FROM campaigns JOIN hold_outs ON campaign = campaigns.number WHERE ends > ? ORDER BY held, rank`,
     )
     this.#last = prepare('SELECT coalesce(max(number), 0) AS last FROM sends')
   }
 
   /** See `PushLedger.holdOut`. */
-  holdOut(campaign: string, users: readonly string[]): number {
+  holdOut(campaign: string, users: readonly string[], { time, ranks }: HoldOutOptions & { time: number }): number {
     const { number } = this.#campaigns.named(campaign)
     let count = 0
-    for (const user of users) count += Number(this.#holdOut.run(number, user).changes)
+    users.forEach((user, at) => {
+      count += Number(this.#holdOut.run(number, user, ranks?.[at] ?? null, time).changes)
+    })
     return count
+  }
+
+  /** See `PushLedger.holdOutsSince`. */
+  heldOutSince(time: number): HeldOut[] {
+    const rows = this.#heldOut.all(time) as { user: number; article: string; rank: number | null; held: number }[]
+    return rows.map(({ user, article, rank, held }) => ({ user, article, rank: rank ?? undefined, held }))
   }
 
   /** See `PushLedger.reserve`. */
@@ -71,17 +110,19 @@ export class ReservationTable {
     const closed = this.#refusalOfAll(row, now)
     const nonces = nonceSource(candidates.length)
     const sends: { id: string; user: string }[] = []
-    const refused: { user: string; reason: Refusal }[] = []
+    const refused: { user: string; reason: Refusal; until?: number }[] = []
+    const bestDueOf = this.#bestHours && closed === undefined ? this.#bestDues(row, now) : () => undefined
     let number = (this.#last.get() as { last: number }).last
     for (const candidate of candidates) {
-      const { user, title = 0, due = now } = candidate
+      const { user, title = 0 } = candidate
       assertWholeNumber('title', title, 0, titles - 1)
       const found = this.#candidate.get(row.number, user) as unknown as CandidateRow | undefined
-      const at = Math.max(now, due)
-      const hasBudget = row.used + sends.length < row.budget
-      const reason = closed ?? this.#refusal(found, { row, now, at }) ?? (hasBudget ? undefined : 'budget')
-      if (reason !== undefined) {
-        refused.push({ user, reason })
+      const at = Math.max(now, candidate.due ?? bestDueOf(found) ?? now)
+      const left = row.budget - row.used - sends.length
+      const refusal =
+        closed === undefined ? this.#refusal(found, { ends: row.ends, left, now, at }) : { reason: closed }
+      if (refusal !== undefined) {
+        refused.push(Object.assign({ user }, refusal))
         continue
       }
       const key = { number: number + 1, nonce: nonces() }
@@ -124,15 +165,35 @@ export class ReservationTable {
 
   #refusal(
     user: CandidateRow | undefined,
-    { row, now, at }: { readonly row: CampaignRow; readonly now: number; readonly at: number },
-  ): Refusal | undefined {
-    if (!user) return 'unknown-user'
-    if (user.opted_out !== null) return 'opted-out'
-    if (user.sender === null) return 'no-address'
-    if (user.held_out === 1) return 'held-out'
-    if (user.until !== null && user.until > now) return 'in-week'
-    if (at >= row.ends) return 'over'
-    return quietUntil(user.zone, quietOf(user) ?? this.#quiet, at) === undefined ? undefined : 'quiet-hours'
+    {
+      ends,
+      left,
+      now,
+      at,
+    }: { readonly ends: number; readonly left: number; readonly now: number; readonly at: number },
+  ): Refused | undefined {
+    if (!user) return { reason: 'unknown-user' }
+    if (user.opted_out !== null) return { reason: 'opted-out' }
+    if (user.sender === null) return { reason: 'no-address' }
+    if (user.held_out === 1) return { reason: 'held-out' }
+    if (user.until !== null && user.until > now) return { reason: 'in-week' }
+    if (at >= ends) return { reason: 'over' }
+    const until = quietUntil(user.zone, quietOf(user) ?? this.#quiet, at)
+    if (until !== undefined) return { reason: 'quiet-hours', until }
+    return left > 0 ? undefined : { reason: 'budget' }
+  }
+
+  /** Gives when a push of the campaign to a user is best; undefined where that is not known, or never. */
+  #bestDues({ ends }: CampaignRow, now: number): (user: CandidateRow | undefined) => number | undefined {
+    const population = this.#users.hoursOf(everybody)
+    return user => {
+      if (!user) return undefined
+      const visits = this.#users.hoursOf(user.number)
+      if (visits.reduce((sum, count) => sum + count, 0) < leastVisits) return undefined
+      const { zone } = user
+      const curve = hourCurve(visits, population)
+      return bestDue({ curve, zone, quiet: quietOf(user) ?? this.#quiet, from: now, until: ends })
+    }
   }
 }
 

@@ -26,6 +26,7 @@ interface Found extends Pick<UserRow, 'zone'> {
   readonly user: number
   readonly time: number | null
   readonly handed: number | null
+  /** 1: `pushes` of the user has it. */
   readonly counted: number
 }
 
@@ -41,12 +42,12 @@ export class ResponseTable {
     const find = (name: string) =>
       database.prepare(
         `SELECT ${name} AS time, handed, user, zone, counted FROM sends JOIN users ON users.number = user
-         JOIN campaigns ON campaigns.number = campaign WHERE sends.number = ? AND nonce = ?`,
+         WHERE sends.number = ? AND nonce = ?`,
       )
     const keep = (name: string) => database.prepare(`UPDATE sends SET ${name} = ? WHERE number = ?`)
     this.#find = { clicked: find('clicked'), shown: find('shown') }
     this.#keep = { clicked: keep('clicked'), shown: keep('shown') }
-    this.#countLate = database.prepare('UPDATE users SET clicks = clicks + 1 WHERE number = ?')
+    this.#countLate = database.prepare('UPDATE users SET clicks = min(clicks + 1, pushes) WHERE number = ?')
     this.#sendOf = database.prepare(
       `SELECT sends.number, nonce FROM sends WHERE campaign = (SELECT number FROM campaigns WHERE id = ?)
          AND user = (SELECT number FROM users WHERE id = ?)`,

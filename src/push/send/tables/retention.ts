@@ -25,31 +25,34 @@ export function removeEnded(database: DatabaseSync, time: number): number {
     )
     .all(time) as { number: number }[]
   for (const { number } of old) {
-    for (const table of ['hold_outs', 'dry_sends', 'test_sends']) {
+    for (const table of ['hold_outs', 'dry_sends']) {
       database.prepare(`DELETE FROM ${table} WHERE campaign = ?`).run(number)
     }
     database.prepare('DELETE FROM campaigns WHERE number = ?').run(number)
   }
+  database.prepare('DELETE FROM test_sends WHERE reserved < ?').run(time)
   database.prepare('DELETE FROM decisions WHERE time < ?').run(time)
   database.prepare('DELETE FROM articles WHERE created < ?').run(time)
   return 0
 }
 
 /**
- * Counts the pushes and clicks of one campaign that ended before `time` for its users, whose clicks are all in by then. Gives its id, if
- * there was one.
+ * Counts the pushes and clicks of one campaign that ended before `time` for its users, whose clicks are all in by then, each send once. Gives
+ * the campaign's id, if there was one.
  */
 export function countOne(database: DatabaseSync, time: number): string | undefined {
   const found = database
     .prepare('SELECT number, id FROM campaigns WHERE counted = 0 AND ends < ? ORDER BY ends LIMIT 1')
     .get(time) as { number: number; id: string } | undefined
   if (!found) return undefined
+  const isNew = `state IN ('delivered', 'unknown') AND counted = 0`
   database
     .prepare(
-      `UPDATE users SET pushes = pushes + 1, clicks = clicks + (of.clicked IS NOT NULL) FROM sends AS of
-       WHERE of.campaign = ? AND of.user = users.number AND of.state IN ('delivered', 'unknown')`,
+      `UPDATE users SET pushes = pushes + 1, clicks = clicks + (of.clicked IS NOT NULL)
+       FROM (SELECT user, clicked FROM sends WHERE campaign = ? AND ${isNew}) AS of WHERE of.user = users.number`,
     )
     .run(found.number)
+  database.prepare(`UPDATE sends SET counted = 1 WHERE campaign = ? AND ${isNew}`).run(found.number)
   database.prepare('UPDATE campaigns SET counted = 1 WHERE number = ?').run(found.number)
   return found.id
 }

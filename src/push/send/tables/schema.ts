@@ -43,7 +43,7 @@ const slots = `
  * What version 2 added. `pushes` and `clicks` of a user are those of campaigns that are counted: whose clicks are all in. `dry_sends` are
  * what would have been reserved; `test_sends` go out beside the slots. `articles`: since when one is known, and whether the loop has seen it.
  */
-const additions = `
+const additionsOfTwo = `
   ALTER TABLE users ADD COLUMN segment INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE users ADD COLUMN pushes INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE users ADD COLUMN clicks INTEGER NOT NULL DEFAULT 0;
@@ -101,13 +101,51 @@ const additions = `
   CREATE INDEX articles_by_time ON articles (created);
 `
 
+/**
+ * What version 3 added. `held`: when a user was held out. `counted` of a send: whether it is in `pushes` of its user, so that a campaign which goes on
+ * later is counted for the rest. Tests have an article, and no campaign. `users.clicks` had clicks on sends that `pushes` did not have.
+ */
+const additionsOfThree = `
+  ALTER TABLE hold_outs ADD COLUMN rank INTEGER;
+  ALTER TABLE hold_outs ADD COLUMN held INTEGER;
+  ALTER TABLE sends ADD COLUMN counted INTEGER NOT NULL DEFAULT 0;
+  UPDATE sends SET counted = 1
+    WHERE state IN ('delivered', 'unknown') AND campaign IN (SELECT number FROM campaigns WHERE counted = 1);
+  UPDATE users SET clicks = pushes WHERE clicks > pushes;
+  UPDATE users SET last_visit = 1000 * unixepoch() WHERE last_visit > 1000 * unixepoch();
+  CREATE TABLE article_tests (
+    number INTEGER PRIMARY KEY,
+    nonce INTEGER NOT NULL,
+    article TEXT NOT NULL,
+    title TEXT NOT NULL,
+    url TEXT,
+    user INTEGER NOT NULL,
+    sender TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('reserved', 'handed', 'delivered', 'unknown', 'failed', 'expired')),
+    reserved INTEGER NOT NULL,
+    due INTEGER NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    reason TEXT,
+    clicked INTEGER
+  ) STRICT;
+  INSERT INTO article_tests
+    SELECT test_sends.number, nonce, id, coalesce(json_extract(titles, '$[' || title || ']'), json_extract(titles, '$[0]')), url, user, sender,
+      state, reserved, due, attempts, reason, clicked
+    FROM test_sends JOIN campaigns ON campaigns.number = campaign;
+  DROP TABLE test_sends;
+  ALTER TABLE article_tests RENAME TO test_sends;
+  CREATE INDEX due_tests ON test_sends (due) WHERE state = 'reserved';
+  CREATE INDEX open_tests ON test_sends (reserved) WHERE state IN ('reserved', 'handed');
+  CREATE INDEX tests_of_article ON test_sends (article);
+`
+
 export const pushFormat: DatabaseFormat = {
   applicationId: 'aupu',
-  version: 2,
+  version: 3,
   title: 'pushes',
   remedy: 'use the version of Aurochs that made it; without the file nobody knows who had a push this week',
   refusesEmpty: true,
-  migrations: { 1: additions },
+  migrations: { 1: additionsOfTwo, 2: additionsOfThree },
   schema: `
     CREATE TABLE settings (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;
     CREATE TABLE users (
@@ -173,6 +211,7 @@ export const pushFormat: DatabaseFormat = {
       PRIMARY KEY (user, hour)
     ) STRICT, WITHOUT ROWID;
     ${slots}
-    ${additions}
+    ${additionsOfTwo}
+    ${additionsOfThree}
   `,
 }

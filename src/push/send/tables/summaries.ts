@@ -4,6 +4,9 @@ import { type SendRecord, type SendRow, type SendState, sendStates } from '../se
 import { sendIdOf } from '../send-id.ts'
 import type { CampaignRow, CampaignTable } from './campaigns.ts'
 
+/** In ms: an opt-out so long after the last push of its user is one by that. */
+const week = 7 * 86_400_000
+
 /** Campaigns and their sends, for people and for analysis. */
 export class Summaries {
   readonly #campaigns: CampaignTable
@@ -27,13 +30,14 @@ export class Summaries {
     )
     this.#others = database.prepare(
       `SELECT (SELECT count(*) FROM hold_outs WHERE campaign = ?1) AS held_out,
-         (SELECT count(*) FROM dry_sends WHERE campaign = ?1) AS dry, (SELECT count(*) FROM test_sends WHERE campaign = ?1) AS tests`,
+         (SELECT count(*) FROM dry_sends WHERE campaign = ?1) AS dry, (SELECT count(*) FROM test_sends WHERE article = (SELECT id FROM campaigns WHERE number = ?1)) AS tests`,
     )
     this.#ids = database.prepare('SELECT id FROM campaigns ORDER BY number')
     this.#byRound = database.prepare(
       `SELECT title, coalesce(round, 0) AS round, count(*) AS sends, count(clicked) AS clicks, coalesce(sum(usual_ctr), 0) AS usualClicks,
-         coalesce(sum(expected_ctr), 0) AS expectedClicks, count(iif(opted_out >= handed, 1, NULL)) AS optOuts
-       FROM sends JOIN users ON users.number = user WHERE campaign = ? AND state IN ('delivered', 'unknown')
+         coalesce(sum(expected_ctr), 0) AS expectedClicks,
+         count(iif(slots.send = sends.number AND opted_out BETWEEN handed AND handed + ${week}, 1, NULL)) AS optOuts
+       FROM sends JOIN users ON users.number = sends.user LEFT JOIN slots ON slots.user = sends.user WHERE campaign = ? AND state IN ('delivered', 'unknown')
        GROUP BY title, round ORDER BY round, title`,
     )
     this.#newest = database.prepare('SELECT * FROM campaigns WHERE number < ? ORDER BY number DESC LIMIT ?')

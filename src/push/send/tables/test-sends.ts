@@ -2,7 +2,6 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import type { Confirmed } from '../send.ts'
 import { type SendKey, sendIdOf } from '../send-id.ts'
 import type { Outgoing, SendResult } from '../senders/sender.ts'
-import type { CampaignTable } from './campaigns.ts'
 import { nonceSource } from './reservations.ts'
 
 /** The numbers of tests in their ids lie above those of all other sends. */
@@ -14,6 +13,13 @@ export function isTest({ number }: SendKey): boolean {
   return number > firstTest
 }
 
+/** What a test shows. */
+export interface TestPush {
+  readonly article: string
+  readonly title: string
+  readonly url?: string | undefined
+}
+
 export interface TestSent {
   readonly sends: readonly { readonly id: string; readonly user: string }[]
   readonly refused: readonly { readonly user: string; readonly reason: 'unknown-user' | 'no-address' }[]
@@ -22,20 +28,18 @@ export interface TestSent {
 interface TestRow extends SendKey {
   readonly id: string
   readonly address: string | null
-  readonly campaign: string
-  readonly titles: string
-  readonly title: number
+  readonly article: string
+  readonly title: string
   readonly url: string | null
   readonly reserved: number
   readonly attempts: number
 }
 
 /**
- * Pushes of a campaign to people who look at it first. They take no slot and count nowhere, and go out at once, also in quiet hours,
+ * Pushes of an article to people who look at it first. They take no slot and count nowhere, and go out at once, also in quiet hours,
  * while pushes are paused and in a dry run. Called within transactions.
  */
 export class TestSendTable {
-  readonly #campaigns: CampaignTable
   readonly #user: StatementSync
   readonly #insert: StatementSync
   readonly #due: StatementSync
@@ -47,21 +51,23 @@ export class TestSendTable {
   readonly #interrupted: StatementSync
   readonly #click: StatementSync
 
-  constructor(database: DatabaseSync, campaigns: CampaignTable) {
-    this.#campaigns = campaigns
+  constructor(database: DatabaseSync) {
     const prepare = (sql: string) => database.prepare(sql)
     this.#user = prepare('SELECT number, sender FROM users WHERE id = ?')
     this.#insert = prepare(
-      `INSERT INTO test_sends (number, nonce, campaign, user, title, sender, state, reserved, due)
-       VALUES ((SELECT coalesce(max(number), ${firstTest}) + 1 FROM test_sends), ?1, ?2, ?3, ?4, ?5, 'reserved', ?6, ?6)
+      `INSERT INTO test_sends (number, nonce, article, title, url, user, sender, state, reserved, due)
+       VALUES ((SELECT coalesce(max(number), ${firstTest}) + 1 FROM test_sends), ?1, ?2, ?3, ?4, ?5, ?6, 'reserved', ?7, ?7)
        RETURNING number`,
     )
+    // By the sender that the user has now: it may be another than before.
     this.#due = prepare(
-      `SELECT test_sends.number, nonce, users.id AS id, address, campaigns.id AS campaign, titles, title, url, reserved, attempts
-       FROM test_sends JOIN users ON users.number = test_sends.user JOIN campaigns ON campaigns.number = test_sends.campaign
-       WHERE test_sends.sender = ? AND state = 'reserved' AND due <= ? ORDER BY due LIMIT ?`,
+      `SELECT test_sends.number, nonce, id, address, article, title, url, reserved, attempts
+       FROM test_sends JOIN users ON users.number = test_sends.user
+       WHERE coalesce(users.sender, test_sends.sender) = ? AND state = 'reserved' AND due <= ? ORDER BY due LIMIT ?`,
     )
-    this.#hand = prepare(`UPDATE test_sends SET state = 'handed', attempts = attempts + 1 WHERE number = ?`)
+    this.#hand = prepare(
+      `UPDATE test_sends SET state = 'handed', attempts = attempts + 1, sender = ?2 WHERE number = ?1`,
+    )
     this.#handed = prepare(`SELECT reserved FROM test_sends WHERE number = ? AND nonce = ? AND state = 'handed'`)
     this.#end = prepare('UPDATE test_sends SET state = ?, reason = ? WHERE number = ?')
     this.#again = prepare(`UPDATE test_sends SET state = 'reserved', due = ?, reason = ? WHERE number = ?`)
@@ -75,8 +81,7 @@ export class TestSendTable {
   }
 
   /** To users with an address, whether they have opted out or not: who tests has named them. */
-  send(campaign: string, users: readonly string[], { title, now }: { title: number; now: number }): TestSent {
-    const { number } = this.#campaigns.named(campaign)
+  send({ article, title, url }: TestPush, users: readonly string[], now: number): TestSent {
     const nonces = nonceSource(users.length)
     const sends: { id: string; user: string }[] = []
     const refused: { user: string; reason: 'unknown-user' | 'no-address' }[] = []
@@ -87,8 +92,10 @@ export class TestSendTable {
         continue
       }
       const nonce = nonces()
-      const made = this.#insert.get(nonce, number, found.number, title, found.sender, now) as { number: number }
-      sends.push({ id: sendIdOf({ number: made.number, nonce }), user })
+      const { number } = this.#insert.get(nonce, article, title, url ?? null, found.number, found.sender, now) as {
+        number: number
+      }
+      sends.push({ id: sendIdOf({ number, nonce }), user })
     }
     return { sends, refused }
   }
@@ -99,14 +106,13 @@ export class TestSendTable {
         this.#end.run('failed', 'no-address', row.number)
         continue
       }
-      this.#hand.run(row.number)
-      const titles = JSON.parse(row.titles) as string[]
+      this.#hand.run(row.number, sender)
       outgoing.push({
         id: sendIdOf(row),
         user: row.id,
-        campaign: row.campaign,
+        campaign: row.article,
         address: row.address,
-        title: `[test] ${titles[row.title] ?? titles[0]!}`,
+        title: `[test] ${row.title}`,
         ...(row.url !== null && { url: row.url }),
         ends: row.reserved + life,
         attempt: row.attempts + 1,

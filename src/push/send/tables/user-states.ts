@@ -18,6 +18,10 @@ export interface LedgerChanges {
   readonly states: UserStates
   readonly clicks: readonly { readonly user: number; readonly article: string; readonly time: number }[]
   readonly optOuts: readonly { readonly user: number; readonly isOut: boolean }[]
+  /** Sends that were handed over for the first time, in order of time; dry ones and tests never are. */
+  readonly handed: readonly { readonly user: number; readonly article: string; readonly time: number }[]
+  /** Sends that ended as failed, expired or cancelled; some were handed over before. */
+  readonly unsent: readonly { readonly user: number; readonly article: string }[]
   /** Whether another process has changed the file: then anything may have changed. */
   readonly byOthers: boolean
 }
@@ -33,7 +37,8 @@ interface StateRow {
   readonly until: number | null
 }
 
-const columns = `users.number, last_visit, opted_out, (address IS NOT NULL AND opted_out IS NULL) AS reachable, segment, pushes, clicks, until
+const columns = `users.number, last_visit, opted_out, (address IS NOT NULL AND opted_out IS NULL) AS reachable, segment, pushes,
+  min(clicks, pushes) AS clicks, until
   FROM users LEFT JOIN slots ON slots.user = users.number`
 
 /** Notes what changes, by triggers of this connection: what a transaction takes back is not noted. */
@@ -41,6 +46,8 @@ const notes = `
   CREATE TEMP TABLE changed_users (number INTEGER PRIMARY KEY) STRICT;
   CREATE TEMP TABLE new_clicks (send INTEGER PRIMARY KEY) STRICT;
   CREATE TEMP TABLE new_opt_outs (number INTEGER PRIMARY KEY, is_out INTEGER NOT NULL) STRICT;
+  CREATE TEMP TABLE new_handed (send INTEGER PRIMARY KEY, time INTEGER NOT NULL) STRICT;
+  CREATE TEMP TABLE new_unsent (send INTEGER PRIMARY KEY) STRICT;
   CREATE TEMP TRIGGER user_added AFTER INSERT ON main.users
   BEGIN INSERT OR IGNORE INTO changed_users VALUES (NEW.number); END;
   CREATE TEMP TRIGGER user_changed AFTER UPDATE ON main.users
@@ -57,7 +64,14 @@ const notes = `
   BEGIN INSERT OR IGNORE INTO new_clicks VALUES (NEW.number); END;
   CREATE TEMP TRIGGER opted_out AFTER UPDATE OF opted_out ON main.users WHEN (OLD.opted_out IS NULL) <> (NEW.opted_out IS NULL)
   BEGIN INSERT OR REPLACE INTO new_opt_outs VALUES (NEW.number, NEW.opted_out IS NOT NULL); END;
+  CREATE TEMP TRIGGER first_handed AFTER UPDATE OF state ON main.sends WHEN OLD.handed IS NULL AND NEW.handed IS NOT NULL
+  BEGIN INSERT OR IGNORE INTO new_handed VALUES (NEW.number, NEW.handed); END;
+  CREATE TEMP TRIGGER ended_unsent AFTER UPDATE OF state ON main.sends WHEN NEW.state IN ('failed', 'expired', 'cancelled')
+  BEGIN INSERT OR IGNORE INTO new_unsent VALUES (NEW.number); END;
 `
+
+const noteTables = ['changed_users', 'new_clicks', 'new_opt_outs', 'new_handed', 'new_unsent'] as const
+const ofSend = 'main.sends ON sends.number = send JOIN main.campaigns ON campaigns.number = campaign'
 
 /** What is known of users for `PushUsers`, and what of it has changed. */
 export class UserStateTable {
@@ -94,21 +108,28 @@ export class UserStateTable {
     const clicks = this.#database
       .prepare(
         `SELECT user - 1 AS user, id AS article, max(clicked, coalesce(handed, clicked)) AS time
-         FROM temp.new_clicks JOIN main.sends ON sends.number = send JOIN main.campaigns ON campaigns.number = campaign
-         ORDER BY time`,
+         FROM temp.new_clicks JOIN ${ofSend} ORDER BY time`,
       )
       .all() as { user: number; article: string; time: number }[]
     const optOuts = this.#database.prepare('SELECT number - 1 AS user, is_out FROM temp.new_opt_outs').all() as {
       user: number
       is_out: number
     }[]
-    this.#database.exec('DELETE FROM temp.changed_users; DELETE FROM temp.new_clicks; DELETE FROM temp.new_opt_outs')
+    const handed = this.#database
+      .prepare(`SELECT user - 1 AS user, id AS article, time FROM temp.new_handed JOIN ${ofSend} ORDER BY time, send`)
+      .all() as { user: number; article: string; time: number }[]
+    const unsent = this.#database
+      .prepare(`SELECT user - 1 AS user, id AS article FROM temp.new_unsent JOIN ${ofSend} ORDER BY send`)
+      .all() as { user: number; article: string }[]
+    for (const table of noteTables) this.#database.exec(`DELETE FROM temp.${table}`)
     const before = this.#version
     this.#version = this.#dataVersion
     return {
       states: statesOf(rows),
       clicks: clicks.map(({ user, article, time }) => ({ user, article, time })),
       optOuts: optOuts.map(({ user, is_out }) => ({ user, isOut: is_out === 1 })),
+      handed: handed.map(({ user, article, time }) => ({ user, article, time })),
+      unsent: unsent.map(({ user, article }) => ({ user, article })),
       byOthers: before !== this.#version,
     }
   }

@@ -58,8 +58,13 @@ export class UserTable {
        WHERE number = ?1`,
     )
     const openSend = `(SELECT send FROM slots WHERE user = ?1) AND user = ?1 AND state = 'reserved'`
-    this.#changeSender = prepare(`UPDATE sends SET sender = ?2 WHERE number = ${openSend}`)
-    // One whose former attempt may have reached the user counts as sent.
+    // Another sender does not know the key of one whose former attempt may have reached the user: that counts as sent.
+    this.#changeSender = prepare(
+      `UPDATE sends SET sender = iif(uncertain = 1, sender, ?2), state = iif(uncertain = 1, 'unknown', state),
+         ended = iif(uncertain = 1, ?3, ended), reason = iif(uncertain = 1, 'other-sender', reason)
+       WHERE number = ${openSend} RETURNING number, state`,
+    )
+    // So does one that is cancelled.
     this.#cancel = prepare(
       `UPDATE sends SET state = iif(uncertain = 1, 'unknown', 'cancelled'), ended = ?2, reason = ?3
        WHERE number = ${openSend} RETURNING number, campaign, state`,
@@ -92,7 +97,10 @@ export class UserTable {
     return { number, zone: 'UTC', last_visit: null }
   }
 
-  /** Opting out takes effect on what is reserved; `endSlot` is called where that may have gone out. */
+  /**
+   * Opting out, and another sender, take effect on what is reserved; `endSlot` is called where that may have gone out. A last visit in the future
+   * is taken for now.
+   */
   put(user: PushUser, now: number, endSlot: (user: number, send: number) => void): void {
     const found = this.find(user.id)
     const channel = user.channel === undefined ? found && addressOf(found) : user.channel
@@ -105,7 +113,7 @@ export class UserTable {
       quiet?.from ?? null,
       quiet?.until ?? null,
       optedOut,
-      Math.max(user.lastVisit ?? 0, found?.last_visit ?? 0) || null,
+      Math.max(Math.min(user.lastVisit ?? 0, now), found?.last_visit ?? 0) || null,
       now,
       user.segment === undefined ? (found?.segment ?? 0) : this.#segmentOf(user.segment),
     ] as const
@@ -114,7 +122,12 @@ export class UserTable {
       return
     }
     this.#update.run(found.number, ...fields)
-    if (channel && channel.sender !== found.sender) this.#changeSender.run(found.number, channel.sender)
+    if (channel && channel.sender !== found.sender) {
+      const open = this.#changeSender.get(found.number, channel.sender, now) as
+        | { number: number; state: string }
+        | undefined
+      if (open?.state === 'unknown') endSlot(found.number, open.number)
+    }
     if (optedOut !== null && found.opted_out === null)
       this.cancelOpen(found.number, { now, reason: 'opted-out' }, endSlot)
   }

@@ -53,6 +53,8 @@ interface Question {
   readonly now: number
   /** The quiet hours of users who have none of their own. */
   readonly quiet: DaySpan
+  /** In ms: from one push to a user to the next. */
+  readonly interval: number
 }
 
 interface FullSend extends SendKey {
@@ -68,7 +70,8 @@ interface FullSend extends SendKey {
 }
 
 /** What the ledger knows of the push of a user, as it was when the campaign ended, or as it is now. */
-export function explain(database: DatabaseSync, { user: id, campaign: campaignId, now, quiet }: Question): Explanation {
+export function explain(database: DatabaseSync, question: Question): Explanation {
+  const { user: id, campaign: campaignId, now, quiet, interval } = question
   const answer = (got: boolean | undefined, reasons: readonly Reason[]) => ({
     user: id,
     campaign: campaignId,
@@ -105,7 +108,7 @@ export function explain(database: DatabaseSync, { user: id, campaign: campaignId
   const reasons: Reason[] = [
     ...(isHeldOut ? [{ code: 'held-out' } as const] : []),
     ...hindrances.filter(({ code }) => code !== 'over'),
-    ...otherPush(database, user.number, { campaign, at }),
+    ...otherPush(database, user.number, { campaign, at, interval }),
     ...(campaign.used >= campaign.budget
       ? [{ code: 'budget', budget: campaign.budget, used: campaign.used } as const]
       : []),
@@ -158,22 +161,29 @@ function userReasons(user: UserRow, { at, quiet }: { readonly at: number; readon
   return reasons
 }
 
+interface OtherSend extends SendKey {
+  readonly campaign: string
+  readonly state: string
+  readonly until: number | null
+}
+
 /** The last push of another campaign that was open, or kept the week, while this campaign lived. */
 function otherPush(
   database: DatabaseSync,
   user: number,
-  { campaign, at }: { readonly campaign: CampaignRow; readonly at: number },
+  { campaign, at, interval }: { readonly campaign: CampaignRow; readonly at: number; readonly interval: number },
 ): Reason[] {
-  const slot = database
+  // The slot has the present push only. An index of sends by user would cost each reservation, so it is looked up in each campaign.
+  const other = database
     .prepare(
-      `SELECT sends.number, nonce, campaigns.id AS campaign, state, until FROM slots
-       JOIN sends ON sends.number = slots.send JOIN campaigns ON campaigns.number = sends.campaign
-       WHERE slots.user = ?1 AND taken <= ?2 AND until > ?3`,
+      `SELECT sends.number, nonce, campaigns.id AS campaign, state,
+         coalesce((SELECT until FROM slots WHERE user = ?1 AND send = sends.number AND ended IS NOT NULL), ended + ?4) AS until
+       FROM campaigns CROSS JOIN sends ON sends.campaign = campaigns.number AND sends.user = ?1
+       WHERE campaigns.number <> ?5 AND state IN ('reserved', 'handed', 'delivered', 'unknown')
+         AND reserved <= ?2 AND (ended IS NULL OR until > ?3)
+       ORDER BY reserved DESC LIMIT 1`,
     )
-    .get(user, at, campaign.starts) as
-    | (SendKey & { readonly campaign: string; readonly state: string; readonly until: number })
-    | undefined
-  if (!slot) return []
-  const isOpen = slot.state === 'reserved' || slot.state === 'handed'
-  return [{ code: 'in-week', campaign: slot.campaign, send: sendIdOf(slot), until: isOpen ? undefined : slot.until }]
+    .get(user, at, campaign.starts, interval, campaign.number) as OtherSend | undefined
+  if (!other) return []
+  return [{ code: 'in-week', campaign: other.campaign, send: sendIdOf(other), until: other.until ?? undefined }]
 }
