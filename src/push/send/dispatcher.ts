@@ -6,6 +6,7 @@ import { assertWholeNumber } from '../../storage/whole-number.ts'
 import type { PushLedger } from './ledger.ts'
 import type { Confirmed } from './send.ts'
 import { SenderLoop } from './sender-loop.ts'
+import { longestTimer } from './senders/attempts.ts'
 import type { Outgoing, Sender } from './senders/sender.ts'
 
 /** What time it is, and how it passes: other than the real one in tests and simulations. */
@@ -63,8 +64,8 @@ export class Dispatcher {
   static start(ledger: PushLedger, options: DispatcherOptions): Dispatcher {
     const { batchSize = 256, poll = 500, grace = 10_000, clock = realClock } = options
     assertWholeNumber('batchSize', batchSize, 1, 100_000)
-    assertWholeNumber('poll', poll, 1)
-    assertWholeNumber('grace', grace, 0)
+    assertWholeNumber('poll', poll, 1, longestTimer)
+    assertWholeNumber('grace', grace, 0, longestTimer)
     const settings = { ...options, batchSize, poll, grace, clock }
     const lock = lockByFile(join(ledger.directory, 'push-dispatch.lock'))
     if (!lock) {

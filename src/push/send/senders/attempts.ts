@@ -9,6 +9,9 @@ export interface AttemptOptions extends BackoffOptions {
   readonly timeout?: number
 }
 
+/** In ms: Node takes a timer that is longer for one of 1 ms. */
+export const longestTimer = 2 ** 31 - 1
+
 /** How a sender makes attempts: checked, without what is left out. */
 export type Attempts = Required<AttemptOptions>
 
@@ -20,9 +23,9 @@ export function attemptsOf({
   longest = 300_000,
 }: AttemptOptions): Attempts {
   assertWholeNumber('concurrency', concurrency, 1, 10_000)
-  assertWholeNumber('timeout', timeout, 1)
-  assertWholeNumber('first', first, 1)
-  assertWholeNumber('longest', longest, first)
+  assertWholeNumber('timeout', timeout, 1, longestTimer)
+  assertWholeNumber('first', first, 1, longestTimer)
+  assertWholeNumber('longest', longest, first, longestTimer)
   return { concurrency, timeout, first, longest }
 }
 
