@@ -21,6 +21,8 @@ function countsOf(ledger: LiveLedger): number[][] {
 
 test('a late click on a push that did not go out, as far as is known, does not count', () => {
   const ledger = liveWith(['ann', 'bob'])
+  // Another push of Ann, which she did not click.
+  ledger.keepPastPushes([{ user: 'ann', article: 'old', sent: noon - 30 * day }], noon)
   addCampaign(ledger, 'news')
   const [ann, bob] = reserved(ledger, 'news', ['ann', 'bob'])
   ledger.hand('webhook', 10, noon)
@@ -33,12 +35,12 @@ test('a late click on a push that did not go out, as far as is known, does not c
     noon,
   )
   ledger.watch(noon)
-  expect(ledger.countEnded(noon + day, 10)).toBe(1)
+  expect(ledger.countEnded(noon + day, 10)).toBe(2)
   ledger.recordClick(ann!, noon + 2 * day, noon + 2 * day)
   ledger.recordClick(bob!, noon + 2 * day, noon + 2 * day)
   ledger.recordClick(bob!, noon + 3 * day, noon + 3 * day)
   expect(countsOf(ledger)).toEqual([
-    [0, 0],
+    [1, 0],
     [1, 1],
   ])
   // It is kept, and told to the loop.

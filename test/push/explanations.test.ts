@@ -35,10 +35,10 @@ test('why a user did not get an article of long ago is that of then, not of the 
 })
 
 test('an opt-out is one of the last push before it, if that was within a week', () => {
-  const ledger = ledgerWith(['ann', 'bob', 'cid'])
+  const ledger = ledgerWith(['ann', 'bob', 'cid'], { interval: day })
   pushAt(ledger, 'one', ['ann', 'bob', 'cid'], noon)
-  pushAt(ledger, 'two', ['ann', 'bob'], noon + 2 * week)
-  ledger.optOut(['ann'], true, noon + 2 * week + hour)
+  pushAt(ledger, 'two', ['ann', 'bob'], noon + 2 * day)
+  ledger.optOut(['ann'], true, noon + 2 * day + hour)
   ledger.optOut(['bob'], true, noon + 4 * week)
   ledger.optOut(['cid'], true, noon + day)
   const report = ledger.reportPage()
