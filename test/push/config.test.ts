@@ -63,7 +63,10 @@ test.each([
   [{ senders: { a: hook }, tick: '25d' }, 'tick must be a time of 24d at most, as 30s, got 600 hours'],
   [{ senders: { a: { ...hook, timeout: 2 ** 31 } } }, 'senders.a: timeout must be a whole number from 1 to 2147483647'],
   [{ senders: { a: { ...hook, first: 2 ** 31 } } }, 'senders.a: first must be a whole number from 1 to 2147483647'],
-  [{ senders: { a: { ...hook, longest: 2 ** 31 } } }, 'senders.a: longest must be a whole number from 1000 to 2147483647'],
+  [
+    { senders: { a: { ...hook, longest: 2 ** 31 } } },
+    'senders.a: longest must be a whole number from 1000 to 2147483647',
+  ],
   [{ senders: { a: { ...hook, first: 10, longest: 9 } } }, 'senders.a: longest must be a whole number from 10 to'],
   [{ senders: { a: { type: 'file', file: 'x', first: 10, longest: 9 } } }, 'senders.a: longest must be a whole number'],
   [{ senders: { a: hook }, loop: { threads: 1000 } }, /^loop\.threads must be at most \d+, got 1000/],

@@ -293,8 +293,14 @@ export class PushEngine {
 
   async #report(): Promise<void> {
     const { log } = this.#options
-    const { bySender, errors, error } = await this.ledger.call('takeSendingReport')
+    const { bySender, errors, error, unknownSenders } = await this.ledger.call('takeSendingReport')
     for (const [sender, confirmed] of Object.entries(bySender)) log.info({ sender, ...confirmed }, 'pushes: sent')
+    if (unknownSenders.length > 0) {
+      log.warn(
+        { senders: unknownSenders },
+        'pushes: users have senders that are not configured, and get none: add these to the configuration, or put the users with others',
+      )
+    }
     if (errors > 0) log.error({ errors, error }, 'pushes: the ledger could not be written while sending')
   }
 

@@ -61,7 +61,10 @@ const reserving: ReadonlySet<string> = new Set(['reservePlanned', 'sendTest', 'p
 
 try {
   if (identity !== undefined) assertInPlace(identity)
-  const ledger = LiveLedger.open(state, options)
+  const ledger = LiveLedger.open(
+    state,
+    sending ? Object.assign({}, options, { senders: Object.keys(sending.senders) }) : options,
+  )
   if (sending) ledger.keepSettings()
   const report = new SendingReport()
   const dispatcher = sending && dispatch(ledger, sending, report)
@@ -100,7 +103,8 @@ function answer(
 ): LedgerResponse {
   try {
     assertInPlace(own)
-    if (method === 'takeSendingReport') return { result: report.take() }
+    if (method === 'takeSendingReport')
+      return { result: Object.assign(report.take(), { unknownSenders: ledger.takeUnknownSenders() }) }
     const result = (ledger as unknown as Record<string, (...args: readonly unknown[]) => unknown>)[method]!(...args)
     // What was written to a file that is not there any more is not on disk for anybody.
     assertInPlace(own)

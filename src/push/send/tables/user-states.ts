@@ -31,13 +31,14 @@ interface StateRow {
   readonly last_visit: number | null
   readonly opted_out: number | null
   readonly reachable: number
+  readonly sender: string | null
   readonly segment: number
   readonly pushes: number
   readonly clicks: number
   readonly until: number | null
 }
 
-const columns = `users.number, last_visit, opted_out, (address IS NOT NULL AND opted_out IS NULL) AS reachable, segment, pushes,
+const columns = `users.number, last_visit, opted_out, (address IS NOT NULL AND opted_out IS NULL) AS reachable, sender, segment, pushes,
   min(clicks, pushes) AS clicks, until
   FROM users LEFT JOIN slots ON slots.user = users.number`
 
@@ -78,10 +79,15 @@ export class UserStateTable {
   readonly #database: DatabaseSync
   readonly #page: StatementSync
   readonly #one: StatementSync
+  readonly #senders: ReadonlySet<string> | undefined
+  readonly #unknownSenders = new Set<string>()
+  #untold: string[] = []
   #version: number | undefined
 
-  constructor(database: DatabaseSync) {
+  /** `senders`: the names of what pushes go out by, where they are known; users of others cannot be reached. */
+  constructor(database: DatabaseSync, senders: ReadonlySet<string> | undefined) {
     this.#database = database
+    this.#senders = senders
     this.#page = database.prepare(`SELECT ${columns} WHERE users.number > ? ORDER BY users.number LIMIT ?`)
     this.#one = database.prepare(`SELECT ${columns} WHERE users.number = ?`)
   }
@@ -94,7 +100,7 @@ export class UserStateTable {
 
   /** Of up to `limit` users after row `after`; -1: from the first. */
   page(after: number, limit: number): UserStates {
-    return statesOf(this.#page.all(after + 1, limit) as unknown as StateRow[])
+    return this.#statesOf(this.#page.all(after + 1, limit) as unknown as StateRow[])
   }
 
   /** What has changed since {@link watch}, or the last call. Within a transaction. */
@@ -125,13 +131,33 @@ export class UserStateTable {
     const before = this.#version
     this.#version = this.#dataVersion
     return {
-      states: statesOf(rows),
+      states: this.#statesOf(rows),
       clicks: clicks.map(({ user, article, time }) => ({ user, article, time })),
       optOuts: optOuts.map(({ user, is_out }) => ({ user, isOut: is_out === 1 })),
       handed: handed.map(({ user, article, time }) => ({ user, article, time })),
       unsent: unsent.map(({ user, article }) => ({ user, article })),
       byOthers: before !== this.#version,
     }
+  }
+
+  /** Senders of users that are not among the known ones, each once. */
+  takeUnknownSenders(): string[] {
+    const untold = this.#untold
+    this.#untold = []
+    return untold
+  }
+
+  #statesOf(rows: readonly StateRow[]): UserStates {
+    const states = statesOf(rows)
+    if (!this.#senders) return states
+    rows.forEach(({ sender }, at) => {
+      if (sender === null || this.#senders!.has(sender)) return
+      states.reachable[at] = 0
+      if (this.#unknownSenders.has(sender)) return
+      this.#unknownSenders.add(sender)
+      this.#untold.push(sender)
+    })
+    return states
   }
 
   /** Changes whenever another connection has changed the file. */
@@ -155,7 +181,17 @@ export function applyStates(users: PushUsers, states: UserStates): void {
 }
 
 function forgotten(number: number): StateRow {
-  return { number, last_visit: null, opted_out: null, reachable: 0, segment: 0, pushes: 0, clicks: 0, until: null }
+  return {
+    number,
+    last_visit: null,
+    opted_out: null,
+    reachable: 0,
+    sender: null,
+    segment: 0,
+    pushes: 0,
+    clicks: 0,
+    until: null,
+  }
 }
 
 function statesOf(rows: readonly StateRow[]): UserStates {
