@@ -53,6 +53,21 @@ test('one that may have gone out already counts as sent, and not as cancelled', 
   expect(refusals(ledger, 'later', ['ann'], noon + 6 * day)).toEqual(['ann: in-week'])
 })
 
+test.each([
+  { outcome: 'retry', after: 1, reason: 'status 503' } as const,
+  { outcome: 'failed', reason: 'status 400' } as const,
+])('one that was on its way meanwhile is not sent again, and the week is kept: $outcome', answer => {
+  const ledger = ledgerWith(['ann'])
+  const [id] = reserved(ledger, 'news', ['ann'])
+  ledger.hand('webhook', 1, noon)
+  ledger.keepPastPushes([{ user: 'ann', article: 'past', sent: noon - 2 * day }], noon)
+  ledger.confirm([Object.assign({ id: id! }, answer)], noon + minute)
+  expect(ledger.hand('webhook', 1, noon + hour)).toEqual([])
+  expect(ledger.countsOf('news')).toMatchObject({ unknown: 1, reserved: 0 })
+  addCampaign(ledger, 'later', noon + 4 * day)
+  expect(refusals(ledger, 'later', ['ann'], noon + 4 * day)).toEqual(['ann: in-week'])
+})
+
 test('old pushes of the past are removed, also where younger ones were imported before them', () => {
   const ledger = LiveLedger.open(freshFolder())
   const users = Array.from({ length: 5001 }, (_, at) => `u${at}`)

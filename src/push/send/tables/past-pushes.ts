@@ -53,6 +53,10 @@ export function keepPastPushes(
     `INSERT INTO slots VALUES (?1, ?2, ?3, ?4) ON CONFLICT (user) DO UPDATE
        SET send = iif(until <= ?3, ?2, send), taken = iif(until <= ?3, ?3, taken), until = max(until, ?4)`,
   )
+  // What is handed over cannot be cancelled: however it ends the week is kept, and it is not sent again.
+  const handed = `(SELECT number FROM sends WHERE number = (SELECT send FROM slots WHERE user = ?1) AND user = ?1 AND state = 'handed')`
+  const keepHanded = database.prepare(`UPDATE sends SET uncertain = 1 WHERE number = ${handed} RETURNING handed`)
+  const takeAgain = database.prepare('UPDATE slots SET taken = max(?2, ?3 + 1) WHERE user = ?1')
   const nonces = nonceSource(pushes.length)
   let kept = 0
   for (const { user, article, title, sent, clicked } of pushes) {
@@ -68,6 +72,8 @@ export function keepPastPushes(
     if (campaign.counted === 1) count.run(number, Number(click !== null))
     if (time + interval <= now) continue
     users.cancelOpen(number, { now, reason: 'in-week' }, endSlot)
+    const open = keepHanded.get(number) as { handed: number } | undefined
+    if (open) takeAgain.run(number, now, open.handed)
     slot.run(number, added.number, time, time + interval)
   }
   return { pushes: kept, duplicates: pushes.length - kept }
