@@ -232,7 +232,9 @@ export class Server {
       onSkippedList: metrics.skippedList.bind(metrics),
       onFault: (error: unknown) => faults.report(error),
       isClosing: () => this.#closed !== undefined,
-      follow: push?.config.sending.links && ((address: string) => this.service.push?.follow(address)),
+      follow:
+        push?.config.sending.links &&
+        ((address: string, isClick: boolean) => this.service.push?.follow(address, isClick)),
     }
     const { onError, onFault } = context
     this.#rpcOptions = {

@@ -222,10 +222,10 @@ export class Service {
   get unreadyReason(): string | undefined {
     if (this.#isClosing) return 'the server is about to end'
     const { storageFailure, isCurrent } = this.#recommender
-    return (
-      storageFailure ??
-      (isCurrent ? undefined : 'the model is still learning from the events that were recorded since its training')
-    )
+    if (storageFailure !== undefined) return storageFailure
+    if (!isCurrent) return 'the model is still learning from the events that were recorded since its training'
+    const failure = this.push?.failure
+    return failure === undefined ? undefined : `pushes could not begin: ${failure}; put that right and start again`
   }
 
   /**

@@ -1,7 +1,8 @@
 /** SQLite as every durable state of ours uses it: opened, made or refused by version, and changed in transactions. */
-import { existsSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import type { DatabaseSync } from 'node:sqlite'
+import { type DatabaseName, namedError, naming } from './sqlite-errors.ts'
 
 export interface DatabaseFormat {
   /** Four characters that mark the file as one of this kind (`PRAGMA application_id`). */
@@ -15,7 +16,15 @@ export interface DatabaseFormat {
   /** What the file holds and what to do where it cannot be used, for people. */
   readonly title: string
   readonly remedy: string
+  /** Whether an empty file is refused, since what was in it is missed where all begins anew. Default: tables are made in it. */
+  readonly refusesEmpty?: boolean
 }
+
+/** In ms: so long another process may take to write the first page of a file that it makes. */
+const makingTime = 1000
+
+/** What databases are called, by their connections. */
+const names = new WeakMap<DatabaseSync, DatabaseName>()
 
 /** In ms: how long a connection waits for another that has the database locked. */
 export const busyTimeout = 5000
@@ -58,17 +67,35 @@ function withoutWarning<Value>(load: () => Value): Value {
  * Opens the database `file`, or makes it, or brings one of an older version to the present one. What is committed is on
  * disk: WAL, synced at each commit.
  *
- * @throws Error when it is not of `format`, naming both versions and the remedy.
+ * @throws Error when it is not of `format`, naming both versions and the remedy; when it is damaged or cannot be written, naming it.
  */
 export function openDatabase(file: string, format: DatabaseFormat): DatabaseSync {
-  const database = connect(file)
+  if (format.refusesEmpty) assertNotEmpty(file, format)
+  const name = { file, title: format.title }
+  const database = naming(name, () => connect(file))
   try {
-    database.exec(`PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`)
-    prepareSchema(database, file, format)
+    naming(name, () => {
+      database.exec(`PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`)
+      prepareSchema(database, file, format)
+    })
+    names.set(database, name)
     return database
   } catch (error) {
     database.close()
     throw error
+  }
+}
+
+/** Another process may be making the file just now. */
+function assertNotEmpty(file: string, { title }: DatabaseFormat): void {
+  const until = performance.now() + makingTime
+  while (statSync(file, { throwIfNoEntry: false })?.size === 0) {
+    if (performance.now() > until) {
+      throw new Error(
+        `${file} is empty, and should hold ${title}: put a backup back in its place, or remove the file where nothing was in it yet`,
+      )
+    }
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
   }
 }
 
@@ -79,10 +106,12 @@ export function openDatabase(file: string, format: DatabaseFormat): DatabaseSync
  */
 export function openReadOnly(file: string, format: DatabaseFormat): DatabaseSync {
   if (!existsSync(file)) throw new Error(`there is no ${file}: expected one that holds ${format.title}`)
-  const database = connect(file, { readOnly: true })
+  if (format.refusesEmpty) assertNotEmpty(file, format)
+  const name = { file, title: format.title }
+  const database = naming(name, () => connect(file, { readOnly: true }))
   try {
     database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
-    if (isCurrent(database, format)) return database
+    if (naming(name, () => isCurrent(database, format))) return database
     throw otherVersion(file, format, versionOf(database, format))
   } catch (error) {
     database.close()
@@ -108,14 +137,15 @@ export function isMade(file: string): boolean {
  * @throws what `work` throws, or why the disk refused; then nothing of it was done.
  */
 export function transact(database: DatabaseSync, work: () => void): void {
-  database.exec('BEGIN IMMEDIATE')
   try {
+    database.exec('BEGIN IMMEDIATE')
     work()
     database.exec('COMMIT')
   } catch (error) {
     // SQLite itself rolls back on some failures, such as a full disk; then there is nothing left to end.
     if (database.isTransaction) database.exec('ROLLBACK')
-    throw error
+    const name = names.get(database)
+    throw name ? namedError(error, name) : error
   }
 }
 

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { CatalogueStore } from '../../src/catalogue/store.ts'
@@ -163,3 +163,38 @@ test('the engine runs by itself beside a state, and operators say what is done',
     expect(await once(engine, 'exit')).toEqual([0, null])
   }
 })
+
+test('a user is forgotten of a state that has only pushes, and a ledger that is damaged is said with the remedy', async () => {
+  const [state, none] = [freshFolder(), freshFolder()]
+  const ledger = LiveLedger.open(state)
+  ledger.putUsers([{ id: 'ann', channel: { sender: 'log', address: 'to-ann' } }])
+  ledger.keepPastPushes([{ user: 'ann', article: 'a1', sent: Date.now() - day }])
+  ledger.close()
+  const file = join(state, 'push.db')
+  const [forgotten, nowhere] = await aurochsInTurn(
+    ['forget', 'ann', '--state', state],
+    ['forget', 'ann', '--state', none],
+  )
+  expect(forgotten!.stdout).toBe('removed 0 events and 1 pushes; changed no dataset and no model\n')
+  expect(readFileSync(file).includes('ann')).toBe(false)
+  expect([nowhere!.status, nowhere!.stderr]).toEqual([1, expect.stringContaining(`there is no ${none}`)])
+  truncateSync(file)
+  const commands = [
+    ['push', 'pause', '--state', state],
+    ['push', 'report', '--state', state, '--out', join(none, 'report.html')],
+    ['forget', 'bob', '--state', state],
+  ]
+  for (const { status, stderr } of await aurochsInTurn(...commands)) {
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining(`${file} is empty, and should hold pushes: put a backup`),
+    ])
+  }
+  writeFileSync(file, 'garbage '.repeat(2000))
+  for (const { status, stderr } of await aurochsInTurn(...commands)) {
+    expect([status, stderr]).toEqual([
+      1,
+      expect.stringContaining(`${file}, which holds pushes, cannot be used (file is not`),
+    ])
+  }
+}, 60_000)

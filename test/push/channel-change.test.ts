@@ -1,6 +1,6 @@
-/** Users who get another sender while a push of theirs is on its way. */
+/** Users who get another sender while a push of theirs is on its way, or have one that there is not. */
 import { expect, test } from 'vitest'
-import { hour, ledgerWith, minute, noon, reserved, week } from './ledger-of.ts'
+import { hour, ledgerWith, minute, noon, refusals, reserved, week } from './ledger-of.ts'
 
 const toFcm = { id: 'ann', channel: { sender: 'fcm', address: 'a token' } }
 const refused = { outcome: 'retry', after: minute, reason: 'status 503' } as const
@@ -53,4 +53,10 @@ test('a test follows its user to another sender, too', () => {
   ledger.confirm([{ id: sends[0]!.id, ...refused }], noon + 2)
   expect(ledger.hand('webhook', 1, noon + 2 * minute)).toEqual([])
   expect(ledger.hand('fcm', 1, noon + 2 * minute)).toMatchObject([{ id: sends[0]!.id, address: 'a token' }])
+})
+
+test('a push is reserved only for users of the senders that there are, where these are known', () => {
+  const ledger = ledgerWith(['ann'], { senders: ['webhook'] })
+  ledger.putUsers([{ id: 'bob', channel: { sender: 'web-hook', address: 'to-bob' } }], noon)
+  expect(refusals(ledger, 'news', ['ann', 'bob'])).toEqual(['bob: no-sender'])
 })

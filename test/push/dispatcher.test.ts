@@ -1,7 +1,8 @@
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import { expect, onTestFinished, test, vi } from 'vitest'
 import { type Clock, Dispatcher, type DispatcherOptions } from '../../src/push/send/dispatcher.ts'
 import type { PushLedger } from '../../src/push/send/ledger.ts'
+import type { Sender } from '../../src/push/send/senders/sender.ts'
 import { webhookSender } from '../../src/push/send/senders/webhook.ts'
 import { addCampaign, addUsers, hour, ledgerWith, minute, noon, reserved } from './ledger-of.ts'
 import { type Endpoint, type Reply, startEndpoint } from './push-endpoint.ts'
@@ -22,10 +23,10 @@ function fastClock(speed: number): Clock {
 function dispatch(
   ledger: PushLedger,
   endpoint: Endpoint,
-  options: Partial<DispatcherOptions> & { readonly timeout?: number } = {},
+  options: Partial<DispatcherOptions> & { readonly timeout?: number; readonly concurrency?: number } = {},
 ) {
-  const { timeout = 5000, ...rest } = options
-  const webhook = webhookSender({ url: endpoint.url, secret: webhookSecret, concurrency: 16, timeout })
+  const { timeout = 5000, concurrency = 16, ...rest } = options
+  const webhook = webhookSender({ url: endpoint.url, secret: webhookSecret, concurrency, timeout })
   const dispatcher = Dispatcher.start(ledger, { senders: { webhook }, clock: fastClock(1), poll: 20, ...rest })
   onTestFinished(() => dispatcher.stop())
   return dispatcher
@@ -48,6 +49,65 @@ test('sends all that is reserved, also what is reserved later, each once', async
   expect(endpoint.mostOpen).toBeLessThanOrEqual(16)
 })
 
+test.each([
+  ['a pause of all', (ledger: PushLedger) => ledger.pauseAll()],
+  ['a pause of the campaign', (ledger: PushLedger) => ledger.pause('news')],
+  ['a dry run', (ledger: PushLedger) => ledger.dryRun()],
+  ['an opt-out', (ledger: PushLedger, users: readonly string[]) => ledger.optOut(users)],
+])('after %s no more than what is on the wire arrives', async (_, stop) => {
+  const users = names(200)
+  const ledger = ledgerWith(users)
+  const endpoint = await startEndpoint(() => ({ status: 200 }), { delay: 30 })
+  reserved(ledger, 'news', users)
+  dispatch(ledger, endpoint, { concurrency: 4 })
+  await vi.waitFor(() => expect(endpoint.received.length).toBeGreaterThan(8), { interval: 1 })
+  const { handed } = ledger.countsOf('news')
+  expect(handed).toBeLessThanOrEqual(4)
+  stop(ledger, users)
+  const arrived = endpoint.received.length
+  await settled(ledger, { handed: 0 })
+  await setTimeout(200)
+  expect(endpoint.received.length).toBeLessThanOrEqual(arrived + 4)
+})
+
+test('the timeout of an attempt begins with it: a slow endpoint is no endpoint that does not answer', async () => {
+  const users = names(40)
+  const ledger = ledgerWith(users)
+  const endpoint = await startEndpoint(() => ({ status: 200 }), { delay: 100 })
+  reserved(ledger, 'news', users)
+  dispatch(ledger, endpoint, { concurrency: 4, timeout: 300, batchSize: 10 })
+  await settled(ledger, { delivered: 40 })
+  expect(endpoint.received).toHaveLength(40)
+  expect(endpoint.mostOpen).toBe(4)
+})
+
+test('answers are confirmed as they come, and others take the place', async () => {
+  const users = names(30)
+  const ledger = ledgerWith(users)
+  const endpoint = await startEndpoint(request => (userOf(request) === 'u0' ? 'hang' : { status: 200 }))
+  reserved(ledger, 'news', users)
+  dispatch(ledger, endpoint, { concurrency: 2, timeout: 20_000, grace: 0 })
+  await vi.waitFor(() => expect(ledger.countsOf('news')).toMatchObject({ delivered: 29, handed: 1 }))
+})
+
+test('a sender that answers at once leaves others of the thread their turn', async () => {
+  const users = names(500)
+  const ledger = ledgerWith(users)
+  reserved(ledger, 'news', users)
+  const webhook: Sender = {
+    isIdempotent: true,
+    send: async batch => batch.map(({ id }) => ({ id, outcome: 'delivered' })),
+  }
+  const endpoint = await startEndpoint(() => ({ status: 200 }))
+  const dispatcher = dispatch(ledger, endpoint, { senders: { webhook }, batchSize: 5 })
+  await setImmediate()
+  ledger.pauseAll()
+  await dispatcher.stop()
+  const { delivered, reserved: left } = ledger.countsOf('news')
+  expect(delivered).toBeLessThan(50)
+  expect(left).toBe(500 - delivered)
+})
+
 test('an outage of an hour loses nothing, costs few attempts, and all is sent after it', async () => {
   const users = names(200)
   const ledger = ledgerWith(users)
@@ -62,10 +122,13 @@ test('an outage of an hour loses nothing, costs few attempts, and all is sent af
 })
 
 test('while a probe of a sender that was down is under way, it is waited for, not asked for', async () => {
-  const ledger = ledgerWith(['ann', 'bob'])
+  const users = names(16)
+  const ledger = ledgerWith(users)
   let answers = 0
-  const endpoint = await startEndpoint(() => (answers++ < 2 ? { status: 503 } : 'hang'))
-  reserved(ledger, 'news', ['ann', 'bob'])
+  const endpoint = await startEndpoint(() =>
+    answers++ < 16 ? { status: 503, headers: { 'retry-after': '9' } } : 'hang',
+  )
+  reserved(ledger, 'news', users)
   let waits = 0
   const clock = fastClock(20)
   const counted: Clock = {
@@ -76,7 +139,7 @@ test('while a probe of a sender that was down is under way, it is waited for, no
     },
   }
   dispatch(ledger, endpoint, { clock: counted, poll: 400, grace: 0 })
-  await vi.waitFor(() => expect(endpoint.received).toHaveLength(3), { timeout: 20_000 })
+  await vi.waitFor(() => expect(endpoint.received).toHaveLength(17), { timeout: 20_000 })
   // The probe has no answer. Of expiry, and of what is due, that is a look each 20 ms by this clock.
   waits = 0
   await setTimeout(1000)

@@ -20,6 +20,38 @@ const pushes = (folder: string) =>
     .filter(Boolean)
     .map(line => JSON.parse(line) as { id: string; user: string; campaign: string; title: string; url: string })
 
+test('users whose sender is not configured get none, which why and one warning say', async () => {
+  const state = openState()
+  const { folder } = state
+  putUsers(folder, ['ann', 'cid'], 'pigeon')
+  putUsers(folder, ['bob'])
+  const { engine, log, until } = await startEngine(state, { round: 3, rounds: 1 })
+  state.catalogue.put([{ id: 'news', title: 'News', text: 'Body', url: 'https://example.org/news' }])
+  const counts = () => engine.ledger.call('countsOf', 'news')
+  await until(async () => (await engine.ledger.call('campaigns')).length > 0 && (await counts()).delivered === 1)
+  expect(await counts()).toMatchObject({ used: 1, reserved: 0 })
+  expect((await engine.ledger.call('why', 'ann', 'news')).reasons).toContainEqual({
+    code: 'no-sender',
+    sender: 'pigeon',
+  })
+  putUsers(folder, ['dan'], 'pigeon')
+  await until(() => engine.users === 4)
+  await until(() => log.lines.some(({ level }) => level === 'warn'))
+  const warnings = log.lines.filter(({ level }) => level === 'warn')
+  expect(warnings).toEqual([
+    {
+      level: 'warn',
+      message: expect.stringContaining('users have senders that are not configured'),
+      fields: { senders: ['pigeon'] },
+    },
+  ])
+  // Who asks without the configuration hears the same.
+  await engine.stop()
+  const ledger = PushLedger.open(folder)
+  expect(ledger.why('dan', 'news').reasons).toContainEqual({ code: 'no-sender', sender: 'pigeon' })
+  ledger.close()
+})
+
 test('an article of the catalogue is decided on, sent in rounds, and clicks come back by signed links', async () => {
   const state = openState()
   const { folder } = state

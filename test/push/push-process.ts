@@ -18,7 +18,6 @@ const dispatcher = Dispatcher.start(ledger, {
     fcm: fcmSender({ account: killAccount(url), url, ...attempts }),
   },
   batchSize: 8,
-  batches: 3,
   poll: 5,
 })
 console.log('begun')

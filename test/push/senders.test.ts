@@ -49,6 +49,14 @@ describe.each(harnesses)('$name', (harness: Harness) => {
     expect(mostOpen()).toBe(3)
   })
 
+  test('the bound is that of all batches together, and what waits for it does not time out', async () => {
+    const { sender, mostOpen } = await harness.start({ concurrency: 2, delay: 60, timeout: 250 })
+    const batches = [0, 1, 2, 3].map(of => Array.from({ length: 4 }, (_, at) => pushTo(harness, `u${of}-${at}`)))
+    const outcomes = await Promise.all(batches.map(batch => results(sender, batch)))
+    expect(outcomes.flat()).toEqual(Array.from({ length: 16 }, () => 'delivered'))
+    expect(mostOpen()).toBe(2)
+  })
+
   test('a dead address is gone, what is refused has failed, and others of the batch are delivered', async () => {
     const faults = new Map<string, Fault>([
       ['dead', 'gone'],

@@ -63,11 +63,18 @@ test('an article that is put is pushed to users who are put, and clicks are coun
   const link = push.url.replace('https://push.example.org', served.server.url)
   const follow = (url: string, method = 'GET') => fetch(url, { redirect: 'manual', method })
   const looked = await follow(link, 'HEAD')
-  expect(looked.status).toBe(404)
+  expect([looked.status, looked.headers.get('location'), await looked.text()]).toEqual([
+    302,
+    'https://example.org/a1',
+    '',
+  ])
+  const reports = (await call('push_report', {})).campaigns.filter(({ article }) => article === 'a1')
+  expect(reports.flatMap(({ sends }) => sends.map(({ clicks }) => clicks))).toEqual([0, 0])
   const clicked = await follow(link)
   expect([clicked.status, clicked.headers.get('location')]).toEqual([302, 'https://example.org/a1'])
   const forged = await follow(link.replace('a1', 'a2'))
   expect([forged.status, forged.headers.get('location')]).toEqual([404, null])
+  expect((await follow(link.replace('a1', 'a2'), 'HEAD')).status).toBe(404)
   expect(await call('push_click', { user: 'bob', send: push.id })).toEqual({ status: 'duplicate' })
   expect(await call('push_click', { user: 'cid', send: push.id })).toEqual({ status: 'unknown-send' })
   expect(await call('push_click', { user: 'cid', article: 'a1' })).toEqual({ status: 'recorded' })
@@ -137,6 +144,22 @@ test('a server that sends no pushes says so, and still forgets', async () => {
       { code: 'unsupported', message: expect.stringContaining('--push FILE') },
     ])
     expect((await fetch(`${other.server.url}/c?send=1`)).status).toBe(404)
+  } finally {
+    await other.close()
+  }
+})
+
+test('a server whose pushes could not begin says that it is not ready, and serves on', async () => {
+  const other = await serveSmallModel({ open: true, push: 'broken' })
+  try {
+    const ready = () => fetch(`${other.server.url}/readyz`)
+    await until(async () => (await ready()).status === 503)
+    expect((await (await ready()).json()).error).toMatchObject({
+      code: 'not_ready',
+      message: 'pushes could not begin: learned.json is damaged; put that right and start again',
+    })
+    expect((await fetch(`${other.server.url}/healthz`)).status).toBe(200)
+    expect((await fetch(`${other.server.url}/v1/recommend/7`)).status).toBe(200)
   } finally {
     await other.close()
   }

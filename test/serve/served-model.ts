@@ -29,9 +29,9 @@ export interface ServedModelOptions
   readonly prepare?: (state: string) => void
   /**
    * Whether it sends pushes, to a file; there is the campaign `news`, of which nothing is sent but tests. `undecided`: nor
-   * of others by itself. Default: it sends none.
+   * of others by itself. `broken`: the loop cannot begin. Default: it sends none.
    */
-  readonly push?: boolean | 'undecided'
+  readonly push?: boolean | 'undecided' | 'broken'
   /** Ids of the items of the model. Default: `i0` and so on. */
   readonly nameOf?: (item: number) => string
   /** Default: one that is silent. */
@@ -53,7 +53,7 @@ export async function serveSmallModel(given: ServedModelOptions = {}): Promise<S
     state,
     port: 0,
     rpc: rpc && addresses[rpc],
-    push: push ? pushesIn(folder, push === 'undecided') : undefined,
+    push: push ? pushesIn(folder, push) : undefined,
     threads,
     version: '0.0.0',
     log,
@@ -75,7 +75,7 @@ function putNews(state: string): void {
 }
 
 /** Clicks come to `/c`; nothing is quiet. */
-function pushesIn(directory: string, isUndecided: boolean): ServeOptions['push'] {
+function pushesIn(directory: string, kind: true | 'undecided' | 'broken'): ServeOptions['push'] {
   const given = {
     senders: { file: { type: 'file', file: 'pushes.ndjson' } },
     links: { base: 'https://push.example.org/c', secrets: [{ env: 'CLICK_SECRET' }] },
@@ -84,7 +84,13 @@ function pushesIn(directory: string, isUndecided: boolean): ServeOptions['push']
   }
   const environment = { CLICK_SECRET: 'a secret of the links' }
   const config = pushConfigOf(given, { directory, environment })
-  return { config, steps: users => (isUndecided ? undecided : new ScriptedSteps(users, { round: 10, rounds: 1 })) }
+  return {
+    config,
+    steps(users) {
+      if (kind === 'broken') throw new Error('learned.json is damaged')
+      return kind === 'undecided' ? undecided : new ScriptedSteps(users, { round: 10, rounds: 1 })
+    },
+  }
 }
 
 const undecided: PushSteps = { observe: () => {}, restore: () => {}, step: async () => [], sent: () => {} }

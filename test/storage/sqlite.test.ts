@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { expect, test } from 'vitest'
@@ -92,4 +92,56 @@ test('a file that is no database is refused', () => {
   const file = join(freshFolder(), 'notes.db')
   writeFileSync(file, 'a thesis, which no database may take the place of, of more than a hundred bytes'.repeat(20))
   expect(() => openDatabase(file, format)).toThrow('file is not a database')
+})
+
+/** A database with more pages than one, of which nothing is in the log. */
+function filledFile(): string {
+  const file = join(freshFolder(), 'notes.db')
+  const database = openDatabase(file, format)
+  transact(database, () => {
+    const insert = database.prepare('INSERT INTO notes VALUES (?)')
+    for (let at = 0; at < 2000; at++) insert.run(`note ${at}`.repeat(10))
+  })
+  database.close()
+  return file
+}
+
+test('a file that was cut off, overwritten or is none says so with its name and the remedy', () => {
+  const short = filledFile()
+  truncateSync(short, 8192)
+  expect(() => openDatabase(short, format)).toThrow(
+    /notes\.db, which holds notes, cannot be used \(database disk image is malformed\): it is damaged/,
+  )
+  const overwritten = filledFile()
+  const bytes = readFileSync(overwritten)
+  writeFileSync(overwritten, bytes.fill(0xa5, 0, 4096))
+  expect(() => openDatabase(overwritten, format)).toThrow(
+    /notes\.db, which holds notes, cannot be used \(file is not a database\): it is damaged/,
+  )
+  const folder = join(freshFolder(), 'notes.db')
+  mkdirSync(folder)
+  expect(() => openDatabase(folder, format)).toThrow(
+    /notes\.db, which holds notes, cannot be used \(unable to open database file\): it must be a file/,
+  )
+})
+
+test('what is damaged within says so when it is written', () => {
+  const file = filledFile()
+  const bytes = readFileSync(file)
+  writeFileSync(file, bytes.fill(0xa5, 4096))
+  const database = openDatabase(file, format)
+  expect(() => transact(database, () => database.exec("INSERT INTO notes VALUES ('one')"))).toThrow(
+    /notes\.db, which holds notes, cannot be used \(database disk image is malformed\): it is damaged/,
+  )
+  database.close()
+})
+
+test('an empty file is refused where its format says so, and else the tables are made in it', () => {
+  const file = join(freshFolder(), 'notes.db')
+  writeFileSync(file, '')
+  expect(() => openDatabase(file, { ...format, refusesEmpty: true })).toThrow(
+    'notes.db is empty, and should hold notes: put a backup back in its place',
+  )
+  openDatabase(file, format).close()
+  openDatabase(file, { ...format, refusesEmpty: true }).close()
 })

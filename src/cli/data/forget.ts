@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { hasCatalogue, withCatalogue } from '../../catalogue/idle-catalogue.ts'
 import { forgetEvents } from '../../events/idle-state.ts'
+import { eventsFile } from '../../events/schema.ts'
 import { forgetEverywhere } from '../../models/artifact/forget.ts'
 import { LiveLedger } from '../../push/live/ledger/live-ledger.ts'
 import { hasLedger } from '../../push/send/tables/schema.ts'
@@ -28,7 +31,7 @@ export const register: Register = program => {
     .description('remove all that is known of a user, and say what was reached')
     .argument('<user>', 'id of the user')
     .argument('[directories...]', 'datasets and models')
-    .option('--state <directory>', 'events of a server that does not run')
+    .option('--state <directory>', 'where a server that does not run keeps the events, or push run the pushes')
     .option('--rpc <address>', 'the internal RPC of a server that runs')
     .option('--json', 'print what was reached as one JSON object')
     .addHelpText('after', notes)
@@ -40,25 +43,33 @@ export const register: Register = program => {
       const stray = directories.find(directory => formatOf(directory) === undefined)
       if (stray !== undefined) throw new UsageError(`${stray} is neither a dataset nor a model: nothing was removed`)
       const server = rpc === undefined ? undefined : await callServer(rpc, 'forget', { user })
-      const { events } = server ?? forgetEvents(state!, user)
+      const { events } = server ?? forgetFromJournal(state!, user)
       if (state !== undefined && hasCatalogue(state)) await withCatalogue(state, async store => store.forgetUser(user))
-      if (state !== undefined && hasLedger(state)) forgetPushes(state, user)
+      const pushes = state !== undefined && hasLedger(state) ? forgetPushes(state, user) : undefined
       const reached = [...(server?.directories ?? [])]
       await withLocks(directories, async () => {
         for (const directory of directories) reached.push(...(await forgetEverywhere({ directory, user })))
       })
-      if (json) process.stdout.write(`${JSON.stringify({ events, directories: reached })}\n`)
-      else
-        process.stdout.write(`removed ${events} events; changed ${reached.join(', ') || 'no dataset and no model'}\n`)
+      if (json) process.stdout.write(`${JSON.stringify({ events, pushes, directories: reached })}\n`)
+      else {
+        const removed = pushes === undefined ? `${events} events` : `${events} events and ${pushes} pushes`
+        process.stdout.write(`removed ${removed}; changed ${reached.join(', ') || 'no dataset and no model'}\n`)
+      }
       if (directories.length > 0) return
       process.stderr.write('no dataset was named: a model that is trained on one that has the user knows it again\n')
     })
 }
 
-function forgetPushes(state: string, user: string): void {
+/** A state of `push import` and `push run` may have no events. @throws Error where it has no pushes either. */
+function forgetFromJournal(state: string, user: string): { readonly events: number } {
+  return hasLedger(state) && !existsSync(join(state, eventsFile)) ? { events: 0 } : forgetEvents(state, user)
+}
+
+/** Gives how many pushes were removed. */
+function forgetPushes(state: string, user: string): number {
   const ledger = LiveLedger.open(state)
   try {
-    ledger.forget(user)
+    return ledger.forget(user)
   } finally {
     ledger.close()
   }

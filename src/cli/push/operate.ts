@@ -4,7 +4,8 @@ import { z } from 'zod'
 import type { MethodName, ParamsInput, Results } from '../../protocol/methods.ts'
 import type { CampaignStatus } from '../../push/send/campaign-summary.ts'
 import { PushLedger } from '../../push/send/ledger.ts'
-import { hasLedger } from '../../push/send/tables/schema.ts'
+import { hasLedger, ledgerName } from '../../push/send/tables/schema.ts'
+import { namedError } from '../../storage/sqlite-errors.ts'
 import { parseOptions, text, UsageError, wholeNumber } from '../command.ts'
 import { callServer, rpcAddress } from '../server/server-call.ts'
 import { table } from '../terminal/table.ts'
@@ -81,7 +82,8 @@ async function reach<Name extends MethodName>(
   try {
     return onLedger(ledger) as Results[Name]
   } catch (error) {
-    throw error instanceof RangeError || error instanceof TypeError ? new UsageError(error.message, 1) : error
+    if (error instanceof RangeError || error instanceof TypeError) throw new UsageError(error.message, 1)
+    throw namedError(error, ledgerName(state!))
   } finally {
     ledger.close()
   }

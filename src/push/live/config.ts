@@ -1,16 +1,26 @@
 import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { dirname, resolve } from 'node:path'
 import { z } from 'zod'
+import { formatOf } from '../../storage/directory.ts'
 import { faultIn } from '../../storage/expectation.ts'
+import { ClickLinks } from '../send/click-link.ts'
+import { longestTimer } from '../send/senders/attempts.ts'
 import { pushUser } from '../send/user.ts'
 import { duration } from './duration.ts'
 import type { ArticleRules } from './ledger/article-intake.ts'
 import type { EventRules } from './ledger/event-rules.ts'
 import type { SendingOptions } from './ledger/ledger-thread.ts'
-import { resolveSender, type SecretSource, secretSchema, senderSchema } from './ledger/senders.ts'
+import { assertSender, resolveSender, type SecretSource, secretSchema, senderSchema } from './ledger/senders.ts'
 import { type LoopSettings, loopSchema, loopSettingsOf } from './parts/loop-settings.ts'
 
 const milliseconds = { h: 3_600_000, d: 86_400_000 } as const
+const mustBeTick = {
+  error: ({ input }: { readonly input?: unknown }) =>
+    `must be a time of 24d at most, as 30s, got ${Math.round(Number(input) / milliseconds.h)} hours`,
+}
+/** Worker threads on any machine; where more run at once, as many as that. */
+const mostThreads = 64
 
 const names = z.array(z.string().min(1)).min(1)
 
@@ -35,7 +45,7 @@ export const pushConfigSchema = z.strictObject({
     .strictObject({ click: z.string().min(1).max(32).default('push_click'), reads: names.optional() })
     .prefault({}),
   /** How often the loop decides. */
-  tick: duration.default(30_000),
+  tick: duration.refine(ms => ms <= longestTimer, mustBeTick).default(30_000),
   /** From one push to a user to the next at least. */
   interval: duration.default(7 * milliseconds.d),
   /** The quiet hours of users who have none of their own. Default: 22:00 to 08:00. */
@@ -100,20 +110,48 @@ export function pushConfigOf(given: unknown, { directory, environment }: ConfigC
   const { senders, links, quiet, loop, ...rest } = data
   const { articles, interval, settle, replay } = rest
   assertQuiet(quiet)
+  assertThreads(loop.threads)
   const read = (source: SecretSource) => readSecret(source, directory, environment)
   const resolved = Object.entries(senders).map(([name, sender]) => {
     const placed = sender.type === 'file' ? { ...sender, file: resolve(directory, sender.file) } : sender
-    return [name, inSender(name, () => resolveSender(placed, read))] as const
+    const options = within(`senders.${name}`, () => resolveSender(placed, read))
+    within(`senders.${name}`, () => assertSender(options))
+    return [name, options] as const
   })
+  const settings = loopSettingsOf(loop, { within: articles.within, interval, settle, replay, directory })
+  assertModel(settings.model)
   return {
     ...rest,
     quiet,
-    loop: loopSettingsOf(loop, { within: articles.within, interval, settle, replay, directory }),
-    sending: {
-      senders: Object.fromEntries(resolved),
-      links: links && { base: links.base, secrets: links.secrets.map(read) },
-    },
+    loop: settings,
+    sending: { senders: Object.fromEntries(resolved), links: links && within('links', () => linksOf(links, read)) },
   }
+}
+
+function linksOf(
+  { base, secrets }: { readonly base: string; readonly secrets: readonly SecretSource[] },
+  read: (source: SecretSource) => string,
+) {
+  const links = { base, secrets: secrets.map(read) }
+  new ClickLinks(links)
+  return links
+}
+
+function assertThreads(threads: number | undefined): void {
+  const most = Math.max(mostThreads, availableParallelism())
+  if (threads === undefined || threads <= most) return
+  throw new TypeError(
+    `loop.threads must be at most ${most}, got ${threads}: leave it out for as many as the machine runs at once`,
+  )
+}
+
+function assertModel(directory: string | undefined): void {
+  if (directory === undefined) return
+  const format = within('loop.model', () => formatOf(directory))
+  if (format === 'aurochs-model') return
+  throw new TypeError(
+    `loop.model must be the directory of a trained model, got ${directory}, which ${format === undefined ? 'is none' : `is an ${format}`}: train it first, or leave it out`,
+  )
 }
 
 function assertQuiet(quiet: object): void {
@@ -121,27 +159,31 @@ function assertQuiet(quiet: object): void {
   if (fault !== undefined) throw new TypeError(`quiet: ${fault}`)
 }
 
-function inSender<Value>(name: string, work: () => Value): Value {
+/** What `work` gives. @throws TypeError with the name of the option before what it says. */
+function within<Value>(option: string, work: () => Value): Value {
   try {
     return work()
   } catch (error) {
-    throw new TypeError(`senders.${name}: ${(error as Error).message}`)
+    throw new TypeError(`${option}: ${(error as Error).message}`)
   }
 }
 
 /** What a file or a variable holds, without space around it. */
 function readSecret(source: SecretSource, directory: string, environment: NodeJS.ProcessEnv): string {
   if ('env' in source) {
-    const value = environment[source.env]
-    if (value) return value.trim()
+    const value = environment[source.env]?.trim()
+    if (value) return value
     throw new TypeError(
       `the variable ${source.env} must hold a secret, and it is ${value === undefined ? 'not set' : 'empty'}: export it`,
     )
   }
   const path = resolve(directory, source.file)
+  let text: string
   try {
-    return readFileSync(path, 'utf8').trim()
+    text = readFileSync(path, 'utf8').trim()
   } catch (error) {
     throw new TypeError(`the secret in ${path} cannot be read: ${(error as Error).message}`)
   }
+  if (text !== '') return text
+  throw new TypeError(`${path} must hold a secret, and it is empty: write it there`)
 }

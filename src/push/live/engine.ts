@@ -71,6 +71,7 @@ export class PushEngine {
   readonly #waitingClicks: { readonly id: string; readonly time: number }[] = []
   #stopped: Promise<void> | undefined
   #wake = new AbortController()
+  #failure: string | undefined
 
   /**
    * Opens the ledger and begins.
@@ -120,6 +121,11 @@ export class PushEngine {
     return this.#options.state
   }
 
+  /** Why the loop could not begin, if so: nothing is decided until the next start. */
+  get failure(): string | undefined {
+    return this.#failure
+  }
+
   /** Users of the ledger. */
   get users(): number {
     return this.#users.size
@@ -137,10 +143,13 @@ export class PushEngine {
     this.#wake = new AbortController()
   }
 
-  /** Counts the click on a signed link, whole or from its path on, and gives where it leads; undefined where no secret signed it. */
-  async follow(address: string): Promise<string | undefined> {
+  /**
+   * Counts the click on a signed link, whole or from its path on, unless it was only looked at, and gives where it leads; undefined where no secret
+   * signed it.
+   */
+  async follow(address: string, isClick = true): Promise<string | undefined> {
     const link = this.#links?.parse(address)
-    if (!link) return undefined
+    if (!link || !isClick) return link?.target
     const click = { id: link.send, time: steadyTime() }
     try {
       await this.ledger.call('recordClicks', [click])
@@ -204,7 +213,9 @@ export class PushEngine {
     try {
       await this.ready
     } catch (error) {
-      if (!signal.aborted) log.error({ err: error }, 'pushes: the loop cannot begin')
+      if (signal.aborted) return
+      this.#failure = (error as Error).message
+      log.error({ err: error }, 'pushes: the loop cannot begin')
       return
     }
     while (!signal.aborted) {
@@ -306,8 +317,14 @@ export class PushEngine {
 
   async #report(): Promise<void> {
     const { log } = this.#options
-    const { bySender, errors, error } = await this.ledger.call('takeSendingReport')
+    const { bySender, errors, error, unknownSenders } = await this.ledger.call('takeSendingReport')
     for (const [sender, confirmed] of Object.entries(bySender)) log.info({ sender, ...confirmed }, 'pushes: sent')
+    if (unknownSenders.length > 0) {
+      log.warn(
+        { senders: unknownSenders },
+        'pushes: users have senders that are not configured, and get none: add these to the configuration, or put the users with others',
+      )
+    }
     if (errors > 0) log.error({ errors, error }, 'pushes: the ledger could not be written while sending')
   }
 

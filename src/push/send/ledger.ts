@@ -37,11 +37,12 @@ export class PushLedger extends LedgerRecords {
 
   protected constructor(state: string, options: PushLedgerOptions) {
     super(state, options)
-    const { users, campaignTable: campaigns, quiet } = this
+    const { users, campaignTable: campaigns, quiet, senders } = this
     this.#reservations = new ReservationTable(this.database, {
       users,
       campaigns,
       quiet,
+      senders,
       bestHours: options.bestHours ?? false,
     })
   }

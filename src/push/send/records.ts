@@ -31,9 +31,14 @@ export interface PushLedgerOptions {
   readonly quiet?: { readonly from: string; readonly until: string }
   /** Whether a push waits for the hour at which its user comes most, within the life of the article, where that is known. Default: false. */
   readonly bestHours?: boolean
+  /** The names of what pushes go out by: users of others get none. Default: as an engine last had them, at first whatever users have. */
+  readonly senders?: readonly string[]
 }
 
-const defaults: KeptSettings = { interval: 7 * 86_400_000, quiet: spanOf({ from: '22:00', until: '08:00' }) }
+const defaults: Omit<KeptSettings, 'senders'> = {
+  interval: 7 * 86_400_000,
+  quiet: spanOf({ from: '22:00', until: '08:00' }),
+}
 
 /** What the ledger keeps beside the way of each send: users, campaigns, decisions, clicks, and its answers about them. */
 export class LedgerRecords {
@@ -47,11 +52,13 @@ export class LedgerRecords {
   protected readonly responses: ResponseTable
   protected readonly decisionTable: DecisionTable
   protected readonly quiet: DaySpan
+  /** The names of what pushes go out by, where they are known. */
+  protected readonly senders: ReadonlySet<string> | undefined
   protected readonly deliveries: DeliveryTable
   protected readonly tests: TestSendTable
   readonly #summaries: Summaries
 
-  protected constructor(state: string, { interval, quiet }: PushLedgerOptions) {
+  protected constructor(state: string, { interval, quiet, senders }: PushLedgerOptions) {
     if (interval !== undefined) assertWholeNumber('interval', interval, 1)
     assertParsed(pushUser.shape.quiet, quiet)
     this.directory = state
@@ -59,6 +66,8 @@ export class LedgerRecords {
     const kept = keptSettings(this.database)
     this.interval = interval ?? kept.interval ?? defaults.interval
     this.quiet = quiet ? spanOf(quiet) : (kept.quiet ?? defaults.quiet)
+    const known = senders ?? kept.senders
+    this.senders = known && new Set(known)
     // A group of users touches pages all over the tables: the log is folded in once for many groups, not after each. Who is to be
     // forgotten is overwritten.
     this.database.exec('PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 16384; PRAGMA secure_delete = ON')
@@ -76,9 +85,10 @@ export class LedgerRecords {
     this.#summaries = new Summaries(this.database, this.campaignTable)
   }
 
-  /** Has all who open the ledger later without an interval and quiet hours go by these. */
+  /** Has all who open the ledger later without an interval, quiet hours and senders go by these. */
   keepSettings(): void {
-    transact(this.database, () => keepSettings(this.database, { interval: this.interval, quiet: this.quiet }))
+    const { interval, quiet, senders } = this
+    transact(this.database, () => keepSettings(this.database, { interval, quiet, senders: senders && [...senders] }))
   }
 
   /** Keeps what is told of users. @throws TypeError naming what is wrong; then none is kept. */
@@ -180,7 +190,14 @@ export class LedgerRecords {
 
   /** Why `user` got, gets or did not get a push of `campaign`. */
   why(user: string, campaign: string, now = steadyTime()): Explanation {
-    return explain(this.database, { user, campaign, now, quiet: this.quiet, interval: this.interval })
+    return explain(this.database, {
+      user,
+      campaign,
+      now,
+      quiet: this.quiet,
+      interval: this.interval,
+      senders: this.senders,
+    })
   }
 
   /** The sends of a campaign, up to `limit` of them after that of the user `after`, for lift and analysis. */
@@ -229,7 +246,8 @@ export class LedgerRecords {
   keepPastPushes(pushes: readonly PastPush[], now = steadyTime()): PastPushesKept {
     let kept: PastPushesKept = { pushes: 0, duplicates: 0 }
     transact(this.database, () => {
-      kept = keepPastPushes(this.database, this.users, pushes, { now, interval: this.interval })
+      const endSlot = (user: number, send: number) => this.deliveries.endSlot(user, send, now)
+      kept = keepPastPushes(this.database, this.users, pushes, { now, interval: this.interval, endSlot })
     })
     return kept
   }

@@ -41,6 +41,7 @@ export type Refusal =
   | 'unknown-user'
   | 'opted-out'
   | 'no-address'
+  | 'no-sender'
   | 'held-out'
   | 'in-campaign'
   | 'in-week'

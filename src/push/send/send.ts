@@ -65,6 +65,8 @@ export interface HandedRow extends OpenSend {
   readonly sender: string
   readonly user_sender: string | null
   readonly handed: number
+  /** When its user's slot was taken: after `handed` where a push that was sent by other means keeps the week meanwhile. */
+  readonly taken: number | null
   /** Of its campaign. */
   readonly ends: number
   readonly opted_out: number | null

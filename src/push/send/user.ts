@@ -1,17 +1,22 @@
 import { z } from 'zod'
+import { isStorable } from '../../events/event.ts'
 import { mustBe } from '../../storage/expectation.ts'
 import { isTimeZone } from './local-time.ts'
 
 const clock = /^([01]\d|2[0-3]):([0-5]\d)$/
 const timeOfDay = z.string().refine(text => clock.test(text), mustBe('a time of day from 00:00 to 23:59'))
 const time = z.int().min(0)
+const storable = mustBe('text without NUL and half surrogates')
 
 /** What the ledger is told of a user. What is left out stays as it is; of a new user it is the default. */
 export const pushUser = z.strictObject({
-  id: z.string().min(1).max(512),
+  id: z.string().min(1).max(512).refine(isStorable, storable),
   /** The sender and the address there: a token, a URL, or a subscription of the Push API as JSON. Null: none any more. */
   channel: z
-    .strictObject({ sender: z.string().min(1).max(64), address: z.string().min(1).max(8192) })
+    .strictObject({
+      sender: z.string().min(1).max(64).refine(isStorable, storable),
+      address: z.string().min(1).max(8192).refine(isStorable, storable),
+    })
     .nullable()
     .optional(),
   /** IANA time zone. Default: UTC. */
@@ -23,7 +28,7 @@ export const pushUser = z.strictObject({
   /** In ms since 1970. */
   lastVisit: time.optional(),
   /** The name of the group whose usual CTR is presumed of users with few pushes, as a country; 255 of them at most. Default: one of all others. */
-  segment: z.string().min(1).max(64).optional(),
+  segment: z.string().min(1).max(64).refine(isStorable, storable).optional(),
 })
 export type PushUser = z.infer<typeof pushUser>
 

@@ -29,7 +29,7 @@ export interface HttpContext {
   /** What a browser gets at `/`. Default: the text that everyone gets. */
   readonly page?: PageFront | undefined
   /** Counts a click on a signed link at `/c`, and gives where it leads; undefined: nobody signed it. Default: there are none. */
-  readonly follow?: ((address: string) => Promise<string | undefined> | undefined) | undefined
+  readonly follow?: ((address: string, isClick: boolean) => Promise<string | undefined> | undefined) | undefined
   /** Whether the server is about to end: then each answer is the last of its connection. */
   readonly isClosing: () => boolean
 }
@@ -77,7 +77,11 @@ export class HttpFront {
     }
     if (context.page) this.#offer(app, context.page)
     const { follow } = context
-    if (follow) app.get('/c', (response, request) => this.#follow(follow, response, request))
+    if (follow) {
+      for (const method of ['get', 'head'] as const) {
+        app[method]('/c', (response, request) => this.#follow(follow, response, request))
+      }
+    }
     app.any('/v1/stream', (response, request) => {
       const message = '/v1/stream expects a WebSocket: connect to it by ws://, as described in protocol/messages.ts'
       this.#refuse(response, request, new ServiceError('method_not_allowed', message))
@@ -112,14 +116,15 @@ export class HttpFront {
     }
   }
 
-  /** Only by GET: what looks at links beforehand asks by HEAD, and is no click. */
+  /** What looks at links beforehand asks by HEAD: it is answered the same, and is no click. */
   #follow(follow: NonNullable<HttpContext['follow']>, response: HttpResponse, request: HttpRequest): void {
     const address = `${request.getUrl()}?${request.getQuery()}`
+    const isClick = request.getMethod() !== 'head'
     const account = this.#accountOf(response)
     const reply = this.#admit(response, request, account)
     if (!reply) return
     const redirect = async () => {
-      const target = await follow(address)
+      const target = await follow(address, isClick)
       if (target === undefined) throw new ServiceError('not_found', 'this server has signed no such link')
       reply.send(302, plainText, '', [
         ['location', target],

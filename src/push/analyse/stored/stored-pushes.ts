@@ -4,8 +4,9 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { eventsFile, eventsFormat } from '../../../events/schema.ts'
 import { openReadOnly } from '../../../storage/sqlite.ts'
+import { namedError } from '../../../storage/sqlite-errors.ts'
 import { keptSettings } from '../../send/tables/kept-settings.ts'
-import { pushFile, pushFormat } from '../../send/tables/schema.ts'
+import { ledgerName, pushFile, pushFormat } from '../../send/tables/schema.ts'
 import { analyse } from '../analyse.ts'
 import type { PushAnalysis } from '../analysis.ts'
 import { week } from '../tally.ts'
@@ -51,6 +52,8 @@ export async function analyseStored(
       visits: visitsOf(ledger, range, hasJournal),
       weeklyActive: hasJournal ? weeklyActiveOf(ledger, range) : undefined,
     })
+  } catch (error) {
+    throw namedError(error, ledgerName(state))
   } finally {
     ledger.close()
   }

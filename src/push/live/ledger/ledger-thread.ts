@@ -6,10 +6,11 @@ import { join } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { ThreadReady } from '../../../events/restarting-thread.ts'
 import { fileIdentity } from '../../../storage/file-identity.ts'
+import { namedError } from '../../../storage/sqlite-errors.ts'
 import { ClickLinks } from '../../send/click-link.ts'
 import { Dispatcher } from '../../send/dispatcher.ts'
 import type { Outgoing } from '../../send/senders/sender.ts'
-import { pushFile } from '../../send/tables/schema.ts'
+import { ledgerName, pushFile } from '../../send/tables/schema.ts'
 import { LiveLedger, type LiveLedgerOptions } from './live-ledger.ts'
 import { openSenders, type SenderOptions } from './senders.ts'
 import { SendingReport } from './sending-report.ts'
@@ -43,7 +44,6 @@ export interface SendingOptions {
   readonly senders: Readonly<Record<string, SenderOptions>>
   readonly links?: { readonly base: string; readonly secrets: readonly string[] } | undefined
   readonly batchSize?: number | undefined
-  readonly batches?: number | undefined
   readonly poll?: number | undefined
   readonly grace?: number | undefined
 }
@@ -61,7 +61,10 @@ const reserving: ReadonlySet<string> = new Set(['reservePlanned', 'sendTest', 'p
 
 try {
   if (identity !== undefined) assertInPlace(identity)
-  const ledger = LiveLedger.open(state, options)
+  const ledger = LiveLedger.open(
+    state,
+    sending ? Object.assign({}, options, { senders: Object.keys(sending.senders) }) : options,
+  )
   if (sending) ledger.keepSettings()
   const report = new SendingReport()
   const dispatcher = sending && dispatch(ledger, sending, report)
@@ -100,12 +103,14 @@ function answer(
 ): LedgerResponse {
   try {
     assertInPlace(own)
-    if (method === 'takeSendingReport') return { result: report.take() }
+    if (method === 'takeSendingReport')
+      return { result: Object.assign(report.take(), { unknownSenders: ledger.takeUnknownSenders() }) }
     const result = (ledger as unknown as Record<string, (...args: readonly unknown[]) => unknown>)[method]!(...args)
     // What was written to a file that is not there any more is not on disk for anybody.
     assertInPlace(own)
     return { result }
-  } catch (error) {
+  } catch (thrown) {
+    const error = namedError(thrown, ledgerName(state))
     const kind = error instanceof TypeError ? 'TypeError' : error instanceof RangeError ? 'RangeError' : 'Error'
     return { failure: (error as Error).message, kind }
   }

@@ -69,7 +69,7 @@ export class LiveLedger extends PushLedger {
   private constructor(state: string, { articles, events, ...options }: LiveLedgerOptions) {
     super(state, options)
     this.#rules = events
-    this.#states = new UserStateTable(this.database)
+    this.#states = new UserStateTable(this.database, this.senders)
     this.#articles = new ArticleIntake(state, this.database, articles)
   }
 
@@ -91,6 +91,11 @@ export class LiveLedger extends PushLedger {
   /** Of users after row `after` (-1: from the first). */
   userStates(after: number, limit: number): UserStates {
     return this.#states.page(after, limit)
+  }
+
+  /** Senders that users have, and that are not configured; each once. */
+  takeUnknownSenders(): string[] {
+    return this.#states.takeUnknownSenders()
   }
 
   /**

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { type ApnsOptions, apnsSender } from '../../send/senders/apns.ts'
+import { attemptsOf } from '../../send/senders/attempts.ts'
 import { type FcmOptions, fcmSender } from '../../send/senders/fcm.ts'
 import { type FileOptions, fileSender } from '../../send/senders/file.ts'
 import type { Sender } from '../../send/senders/sender.ts'
@@ -19,22 +20,33 @@ export function openSenders(options: Readonly<Record<string, SenderOptions>>): R
   return Object.fromEntries(Object.entries(options).map(([name, given]) => [name, openSender(name, given)]))
 }
 
-function openSender(name: string, { type, ...options }: SenderOptions): Sender {
+function openSender(name: string, options: SenderOptions): Sender {
   try {
-    switch (type) {
-      case 'webhook':
-        return webhookSender(options as WebhookOptions)
-      case 'web-push':
-        return webPushSender(options as WebPushOptions)
-      case 'fcm':
-        return fcmSender(options as FcmOptions)
-      case 'apns':
-        return apnsSender(options as ApnsOptions)
-      case 'file':
-        return fileSender(options as FileOptions)
-    }
+    return senderOf(options)
   } catch (error) {
     throw new TypeError(`senders.${name}: ${(error as Error).message}`)
+  }
+}
+
+/** Checks secrets and how they fit together, which only the sender knows. @throws TypeError or RangeError naming the option. */
+export function assertSender(options: SenderOptions): void {
+  // Opening a file makes it.
+  if (options.type !== 'file') void senderOf(options).close?.()
+  else attemptsOf(options)
+}
+
+function senderOf({ type, ...options }: SenderOptions): Sender {
+  switch (type) {
+    case 'webhook':
+      return webhookSender(options as WebhookOptions)
+    case 'web-push':
+      return webPushSender(options as WebPushOptions)
+    case 'fcm':
+      return fcmSender(options as FcmOptions)
+    case 'apns':
+      return apnsSender(options as ApnsOptions)
+    case 'file':
+      return fileSender(options as FileOptions)
   }
 }
 

@@ -6,6 +6,8 @@ export class SendingReport {
   /** The last of the errors, and how many. */
   error: string | undefined
   errors = 0
+  /** Senders that users have, and that are not configured; each once. */
+  unknownSenders: readonly string[] = []
 
   confirm(sender: string, confirmed: Confirmed): void {
     const before = this.bySender[sender]

@@ -93,7 +93,8 @@ export function apnsSender({
 
   return {
     isIdempotent: false,
-    send: (batch, { signal }) => sendEach(batch, { attempts, signal }, attempt),
+    concurrency: attempts.concurrency,
+    send: sendEach(attempts, attempt),
     close: () => connection.close(),
   }
 }

@@ -1,13 +1,16 @@
 import { assertWholeNumber } from '../../../storage/whole-number.ts'
 import { type BackoffOptions, retryDelay } from './backoff.ts'
-import type { Outcome, Outgoing, SendResult } from './sender.ts'
+import type { Outcome, Outgoing, Sender } from './sender.ts'
 
 export interface AttemptOptions extends BackoffOptions {
-  /** Attempts at the same time. Default: 64. */
+  /** Attempts at the same time, of all pushes that are on their way. Default: 64. */
   readonly concurrency?: number
-  /** In ms: an attempt that has no answer by then has none. Default: 10,000. */
+  /** In ms: an attempt that has no answer so long after it began has none. Default: 10,000. */
   readonly timeout?: number
 }
+
+/** In ms: Node takes a timer that is longer for one of 1 ms. */
+export const longestTimer = 2 ** 31 - 1
 
 /** How a sender makes attempts: checked, without what is left out. */
 export type Attempts = Required<AttemptOptions>
@@ -20,9 +23,9 @@ export function attemptsOf({
   longest = 300_000,
 }: AttemptOptions): Attempts {
   assertWholeNumber('concurrency', concurrency, 1, 10_000)
-  assertWholeNumber('timeout', timeout, 1)
-  assertWholeNumber('first', first, 1)
-  assertWholeNumber('longest', longest, first)
+  assertWholeNumber('timeout', timeout, 1, longestTimer)
+  assertWholeNumber('first', first, 1, longestTimer)
+  assertWholeNumber('longest', longest, first, longestTimer)
   return { concurrency, timeout, first, longest }
 }
 
@@ -40,24 +43,28 @@ export function retry(
   return { outcome: 'retry', after: wait, reason, ...(isUncertain && { isUncertain }) }
 }
 
-/** Makes `attempt` at each of `batch`, some at a time, each with a signal that ends at the timeout, too. */
-export async function sendEach(
-  batch: readonly Outgoing[],
-  { attempts, signal }: { readonly attempts: Attempts; readonly signal: AbortSignal },
+/**
+ * A sender's `send` that makes `attempt` at each push, so many at a time over all its calls, each with a signal that ends at the timeout, too: that
+ * begins only when the attempt does.
+ */
+export function sendEach(
+  attempts: Attempts,
   attempt: (push: Outgoing, signal: AbortSignal) => Promise<Outcome>,
-): Promise<SendResult[]> {
-  const results: SendResult[] = []
-  let next = 0
-  const sendOn = async () => {
-    while (next < batch.length) {
-      const at = next++
-      const push = batch[at]!
-      const outcome = signal.aborted
-        ? retry(push, { reason: 'interrupted' }, attempts)
-        : await attempt(push, AbortSignal.any([signal, AbortSignal.timeout(attempts.timeout)]))
-      results[at] = { id: push.id, ...outcome }
+): Sender['send'] {
+  let free = attempts.concurrency
+  const waiting: (() => void)[] = []
+  async function outcomeOf(push: Outgoing, signal: AbortSignal): Promise<Outcome> {
+    if (free > 0) free--
+    else await new Promise<void>(resolve => waiting.push(resolve))
+    try {
+      if (signal.aborted) return retry(push, { reason: 'interrupted' }, attempts)
+      return await attempt(push, AbortSignal.any([signal, AbortSignal.timeout(attempts.timeout)]))
+    } finally {
+      const next = waiting.shift()
+      if (next) next()
+      else free++
     }
   }
-  await Promise.all(Array.from({ length: Math.min(attempts.concurrency, batch.length) }, sendOn))
-  return results
+  return (batch, { signal }) =>
+    Promise.all(batch.map(async push => ({ id: push.id, ...(await outcomeOf(push, signal)) })))
 }

@@ -126,7 +126,8 @@ export function fcmSender({ account: given, url = 'https://fcm.googleapis.com', 
 
   return {
     isIdempotent: false,
-    send: (batch, { signal }) => sendEach(batch, { attempts, signal }, attempt),
+    concurrency: attempts.concurrency,
+    send: sendEach(attempts, attempt),
     close() {
       for (const agent of Object.values(agents)) agent.destroy()
     },

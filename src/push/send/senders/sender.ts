@@ -35,6 +35,8 @@ export type SendResult = Outcome & { readonly id: string }
 export interface Sender {
   /** Whether who gets an id again does not show the push again: then what was interrupted is sent again. */
   readonly isIdempotent: boolean
+  /** Attempts that it makes at the same time, over all calls. Then each push has a call of its own; else a whole batch has, one at a time. */
+  readonly concurrency?: number
   /** One result for each push, in their order. What `signal` interrupts is uncertain, or unknown. Never throws. */
   send(batch: readonly Outgoing[], options: { readonly signal: AbortSignal }): Promise<SendResult[]>
   close?(): Promise<void> | void

@@ -90,7 +90,8 @@ export function webPushSender({ vapid, hosts = knownHosts, ca, ...options }: Web
 
   return {
     isIdempotent: false,
-    send: (batch, { signal }) => sendEach(batch, { attempts, signal }, attempt),
+    concurrency: attempts.concurrency,
+    send: sendEach(attempts, attempt),
     close: () => agent.destroy(),
   }
 }

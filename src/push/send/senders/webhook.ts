@@ -69,7 +69,8 @@ export function webhookSender({ url, secret, ca, ...options }: WebhookOptions): 
 
   return {
     isIdempotent: true,
-    send: (batch, { signal }) => sendEach(batch, { attempts, signal }, attempt),
+    concurrency: attempts.concurrency,
+    send: sendEach(attempts, attempt),
     close: () => agent.destroy(),
   }
 }

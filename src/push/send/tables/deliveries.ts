@@ -30,7 +30,8 @@ interface Again {
   readonly reason: string
 }
 
-const handedColumns = `sends.number, campaign, user, sends.sender, users.sender AS user_sender, uncertain, handed, ends, opted_out
+const handedColumns = `sends.number, campaign, user, sends.sender, users.sender AS user_sender, uncertain, handed, ends, opted_out,
+  (SELECT taken FROM slots WHERE slots.user = sends.user AND send = sends.number) AS taken
   FROM sends JOIN users ON users.number = sends.user JOIN campaigns ON campaigns.number = sends.campaign`
 
 /** Sends on their way: handed over, confirmed, sent again, expired. Called within transactions. */
@@ -191,8 +192,9 @@ export class DeliveryTable {
   ): 'retried' | 'unknown' | 'expired' | 'cancelled' {
     const uncertain = isUncertain || row.uncertain === 1
     const hasOtherSender = row.user_sender !== null && row.user_sender !== row.sender
+    const hasOtherPush = row.taken !== null && row.taken > row.handed
     // Another sender does not know its key.
-    if (uncertain && hasOtherSender) return this.#markUnknown(row, reason, now)
+    if (hasOtherPush || (uncertain && hasOtherSender)) return this.#markUnknown(row, reason, now)
     if (row.opted_out === null && now < row.ends) {
       this.#again.run(Math.ceil(due), Number(uncertain), reason, row.user_sender, row.number)
       return 'retried'

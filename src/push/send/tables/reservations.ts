@@ -22,6 +22,8 @@ export interface ReservationOptions {
   readonly campaigns: CampaignTable
   /** The hours of users who have none of their own. */
   readonly quiet: DaySpan
+  /** The names of what pushes go out by, where they are known. */
+  readonly senders: ReadonlySet<string> | undefined
   /** Whether a push for which nothing else is said is due at its user's best hour, where that is known. */
   readonly bestHours: boolean
 }
@@ -37,6 +39,7 @@ export class ReservationTable {
   readonly #users: UserTable
   readonly #campaigns: CampaignTable
   readonly #quiet: DaySpan
+  readonly #senders: ReadonlySet<string> | undefined
   readonly #bestHours: boolean
   readonly #candidate: StatementSync
   readonly #insert: StatementSync
@@ -46,10 +49,11 @@ export class ReservationTable {
   readonly #heldOut: StatementSync
   readonly #last: StatementSync
 
-  constructor(database: DatabaseSync, { users, campaigns, quiet, bestHours }: ReservationOptions) {
+  constructor(database: DatabaseSync, { users, campaigns, quiet, senders, bestHours }: ReservationOptions) {
     this.#users = users
     this.#campaigns = campaigns
     this.#quiet = quiet
+    this.#senders = senders
     this.#bestHours = bestHours
     const prepare = (sql: string) => database.prepare(sql)
     this.#candidate = prepare(
@@ -171,6 +175,7 @@ export class ReservationTable {
     if (!user) return { reason: 'unknown-user' }
     if (user.opted_out !== null) return { reason: 'opted-out' }
     if (user.sender === null) return { reason: 'no-address' }
+    if (this.#senders?.has(user.sender) === false) return { reason: 'no-sender' }
     if (user.held_out === 1) return { reason: 'held-out' }
     if (user.until !== null && user.until > now) return { reason: 'in-week' }
     if (at >= ends) return { reason: 'over' }

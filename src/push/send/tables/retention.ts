@@ -8,14 +8,15 @@ const removedAtOnce = 5000
  * many sends. None: all are removed. The slots stay, and the newest send, so that no number is given twice.
  */
 export function removeEnded(database: DatabaseSync, time: number): number {
-  const oldest = database
-    .prepare('SELECT number, state, reserved FROM sends ORDER BY number LIMIT ?')
-    .all(removedAtOnce) as { number: number; state: string; reserved: number }[]
   const { last } = database.prepare('SELECT max(number) AS last FROM sends').get() as { last: number | null }
   const remove = database.prepare('DELETE FROM sends WHERE number = ?')
-  const gone = oldest.filter(
-    ({ number, state, reserved }) => reserved < time && state !== 'reserved' && state !== 'handed' && number !== last,
-  )
+  // By campaign: numbers of pushes of the past are in the order in which they were imported.
+  const gone = database
+    .prepare(
+      `SELECT sends.number FROM campaigns CROSS JOIN sends ON sends.campaign = campaigns.number
+       WHERE starts < ?1 AND reserved < ?1 AND state NOT IN ('reserved', 'handed') AND sends.number <> ?2 LIMIT ${removedAtOnce}`,
+    )
+    .all(time, last) as { number: number }[]
   for (const { number } of gone) remove.run(number)
   if (gone.length > 0) return gone.length
   const old = database
@@ -58,7 +59,9 @@ export function countOne(database: DatabaseSync, time: number): string | undefin
 
 /** Removes all that is known of a user; gives how many sends. */
 export function forgetUser(database: DatabaseSync, id: string): number {
-  const user = database.prepare('SELECT number FROM users WHERE id = ?').get(id) as { number: number } | undefined
+  const user = database.prepare('SELECT number, segment FROM users WHERE id = ?').get(id) as
+    | { number: number; segment: number }
+    | undefined
   if (!user) return 0
   const { number } = user
   const reserved = database
@@ -77,6 +80,10 @@ export function forgetUser(database: DatabaseSync, id: string): number {
     database.prepare(`DELETE FROM ${table} WHERE ${where}`).run(number)
   }
   database.prepare('DELETE FROM users WHERE number = ?').run(number)
+  // The last of a segment takes its name along.
+  database
+    .prepare('DELETE FROM segments WHERE number = ?1 AND NOT EXISTS (SELECT 1 FROM users WHERE segment = ?1)')
+    .run(user.segment)
   database
     .prepare(
       `INSERT INTO settings VALUES ('forgotten-user', ?1) ON CONFLICT (name) DO UPDATE SET value = max(value, ?1)`,

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DatabaseFormat } from '../../../storage/sqlite.ts'
+import type { DatabaseName } from '../../../storage/sqlite-errors.ts'
 
 /** The name of the file in the directory of a state. */
 export const pushFile = 'push.db'
@@ -8,6 +9,11 @@ export const pushFile = 'push.db'
 /** Whether the state `directory` has a push ledger. */
 export function hasLedger(directory: string): boolean {
   return existsSync(join(directory, pushFile))
+}
+
+/** What the ledger of the state `directory` is called in messages. */
+export function ledgerName(directory: string): DatabaseName {
+  return { file: join(directory, pushFile), title: pushFormat.title }
 }
 
 /**
@@ -138,6 +144,7 @@ export const pushFormat: DatabaseFormat = {
   version: 3,
   title: 'pushes',
   remedy: 'use the version of Aurochs that made it; without the file nobody knows who had a push this week',
+  refusesEmpty: true,
   migrations: { 1: additionsOfTwo, 2: additionsOfThree },
   schema: `
     CREATE TABLE settings (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT;

@@ -40,6 +40,7 @@ interface StateRow {
   readonly last_visit: number | null
   readonly opted_out: number | null
   readonly reachable: number
+  readonly sender: string | null
   readonly segment: number
   readonly zone: string
   readonly pushes: number
@@ -47,7 +48,8 @@ interface StateRow {
   readonly until: number | null
 }
 
-const columns = `users.number, last_visit, opted_out, (address IS NOT NULL AND opted_out IS NULL) AS reachable, segment, zone, pushes,
+const columns = `users.number, last_visit, opted_out, (address IS NOT NULL AND opted_out IS NULL) AS reachable, sender, segment, zone,
+  pushes,
   min(clicks, pushes) AS clicks, until
   FROM users LEFT JOIN slots ON slots.user = users.number`
 
@@ -86,10 +88,15 @@ export class UserStateTable {
   readonly #database: DatabaseSync
   readonly #page: StatementSync
   readonly #one: StatementSync
+  readonly #senders: ReadonlySet<string> | undefined
+  readonly #unknownSenders = new Set<string>()
+  #untold: string[] = []
   #version: number | undefined
 
-  constructor(database: DatabaseSync) {
+  /** `senders`: the names of what pushes go out by, where they are known; users of others cannot be reached. */
+  constructor(database: DatabaseSync, senders: ReadonlySet<string> | undefined) {
     this.#database = database
+    this.#senders = senders
     this.#page = database.prepare(`SELECT ${columns} WHERE users.number > ? ORDER BY users.number LIMIT ?`)
     this.#one = database.prepare(`SELECT ${columns} WHERE users.number = ?`)
   }
@@ -102,7 +109,7 @@ export class UserStateTable {
 
   /** Of up to `limit` users after row `after`; -1: from the first. */
   page(after: number, limit: number): UserStates {
-    return statesOf(this.#page.all(after + 1, limit) as unknown as StateRow[])
+    return this.#statesOf(this.#page.all(after + 1, limit) as unknown as StateRow[])
   }
 
   /** What has changed since {@link watch}, or the last call. Within a transaction. */
@@ -136,13 +143,33 @@ export class UserStateTable {
     const before = this.#version
     this.#version = this.#dataVersion
     return {
-      states: statesOf(rows),
+      states: this.#statesOf(rows),
       deliveries,
       unsent,
       clicks,
       optOuts: optOuts.map(({ user, is_out }) => ({ user, isOut: is_out === 1 })),
       byOthers: before !== this.#version,
     }
+  }
+
+  /** Senders of users that are not among the known ones, each once. */
+  takeUnknownSenders(): string[] {
+    const untold = this.#untold
+    this.#untold = []
+    return untold
+  }
+
+  #statesOf(rows: readonly StateRow[]): UserStates {
+    const states = statesOf(rows)
+    if (!this.#senders) return states
+    rows.forEach(({ sender }, at) => {
+      if (sender === null || this.#senders!.has(sender)) return
+      states.reachable[at] = 0
+      if (this.#unknownSenders.has(sender)) return
+      this.#unknownSenders.add(sender)
+      this.#untold.push(sender)
+    })
+    return states
   }
 
   /** Changes whenever another connection has changed the file. */
@@ -168,7 +195,7 @@ export function applyStates(users: PushUsers, states: UserStates): void {
 
 function forgotten(number: number): StateRow {
   const counts = { reachable: 0, segment: 0, pushes: 0, clicks: 0 }
-  return Object.assign({ number, last_visit: null, opted_out: null, zone: 'UTC', until: null }, counts)
+  return Object.assign({ number, last_visit: null, opted_out: null, sender: null, zone: 'UTC', until: null }, counts)
 }
 
 function statesOf(rows: readonly StateRow[]): UserStates {

@@ -66,7 +66,7 @@ export class UserTable {
     )
     // So does one that is cancelled.
     this.#cancel = prepare(
-      `UPDATE sends SET state = iif(uncertain = 1, 'unknown', 'cancelled'), ended = ?2, reason = 'opted-out'
+      `UPDATE sends SET state = iif(uncertain = 1, 'unknown', 'cancelled'), ended = ?2, reason = ?3
        WHERE number = ${openSend} RETURNING number, campaign, state`,
     )
     this.#free = prepare('DELETE FROM slots WHERE user = ? AND send = ?')
@@ -128,7 +128,8 @@ export class UserTable {
         | undefined
       if (open?.state === 'unknown') endSlot(found.number, open.number)
     }
-    if (optedOut !== null && found.opted_out === null) this.#cancelOpen(found.number, now, endSlot)
+    if (optedOut !== null && found.opted_out === null)
+      this.cancelOpen(found.number, { now, reason: 'opted-out' }, endSlot)
   }
 
   /** The address is dead since `now`, unless it is another one since the push was handed over. */
@@ -163,6 +164,22 @@ export class UserTable {
     return counts
   }
 
+  /** Cancels what is reserved for a user; `endSlot` is called where that may have gone out. */
+  cancelOpen(
+    user: number,
+    { now, reason }: { readonly now: number; readonly reason: string },
+    endSlot: (user: number, send: number) => void,
+  ): void {
+    const open = this.#cancel.get(user, now, reason) as { number: number; campaign: number; state: string } | undefined
+    if (!open) return
+    if (open.state === 'unknown') {
+      endSlot(user, open.number)
+      return
+    }
+    this.#free.run(user, open.number)
+    this.#giveBack.run(open.campaign)
+  }
+
   /** @throws RangeError where there would be too many. */
   #segmentOf(name: string): number {
     let row = this.#findSegment.get(name) as { number: number } | undefined
@@ -171,17 +188,6 @@ export class UserTable {
       throw new RangeError(`expected at most ${mostSegments} different segments, got one more: ${JSON.stringify(name)}`)
     }
     return row.number
-  }
-
-  #cancelOpen(user: number, now: number, endSlot: (user: number, send: number) => void): void {
-    const open = this.#cancel.get(user, now) as { number: number; campaign: number; state: string } | undefined
-    if (!open) return
-    if (open.state === 'unknown') {
-      endSlot(user, open.number)
-      return
-    }
-    this.#free.run(user, open.number)
-    this.#giveBack.run(open.campaign)
   }
 }
 

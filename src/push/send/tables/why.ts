@@ -11,6 +11,8 @@ export type Reason =
       readonly code: 'all-paused' | 'paused' | 'stopped' | 'dry-run' | 'opted-out' | 'address-gone'
       readonly since: number
     }
+  /** The user's sender is not configured. */
+  | { readonly code: 'no-sender'; readonly sender: string }
   /** It was reserved in a dry run: recorded, and not sent. */
   | { readonly code: 'dry'; readonly reserved: number }
   | { readonly code: 'not-started'; readonly starts: number }
@@ -55,6 +57,8 @@ interface Question {
   readonly quiet: DaySpan
   /** In ms: from one push to a user to the next. */
   readonly interval: number
+  /** The names of what pushes go out by, where they are known. */
+  readonly senders: ReadonlySet<string> | undefined
 }
 
 interface FullSend extends SendKey {
@@ -71,7 +75,7 @@ interface FullSend extends SendKey {
 
 /** What the ledger knows of the push of a user, as it was when the campaign ended, or as it is now. */
 export function explain(database: DatabaseSync, question: Question): Explanation {
-  const { user: id, campaign: campaignId, now, quiet, interval } = question
+  const { user: id, campaign: campaignId, now, quiet, interval, senders } = question
   const answer = (got: boolean | undefined, reasons: readonly Reason[]) => ({
     user: id,
     campaign: campaignId,
@@ -92,7 +96,11 @@ export function explain(database: DatabaseSync, question: Question): Explanation
   const send = database
     .prepare('SELECT * FROM sends WHERE user = ? AND campaign = ?')
     .get(user.number, campaign.number) as unknown as FullSend | undefined
-  const hindrances = [...pauses(database, campaign), ...lifeReasons(campaign, now), ...userReasons(user, { at, quiet })]
+  const hindrances = [
+    ...pauses(database, campaign),
+    ...lifeReasons(campaign, now),
+    ...userReasons(user, { at, quiet, senders }),
+  ]
   if (send) {
     const isOpen = send.state === 'reserved' || send.state === 'handed'
     const got = send.state === 'delivered' ? true : isOpen || send.state === 'unknown' ? undefined : false
@@ -150,12 +158,17 @@ function lifeReasons({ starts, ends }: CampaignRow, now: number): Reason[] {
   return now < ends ? [] : [{ code: 'over', ended: ends }]
 }
 
-function userReasons(user: UserRow, { at, quiet }: { readonly at: number; readonly quiet: DaySpan }): Reason[] {
+function userReasons(
+  user: UserRow,
+  { at, quiet, senders }: Pick<Question, 'quiet' | 'senders'> & { readonly at: number },
+): Reason[] {
   const reasons: Reason[] = []
   if (user.opted_out !== null && user.opted_out <= at) reasons.push({ code: 'opted-out', since: user.opted_out })
   if (user.address === null) {
     reasons.push(user.gone === null ? { code: 'no-address' } : { code: 'address-gone', since: user.gone })
   }
+  if (user.sender !== null && senders?.has(user.sender) === false)
+    reasons.push({ code: 'no-sender', sender: user.sender })
   const until = quietUntil(user.zone, quietOf(user) ?? quiet, at)
   if (until !== undefined) reasons.push({ code: 'quiet-hours', until })
   return reasons

@@ -32,6 +32,7 @@ const words: Readonly<Record<string, (reason: Reason) => string>> = {
   'unknown-user': () => 'The user is not known to the pushes: push_put_users keeps users.',
   'unknown-campaign': () => 'There is no campaign of this article.',
   'no-address': () => 'The user has no address to send to.',
+  'no-sender': ({ sender }) => `The user's sender, ${String(sender)}, is not configured.`,
   'address-gone': ({ since }) => `The address of the user is dead since ${at(since)}.`,
   'held-out': () => 'The user is held out of this campaign, to compare with.',
   'not-chosen': () => 'Nothing forbids it: others were expected to like it more.',
