@@ -59,4 +59,8 @@ test('a push is reserved only for users of the senders that there are, where the
   const ledger = ledgerWith(['ann'], { senders: ['webhook'] })
   ledger.putUsers([{ id: 'bob', channel: { sender: 'web-hook', address: 'to-bob' } }], noon)
   expect(refusals(ledger, 'news', ['ann', 'bob'])).toEqual(['bob: no-sender'])
+  expect(ledger.sendTest('news', ['ann', 'bob'])).toMatchObject({
+    sends: [{ user: 'ann' }],
+    refused: [{ user: 'bob', reason: 'no-sender' }],
+  })
 })

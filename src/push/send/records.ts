@@ -81,7 +81,7 @@ export class LedgerRecords {
       interval: this.interval,
       quiet: this.quiet,
     })
-    this.tests = new TestSendTable(this.database)
+    this.tests = new TestSendTable(this.database, this.senders)
     this.#summaries = new Summaries(this.database, this.campaignTable)
   }
 

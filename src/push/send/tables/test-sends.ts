@@ -22,8 +22,10 @@ export interface TestPush {
 
 export interface TestSent {
   readonly sends: readonly { readonly id: string; readonly user: string }[]
-  readonly refused: readonly { readonly user: string; readonly reason: 'unknown-user' | 'no-address' }[]
+  readonly refused: readonly { readonly user: string; readonly reason: TestRefusal }[]
 }
+
+type TestRefusal = 'unknown-user' | 'no-address' | 'no-sender'
 
 interface TestRow extends SendKey {
   readonly id: string
@@ -40,6 +42,7 @@ interface TestRow extends SendKey {
  * while pushes are paused and in a dry run. Called within transactions.
  */
 export class TestSendTable {
+  readonly #senders: ReadonlySet<string> | undefined
   readonly #user: StatementSync
   readonly #insert: StatementSync
   readonly #due: StatementSync
@@ -51,7 +54,9 @@ export class TestSendTable {
   readonly #interrupted: StatementSync
   readonly #click: StatementSync
 
-  constructor(database: DatabaseSync) {
+  /** `senders`: the names of what pushes go out by, where they are known. */
+  constructor(database: DatabaseSync, senders: ReadonlySet<string> | undefined) {
+    this.#senders = senders
     const prepare = (sql: string) => database.prepare(sql)
     this.#user = prepare('SELECT number, sender FROM users WHERE id = ?')
     this.#insert = prepare(
@@ -84,11 +89,15 @@ export class TestSendTable {
   send({ article, title, url }: TestPush, users: readonly string[], now: number): TestSent {
     const nonces = nonceSource(users.length)
     const sends: { id: string; user: string }[] = []
-    const refused: { user: string; reason: 'unknown-user' | 'no-address' }[] = []
+    const refused: { user: string; reason: TestRefusal }[] = []
     for (const user of new Set(users)) {
       const found = this.#user.get(user) as { number: number; sender: string | null } | undefined
       if (!found || found.sender === null) {
         refused.push({ user, reason: found ? 'no-address' : 'unknown-user' })
+        continue
+      }
+      if (this.#senders?.has(found.sender) === false) {
+        refused.push({ user, reason: 'no-sender' })
         continue
       }
       const nonce = nonces()
