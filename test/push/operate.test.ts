@@ -21,7 +21,7 @@ test('commands on a state go by the quiet hours and the interval that the engine
   const { engine } = await startEngine(state, { round: 0, rounds: 0 }, { config: { quiet, interval: '3d' } })
   await engine.stop()
   const ledger = openLedger(folder)
-  addUsers(ledger, ['ann'])
+  addUsers(ledger, ['ann'], 'file')
   const now = Date.now()
   ledger.putCampaign({ id: 'news', titles: ['One'], starts: now - hour, ends: now + 3 * hour, budget: 9 })
   expect(ledger.interval).toBe(3 * day)
