@@ -1,6 +1,9 @@
 /** What came of pushes. It is JSON: null stands for what cannot be said, and for a bound that there is none of. Times are in ms since 1970. */
 import type { SendState } from '../send/send.ts'
 
+/** A lift is told only where so large a share of the clicks has come, and what pushes brought where so many users have been followed to the end. */
+export const [leastSeen, leastFollowed] = [0.5, 0.1]
+
 /** From the lower bound to the upper; null: none. */
 export type Bounds = readonly [lower: number, upper: number | null]
 
@@ -26,6 +29,8 @@ export interface Effect {
   /** Sends with somebody to compare with, and how many those are. */
   readonly sends: number
   readonly heldOut: number
+  /** Share of both who have been followed for the whole window. Below {@link leastFollowed} no interval is known: what comes late nobody has seen. */
+  readonly shareFollowed: number
   /** Visits more than without the pushes. */
   readonly visits: Estimate
   /** Users with a visit who would have had none. */
@@ -39,8 +44,10 @@ export interface Outcome {
   readonly clicks: number
   /** Clicks ÷ sends; null without sends. */
   readonly ctr: number | null
-  /** With the clicks that are still to come. */
+  /** What is expected in the end, with the clicks that are still to come; at most 1. */
   readonly correctedCtr: Estimate | null
+  /** Share of the clicks that are to come which have; 1 where no usual CTR is known. */
+  readonly shareSeen: number
   /** The mean of the users' usual CTRs. */
   readonly usualCtr: number | null
   readonly lift: LiftFigures
