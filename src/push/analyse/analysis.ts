@@ -132,6 +132,19 @@ export interface Violation {
   readonly times: readonly [number, number]
 }
 
+export interface DryRun {
+  readonly sends: number
+  /** The newest first. `users`: the ids of some of those who would have got it, best first. */
+  readonly articles: readonly {
+    readonly id: string
+    readonly titles: readonly { readonly title: string; readonly sends: number }[]
+    readonly sends: number
+    readonly rounds: number
+    readonly starts: number
+    readonly users: readonly string[]
+  }[]
+}
+
 export interface PushAnalysis {
   readonly version: 1
   readonly from: number
@@ -152,6 +165,8 @@ export interface PushAnalysis {
   readonly shareFollowed: number
   /** Of those held out, how many had a push of another article within their window: they are followed until then. */
   readonly heldOutPushed: number
+  /** What was decided in a dry run and so not sent: absent where there was none. */
+  readonly dryRun?: DryRun | undefined
   readonly articles: readonly ArticleResult[]
   readonly segments: readonly SegmentResult[]
   readonly depths: readonly DepthResult[]

@@ -8,6 +8,7 @@ import { pushFile, pushFormat } from '../../send/tables/schema.ts'
 import { analyse } from '../analyse.ts'
 import type { PushAnalysis } from '../analysis.ts'
 import { articlesOf, segmentsOf } from './articles.ts'
+import { dryRunOf } from './dry-run.ts'
 import { holdOutsOf, type Range, sendsOf } from './sends.ts'
 import { visitsOf, weeklyActiveOf } from './visits.ts'
 
@@ -37,8 +38,8 @@ export async function analyseStored(
     ledger.exec('BEGIN')
     const hasJournal = attachJournal(ledger, join(state, eventsFile))
     const range: Range = { from: now - days * day, now }
-    const { articles, placeOf } = articlesOf(ledger, range)
-    return await analyse({
+    const { articles, placeOf } = articlesOf(ledger, range, state)
+    const analysis = await analyse({
       ...range,
       zone,
       articles,
@@ -48,6 +49,8 @@ export async function analyseStored(
       visits: visitsOf(ledger, range, hasJournal),
       weeklyActive: hasJournal ? weeklyActiveOf(ledger, range) : undefined,
     })
+    const dryRun = dryRunOf(ledger, range)
+    return dryRun ? Object.assign({}, analysis, { dryRun }) : analysis
   } finally {
     ledger.close()
   }
