@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import pino from 'pino'
 import { steadyTime } from '../../events/store.ts'
 import type { PushSteps } from '../loop/actions.ts'
 import { PushUsers } from '../loop/users.ts'
@@ -18,9 +19,14 @@ export interface PushEngineOptions {
   readonly config: Omit<PushConfig, 'loop'>
   /** Makes the loop that decides, of what is known of users; it is told of the days that are replayed after that. */
   readonly steps: (users: PushUsers, context: StepsContext) => PushSteps | Promise<PushSteps>
-  readonly log: PushLog
+  /** Default: warnings and errors, as JSON lines on stderr. */
+  readonly log?: PushLog | undefined
   /** What time it is, for the loop; senders go by the clock of the machine. Default: that one. */
   readonly clock?: Clock
+}
+
+interface LoggedOptions extends PushEngineOptions {
+  readonly log: PushLog
 }
 
 /** What a loop is made on. Times in ms. */
@@ -53,7 +59,7 @@ export class PushEngine {
   readonly ledger: PushLedgerThread
   /** Fulfilled once the journal has been read and the loop knows the past; rejected where that failed, or the engine was stopped before. */
   readonly ready: Promise<void>
-  readonly #options: PushEngineOptions
+  readonly #options: LoggedOptions
   readonly #clock: Clock
   readonly #links: ClickLinks | undefined
   readonly #stopping = new AbortController()
@@ -75,8 +81,10 @@ export class PushEngine {
    *
    * @throws Error when the ledger cannot be opened, a sender is wrong, or another process sends the pushes of this state.
    */
-  static async start(options: PushEngineOptions): Promise<PushEngine> {
-    const { state, config, log } = options
+  static async start(given: PushEngineOptions): Promise<PushEngine> {
+    const { log = pino({ level: 'warn' }, process.stderr) } = given
+    const options = Object.assign({}, given, { log })
+    const { state, config } = options
     const { articles, events, interval, quiet, sending } = config
     let engine: PushEngine | undefined
     const links = sending.links && new ClickLinks(sending.links)
@@ -98,7 +106,7 @@ export class PushEngine {
     return engine
   }
 
-  private constructor(ledger: PushLedgerThread, links: ClickLinks | undefined, options: PushEngineOptions) {
+  private constructor(ledger: PushLedgerThread, links: ClickLinks | undefined, options: LoggedOptions) {
     this.ledger = ledger
     this.#links = links
     this.#options = options
