@@ -8,8 +8,10 @@ import type { Clock } from '../send/dispatcher.ts'
 import { applyStates } from '../send/tables/user-states.ts'
 import { ActionQueue } from './action-queue.ts'
 import type { PushConfig } from './config.ts'
+import type { PushFigures } from './figures.ts'
 import { Intake } from './intake.ts'
 import { PushLedgerThread, PushStorageError } from './ledger/ledger-proxy.ts'
+import { SendingReport } from './ledger/sending-report.ts'
 import type { PushLog } from './log.ts'
 import { replayPast } from './replay.ts'
 
@@ -73,6 +75,9 @@ export class PushEngine {
   #now = Number.NEGATIVE_INFINITY
   #upkeepDue = Number.NEGATIVE_INFINITY
   readonly #waitingClicks: { readonly id: string; readonly time: number }[] = []
+  readonly #sent = new SendingReport()
+  #clicks = 0
+  #lastStep: number | undefined
   #stopped: Promise<void> | undefined
   #wake = new AbortController()
 
@@ -129,6 +134,12 @@ export class PushEngine {
   /** Users of the ledger. */
   get users(): number {
     return this.#users.size
+  }
+
+  /** What was counted since it began. */
+  get figures(): PushFigures {
+    const price = this.#steps?.price
+    return { sent: this.#sent.bySender, clicks: this.#clicks, lastStep: this.#lastStep, price }
   }
 
   /** The loop learns anew from what is kept, at the next step: where memory has what must not be there, or lacks what should. */
@@ -228,6 +239,7 @@ export class PushEngine {
     // A thread of the ledger that was started again notes changes from there on.
     if (this.#steps === undefined) await this.#learn()
     const changes = await this.#intake.take(now)
+    this.#clicks += changes.clicks.length
     if (changes.byOthers) await this.#readUsers()
     else applyStates(this.#users, changes.states)
     const steps = this.#steps!
@@ -235,6 +247,7 @@ export class PushEngine {
     this.#actions.add(await steps.step(now))
     this.#intake.stepped(now)
     await this.#actions.apply(steps, now)
+    this.#lastStep = now
     await this.#report()
     if (now >= this.#upkeepDue) await this.#upkeep(now)
   }
@@ -294,7 +307,10 @@ export class PushEngine {
   async #report(): Promise<void> {
     const { log } = this.#options
     const { bySender, errors, error } = await this.ledger.call('takeSendingReport')
-    for (const [sender, confirmed] of Object.entries(bySender)) log.info({ sender, ...confirmed }, 'pushes: sent')
+    for (const [sender, confirmed] of Object.entries(bySender)) {
+      this.#sent.confirm(sender, confirmed)
+      log.info({ sender, ...confirmed }, 'pushes: sent')
+    }
     if (errors > 0) log.error({ errors, error }, 'pushes: the ledger could not be written while sending')
   }
 

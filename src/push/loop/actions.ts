@@ -91,6 +91,8 @@ export interface PushSteps {
    * articles that live on; the ledger still refuses users who have had them.
    */
   restore?(action: PushAction, now: number): void
+  /** The lift that a push must be worth now, where there is such a price. */
+  readonly price?: number
   /** Keeps what was learned; called once, after the last step. */
   close?(): Promise<void>
 }
