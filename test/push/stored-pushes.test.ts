@@ -7,6 +7,7 @@ import { reportHtml } from '../../src/push/analyse/report/report.ts'
 import { Analyses } from '../../src/push/analyse/stored/analyses.ts'
 import { analyseStored } from '../../src/push/analyse/stored/stored-pushes.ts'
 import { aurochs } from '../cli/aurochs.ts'
+import { serveSmallModel } from '../serve/served-model.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { addCampaign, day, hour, minute, noon, openLedger } from './ledger-of.ts'
 
@@ -200,9 +201,27 @@ test('`aurochs push report` writes a page and JSON, and says the result in words
     [['--days', '0'], '--days must be a whole number from 1 to 3650, got 0'],
     [['--zone', 'Nowhere'], '--zone must be a time zone such as Asia/Seoul, got Nowhere'],
     [['--out', ''], '--out must be a file, got nothing'],
+    [
+      ['--rpc', 'unix:/run/none'],
+      'name either --state, where the pushes are kept, or --rpc, of a server that sends them',
+    ],
+    [
+      ['--out', join(folder, 'none', 'r.html')],
+      `--out must be a file in a directory that exists, got ${join(folder, 'none', 'r.html')}: make ${join(folder, 'none')} first`,
+    ],
   ] as const) {
     const refused = await aurochs(...args, ...wrong)
     expect([refused.status, refused.stderr]).toEqual([2, `aurochs: ${message}\n`])
+  }
+  const served = await serveSmallModel({ push: 'undecided', rpc: 'unix', open: true })
+  try {
+    const asked = await aurochs('push', 'report', '--rpc', served.server.rpc!, '--out', out)
+    expect([asked.stdout, asked.stderr]).toEqual([
+      `No push was sent.\nNo user had two pushes within the interval.\n${out}\n`,
+      '',
+    ])
+  } finally {
+    await served.close()
   }
   const missing = await aurochs('push', 'report', '--state', join(folder, 'none'))
   expect(missing.status).toBe(1)

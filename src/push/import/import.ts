@@ -12,7 +12,7 @@ import { type PushUser, pushUser } from '../send/user.ts'
 import { eventOf, type PastVisit, type PushFileKind, pushColumns, pushRows, soughtColumns } from './columns.ts'
 
 export interface ImportPushOptions
-  extends Pick<ReadRowsOptions<string, unknown>, 'format' | 'delimiter' | 'header' | 'badRows' | 'signal'> {
+  extends Partial<Pick<ReadRowsOptions<string, unknown>, 'format' | 'delimiter' | 'header' | 'badRows' | 'signal'>> {
   readonly state: string
   readonly kind: PushFileKind
   /** Files and globs, or `-` for standard input. */
@@ -22,9 +22,7 @@ export interface ImportPushOptions
   readonly onRows?: (rows: number) => void
 }
 
-interface FolderOptions extends ImportPushOptions {
-  readonly folder: string
-}
+type FilledOptions = ImportPushOptions & Pick<ReadRowsOptions<string, unknown>, 'badRows' | 'signal' | 'folder'>
 
 export interface ImportedPushes {
   readonly rows: number
@@ -51,7 +49,8 @@ export async function importPushes(given: ImportPushOptions): Promise<ImportedPu
     throw new TypeError(`kind must be one of ${pushFileKinds.join(', ')}, got ${asGiven(kind)}`)
   }
   const folder = given.folder ?? (await mkdtemp(join(tmpdir(), 'aurochs-push-')))
-  const options: FolderOptions = Object.assign({}, given, { folder })
+  const { badRows = 'fail', signal = new AbortController().signal } = given
+  const options: FilledOptions = Object.assign({}, given, { folder, badRows, signal })
   const now = steadyTime()
   switch (kind) {
     case 'articles':
@@ -96,7 +95,7 @@ export async function importPushes(given: ImportPushOptions): Promise<ImportedPu
 }
 
 async function keepAll<Field extends string, Row>(
-  { kind, onRows = () => {}, ...options }: FolderOptions,
+  { kind, onRows = () => {}, ...options }: FilledOptions,
   parse: (texts: { readonly [Name in Field]?: string | null }) => Row,
   keep: Keep<Row>,
   idOf?: (row: Row) => string,

@@ -210,6 +210,11 @@ export class LedgerRecords {
     }
   }
 
+  /** Users who are known. */
+  userCount(): number {
+    return this.database.prepare('SELECT count(*) AS count FROM users').get()!.count as number
+  }
+
   /** What became of the sends of campaigns that end after `since`. */
   sendsByReason(since: number): SendsByReason[] {
     return sendsByReason(this.database, since)
