@@ -107,7 +107,7 @@ describe.skipIf(!browser)('the tab of pushes', () => {
     const page = await open(`${served.server.url}/#/push`)
     const campaign = (id: string) => page.locator(`[data-campaign=${id}]`)
     await campaign('storm').getByText('× 4.00').waitFor()
-    expect(await campaign('storm').textContent()).toContain('400 of at most 1,000 sent')
+    expect(await campaign('storm').textContent()).toContain('400 sent')
     expect(await campaign('storm').textContent()).toContain('16 clicks')
     expect(await campaign('storm').textContent()).toContain('20 held out')
     expect(await campaign('storm').locator('.badge').textContent()).toBe('over')
@@ -115,7 +115,7 @@ describe.skipIf(!browser)('the tab of pushes', () => {
     expect(await campaign('bridge').locator('.badge').textContent()).toBe('stopped')
     expect(await campaign('exam').locator('.badge').textContent()).toBe('under way')
     expect(await campaign('exam').textContent()).toContain('no lift yet')
-    expect(await page.locator('.push > .state').textContent()).toContain('1 of 3 campaigns open')
+    expect(await page.locator('.push > .state').textContent()).toContain('2 of 4 campaigns open')
     expect(await tile(page, 'Sends').textContent()).toContain('400')
     expect(await tile(page, 'CTR').textContent()).toMatch(/^4\.00 %clicks ÷ sends; usual 1\.00 %/)
     expect(await tile(page, 'Users brought back').textContent()).toMatch(
@@ -164,14 +164,14 @@ describe.skipIf(!browser)('the tab of pushes', () => {
 
   test('finds campaigns, opens one to its titles, rounds and decisions, and sends a test of it', async () => {
     const page = await open(`${served.server.url}/#/push`)
-    await page.getByText('3 of 3 shown, newest first.').waitFor()
+    await page.getByText('4 of 4 shown, newest first.').waitFor()
     await page.getByLabel('Article or title').fill('BRIDGE')
     await page.getByText('1 of 1 shown').waitFor()
     expect(await page.locator('[data-campaign]').count()).toBe(1)
     await page.getByLabel('Article or title').fill('')
     await page.locator('#campaigns-state').selectOption('open')
-    await page.getByText('What the new exam rules mean').waitFor()
-    await page.getByText('1 of 1 shown').waitFor()
+    await page.getByText('2 of 2 shown').waitFor()
+    expect(await page.locator('[data-campaign=storm]').count()).toBe(0)
     await page.locator('#campaigns-state').selectOption('')
     const storm = page.locator('[data-campaign=storm]')
     await storm.locator('button.title').click()
@@ -180,6 +180,7 @@ describe.skipIf(!browser)('the tab of pushes', () => {
     expect(await table.locator('tbody tr').last().textContent()).toBe(
       'all titles4.00 %16 of 40016.00 %16 of 1000.00 %0 of 300',
     )
+    if (process.env.AUROCHS_SCREENSHOTS)
     // It stays open while the page asks again.
     await page.waitForTimeout(5500)
     expect(await table.isVisible()).toBe(true)

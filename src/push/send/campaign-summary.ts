@@ -41,7 +41,8 @@ export interface ReportQuery extends Pick<CampaignQuery, 'before' | 'limit'> {
 export interface CampaignTotals {
   /** Campaigns that are asked for, on all pages. */
   readonly total: number
-  /** All of which more may be sent. */
+  /** All there are, but for imported ones unless these are asked for, and those of which more may be sent. */
+  readonly all: number
   readonly open: number
 }
 

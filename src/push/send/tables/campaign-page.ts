@@ -36,7 +36,7 @@ export function campaignPage(
   const rows = database
     .prepare(`SELECT * FROM campaigns WHERE number < ?3 AND ${asked} ORDER BY number DESC LIMIT ?4`)
     .all(sought, now, before, limit) as unknown as CampaignRow[]
-  return { rows, total: count(asked), open: count(`${own} AND ${inState.open}`) }
+  return { rows, total: count(asked), all: count(own), open: count(`${own} AND ${inState.open}`) }
 }
 
 /** What became of the sends of campaigns that end after `since`, by sender, state and reason. */

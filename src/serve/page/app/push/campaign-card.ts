@@ -82,8 +82,8 @@ function sends({ counts, isDry }: Campaign): HTMLElement {
     'p',
     { class: 'campaign-sends' },
     element('strong', {}, count(out)),
-    ` of at most ${count(budget)} ${isDry ? 'would be sent' : 'sent'}${waiting}`,
-    element('span', { class: 'details' }, plural(clicked, 'click')),
+    ` ${isDry ? 'would be sent' : 'sent'}${waiting}`,
+    element('span', { class: 'details' }, `${plural(clicked, 'click')} · ${count(budget)} sends at most`),
   )
 }
 

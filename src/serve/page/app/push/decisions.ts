@@ -66,7 +66,7 @@ export function decisionRows(decisions: readonly Decision[], isNamed = false): H
     ...decisions.map(decision =>
       element(
         'li',
-        {},
+        { class: 'decision' },
         element(
           'span',
           { class: 'details' },

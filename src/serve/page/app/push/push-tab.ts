@@ -5,7 +5,7 @@ import { confirmed } from '../connection/dialogs.ts'
 import { isCode, problem } from '../connection/explained.ts'
 import type { Session } from '../connection/session.ts'
 import { announce, element } from '../element.ts'
-import { plural } from '../format.ts'
+import { count, plural } from '../format.ts'
 import type { Tab } from '../tab.ts'
 import { CampaignList } from './campaign-list.ts'
 import { decisionsSection } from './decisions.ts'
@@ -119,10 +119,10 @@ class PushTab {
 
   #show(): void {
     const [status, analysis] = [this.#status!, this.#analysis]
-    const { pausedSince, isDryRun, users, open } = status
+    const { pausedSince, isDryRun, users, open, all } = status
     const paused = pausedSince === undefined ? undefined : `All pushes are paused since ${time(pausedSince)}.`
     const dry = isDryRun ? 'This is a dry run: nothing is sent.' : undefined
-    const state = `${plural(open, 'campaign')} open, ${plural(users, 'user')} known. Figures are of the last ${days} days.`
+    const state = `${count(open)} of ${plural(all, 'campaign')} open, ${plural(users, 'user')} known. Figures are of the last ${days} days.`
     this.#state.textContent = [paused, dry, state].filter(each => each !== undefined).join(' ')
     this.#dryRun.textContent = isDryRun ? 'End the dry run' : 'Dry run'
     this.#pauseAll.textContent = pausedSince === undefined ? 'Pause all' : 'Resume all'
