@@ -170,7 +170,7 @@ test('the engine runs by itself beside a state, and operators say what is done',
       { total: 1, open: 1, users: 2, sends: [{ sender: 'log', state: 'delivered' }] },
     ])
     expect(statusText!.stdout).toMatch(/^article .*\na1 .* runs +0 +1 +0 +0 +0 /)
-    expect(statusText!.stdout).toContain('1 of 1 campaigns, newest first; 1 open\n')
+    expect(statusText!.stdout).toContain('1 of 1 campaign, newest first; 1 open\n')
     expect(statusText!.stdout).toMatch(/sender log, last 7 days: 1 sent, the last \d{4}-.*; 0 wait; none failed/)
     expect(nothing!.stdout).toContain('no article was pushed, or none that is asked for\n')
     expect(whyJson!.json()).toMatchObject([{ user: 'ann', got: true, reasons: [{ code: 'send', isUncertain: false }] }])

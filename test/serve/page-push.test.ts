@@ -181,8 +181,8 @@ describe.skipIf(!browser)('the tab of pushes', () => {
       'all titles4.00 %16 of 40016.00 %16 of 1000.00 %0 of 300',
     )
     if (process.env.AUROCHS_SCREENSHOTS)
-    // It stays open while the page asks again.
-    await page.waitForTimeout(5500)
+      // It stays open while the page asks again.
+      await page.waitForTimeout(5500)
     expect(await table.isVisible()).toBe(true)
     await storm.getByLabel('Send a test to users').fill('u1, nobody')
     await storm.getByRole('button', { name: 'Send a test' }).click()

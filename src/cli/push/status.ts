@@ -75,7 +75,7 @@ function inWords({ pausedSince, isDryRun, campaigns, total, open, sends = [] }: 
     const hasDry = campaigns.some(({ isDry }) => isDry)
     const rows = campaigns.map(campaign => rowOf(campaign, hasDry))
     lines.push(table([hasDry ? [...heading, wouldBe] : heading, ...rows]).trimEnd())
-    lines.push(`${campaigns.length} of ${total} campaigns, newest first; ${open} open`)
+    lines.push(`${campaigns.length} of ${total} ${total === 1 ? 'campaign' : 'campaigns'}, newest first; ${open} open`)
   }
   lines.push(...senderLines(sends))
   return `${lines.join('\n')}\n`
