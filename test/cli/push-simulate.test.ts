@@ -69,7 +69,7 @@ test('the demonstration goes without a terminal, a line an hour, and leaves its 
   const analysis = JSON.parse(readFileSync(json, 'utf8'))
   expect(analysis.total.sends).toBeGreaterThan(100)
   expect(analysis.violations.count).toBe(0)
-  expect(readFileSync(report, 'utf8')).toContain('Price of a slot')
+  expect(readFileSync(report, 'utf8')).toContain('The lift that a push must be worth')
 })
 
 test.each([

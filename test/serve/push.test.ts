@@ -123,6 +123,12 @@ test('an operator pauses, tests, runs dry and goes on', async () => {
   await expect(call('push_put_users', wrong)).rejects.toThrow('a time zone such as Asia/Seoul')
 })
 
+test('an analysis of few articles says how many there are', async () => {
+  const { articles, articleCount } = await call('push_analysis', { limit: 1, days: 7 })
+  expect(articles.length).toBeLessThanOrEqual(1)
+  expect(articleCount).toBeGreaterThanOrEqual(articles.length)
+})
+
 test('forgetting a user takes what pushes know, too', async () => {
   await call('push_opt_out', { user: 'to-be-forgotten' })
   await call('forget', { user: 'to-be-forgotten' })

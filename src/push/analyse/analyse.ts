@@ -58,6 +58,7 @@ export async function analyse(input: AnalysisInput): Promise<PushAnalysis> {
     shareSeen: tally.total.shareSeen(0),
     shareFollowed: follow.shareFollowed({ window, now }),
     heldOutPushed: follow.heldOutPushed({ window, now }),
+    articleCount: results.length,
     articles: results,
     segments: segments.flatMap((segment, at) => {
       if (tally.segments.sendsOf(at) === 0) return []

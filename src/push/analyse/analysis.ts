@@ -167,6 +167,8 @@ export interface PushAnalysis {
   readonly heldOutPushed: number
   /** What was decided in a dry run and so not sent: absent where there was none. */
   readonly dryRun?: DryRun | undefined
+  /** Articles that were sent, of which {@link articles} may be some. */
+  readonly articleCount: number
   readonly articles: readonly ArticleResult[]
   readonly segments: readonly SegmentResult[]
   readonly depths: readonly DepthResult[]

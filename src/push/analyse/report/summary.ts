@@ -4,10 +4,10 @@ import { count, length, percent, plural, ratio, signed, signedRange } from './fo
 
 /** What was sent, what came of it, and against what. */
 export function resultInWords(analysis: PushAnalysis): string {
-  const { total, articles, window } = analysis
+  const { total, articleCount, window } = analysis
   const dry = dryRunInWords(analysis)
   if (total.sends === 0) return dry ?? 'No push was sent.'
-  const sent = `${plural(total.sends, 'push', 'pushes')} of ${plural(articles.length, 'article')} brought ${plural(total.clicks, 'click')} (CTR ${percent(total.ctr)}, usually ${percent(total.usualCtr)}).`
+  const sent = `${plural(total.sends, 'push', 'pushes')} of ${plural(articleCount, 'article')} brought ${plural(total.clicks, 'click')} (CTR ${percent(total.ctr)}, usually ${percent(total.usualCtr)}).`
   return [sent, liftInWords(total), broughtBack(total.effect, window), dry].filter(each => each !== undefined).join(' ')
 }
 
@@ -59,7 +59,7 @@ export function notKnownBefore(window: number): string {
 }
 
 /** How the lift stands to the targets of its articles. */
-export function aboveTarget({ articles }: PushAnalysis): string | undefined {
+export function aboveTarget({ articles, articleCount }: PushAnalysis): string | undefined {
   const known = articles.filter(article => article.target !== null && article.lift.lift !== null && isSeen(article))
   if (known.length === 0) return undefined
   const above = known.filter(({ target, lift }) => lift.lift! >= target!).length
@@ -70,7 +70,8 @@ export function aboveTarget({ articles }: PushAnalysis): string | undefined {
     return `${reached} the lift that is asked of it; ${proven + below === 1 ? 'that is no chance' : 'that may be chance'}.`
   }
   const certain = `${count(proven)} of these beyond chance`
-  return `${count(above)} of ${count(known.length)} articles reached the lift that is asked of them, ${certain}; ${count(below)} ${below === 1 ? 'is' : 'are'} below it beyond chance.`
+  const last = articleCount > articles.length ? ' that were pushed last' : ''
+  return `${count(above)} of ${count(known.length)} articles${last} reached the lift that is asked of them, ${certain}; ${count(below)} ${below === 1 ? 'is' : 'are'} below it beyond chance.`
 }
 
 /** Whether a user had two pushes too soon. */

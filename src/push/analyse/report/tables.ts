@@ -77,12 +77,12 @@ function effectCell({ effect }: Outcome): Markup {
   return html`${signed(effect.active.value)}<small>${signedRange(effect.active)}</small>`
 }
 
-export function articlesTable({ articles, zone }: PushAnalysis): Markup | undefined {
+export function articlesTable({ articles, articleCount, zone }: PushAnalysis): Markup | undefined {
   const shown = articles.toSorted((a, b) => b.sends - a.sends).slice(0, mostArticles)
-  const rest = articles.length - shown.length
+  const rest = articleCount - shown.length
   return outcomeTable<ArticleResult>(shown, {
     title: 'Articles',
-    lead: `By sends${rest > 0 ? `; the first ${mostArticles}, ${count(rest)} more are in the JSON` : ''}. The dashed line is the lift that is asked for; below each lift stands its 95 % interval, however often it is looked at; “expected lift” is what was expected before the first send. It ends when the next round is not worth the users' push of the week.`,
+    lead: `By sends${rest > 0 ? `; ${count(rest)} more are not shown` : ''}. The dashed line is the lift that is asked for; below each lift stands its 95 % interval, however often it is looked at; “expected lift” is what was expected before the first send. It ends when the next round is not worth the users' push of the week.`,
     name: 'article',
     head: ({ id, title, category, firstSent }) =>
       html`<bdi>${title}</bdi><small><bdi>${id}</bdi>${category === null ? '' : ` · ${category}`}${firstSent === null ? '' : ` · ${shortTime(firstSent, zone)}`}</small>`,
