@@ -225,7 +225,7 @@ test('a minute after the pushes nobody is certain to have come back, and no more
     Object.assign({}, plainSend, { user, clickedAt: user < 900 ? noon + 30_000 : Number.NaN }),
   )
   const held = Array.from({ length: 80 }, (_, at) => ({ user: 8000 + at, article: 0, segment: 0, rank: 0, time: noon }))
-  const { total, shareFollowed } = await analyse(
+  const { total, shareFollowed, articles } = await analyse(
     inputOf(rows, {
       now: noon + minute,
       holdOuts: [holdOutColumns(held)],
@@ -236,6 +236,7 @@ test('a minute after the pushes nobody is certain to have come back, and no more
   expect(total.effect).toMatchObject({ shareFollowed: 0, active: { interval: null }, visits: { interval: null } })
   expect(total.effect!.active.value).toBeLessThan(1800)
   expect(total.ctr).toBe(900 / 8000)
+  expect(articles[0]!.titles.reduce((sum, { probabilityBest }) => sum + probabilityBest, 0)).toBeCloseTo(1, 9)
   expect(total.shareSeen).toBeLessThan(0.5)
   const { value, interval } = total.correctedCtr!
   expect(value).toBeLessThanOrEqual(1)

@@ -49,8 +49,9 @@ function commonTarget(articles: PushAnalysis['articles']): number | undefined {
   return targets.size === 1 ? (articles[0]!.target ?? undefined) : undefined
 }
 
-export function calibrationPlot({ calibration: { deciles, error, ratio: overall } }: PushAnalysis): Markup | undefined {
-  if (deciles.length === 0) return undefined
+export function calibrationPlot({ calibration, total }: PushAnalysis): Markup | undefined {
+  const { deciles, error, ratio: overall } = calibration
+  if (deciles.length === 0 || !isSeen(total)) return undefined
   const most = Math.max(...deciles.flatMap(({ expected, seen }) => [expected, seen])) * 1.12
   const [x, y] = [linearScale([0, most], across), linearScale([0, most], up)]
   const figures = [

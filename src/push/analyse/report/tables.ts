@@ -82,7 +82,7 @@ export function articlesTable({ articles, articleCount, zone }: PushAnalysis): M
   const rest = articleCount - shown.length
   return outcomeTable<ArticleResult>(shown, {
     title: 'Articles',
-    lead: `By sends${rest > 0 ? `; ${count(rest)} more are not shown` : ''}. The dashed line is the lift that is asked for; below each lift stands its 95 % interval, however often it is looked at; “expected lift” is what was expected before the first send. It ends when the next round is not worth the users' push of the week.`,
+    lead: `By sends${rest > 0 ? `; ${count(rest)} more are not shown` : ''}. The dashed line is the lift that is asked for; below each lift stands its 95 % interval, however often it is looked at; “expected lift” is what was expected before the first send. An article ends when its next round is not worth the users' push of the week.`,
     name: 'article',
     head: ({ id, title, category, firstSent }) =>
       html`<bdi>${title}</bdi><small><bdi>${id}</bdi>${category === null ? '' : ` · ${category}`}${firstSent === null ? '' : ` · ${shortTime(firstSent, zone)}`}</small>`,
