@@ -23,10 +23,10 @@ export function campaignPage(
   { text, state, imported = false, limit = 20 }: CampaignQuery,
   { before, now }: { readonly before: number; readonly now: number },
 ): { readonly rows: CampaignRow[] } & CampaignTotals {
-  // ?1: the text, in lower case.
+  // ?1: the text.
   const own = `?2 = ?2 AND ${imported ? 'true' : `NOT ${isImported}`}`
-  const asked = `${own} AND (?1 IS NULL OR instr(lower(id || ' ' || titles), ?1) > 0) AND ${state ? inState[state] : 'true'}`
-  const sought = text?.toLowerCase() ?? null
+  const asked = `${own} AND (?1 IS NULL OR instr(lower(id || ' ' || titles), lower(?1)) > 0) AND ${state ? inState[state] : 'true'}`
+  const sought = text ?? null
   const count = (where: string) =>
     (
       database.prepare(`SELECT ?1 AS text, count(*) AS count FROM campaigns WHERE ${where}`).get(sought, now) as {
