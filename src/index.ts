@@ -100,6 +100,7 @@ export { analyseStored, type StoredPushesOptions } from './push/analyse/stored/s
 export { type ImportedPushes, type ImportPushOptions, importPushes } from './push/import/import.ts'
 export { loadPushConfig, type PushConfig, pushConfigOf } from './push/live/config.ts'
 export { PushEngine, type PushEngineOptions } from './push/live/engine.ts'
+export type { PushLog } from './push/live/log.ts'
 export { pushesOf } from './push/live/parts/open-loop.ts'
 export type { PushAction, PushObservation, PushSteps } from './push/loop/actions.ts'
 export type { PushUser } from './push/send/user.ts'

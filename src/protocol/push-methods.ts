@@ -1,7 +1,7 @@
 /** The methods of content push: see methods.ts. A server that sends no pushes answers them with `unsupported`. */
 import { z } from 'zod'
 import type { PushAnalysis } from '../push/analyse/analysis.ts'
-import type { CampaignReport, CampaignStatus } from '../push/send/campaign-summary.ts'
+import type { CampaignReport, CampaignStatus, CampaignTotals, SendsByReason } from '../push/send/campaign-summary.ts'
 import { pushUser } from '../push/send/user.ts'
 import { limits } from './limits.ts'
 import { IdSchema, TimeSchema } from './values.ts'
@@ -69,6 +69,13 @@ export const pushMethods = {
       limit: z.int().min(1).max(limits.pushCampaigns).default(20),
       /** The last one of the page before. */
       before: article.optional(),
+      /** What an id or a title has. */
+      text: z.string().max(limits.idLength).optional(),
+      state: z.enum(['open', 'paused', 'stopped', 'over', 'dry']).optional(),
+      /** Whether pushes that were imported are among them. */
+      imported: z.boolean().default(false),
+      /** Whether sends of the last seven days are counted by sender, state and reason. */
+      reasons: z.boolean().default(false),
     }),
   },
   push_why: {
@@ -118,6 +125,8 @@ export const pushMethods = {
     reads: true,
     access: 'admin',
     params: z.object({
+      /** Of this one alone. */
+      article: article.optional(),
       limit: z.int().min(1).max(limits.pushCampaigns).default(20),
       before: article.optional(),
     }),
@@ -165,11 +174,13 @@ export interface PushResults {
   readonly push_report: { readonly campaigns: readonly CampaignReport[] }
 }
 
-export interface PushStatus {
+export interface PushStatus extends CampaignTotals {
   /** Since when all pushes are paused, if they are. */
   readonly pausedSince?: number | undefined
   readonly isDryRun: boolean
   /** Users whom the ledger knows. */
   readonly users: number
   readonly campaigns: readonly CampaignStatus[]
+  /** Sends of campaigns of the last seven days by sender, state and reason, where that was asked for. */
+  readonly sends?: readonly SendsByReason[] | undefined
 }

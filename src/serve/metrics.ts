@@ -2,7 +2,9 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Outcome } from '../events/journal.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import type { MethodName } from '../protocol/methods.ts'
+import type { PushEngine } from '../push/live/engine.ts'
 import type { RefusalReason } from './access/refusals.ts'
+import { watchPushes } from './push/push-metrics.ts'
 
 /** Levels that are read when the metrics are, not counted. */
 export interface Levels {
@@ -75,6 +77,11 @@ export class Metrics {
     this.#gauge('aurochs_waiting_queries', 'Lists that wait for a worker.', levels.waitingQueries)
     this.#gauge('aurochs_waiting_events', 'Events that wait for the disk.', levels.waitingEvents)
     this.#gauge('aurochs_unsent_bytes', 'What waits until its reader has read more.', levels.unsentBytes)
+  }
+
+  /** Shows the figures of pushes from now on. */
+  watchPushes(engine: PushEngine): void {
+    watchPushes(this.#registry, engine)
   }
 
   /** What became of what a user was shown at once. */

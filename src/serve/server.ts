@@ -172,7 +172,7 @@ export class Server {
       const server = new Server(recommender, access, { metrics, faults, refusals }, options)
       if (rpc !== undefined) server.#rpc = await RpcServer.open(server.service, rpc, server.#rpcOptions)
       try {
-        await server.#startPushes(options)
+        await server.#startPushes(options, metrics)
         server.#listening = await listen(server.#app, server.#host, port)
         server.#followModels(options)
       } catch (error) {
@@ -282,8 +282,10 @@ export class Server {
     return this.#rpc?.address
   }
 
-  async #startPushes({ push, state, log }: ServeOptions): Promise<void> {
-    if (push) this.service.push = await PushEngine.start({ ...push, state, log })
+  async #startPushes({ push, state, log }: ServeOptions, metrics: Metrics): Promise<void> {
+    if (!push) return
+    this.service.push = await PushEngine.start({ ...push, state, log })
+    metrics.watchPushes(this.service.push)
   }
 
   /** Serves the models that are trained from now on, here or by another process. */

@@ -60,14 +60,16 @@ test('the demonstration goes without a terminal, a line an hour, and leaves its 
   const { status, stdout, stderr } = await aurochs('push', 'demo', ...size, '--report', report, '--json', json)
   expect([status, stderr]).toEqual([0, ''])
   expect(stdout).not.toContain('\x1b')
-  expect(stdout.match(/^day 3, \d\d:00: price .*$/gm)).toHaveLength(24)
+  expect(stdout.match(/^day 3, \d\d:00: a push must be worth a lift of .*$/gm)).toHaveLength(24)
   expect(stdout).toContain('No user had two pushes within the interval.')
-  expect(stdout).toMatch(/without pushes, in the same world, \d+\./)
+  expect(stdout).toMatch(
+    /The world itself counts [\d,]+ users who were active in its last week, and without pushes [\d,]+: -?[\d,]+ more\./,
+  )
   expect(stdout).toContain(report)
   const analysis = JSON.parse(readFileSync(json, 'utf8'))
   expect(analysis.total.sends).toBeGreaterThan(100)
   expect(analysis.violations.count).toBe(0)
-  expect(readFileSync(report, 'utf8')).toContain('Price of a slot')
+  expect(readFileSync(report, 'utf8')).toContain('The lift that a push must be worth')
 })
 
 test.each([

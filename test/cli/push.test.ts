@@ -4,6 +4,7 @@ import { readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { CatalogueStore } from '../../src/catalogue/store.ts'
+import { importPushes } from '../../src/push/import/import.ts'
 import { LiveLedger } from '../../src/push/live/ledger/live-ledger.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { aurochsInTurn, main } from './aurochs.ts'
@@ -97,6 +98,24 @@ ann,log,to-ann-2,Asia/Seoul,,${ago(12)},kr
   ledger.close()
 })
 
+test('a file of users clears no opt-out, and a kind of files that there is not is refused', async () => {
+  const folder = freshFolder()
+  const [state, file] = [join(folder, 'state'), join(folder, 'users.csv')]
+  writeFileSync(file, 'id,sender,address,opted_out\nann,log,to-ann,false\nbob,log,to-bob,true\n')
+  const options = { state, sources: [file] }
+  expect(await importPushes({ kind: 'users', ...options })).toMatchObject({ rows: 2 })
+  const ledger = LiveLedger.open(state)
+  ledger.optOut(['ann'])
+  await importPushes({ kind: 'users', ...options })
+  expect([...ledger.userStates(-1, 10).reachable]).toEqual([0, 0])
+  ledger.optOut(['ann'], false)
+  expect([...ledger.userStates(-1, 10).reachable]).toEqual([1, 0])
+  ledger.close()
+  await expect(importPushes({ kind: 'user' as 'users', ...options })).rejects.toThrow(
+    new TypeError('kind must be one of users, articles, visits, pushes, got user'),
+  )
+})
+
 test('the engine runs by itself beside a state, and operators say what is done', async () => {
   const folder = freshFolder()
   const at = (name: string) => join(folder, name)
@@ -118,7 +137,7 @@ test('the engine runs by itself beside a state, and operators say what is done',
   )
   expect([none!.status, none!.stderr]).toEqual([2, expect.stringContaining('has no pushes: name the --state')])
   expect([wrong!.status, wrong!.stderr]).toEqual([2, expect.stringContaining('wrong.json: tick must be a text, got 5')])
-  expect(optedOut!.stdout).toBe('1 user get no more pushes\n')
+  expect(optedOut!.stdout).toBe('1 user gets no more pushes\n')
   const options = ['push', 'run', '--state', state, '--config', at('push.json'), '--log-level', 'error']
   const engine = spawn(process.execPath, [main, ...options], { stdio: ['ignore', 'pipe', 'inherit'] })
   const [line] = await once(engine.stdout, 'data')
@@ -132,19 +151,33 @@ test('the engine runs by itself beside a state, and operators say what is done',
       if (tries > 200) throw new Error('nothing was sent')
       await new Promise(resolve => setTimeout(resolve, 50))
     }
-    const [status, why, whyNot, tested, paused, dry, dryOff, wrongPlace] = await aurochsInTurn(
-      ['push', 'status', '--state', state, '--json'],
-      ['push', 'why', 'ann', 'a1', '--state', state],
-      ['push', 'why', 'bob', 'a1', '--state', state],
-      ['push', 'test', 'a1', 'ann', 'nobody', '--state', state, '--title', '1'],
-      ['push', 'pause', '--state', state],
-      ['push', 'dry-run', '--state', state],
-      ['push', 'dry-run', 'off', '--state', state],
-      ['push', 'pause'],
-    )
+    const [status, statusText, nothing, whyJson, why, whyNot, tested, paused, dry, dryOff, wrongPlace] =
+      await aurochsInTurn(
+        ['push', 'status', '--state', state, '--json'],
+        ['push', 'status', '--state', state, '--find', 'one'],
+        ['push', 'status', '--state', state, '--only', 'paused'],
+        ['push', 'why', 'ann', 'a1', '--state', state, '--json'],
+        ['push', 'why', 'ann', 'a1', '--state', state],
+        ['push', 'why', 'bob', 'a1', '--state', state],
+        ['push', 'test', 'a1', 'ann', 'nobody', '--state', state, '--title', '1'],
+        ['push', 'pause', '--state', state],
+        ['push', 'dry-run', '--state', state],
+        ['push', 'dry-run', 'off', '--state', state],
+        ['push', 'pause'],
+      )
     expect(status!.json()).toMatchObject([{ isDryRun: false, campaigns: [{ id: 'a1', counts: { used: 1 } }] }])
-    expect(why!.stdout).toContain('ann got the push of a1\n  send, send ')
-    expect(whyNot!.stdout).toMatch(/bob did not get the push of a1\n {2}opted-out, since \d{4}-/)
+    expect(status!.json()).toMatchObject([
+      { total: 1, open: 1, users: 2, sends: [{ sender: 'log', state: 'delivered' }] },
+    ])
+    expect(statusText!.stdout).toMatch(/^article .*\na1 .* runs +0 +1 +0 +0 +0 /)
+    expect(statusText!.stdout).toContain('1 of 1 campaign, newest first; 1 open\n')
+    expect(statusText!.stdout).toMatch(/sender log, last 7 days: 1 sent, the last \d{4}-.*; 0 wait; none failed/)
+    expect(nothing!.stdout).toContain('no article was pushed, or none that is asked for\n')
+    expect(whyJson!.json()).toMatchObject([{ user: 'ann', got: true, reasons: [{ code: 'send', isUncertain: false }] }])
+    expect(why!.stdout).toMatch(
+      /^ann got the push of a1\n {2}Reserved 20\S+ \S+ as “One!?”, handed over .*, delivered 2/,
+    )
+    expect(whyNot!.stdout).toMatch(/bob did not get the push of a1\n {2}The user opted out on \d{4}-/)
     expect(tested!.stdout).toBe('ann: on its way\nnobody: not sent, unknown-user\n')
     expect(paused!.stdout).toContain('all pushes are paused')
     expect(dry!.stdout).toContain('everything is decided and nothing sent')

@@ -88,15 +88,35 @@ test.each([
 })
 
 test('the first line says the result in words', async () => {
-  expect(reportHtml(await analysisOf([]))).toContain('<h1>No push was sent.</h1>')
+  expect(reportHtml(await analysisOf([]))).toContain('No push was sent.')
   const one = reportHtml(await analysisOf([Object.assign({}, plainSend, { clickedAt: noon + 60_000 })]))
-  expect(one).toMatch(/<h1>1 push of 1 article brought 1 click, 100\.00 times what these users usually click/)
+  expect(one).toContain('<h1>What content push brought</h1>')
+  expect(one).toContain('1 push of 1 article brought 1 click (CTR 100.00 %, usually 1.00 %).')
+  expect(one).toContain('Lift 100: so many times the clicks that these users usually make')
   expect(one).toContain('Nobody was held out')
   expect(one).toContain('No user had two pushes within the interval.')
   const soon = [plainSend, Object.assign({}, plainSend, { article: 1, sentAt: noon + day })]
   const twice = reportHtml(await analysisOf(soon))
   expect(twice).toContain('1 push went to users who had one too soon before.')
   expect(twice).toContain('<h2>Two pushes too soon</h2>')
+})
+
+test('until half of the clicks are in and a tenth of the users are followed, nothing is said of lift and users brought back', async () => {
+  const rows = Array.from({ length: 900 }, (_, user) =>
+    Object.assign({}, plainSend, { user, clickedAt: user < 90 ? noon + 30_000 : Number.NaN }),
+  )
+  const held = Array.from({ length: 40 }, (_, at) => ({ user: 900 + at, article: 0, segment: 0, rank: 0, time: noon }))
+  const more = { holdOuts: [holdOutColumns(held)], visits: [] }
+  const early = reportHtml(await analysisOf(rows, Object.assign({ now: noon + 60_000 }, more)))
+  expect(early).toMatch(/It is too early for a lift: about \d+ % of the clicks that are to come have come\./)
+  expect(early).toContain('How many users it brought back is not known before users have been followed for 7 days.')
+  expect(early).toContain('(CTR 10.00 %, usually 1.00 %)')
+  expect(early).not.toMatch(/<dt>Lift<\/dt><dd>\d/)
+  const later = reportHtml(await analysisOf(rows, more))
+  expect(later).toMatch(/Lift 10\.00: so many times .* \(95 %: \d+\.\d+ to \d+\.\d+, however often it is looked at\)/)
+  expect(later).toMatch(/users (back is open|\(95 %)/)
+  const none = await analysisOf(rows.map(row => Object.assign({}, row, { clickedAt: Number.NaN })))
+  expect(reportHtml(none)).toMatch(/The lift is below 1\.\d\d\./)
 })
 
 test('what titles and ids hold stays text', async () => {
@@ -143,7 +163,7 @@ describe.skipIf(!browser)('in a browser', () => {
     ['hostile', 'light', 390],
     ['hostile', 'dark', 1200],
     ['simulated', 'dark', 390],
-    ['simulated', 'light', 1200],
+    ['simulated', 'light', 1280],
   ] as const)('the %s report loads nothing, runs nothing, and fits (%s, %i px)', async (name, colorScheme, width) => {
     const context = await browser!.newContext({ colorScheme, viewport: { width, height: 800 } })
     try {
@@ -160,6 +180,11 @@ describe.skipIf(!browser)('in a browser', () => {
       expect(await page.evaluate('window.wasRun')).toBe(undefined)
       expect(await page.locator('script, img, iframe, link, object').count()).toBe(0)
       expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
+      // Nor is a table, where there is room.
+      const tables = await page
+        .locator('.scroll')
+        .evaluateAll(all => all.map(each => each.scrollWidth - each.clientWidth))
+      if (name === 'simulated' && width === 1280) expect(Math.max(...tables)).toBe(0)
       expect(await page.locator('.plot svg').count()).toBeGreaterThan(3)
       // No label of a plot is cut off.
       const cut = await page.locator('.plot svg text').evaluateAll(texts =>

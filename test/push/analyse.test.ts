@@ -18,6 +18,7 @@ import {
   visitColumns,
 } from './analysis-rows.ts'
 import { NaiveAnalysis } from './naive-analysis.ts'
+import { simulatedEffect } from './simulated-effect.ts'
 
 const segments = ['new', 'weekly', 'lapsed']
 
@@ -165,7 +166,7 @@ test('sends to the best are compared with held-out users who are as good, not wi
     const person = (user: number, rank: number) => ({ user, rank, comes: comes(rank) })
     const sent = Array.from({ length: 2000 }, (_, at) => person(at, at % 10 === 0 ? 3000 : at % 100))
     const held = Array.from({ length: 1000 }, (_, at) => person(10_000 + at, at % 4 === 0 ? at % 100 : 3000))
-    const visits = [...sent, ...held].filter(each => each.comes).map(({ user }) => ({ user, time: noon + hour }))
+    const visits = [...sent, ...held].filter(each => each.comes).map(({ user }) => ({ user, time: noon + 1.5 * hour }))
     const { total, depths } = await analyse(
       inputOf(
         sent.map(({ user, rank }) => Object.assign({}, plainSend, { user, rank })),
@@ -218,6 +219,45 @@ test('users who were held out are followed until they get another push', async (
   expect(Math.abs(mean - truth)).toBeLessThan(0.1 * truth)
   expect(effects.filter(({ interval }) => interval![0] <= truth && interval![1] >= truth).length).toBeGreaterThan(34)
 })
+
+test('a minute after the pushes nobody is certain to have come back, and no more clicks are expected than sends', async () => {
+  const rows = Array.from({ length: 8000 }, (_, user) =>
+    Object.assign({}, plainSend, { user, clickedAt: user < 900 ? noon + 30_000 : Number.NaN }),
+  )
+  const held = Array.from({ length: 80 }, (_, at) => ({ user: 8000 + at, article: 0, segment: 0, rank: 0, time: noon }))
+  const { total, shareFollowed, articles } = await analyse(
+    inputOf(rows, {
+      now: noon + minute,
+      holdOuts: [holdOutColumns(held)],
+      visits: [visitColumns(rows.slice(0, 900).map(({ user, clickedAt }) => ({ user, time: clickedAt })))],
+    }),
+  )
+  expect(shareFollowed).toBe(0)
+  expect(total.effect).toMatchObject({ shareFollowed: 0, active: { interval: null }, visits: { interval: null } })
+  expect(total.effect!.active.value).toBeLessThan(1800)
+  expect(total.ctr).toBe(900 / 8000)
+  expect(articles[0]!.titles.reduce((sum, { probabilityBest }) => sum + probabilityBest, 0)).toBeCloseTo(1, 9)
+  expect(total.shareSeen).toBeLessThan(0.5)
+  const { value, interval } = total.correctedCtr!
+  expect(value).toBeLessThanOrEqual(1)
+  expect(interval![0]).toBeLessThanOrEqual(value)
+  expect(interval![1]).toBeGreaterThanOrEqual(value)
+  expect(interval![1]).toBeLessThanOrEqual(1)
+})
+
+test('in the simulated world the interval of users brought back holds the truth that the world knows', async () => {
+  const worlds = [4, 5, 6, 7, 8, 9]
+  const errors = []
+  for (const seed of worlds) {
+    const { analysis, truth } = await simulatedEffect(seed, { users: 8000, days: 8 })
+    const { value, interval } = analysis.total.effect!.active
+    errors.push((value - truth) / ((interval![1] - interval![0]) / 2))
+  }
+  console.log(`users brought back, errors in half intervals: ${errors.map(error => error.toFixed(2)).join(', ')}`)
+  expect(errors.filter(error => Math.abs(error) <= 1).length).toBeGreaterThanOrEqual(5)
+  // And they are none to one side.
+  expect(Math.abs(errors.reduce((sum, error) => sum + error, 0) / worlds.length)).toBeLessThan(0.5)
+}, 60_000)
 
 test('the interval of users who came back holds the truth in 95 of 100 worlds', async () => {
   let covered = 0

@@ -1,5 +1,5 @@
 import { writeFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadPushConfig, pushConfigOf } from '../../src/push/live/config.ts'
 import { openSenders } from '../../src/push/live/ledger/senders.ts'
@@ -9,6 +9,12 @@ import { freshFolder } from '../storage/folder.ts'
 const environment = { HOOK: 'a secret of the webhook', SHORT: 'short', BLANK: '  ' }
 const hook = { type: 'webhook', url: 'https://example.org/push', secret: { env: 'HOOK' } }
 const configOf = (given: unknown, directory = '/etc') => pushConfigOf(given, { directory, environment })
+
+test('the directory alone is context enough, or none', () => {
+  const given = { senders: { log: { type: 'file', file: 'pushes.ndjson' } } }
+  expect(pushConfigOf(given, '/etc').sending.senders).toMatchObject({ log: { file: '/etc/pushes.ndjson' } })
+  expect(pushConfigOf(given).sending.senders).toMatchObject({ log: { file: resolve('pushes.ndjson') } })
+})
 
 test('secrets come from files and variables, paths are relative to the file, and times are in words', async () => {
   const folder = freshFolder()

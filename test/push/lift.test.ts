@@ -115,6 +115,21 @@ test('uncertain usual CTRs and an uncertain curve make both intervals wider', ()
   expect(sure.lift).toBe(2)
 })
 
+test('the interval of one look lies within that of any number, however uncertain the curve is', () => {
+  for (const [clicks, relative] of [
+    [912, 0.86],
+    [912, 5],
+    [40, 0.5],
+    [5, 1],
+  ] as const) {
+    const exposure = 5.33
+    const exposureVariance = (relative * exposure) ** 2
+    const { normal, sequence } = liftOf({ sends: 8369, clicks, exposure, exposureSquares: 0.004, exposureVariance })
+    expect(normal[0]).toBeGreaterThanOrEqual(sequence[0])
+    expect(normal[1]).toBeLessThanOrEqual(sequence[1])
+  }
+})
+
 test('without sends anything may be, and without clicks the lift is below a bound', () => {
   expect(liftOf(noSends).sequence).toEqual([0, Number.POSITIVE_INFINITY])
   const { lift, sequence } = liftOf({ sends: 500, clicks: 0, exposure: 10, exposureSquares: 0.2, exposureVariance: 0 })

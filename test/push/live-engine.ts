@@ -30,6 +30,7 @@ export function openState(folder = freshFolder()): State {
 /** What is logged, by message. */
 export class LogLines implements PushLog {
   readonly lines: { readonly level: string; readonly message: string; readonly fields: object }[] = []
+  debug = (fields: object, message: string) => this.lines.push({ level: 'debug', message, fields })
   info = (fields: object, message: string) => this.lines.push({ level: 'info', message, fields })
   warn = (fields: object, message: string) => this.lines.push({ level: 'warn', message, fields })
   error = (fields: object, message: string) => this.lines.push({ level: 'error', message, fields })

@@ -58,7 +58,7 @@ test('a dry run records what it would have reserved, hands nothing over and take
   expect(reserved(ledger, 'dry', ['bob'])).toHaveLength(1)
   expect(refusals(ledger, 'dry', ['ann', 'bob'])).toEqual(['ann: in-week', 'bob: in-campaign'])
   expect(ledger.hand('webhook', 10, noon)).toEqual([])
-  expect(ledger.why('bob', 'dry', noon).reasons).toEqual([{ code: 'dry', reserved: noon }])
+  expect(ledger.why('bob', 'dry', noon).reasons).toEqual([{ code: 'dry', reserved: noon, title: 'First' }])
   expect(ledger.why('bob', 'news', noon).reasons).toEqual([{ code: 'dry-run', since: noon }])
   expect(ledger.countsOf('dry')).toMatchObject({ dry: 1, reserved: 0, used: 1 })
   ledger.dryRun(false)

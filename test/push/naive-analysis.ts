@@ -45,7 +45,7 @@ export class NaiveAnalysis {
       sends: rows.length,
       clicks: clicked.length,
       ctr: clicked.length / rows.length,
-      correctedCtr: correctedCtr([...aged, { age: day, sends: 0, clicks: clicked.length }], curve).ctr,
+      correctedCtr: Math.min(1, correctedCtr([...aged, { age: day, sends: 0, clicks: clicked.length }], curve).ctr),
       usualCtr: rows.reduce((sum, { usualCtr }) => sum + usualCtr, 0) / rows.length,
       lift,
       normal,
@@ -96,11 +96,13 @@ export class NaiveAnalysis {
     })
     let [staying, mean] = [1, 0]
     const rates: number[] = []
-    for (let part = 0; part < 28; part++) {
-      const [from, to] = [(part * week) / 28, part === 27 ? Number.POSITIVE_INFINITY : ((part + 1) * week) / 28]
+    const ends = [...[1, 3, 10, 30, 60, 120].map(end => end * minute)]
+    for (let part = 1; part <= 28; part++) ends.push((part * week) / 28)
+    for (const [part, end] of ends.entries()) {
+      const [from, to] = [ends[part - 1] ?? 0, end === week ? Number.POSITIVE_INFINITY : end]
       const come = users.filter(({ first }) => first >= from && first < to)
       const spans = users.map(({ first, end }) => Math.max(0, Math.min(first, end, week, to) - from))
-      const time = spans.reduce((sum, span) => sum + span, 0) / (week / 28)
+      const time = spans.reduce((sum, span) => sum + span, 0) / (end - from)
       rates.push(come.length / time || 0)
       const rate = (come.length + 2 * (priors[part] ?? 0)) / (time + 2)
       const leaving = staying * (1 - Math.exp(-rate))

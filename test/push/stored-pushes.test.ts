@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { CatalogueStore } from '../../src/catalogue/store.ts'
 import { EventStore } from '../../src/events/store.ts'
+import { reportHtml } from '../../src/push/analyse/report/report.ts'
 import { Analyses } from '../../src/push/analyse/stored/analyses.ts'
 import { analyseStored } from '../../src/push/analyse/stored/stored-pushes.ts'
 import { aurochs } from '../cli/aurochs.ts'
+import { serveSmallModel } from '../serve/served-model.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { addCampaign, day, hour, minute, noon, openLedger } from './ledger-of.ts'
 
@@ -113,6 +116,42 @@ test('of a ledger without a journal, or without pushes, there is a report as wel
   await expect(analyseStored(freshFolder())).rejects.toThrow('expected one that holds pushes')
 })
 
+test('an analysis has the categories of the catalogue, and what a dry run would have sent', async () => {
+  const { ledger, folder } = pushedState()
+  const catalogue = new CatalogueStore(join(folder, 'catalogue.db'))
+  catalogue.put([{ id: 'news', title: 'First', categories: ['world', 'front'] }])
+  catalogue.close()
+  ledger.dryRun(true, noon)
+  addCampaign(ledger, 'tried')
+  ledger.putUsers([{ id: 'late', channel: { sender: 'webhook', address: 'late' } }], noon)
+  ledger.reserve('tried', [{ user: 'late', title: 1, rank: 0, round: 0, usualCtr: 0.1, expectedCtr: 0.2 }], noon)
+  const { articles, dryRun, total } = await analyseStored(folder, { days: 5, now })
+  expect(articles.map(({ id, category }) => [id, category])).toEqual([['news', 'world']])
+  expect(total.sends).toBe(30)
+  expect(dryRun).toEqual({
+    sends: 1,
+    articles: [
+      {
+        id: 'tried',
+        titles: [{ title: 'Second', sends: 1 }],
+        sends: 1,
+        rounds: 1,
+        starts: expect.any(Number),
+        users: ['late'],
+      },
+    ],
+  })
+  const alone = freshFolder()
+  const other = openLedger(alone)
+  other.dryRun(true, noon)
+  other.putUsers([{ id: 'late', channel: { sender: 'webhook', address: 'late' } }], noon)
+  addCampaign(other, 'tried')
+  other.reserve('tried', [{ user: 'late', title: 1 }], noon)
+  const html = reportHtml(await analyseStored(alone, { days: 5, now }))
+  expect(html).toContain('In a dry run 1 push of 1 article would have been sent; none was.')
+  expect(html).toContain('<h2>Dry run</h2>')
+})
+
 test('who asks for the same analysis gets the same for a while, and a failure is not kept', async () => {
   const { folder } = pushedState()
   const analyses = new Analyses(folder)
@@ -158,7 +197,7 @@ test('`aurochs push report` writes a page and JSON, and says the result in words
   const args = ['push', 'report', '--state', folder, '--days', '3650', '--zone', 'Asia/Seoul']
   const { status, stdout, stderr } = await aurochs(...args, '--out', out, '--json', json)
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-  expect(stdout).toMatch(/^30 pushes of 1 article brought 6 clicks, /)
+  expect(stdout).toMatch(/^30 pushes of 1 article brought 6 clicks \(CTR 20\.00 %, usually /)
   expect(stdout).toContain('No user had two pushes within the interval.')
   expect(readFileSync(out, 'utf8')).toContain('30 pushes of 1 article')
   expect(JSON.parse(readFileSync(json, 'utf8'))).toMatchObject({ version: 1, zone: 'Asia/Seoul', total: { sends: 30 } })
@@ -166,9 +205,27 @@ test('`aurochs push report` writes a page and JSON, and says the result in words
     [['--days', '0'], '--days must be a whole number from 1 to 3650, got 0'],
     [['--zone', 'Nowhere'], '--zone must be a time zone such as Asia/Seoul, got Nowhere'],
     [['--out', ''], '--out must be a file, got nothing'],
+    [
+      ['--rpc', 'unix:/run/none'],
+      'name either --state, where the pushes are kept, or --rpc, of a server that sends them',
+    ],
+    [
+      ['--out', join(folder, 'none', 'r.html')],
+      `--out must be a file in a directory that exists, got ${join(folder, 'none', 'r.html')}: make ${join(folder, 'none')} first`,
+    ],
   ] as const) {
     const refused = await aurochs(...args, ...wrong)
     expect([refused.status, refused.stderr]).toEqual([2, `aurochs: ${message}\n`])
+  }
+  const served = await serveSmallModel({ push: 'undecided', rpc: 'unix', open: true })
+  try {
+    const asked = await aurochs('push', 'report', '--rpc', served.server.rpc!, '--out', out)
+    expect([asked.stdout, asked.stderr]).toEqual([
+      `No push was sent.\nNo user had two pushes within the interval.\n${out}\n`,
+      '',
+    ])
+  } finally {
+    await served.close()
   }
   const missing = await aurochs('push', 'report', '--state', join(folder, 'none'))
   expect(missing.status).toBe(1)

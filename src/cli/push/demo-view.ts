@@ -54,7 +54,7 @@ export function liveLines(moment: DemoMoment, rows: number): string[] {
     'most under title',
   ]
   return [
-    `day ${dayOf(now)}, ${clock(now)}   a push must be worth a lift of ${Number.isNaN(price) ? '–' : price.toFixed(2)}, the price of a slot`,
+    `day ${dayOf(now)}, ${clock(now)}   a push must be worth a lift of ${Number.isNaN(price) ? '–' : price.toFixed(2)}: a user has one a week`,
     `weekly     ${count(weeklyActive)} active users; without pushes ${count(withoutPushes)} at the day's end`,
     `today      ${totals(moment, campaign => isOfToday(campaign, now))}`,
     `all days   ${totals(moment, () => true)}`,
@@ -86,7 +86,7 @@ function totals({ recording }: DemoMoment, isCounted: (campaign: RecordedCampaig
 export function hourLine(moment: DemoMoment): string {
   const { recording, now, weeklyActive } = moment
   const price = Number.isNaN(recording.price) ? '–' : recording.price.toFixed(2)
-  return `day ${dayOf(now)}, ${clock(now)}: price ${price}, weekly active ${count(weeklyActive)}; today ${totals(moment, campaign => isOfToday(campaign, now))}`
+  return `day ${dayOf(now)}, ${clock(now)}: a push must be worth a lift of ${price}, weekly active ${count(weeklyActive)}; today ${totals(moment, campaign => isOfToday(campaign, now))}`
 }
 
 /** Figures are shown to the right, as `table` does of numbers. */

@@ -156,5 +156,8 @@ async function heard(now: number, signal: AbortSignal): Promise<void> {
 function activeInWords({ weeklyActive }: SimulationResult, baseline: SimulationResult): string {
   const [active, without] = [weeklyActive.at(-1)!, baseline.weeklyActive.at(-1)!]
   const count = (number: number) => number.toLocaleString('en')
-  return `At the end ${count(active)} users were active within a week; without pushes, in the same world, ${count(without)}.`
+  return (
+    `The world itself counts ${count(active)} users who were active in its last week, and without pushes ${count(without)}: ${count(active - without)} more. ` +
+    'The users above are estimated by those held out alone, as on real data; they are of all pushes, each until a week after it, and of a user with two both count.'
+  )
 }

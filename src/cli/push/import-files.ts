@@ -43,7 +43,8 @@ ${Object.entries(pushColumns)
   })
   .join('\n')}
 
-What a row of a user or an article does not say stays as it was; of rows with the same id the last counts. Visits of articles
+What a row of a user or an article does not say stays as it was, and opted_out=false clears no opt-out, which may be newer than
+the file (push optout --in does); of rows with the same id the last counts. Visits of articles
 become events of the journal, once however often they are imported; those of none are noted with their users, each time that they are
 imported. Pushes count for usual click rates, one of a user and article, and the latest keeps the week of its user. Users who are not
 known are added without an address. Times in the future are taken for now; articles of the future appear then.

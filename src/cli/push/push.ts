@@ -5,6 +5,7 @@ import { registerOperation } from './operate.ts'
 import { registerReport } from './report.ts'
 import { registerRun } from './run.ts'
 import { registerSimulate } from './simulate.ts'
+import { registerStatus } from './status.ts'
 
 /** `aurochs push`: content push. */
 export const register: Register = program => {
@@ -12,6 +13,7 @@ export const register: Register = program => {
   registerImport(push)
   registerRun(push)
   registerOperation(push)
+  registerStatus(push)
   registerReport(push)
   registerSimulate(push)
   registerDemo(push)

@@ -36,8 +36,11 @@ export async function analyse(input: AnalysisInput): Promise<PushAnalysis> {
   const effects = input.visits === undefined ? undefined : new Effects(tally, articles.length, segments.length)
   const minutes = now / 60_000
   const [first, later] = [0, 1].map(group => tally.resending.outcome(group, minutes, curve))
+  const clicks = tally.total.clicksOf(0)
+  // Clicks of young sends may be more than the curve lets expect.
+  const effective = Math.max(tally.total.effectiveSends(0, minutes, curve), clicks)
   const titlePrior: BetaPrior = {
-    mean: (tally.total.clicksOf(0) + 0.5) / (tally.total.effectiveSends(0, minutes, curve) + priorStrength),
+    mean: (clicks + 0.5) / (effective + priorStrength),
     strength: priorStrength,
   }
   const results = articles.flatMap((article, at) =>
@@ -58,6 +61,7 @@ export async function analyse(input: AnalysisInput): Promise<PushAnalysis> {
     shareSeen: tally.total.shareSeen(0),
     shareFollowed: follow.shareFollowed({ window, now }),
     heldOutPushed: follow.heldOutPushed({ window, now }),
+    articleCount: results.length,
     articles: results,
     segments: segments.flatMap((segment, at) => {
       if (tally.segments.sendsOf(at) === 0) return []

@@ -1,6 +1,9 @@
 /** What came of pushes. It is JSON: null stands for what cannot be said, and for a bound that there is none of. Times are in ms since 1970. */
 import type { SendState } from '../send/send.ts'
 
+/** A lift is told only where so large a share of the clicks has come, and what pushes brought where so many users have been followed to the end. */
+export const [leastSeen, leastFollowed] = [0.5, 0.1]
+
 /** From the lower bound to the upper; null: none. */
 export type Bounds = readonly [lower: number, upper: number | null]
 
@@ -26,6 +29,8 @@ export interface Effect {
   /** Sends with somebody to compare with, and how many those are. */
   readonly sends: number
   readonly heldOut: number
+  /** Share of both who have been followed for the whole window. Below {@link leastFollowed} no interval is known: what comes late nobody has seen. */
+  readonly shareFollowed: number
   /** Visits more than without the pushes. */
   readonly visits: Estimate
   /** Users with a visit who would have had none. */
@@ -39,8 +44,10 @@ export interface Outcome {
   readonly clicks: number
   /** Clicks ÷ sends; null without sends. */
   readonly ctr: number | null
-  /** With the clicks that are still to come. */
+  /** What is expected in the end, with the clicks that are still to come; at most 1. */
   readonly correctedCtr: Estimate | null
+  /** Share of the clicks that are to come which have; 1 where no usual CTR is known. */
+  readonly shareSeen: number
   /** The mean of the users' usual CTRs. */
   readonly usualCtr: number | null
   readonly lift: LiftFigures
@@ -125,6 +132,19 @@ export interface Violation {
   readonly times: readonly [number, number]
 }
 
+export interface DryRun {
+  readonly sends: number
+  /** The newest first. `users`: the ids of some of those who would have got it, best first. */
+  readonly articles: readonly {
+    readonly id: string
+    readonly titles: readonly { readonly title: string; readonly sends: number }[]
+    readonly sends: number
+    readonly rounds: number
+    readonly starts: number
+    readonly users: readonly string[]
+  }[]
+}
+
 export interface PushAnalysis {
   readonly version: 1
   readonly from: number
@@ -145,6 +165,10 @@ export interface PushAnalysis {
   readonly shareFollowed: number
   /** Of those held out, how many had a push of another article within their window: they are followed until then. */
   readonly heldOutPushed: number
+  /** What was decided in a dry run and so not sent: absent where there was none. */
+  readonly dryRun?: DryRun | undefined
+  /** Articles that were sent, of which {@link articles} may be some. */
+  readonly articleCount: number
   readonly articles: readonly ArticleResult[]
   readonly segments: readonly SegmentResult[]
   readonly depths: readonly DepthResult[]

@@ -1,5 +1,5 @@
 /** What pushes brought, against users who were held out, stratum by stratum. */
-import type { Effect } from './analysis.ts'
+import { type Effect, leastFollowed } from './analysis.ts'
 import { arms, type Follow, heldArm } from './follow.ts'
 import { LifeTables } from './life-table.ts'
 import { z95 } from './outcome-table.ts'
@@ -21,16 +21,24 @@ export interface Grouping {
  */
 export class EffectTable {
   readonly #tables: LifeTables
+  /** (groups) Who is followed for the whole window, and all. */
+  readonly #followed: Float64Array
+  readonly #counted: Float64Array
   /** (groups + 1) The first stratum of each. */
   readonly #begins: Uint32Array
   /** Of all who were held out. */
   readonly #rates: Float64Array
 
   constructor(follow: Follow, { groups, cells, cellOf }: Grouping) {
+    this.#followed = new Float64Array(groups)
+    this.#counted = new Float64Array(groups)
     const held = new Float64Array(groups * cells)
     const sent = new Float64Array(groups * cells)
     for (let at = 0; at < follow.size; at++) {
       if (follow.isCounted[at] === 0) continue
+      const group = Math.floor(cellOf[at]! / cells)
+      this.#counted[group]!++
+      this.#followed[group]! += Number(follow.ends[at] === 1)
       if (follow.arms[at] === heldArm) held[cellOf[at]!]! += follow.ends[at]!
       else sent[cellOf[at]!]!++
     }
@@ -70,16 +78,20 @@ export class EffectTable {
       sums.visitsVariance += pushed.users ** 2 * (withPush.visitsVariance + without.visitsVariance)
     }
     if (sums.sends === 0) return undefined
+    const shareFollowed = this.#followed[group]! / this.#counted[group]!
+    const isKnown = shareFollowed >= leastFollowed
     return {
       sends: sums.sends,
       heldOut: sums.heldOut,
-      visits: estimate(sums.visits, sums.visitsVariance),
-      active: estimate(sums.active, sums.activeVariance),
+      shareFollowed,
+      visits: estimate(sums.visits, isKnown ? sums.visitsVariance : undefined),
+      active: estimate(sums.active, isKnown ? sums.activeVariance : undefined),
     }
   }
 }
 
-function estimate(value: number, variance: number): Effect['active'] {
+function estimate(value: number, variance: number | undefined): Effect['active'] {
+  if (variance === undefined) return { value, interval: null }
   const margin = z95 * Math.sqrt(variance)
   return { value, interval: [value - margin, value + margin] }
 }

@@ -4,8 +4,16 @@
  * over the time that all were followed in it (Friedman 1982). It needs that who is not followed any more would have come like those who are.
  */
 
-/** Parts of the window: of seven days, six hours each. */
-export const parts = 28
+/**
+ * Where the parts of the window end, as shares of it: of seven days six hours each, the first of which are cut at 1, 3, 10, 30, 60 and 120 minutes.
+ * Most clicks come soon after their push: at one rate for the first six hours, those of the first minute of pushes that have just gone out would stand
+ * for as many in each of the 359 that nobody has seen yet.
+ */
+const ends = [
+  ...[1, 3, 10, 30, 60, 120].map(minutes => minutes / (7 * 1440)),
+  ...Array.from({ length: 28 }, (_, part) => (part + 1) / 28),
+]
+export const parts = ends.length
 /** The rate of all counts like that of so many users followed through a part: it is all there is where nobody is followed. */
 const priorUsers = 2
 
@@ -40,10 +48,11 @@ export class LifeTables {
     const fields = this.#fields
     fields[begin]!++
     const hasCome = first <= end
-    const until = (hasCome ? first : Math.max(0, end)) * parts
-    const part = Math.min(parts - 1, Math.floor(until))
+    const until = hasCome ? first : Math.max(0, end)
+    const part = partOf(until)
+    const from = part === 0 ? 0 : ends[part - 1]!
     fields[begin + ended + part]!++
-    fields[begin + within + part]! += until - part
+    fields[begin + within + part]! += (until - from) / (ends[part]! - from)
     if (!hasCome) return
     fields[begin + came + part]!++
     fields[begin + visits + part]! += count
@@ -62,6 +71,16 @@ export class LifeTables {
     }
     return new LifeTable(sums)
   }
+}
+
+function partOf(share: number): number {
+  let [low, high] = [0, parts - 1]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (ends[middle]! <= share) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 export class LifeTable {

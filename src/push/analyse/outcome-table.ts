@@ -116,13 +116,17 @@ export class OutcomeTable {
     const [sends, clicks] = [this.sendsOf(group), this.clicksOf(group)]
     const known = this.#knownSends[group] ?? 0
     const { ctr, variance, effectiveSends } = correctedCtr(this.#aged(group, now), curve)
+    const value = Math.min(1, ctr)
     const margin = z95 * Math.sqrt(variance)
     return {
       sends,
       clicks,
       ctr: sends > 0 ? clicks / sends : null,
       correctedCtr:
-        effectiveSends > 0 ? { value: ctr, interval: [Math.max(0, ctr - margin), Math.min(1, ctr + margin)] } : null,
+        effectiveSends > 0
+          ? { value, interval: [Math.min(value, Math.max(0, ctr - margin)), Math.min(1, ctr + margin)] }
+          : null,
+      shareSeen: this.shareSeen(group),
       usualCtr: known > 0 ? this.#usual[group]! / known : null,
       lift: liftFigures(liftOf(this.sums(group, now, curve))),
       optOuts: this.#optOuts[group] ?? 0,

@@ -1,24 +1,28 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { withCatalogue } from '../../catalogue/idle-catalogue.ts'
 import { eventsFile } from '../../events/schema.ts'
 import { EventStore, steadyTime } from '../../events/store.ts'
 import { type ReadRowsOptions, readRows } from '../../ingest/rows.ts'
 import { withLockedStore } from '../../storage/directory-lock.ts'
-import { faultIn } from '../../storage/expectation.ts'
+import { asGiven, faultIn } from '../../storage/expectation.ts'
 import { PushLedger } from '../send/ledger.ts'
 import { type PushUser, pushUser } from '../send/user.ts'
-import { eventOf, type PastVisit, type PushFileKind, pushRows, soughtColumns } from './columns.ts'
+import { eventOf, type PastVisit, type PushFileKind, pushColumns, pushRows, soughtColumns } from './columns.ts'
 
 export interface ImportPushOptions
-  extends Pick<ReadRowsOptions<string, unknown>, 'format' | 'delimiter' | 'header' | 'badRows' | 'signal'> {
+  extends Partial<Pick<ReadRowsOptions<string, unknown>, 'format' | 'delimiter' | 'header' | 'badRows' | 'signal'>> {
   readonly state: string
   readonly kind: PushFileKind
   /** Files and globs, or `-` for standard input. */
   readonly sources: readonly string[]
-  /** For what must be written meanwhile; it goes at the end. */
-  readonly folder: string
+  /** For what must be written meanwhile; it goes at the end. Default: a fresh one among those for temporary files. */
+  readonly folder?: string | undefined
   readonly onRows?: (rows: number) => void
 }
+
+type FilledOptions = ImportPushOptions & Pick<ReadRowsOptions<string, unknown>, 'badRows' | 'signal' | 'folder'>
 
 export interface ImportedPushes {
   readonly rows: number
@@ -27,6 +31,8 @@ export interface ImportedPushes {
   readonly badRows: number
   readonly firstBadRow: string | undefined
 }
+
+const pushFileKinds = Object.keys(pushColumns) as PushFileKind[]
 
 /** Keeps some rows; gives how many of them were known. */
 type Keep<Row> = (rows: readonly Row[]) => number
@@ -37,8 +43,14 @@ type Keep<Row> = (rows: readonly Row[]) => number
  *
  * @throws as `readRows`, and Error where a server uses the state (articles, and visits with articles).
  */
-export async function importPushes(options: ImportPushOptions): Promise<ImportedPushes> {
-  const { kind, state } = options
+export async function importPushes(given: ImportPushOptions): Promise<ImportedPushes> {
+  const { kind, state } = given
+  if (!pushFileKinds.includes(kind)) {
+    throw new TypeError(`kind must be one of ${pushFileKinds.join(', ')}, got ${asGiven(kind)}`)
+  }
+  const folder = given.folder ?? (await mkdtemp(join(tmpdir(), 'aurochs-push-')))
+  const { badRows = 'fail', signal = new AbortController().signal } = given
+  const options: FilledOptions = Object.assign({}, given, { folder, badRows, signal })
   const now = steadyTime()
   switch (kind) {
     case 'articles':
@@ -59,7 +71,7 @@ export async function importPushes(options: ImportPushOptions): Promise<Imported
           options,
           texts => checkedUser(pushRows.users(texts, now)),
           rows => {
-            ledger.putUsers(rows, now)
+            ledger.putUsers(rows.map(withoutOptIn), now)
             return 0
           },
           ({ id }) => id,
@@ -83,7 +95,7 @@ export async function importPushes(options: ImportPushOptions): Promise<Imported
 }
 
 async function keepAll<Field extends string, Row>(
-  { kind, onRows = () => {}, ...options }: ImportPushOptions,
+  { kind, onRows = () => {}, ...options }: FilledOptions,
   parse: (texts: { readonly [Name in Field]?: string | null }) => Row,
   keep: Keep<Row>,
   idOf?: (row: Row) => string,
@@ -117,6 +129,11 @@ function visitKeeper(ledger: PushLedger, journal: EventStore, now: number): Keep
     ledger.recordVisits(visits, now)
     return positions.filter(position => position === 0).length
   }
+}
+
+/** A file is older than what users did since: that it has no opt-out of a user clears none. */
+function withoutOptIn({ optedOut, ...user }: PushUser): PushUser {
+  return optedOut === true ? { ...user, optedOut } : user
 }
 
 /** @throws Error naming the column. */

@@ -8,12 +8,19 @@ const reservedAtOnce = 5000
 /** These refuse all users of an article for a time: it is planned again with each step. */
 const forNow: readonly Refusal[] = ['all-paused', 'paused', 'dry-run', 'not-started']
 
+function noActions() {
+  const refused: Partial<Record<Refusal, number>> = {}
+  return { decided: 0, pushed: 0, sends: 0, heldOut: 0, stopped: 0, refused }
+}
+
 /** What the loop has decided, until the ledger has kept it: in order, and again where the disk failed. */
 export class ActionQueue {
   readonly #ledger: PushLedgerThread
   readonly #log: PushLog
   readonly #onMade: (sends: readonly PlannedSend[], now: number) => void
   #actions: PushAction[] = []
+  /** Since the last line of the log. */
+  #counts = noActions()
 
   /** `onMade` is called with sends that were reserved, before the loop is told. */
   constructor(
@@ -50,6 +57,16 @@ export class ActionQueue {
       }
       this.#actions.shift()
     }
+    this.#summarise()
+  }
+
+  /** One line for all that was done, where that is anything. */
+  #summarise(): void {
+    const counts = this.#counts
+    this.#counts = noActions()
+    const { refused, ...numbers } = counts
+    if (Object.values(numbers).every(number => number === 0) && Object.keys(refused).length === 0) return
+    this.#log.info(counts, 'pushes: decided and reserved')
   }
 
   async #apply(action: PushAction, steps: PushSteps, now: number): Promise<void> {
@@ -58,21 +75,24 @@ export class ActionQueue {
       case 'decision': {
         const { isPushed, lift, interval, firstVolume, mostVolume, reason } = action.decision
         await this.#ledger.call('decide', article, action.decision, now)
-        this.#log.info({ article, isPushed, lift, interval, firstVolume, mostVolume, reason }, 'pushes: decided')
+        this.#counts.decided++
+        this.#counts.pushed += Number(isPushed)
+        this.#log.debug?.({ article, isPushed, lift, interval, firstVolume, mostVolume, reason }, 'pushes: decided')
         return
       }
       case 'campaign': {
         const { titles, url, ends, budget, target } = action
         const campaign = { id: article, titles: [...titles], starts: now, ends: Math.ceil(ends), budget, target }
         await this.#ledger.call('putCampaign', { ...campaign, ...(url !== undefined && { url }) })
-        this.#log.info({ article, titles, ends, budget, target }, 'pushes: a campaign begins')
+        this.#log.debug?.({ article, titles, ends, budget, target }, 'pushes: a campaign begins')
         return
       }
       case 'send':
         return this.#send(action, steps, now)
       case 'stop':
         await this.#ledger.call('stop', article, action.reason, now)
-        this.#log.info({ article, reason: action.reason }, 'pushes: a campaign stops')
+        this.#counts.stopped++
+        this.#log.debug?.({ article, reason: action.reason }, 'pushes: a campaign stops')
     }
   }
 
@@ -104,11 +124,16 @@ export class ActionQueue {
     }
     this.#onMade(made, now)
     steps.sent(article, { sends: made, holdOuts: heldOut, refused }, now)
+    this.#counts.sends += made.length
+    this.#counts.heldOut += heldOut.length
     const isPlannedAgain = Object.keys(reasons).every(
       reason => reason === 'quiet-hours' || forNow.includes(reason as Refusal),
     )
     if (made.length > 0 || !isPlannedAgain) {
-      this.#log.info({ article, round, reserved: made.length, refused: reasons }, 'pushes: a round')
+      for (const [reason, count] of Object.entries(reasons) as [Refusal, number][]) {
+        this.#counts.refused[reason] = (this.#counts.refused[reason] ?? 0) + count
+      }
+      this.#log.debug?.({ article, round, reserved: made.length, refused: reasons }, 'pushes: a round')
     }
   }
 }

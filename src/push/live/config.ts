@@ -103,8 +103,14 @@ export interface ConfigContext {
   readonly environment: NodeJS.ProcessEnv
 }
 
-/** @throws TypeError naming what is wrong. */
-export function pushConfigOf(given: unknown, { directory, environment }: ConfigContext): PushConfig {
+/**
+ * The configuration as `push.json` has it.
+ *
+ * @param context the directory alone, or with the environment. Default: the one of this process, and its environment.
+ * @throws TypeError naming what is wrong.
+ */
+export function pushConfigOf(given: unknown, context: string | Partial<ConfigContext> = {}): PushConfig {
+  const { directory = '.', environment = process.env } = typeof context === 'string' ? { directory: context } : context
   const { data, error } = pushConfigSchema.safeParse(given)
   if (!data) throw new TypeError(faultIn(pushConfigSchema, given) ?? error.message)
   const { senders, links, quiet, loop, ...rest } = data

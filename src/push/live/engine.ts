@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import pino from 'pino'
 import { steadyTime } from '../../events/store.ts'
 import type { PushSteps } from '../loop/actions.ts'
 import { PushUsers } from '../loop/users.ts'
@@ -7,8 +8,10 @@ import type { Clock } from '../send/dispatcher.ts'
 import { applyStates } from '../send/tables/user-states.ts'
 import { ActionQueue } from './action-queue.ts'
 import type { PushConfig } from './config.ts'
+import type { PushFigures } from './figures.ts'
 import { Intake } from './intake.ts'
 import { PushLedgerThread, PushStorageError } from './ledger/ledger-proxy.ts'
+import { SendingReport } from './ledger/sending-report.ts'
 import type { PushLog } from './log.ts'
 import { replayPast } from './replay.ts'
 
@@ -18,9 +21,14 @@ export interface PushEngineOptions {
   readonly config: Omit<PushConfig, 'loop'>
   /** Makes the loop that decides, of what is known of users; it is told of the days that are replayed after that. */
   readonly steps: (users: PushUsers, context: StepsContext) => PushSteps | Promise<PushSteps>
-  readonly log: PushLog
+  /** Default: warnings and errors, as JSON lines on stderr. */
+  readonly log?: PushLog | undefined
   /** What time it is, for the loop; senders go by the clock of the machine. Default: that one. */
   readonly clock?: Clock
+}
+
+interface LoggedOptions extends PushEngineOptions {
+  readonly log: PushLog
 }
 
 /** What a loop is made on. Times in ms. */
@@ -53,7 +61,7 @@ export class PushEngine {
   readonly ledger: PushLedgerThread
   /** Fulfilled once the journal has been read and the loop knows the past; rejected where that failed, or the engine was stopped before. */
   readonly ready: Promise<void>
-  readonly #options: PushEngineOptions
+  readonly #options: LoggedOptions
   readonly #clock: Clock
   readonly #links: ClickLinks | undefined
   readonly #stopping = new AbortController()
@@ -69,6 +77,9 @@ export class PushEngine {
   /** Rows of users that the loop still has to forget. */
   #forgotten: number[] = []
   readonly #waitingClicks: { readonly id: string; readonly time: number }[] = []
+  readonly #sent = new SendingReport()
+  #clicks = 0
+  #lastStep: number | undefined
   #stopped: Promise<void> | undefined
   #wake = new AbortController()
   #failure: string | undefined
@@ -78,8 +89,10 @@ export class PushEngine {
    *
    * @throws Error when the ledger cannot be opened, a sender is wrong, or another process sends the pushes of this state.
    */
-  static async start(options: PushEngineOptions): Promise<PushEngine> {
-    const { state, config, log } = options
+  static async start(given: PushEngineOptions): Promise<PushEngine> {
+    const { log = pino({ level: 'warn' }, process.stderr) } = given
+    const options = Object.assign({}, given, { log })
+    const { state, config } = options
     const { articles, events, interval, quiet, bestHours, sending } = config
     let engine: PushEngine | undefined
     const links = sending.links && new ClickLinks(sending.links)
@@ -101,7 +114,7 @@ export class PushEngine {
     return engine
   }
 
-  private constructor(ledger: PushLedgerThread, links: ClickLinks | undefined, options: PushEngineOptions) {
+  private constructor(ledger: PushLedgerThread, links: ClickLinks | undefined, options: LoggedOptions) {
     this.ledger = ledger
     this.#links = links
     this.#options = options
@@ -129,6 +142,12 @@ export class PushEngine {
   /** Users of the ledger. */
   get users(): number {
     return this.#users.size
+  }
+
+  /** What was counted since it began. */
+  get figures(): PushFigures {
+    const price = this.#steps?.price
+    return { sent: this.#sent.bySender, clicks: this.#clicks, lastStep: this.#lastStep, price }
   }
 
   /** The loop learns anew from what is kept, at the next step: where memory has what must not be there, or lacks what should. */
@@ -236,6 +255,7 @@ export class PushEngine {
     // A thread of the ledger that was started again notes changes from there on.
     if (this.#steps === undefined) await this.#learn()
     const changes = await this.#intake.take(now)
+    this.#clicks += changes.clicks.length
     if (changes.byOthers) await this.#readUsers()
     else applyStates(this.#users, changes.states)
     const steps = this.#steps!
@@ -244,6 +264,7 @@ export class PushEngine {
     this.#actions.add(await steps.step(now))
     this.#intake.stepped(now)
     await this.#actions.apply(steps, now)
+    this.#lastStep = now
     await this.#report()
     if (now >= this.#upkeepDue) await this.#upkeep(now)
   }
@@ -318,7 +339,10 @@ export class PushEngine {
   async #report(): Promise<void> {
     const { log } = this.#options
     const { bySender, errors, error, unknownSenders } = await this.ledger.call('takeSendingReport')
-    for (const [sender, confirmed] of Object.entries(bySender)) log.info({ sender, ...confirmed }, 'pushes: sent')
+    for (const [sender, confirmed] of Object.entries(bySender)) {
+      this.#sent.confirm(sender, confirmed)
+      log.info({ sender, ...confirmed }, 'pushes: sent')
+    }
     if (unknownSenders.length > 0) {
       log.warn(
         { senders: unknownSenders },

@@ -96,6 +96,8 @@ export interface PushSteps {
   restore?(action: PushAction, now: number): void
   /** Nothing of a user is left in memory, and in what is kept; between steps. Without it all is learned anew where a user is forgotten. */
   forget?(user: number): Promise<void>
+  /** The lift that a push must be worth now, where there is such a price. */
+  readonly price?: number
   /** Keeps what was learned; called once, after the last step. */
   close?(): Promise<void>
 }

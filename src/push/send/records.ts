@@ -7,10 +7,18 @@ import { openDatabase, transact } from '../../storage/sqlite.ts'
 import { assertWholeNumber } from '../../storage/whole-number.ts'
 import type { SelectDecision } from '../loop/actions.ts'
 import { type Campaign, campaign as campaignSchema } from './campaign.ts'
-import type { CampaignCounts, CampaignReport, CampaignStatus } from './campaign-summary.ts'
+import type {
+  CampaignCounts,
+  CampaignQuery,
+  CampaignReport,
+  ReportQuery,
+  SendsByReason,
+  StatusPage,
+} from './campaign-summary.ts'
 import type { DaySpan } from './local-time.ts'
 import type { SendRecord } from './send.ts'
 import { parseSendId } from './send-id.ts'
+import { sendsByReason } from './tables/campaign-page.ts'
 import { CampaignTable } from './tables/campaigns.ts'
 import { type DecisionQuery, DecisionTable, type StoredDecision } from './tables/decisions.ts'
 import { DeliveryTable } from './tables/deliveries.ts'
@@ -218,28 +226,28 @@ export class LedgerRecords {
     return this.#summaries.countsOf(campaign)
   }
 
-  /** Campaigns with their counts, newest first, after the campaign `before`. */
-  statusPage({ before, limit = 20 }: { readonly before?: string | undefined; readonly limit?: number } = {}): {
-    readonly pausedSince: number | undefined
-    readonly isDryRun: boolean
-    readonly campaigns: readonly CampaignStatus[]
-  } {
+  /** Campaigns with their counts, newest first. */
+  statusPage(query: CampaignQuery = {}, now = steadyTime()): StatusPage {
     return {
       pausedSince: this.campaignTable.allPaused,
       isDryRun: this.campaignTable.isDryRun,
-      campaigns: this.#summaries.page(before, limit),
+      ...this.#summaries.page(query, now),
     }
   }
 
-  /** The sends of campaigns by title and round, newest first, after the campaign `before`. */
-  reportPage({
-    before,
-    limit = 20,
-  }: {
-    readonly before?: string | undefined
-    readonly limit?: number
-  } = {}): CampaignReport[] {
-    return this.#summaries.report(before, limit)
+  /** Users who are known. */
+  userCount(): number {
+    return this.database.prepare('SELECT count(*) AS count FROM users').get()!.count as number
+  }
+
+  /** What became of the sends of campaigns that end after `since`. */
+  sendsByReason(since: number): SendsByReason[] {
+    return sendsByReason(this.database, since)
+  }
+
+  /** The sends of campaigns by title and round, newest first. @throws RangeError where there is no such campaign. */
+  reportPage(query: ReportQuery = {}): CampaignReport[] {
+    return this.#summaries.report(query)
   }
 
   /** Keeps pushes that were sent by other means: for usual CTRs, and so that their users have no second one in the week. */

@@ -46,7 +46,7 @@ export class VisitTimes {
 }
 
 /** Between the days that are given, on a line of logarithms; beyond the last as it is there. */
-function hazardAt(hazards: WorldParameters['returnHazards'], day: number): number {
+export function hazardAt(hazards: WorldParameters['returnHazards'], day: number): number {
   const after = hazards.findIndex(([days]) => days >= day)
   if (after < 0) return hazards.at(-1)![1]
   const [days, hazard] = hazards[after]!

@@ -4,6 +4,7 @@
  * With C clicks and exposure E = Σ u F the lift is C / E. Two intervals of it:
  *
  * - normal, by the central limit theorem, for one look: C has the variance Σ L e (1 − L e) = L E − L² Σ e².
+ * Both are widened in the same way by what is not known of E, a factor.
  * - always valid, for any number of looks. With m = Σ E[click | all before], the process
  *   ∫ r^C exp(−(r − 1) m) dGamma(r; a, a) = e^m a^a Γ(a + C) / (Γ(a) (a + m)^(a + C))
  *   is at most a martingale of mean 1 for any clicks of 0 or 1, since 1 + x ≤ e^x, so by Ville's inequality it ever
@@ -79,16 +80,14 @@ export function liftOf(sums: LiftSums, { level = 0.95, plannedClicks = 100 }: Li
   const ofExposure = exposureVariance / exposure ** 2
   const variance = ofClicks + lift ** 2 * ofExposure
   const z = normalQuantile((1 + level) / 2)
-  const margin = z * Math.sqrt(variance)
+  const margin = z * Math.sqrt(ofClicks)
+  const relative = z * Math.sqrt(ofExposure)
   const [low, high] = intensityInterval(clicks, level, plannedClicks)
   return {
     lift,
     variance,
-    normal: [Math.max(0, lift - margin), lift + margin],
-    sequence: [
-      widened(low / exposure, lift, z * Math.sqrt(ofExposure), -1),
-      widened(high / exposure, lift, z * Math.sqrt(ofExposure), 1),
-    ],
+    normal: [widened(Math.max(0, lift - margin), lift, relative, -1), widened(lift + margin, lift, relative, 1)],
+    sequence: [widened(low / exposure, lift, relative, -1), widened(high / exposure, lift, relative, 1)],
   }
 }
 

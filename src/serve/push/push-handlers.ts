@@ -8,6 +8,8 @@ import { PushStorageError } from '../../push/live/ledger/ledger-proxy.ts'
 
 type Name = keyof typeof pushMethods
 
+const week = 7 * 86_400_000
+
 type PushHandlers = { readonly [Of in Name]: (params: Params<Of>) => Promise<Results[Of]> }
 
 /** The methods of content push; `engine` gives what runs the pushes of this server, if anything does. */
@@ -62,7 +64,12 @@ export function pushHandlers(engine: () => PushEngine | undefined): PushHandlers
         await ledger.call('dryRun', on)
         return { dryRun: on }
       }),
-    push_status: page => ask(async ({ ledger, users }) => ({ ...(await ledger.call('statusPage', page)), users })),
+    push_status: ({ reasons, ...query }) =>
+      ask(async ({ ledger, users }) => {
+        const page = await ledger.call('statusPage', query)
+        const sends = reasons ? await ledger.call('sendsByReason', Date.now() - week) : undefined
+        return { ...page, users, sends }
+      }),
     push_why: ({ user, article }) => ask(({ ledger }) => ledger.call('why', user, article)),
     push_test: ({ article, users, title, text }) =>
       ask(({ ledger }) => ledger.call('sendTest', article, users, text ?? title)),

@@ -26,9 +26,10 @@ export function percent(share: number | null, digits = 2): string {
   return share === null ? '–' : `${(100 * share).toFixed(digits)} %`
 }
 
-/** `2.41`. */
+/** `2.41`, `1,240`. */
 export function ratio(value: number | null): string {
-  return value === null ? '–' : value.toFixed(2)
+  if (value === null) return '–'
+  return value >= 100 ? whole.format(Math.round(value)) : value.toFixed(2)
 }
 
 /** `2.10 to 2.75`, `from 0.31`. */

@@ -47,6 +47,6 @@ export function bar(x: number, y: number, size: number, title: string): Markup {
 }
 
 /** A level that is compared with. */
-export function level(y: number, label: string): Markup {
-  return html`<line class="level" x1="${frame.left}" x2="${frame.right}" y1="${y}" y2="${y}"/><text class="tick end" x="${frame.right}" y="${y - 4}">${label}</text>`
+export function level(y: number): Markup {
+  return html`<line class="level" x1="${frame.left}" x2="${frame.right}" y1="${y}" y2="${y}"/>`
 }

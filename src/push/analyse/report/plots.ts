@@ -4,13 +4,14 @@ import { count, date, minutes, percent, plural, ratio, short, shortTime } from '
 import { html, type Markup } from './markup.ts'
 import { bar, dot, frame, level, line, plot, whisker } from './plot.ts'
 import { linearScale, logScale, roundTicks, type Scale } from './scale.ts'
+import { isSeen } from './summary.ts'
 
 const across = [frame.left, frame.right] as const
 const up = [frame.bottom, frame.top] as const
 const inner = [frame.left + 14, frame.right - 14] as const
 
 export function depthPlot({ depths, articles }: PushAnalysis): Markup | undefined {
-  const known = depths.filter(({ lift }) => lift.lift !== null)
+  const known = depths.filter(depth => depth.lift.lift !== null && isSeen(depth))
   if (known.length === 0) return undefined
   const middle = ({ from, to }: { from: number; to: number }) => Math.sqrt(Math.max(from, to / 4) * to)
   const x = logScale([middle(known[0]!) / 1.3, middle(known.at(-1)!) * 1.3], inner)
@@ -31,14 +32,15 @@ export function depthPlot({ depths, articles }: PushAnalysis): Markup | undefine
       ),
     ]
   })
-  const note = `From ${ratio(known[0]!.lift.lift)} at the best ranks to ${ratio(known.at(-1)!.lift.lift)} at the deepest.`
+  const asked = target === undefined ? '' : ` Dashed: ${target}, the lift that is asked for.`
+  const note = `From ${ratio(known[0]!.lift.lift)} at the best ranks to ${ratio(known.at(-1)!.lift.lift)} at the last. The best ranks also have the small first rounds of articles that failed.${asked}`
   const text = {
-    title: 'Lift by depth',
+    title: 'Lift by rank',
     note,
-    x: { label: 'rank by score', scale: x, format: short },
+    x: { label: 'rank of the user for the article', scale: x, format: short },
     y: { scale: y, format: short },
   }
-  return plot(text, target === undefined ? figures : [level(y(target), `asked: ${target}`), ...figures])
+  return plot(text, target === undefined ? figures : [level(y(target)), ...figures])
 }
 
 /** The target of all articles, where it is the same. */
@@ -47,8 +49,9 @@ function commonTarget(articles: PushAnalysis['articles']): number | undefined {
   return targets.size === 1 ? (articles[0]!.target ?? undefined) : undefined
 }
 
-export function calibrationPlot({ calibration: { deciles, error, ratio: overall } }: PushAnalysis): Markup | undefined {
-  if (deciles.length === 0) return undefined
+export function calibrationPlot({ calibration, total }: PushAnalysis): Markup | undefined {
+  const { deciles, error, ratio: overall } = calibration
+  if (deciles.length === 0 || !isSeen(total)) return undefined
   const most = Math.max(...deciles.flatMap(({ expected, seen }) => [expected, seen])) * 1.12
   const [x, y] = [linearScale([0, most], across), linearScale([0, most], up)]
   const figures = [
@@ -80,9 +83,9 @@ export function calibrationPlot({ calibration: { deciles, error, ratio: overall 
 export function weeklyActivePlot({ weeklyActive, zone }: PushAnalysis): Markup | undefined {
   if (weeklyActive.length < 2) return undefined
   const values = weeklyActive.flatMap(({ users, baseline }) => (baseline === null ? [users] : [users, baseline]))
-  const [low, high] = [Math.min(...values), Math.max(...values)]
+  const high = Math.max(1, ...values)
   const x = timeScale(weeklyActive.map(({ time }) => time))
-  const y = linearScale([Math.max(0, low - 0.15 * (high - low || high)), high + 0.05 * (high - low || high)], up)
+  const y = linearScale([0, 1.05 * high], up)
   const without = weeklyActive.filter(({ baseline }) => baseline !== null)
   const last = weeklyActive.at(-1)!
   const gain =
@@ -168,8 +171,8 @@ export function pricePlot({ prices, zone }: PushAnalysis): Markup | undefined {
   const y = linearScale([0, Math.max(...prices.map(({ price }) => price)) * 1.05 || 1], up)
   return plot(
     {
-      title: 'Price of a slot',
-      note: 'Sends whose expected lift is below it are not made: the user is kept for a better article.',
+      title: 'The lift that a push must be worth',
+      note: 'A user gets one push a week, so one whose expected lift is below this is not sent: a better article may come.',
       x: { label: 'time', scale: x, format: value => shortTime(value, zone).split(',')[0]! },
       y: { scale: y, format: short },
     },

@@ -8,12 +8,13 @@ body{margin:0;background:var(--page);color:var(--text)}
 main{max-width:1280px;margin:0 auto;padding:40px 20px 72px}
 header p{margin:0}
 .kicker{color:var(--muted);font-size:.875rem}
-h1{max-width:46em;margin:10px 0 12px;font-size:1.5rem;font-weight:550;line-height:1.35;letter-spacing:-.015em;text-wrap:pretty}
+h1{margin:6px 0 10px;font-size:1.75rem;font-weight:650;line-height:1.25;letter-spacing:-.02em}
+header .result{max-width:52em;margin:0 0 10px;font-size:1.1875rem;line-height:1.45;text-wrap:pretty}
 h2{margin:44px 0 4px;font-size:1.125rem;font-weight:650;letter-spacing:-.01em}
 .lead{max-width:70em;color:var(--muted);font-size:.9375rem}
 h2+.lead{margin:0 0 12px}
 .bad{color:var(--bad);font-weight:600}
-.tiles{display:grid;grid-template-columns:repeat(4,1fr);gap:10px;margin:26px 0 0}
+.tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(212px,1fr));gap:10px;margin:26px 0 0}
 .tile{padding:12px 16px;border:1px solid var(--line);border-radius:10px;background:var(--surface)}
 .tile dt{color:var(--muted);font-size:.8125rem}
 .tile dd{margin:2px 0 0;font-size:1.375rem;font-weight:600;letter-spacing:-.015em;font-variant-numeric:tabular-nums;white-space:nowrap}
@@ -35,15 +36,16 @@ svg text{fill:var(--muted);font-size:11px;font-variant-numeric:tabular-nums}
 .level{stroke:var(--second);stroke-dasharray:4 3}
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:10px;background:var(--surface)}
 table{width:100%;border-collapse:collapse;font-size:.875rem;font-variant-numeric:tabular-nums}
-th,td{padding:7px 12px;text-align:left;vertical-align:top}
+th,td{padding:7px 9px;text-align:left;vertical-align:top}
 th{color:var(--muted);font-size:.8125rem;font-weight:500;vertical-align:bottom}
 thead th{border-bottom:1px solid var(--line)}
 tbody tr+tr>*{border-top:1px solid var(--line)}
 tbody th{color:var(--text);font-size:.875rem;font-weight:500;vertical-align:top}
 .number{text-align:right;white-space:nowrap}
-.text{min-width:230px;max-width:340px;word-break:keep-all;overflow-wrap:anywhere}
+.text{min-width:170px;max-width:300px;word-break:keep-all;overflow-wrap:anywhere}
 td small,th small{display:block;color:var(--muted);font-size:.8125rem;font-weight:400}
-.drawn{width:190px;min-width:150px;padding-inline:6px}
+.short{min-width:110px;max-width:170px}
+.drawn{width:180px;min-width:130px;padding-inline:6px}
 .interval{display:block;width:100%;height:20px}
 .interval line{vector-effect:non-scaling-stroke}
 .one{stroke:var(--line)}.target{stroke:var(--second);stroke-dasharray:3 3}

@@ -3,6 +3,7 @@ import type { ArticleResult, Outcome, PushAnalysis } from '../analysis.ts'
 import { bounds, count, percent, plural, ratio, shortTime, signed, signedRange } from './format.ts'
 import { intervalCell, liftAxis, liftScale } from './interval-cell.ts'
 import { html, type Markup, nothing } from './markup.ts'
+import { isFollowed, isSeen } from './summary.ts'
 
 /** Rows that are shown of articles and of title tests: those with most sends. All are in the JSON. */
 const [mostArticles, mostTests] = [100, 30]
@@ -29,48 +30,25 @@ function outcomeTable<Row extends Outcome>(rows: readonly Row[], table: Table<Ro
   if (rows.length === 0) return undefined
   const { title, lead, name, head, columns = [], targetOf = () => null } = table
   const scale = liftScale(
-    rows.map(({ lift }) => lift),
+    rows.filter(isSeen).map(({ lift }) => lift),
     rows.map(targetOf),
   )
   const hasEffect = rows.some(({ effect }) => effect !== undefined)
   const all: readonly Column<Row>[] = [
     { name: 'sends', kind: 'number', cell: ({ sends }) => count(sends) },
     { name: 'clicks', kind: 'number', cell: ({ clicks }) => count(clicks) },
-    {
-      name: 'CTR',
-      kind: 'number',
-      cell: ({ correctedCtr, usualCtr }) =>
-        html`${percent(correctedCtr?.value ?? null)}<small>usual ${percent(usualCtr)}</small>`,
-    },
-    {
-      name: 'lift',
-      kind: 'number',
-      cell: ({ lift }) =>
-        html`${ratio(lift.lift)}${lift.lift === null ? nothing : html`<small>${bounds(lift.normal)}</small>`}`,
-    },
+    { name: 'CTR', kind: 'number', cell: ctrCell },
+    { name: 'lift', kind: 'number', cell: liftCell },
   ]
-  const effects: readonly Column<Row>[] = [
-    {
-      name: 'users brought back',
-      kind: 'number',
-      cell: ({ effect }) =>
-        effect ? html`${signed(effect.active.value)}<small>${signedRange(effect.active)}</small>` : '–',
-    },
-    {
-      name: 'visits more',
-      kind: 'number',
-      cell: ({ effect }) =>
-        effect ? html`${signed(effect.visits.value)}<small>${signedRange(effect.visits)}</small>` : '–',
-    },
-  ]
+  const effects: readonly Column<Row>[] = [{ name: 'users brought back', kind: 'number', cell: effectCell }]
   const last: Column<Row> = { name: 'opted out', kind: 'number', cell: ({ optOuts }) => count(optOuts) }
   const headers = (some: readonly Column<Row>[]) =>
     some.map(({ name, kind }) => html`<th scope="col" class="${kind ?? ''}">${name}</th>`)
   const cells = (some: readonly Column<Row>[], row: Row) =>
-    some.map(({ kind, cell }) => html`<td class="${kind ?? 'text'}">${cell(row)}</td>`)
+    some.map(({ kind, cell }) => html`<td class="${kind ?? 'short'}">${cell(row)}</td>`)
   const ends = [...(hasEffect ? effects : []), last, ...columns]
   const body = rows.map(
-    row => html`<tr><th scope="row" class="text">${head(row)}</th>${cells(all, row)}<td class="drawn">${intervalCell(row.lift, targetOf(row), scale)}</td>${cells(ends, row)}</tr>
+    row => html`<tr><th scope="row" class="text">${head(row)}</th>${cells(all, row)}<td class="drawn">${isSeen(row) ? intervalCell(row.lift, targetOf(row), scale) : nothing}</td>${cells(ends, row)}</tr>
 `,
   )
   return html`<section><h2>${title}</h2><p class="lead">${lead}</p><div class="scroll" tabindex="0" role="region" aria-label="${title}"><table><thead><tr><th scope="col">${name}</th>${headers(all)}<th scope="col" class="drawn" aria-label="lift, drawn">${liftAxis(scale)}</th>${headers(ends)}</tr></thead><tbody>
@@ -78,19 +56,40 @@ ${body}</tbody></table></div></section>
 `
 }
 
-export function articlesTable({ articles, zone }: PushAnalysis): Markup | undefined {
+function ctrCell({ ctr, correctedCtr, usualCtr, shareSeen }: Outcome): Markup {
+  const inTheEnd =
+    correctedCtr && shareSeen < 0.99 && isSeen({ shareSeen })
+      ? html`<small>${percent(correctedCtr.value)} in the end</small>`
+      : nothing
+  return html`${percent(ctr)}<small>usual ${percent(usualCtr)}</small>${inTheEnd}`
+}
+
+function liftCell(outcome: Outcome): Markup {
+  const { lift, shareSeen } = outcome
+  if (lift.lift === null) return html`–`
+  if (!isSeen(outcome)) return html`–<small>${percent(shareSeen, 0)} of the clicks are in</small>`
+  return html`${ratio(lift.lift)}<small>${bounds(lift.sequence)}</small>`
+}
+
+function effectCell({ effect }: Outcome): Markup {
+  if (!effect) return html`–`
+  if (!isFollowed(effect)) return html`–<small>not known yet</small>`
+  return html`${signed(effect.active.value)}<small>${signedRange(effect.active)}</small>`
+}
+
+export function articlesTable({ articles, articleCount, zone }: PushAnalysis): Markup | undefined {
   const shown = articles.toSorted((a, b) => b.sends - a.sends).slice(0, mostArticles)
-  const rest = articles.length - shown.length
+  const rest = articleCount - shown.length
   return outcomeTable<ArticleResult>(shown, {
     title: 'Articles',
-    lead: `By sends${rest > 0 ? `; the first ${mostArticles}, ${count(rest)} more are in the JSON` : ''}. The dashed line is the lift that was asked for.`,
+    lead: `By sends${rest > 0 ? `; ${count(rest)} more are not shown` : ''}. The dashed line is the lift that is asked for; below each lift stands its 95 % interval, however often it is looked at; “expected lift” is what was expected before the first send. An article ends when its next round is not worth the users' push of the week.`,
     name: 'article',
     head: ({ id, title, category, firstSent }) =>
       html`<bdi>${title}</bdi><small><bdi>${id}</bdi>${category === null ? '' : ` · ${category}`}${firstSent === null ? '' : ` · ${shortTime(firstSent, zone)}`}</small>`,
     targetOf: ({ target }) => target,
     columns: [
       {
-        name: 'foretold',
+        name: 'expected lift',
         kind: 'number',
         cell: ({ expected }) =>
           expected ? html`${ratio(expected.lift)}<small>${bounds(expected.interval)}</small>` : '–',
@@ -112,8 +111,8 @@ export function segmentsTable({ segments }: PushAnalysis): Markup | undefined {
 
 export function depthsTable({ depths }: PushAnalysis): Markup | undefined {
   return outcomeTable(depths, {
-    title: 'Depths',
-    lead: 'Users are sent to best score first: the deeper, the less they are expected to like it.',
+    title: 'Ranks',
+    lead: 'Users are ranked by how much they are expected to like an article, the best is rank 0, and sent to in this order. The best ranks also have the first rounds of articles that did not go on.',
     name: 'ranks',
     head: ({ from, to }) => html`${count(from)} to ${count(to - 1)}`,
   })
@@ -142,7 +141,7 @@ export function titlesTable({ articles }: PushAnalysis): Markup | undefined {
       (
         title,
         at,
-      ) => html`<tr>${at === 0 ? html`<th scope="rowgroup" rowspan="${titles.length}"><bdi>${id}</bdi></th>` : nothing}<td class="text"><bdi>${title.title}</bdi></td><td class="number">${count(title.sends)}</td><td class="number">${count(title.clicks)}</td><td class="number">${percent(title.correctedCtr?.value ?? null)}</td><td class="number"><span class="share" style="--of:${Math.round(100 * title.probabilityBest)}%"></span>${percent(title.probabilityBest, 0)}</td></tr>
+      ) => html`<tr>${at === 0 ? html`<th scope="rowgroup" rowspan="${titles.length}"><bdi>${id}</bdi></th>` : nothing}<td class="text"><bdi>${title.title}</bdi></td><td class="number">${count(title.sends)}</td><td class="number">${count(title.clicks)}</td><td class="number">${percent(title.ctr)}</td><td class="number"><span class="share" style="--of:${Math.round(100 * title.probabilityBest)}%"></span>${percent(title.probabilityBest, 0)}</td></tr>
 `,
     )
   })
@@ -167,24 +166,39 @@ ${rows}</tbody></table></div></section>
 `
 }
 
+/** What would have gone to whom. */
+export function dryRunTable({ dryRun, zone }: PushAnalysis): Markup | undefined {
+  if (!dryRun) return undefined
+  const shown = dryRun.articles.slice(0, mostArticles)
+  const rows = shown.map(({ id, titles, sends, rounds, starts, users }) => {
+    const named = titles.map(({ title, sends }) => html`<div><bdi>${title}</bdi> <small>${count(sends)}</small></div>`)
+    const more = sends > users.length ? ` and ${count(sends - users.length)} more` : ''
+    return html`<tr><th scope="row" class="text"><bdi>${id}</bdi><small>${shortTime(starts, zone)}</small></th><td class="text">${named}</td><td class="number">${count(sends)}</td><td class="number">${count(rounds)}</td><td class="text"><bdi>${users.join(', ')}</bdi>${more}</td></tr>
+`
+  })
+  return html`<section><h2>Dry run</h2><p class="lead">What was decided and not sent: ${plural(dryRun.sends, 'push', 'pushes')} of ${plural(dryRun.articles.length, 'article')}${shown.length < dryRun.articles.length ? `; the last ${mostArticles}` : ''}. Nobody clicks on what is not sent, so articles go on less than they would.</p><div class="scroll" tabindex="0" role="region" aria-label="Dry run"><table><thead><tr><th scope="col">article</th><th scope="col">titles, and to how many</th><th scope="col" class="number">would be sent</th><th scope="col" class="number">rounds</th><th scope="col">to whom, best first</th></tr></thead><tbody>
+${rows}</tbody></table></div></section>
+`
+}
+
 /** How well the select stage foretold lifts. */
 export function selectSection({ select }: PushAnalysis): Markup | undefined {
   const { articles, refused, coverage, compatible, ratio: seen, rankCorrelation } = select
   if (articles === 0) return undefined
   const tile = (name: string, value: string, note: string) =>
     html`<div class="tile"><dt>${name}</dt><dd>${value}<small>${note}</small></dd></div>`
-  return html`<section><h2>Choice of articles</h2><p class="lead">${plural(articles, 'article')} with a lift foretold and one seen; ${count(refused)} were not pushed.</p><dl class="tiles">${[
+  return html`<section><h2>Choice of articles</h2><p class="lead">${plural(articles, 'article')} of which a lift was expected before the first send, and one has been seen; ${count(refused)} more ${refused === 1 ? 'was' : 'were'} not pushed.</p><dl class="tiles">${[
     tile(
-      'Within the interval foretold',
+      'Seen within the expected interval',
       percent(coverage, 0),
-      'of the lifts seen, with the chance of few clicks in them',
+      'of the lifts, with the chance of few clicks in them',
     ),
-    tile('May lie within it', percent(compatible, 0), 'by the interval of what was seen'),
-    tile('Seen ÷ foretold', ratio(seen), 'geometric mean, of articles with clicks'),
+    tile('May lie within it', percent(compatible, 0), 'by the intervals of the lifts seen'),
+    tile('Seen ÷ expected', ratio(seen), 'geometric mean, of articles with clicks'),
     tile(
       'Rank correlation',
       rankCorrelation === null ? '–' : rankCorrelation.toFixed(2).replace('-', '−'),
-      'of lifts foretold and seen',
+      'of lifts expected and seen',
     ),
   ]}</dl></section>
 `

@@ -1,4 +1,7 @@
+import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
+import { catalogueFile, catalogueFormat } from '../../../catalogue/format.ts'
+import { isMade, openReadOnly } from '../../../storage/sqlite.ts'
 import type { SelectDecision } from '../../loop/actions.ts'
 import type { AnalysedArticle } from '../input.ts'
 import type { Range } from './sends.ts'
@@ -22,6 +25,7 @@ const noSegment = 'none'
 export function articlesOf(
   ledger: DatabaseSync,
   { from, now, interval }: Range,
+  state: string,
 ): { readonly articles: AnalysedArticle[]; readonly placeOf: ReadonlyMap<number, number> } {
   const newest = (kind: string) =>
     `(SELECT body FROM decisions WHERE article = campaigns.id AND kind = '${kind}' ORDER BY number DESC LIMIT 1)`
@@ -32,9 +36,14 @@ export function articlesOf(
        FROM campaigns WHERE dry = 0 AND budget > 0 AND ends > ? AND starts <= ? ORDER BY starts, number`,
     )
     .all(from - interval, now) as unknown as AnalysedCampaignRow[]
+  const categories = categoriesOf(
+    state,
+    rows.map(({ id }) => id),
+  )
   const articles: AnalysedArticle[] = rows.map(({ id, titles, starts, ends, target, created, decision, stop }) => ({
     id,
     titles: JSON.parse(titles) as string[],
+    category: categories.get(id),
     createdAt: created ?? starts,
     target,
     decision: decision === null ? undefined : (JSON.parse(decision) as SelectDecision),
@@ -50,6 +59,24 @@ export function articlesOf(
     articles.push({ id: article, titles: [], createdAt: time, decision: JSON.parse(body) as SelectDecision })
   }
   return { articles, placeOf: new Map(rows.map(({ number }, at) => [number, at])) }
+}
+
+/** The first categories of items, as the catalogue of a state has them now. */
+function categoriesOf(state: string, ids: readonly string[]): ReadonlyMap<string, string> {
+  const found = new Map<string, string>()
+  const file = join(state, catalogueFile)
+  if (!isMade(file)) return found
+  const catalogue = openReadOnly(file, catalogueFormat)
+  try {
+    const find = catalogue.prepare(`SELECT json_extract(categories, '$[0]') AS category FROM items WHERE id = ?`)
+    for (const id of ids) {
+      const category = (find.get(id) as { category: string | null } | undefined)?.category
+      if (category) found.set(id, category)
+    }
+  } finally {
+    catalogue.close()
+  }
+  return found
 }
 
 /** By number. */

@@ -11,6 +11,7 @@ import { analyse } from '../analyse.ts'
 import type { PushAnalysis } from '../analysis.ts'
 import { week } from '../tally.ts'
 import { articlesOf, segmentsOf } from './articles.ts'
+import { dryRunOf } from './dry-run.ts'
 import { holdOutsOf, type Range, sendsOf } from './sends.ts'
 import { visitsOf, weeklyActiveOf } from './visits.ts'
 
@@ -41,8 +42,8 @@ export async function analyseStored(
     const hasJournal = attachJournal(ledger, join(state, eventsFile))
     const interval = keptSettings(ledger).interval ?? week
     const range: Range = { from: now - days * day, now, interval }
-    const { articles, placeOf } = articlesOf(ledger, range)
-    return await analyse({
+    const { articles, placeOf } = articlesOf(ledger, range, state)
+    const analysis = await analyse({
       ...range,
       zone,
       articles,
@@ -52,6 +53,8 @@ export async function analyseStored(
       visits: visitsOf(ledger, range, hasJournal),
       weeklyActive: hasJournal ? weeklyActiveOf(ledger, range) : undefined,
     })
+    const dryRun = dryRunOf(ledger, range)
+    return dryRun ? Object.assign({}, analysis, { dryRun }) : analysis
   } catch (error) {
     throw namedError(error, ledgerName(state))
   } finally {

@@ -55,6 +55,10 @@ export class LearnedLoop implements PushSteps {
     this.#parts = parts
   }
 
+  get price(): number {
+    return this.#parts.loop.price
+  }
+
   /** Learns from the journal from `since` until `until`, from when on the loop is told of all. */
   async learnHistory({ since, until, signal }: { since: number; until: number; signal: AbortSignal }): Promise<void> {
     const { ledger, live, preference, users, factors, responses } = this.#parts

@@ -1,7 +1,15 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { CampaignCounts, CampaignReport, CampaignStatus } from '../campaign-summary.ts'
+import type {
+  CampaignCounts,
+  CampaignQuery,
+  CampaignReport,
+  CampaignStatus,
+  CampaignTotals,
+  ReportQuery,
+} from '../campaign-summary.ts'
 import { type SendRecord, type SendRow, type SendState, sendStates } from '../send.ts'
 import { sendIdOf } from '../send-id.ts'
+import { campaignPage } from './campaign-page.ts'
 import type { CampaignRow, CampaignTable } from './campaigns.ts'
 
 /** In ms: an opt-out so long after the last push of its user is one by that. */
@@ -9,6 +17,7 @@ const week = 7 * 86_400_000
 
 /** Campaigns and their sends, for people and for analysis. */
 export class Summaries {
+  readonly #database: DatabaseSync
   readonly #campaigns: CampaignTable
   readonly #sendsOf: StatementSync
   readonly #states: StatementSync
@@ -18,6 +27,7 @@ export class Summaries {
   readonly #byRound: StatementSync
 
   constructor(database: DatabaseSync, campaigns: CampaignTable) {
+    this.#database = database
     this.#campaigns = campaigns
     this.#sendsOf = database.prepare(
       `SELECT sends.number, nonce, user AS user_number, users.id AS user, title, state, reserved, handed, shown, clicked, round, rank,
@@ -57,9 +67,9 @@ export class Summaries {
     return this.#counts(this.#campaigns.named(campaign))
   }
 
-  /** Newest first; `before`: the id of the last of the page before. */
-  page(before: string | undefined, limit: number): CampaignStatus[] {
-    return this.#page(before, limit).map(row => ({
+  page(query: CampaignQuery, now: number): { readonly campaigns: CampaignStatus[] } & CampaignTotals {
+    const { rows, ...totals } = campaignPage(this.#database, query, { before: this.#numberOf(query.before), now })
+    const campaigns = rows.map(row => ({
       id: row.id,
       titles: JSON.parse(row.titles) as string[],
       url: row.url ?? undefined,
@@ -71,11 +81,16 @@ export class Summaries {
       isDry: row.dry === 1,
       counts: this.#counts(row),
     }))
+    return { campaigns, ...totals }
   }
 
   /** The same with sends by title and round. */
-  report(before: string | undefined, limit: number): CampaignReport[] {
-    return this.#page(before, limit).map(({ number, id, titles, starts, ends, target }) => ({
+  report({ article, before, limit = 20 }: ReportQuery): CampaignReport[] {
+    const rows =
+      article === undefined
+        ? (this.#newest.all(this.#numberOf(before), limit) as unknown as CampaignRow[])
+        : [this.#campaigns.named(article)]
+    return rows.map(({ number, id, titles, starts, ends, target }) => ({
       article: id,
       titles: JSON.parse(titles) as string[],
       starts,
@@ -86,9 +101,8 @@ export class Summaries {
     }))
   }
 
-  #page(before: string | undefined, limit: number): CampaignRow[] {
-    const bound = before === undefined ? Number.MAX_SAFE_INTEGER : this.#campaigns.named(before).number
-    return this.#newest.all(bound, limit) as unknown as CampaignRow[]
+  #numberOf(campaign: string | undefined): number {
+    return campaign === undefined ? Number.MAX_SAFE_INTEGER : this.#campaigns.named(campaign).number
   }
 
   #counts({ number, used, budget }: CampaignRow): CampaignCounts {

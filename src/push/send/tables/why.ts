@@ -14,7 +14,7 @@ export type Reason =
   /** The user's sender is not configured. */
   | { readonly code: 'no-sender'; readonly sender: string }
   /** It was reserved in a dry run: recorded, and not sent. */
-  | { readonly code: 'dry'; readonly reserved: number }
+  | { readonly code: 'dry'; readonly reserved: number; readonly title: string | undefined }
   | { readonly code: 'not-started'; readonly starts: number }
   | { readonly code: 'over'; readonly ended: number }
   | { readonly code: 'budget'; readonly budget: number; readonly used: number }
@@ -29,6 +29,8 @@ export type Reason =
   | {
       readonly code: 'send'
       readonly send: string
+      /** The title that it has. */
+      readonly title: string | undefined
       readonly state: string
       readonly reserved: number
       readonly due: number
@@ -62,6 +64,7 @@ interface Question {
 }
 
 interface FullSend extends SendKey {
+  readonly title: number
   readonly state: string
   readonly reserved: number
   readonly due: number
@@ -104,12 +107,17 @@ export function explain(database: DatabaseSync, question: Question): Explanation
   if (send) {
     const isOpen = send.state === 'reserved' || send.state === 'handed'
     const got = send.state === 'delivered' ? true : isOpen || send.state === 'unknown' ? undefined : false
-    return answer(got, [sendReason(send), ...(send.state === 'reserved' ? hindrances : [])])
+    return answer(got, [
+      sendReason(send, titleOf(campaign, send.title)),
+      ...(send.state === 'reserved' ? hindrances : []),
+    ])
   }
   const dry = database
-    .prepare('SELECT reserved FROM dry_sends WHERE user = ? AND campaign = ?')
-    .get(user.number, campaign.number) as { reserved: number } | undefined
-  if (dry) return answer(false, [{ code: 'dry', reserved: dry.reserved }])
+    .prepare('SELECT reserved, title FROM dry_sends WHERE user = ? AND campaign = ?')
+    .get(user.number, campaign.number) as { reserved: number; title: number } | undefined
+  if (dry) {
+    return answer(false, [{ code: 'dry', reserved: dry.reserved, title: titleOf(campaign, dry.title) }])
+  }
   const isHeldOut = database
     .prepare('SELECT 1 FROM hold_outs WHERE campaign = ? AND user = ?')
     .get(campaign.number, user.number)
@@ -126,11 +134,16 @@ export function explain(database: DatabaseSync, question: Question): Explanation
   return answer(false, [{ code: 'not-chosen' }, ...stopped, ...lifeReasons(campaign, now)])
 }
 
-function sendReason(send: FullSend): Reason {
+function titleOf({ titles }: CampaignRow, title: number): string | undefined {
+  return (JSON.parse(titles) as string[])[title]
+}
+
+function sendReason(send: FullSend, title: string | undefined): Reason {
   const { state, reserved, due, handed, ended, attempts, uncertain, reason, clicked } = send
   return {
     code: 'send',
     send: sendIdOf(send),
+    title,
     state,
     reserved,
     due,

@@ -1,12 +1,36 @@
-import type { LiftFigures } from '../../../../push/analyse/analysis.ts'
+import type { ArticleResult, LiftFigures } from '../../../../push/analyse/analysis.ts'
+import { isSeen } from '../../../../push/analyse/report/summary.ts'
 
 const svg = 'http://www.w3.org/2000/svg'
 const [width, height] = [160, 20]
-/** Lifts that are told apart, on a logarithmic scale. */
-const [least, most] = [0.25, 16]
+/** The lifts at the ends of a drawing, which is logarithmic. */
+export type LiftDomain = readonly [least: number, most: number]
+
+/** All lifts of some results and their targets, between 0.05 and 500, and 1 among them. */
+export function liftDomain(
+  results: readonly ArticleResult[],
+  campaigns: readonly { readonly target: number }[],
+): LiftDomain {
+  const values = [
+    0.5,
+    4,
+    ...campaigns.map(({ target }) => target),
+    ...results.filter(isSeen).flatMap(({ lift: { lift, normal } }) => [lift ?? 1, normal[0], normal[1] ?? 1]),
+  ].filter(value => value > 0)
+  // In steps, so that a click does not draw all anew.
+  const step = (value: number, round: (value: number) => number) => 2 ** round(Math.log2(value))
+  return [
+    Math.max(0.05, step(Math.min(...values), Math.floor)),
+    Math.min(500, step(1.05 * Math.max(...values), Math.ceil)),
+  ]
+}
 
 /** A lift with its intervals, for any number of looks and for one, beside 1 and what is asked for. */
-export function liftDrawing({ lift, normal, sequence }: LiftFigures, target: number): SVGSVGElement {
+export function liftDrawing(
+  { lift, normal, sequence }: LiftFigures,
+  target: number,
+  [least, most]: LiftDomain,
+): SVGSVGElement {
   const drawing = document.createElementNS(svg, 'svg')
   set(drawing, { class: 'lift', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' })
   const place = (value: number | null) => {

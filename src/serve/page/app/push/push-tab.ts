@@ -1,21 +1,23 @@
 import type { PushStatus } from '../../../../protocol/push-methods.ts'
-import type { ArticleResult, PushAnalysis } from '../../../../push/analyse/analysis.ts'
+import type { PushAnalysis } from '../../../../push/analyse/analysis.ts'
+import { reportHtml } from '../../../../push/analyse/report/report.ts'
 import { confirmed } from '../connection/dialogs.ts'
 import { isCode, problem } from '../connection/explained.ts'
 import type { Session } from '../connection/session.ts'
 import { announce, element } from '../element.ts'
-import { plural } from '../format.ts'
+import { count, plural } from '../format.ts'
 import type { Tab } from '../tab.ts'
-import { campaignCard } from './campaign-card.ts'
+import { CampaignList } from './campaign-list.ts'
+import { decisionsSection } from './decisions.ts'
+import { optOutForm } from './opt-out-form.ts'
 import { totals } from './totals.ts'
 import { whyForm } from './why-form.ts'
-import { type Campaign, isOpen, stateOf, time } from './words.ts'
+import { time } from './words.ts'
 
 /** In ms: how often the server is asked while the tab is in view. */
 const interval = 5000
-/** Days that are analysed, and campaigns that are shown. */
-const [days, mostCampaigns] = [7, 50]
-const noCampaign = 'There is no campaign yet: articles are pushed soon after they appear.'
+/** Days that are analysed, and those of a report; articles of both. */
+const [days, reportDays, mostArticles] = [7, 28, 100]
 
 /** Pushes under way and what came of them; absent where the server sends none. */
 export function pushTab(session: Session): Tab | undefined {
@@ -31,33 +33,44 @@ class PushTab {
   readonly #state = element('p', { class: 'state' })
   readonly #pauseAll = element('button', { type: 'button', onclick: () => void this.#changeAll() })
   readonly #totals = element('div', {})
-  readonly #campaigns = element('ul', { class: 'campaigns' })
+  readonly #dryRun = element('button', { type: 'button', class: 'quiet', onclick: () => void this.#changeDryRun() })
+  readonly #campaigns: CampaignList
+  readonly #actions = element(
+    'div',
+    { class: 'actions', hidden: true },
+    element('button', { type: 'button', class: 'quiet', onclick: () => void this.#saveReport() }, 'Save a report'),
+    this.#dryRun,
+    this.#pauseAll,
+  )
   readonly #content: HTMLElement
   #timer: ReturnType<typeof setTimeout> | undefined
   #status: PushStatus | undefined
   #analysis: PushAnalysis | undefined
-  /** By campaign: a card is made anew only where what it shows has changed, so that it can be pressed meanwhile. */
-  #cards = new Map<string, { readonly shown: string; readonly card: HTMLElement }>()
 
   constructor(session: Session) {
     this.#session = session
+    this.#campaigns = new CampaignList(
+      session,
+      () => void this.#look(),
+      (article, isPaused) => void this.#change(article, isPaused),
+    )
     this.#content = element(
       'div',
       { hidden: true },
       this.#totals,
-      element('h3', { class: 'campaigns-title' }, 'Campaigns'),
-      this.#campaigns,
+      this.#campaigns.element,
+      decisionsSection(session),
       whyForm(session),
+      optOutForm(session),
     )
     this.section = element(
       'section',
       { class: 'push', 'aria-label': 'Push' },
-      element('div', { class: 'row spread' }, element('h2', {}, 'Push'), this.#pauseAll),
+      element('div', { class: 'row spread' }, element('h2', {}, 'Push'), this.#actions),
       this.#state,
       this.#problem,
       this.#content,
     )
-    this.#pauseAll.hidden = true
   }
 
   show(): void {
@@ -78,13 +91,13 @@ class PushTab {
 
   async #look(isWanted: () => boolean = () => true): Promise<void> {
     try {
-      const status = await this.#session.read('push_status', { limit: mostCampaigns })
+      const status = await this.#campaigns.read()
       if (!isWanted()) return
       this.#status = status
       this.#show()
       this.#problem.replaceChildren()
       // The server keeps it for a while: to ask costs little.
-      this.#analysis = await this.#session.read('push_analysis', { days, limit: mostCampaigns })
+      this.#analysis = await this.#session.read('push_analysis', { days, limit: mostArticles })
       if (isWanted()) this.#show()
     } catch (error) {
       // Asking again would be answered the same.
@@ -92,7 +105,7 @@ class PushTab {
       if (isFinal) this.hide()
       if (isFinal || this.#status === undefined) {
         this.#content.hidden = true
-        this.#pauseAll.hidden = true
+        this.#actions.hidden = true
       }
       this.#problem.replaceChildren(problem(error, ...this.#remedy(error)))
     }
@@ -106,39 +119,18 @@ class PushTab {
 
   #show(): void {
     const [status, analysis] = [this.#status!, this.#analysis]
-    const { pausedSince, isDryRun, users, campaigns } = status
-    const open = campaigns.filter(campaign => isOpen(campaign, Date.now())).length
+    const { pausedSince, isDryRun, users, open, all } = status
     const paused = pausedSince === undefined ? undefined : `All pushes are paused since ${time(pausedSince)}.`
     const dry = isDryRun ? 'This is a dry run: nothing is sent.' : undefined
-    const state = `${plural(open, 'campaign')} open, ${plural(users, 'user')} known. Figures are of the last ${days} days.`
+    const state = `${count(open)} of ${plural(all, 'campaign')} open, ${plural(users, 'user')} known. Figures are of the last ${days} days.`
     this.#state.textContent = [paused, dry, state].filter(each => each !== undefined).join(' ')
+    this.#dryRun.textContent = isDryRun ? 'End the dry run' : 'Dry run'
     this.#pauseAll.textContent = pausedSince === undefined ? 'Pause all' : 'Resume all'
-    this.#pauseAll.hidden = false
+    this.#actions.hidden = false
     this.#content.hidden = false
     if (analysis) this.#totals.replaceChildren(totals(analysis))
     const results = new Map(analysis?.articles.map(article => [article.id, article]))
-    this.#showCampaigns(campaigns, results)
-  }
-
-  #showCampaigns(campaigns: readonly Campaign[], results: ReadonlyMap<string, ArticleResult>): void {
-    const focused = document.activeElement?.closest<HTMLElement>('[data-campaign]')?.dataset.campaign
-    const cards = new Map<string, { readonly shown: string; readonly card: HTMLElement }>()
-    for (const campaign of campaigns) {
-      const result = results.get(campaign.id)
-      const shown = JSON.stringify([campaign, result, stateOf(campaign, Date.now())])
-      const before = this.#cards.get(campaign.id)
-      const onPause = (isPaused: boolean) => void this.#change(campaign.id, isPaused)
-      const card = before?.shown === shown ? before.card : campaignCard(campaign, result, onPause)
-      cards.set(campaign.id, { shown, card })
-    }
-    this.#cards = cards
-    const rows: Element[] = [...cards.values()].map(({ card }) => card)
-    if (rows.length === 0) rows.push(element('li', { class: 'state' }, noCampaign))
-    const isSame =
-      rows.length === this.#campaigns.children.length && rows.every((row, at) => row === this.#campaigns.children[at])
-    if (isSame) return
-    this.#campaigns.replaceChildren(...rows)
-    if (focused !== undefined) cards.get(focused)?.card.querySelector('button')?.focus()
+    this.#campaigns.show(status, results)
   }
 
   async #changeAll(): Promise<void> {
@@ -146,6 +138,34 @@ class PushTab {
     const text = 'No push is handed over until they are resumed. What is on its way arrives all the same.'
     if (isPaused && !(await confirmed('Pause all pushes?', text, 'Pause all'))) return
     await this.#change(undefined, isPaused)
+  }
+
+  async #changeDryRun(): Promise<void> {
+    const on = this.#status?.isDryRun !== true
+    const text = on
+      ? 'Everything is decided and recorded, and nothing is sent. Campaigns that are open reserve no more until it ends.'
+      : 'Pushes are sent from now on. Campaigns that began in the dry run stay dry.'
+    if (!(await confirmed(on ? 'Begin a dry run?' : 'End the dry run?', text, on ? 'Begin' : 'End'))) return
+    try {
+      await this.#session.change('push_dry_run', { on })
+      announce(on ? 'A dry run has begun.' : 'The dry run has ended.')
+      await this.#look()
+    } catch (error) {
+      this.#problem.replaceChildren(problem(error))
+    }
+  }
+
+  /** The whole report of the last weeks, as a file. */
+  async #saveReport(): Promise<void> {
+    try {
+      const analysis = await this.#session.read('push_analysis', { days: reportDays, limit: mostArticles })
+      const address = URL.createObjectURL(new Blob([reportHtml(analysis)], { type: 'text/html' }))
+      element('a', { href: address, download: 'push-report.html' }).click()
+      // The browser has taken it by then.
+      setTimeout(() => URL.revokeObjectURL(address), 60_000)
+    } catch (error) {
+      this.#problem.replaceChildren(problem(error))
+    }
   }
 
   /** Pauses a campaign, all where none is named, or goes on. */

@@ -1,7 +1,8 @@
+import { type PushReason, reasonInWords } from '../../../../protocol/push-reasons.ts'
 import { problem } from '../connection/explained.ts'
 import type { Session } from '../connection/session.ts'
 import { element } from '../element.ts'
-import { type Reason, reasonInWords } from './words.ts'
+import { time } from './words.ts'
 
 /** Asks why a user got a push of an article, or did not. */
 export function whyForm(session: Session): HTMLElement {
@@ -17,7 +18,7 @@ export function whyForm(session: Session): HTMLElement {
           : `${found.user} ${found.got ? 'got' : 'did not get'} the push of ${found.campaign}.`
       answer.replaceChildren(
         element('p', {}, got),
-        element('ul', {}, ...found.reasons.map(reason => element('li', {}, reasonInWords(reason as Reason)))),
+        element('ul', {}, ...found.reasons.map(reason => element('li', {}, reasonInWords(reason as PushReason, time)))),
       )
     } catch (error) {
       answer.replaceChildren(problem(error))
