@@ -93,15 +93,19 @@ test('an article that is put is pushed to users who are put, and clicks are coun
   })
   expect(await call('push_report', { article: 'news' })).toMatchObject({ campaigns: [{ article: 'news' }] })
   await expect(call('push_report', { article: 'none' })).rejects.toThrow('bad_message: expected the id of a campaign')
-  const { text } = await call('metrics', {})
-  expect(text).toContain('aurochs_push_sends_total{sender="file",outcome="delivered"} 3')
-  expect(text).toMatch(/^aurochs_push_clicks_total \d$/m)
-  expect(text).toMatch(/^aurochs_push_last_step_timestamp_seconds 1\d{9}/m)
-  expect(text).toMatch(/^# TYPE aurochs_push_waiting gauge$/m)
   const found = await call('push_status', { text: 'ONE', state: 'open', reasons: true, limit: 1 })
   expect(found).toMatchObject({ total: 2, open: 2, campaigns: [{ id: 'a1' }] })
   expect(found.sends).toMatchObject([{ sender: 'file', state: 'delivered', sends: 3, last: expect.any(Number) }])
   expect(await call('push_status', { text: 'nothing has this' })).toMatchObject({ total: 0, open: 2, campaigns: [] })
+  // As of the latest step.
+  const metrics = async () => (await call('metrics', {})).text
+  await expect
+    .poll(metrics, { timeout: 20_000 })
+    .toContain('aurochs_push_sends_total{sender="file",outcome="delivered"} 3')
+  const text = await metrics()
+  expect(text).toMatch(/^aurochs_push_clicks_total \d$/m)
+  expect(text).toMatch(/^aurochs_push_last_step_timestamp_seconds 1\d{9}/m)
+  expect(text).toMatch(/^# TYPE aurochs_push_waiting gauge$/m)
   expect(await call('push_status', { state: 'stopped' })).toMatchObject({ total: 0 })
   const { decisions } = await call('push_decisions', { article: 'a1' })
   expect(decisions.at(-1)).toMatchObject({
