@@ -18,6 +18,8 @@ use symphonia::default::{get_codecs, get_probe};
 
 /// Packets in a row that the format can make nothing of, after which the rest of the file is given up.
 const MOST_FAILURES: u32 = 1000;
+/// Samples that are missing between two packets for one to have been lost: the shortest packet of any codec has as many.
+const LEAST_GAP: i64 = 32;
 /// Values beyond this, 120 dB above full scale, are as broken as those that are no numbers: their power would overflow.
 const MOST_SAMPLE: f32 = 1e6;
 
@@ -50,6 +52,8 @@ pub struct Decoder {
     origin: Option<i64>,
     /// Place in the file of the first of `samples`, by its timestamp.
     position: Option<i64>,
+    /// Where the next packet's would be, if none was left out before it.
+    expected: Option<i64>,
     failed_packets: u64,
     first_failure: Option<String>,
     broken_samples: u64,
@@ -76,6 +80,7 @@ impl Decoder {
             waiting: false,
             origin: None,
             position: None,
+            expected: None,
             failed_packets: 0,
             first_failure: None,
             broken_samples: 0,
@@ -128,13 +133,14 @@ impl Decoder {
             return Ok(None);
         }
         self.decoder.reset();
+        self.expected = None;
         let damage = (self.failed_packets, self.first_failure.take(), self.broken_samples);
         loop {
             if !self.decode()? {
                 return Ok(None);
             }
             let Some(position) = self.position else { return Ok(None) };
-            let Ok(start) = u64::try_from(position - origin) else { return Ok(None) };
+            let Ok(start) = u64::try_from(position.saturating_sub(origin)) else { return Ok(None) };
             if start > sample {
                 return Ok(None);
             }
@@ -213,7 +219,17 @@ impl Decoder {
             GenericAudioBufferRef::F64(buffer) => mix(buffer, &mut self.samples),
         };
         self.position = self.place(packet);
+        self.count_gap();
+        self.expected = self.position.map(|position| position.saturating_add(self.samples.len() as i64));
         true
+    }
+
+    /// Counts packets that the format left out without a word, such as those of an Ogg page with a wrong checksum, as one.
+    fn count_gap(&mut self) {
+        let (Some(expected), Some(position)) = (self.expected, self.position) else { return };
+        if position.saturating_sub(expected) >= LEAST_GAP {
+            self.fail(format!("{} samples are missing at sample {expected}", position - expected));
+        }
     }
 
     /// Where a packet's first sample is, if timestamps count samples.
@@ -225,6 +241,8 @@ impl Decoder {
     }
 
     fn fail(&mut self, reason: String) {
+        // What is missing then is no other failure.
+        self.expected = None;
         self.failed_packets += 1;
         self.first_failure.get_or_insert(reason);
     }
@@ -235,7 +253,7 @@ impl Decoder {
         let Ok(decoder) = decoder_of(track) else { return false };
         (self.track, self.decoder) = (track.id, decoder);
         // Timestamps begin anew.
-        self.origin = None;
+        (self.origin, self.expected) = (None, None);
         true
     }
 }
