@@ -123,7 +123,7 @@ fn what_a_damaged_packet_leaves_is_read() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn damage_gives_frames_or_an_error(

@@ -1,6 +1,6 @@
 //! The bytes of a sound file, without what only costs memory and with lengths that are true.
 
-use super::error::{AudioError, Fault};
+use crate::audio::error::{AudioError, Fault};
 use std::fs::{File, metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
