@@ -7,7 +7,7 @@
  * are read to measure speed (300), `--rounds N` times (5), of which the median counts. It is of processor seconds: one thread reads, and
  * what else a machine does takes less away from them. `--hours N` of silence are read for the memory (2).
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -71,6 +71,7 @@ export const run: Bench = async ({ json, data, rest }) => {
       ),
       ...decibelBars({ made, real }),
       atLeast('seconds of a 44.1 kHz stereo MP3 to log-mel in a second of one core', speeds.get('mp3')!, 400),
+      atLeast('share that is read of two MP3s in one file', shareOfJoined(folder, seconds), 0.99),
       atMost(`MiB more in memory after ${hours} hours of wav, in slices`, await growthOver(folder, hours), 64),
     ]
   } finally {
@@ -121,6 +122,13 @@ function speedOf(file: string): number {
   const { decoded } = melOfFileSync(file)
   const { user, system } = process.cpuUsage(before)
   return (decoded.seconds * 1e6) / (user + system)
+}
+
+/** Seconds that are read of two MP3s, one behind the other, to those that they have: the header of the first says half. */
+function shareOfJoined(folder: string, seconds: number): number {
+  const [one, joined] = [readFileSync(join(folder, 'music.mp3')), join(folder, 'joined.mp3')]
+  writeFileSync(joined, Buffer.concat([one, one]))
+  return melOfFileSync(joined).decoded.seconds / (2 * seconds)
 }
 
 /** The largest difference of a value between parts of a file and the whole. */
