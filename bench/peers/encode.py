@@ -40,7 +40,9 @@ def music(seconds):
 
 
 def encode(path, codec, container, bit_rate=None):
-    with av.open(str(path), "w", format=container) as file:
+    # The index of an m4a file before its sound, so that it has one when it is cut off.
+    options = {"movflags": "faststart"} if container == "ipod" else {}
+    with av.open(str(path), "w", format=container, options=options) as file:
         stream = file.add_stream(codec, rate=RATE)
         stream.layout = "stereo"
         if bit_rate:
