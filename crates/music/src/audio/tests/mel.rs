@@ -46,7 +46,7 @@ fn mel_power_is_that_of_the_definition() {
         assert_eq!(got.len(), (1 + length / HOP) * BANDS);
         let most = expected.iter().copied().fold(0.0, f32::max);
         for (expected, got) in expected.iter().zip(&got) {
-            assert!((expected - got).abs() <= 1e-5 * expected.max(most * 1e-4), "{expected} {got} of {length}");
+            assert!((expected - got).abs() <= 2e-6 * expected.max(most * 1e-8), "{expected} {got} of {length}");
         }
     }
 }
