@@ -106,7 +106,7 @@ test('an article that is put is pushed to users who are put, and clicks are coun
   expect(text).toMatch(/^aurochs_push_clicks_total \d$/m)
   expect(text).toMatch(/^aurochs_push_last_step_timestamp_seconds 1\d{9}/m)
   expect(text).toMatch(/^# TYPE aurochs_push_waiting gauge$/m)
-  expect(await call('push_status', { state: 'stopped' })).toMatchObject({ total: 0 })
+  expect(await call('push_status', { state: 'over' })).toMatchObject({ total: 0 })
   const { decisions } = await call('push_decisions', { article: 'a1' })
   expect(decisions.at(-1)).toMatchObject({
     kind: 'select',
