@@ -4,7 +4,7 @@
  * not come.
  */
 import { Pool } from '../src/parallel/pool.ts'
-import { PushUsers } from '../src/push/loop/users.ts'
+import { PushUsers } from '../src/push/data/users.ts'
 import { Audience } from '../src/push/prefer/audience/audience.ts'
 import { PreferenceModel } from '../src/push/prefer/preference-model.ts'
 import { randomNumbers } from '../src/storage/random.ts'

@@ -5,8 +5,8 @@
  * before that hour, factors are of before its fortnight. Fitted on weeks 12 to 15 since the first read of all (the click model from week 10 on);
  * features and their options were chosen by looking at weeks up to 17; the bars are of weeks 18 and 19.
  */
-import type { PushArticle } from '../../src/push/loop/article.ts'
-import { PushUsers } from '../../src/push/loop/users.ts'
+import type { PushArticle } from '../../src/push/data/article.ts'
+import { PushUsers } from '../../src/push/data/users.ts'
 import { updatedPosterior, widePosterior } from '../../src/push/prefer/blend/click-posterior.ts'
 import { type FeatureName, featureCount, featureNames } from '../../src/push/prefer/features.ts'
 import { PreferenceModel } from '../../src/push/prefer/preference-model.ts'

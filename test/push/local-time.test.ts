@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { isTimeZone, minuteOfDay, quietUntil, zoneOffset } from '../../src/push/send/local-time.ts'
+import { isTimeZone, minuteOfDay, quietUntil, zoneOffset } from '../../src/push/data/local-time.ts'
 
 const at = (text: string) => Date.parse(text)
 const night = { from: 22 * 60, until: 8 * 60 }

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest'
+import { PushUsers } from '../../src/push/data/users.ts'
 import type { PushAction, PushObservation } from '../../src/push/loop/actions.ts'
 import type { Preference } from '../../src/push/loop/preference.ts'
 import { PushLoop } from '../../src/push/loop/push-loop.ts'
-import { PushUsers } from '../../src/push/loop/users.ts'
 import { OnlineAppeal } from '../../src/push/select/online-appeal.ts'
 import { day, hour, minute, noon } from './ledger-of.ts'
 

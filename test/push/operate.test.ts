@@ -26,7 +26,9 @@ test('commands on a state go by the quiet hours and the interval that the engine
   ledger.putCampaign({ id: 'news', titles: ['One'], starts: now - hour, ends: now + 3 * hour, budget: 9 })
   expect(ledger.interval).toBe(3 * day)
   expect(refusals(ledger, 'news', ['ann'], now)).toEqual(['ann: quiet-hours'])
-  expect((await run('why', 'ann', 'news', '--state', folder)).said).toContain('These are quiet hours of the user, until')
+  expect((await run('why', 'ann', 'news', '--state', folder)).said).toContain(
+    'These are quiet hours of the user, until',
+  )
 })
 
 test('who names an interval has it, and keeps it for nobody else', () => {

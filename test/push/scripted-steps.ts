@@ -1,5 +1,5 @@
+import type { PushUsers } from '../../src/push/data/users.ts'
 import type { MadeRound, PlannedSend, PushAction, PushObservation, PushSteps } from '../../src/push/loop/actions.ts'
-import type { PushUsers } from '../../src/push/loop/users.ts'
 
 export interface Script {
   /** Sends of a round. */

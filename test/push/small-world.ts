@@ -1,11 +1,12 @@
 /** A loop, and users who click as often as their scores and the article let expect. */
+
+import type { PushArticle } from '../../src/push/data/article.ts'
+import { PushUsers } from '../../src/push/data/users.ts'
 import type { MadeRound, PlannedSend, PushAction, PushObservation } from '../../src/push/loop/actions.ts'
-import type { PushArticle } from '../../src/push/loop/article.ts'
 import type { PushLoopOptions } from '../../src/push/loop/options.ts'
 import type { Preference } from '../../src/push/loop/preference.ts'
 import { PushLoop } from '../../src/push/loop/push-loop.ts'
 import type { ArticleFeatures } from '../../src/push/loop/selection.ts'
-import { PushUsers } from '../../src/push/loop/users.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { minute, noon } from './ledger-of.ts'
 

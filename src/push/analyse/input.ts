@@ -1,7 +1,7 @@
 /**
  * What is analysed: columns, so that millions of sends are no objects. Times are in ms since 1970; a time that there is none of is NaN.
  */
-import type { SelectDecision } from '../loop/actions.ts'
+import type { SelectDecision } from '../data/decision.ts'
 import type { ClickDelay } from '../statistics/click-delay.ts'
 
 export interface AnalysisInput {

@@ -1,4 +1,4 @@
-import { minuteOfDay } from '../send/local-time.ts'
+import { minuteOfDay } from '../data/local-time.ts'
 import { type SendState, sendStates } from '../send/send.ts'
 import { ClickDelay, type DelayCurve } from '../statistics/click-delay.ts'
 import { CalibrationTable } from './calibration.ts'

@@ -1,6 +1,7 @@
 /** What the loop sees and what it has done; it does neither itself, so that it runs on a ledger and in a simulated world alike. */
-import type { ArticleSurroundings } from '../select/recent-articles.ts'
-import type { PushArticle } from './article.ts'
+
+import type { PushArticle } from '../data/article.ts'
+import type { SelectDecision } from '../data/decision.ts'
 
 /** Users are rows of `PushUsers`, times are in ms since 1970. */
 export type PushObservation =
@@ -13,22 +14,6 @@ export type PushObservation =
   /** A send that was made never goes out. */
   | { readonly kind: 'unsent'; readonly user: number; readonly article: string; readonly time: number }
   | { readonly kind: 'opt-out'; readonly user: number; readonly isOut: boolean }
-
-/** Whether an article is pushed, and why. */
-export interface SelectDecision {
-  /** The lift that is expected of the sends to the users who like it most, and where it lies with 95 %. */
-  readonly lift: number
-  readonly interval: readonly [number, number]
-  readonly isPushed: boolean
-  /** Sends of the first round, and of all. */
-  readonly firstVolume: number
-  readonly mostVolume: number
-  /** By how much each feature moved the logarithm of the lift, most first. */
-  readonly contributions: readonly { readonly feature: string; readonly value: number; readonly by: number }[]
-  readonly reason: string
-  /** What it was seen beside: who learns from what came of it is to know no more. Null for NaN, once it was stored. */
-  readonly surroundings?: { readonly [Name in keyof ArticleSurroundings]: number | null } | undefined
-}
 
 /** A send that the loop wants. */
 export interface PlannedSend {

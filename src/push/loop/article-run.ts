@@ -1,10 +1,10 @@
+import type { PushArticle } from '../data/article.ts'
 import type { EffectRows } from '../prefer/send-effects.ts'
 import type { DelayCurve } from '../statistics/click-delay.ts'
 import type { DepthBand } from '../statistics/lift-by-depth.ts'
 import { type LevelPosterior, type LevelPrior, levelPosterior, type TitleOutcome } from '../volume/level.ts'
 import type { DepthCurve } from '../volume/round-size.ts'
 import type { PlannedSend } from './actions.ts'
-import type { PushArticle } from './article.ts'
 import type { RankedUsers } from './preference.ts'
 
 /** Sends of one minute, title and depth together. */

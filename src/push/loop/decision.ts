@@ -1,7 +1,7 @@
+import type { SelectDecision } from '../data/decision.ts'
 import type { OnlineAppeal } from '../select/online-appeal.ts'
 import type { LevelPosterior } from '../volume/level.ts'
 import type { DepthCurve } from '../volume/round-size.ts'
-import type { SelectDecision } from './actions.ts'
 import type { ArticleRun } from './article-run.ts'
 
 export interface DecisionBasis {

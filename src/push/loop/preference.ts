@@ -1,4 +1,4 @@
-import type { PushArticle } from './article.ts'
+import type { PushArticle } from '../data/article.ts'
 
 /** Users and how well an article suits them, best first. */
 export interface RankedUsers {

@@ -1,7 +1,8 @@
 import { randomNumbers } from '../../storage/random.ts'
+import type { PushArticle } from '../data/article.ts'
+import type { PushUsers } from '../data/users.ts'
 import type { DelayCurve } from '../statistics/click-delay.ts'
 import type { MadeRound, PlannedSend, PushAction, PushObservation, PushSteps } from './actions.ts'
-import type { PushArticle } from './article.ts'
 import { ArticleRun, day, minute } from './article-run.ts'
 import { HourlyLimit } from './hourly-limit.ts'
 import { Learned } from './learned.ts'
@@ -12,7 +13,6 @@ import { placeSends, RestoredArticle } from './restored-article.ts'
 import { RoundPlanner } from './round-planner.ts'
 import type { ArticleFeatures } from './selection.ts'
 import { UserStates } from './user-states.ts'
-import type { PushUsers } from './users.ts'
 
 /** Minutes after its time at which what came of an article is learned from. */
 const learnAfter = 90

@@ -1,5 +1,5 @@
+import type { PushArticle } from '../data/article.ts'
 import type { PlannedSend, PushAction } from './actions.ts'
-import type { PushArticle } from './article.ts'
 import type { RankedUsers } from './preference.ts'
 
 /** An article that a former process pushed, with what it did and what came of that. */

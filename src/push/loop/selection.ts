@@ -1,5 +1,5 @@
+import type { PushArticle } from '../data/article.ts'
 import type { AppealFeature } from '../select/online-appeal.ts'
-import type { PushArticle } from './article.ts'
 
 /** What was seen of an article until it is decided about. */
 export interface EarlyReads {

@@ -1,7 +1,7 @@
+import type { PushUsers } from '../data/users.ts'
 import { fitUsualCtr, usualCtrs } from '../statistics/usual-ctr.ts'
 import { day } from './article-run.ts'
 import type { PushLoopOptions } from './options.ts'
-import type { PushUsers } from './users.ts'
 
 /** Days after which half of a push is forgotten by its user. */
 const fatigueHalfLife = 14

@@ -1,5 +1,5 @@
 /** What `PreferenceModel` is given, and gives. */
-import type { PushArticle } from '../loop/article.ts'
+import type { PushArticle } from '../data/article.ts'
 import type { BlendOptions } from './blend/blend.ts'
 import type { ReaderVectorOptions } from './components/reader-vectors.ts'
 import type { RecentReadsOptions } from './components/recent-reads.ts'

@@ -1,11 +1,12 @@
 /** What is known of an article when it is decided whether it is pushed, as features by name: of any language, NaN where it is not known. */
-import type { PushArticle } from '../loop/article.ts'
-import { isTimeZone, minuteOfDay } from '../send/local-time.ts'
+import type { PushArticle } from '../data/article.ts'
+import type { ArticleSurroundings } from '../data/decision.ts'
+import { isTimeZone, minuteOfDay } from '../data/local-time.ts'
 import type { LinearRow } from '../text/linear-model.ts'
 import { styleNames, styleOf } from '../text/style.ts'
 import { directionOf, dotProduct, type TextVectors } from '../text/vectors.ts'
 import { hashedWords, hashOf } from '../text/word-hashes.ts'
-import { type ArticleSurroundings, nearestCosine, type RecentArticle, usualEarlyReads } from './recent-articles.ts'
+import { nearestCosine, type RecentArticle, usualEarlyReads } from './recent-articles.ts'
 
 export interface FeatureExtractorOptions {
   /** Of words; without, texts are known by their words alone. */

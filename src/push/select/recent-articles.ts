@@ -1,3 +1,4 @@
+import type { ArticleSurroundings } from '../data/decision.ts'
 import { dotProduct } from '../text/vectors.ts'
 
 export interface RecentArticle {
@@ -8,18 +9,6 @@ export interface RecentArticle {
   readonly direction: Float32Array
   /** In its first 30 minutes; undefined while these are not over. */
   readonly earlyReads?: number | undefined
-}
-
-/** What an article is seen beside when it is decided about; NaN where that is not known. */
-export interface ArticleSurroundings {
-  /** Articles of the hours before. */
-  readonly recent: number
-  /** The cosine of the most similar one of these. */
-  readonly nearest: number
-  /** Its reads until then. */
-  readonly reads: number
-  /** The mean of ln(1 + reads) of the articles of the hours before. */
-  readonly usualReads: number
 }
 
 export const unknownSurroundings: ArticleSurroundings = {

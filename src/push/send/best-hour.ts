@@ -1,5 +1,5 @@
 /** When in the day a user is likely to come, learned from visits and clicks, and when to send by it. */
-import { type DaySpan, minuteOfDay, quietUntil } from './local-time.ts'
+import { type DaySpan, minuteOfDay, quietUntil } from '../data/local-time.ts'
 
 const hours = 24
 const hour = 3_600_000

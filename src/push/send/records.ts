@@ -5,7 +5,8 @@ import { steadyTime } from '../../events/store.ts'
 import { faultIn } from '../../storage/expectation.ts'
 import { openDatabase, transact } from '../../storage/sqlite.ts'
 import { assertWholeNumber } from '../../storage/whole-number.ts'
-import type { SelectDecision } from '../loop/actions.ts'
+import type { SelectDecision } from '../data/decision.ts'
+import type { DaySpan } from '../data/local-time.ts'
 import { type Campaign, campaign as campaignSchema } from './campaign.ts'
 import type {
   CampaignCounts,
@@ -15,7 +16,6 @@ import type {
   SendsByReason,
   StatusPage,
 } from './campaign-summary.ts'
-import type { DaySpan } from './local-time.ts'
 import type { SendRecord } from './send.ts'
 import { parseSendId } from './send-id.ts'
 import { sendsByReason } from './tables/campaign-page.ts'

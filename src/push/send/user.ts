@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { isStorable } from '../../events/event.ts'
 import { mustBe } from '../../storage/expectation.ts'
-import { isTimeZone } from './local-time.ts'
+import { isTimeZone } from '../data/local-time.ts'
 
 const clock = /^([01]\d|2[0-3]):([0-5]\d)$/
 const timeOfDay = z.string().refine(text => clock.test(text), mustBe('a time of day from 00:00 to 23:59'))

@@ -1,11 +1,12 @@
 /** The loop itself in the simulated world: it sees what is observed there, and its actions are done. */
+
+import { PushUsers } from '../data/users.ts'
 import type { PushAction, PushObservation } from '../loop/actions.ts'
 import { minute } from '../loop/article-run.ts'
 import type { PushLoopOptions } from '../loop/options.ts'
 import type { Preference, RankedUsers, RankFor } from '../loop/preference.ts'
 import { PushLoop } from '../loop/push-loop.ts'
 import type { ArticleFeatures, EarlyReads } from '../loop/selection.ts'
-import { PushUsers } from '../loop/users.ts'
 import { TitlePrior } from '../title/text-prior.ts'
 import { type SimulatedArticle, textFeatures } from './articles.ts'
 import type { PushPolicy } from './run.ts'

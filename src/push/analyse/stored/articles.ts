@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import type { DatabaseSync } from 'node:sqlite'
 import { catalogueFile, catalogueFormat } from '../../../catalogue/format.ts'
 import { isMade, openReadOnly } from '../../../storage/sqlite.ts'
-import type { SelectDecision } from '../../loop/actions.ts'
+import type { SelectDecision } from '../../data/decision.ts'
 import type { AnalysedArticle } from '../input.ts'
 import type { Range } from './sends.ts'
 

@@ -3,7 +3,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import { catalogueFile, catalogueFormat } from '../../../catalogue/format.ts'
 import { type ItemRow, itemOf } from '../../../catalogue/rows.ts'
 import { isMade, openReadOnly, transact } from '../../../storage/sqlite.ts'
-import type { PushArticle } from '../../loop/article.ts'
+import type { PushArticle } from '../../data/article.ts'
 import { webAddress } from '../../send/catalogue-article.ts'
 
 /** Which items of the catalogue are articles. */

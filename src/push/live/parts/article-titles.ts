@@ -1,4 +1,4 @@
-import type { PushArticle } from '../../loop/article.ts'
+import type { PushArticle } from '../../data/article.ts'
 import { type TitleCandidates, type TitleRules, titleCandidates } from '../../title/candidates.ts'
 import { parseTemplate, type Template } from '../../title/template.ts'
 import { TitlePrior } from '../../title/text-prior.ts'

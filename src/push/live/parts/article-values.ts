@@ -1,10 +1,10 @@
-import type { SelectDecision } from '../../loop/actions.ts'
-import type { PushArticle } from '../../loop/article.ts'
+import type { PushArticle } from '../../data/article.ts'
+import type { ArticleSurroundings, SelectDecision } from '../../data/decision.ts'
 import type { ArticleFeatures, EarlyReads } from '../../loop/selection.ts'
 import { AppealModel } from '../../select/appeal-model.ts'
 import type { ArticleRow, FeatureExtractor } from '../../select/feature-extractor.ts'
 import type { AppealFeature } from '../../select/online-appeal.ts'
-import { type ArticleSurroundings, RecentArticles, unknownSurroundings } from '../../select/recent-articles.ts'
+import { RecentArticles, unknownSurroundings } from '../../select/recent-articles.ts'
 import { styleNames, styleOf } from '../../text/style.ts'
 
 /** What of the style says most of titles, each about as much as it differs between articles. */

@@ -7,7 +7,7 @@ import type { Pool } from '../../../parallel/pool.ts'
 import { isMade, openReadOnly } from '../../../storage/sqlite.ts'
 import { trainWords } from '../../../words/train.ts'
 import { WordVectors } from '../../../words/word-vectors.ts'
-import type { PushArticle } from '../../loop/article.ts'
+import type { PushArticle } from '../../data/article.ts'
 
 /** Texts from which on words are learned, the latest so many, and characters of each. */
 const [leastTexts, mostTexts, longestText] = [1000, 100_000, 3000]

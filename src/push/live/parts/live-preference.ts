@@ -1,5 +1,5 @@
+import type { PushArticle } from '../../data/article.ts'
 import type { PlannedSend, PushObservation } from '../../loop/actions.ts'
-import type { PushArticle } from '../../loop/article.ts'
 import type { Preference, RankedUsers, RankFor } from '../../loop/preference.ts'
 import type { PreferenceModel } from '../../prefer/preference-model.ts'
 import type { DelayCurve } from '../../statistics/click-delay.ts'

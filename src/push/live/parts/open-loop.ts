@@ -1,7 +1,7 @@
 import { Pool } from '../../../parallel/pool.ts'
+import type { PushUsers } from '../../data/users.ts'
 import type { PushSteps } from '../../loop/actions.ts'
 import { PushLoop } from '../../loop/push-loop.ts'
-import type { PushUsers } from '../../loop/users.ts'
 import { FeatureExtractor } from '../../select/feature-extractor.ts'
 import type { PushConfig } from '../config.ts'
 import type { PushEngineOptions, StepsContext } from '../engine.ts'

@@ -1,6 +1,6 @@
 import { hasBit, sharedBitmap } from '../../../search/bitmap.ts'
 import { randomNumbers } from '../../../storage/random.ts'
-import type { PushArticle } from '../../loop/article.ts'
+import type { PushArticle } from '../../data/article.ts'
 import type { PreferenceModel } from '../../prefer/preference-model.ts'
 import type { PreferenceResponses } from '../../prefer/preference-types.ts'
 import { placesLeft, rowsOf, usersOf } from './send-rounds.ts'

@@ -1,6 +1,6 @@
 import { randomNumbers } from '../../../storage/random.ts'
+import type { PushArticle } from '../../data/article.ts'
 import type { PlannedSend } from '../../loop/actions.ts'
-import type { PushArticle } from '../../loop/article.ts'
 import type { PreferenceModel } from '../../prefer/preference-model.ts'
 import type { DelayCurve } from '../../statistics/click-delay.ts'
 import { placesLeft, type RoundArticle, rowsOf, type SendRoundFiles, type StoredRound, usersOf } from './send-rounds.ts'

@@ -4,7 +4,7 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { withDraft } from '../../../storage/directory.ts'
 import { mappedTensor, openSafetensors, vector, writeSafetensors } from '../../../storage/safetensors.ts'
-import type { PushArticle } from '../../loop/article.ts'
+import type { PushArticle } from '../../data/article.ts'
 import { featureCount, featureNames } from '../../prefer/features.ts'
 
 /** A round of another format is left out. */

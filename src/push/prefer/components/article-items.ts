@@ -1,5 +1,5 @@
 import { grown } from '../../../storage/shared-array.ts'
-import type { PushArticle } from '../../loop/article.ts'
+import type { PushArticle } from '../../data/article.ts'
 import { fnv1a } from '../../text/word-hashes.ts'
 
 export interface ArticleItemsOptions {

@@ -1,5 +1,5 @@
 import { grown } from '../../../storage/shared-array.ts'
-import { never } from '../../loop/users.ts'
+import { never } from '../../data/users.ts'
 
 const hour = 3_600_000
 

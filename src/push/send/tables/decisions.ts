@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { SelectDecision } from '../../loop/actions.ts'
+import type { SelectDecision } from '../../data/decision.ts'
 
 /** What was decided about an article, and why. Times in ms since 1970. */
 export type StoredDecision = {

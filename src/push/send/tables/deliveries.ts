@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { type DaySpan, quietUntil } from '../local-time.ts'
+import { type DaySpan, quietUntil } from '../../data/local-time.ts'
 import type { Confirmed, DueRow, HandedRow, OpenSend, SendState } from '../send.ts'
 import { type SendKey, sendIdOf } from '../send-id.ts'
 import type { Outgoing, SendResult } from '../senders/sender.ts'

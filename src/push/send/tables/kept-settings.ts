@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import type { DaySpan } from '../local-time.ts'
+import type { DaySpan } from '../../data/local-time.ts'
 
 /** What the engine was last told by its configuration: who opens the ledger without that goes by it, too. */
 export interface KeptSettings {

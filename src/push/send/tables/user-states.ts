@@ -1,7 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import type { PushUsers } from '../../loop/users.ts'
-import { never } from '../../loop/users.ts'
-import { zoneOffset } from '../local-time.ts'
+import { zoneOffset } from '../../data/local-time.ts'
+import type { PushUsers } from '../../data/users.ts'
+import { never } from '../../data/users.ts'
 
 /** What `PushUsers` has of users, in columns as they pass between threads; each user's row is its number − 1. */
 export interface UserStates {

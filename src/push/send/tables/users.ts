@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { type DaySpan, minuteOfDay } from '../local-time.ts'
+import { type DaySpan, minuteOfDay } from '../../data/local-time.ts'
 import { minutesOf, type PushUser } from '../user.ts'
 
 /** A user as the table has it: times in ms since 1970, quiet hours in minutes since midnight. */

@@ -1,5 +1,5 @@
 import type { DatabaseSync } from 'node:sqlite'
-import { type DaySpan, quietUntil } from '../local-time.ts'
+import { type DaySpan, quietUntil } from '../../data/local-time.ts'
 import { type SendKey, sendIdOf } from '../send-id.ts'
 import type { CampaignRow } from './campaigns.ts'
 import { quietOf, type UserRow } from './users.ts'

@@ -1,6 +1,6 @@
 import type { ParamsInput } from '../../../../protocol/methods.ts'
 import type { PushResults } from '../../../../protocol/push-methods.ts'
-import type { SelectDecision } from '../../../../push/loop/actions.ts'
+import type { SelectDecision } from '../../../../push/data/decision.ts'
 import { problem } from '../connection/explained.ts'
 import type { Session } from '../connection/session.ts'
 import { element } from '../element.ts'
