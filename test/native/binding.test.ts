@@ -4,9 +4,10 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { native } from '../../src/native.ts'
+import { tone, wav } from '../music/wav.ts'
 import { freshFolder } from '../storage/folder.ts'
 
-type Name = Exclude<keyof typeof native, 'FileSlice'>
+type Name = Exclude<keyof typeof native, 'FileSlice' | 'MelReader'>
 
 const wordLimit = 0xffff_ffff
 const count = fc.oneof(
@@ -376,6 +377,11 @@ const boostingTrees = fc.record({
 })
 const fewFeatures = fc.oneof(count, fc.constant(2))
 const paths = fc.constantFrom('', '\0', '/dev/null', '/dev/zero', '/none/of/these', '.')
+const melOptions = fc.record({
+  scale: fc.constantFrom('log', 'log', 'power', 'none'),
+  from: fc.oneof(float, fc.constant(0)),
+  to: fc.option(float, { nil: undefined }),
+})
 
 /** Arguments for every function there is: of its types, and else as may be. */
 const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } = {
@@ -460,6 +466,7 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   liveSessionWords: fc.tuple(count, count, count),
   liveTransitionWords: fc.tuple(count, count),
   mapFile: fc.tuple(paths),
+  melReader: fc.tuple(paths, melOptions),
   misalignment: fc.tuple(bytes),
   nearestNeighbours: fc.tuple(lookup, queries),
   neighboursFault: fc.tuple(sparse),
@@ -511,7 +518,7 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
 }
 
 test('there are arguments for every function', () => {
-  expect(Object.keys(native).sort()).toEqual([...Object.keys(calls), 'FileSlice'].sort())
+  expect(Object.keys(native).sort()).toEqual([...Object.keys(calls), 'FileSlice', 'MelReader'].sort())
 })
 
 test.each(Object.keys(calls) as Name[])('%s returns or throws an error in words, whatever it is given', name => {
@@ -576,6 +583,50 @@ test('a slice of a file returns or throws an error in words, whatever its method
       expect(file.length).toBe(0)
     }),
     { numRuns: 300 },
+  )
+})
+
+test('a reader of sound returns, rejects or throws an error in words, whatever it is given', async () => {
+  expect(Object.getOwnPropertyNames(native.MelReader.prototype).sort()).toEqual(
+    ['close', 'constructor', 'read', 'readSync'].sort(),
+  )
+  const folder = freshFolder()
+  const sound = join(folder, 'sound')
+  const damage = fc.tuple(fc.nat(1500), fc.nat(255))
+  const frames = fc.oneof(fc.nat(20), fc.constantFrom(-1, 65_536, 65_537, wordLimit, 0.5, Number.NaN))
+  const someSound = fc.constantFrom('', '\0', '/dev/zero', '.', sound, sound, sound, sound)
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(damage, { maxLength: 5 }),
+      someSound,
+      melOptions,
+      fc.array(frames, { maxLength: 4 }),
+      fc.boolean(),
+      async (damages, path, options, counts, isClosed) => {
+        const bytes = wav(tone(0.05, 440))
+        for (const [place, byte] of damages) bytes[place] = byte
+        writeFileSync(sound, bytes)
+        let reader: InstanceType<typeof native.MelReader> | undefined
+        expectWords(() => {
+          reader = native.melReader(path, options as Parameters<typeof native.melReader>[1])
+        })
+        if (!reader) return
+        const reads: Promise<unknown>[] = []
+        for (const count of counts) {
+          expectWords(() => reader!.readSync(count))
+          expectWords(() => {
+            reads.push(reader!.read(count))
+          })
+        }
+        if (isClosed) reader.close()
+        for (const result of await Promise.allSettled(reads)) {
+          if (result.status === 'rejected') expect(result.reason.message).not.toBe('')
+        }
+        reader.close()
+        expect(() => reader!.readSync(1)).toThrow('the reader is closed: make another')
+      },
+    ),
+    { numRuns: 200 },
   )
 })
 

@@ -10,6 +10,7 @@
 
 mod als;
 mod audience;
+mod audio;
 mod boosting;
 mod bpr;
 mod ease;

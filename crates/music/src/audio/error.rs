@@ -44,7 +44,7 @@ pub enum Fault {
 }
 
 impl AudioError {
-    pub(super) fn new(path: &Path, fault: Fault) -> AudioError {
+    pub(in crate::audio) fn new(path: &Path, fault: Fault) -> AudioError {
         AudioError { path: path.to_owned(), fault }
     }
 }

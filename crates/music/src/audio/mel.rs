@@ -2,7 +2,7 @@
 
 use super::filters::{BINS, MelFilters};
 use super::{BANDS, HOP, WINDOW};
-use realfft::num_complex::Complex32;
+use realfft::num_complex::Complex64;
 use realfft::{RealFftPlanner, RealToComplex};
 use std::f64::consts::PI;
 use std::sync::Arc;
@@ -28,14 +28,15 @@ impl Scale {
 pub struct Mel {
     scale: Scale,
     filters: MelFilters,
-    transform: Arc<dyn RealToComplex<f32>>,
-    window: Vec<f32>,
+    /// In single precision bands 80 dB below the loudest were up to 8e-4 off (of 400 sounds of 5 s); in double, 4e-7.
+    transform: Arc<dyn RealToComplex<f64>>,
+    window: Vec<f64>,
     /// Samples that the next frames need, the first of its window at `next`.
     samples: Vec<f32>,
     next: usize,
-    windowed: Vec<f32>,
-    spectrum: Vec<Complex32>,
-    scratch: Vec<Complex32>,
+    windowed: Vec<f64>,
+    spectrum: Vec<Complex64>,
+    scratch: Vec<Complex64>,
     power: Vec<f32>,
 }
 
@@ -48,7 +49,7 @@ impl Mel {
     /// For samples that continue `before`, with which the window of the first frame begins.
     pub(super) fn behind(scale: Scale, before: &[f32]) -> Mel {
         let transform = RealFftPlanner::new().plan_fft_forward(WINDOW);
-        let hann = |place: usize| (0.5 - 0.5 * (2.0 * PI * place as f64 / WINDOW as f64).cos()) as f32;
+        let hann = |place: usize| 0.5 - 0.5 * (2.0 * PI * place as f64 / WINDOW as f64).cos();
         Mel {
             scale,
             filters: MelFilters::default(),
@@ -82,13 +83,13 @@ impl Mel {
     fn frame(&mut self, frames: &mut Vec<f32>) {
         let samples = &self.samples[self.next..][..WINDOW];
         for ((out, sample), weight) in self.windowed.iter_mut().zip(samples).zip(&self.window) {
-            *out = sample * weight;
+            *out = f64::from(*sample) * weight;
         }
         self.transform
             .process_with_scratch(&mut self.windowed, &mut self.spectrum, &mut self.scratch)
             .expect("the buffers are those of the transform");
         for (power, value) in self.power.iter_mut().zip(&self.spectrum) {
-            *power = value.norm_sqr();
+            *power = value.norm_sqr() as f32;
         }
         let start = frames.len();
         frames.resize(start + BANDS, 0.0);

@@ -1,19 +1,18 @@
 //! From a sound file to its log-mel spectrogram, a slice at a time: [`Decoder`] gives mono samples at the rate of the
 //! file, [`Resampler`] brings them to [`RATE`], [`Mel`] makes frames of them. [`MelReader`] is all three in a row.
 
-mod decoder;
+mod decode;
 mod error;
 mod filters;
 mod low_pass;
 mod mel;
 mod reader;
 mod resampler;
-mod source;
 
 #[cfg(test)]
 mod tests;
 
-pub use decoder::{Decoder, Sound};
+pub use decode::{Decoder, Sound};
 pub use error::{AudioError, Fault};
 pub use filters::MelFilters;
 pub use mel::{Mel, Scale};

@@ -1,6 +1,6 @@
 //! Frames of a file, a slice at a time.
 
-use super::decoder::{Decoder, Sound};
+use super::decode::{Decoder, Sound};
 use super::error::AudioError;
 use super::mel::{Mel, Scale};
 use super::resampler::Resampler;

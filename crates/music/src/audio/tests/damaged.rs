@@ -116,13 +116,14 @@ fn what_a_damaged_packet_leaves_is_read() {
     let mut bytes = flac(&samples, 44_100, 1);
     let middle = bytes.len() / 2;
     bytes[middle..middle + 3000].fill(0x55);
-    let (frames, _, seconds) = read(&bytes).unwrap();
+    let (frames, damage, seconds) = read(&bytes).unwrap();
     assert!(seconds > 80_000.0 / 44_100.0, "{seconds}");
+    assert_eq!(damage.failed_packets, 1);
     assert!(frames.iter().all(|value| value.is_finite()));
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
     #[test]
     fn damage_gives_frames_or_an_error(

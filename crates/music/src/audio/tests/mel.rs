@@ -40,13 +40,13 @@ fn mel(samples: &[f32], piece: usize, scale: Scale) -> Vec<f32> {
 
 #[test]
 fn mel_power_is_that_of_the_definition() {
-    for length in [1, 2, 255, 256, 257, 511, 512, 513, 1500] {
+    for length in [1, 255, 256, 257, 512, 900] {
         let samples = noise(length, 7);
         let (expected, got) = (naive(&samples), mel(&samples, length, Scale::Power));
         assert_eq!(got.len(), (1 + length / HOP) * BANDS);
         let most = expected.iter().copied().fold(0.0, f32::max);
         for (expected, got) in expected.iter().zip(&got) {
-            assert!((expected - got).abs() <= 1e-5 * expected.max(most * 1e-4), "{expected} {got} of {length}");
+            assert!((expected - got).abs() <= 2e-6 * expected.max(most * 1e-8), "{expected} {got} of {length}");
         }
     }
 }

@@ -16,7 +16,7 @@ fn naive(samples: &[f32], rate: u32) -> Vec<f32> {
     let ratio = (f64::from(RATE) / f64::from(rate)).min(1.0);
     let (cutoff, half) = (ratio * 0.9568, (126.4 - 7.95) / (2.285 * PI * ratio * 0.0864) / 2.0);
     let bessel = |x: f64| -> f64 {
-        let steps = 200;
+        let steps = 60;
         (0..steps).map(|step| (x * (PI * (f64::from(step) + 0.5) / f64::from(steps)).cos()).exp()).sum::<f64>()
             / f64::from(steps)
     };
@@ -41,8 +41,8 @@ fn naive(samples: &[f32], rate: u32) -> Vec<f32> {
 fn outputs_are_those_of_the_definition() {
     // The last two need more phases than there are weights for.
     for rate in [8_000, 11_025, 22_050, 44_100, 48_000, 44_101, 15_999] {
-        let samples = noise(700, rate);
-        let distance = distance(&resampled(&samples, rate, 700), &naive(&samples, rate));
+        let samples = noise(400, rate);
+        let distance = distance(&resampled(&samples, rate, 400), &naive(&samples, rate));
         assert!(distance < 5e-6, "{distance} at {rate}");
     }
 }
@@ -84,10 +84,10 @@ fn a_constant_stays_so() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(12))]
 
     #[test]
-    fn outputs_do_not_depend_on_the_pieces(rate in 1_000u32..200_000, length in 1usize..3000, piece in 1usize..1200, seed: u32) {
+    fn outputs_do_not_depend_on_the_pieces(rate in 1_000u32..200_000, length in 1usize..2000, piece in 1usize..1200, seed: u32) {
         let samples = noise(length, seed);
         let whole = resampled(&samples, rate, length);
         prop_assert_eq!(whole.len() as u64, (length as u64 * u64::from(RATE)).div_ceil(u64::from(rate)));

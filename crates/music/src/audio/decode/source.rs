@@ -1,20 +1,19 @@
 //! The bytes of a sound file, without what only costs memory and with lengths that are true.
 
-use super::error::{AudioError, Fault};
+use super::lengths::{Correction, corrections};
+use crate::audio::error::{AudioError, Fault};
 use std::fs::{File, metadata};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use symphonia::core::io::MediaSource;
 
 /// The bytes of a file behind the ID3v2 tags that it begins with: those may hold pictures of any size, which nobody needs
-/// here and would have in memory. In a wav file whose lengths cannot be, such as that of a recording that was interrupted,
-/// there are others in their place.
+/// here and would have in memory. In place of lengths that cannot be there are others.
 pub(super) struct Source {
     file: File,
     start: u64,
     length: u64,
-    /// Places behind `start`, and what is read there.
-    corrections: Vec<(u64, [u8; 4])>,
+    corrections: Vec<Correction>,
 }
 
 impl Source {
@@ -39,49 +38,10 @@ impl Source {
         let mut file = File::open(path)?;
         let start = end_of_tags(&mut file, length)?;
         let mut source = Source { file, start, length: length - start, corrections: Vec::new() };
-        source.corrections = source.wave_lengths()?;
+        source.corrections = corrections(&mut source, length - start)?;
         source.seek(SeekFrom::Start(0))?;
         Ok(source)
     }
-
-    /// The corrections of a wav file.
-    fn wave_lengths(&mut self) -> io::Result<Vec<(u64, [u8; 4])>> {
-        const CHUNK: u64 = 8;
-        let riff = self.window(0)?;
-        if &riff[..4] != b"RIFF" || &riff[8..] != b"WAVE" {
-            return Ok(Vec::new());
-        }
-        let is_open_ended = matches!(word(&riff, 4), 0 | u32::MAX);
-        let mut place = 12;
-        while place + CHUNK <= self.length {
-            let chunk = self.window(place)?;
-            let rest = self.length - place - CHUNK;
-            let length = u64::from(word(&chunk, 4));
-            if &chunk[..4] == b"data" {
-                if length <= rest && !(length == 0 && is_open_ended) {
-                    break;
-                }
-                let rest = u32::try_from(rest).unwrap_or(u32::MAX);
-                return Ok(vec![(4, [0xff; 4]), (place + 4, rest.to_le_bytes())]);
-            }
-            place += CHUNK + length.next_multiple_of(2);
-        }
-        // The length of the whole is of no use beside that of the samples.
-        Ok(vec![(4, [0xff; 4])])
-    }
-
-    /// The 12 bytes at `place`, zeros where there are fewer.
-    fn window(&mut self, place: u64) -> io::Result<[u8; 12]> {
-        let mut bytes = Vec::with_capacity(12);
-        self.seek(SeekFrom::Start(place))?;
-        self.by_ref().take(12).read_to_end(&mut bytes)?;
-        bytes.resize(12, 0);
-        Ok(bytes.try_into().expect("it was just resized"))
-    }
-}
-
-fn word(bytes: &[u8; 12], place: usize) -> u32 {
-    u32::from_le_bytes(bytes[place..place + 4].try_into().expect("four bytes"))
 }
 
 /// Where the ID3v2 tags end; 0 without any, or where they are longer than the file.
