@@ -5,10 +5,15 @@ use aurochs_kernels::simd::{Kernel, Lanes, Simd};
 /// One step; the defaults of the paper are .9, .999, 1e-8.
 #[derive(Clone, Copy, Debug)]
 pub struct AdamW {
+    /// What steps are multiplied by.
     pub rate: f32,
+    /// Of what decays, the share that a step of rate 1 takes away.
     pub decay: f32,
+    /// How much of the mean of the gradients is kept.
     pub first: f32,
+    /// How much of the mean of their squares is kept.
     pub second: f32,
+    /// Added to the root of that.
     pub epsilon: f32,
     /// From 1: for the correction of the moments' beginnings.
     pub step: u32,
@@ -16,8 +21,11 @@ pub struct AdamW {
 
 /// Parameters of a range with what is kept of their gradients, all of the same length.
 pub struct Moving<'a> {
+    /// What is moved.
     pub parameters: &'a mut [f32],
+    /// Means of their gradients.
     pub first: &'a mut [f32],
+    /// Means of the squares.
     pub second: &'a mut [f32],
     /// 1 where a parameter decays, else 0.
     pub decays: &'a [f32],

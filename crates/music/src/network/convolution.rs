@@ -81,7 +81,7 @@ impl Convolution {
         assert_eq!(padded.len(), self.padded());
         assert_eq!(packed.len(), self.weights());
         assert_eq!(outputs.len(), self.outputs());
-        assert!(self.width % ROWS == 0 && self.output % BLOCK == 0);
+        assert!(self.width.is_multiple_of(ROWS) && self.output.is_multiple_of(BLOCK));
         simd.run(Forward { size: *self, padded, packed, outputs });
     }
 
@@ -90,8 +90,8 @@ impl Convolution {
         assert_eq!(padded.len(), self.padded());
         assert_eq!(gradients.len(), self.transposed().padded());
         assert_eq!(gradient.len(), self.weights());
-        assert!(self.input == 1 || self.input % BLOCK == 0);
-        assert!(self.width % ROWS == 0 && self.output % BLOCK == 0);
+        assert!(self.input == 1 || self.input.is_multiple_of(BLOCK));
+        assert!(self.width.is_multiple_of(ROWS) && self.output.is_multiple_of(BLOCK));
         simd.run(WeightGradient { size: *self, padded, gradients, gradient });
     }
 

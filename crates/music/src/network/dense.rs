@@ -23,7 +23,14 @@ impl Dense {
     }
 
     /// Adds the gradients of the parameters, and gives those of the rows (rows × inputs).
-    pub fn backward(&self, parameters: &[f32], rows: &[f32], gradients: &[f32], of_parameters: &mut [f32], simd: Simd) -> Vec<f32> {
+    pub fn backward(
+        &self,
+        parameters: &[f32],
+        rows: &[f32],
+        gradients: &[f32],
+        of_parameters: &mut [f32],
+        simd: Simd,
+    ) -> Vec<f32> {
         assert_eq!(parameters.len(), self.parameters());
         assert_eq!(of_parameters.len(), self.parameters());
         assert_eq!(rows.len() / self.inputs, gradients.len() / self.outputs);

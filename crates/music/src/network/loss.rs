@@ -10,6 +10,15 @@ pub enum Labels {
 }
 
 impl Labels {
+    /// `single` or `multi`.
+    pub fn named(name: &str) -> Option<Labels> {
+        match name {
+            "single" => Some(Labels::Single),
+            "multi" => Some(Labels::Multi),
+            _ => None,
+        }
+    }
+
     /// Turns logits (rows × classes) into probabilities.
     pub fn probabilities(self, logits: &mut [f32], classes: usize) {
         for row in logits.chunks_exact_mut(classes) {
@@ -39,7 +48,11 @@ impl Labels {
                 Labels::Single => {
                     let most = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
                     let all = row.iter().map(|value| (f64::from(*value) - most).exp()).sum::<f64>().ln() + most;
-                    loss += row.iter().zip(targets).map(|(value, target)| f64::from(*target) * (all - f64::from(*value))).sum::<f64>();
+                    loss += row
+                        .iter()
+                        .zip(targets)
+                        .map(|(value, target)| f64::from(*target) * (all - f64::from(*value)))
+                        .sum::<f64>();
                 }
                 // ln(1 + eˣ) − t x
                 Labels::Multi => {

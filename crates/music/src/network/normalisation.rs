@@ -51,9 +51,12 @@ pub struct Affine<'a> {
 impl Affine<'_> {
     /// (channels) 1 / √(variance + ε), and what values are multiplied by and added to.
     fn factors(&self) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-        let inverse: Vec<f32> = self.moments.variance.iter().map(|variance| 1.0 / (variance + EPSILON).sqrt()).collect();
+        let inverse: Vec<f32> =
+            self.moments.variance.iter().map(|variance| 1.0 / (variance + EPSILON).sqrt()).collect();
         let factor: Vec<f32> = inverse.iter().zip(self.scale).map(|(inverse, scale)| inverse * scale).collect();
-        let added = (self.shift.iter().zip(&self.moments.mean)).zip(&factor).map(|((shift, mean), factor)| shift - mean * factor);
+        let added = (self.shift.iter().zip(&self.moments.mean))
+            .zip(&factor)
+            .map(|((shift, mean), factor)| shift - mean * factor);
         let added = added.collect();
         (inverse, factor, added)
     }

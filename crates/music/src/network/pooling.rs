@@ -53,13 +53,15 @@ fn band_means(image: &[f32], (bands, frames): (usize, usize), channels: usize) -
     means
 }
 
-/// Writes slices (count × height × width) into images with a border of zeros.
+/// Writes slices (count × width × height: frames of bands) into images with a border of zeros, whose rows are the bands.
 pub fn pad(slices: &[f32], images: Images, padded: &mut [f32]) {
     let Images { height, width, .. } = images;
     let row = width + 2;
     for (slice, image) in slices.chunks_exact(height * width).zip(padded.chunks_exact_mut((height + 2) * row)) {
-        for (values, to) in slice.chunks_exact(width).zip(image[row..].chunks_exact_mut(row)) {
-            to[1..=width].copy_from_slice(values);
+        for (x, bands) in slice.chunks_exact(height).enumerate() {
+            for (y, value) in bands.iter().enumerate() {
+                image[(y + 1) * row + x + 1] = *value;
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ use super::convolution::Convolution;
 use super::dense::Dense;
 use super::loss::Labels;
 use super::normalisation::Images;
+use aurochs_kernels::initialise::fill_normal;
 use std::ops::Range;
 
 /// A tagger of log-mel slices: blocks of a 3 × 3 convolution, batch normalisation, ReLU and 2 × 2 max pooling; over what is left the mean of
@@ -16,17 +17,24 @@ pub struct Shape {
     pub frames: usize,
     /// Of the output of each block.
     pub channels: Vec<usize>,
+    /// Outputs of the layer before the logits.
     pub embedding: usize,
+    /// Labels that a slice may have.
     pub classes: usize,
+    /// Whether it has one of them or any.
     pub labels: Labels,
 }
 
 /// Where the parameters of a block lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
+    /// Its sizes.
     pub convolution: Convolution,
+    /// Of the convolution.
     pub weights: Range<usize>,
+    /// Of the normalisation.
     pub scale: Range<usize>,
+    /// Behind the scale.
     pub shift: Range<usize>,
 }
 
@@ -46,13 +54,13 @@ impl Shape {
         if halvings == 0 || halvings > 6 {
             return Some(format!("channels must be of 1 to 6 blocks, got {halvings}"));
         }
-        if let Some(channels) = self.channels.iter().find(|channels| **channels % 16 != 0 || **channels == 0) {
+        if let Some(channels) = self.channels.iter().find(|channels| !channels.is_multiple_of(16) || **channels == 0) {
             return Some(format!("channels must be multiples of 16, got {channels}"));
         }
-        if self.bands == 0 || self.bands % part != 0 {
+        if self.bands == 0 || !self.bands.is_multiple_of(part) {
             return Some(format!("bands must be a multiple of {part}, got {}", self.bands));
         }
-        if self.frames == 0 || self.frames % (4 * part) != 0 {
+        if self.frames == 0 || !self.frames.is_multiple_of(4 * part) {
             return Some(format!("frames must be a multiple of {}, got {}", 4 * part, self.frames));
         }
         if self.embedding == 0 || self.classes == 0 {
@@ -100,6 +108,39 @@ impl Shape {
     /// Of all layers.
     pub fn parameters(&self) -> usize {
         self.dense()[1].1.end
+    }
+
+    /// Writes parameters to begin with: weights by He et al. 2015, scales 1, the rest 0. The same for the same seed.
+    pub fn initialise(&self, parameters: &mut [f32], seed: u64) {
+        assert_eq!(parameters.len(), self.parameters());
+        parameters.fill(0.0);
+        let mut normal = |range: Range<usize>, inputs: usize| {
+            let at = range.start as u64;
+            let weights = &mut parameters[range];
+            let count = weights.len();
+            fill_normal(weights, count, count, 0, (2.0 / inputs as f32).sqrt(), seed ^ at);
+        };
+        for block in self.blocks() {
+            normal(block.weights, 9 * block.convolution.input);
+        }
+        for (layer, range) in self.dense() {
+            normal(range.start..range.start + layer.inputs * layer.outputs, layer.inputs);
+        }
+        for block in self.blocks() {
+            parameters[block.scale].fill(1.0);
+        }
+    }
+
+    /// (parameters) 1 where a parameter decays: weights do, what is added or scales does not.
+    pub fn decays(&self) -> Vec<f32> {
+        let mut decays = vec![0.0; self.parameters()];
+        for block in self.blocks() {
+            decays[block.weights].fill(1.0);
+        }
+        for (layer, range) in self.dense() {
+            decays[range.start..range.start + layer.inputs * layer.outputs].fill(1.0);
+        }
+        decays
     }
 
     /// Floats of the means and variances that batches are normalised by: of each block its means, then its variances.

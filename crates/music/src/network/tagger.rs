@@ -1,6 +1,5 @@
 //! The steps of a tagger: forward and backward of a shard of a batch, and prediction.
 
-use super::loss::Labels;
 use super::normalisation::{self, Affine, AffineGradient, Moments};
 use super::shape::{Block, Shape};
 use super::{dropout, pooling};
@@ -9,7 +8,7 @@ use aurochs_kernels::simd::Simd;
 /// What a shard is trained on.
 #[derive(Clone, Copy)]
 pub struct Shard<'a> {
-    /// (count × bands × frames)
+    /// (count × frames × bands)
     pub slices: &'a [f32],
     /// (count × classes) From 0 to 1.
     pub targets: &'a [f32],
@@ -17,6 +16,7 @@ pub struct Shard<'a> {
     pub weight: f32,
     /// The share of the inputs of both dense layers that is set to 0 (Srivastava et al. 2014).
     pub dropout: f32,
+    /// Of what is dropped.
     pub seed: u64,
 }
 
@@ -42,7 +42,14 @@ pub struct Workspace {
 }
 
 /// Gives the sum of the losses of a shard, normalised by its own moments, and writes the gradients of `weight` times that.
-pub fn train(shape: &Shape, parameters: &[f32], shard: Shard, result: ShardResult, work: &mut Workspace, simd: Simd) -> f64 {
+pub fn train(
+    shape: &Shape,
+    parameters: &[f32],
+    shard: Shard,
+    result: ShardResult,
+    work: &mut Workspace,
+    simd: Simd,
+) -> f64 {
     let blocks = shape.blocks();
     let count = shard.slices.len() / shape.slice();
     assert_eq!(parameters.len(), shape.parameters());
@@ -90,24 +97,14 @@ pub fn train(shape: &Shape, parameters: &[f32], shard: Shard, result: ShardResul
     let logits = out.forward(&parameters[of_out.clone()], &embedding, simd);
     let (loss, gradients) = shape.labels.loss(&logits, shard.targets, shape.classes, shard.weight);
 
-    let mut gradients = out.backward(
-        &parameters[of_out.clone()],
-        &embedding,
-        &gradients,
-        &mut result.gradients[of_out],
-        simd,
-    );
+    let mut gradients =
+        out.backward(&parameters[of_out.clone()], &embedding, &gradients, &mut result.gradients[of_out], simd);
     dropout::pass_back(&mut gradients, &kept_embedding);
     for (gradient, passed) in gradients.iter_mut().zip(passed) {
         *gradient = if passed { *gradient } else { 0.0 };
     }
-    let mut gradients = hidden.backward(
-        &parameters[of_hidden.clone()],
-        &pooled,
-        &gradients,
-        &mut result.gradients[of_hidden],
-        simd,
-    );
+    let mut gradients =
+        hidden.backward(&parameters[of_hidden.clone()], &pooled, &gradients, &mut result.gradients[of_hidden], simd);
     dropout::pass_back(&mut gradients, &kept);
     work.pooled = pooling::backward(last, left, channels, &gradients);
     for (place, block) in blocks.iter().enumerate().rev() {
@@ -134,8 +131,18 @@ fn block_backward(
     let (scale, shift) = rest.split_at_mut(convolution.output);
     let affine = affine_of(block, parameters, moments);
     let images = block.images(count);
-    normalisation::backward(&work.values[place], images, affine, &work.pooled, of_values, AffineGradient { scale, shift }, simd);
-    for (image, of_values) in work.images[place].chunks_exact(convolution.padded()).zip(of_values.chunks_exact(back.padded())) {
+    normalisation::backward(
+        &work.values[place],
+        images,
+        affine,
+        &work.pooled,
+        of_values,
+        AffineGradient { scale, shift },
+        simd,
+    );
+    for (image, of_values) in
+        work.images[place].chunks_exact(convolution.padded()).zip(of_values.chunks_exact(back.padded()))
+    {
         convolution.add_weight_gradient(image, of_values, of_weights, simd);
     }
     if place == 0 {
@@ -160,7 +167,14 @@ pub struct Prediction {
 }
 
 /// Predicts slices one by one, normalised by `moments`, those of the training.
-pub fn predict(shape: &Shape, parameters: &[f32], moments: &[f32], slices: &[f32], work: &mut Workspace, simd: Simd) -> Prediction {
+pub fn predict(
+    shape: &Shape,
+    parameters: &[f32],
+    moments: &[f32],
+    slices: &[f32],
+    work: &mut Workspace,
+    simd: Simd,
+) -> Prediction {
     assert_eq!(parameters.len(), shape.parameters());
     assert_eq!(moments.len(), shape.moments());
     assert_eq!(slices.len() % shape.slice(), 0);
@@ -194,7 +208,13 @@ pub fn predict(shape: &Shape, parameters: &[f32], moments: &[f32], slices: &[f32
             let values = &mut work.values[place];
             convolution.forward(&before[place], &packed[first..first + convolution.weights()], values, simd);
             first += convolution.weights();
-            normalisation::forward(values, block.images(1), affine_of(block, parameters, &moments[place]), &mut after[0], simd);
+            normalisation::forward(
+                values,
+                block.images(1),
+                affine_of(block, parameters, &moments[place]),
+                &mut after[0],
+                simd,
+            );
         }
         let pooled = pooling::forward(&work.images[blocks.len()], shape.left(), shape.channels[blocks.len() - 1]);
         let embedding = hidden.forward(&parameters[of_hidden.clone()], &pooled, simd);
@@ -245,18 +265,6 @@ fn clear_borders(images: &mut [f32], height: usize, width: usize, channels: usiz
         for line in image.chunks_exact_mut(row) {
             line[..channels].fill(0.0);
             line[row - channels..].fill(0.0);
-        }
-    }
-}
-
-/// The labels of a shape, for callers that have only their name.
-impl Labels {
-    /// `single` or `multi`.
-    pub fn named(name: &str) -> Option<Labels> {
-        match name {
-            "single" => Some(Labels::Single),
-            "multi" => Some(Labels::Multi),
-            _ => None,
         }
     }
 }

@@ -50,7 +50,8 @@ fn convolutions_are_those_of_the_definition() {
                         for (ky, kx) in (0..3).flat_map(|ky| (0..3).map(move |kx| (ky, kx))) {
                             for i in 0..input {
                                 let value = pad[((y + ky) * (width + 2) + x + kx) * input + i];
-                                exact += f64::from(value) * f64::from(weights[((3 * ky + kx) * input + i) * output + o]);
+                                exact +=
+                                    f64::from(value) * f64::from(weights[((3 * ky + kx) * input + i) * output + o]);
                             }
                         }
                         let got = f64::from(out[(y * width + x) * output + o]);
@@ -84,7 +85,11 @@ fn gradients_of_weights_and_inputs_are_those_of_the_definition() {
                             exact += f64::from(value) * f64::from(gradients[(y * width + x) * output + o]);
                         }
                         let at = (tap * input + i) * output + o;
-                        assert!((f64::from(of_weights[at] - before[at]) - exact).abs() < 1e-4, "{size:?} {}", simd.name());
+                        assert!(
+                            (f64::from(of_weights[at] - before[at]) - exact).abs() < 1e-4,
+                            "{size:?} {}",
+                            simd.name()
+                        );
                     }
                 }
             }
@@ -156,7 +161,11 @@ fn normalisation_and_its_gradients_are_those_of_the_definition() {
     let double = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<f64>>();
     let naive = naive_block(&double(&values), images, &double(&scale), &double(&shift));
     let cost = |values: &[f64], scale: &[f64], shift: &[f64]| -> f64 {
-        naive_block(values, images, scale, shift).iter().zip(&weights).map(|(value, weight)| value * f64::from(*weight)).sum()
+        naive_block(values, images, scale, shift)
+            .iter()
+            .zip(&weights)
+            .map(|(value, weight)| value * f64::from(*weight))
+            .sum()
     };
     for simd in Simd::available() {
         let moments: Moments = normalisation::moments(&values, channels, simd);
@@ -254,7 +263,10 @@ fn gradients_of_all_parameters_are_the_differences_of_the_loss() {
                 .filter(|(at, _)| mask(*at))
                 .map(|(_, (gradient, by))| f64::from(*gradient) * f64::from(*by))
                 .sum();
-            assert!((numeric - exact).abs() < 0.02 * (1.0 + exact.abs()), "{labels:?} {trial}: {numeric} beside {exact}");
+            assert!(
+                (numeric - exact).abs() < 0.02 * (1.0 + exact.abs()),
+                "{labels:?} {trial}: {numeric} beside {exact}"
+            );
         }
     }
 }
