@@ -164,7 +164,7 @@ pub fn adam_step(adam: AdamStep, moving: AdamMoving, gradients: Float32Array, fr
     check_length("first", count, moving.first.len())?;
     check_length("second", count, moving.second.len())?;
     check_length("decays", count, moving.decays.len())?;
-    if count == 0 || gradients.len() % count != 0 || from > to || to > count {
+    if count == 0 || !gradients.len().is_multiple_of(count) || from > to || to > count {
         return Err(invalid(format!("a range within {count} parameters is needed, got {from} to {to}")));
     }
     let written = [
