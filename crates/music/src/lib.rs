@@ -3,3 +3,4 @@
 //! Like the kernels it starts no thread and is deterministic; unlike them it reads files.
 
 pub mod audio;
+pub mod network;

@@ -29,6 +29,7 @@ mod sequences;
 mod session_neighbours;
 mod slist;
 mod sparse;
+mod tagger;
 mod topk;
 mod transitions;
 mod views;
