@@ -10,6 +10,7 @@
 
 mod als;
 mod audience;
+mod autoencoder;
 mod boosting;
 mod bpr;
 mod ease;

@@ -1,0 +1,79 @@
+import { z } from 'zod'
+import { MAX_RANK } from '../../../storage/factors.ts'
+import { instructions } from '../../training/instructions.ts'
+import { weightingOptions } from '../../weighting/options.ts'
+
+export const autoencoderOptions = z.strictObject({
+  factors: z
+    .int()
+    .min(1)
+    // The outputs have their biases beside their factors.
+    .max(MAX_RANK - 1)
+    .default(200)
+    .describe('width of the hidden layer, 1 to 1023'),
+  epochs: z.int().min(0).max(100_000).default(60).describe('passes over the data, in all'),
+  batch: z.int().min(1).max(65_536).default(256).describe('users of a step'),
+  learningRate: z.number().positive().max(1).default(0.001).describe('step size of Adam'),
+  decay: z
+    .number()
+    .min(0)
+    .max(1000)
+    .default(0.01)
+    .describe('weight decay of AdamW, in each step in units of the learning rate; biases have none'),
+  corruption: z
+    .number()
+    .min(0)
+    .max(0.99)
+    .default(0.5)
+    .describe('probability that an item or tag is hidden from the input, where part of its kind is visible'),
+  itemsOnly: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('probability that all tags of a user are hidden; of datasets with tags'),
+  tagsOnly: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe('probability that all items of a user are hidden, where the tags are not; of datasets with tags'),
+  tagWeight: z
+    .number()
+    .min(0)
+    .max(1000)
+    .default(0.2)
+    .describe('λ, what the loss of tags counts beside that of items; of datasets with tags'),
+  lengthExponent: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('ν, a user of n items counts as n^(1 − ν): 0: each item alike, 1: each user alike'),
+  softmax: z
+    .enum(['auto', 'full', 'sampled'])
+    .default('auto')
+    .describe(
+      'full: over all items; sampled: over those of the batch and random ones; auto: full up to 50,000 items and tags',
+    ),
+  samples: z
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(8192)
+    .describe('random items, and as many tags, of each step of a sampled softmax'),
+  initialDeviation: z.number().positive().max(10).default(0.05).describe('standard deviation of the initial weights'),
+  /** The same seed, data and instruction set give the same bits on any number of workers. */
+  seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of all random numbers'),
+  instructions,
+  ...weightingOptions,
+})
+
+export type AutoencoderOptions = Readonly<z.output<typeof autoencoderOptions>>
+
+/** Items and tags up to which `auto` takes the full softmax: a step of 256 users takes 50 MB of gradients there. */
+const mostOfFullSoftmax = 50_000
+
+export function isSampled({ softmax }: AutoencoderOptions, outputs: number): boolean {
+  return softmax === 'auto' ? outputs > mostOfFullSoftmax : softmax === 'sampled'
+}
