@@ -13,7 +13,7 @@ export const autoencoderOptions = z.strictObject({
     .describe('width of the hidden layer, 1 to 1023'),
   epochs: z.int().min(0).max(100_000).default(60).describe('passes over the data, in all'),
   batch: z.int().min(1).max(65_536).default(256).describe('users of a step'),
-  learningRate: z.number().positive().max(1).default(0.001).describe('step size of Adam'),
+  learningRate: z.number().positive().max(1).default(0.001).describe('step size of Adam at the begin; it falls to 0'),
   decay: z
     .number()
     .min(0)

@@ -64,6 +64,7 @@ class Trainer {
   readonly #pool: Pool
   readonly #options: AutoencoderOptions
   readonly #dataset: Dataset
+  readonly #tags: Csr | undefined
   /** Those who have anything to learn from. */
   readonly #users: Uint32Array
   readonly #sampler: OutputSampler | undefined
@@ -74,19 +75,23 @@ class Trainer {
   #fraction = 0
 
   constructor(dataset: Dataset, options: AutoencoderOptions, pool: Pool) {
-    const { byUser, byItem } = dataset
+    const { byUser } = dataset
     this.#dataset = dataset
     this.#options = options
     this.#pool = pool
-    const entries = (user: number) => countOf(byUser, user)
+    this.#tags = options.tagWeight > 0 || options.itemsOnly < 1 ? dataset.tags?.byUser : undefined
+    const entries = (user: number) => this.#entriesOf(user)
     this.#users = Uint32Array.from({ length: byUser.rows }, (_, user) => user).filter(user => entries(user) > 0)
     const batch = Math.max(1, Math.min(options.batch, this.#users.length))
     const lengths = this.#users.map(entries).sort()
     const longest = lengths.subarray(-batch).reduce((sum, length) => sum + length, 0)
-    const [items, tags] = [byItem.rows, 0]
+    const [items, tags] = [byUser.columns, this.#tags?.columns ?? 0]
     if (isSampled(options, items + tags)) {
-      const counts = Uint32Array.from({ length: items }, (_, item) => countOf(byItem, item))
-      this.#sampler = new OutputSampler([{ byUser, counts }], options.samples, longest)
+      const kinds = [byUser, ...(this.#tags ? [this.#tags] : [])].map(byUser => ({
+        byUser,
+        counts: columnCounts(byUser),
+      }))
+      this.#sampler = new OutputSampler(kinds, options.samples, longest)
     }
     const room = this.#sampler?.room ?? items + tags
     const { factors } = options
@@ -112,18 +117,23 @@ class Trainer {
     const { initialDeviation: deviation, seed, factors } = this.#options
     const { items, tags, inputs, outputs } = this.layers
     const draw = async ({ vectors }: Layers['inputs'], rows: number, seed: number) => {
-      const drawn = { ...rowsOf(vectors, 0, rows), rank: factors }
-      const args: InitialiseArgs = { factors: drawn, chunkRows: rowsInChunk, deviation, seed }
+      const args: InitialiseArgs = { factors: rowsOf(vectors, 0, rows), chunkRows: rowsInChunk, deviation, seed }
       await this.#pool.phase(work, 'initialise', args)
+      // The place of a bias.
+      for (let row = 0; row < rows; row++) vectors.data[row * vectors.stride + factors] = 0
     }
     await draw(inputs, items + tags, seed)
     // Others than those of the inputs.
     await draw(outputs, items + tags, ~seed >>> 0)
     const { data, stride } = outputs.vectors
-    const { byItem } = this.#dataset
-    const pairs = byItem.indices.length
-    for (let item = 0; item < items; item++) {
-      data[item * stride + factors] = Math.log(Math.max(1, countOf(byItem, item)) / pairs)
+    for (const [first, matrix] of [
+      [0, this.#dataset.byUser],
+      [items, this.#tags],
+    ] as const) {
+      if (!matrix) continue
+      columnCounts(matrix).forEach((count, column) => {
+        data[(first + column) * stride + factors] = Math.log(Math.max(1, count) / matrix.indices.length)
+      })
     }
   }
 
@@ -156,6 +166,11 @@ class Trainer {
     return this.#fraction
   }
 
+  /** Items and tags of a user. */
+  #entriesOf(user: number): number {
+    return countOf(this.#dataset.byUser, user) + (this.#tags ? countOf(this.#tags, user) : 0)
+  }
+
   get #batches(): number {
     return Math.ceil(this.#users.length / this.#options.batch)
   }
@@ -185,15 +200,16 @@ class Trainer {
 
   /** Gives the mean loss of the batch before the step. */
   async #step(users: Uint32Array, epoch: number, sampleSeed: number): Promise<number> {
-    const { byUser, directory } = this.#dataset
+    const { directory } = this.#dataset
     this.#steps++
     const starts = this.#starts.subarray(0, users.length + 1)
     users.forEach((user, at) => {
-      starts[at + 1] = starts[at]! + countOf(byUser, user) + 1
+      starts[at + 1] = starts[at]! + this.#entriesOf(user) + 1
     })
     const sample = this.#sampler?.draw(users, sampleSeed)
     const args: StepArgs = {
       byUser: { file: join(directory, datasetFiles.byUser), columns: this.layers.items },
+      ...(this.#tags && { userTags: { file: join(directory, datasetFiles.userTags), columns: this.layers.tags } }),
       batch: {
         items: this.layers.items,
         tags: this.layers.tags,
@@ -214,6 +230,11 @@ class Trainer {
     return this.#memory.losses.subarray(0, shards).reduce((sum, loss) => sum + loss, 0)
   }
 
+  /** The share of the first learning rate that a step has: it falls in a line, and the last step has little of it. */
+  #remaining(epoch: number): number {
+    return Math.max(0.01, 1 - (epoch + this.#fraction) / Math.max(1, this.#options.epochs))
+  }
+
   #objective(epoch: number): Batch['objective'] {
     const { corruption, itemsOnly, tagsOnly, tagWeight, lengthExponent, learningRate, decay, seed } = this.#options
     return {
@@ -222,7 +243,7 @@ class Trainer {
       tagsOnly,
       tagWeight,
       lengthExponent,
-      rate: learningRate,
+      rate: learningRate * this.#remaining(epoch),
       decay,
       seed,
       epoch,
@@ -237,6 +258,13 @@ function weightsOf({ vectors, means, squares }: Layers['inputs']): Batch['inputs
 
 function countOf({ indptr }: Csr, row: number): number {
   return Number(indptr[row + 1]! - indptr[row]!)
+}
+
+/** (columns) How many entries each has. */
+function columnCounts({ columns, indices }: Csr): Uint32Array {
+  const counts = new Uint32Array(columns)
+  for (const column of indices) counts[column]! += 1
+  return counts
 }
 
 /** In random order (Fisher & Yates), in shared memory. */
