@@ -143,6 +143,7 @@ test('outputs are drawn as often as their corrections say', async () => {
   const sampler = new OutputSampler([{ byUser, counts }], 6, byUser.indices.length)
   const found = new Float64Array(byUser.columns)
   const draws = 4000
+  const random = randomNumbers(5)
   const corrections = new Float64Array(byUser.columns)
   for (let draw = 0; draw < draws; draw++) {
     const users = Uint32Array.from({ length: 4 }, () => Math.floor(random() * byUser.rows))

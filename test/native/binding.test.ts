@@ -436,6 +436,7 @@ const autoencoderBatch = fc.record({
     tagsOnly: float,
     tagWeight: float,
     lengthExponent: float,
+    hiddenOnly: fc.boolean(),
     rate: float,
     decay: float,
     seed: word,

@@ -37,6 +37,7 @@ pub struct AutoencoderObjective {
     pub tags_only: f64,
     pub tag_weight: f64,
     pub length_exponent: f64,
+    pub hidden_only: bool,
     pub rate: f64,
     pub decay: f64,
     pub seed: u32,
@@ -130,6 +131,7 @@ impl AutoencoderBatch<'_> {
             },
             tag_weight: finite_option("tagWeight", o.tag_weight)?,
             length_exponent: finite_option("lengthExponent", o.length_exponent)?,
+            hidden_only: o.hidden_only,
             scale: 1.0 / self.users.len().max(1) as f32,
         })
     }

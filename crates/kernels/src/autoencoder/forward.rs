@@ -13,6 +13,9 @@ use crate::simd::{Kernel, Lanes, Simd};
 /// Outputs whose vectors are in the cache of the second level while a shard is scored: 200 factors take 208 KiB.
 const BLOCK_OUTPUTS: usize = 256;
 
+/// The score of an output that is left out: its exponential is 0 beside those of others.
+const LEFT_OUT: f32 = -1e30;
+
 /// What is minimised.
 #[derive(Clone, Copy, Debug)]
 pub struct Objective {
@@ -22,6 +25,8 @@ pub struct Objective {
     pub tag_weight: f32,
     /// ν: what a user with targets of weight n in sum counts, as n^−ν. 0: each target counts alike; 1: each user.
     pub length_exponent: f32,
+    /// Whether only what is hidden is a target: then what is visible is left out of the softmax. Else all that the user has is.
+    pub hidden_only: bool,
     /// What the loss of a user is multiplied with: 1 / users of the batch.
     pub scale: f32,
 }
@@ -61,7 +66,7 @@ pub struct ShardOutput<'a> {
     pub gradients: &'a mut [f32],
 }
 
-/// A target of a user of the shard.
+/// A target of a user of the shard; without weight, an output that is left out.
 #[derive(Clone, Copy)]
 struct Target {
     place: u32,
@@ -149,7 +154,7 @@ impl Kernel for Pass<'_, '_> {
             if begin == end {
                 continue;
             }
-            let sums = targets(forward, users, begin == 0, &mut scratch.targets)?;
+            let sums = targets(forward, users, &out, begin == 0, &mut scratch.targets)?;
             let head = Head { begin, end, weight, sums, targets: &scratch.targets };
             loss += head.run(l, forward, states, &mut scratch.gathered, &mut out);
         }
@@ -188,26 +193,34 @@ fn hide(forward: &Forward<'_>, users: &[u32], out: &mut ShardOutput<'_>) -> Resu
     Ok(())
 }
 
-/// The targets of one head by their places, and the sum of the weights of each user's.
+/// The targets of one head by their places, after [`hide`], and the sum of the weights of each user's.
 #[inline(always)]
 fn targets(
     forward: &Forward<'_>,
     users: &[u32],
+    out: &ShardOutput<'_>,
     is_items: bool,
     into: &mut Vec<Target>,
 ) -> Result<[f32; SHARD], CsrError> {
     into.clear();
     let mut sums = [0.0; SHARD];
+    let mut begin = 0;
     for (at, &user) in users.iter().enumerate() {
         let (items, tags) = forward.entries(user)?;
         let ((columns, weights), offset) = if is_items { (items, 0) } else { (tags, forward.shape.items as u32) };
-        let sum: f32 = weights.iter().sum();
+        let visible = &out.columns[begin..][..out.counts[at] as usize];
+        begin += items.0.len() + tags.0.len() + 1;
+        let is_left_out =
+            |column: u32| forward.objective.hidden_only && visible.binary_search(&(offset + column)).is_ok();
+        let own = columns.iter().zip(weights);
+        let sum: f32 = own.clone().filter(|entry| !is_left_out(*entry.0)).map(|entry| entry.1).sum();
         let scale = if sum > 0.0 { sum.powf(-forward.objective.length_exponent) } else { 0.0 };
-        for (&column, &weight) in columns.iter().zip(weights) {
+        for (&column, &weight) in own {
             // A sample has all targets of its users.
             if let Some(place) = forward.active.place(offset + column) {
-                into.push(Target { place: place as u32, user: at as u32, weight: weight * scale });
-                sums[at] += weight * scale;
+                let weight = if is_left_out(column) { 0.0 } else { weight * scale };
+                into.push(Target { place: place as u32, user: at as u32, weight });
+                sums[at] += weight;
             }
         }
     }
@@ -253,6 +266,10 @@ impl Head<'_> {
             }
             for target in targets {
                 let score = &mut scores[(target.place as usize - first) * SHARD + target.user as usize];
+                if target.weight == 0.0 {
+                    *score = LEFT_OUT;
+                    continue;
+                }
                 if let Active::Sample { corrections, .. } = forward.active {
                     *score -= corrections[target.place as usize];
                 }

@@ -31,23 +31,29 @@ impl Model {
     }
 
     /// The loss of a user by the outputs `active`, each with what is added to its score where it is no target.
-    pub fn loss(&self, user: &User, active: &[(usize, f64)], tag_weight: f64, length_exponent: f64) -> f64 {
+    pub fn loss(
+        &self,
+        user: &User,
+        active: &[(usize, f64)],
+        tag_weight: f64,
+        length_exponent: f64,
+        hidden_only: bool,
+    ) -> f64 {
         let (stride, factors) = (self.shape.stride(), self.shape.factors);
         let hidden = self.hidden(user);
         let is_item = |column: usize| column < self.shape.items;
+        let is_left_out = |column: usize| hidden_only && user.visible.iter().any(|input| input.0 == column);
         let mut loss = 0.0;
         for (of_items, weight) in [(true, 1.0), (false, tag_weight)] {
-            let targets: Vec<_> = user.targets.iter().filter(|target| is_item(target.0) == of_items).collect();
+            let counts = |column: usize| is_item(column) == of_items && !is_left_out(column);
+            let targets: Vec<_> = user.targets.iter().filter(|target| counts(target.0)).collect();
             let score = |column: usize, correction: f64| -> f64 {
                 let own = targets.iter().any(|target| target.0 == column);
                 let products: f64 = (0..factors).map(|f| hidden[f] * self.outputs[column * stride + f]).sum();
                 products + self.outputs[column * stride + factors] + if own { 0.0 } else { correction }
             };
-            let scores: Vec<_> = active
-                .iter()
-                .filter(|output| is_item(output.0) == of_items)
-                .map(|&(c, by)| (c, score(c, by)))
-                .collect();
+            let scores: Vec<_> =
+                active.iter().filter(|output| counts(output.0)).map(|&(c, by)| (c, score(c, by))).collect();
             let total: f64 = scores.iter().map(|&(_, score)| score.exp()).sum();
             let sum: f64 = targets.iter().map(|target| target.1).sum();
             for &&(column, y) in &targets {

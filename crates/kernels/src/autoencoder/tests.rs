@@ -90,8 +90,13 @@ impl Case {
             (columns, corrections)
         });
         let corruption = Corruption { rate: 0.4, items_only: 0.2, tags_only: 0.2, seed, epoch: 3 };
-        let objective =
-            Objective { corruption, tag_weight: 0.3, length_exponent: 0.5, scale: 1.0 / count.max(1) as f32 };
+        let objective = Objective {
+            corruption,
+            tag_weight: 0.3,
+            length_exponent: 0.5,
+            hidden_only: seed % 2 == 0,
+            scale: 1.0 / count.max(1) as f32,
+        };
         let (inputs, outputs) = (weights(shape.inputs(), factors, seed), weights(shape.outputs(), factors + 1, !seed));
         Case { shape, items: of_items, tags: of_tags, users, inputs, outputs, sample, objective }
     }
@@ -186,8 +191,8 @@ impl Case {
             }
             None => (0..self.shape.outputs()).map(|column| (column, 0.0)).collect(),
         };
-        let Objective { tag_weight, length_exponent, .. } = self.objective;
-        let loss = |user| model.loss(user, &active, f64::from(tag_weight), f64::from(length_exponent));
+        let Objective { tag_weight, length_exponent, hidden_only, .. } = self.objective;
+        let loss = |user| model.loss(user, &active, f64::from(tag_weight), f64::from(length_exponent), hidden_only);
         users.iter().map(loss).sum::<f64>() / users.len().max(1) as f64
     }
 }

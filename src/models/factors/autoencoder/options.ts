@@ -50,6 +50,10 @@ export const autoencoderOptions = z.strictObject({
     .max(1)
     .default(0)
     .describe('ν, a user of n items counts as n^(1 − ν): 0: each item alike, 1: each user alike'),
+  targets: z
+    .enum(['all', 'hidden'])
+    .default('all')
+    .describe('what is to be told: all that the user has; or what is hidden, without what is visible in the softmax'),
   softmax: z
     .enum(['auto', 'full', 'sampled'])
     .default('auto')

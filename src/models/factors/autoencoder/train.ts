@@ -236,13 +236,15 @@ class Trainer {
   }
 
   #objective(epoch: number): Batch['objective'] {
-    const { corruption, itemsOnly, tagsOnly, tagWeight, lengthExponent, learningRate, decay, seed } = this.#options
+    const { corruption, itemsOnly, tagsOnly, tagWeight, lengthExponent, targets, learningRate, decay, seed } =
+      this.#options
     return {
       corruption,
       itemsOnly,
       tagsOnly,
       tagWeight,
       lengthExponent,
+      hiddenOnly: targets === 'hidden',
       rate: learningRate * this.#remaining(epoch),
       decay,
       seed,
