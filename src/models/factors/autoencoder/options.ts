@@ -11,14 +11,14 @@ export const autoencoderOptions = z.strictObject({
     .max(MAX_RANK - 1)
     .default(200)
     .describe('width of the hidden layer, 1 to 1023'),
-  epochs: z.int().min(0).max(100_000).default(60).describe('passes over the data, in all'),
-  batch: z.int().min(1).max(65_536).default(256).describe('users of a step'),
-  learningRate: z.number().positive().max(1).default(0.001).describe('step size of Adam at the begin; it falls to 0'),
+  epochs: z.int().min(0).max(100_000).default(40).describe('passes over the data, in all'),
+  batch: z.int().min(1).max(65_536).default(128).describe('users of a step'),
+  learningRate: z.number().positive().max(1).default(0.004).describe('step size of Adam at the begin; it falls to 0'),
   decay: z
     .number()
     .min(0)
     .max(1000)
-    .default(0.01)
+    .default(0.3)
     .describe('weight decay of AdamW, in each step in units of the learning rate; biases have none'),
   corruption: z
     .number()
@@ -52,7 +52,7 @@ export const autoencoderOptions = z.strictObject({
     .describe('ν, a user of n items counts as n^(1 − ν): 0: each item alike, 1: each user alike'),
   targets: z
     .enum(['all', 'hidden'])
-    .default('all')
+    .default('hidden')
     .describe('what is to be told: all that the user has; or what is hidden, without what is visible in the softmax'),
   softmax: z
     .enum(['auto', 'full', 'sampled'])
