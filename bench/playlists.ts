@@ -2,7 +2,7 @@
  * Playlists (or libraries, or what a listener hears) that no training has: half of each one's songs are given, the others to be found.
  * A fifth of the playlists of hetrec-lastfm and citeulike-a is held out, of playlists-5k the 5,000 of its test that its training lacks.
  * NDCG@100 and R-precision of the autoencoder, of popularity, item-kNN, EASE, ALS and BPR, and of a blend; each after a search by `tune`
- * of as many seconds on the training playlists, half of whose songs are held out for it, of half of them. Intervals of 95 % are over
+ * of as many seconds, judged by half of the songs of a sixth of the training playlists, which are folded in, too. Intervals of 95 % are over
  * playlists, those of differences of the same playlists.
  *
  * Tags: of hetrec-lastfm, those that the listener gave to any artist, half of them hidden; of citeulike-a, those of a library's articles,
@@ -41,6 +41,9 @@ type Options = Readonly<Record<string, unknown>>
 
 /** Those that are searched; the first is the one that is to be best, and all but the last may be in the blend. */
 const searched = ['autoencoder', 'als', 'ease', 'neighbours', 'bpr'] as const
+
+/** What searches are judged by: half of the songs of a sixth of the training playlists. */
+const validation = { share: 0.5, whole: 1 / 6 }
 
 interface Run {
   readonly seconds: number
@@ -117,7 +120,7 @@ async function tuned(name: string, train: Dataset, model: string, { seconds, poo
     algorithms: new Map([[algorithmNamed(model), {}]]),
     budget: seconds,
     metric: parseMetrics('ndcg@100')[0]!,
-    validation: { share: 0.5 },
+    validation,
     folder,
     pool,
   })
@@ -139,7 +142,7 @@ async function trainedLists(
 
 /** By the lists of the playlists that the searches were judged by. */
 async function blendWeights(name: string, train: Dataset, options: Readonly<Record<string, Options>>, one: Run) {
-  return withValidation(train, { share: 0.5 }, one.folder, async parts => {
+  return withValidation(train, validation, one.folder, async parts => {
     const lists: Record<string, Lists[string]> = {}
     for (const model of searched.slice(0, -1)) {
       lists[model] = await trainedLists(parts.train, parts.held, model, options[model]!, one)

@@ -83,20 +83,22 @@ export async function writeUserTags(directory: string, users: number, { byUser, 
 }
 
 /** A copy in memory, of the users in `rows` in their order; a row of -1 has no tags. */
-export function tagsOfUsers({ byUser, ids }: MappedUserTags, rows: ArrayLike<number>): UserTags {
+export function tagsOfUsers({ byUser, ids }: Readonly<{ byUser: Csr; ids: IdMap }>, rows: ArrayLike<number>): UserTags {
+  const { indptr: from, indices: all, weights: allWeights } = byUser
   const indptr = new BigUint64Array(rows.length + 1)
-  const parts = Array.from(rows, (row, at) => {
-    const part = row < 0 ? undefined : byUser.row(row)
-    indptr[at + 1] = indptr[at]! + BigInt(part?.indices.length ?? 0)
-    return part
-  })
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at]!
+    indptr[at + 1] = indptr[at]! + (row < 0 ? 0n : from[row + 1]! - from[row]!)
+  }
   const indices = new Uint32Array(Number(indptr.at(-1)))
   const weights = new Float32Array(indices.length)
-  parts.forEach((part, at) => {
-    if (!part) return
-    indices.set(part.indices, Number(indptr[at]))
-    weights.set(part.weights, Number(indptr[at]))
-  })
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at]!
+    if (row < 0) continue
+    const [begin, end] = [Number(from[row]), Number(from[row + 1])]
+    indices.set(all.subarray(begin, end), Number(indptr[at]))
+    weights.set(allWeights.subarray(begin, end), Number(indptr[at]))
+  }
   return {
     byUser: { rows: rows.length, columns: byUser.columns, indptr, indices, weights },
     ids: Array.from({ length: ids.size }, (_, tag) => ids.at(tag)),
