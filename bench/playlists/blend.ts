@@ -48,7 +48,7 @@ export async function bestWeights(lists: Lists, held: HeldOut): Promise<{ weight
   const [first, ...others] = Object.keys(lists) as [string, ...string[]]
   let grid: Weights[] = [{ [first]: 1 }]
   for (const name of others)
-    grid = grid.flatMap(weights => [0, 0.3, 0.6, 1, 2].map(weight => ({ ...weights, [name]: weight })))
+    grid = grid.flatMap(weights => [0, 0.4, 0.8, 1.5].map(weight => ({ ...weights, [name]: weight })))
   let best = { weights: grid[0]!, score: Number.NEGATIVE_INFINITY }
   for (const weights of grid) {
     const { metrics } = await evaluate(given(blended(lists, weights), held), held, songMetrics)

@@ -432,6 +432,7 @@ const autoencoderBatch = fc.record({
   ),
   objective: fc.record({
     corruption: float,
+    corruptionSpread: float,
     itemsOnly: float,
     tagsOnly: float,
     tagWeight: float,

@@ -33,6 +33,7 @@ pub struct AutoencoderWeights {
 #[napi(object, object_to_js = false)]
 pub struct AutoencoderObjective {
     pub corruption: f64,
+    pub corruption_spread: f64,
     pub items_only: f64,
     pub tags_only: f64,
     pub tag_weight: f64,
@@ -124,6 +125,7 @@ impl AutoencoderBatch<'_> {
         Ok(Objective {
             corruption: Corruption {
                 rate: finite_option("corruption", o.corruption)?,
+                spread: finite_option("corruptionSpread", o.corruption_spread)?,
                 items_only: finite_option("itemsOnly", o.items_only)?,
                 tags_only: finite_option("tagsOnly", o.tags_only)?,
                 seed: u64::from(o.seed),

@@ -6,8 +6,11 @@ use crate::bpr::random::Random;
 /// How much is hidden.
 #[derive(Clone, Copy, Debug)]
 pub struct Corruption {
-    /// Probability that an item or a tag is hidden, where part of its kind is visible.
+    /// Mean probability that an item or a tag is hidden, where part of its kind is visible.
     pub rate: f32,
+    /// How widely that of a user is drawn around the mean, evenly: 0: not at all; 1: as far as there is from 0 to 1, so that histories
+    /// of any length are met.
+    pub spread: f32,
     /// Probability that all tags of a user who has items are hidden.
     pub items_only: f32,
     /// Probability that all items of a user who has tags are hidden.
@@ -35,6 +38,8 @@ pub fn corrupt(
 ) -> usize {
     let mut random = Random::new(&[corruption.seed, corruption.epoch, u64::from(user)]);
     let draw = uniform(&mut random);
+    let reach = corruption.spread * corruption.rate.min(1.0 - corruption.rate);
+    let rate = corruption.rate + reach * (2.0 * uniform(&mut random) - 1.0);
     let (mut hides_items, mut hides_tags) = (false, false);
     if !items.0.is_empty() && !tags.0.is_empty() {
         hides_tags = draw < corruption.items_only;
@@ -47,7 +52,7 @@ pub fn corrupt(
         }
         let begin = count;
         for (&column, &weight) in entries.0.iter().zip(entries.1) {
-            if uniform(&mut random) >= corruption.rate {
+            if uniform(&mut random) >= rate {
                 columns[count] = offset + column;
                 values[count] = weight;
                 count += 1;

@@ -89,7 +89,7 @@ impl Case {
             let corrections = columns.iter().map(|_| random.below(100) as f32 / 50.0).collect();
             (columns, corrections)
         });
-        let corruption = Corruption { rate: 0.4, items_only: 0.2, tags_only: 0.2, seed, epoch: 3 };
+        let corruption = Corruption { rate: 0.4, spread: 0.5, items_only: 0.2, tags_only: 0.2, seed, epoch: 3 };
         let objective = Objective {
             corruption,
             tag_weight: 0.3,

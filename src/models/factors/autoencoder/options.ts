@@ -25,7 +25,15 @@ export const autoencoderOptions = z.strictObject({
     .min(0)
     .max(0.99)
     .default(0.5)
-    .describe('probability that an item or tag is hidden from the input, where part of its kind is visible'),
+    .describe('mean probability that an item or tag is hidden from the input, where part of its kind is visible'),
+  corruptionSpread: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe(
+      'how far the probability of a user is drawn from that mean: 0: not at all; 1: as far as there is from 0 to 1, for histories of any length',
+    ),
   itemsOnly: z
     .number()
     .min(0)

@@ -236,10 +236,21 @@ class Trainer {
   }
 
   #objective(epoch: number): Batch['objective'] {
-    const { corruption, itemsOnly, tagsOnly, tagWeight, lengthExponent, targets, learningRate, decay, seed } =
-      this.#options
+    const {
+      corruption,
+      corruptionSpread,
+      itemsOnly,
+      tagsOnly,
+      tagWeight,
+      lengthExponent,
+      targets,
+      learningRate,
+      decay,
+      seed,
+    } = this.#options
     return {
       corruption,
+      corruptionSpread,
       itemsOnly,
       tagsOnly,
       tagWeight,
