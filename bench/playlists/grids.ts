@@ -15,7 +15,7 @@ const weightings: readonly Options[] = [{}, { weighting: 'tfidf' }]
  * autoencoder or more, of the options that matter most; but of EASE its defaults, since it takes minutes where machines are busy.
  */
 export const grids: Readonly<Record<string, readonly Options[]>> = {
-  autoencoder: [{}, { corruptionSpread: 0 }, { targets: 'all', decay: 0.5 }],
+  autoencoder: [{}, { corruptionSpread: 0 }, { corruptionSpread: 1, epochs: 30 }, { targets: 'all', decay: 0.5 }],
   als: product(
     [0.03, 0.1, 0.2, 0.3].map(unobservedWeight => ({ unobservedWeight })),
     [0.01, 0.03, 0.1].map(regularization => ({ regularization })),
