@@ -116,6 +116,14 @@ describe('with tags', () => {
   })
 })
 
+test('tags that no user shows in training say nothing', async () => {
+  const unseen = { ...options, itemsOnly: 1, tagsOnly: 0, epochs: 5 }
+  const model = openAutoencoder(Artifact.open(await trained(autoencoder, await tagged(), { pool, options: unseen })))
+  const items = rowOf([3, 5, 8])
+  const [plain, both] = [nothing, rowOf([0, 1])].map(tags => model.foldInTagged([{ items, tags }]))
+  expect(both).toEqual(plain)
+})
+
 test('any width of the hidden layer trains', async () => {
   const dataset = await datasetOf(checkerboard(20))
   for (const factors of [1, 15, 16, 17]) {

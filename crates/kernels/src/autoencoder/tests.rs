@@ -94,7 +94,7 @@ impl Case {
             corruption,
             tag_weight: 0.3,
             length_exponent: 0.5,
-            hidden_only: seed % 2 == 0,
+            hidden_only: seed.is_multiple_of(2),
             scale: 1.0 / count.max(1) as f32,
         };
         let (inputs, outputs) = (weights(shape.inputs(), factors, seed), weights(shape.outputs(), factors + 1, !seed));

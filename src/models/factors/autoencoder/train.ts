@@ -114,7 +114,7 @@ class Trainer {
 
   /** Draws the weights. Biases of outputs begin as the logarithms of how many have them, that of the hidden layer at 0. */
   async initialise(): Promise<void> {
-    const { initialDeviation: deviation, seed, factors } = this.#options
+    const { initialDeviation: deviation, seed, factors, itemsOnly } = this.#options
     const { items, tags, inputs, outputs } = this.layers
     const draw = async ({ vectors }: Layers['inputs'], rows: number, seed: number) => {
       const args: InitialiseArgs = { factors: rowsOf(vectors, 0, rows), chunkRows: rowsInChunk, deviation, seed }
@@ -122,7 +122,8 @@ class Trainer {
       // The place of a bias.
       for (let row = 0; row < rows; row++) vectors.data[row * vectors.stride + factors] = 0
     }
-    await draw(inputs, items + tags, seed)
+    // Tags that no user shows in training stay at 0.
+    await draw(inputs, itemsOnly < 1 ? items + tags : items, seed)
     // Others than those of the inputs.
     await draw(outputs, items + tags, ~seed >>> 0)
     const { data, stride } = outputs.vectors
