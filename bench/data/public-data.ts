@@ -13,13 +13,13 @@ export interface PublicData {
   readonly test: Pairs
 }
 
-const folder = join(import.meta.dirname, '../../../shared/data')
+export const dataFolder = join(import.meta.dirname, '../../../shared/data')
 
 /** Of the pairs that are held out: another than that of the grids by which ALS's candidates of options were found (choose-options.ts). */
 const seed = 2
 
 /** How each is read. Those with a `test` of their own are split by it, others have a fifth of their pairs held out at random. */
-const sources: Readonly<Record<string, { readonly train: Source; readonly test?: Source }>> = {
+export const sources: Readonly<Record<string, { readonly train: Source; readonly test?: Source }>> = {
   'ml-100k': {
     train: { file: 'ml-100k/ml-100k.inter', user: 'user_id:token', item: 'item_id:token', delimiter: '\\t' },
   },
@@ -38,7 +38,7 @@ const sources: Readonly<Record<string, { readonly train: Source; readonly test?:
 }
 
 /** A table, or lines of a user's items behind the user's number, or behind their own count where users have none. */
-type Source = { readonly file: string } & (
+export type Source = { readonly file: string } & (
   | Pick<ImportOptions, 'user' | 'item' | 'delimiter'>
   | { readonly lines: 'user first' | 'count first' }
 )
@@ -59,11 +59,12 @@ export async function publicData(name: string): Promise<PublicData> {
   return { train: Dataset.open(place), test }
 }
 
-async function imported(name: string, source: Source): Promise<Dataset> {
+/** The pairs of a source as a dataset, imported once. */
+export async function imported(name: string, source: Source): Promise<Dataset> {
   const out = join(benchCache, name)
   if (existsSync(out)) return Dataset.open(out)
   const { file, ...reading } = source
-  const path = join(folder, file)
+  const path = join(dataFolder, file)
   if (!existsSync(path)) throw new Error(`${path} is not there: it is needed for the dataset ${name}`)
   if ('user' in reading) {
     await importDataset({ sources: [path], ...reading, out })

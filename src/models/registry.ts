@@ -3,6 +3,7 @@ import type { Algorithm } from './algorithm.ts'
 import { blendOf } from './composite/blend/index.ts'
 import { contextTasteOf } from './composite/context-taste/index.ts'
 import { als } from './factors/als/index.ts'
+import { autoencoder } from './factors/autoencoder/index.ts'
 import { bpr } from './factors/bpr/index.ts'
 import { word2vec } from './factors/word2vec/index.ts'
 import { ease } from './item-item/ease/index.ts'
@@ -16,6 +17,7 @@ import { trending } from './sequential/trending/index.ts'
 
 const single: readonly Algorithm[] = [
   als,
+  autoencoder,
   bpr,
   ease,
   neighbours,

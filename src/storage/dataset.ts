@@ -23,6 +23,7 @@ import { type Id, IdMap, writeIds } from './ids.ts'
 import { type Positions, positionsSchema } from './positions.ts'
 import { type Tensor, vector, writeSafetensors } from './safetensors.ts'
 import { MappedSequences, type Sequences, sequenceTensors } from './sequences.ts'
+import { MappedUserTags, type TagCounts, tagFiles, type UserTags, writeUserTags } from './user-tags.ts'
 
 export const datasetFiles = {
   byUser: 'by-user.safetensors',
@@ -30,6 +31,7 @@ export const datasetFiles = {
   events: 'events.safetensors',
   users: 'users.arrow',
   items: 'items.arrow',
+  ...tagFiles,
 } as const
 
 export interface DatasetManifest extends Manifest {
@@ -43,6 +45,8 @@ export interface DatasetManifest extends Manifest {
   readonly kinds?: readonly string[] | undefined
   /** The events of journals that are part of it. */
   readonly journals?: Positions | undefined
+  /** Absent where its users have no tags. */
+  readonly userTags?: TagCounts | undefined
   /** ISO 8601, UTC. */
   readonly created: string
   /** Where the pairs come from; informative. */
@@ -61,6 +65,7 @@ const contentsSchema = z.object({
   events: z.int().nonnegative().optional(),
   kinds: z.array(z.string()).max(mostKinds).optional(),
   journals: positionsSchema.optional(),
+  userTags: z.object({ tags: z.int().positive(), pairs: z.int().nonnegative() }).optional(),
 })
 
 /**
@@ -72,7 +77,14 @@ export class Dataset {
   readonly manifest: DatasetManifest
   readonly #verify: boolean
   readonly #identity: string
-  #opened: { byUser?: MappedCsr; byItem?: MappedCsr; events?: MappedSequences; users?: IdMap; items?: IdMap } = {}
+  #opened: {
+    byUser?: MappedCsr
+    byItem?: MappedCsr
+    events?: MappedSequences
+    users?: IdMap
+    items?: IdMap
+    tags?: MappedUserTags
+  } = {}
 
   /**
    * @param options.verify also reads all files and compares their checksums. Default: false.
@@ -129,6 +141,15 @@ export class Dataset {
   get items(): IdMap {
     this.#opened.items ??= this.#openIds(datasetFiles.items, this.manifest.items)
     return this.#opened.items
+  }
+
+  /** (users × tags) What users are tagged with, as playlists are; undefined where nothing is known of that. */
+  get tags(): MappedUserTags | undefined {
+    const { users, userTags } = this.manifest
+    if (!userTags) return undefined
+    const open = () => MappedUserTags.open(this.directory, users, userTags, { verify: this.#verify })
+    this.#opened.tags ??= this.#open(open, () => {})
+    return this.#opened.tags
   }
 
   /** Closes the parts that are open. What was read from them stays readable, but for the ids. */
@@ -213,6 +234,8 @@ export interface DatasetParts {
   /** Names of the codes in `events.kinds`, if these are given. */
   readonly kinds?: readonly string[] | undefined
   readonly journals?: Positions | undefined
+  /** Of its users, in its rows. */
+  readonly tags?: UserTags | undefined
   readonly source?: Readonly<Record<string, unknown>> | undefined
   readonly options?: Readonly<Record<string, unknown>> | undefined
 }
@@ -239,6 +262,7 @@ export function writeDataset(directory: string, parts: DatasetParts, options?: W
     if (eventTensors) await writeSafetensors(join(draft, datasetFiles.events), eventTensors)
     await writeIds(join(draft, datasetFiles.users), users)
     await writeIds(join(draft, datasetFiles.items), items)
+    const userTags = parts.tags && (await writeUserTags(draft, users.length, parts.tags))
     return manifestOf({
       users: users.length,
       items: items.length,
@@ -246,6 +270,7 @@ export function writeDataset(directory: string, parts: DatasetParts, options?: W
       events: events?.items.length,
       kinds,
       journals: parts.journals,
+      userTags,
       source: parts.source,
       options: parts.options,
     })

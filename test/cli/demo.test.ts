@@ -82,7 +82,7 @@ test('says what is missing or wrong', async () => {
   expect(option).toMatchObject({
     status: 2,
     stderr:
-      'aurochs: --factors is an option of als, bpr, graph-filter, word2vec, not of popular: leave it out, or train one of these\n',
+      'aurochs: --factors is an option of als, autoencoder, bpr, graph-filter, word2vec, not of popular: leave it out, or train one of these\n',
   })
   expect(columns).toMatchObject({
     status: 2,

@@ -324,11 +324,11 @@ test('contradictions are answered before anything is read', async () => {
     [['--model', 'als', ...files, '--seen', 'maybe'], '--seen must be allow or exclude, got maybe'],
     [
       ['--model', 'popular', ...files, '--factors', '8'],
-      '--factors is an option of als, bpr, graph-filter, word2vec, not of popular: leave it out, or train one of these',
+      '--factors is an option of als, autoencoder, bpr, graph-filter, word2vec, not of popular: leave it out, or train one of these',
     ],
     [
       ['--model', directory, '--test', 'y.csv', '--factors', '8'],
-      '--factors is an option of als, bpr, graph-filter, word2vec, not of a saved model: leave it out, or train one of these',
+      '--factors is an option of als, autoencoder, bpr, graph-filter, word2vec, not of a saved model: leave it out, or train one of these',
     ],
     [['--model', 'als', '--train', 'x', '--split', 'last:1', '--next'], '--split must be time:DATE, got last:1'],
     [['--model', 'als', ...files, '--next', '--metrics', 'auc'], 'metrics of next items must be of recall'],

@@ -124,7 +124,15 @@ const commands: Readonly<
 > = {
   import: {
     before: ['no.csv', '--user', 'u', '--item', 'i', '--out', 'no-dataset', '--time', 't'],
-    options: { ...reading, kind: column, out: { '': 'the directory of the dataset' }, threads },
+    options: {
+      ...reading,
+      kind: column,
+      out: { '': 'the directory of the dataset' },
+      tags: { '': 'a file of tags' },
+      tag: column,
+      'min-tag': { 0: whole(1, 999_999_999) },
+      threads,
+    },
   },
   train: {
     before: ['no-dataset', '--out', 'no-model'],

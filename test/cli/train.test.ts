@@ -122,7 +122,7 @@ test('what cannot be is refused in words', async () => {
     [['--confidence', 'high'], '--confidence must be one of ials, implicit, hu, got high'],
     [
       ['--model', 'popular', '--factors', '8'],
-      '--factors is an option of als, bpr, graph-filter, word2vec, not of popular: leave it out, or train one of these',
+      '--factors is an option of als, autoencoder, bpr, graph-filter, word2vec, not of popular: leave it out, or train one of these',
     ],
     [['--threads', '0'], '--threads must be a whole number from 1 to 1024, got 0'],
     [['--rank', '8'], "unknown option '--rank'"],

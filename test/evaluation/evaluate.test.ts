@@ -317,7 +317,7 @@ test('a metric that is none is refused with those that are', () => {
     'recall@20,',
   ]) {
     expect(() => parseMetrics(text)).toThrow(
-      'metrics must be like recall@20,ndcg@10, of recall, capped_recall, precision, ndcg, hit, mrr, map, novelty, coverage at 1 to 9999, diversity at 2 to 100, and auc without @',
+      'metrics must be like recall@20,ndcg@10, of recall, capped_recall, precision, r_precision, ndcg, hit, mrr, map, novelty, coverage at 1 to 9999, diversity at 2 to 100, and auc without @',
     )
   }
 })

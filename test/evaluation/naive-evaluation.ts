@@ -38,6 +38,7 @@ export function naiveMetrics(
     [`recall@${k}`]: mean((hit, size) => sum(k, hit) / size),
     [`capped_recall@${k}`]: mean((hit, size) => sum(k, hit) / Math.min(k, size)),
     [`precision@${k}`]: mean(hit => sum(k, hit) / k),
+    [`r_precision@${k}`]: mean((hit, size) => sum(Math.min(k, size), hit) / Math.min(k, size)),
     [`ndcg@${k}`]: mean(
       (hit, size) => sum(k, r => hit(r) / Math.log2(r + 1)) / sum(Math.min(k, size), r => 1 / Math.log2(r + 1)),
     ),

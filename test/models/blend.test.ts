@@ -151,7 +151,7 @@ describe('what is no sum of models is refused in words', () => {
     ['0 * als', 'the weight of als must be a number above 0 to 1000000, got 0'],
     ['x * als', 'the weight of als must be a number above 0 to 1000000, got x'],
     ['Infinity * als', 'the weight of als must be a number above 0 to 1000000, got Infinity'],
-    ['als + blend', 'there is no model blend: expected one of als, bpr,'],
+    ['als + blend', 'there is no model blend: expected one of als, autoencoder,'],
     ['als + graph-filter(factors=0)', 'of graph-filter, factors must be a whole number from 1 to 1024, got 0'],
     ['als(factors=many)', 'of als, factors must be a whole number from 1 to 1024, got "many"'],
     ['als(depth=3)', 'of als, there is no depth: expected one of factors, epochs,'],

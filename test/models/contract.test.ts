@@ -22,7 +22,7 @@ describe.each(algorithms.map(algorithm => [algorithm.name, algorithm] as const))
   const contract: Contract = {
     algorithm,
     isPersonal: ![baselineAlgorithm, trending].includes(algorithm),
-    hasTies: !['bpr', 'word2vec'].includes(algorithm.name),
+    hasTies: !['autoencoder', 'bpr', 'word2vec'].includes(algorithm.name),
     pools: () => pools,
     train: (dataset, options) => trained(algorithm, dataset, { pool: pools[1]!, ...options }),
   }

@@ -7,6 +7,7 @@ import { freshFolder } from '../storage/folder.ts'
 /** Options that suit data as small as that of tests; algorithms that are not here have their defaults. */
 const small: Readonly<Record<string, Readonly<Record<string, unknown>>>> = {
   als: { factors: 3, regularization: 0.01, seed: 7 },
+  autoencoder: { factors: 8, epochs: 60, batch: 16, learningRate: 0.02, seed: 7 },
   word2vec: { factors: 3, epochs: 60, window: 40, learningRate: 0.03, subsampling: 0, seed: 7 },
   blend: { parts: 'als(factors=3, regularization=0.01, seed=7) + 2 * graph-filter' },
   transitions: {

@@ -376,6 +376,77 @@ const boostingTrees = fc.record({
   covers: fc.oneof(doubles, fc.constant(Float64Array.of(3, 1, 2, 3))),
 })
 const fewFeatures = fc.oneof(count, fc.constant(2))
+/** Of two users, three items, two tags and one factor; with or without damage. */
+const autoencoderWeights = (rows: number) =>
+  fc.record({
+    vectors: fc.oneof(
+      { weight: 4, arbitrary: fc.constant(rows).map(rows => new Float32Array(16 * rows)) },
+      { weight: 1, arbitrary: floats },
+    ),
+    means: fc.constant(rows).map(rows => new Float32Array(16 * rows)),
+    squares: fc.constant(rows).map(rows => new Float32Array(16 * rows)),
+  })
+const autoencoderBatch = fc.record({
+  items: fc.oneof({ weight: 4, arbitrary: fc.constant(3) }, { weight: 1, arbitrary: count }),
+  tags: fc.oneof({ weight: 4, arbitrary: fc.constant(2) }, { weight: 1, arbitrary: count }),
+  factors: fc.oneof({ weight: 4, arbitrary: fc.constant(1) }, { weight: 1, arbitrary: count }),
+  inputs: autoencoderWeights(6),
+  outputs: autoencoderWeights(5),
+  byUser: fc.oneof(
+    sparse,
+    fc.constant({
+      indptr: BigUint64Array.of(0n, 2n, 3n),
+      indices: Uint32Array.of(0, 2, 1),
+      weights: Float32Array.of(1, 2, 1),
+    }),
+  ),
+  userTags: fc.option(sparse, { nil: undefined }),
+  users: fc.oneof(words, fc.constant(Uint32Array.of(1, 0))),
+  starts: fc.oneof(words, fc.constant(Uint32Array.of(0, 2, 5))),
+  active: fc.option(fc.oneof(words, fc.constant(Uint32Array.of(0, 1, 2, 4))), { nil: undefined }),
+  corrections: fc.option(fc.oneof(floats, fc.constant(new Float32Array(4))), { nil: undefined }),
+  columns: fc.oneof(
+    words,
+    fc.constant(0).map(() => new Uint32Array(8)),
+  ),
+  values: fc.oneof(
+    floats,
+    fc.constant(0).map(() => new Float32Array(8)),
+  ),
+  counts: fc.oneof(
+    words,
+    fc.constant(0).map(() => new Uint32Array(2)),
+  ),
+  hidden: fc.constant(0).map(() => new Float32Array(512)),
+  errors: fc.oneof(
+    floats,
+    fc.constant(0).map(() => new Float32Array(512)),
+  ),
+  gradients: fc.oneof(
+    floats,
+    fc.constant(0).map(() => new Float32Array(160)),
+  ),
+  room: fc.oneof({ weight: 4, arbitrary: fc.constant(5) }, { weight: 1, arbitrary: count }),
+  losses: fc.oneof(
+    doubles,
+    fc.constant(0).map(() => new Float64Array(1)),
+  ),
+  objective: fc.record({
+    corruption: float,
+    corruptionSpread: float,
+    itemsOnly: float,
+    tagsOnly: float,
+    tagWeight: float,
+    lengthExponent: float,
+    hiddenOnly: fc.boolean(),
+    rate: float,
+    decay: float,
+    seed: word,
+    epoch: word,
+    step: word,
+  }),
+  simd,
+})
 const paths = fc.constantFrom('', '\0', '/dev/null', '/dev/zero', '/none/of/these', '.')
 const melOptions = fc.record({
   scale: fc.constantFrom('log', 'log', 'power', 'none'),
@@ -396,6 +467,10 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
     fc.option(floats, { nil: undefined }),
   ),
   audienceTake: fc.tuple(audiencePhase, fc.option(words, { nil: undefined }), word),
+  autoencoderEncode: fc.tuple(floats, fewFeatures, count, sparse, simd),
+  autoencoderForward: fc.tuple(autoencoderBatch, counter),
+  autoencoderShard: fc.constant([]),
+  autoencoderUpdate: fc.tuple(autoencoderBatch, counter),
   boostingBins: fc.tuple(
     fc.oneof(floats, fc.constant(Float32Array.of(1, 2, 0.5, Number.NaN))),
     fewFeatures,

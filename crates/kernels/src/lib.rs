@@ -6,6 +6,7 @@
 mod accumulator;
 pub mod als;
 pub mod audience;
+pub mod autoencoder;
 pub mod basis;
 pub mod bitmap;
 pub mod boosting;

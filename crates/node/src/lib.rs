@@ -11,6 +11,7 @@
 mod als;
 mod audience;
 mod audio;
+mod autoencoder;
 mod boosting;
 mod bpr;
 mod ease;

@@ -1,5 +1,6 @@
 import { z } from 'zod'
-import type { ImportSource } from '../../ingest/import.ts'
+import { type ImportOptions, type ImportSource, importDataset } from '../../ingest/import.ts'
+import { importTagged } from '../../ingest/import-tagged.ts'
 import { columnName } from '../../ingest/options.ts'
 import type { ProgressListener } from '../../ingest/progress.ts'
 import type { DatasetManifest } from '../../storage/dataset.ts'
@@ -12,6 +13,9 @@ const Options = z.object({
   ...sourceFlags,
   kind: columnName.optional(),
   out: text('the directory of the dataset').optional(),
+  tags: text('a file of tags').optional(),
+  tag: columnName.default('tag'),
+  minTag: wholeNumber(1, 999_999_999).optional(),
   threads: wholeNumber(1, 1024).optional(),
   replace: z.boolean().default(false),
   json: z.boolean().default(false),
@@ -23,6 +27,7 @@ or - for standard input. Examples:
 
   aurochs import 'plays/*.csv.gz' --user listener --item song --time at --kind action --out plays
   aurochs import ratings.dat --delimiter :: --user column0 --item column1 --weight column2 --time column3 --out ratings
+  aurochs import playlists.csv --user playlist --item song --tags playlist-tags.csv --tag name --out playlists
   aurochs import reads.parquet --user user --item item --weight w --out reads \\
     --query 'select "user", item, 1 + ln(count(*)) as w from source group by all'
 
@@ -33,6 +38,7 @@ if columns are named by position (column0) and it has no usual name of ids such 
 user,song. --header and --no-header decide it.
 With --time, the dataset keeps every row as an event of its user, in order of time; rows of equal times keep the order
 of the source, or of the query. Events of users and items that are left out go with them.
+With --tags, the dataset also keeps the tags that users have, such as those of playlists: rows of a user and a tag.
 Users with fewer than --min-user distinct items go, and items with fewer than --min-item distinct users, over and over
 until all that remain have as many of those that remain (the k-core).
 Bad rows are lines that are no rows (another number of columns, broken quotes, no UTF-8), and rows with ids, weights,
@@ -47,6 +53,9 @@ export const register: Register = program => {
   addSourceOptions(command)
   command
     .option('--kind <column>', 'column of what each event is, such as play or like; only with --time')
+    .option('--tags <file>', 'file or glob of tags of users, such as of playlists; it has the column of --user, too')
+    .option('--tag <column>', 'column of tags in the files of --tags (default: tag)')
+    .option('--min-tag <n>', 'leave out tags with fewer distinct users (default: 1)')
     .option('--threads <n>', 'threads of DuckDB (default: one a core)')
     .option('--replace', 'replace a dataset that is there')
     .option('--json', 'print the manifest as one line of JSON')
@@ -55,7 +64,7 @@ export const register: Register = program => {
 }
 
 async function run(sources: string[], given: unknown): Promise<void> {
-  const { out, json, kind, threads, replace, ...options } = parseOptions(Options, given)
+  const { out, json, kind, threads, replace, tags, tag, minTag, ...options } = parseOptions(Options, given)
   if (sources.length === 0 && options.query === undefined) {
     throw new UsageError('the import needs a SOURCE or a --query, got neither')
   }
@@ -65,8 +74,18 @@ async function run(sources: string[], given: unknown): Promise<void> {
   const begun = performance.now()
   try {
     const onProgress = showOn(bar)
+    const importOf = (options: ImportOptions) => {
+      const { user, format, delimiter, header, badRows, memory } = options
+      const reading = { format, delimiter, header, badRows, memory, threads }
+      return tags === undefined
+        ? importDataset(options)
+        : importTagged(options, { sources: [tags], user, tag, minTag, ...reading })
+    }
     const manifest = await interruptible(signal =>
-      importFile({ ...importOptions(options), ...ids, kind, out, threads, replace, sources, signal, onProgress }),
+      importFile(
+        { ...importOptions(options), ...ids, kind, out, threads, replace, sources, signal, onProgress },
+        importOf,
+      ),
     )
     bar.stop()
     process.stdout.write(
@@ -87,11 +106,16 @@ function showOn(bar: ProgressBar): ProgressListener {
   }
 }
 
-function summary(out: string, { users, items, pairs, events, source }: DatasetManifest, seconds: number): string {
+function summary(
+  out: string,
+  { users, items, pairs, events, userTags, source }: DatasetManifest,
+  seconds: number,
+): string {
   const { rows, weightlessPairs, badRows, firstBadRow, firstTime, lastTime } = source as unknown as ImportSource
   const contents = [`${count(users)} users`, `${count(items)} items`, `${count(pairs)} pairs`]
   // Times in another unit than was meant show in their range.
   if (events !== undefined) contents.push(`${count(events)} events from ${firstTime} to ${lastTime}`)
+  if (userTags) contents.push(`${count(userTags.tags)} tags in ${count(userTags.pairs)} pairs of users and tags`)
   const notes = [`${count(rows)} rows in ${seconds.toFixed(1)} s, ${millions(rows / seconds)} rows/s`]
   if (weightlessPairs > 0) notes.push(`${count(weightlessPairs)} pairs weigh 0 or less and were left out`)
   const skipped =

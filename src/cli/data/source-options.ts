@@ -81,9 +81,12 @@ export async function idColumns(
 }
 
 /** Imports, with the caller's mistakes, such as a column that is not there, as errors for the terminal. */
-export async function importFile(options: ImportOptions): Promise<DatasetManifest> {
+export async function importFile(
+  options: ImportOptions,
+  run: (options: ImportOptions) => Promise<DatasetManifest> = importDataset,
+): Promise<DatasetManifest> {
   try {
-    return await importDataset(options)
+    return await run(options)
   } catch (error) {
     throw error instanceof TypeError || error instanceof RangeError ? new UsageError(error.message) : error
   }

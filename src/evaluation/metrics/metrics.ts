@@ -7,6 +7,7 @@ is 1 where the item at place r is in T, else 0. What is printed is the mean over
   recall         Σ hit(r) / |T|
   capped_recall  Σ hit(r) / min(k, |T|): 1 can be reached where k < |T| (Thakur et al. 2021, "BEIR")
   precision      Σ hit(r) / k
+  r_precision    Σ hit(r) for r ≤ min(k, |T|), / min(k, |T|): as many places as there are items to find, where k is no fewer
   ndcg           Σ hit(r) / log₂(r + 1), divided by the same sum of an ideal list: Σ 1 / log₂(r + 1) for r ≤ min(k, |T|)
   hit            1 where there is a hit, else 0
   mrr            1 / r of the first hit, 0 without one
@@ -24,6 +25,7 @@ const measures = {
   recall: (hits, held) => hits.length / held,
   capped_recall: (hits, held, cut) => hits.length / Math.min(cut, held),
   precision: (hits, _held, cut) => hits.length / cut,
+  r_precision: (hits, held, cut) => hits.filter(place => place < held).length / Math.min(cut, held),
   ndcg: (hits, held, cut) => gain(hits) / gain(Array(Math.min(cut, held)).keys()),
   hit: hits => (hits.length > 0 ? 1 : 0),
   mrr: hits => (hits.length > 0 ? 1 / (hits[0] + 1) : 0),

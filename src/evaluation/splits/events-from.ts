@@ -49,7 +49,11 @@ export function splitEvents(
   if (dropRepeats) markRepeats(events, parts)
   const { weights, marks } = weightsBefore(byUser, events, parts)
   return {
-    train: trainingPart({ users, items, events, manifest, byUser: { ...csrOf(byUser), weights } }, marks, parts),
+    train: trainingPart(
+      { users, items, events, manifest, tags: dataset.tags, byUser: { ...csrOf(byUser), weights } },
+      marks,
+      parts,
+    ),
     test: { events: sequencesWhere(events, parts, late), users, items, kinds: manifest.kinds },
   }
 }

@@ -2,6 +2,7 @@ import type { Csr } from '../../storage/csr.ts'
 import type { Dataset, DatasetParts } from '../../storage/dataset.ts'
 import type { IdMap } from '../../storage/ids.ts'
 import type { Sequences } from '../../storage/sequences.ts'
+import { tagsOfUsers } from '../../storage/user-tags.ts'
 
 /** Stands for the new column of an item that has none. */
 const absent = 0xffff_ffff
@@ -17,17 +18,17 @@ interface Layout {
 }
 
 /**
- * What is not held out, as a dataset of its own: the users and items that have pairs in it, and their events.
+ * What is not held out, as a dataset of its own: the users and items that have pairs in it, their events, and the tags of the users.
  *
  * @param heldPairs (pairs) 0 where the pair is in the training, else not.
  * @param heldEvents (events) The same of events.
  */
 export function trainingPart(
-  dataset: Pick<Dataset, 'byUser' | 'users' | 'items' | 'events' | 'manifest'>,
+  dataset: Pick<Dataset, 'byUser' | 'users' | 'items' | 'events' | 'manifest' | 'tags'>,
   heldPairs: Uint8Array,
   heldEvents?: Uint8Array,
 ): DatasetParts {
-  const { users, items, events, manifest } = dataset
+  const { users, items, events, manifest, tags } = dataset
   const kept = pairsWithMark(dataset.byUser, heldPairs, 0)
   const layout = layoutOf(kept, users, items)
   return {
@@ -36,6 +37,7 @@ export function trainingPart(
     items: Array.from(layout.items, item => items.at(item)),
     events: events && heldEvents && reindexedEvents(events, heldEvents, layout),
     kinds: manifest.kinds,
+    tags: tags && tagsOfUsers(tags, layout.users),
   }
 }
 

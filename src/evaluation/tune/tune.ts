@@ -67,8 +67,15 @@ export interface Tuned {
 export async function tune(dataset: Dataset, options: TuneOptions): Promise<Tuned> {
   for (const [algorithm, fixed] of options.algorithms) assertTrainable(dataset, algorithm, fixed, options.pool.threads)
   const { seed = 0, metric = parseMetrics('ndcg@20')[0]!, log: place, folder, pool, signal } = options
-  const { users = defaultUsers, share = defaultShare } = options.validation ?? {}
-  const identity = { dataset: checksumOf(dataset.manifest), metric: metric.name, seed, users, share }
+  const { users = defaultUsers, share = defaultShare, whole } = options.validation ?? {}
+  const identity = {
+    dataset: checksumOf(dataset.manifest),
+    metric: metric.name,
+    seed,
+    users,
+    share,
+    ...(whole !== undefined && { whole }),
+  }
   const log = place === undefined ? undefined : TrialLog.open(place, identity)
   try {
     const save = ({ best, trials, ...rest }: Tuned) => {
@@ -77,7 +84,7 @@ export async function tune(dataset: Dataset, options: TuneOptions): Promise<Tune
       const saved = { algorithm: algorithm.name, ...found, metric: metric.name, ...rest, trials: trials.length }
       saveSearch(place, saved, searchPlot(trials, metric.name))
     }
-    return await withValidation(dataset, { users, share, seed }, folder, parts =>
+    return await withValidation(dataset, { users, share, seed, whole }, folder, parts =>
       new Search(options, { ...parts, metric, pool, folder, signal }, { log, save }).run(),
     )
   } finally {

@@ -6,7 +6,7 @@ import { randomNumbers } from '../../storage/random.ts'
 import { lastEvents } from '../splits/by-time.ts'
 import { type HeldOut, heldOut, type Pairs } from '../splits/held-out.ts'
 import { held } from '../splits/marks.ts'
-import { heldEvents } from '../splits/split.ts'
+import { heldEvents, splitDataset } from '../splits/split.ts'
 import { pairsWithMark, trainingPart } from '../splits/training-part.ts'
 
 export interface ValidationOptions {
@@ -15,6 +15,11 @@ export interface ValidationOptions {
   /** Share of the pairs of a judged user that are held out, one at least, but not all. Default: {@link defaultShare}. */
   readonly share?: number | undefined
   readonly seed?: number | undefined
+  /**
+   * A share of the users who are held out whole, above 0 and below 1: the training lacks them, and of the pairs of each the share that is not
+   * to be found is given when lists are made. For models of users who come after the training. Default: users stay in the training.
+   */
+  readonly whole?: number | undefined
 }
 
 export const defaultUsers = 5000
@@ -25,14 +30,15 @@ const mostUsersShare = 0.5
 
 /**
  * A training part of `dataset`, and what is to be found: of some of the users who have at least two pairs, drawn at random, a
- * share of the pairs, those with the latest events where there are times, else drawn at random.
+ * share of the pairs, those with the latest events where there are times, else drawn at random. Of users who are held out whole always at random.
  *
  * @throws RangeError when no user has two pairs.
  */
 export function validationParts(
   dataset: Dataset,
-  { users = defaultUsers, share = defaultShare, seed = 0 }: ValidationOptions = {},
+  { users = defaultUsers, share = defaultShare, seed = 0, whole }: ValidationOptions = {},
 ): { readonly train: DatasetParts; readonly test: Pairs } {
+  if (whole !== undefined) return splitDataset(dataset, { kind: 'users', share: whole, found: share, seed })
   const { byUser, events } = dataset
   const random = randomNumbers(seed)
   const judged = chosenUsers(dataset, users, random)

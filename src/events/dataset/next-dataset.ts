@@ -8,6 +8,7 @@ import { writeDirectory } from '../../storage/directory.ts'
 import { type Id, type IdMap, writeIds } from '../../storage/ids.ts'
 import { SafetensorsWriter } from '../../storage/safetensors.ts'
 import { type Sequences, sequencesLayout } from '../../storage/sequences.ts'
+import { tagsOfUsers, writeUserTags } from '../../storage/user-tags.ts'
 import { EventReader } from '../reader.ts'
 import { mergedPairs } from './merged-pairs.ts'
 import { type MergedKinds, MergedSequences, mergedKinds } from './merged-sequences.ts'
@@ -137,6 +138,7 @@ async function fill(
   const events = dataset.events && (await writeSequences(path('events'), dataset.events, writing, kinds))
   signal?.throwIfAborted()
   const pairs = await writePairs(path, writing, onPairs, signal)
+  const userTags = dataset.tags && (await writeExtendedTags(draft, dataset.tags, users))
   dataset.assertInPlace()
   return manifestOf({
     users: users.former + users.added.length,
@@ -145,9 +147,17 @@ async function fill(
     events,
     kinds: events === undefined ? undefined : kinds.names,
     journals,
+    userTags,
     source: dataset.manifest.source,
     options: dataset.manifest.options,
   })
+}
+
+/** Writes the tags of the former users; new ones have none. */
+function writeExtendedTags(draft: string, tags: NonNullable<Dataset['tags']>, { former, added }: Rows) {
+  const count = former + added.length
+  const rows = Int32Array.from({ length: count }, (_, row) => (row < former ? row : -1))
+  return writeUserTags(draft, count, tagsOfUsers(tags, rows))
 }
 
 /** The ids that are new to one side. */

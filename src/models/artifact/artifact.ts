@@ -55,9 +55,16 @@ export const artifactFiles = {
   popularity: 'popularity.safetensors',
   users: 'users.arrow',
   items: 'items.arrow',
+  /** Ids of tags; only where the users of the dataset have some. */
+  tags: 'tags.arrow',
 } as const
 
-const optionalFiles: ReadonlySet<string> = new Set([artifactFiles.events, artifactFiles.byItem, artifactFiles.sums])
+const optionalFiles: ReadonlySet<string> = new Set([
+  artifactFiles.events,
+  artifactFiles.byItem,
+  artifactFiles.sums,
+  artifactFiles.tags,
+])
 
 export interface ArtifactManifest extends Manifest {
   readonly format: 'aurochs-model'
@@ -71,6 +78,8 @@ export interface ArtifactManifest extends Manifest {
     readonly pairs: number
     /** Ordered events; absent where the dataset has none. */
     readonly events?: number | undefined
+    /** Different tags of its users; absent where these have none. */
+    readonly tags?: number | undefined
     /** The events of journals that are part of it. */
     readonly journals?: Positions | undefined
     /** {@link checksumOf} the dataset that it was trained on. */
@@ -126,6 +135,7 @@ const manifestSchema = z.looseObject({
     items: count,
     pairs: count,
     events: count.optional(),
+    tags: count.optional(),
     journals: positionsSchema.optional(),
     checksum: z.string(),
   }),
@@ -166,6 +176,7 @@ interface OpenParts {
   popularity: MappedPopularity
   users: MappedIds
   items: MappedIds
+  tags: MappedIds | undefined
 }
 
 /**
@@ -240,6 +251,11 @@ export class Artifact {
 
   get items(): IdMap {
     return this.#part('items').ids
+  }
+
+  /** Ids of the tags of its users; undefined where the dataset had none. */
+  get tags(): IdMap | undefined {
+    return this.#part('tags')?.ids
   }
 
   /** (users × items) The pairs that the model was trained on, weighted as it was. */
@@ -326,13 +342,13 @@ export class Artifact {
    * list needs the ids.
    */
   close(): void {
-    const { tensors, history, sums, byItem, events, popularity, users, items } = this.#open ?? {}
-    for (const part of [tensors, history, sums, byItem, events, popularity, users, items]) part?.close()
+    const { tensors, history, sums, byItem, events, popularity, users, items, tags } = this.#open ?? {}
+    for (const part of [tensors, history, sums, byItem, events, popularity, users, items, tags]) part?.close()
     this.#open = undefined
   }
 
   #openParts(verify: boolean): void {
-    const { users, items, pairs, events: expectedEvents } = this.manifest.dataset
+    const { users, items, pairs, events: expectedEvents, tags } = this.manifest.dataset
     const path = (name: keyof typeof artifactFiles) => join(this.directory, artifactFiles[name])
     const open: Partial<OpenParts> = {}
     this.#open = open
@@ -354,10 +370,12 @@ export class Artifact {
     open.popularity = MappedPopularity.open(path('popularity'), { verify })
     const { counts, order } = open.popularity
     this.#expect('popularity', 'counts and order', [items, items], [...counts.shape, ...order.shape])
-    const count = (side: 'users' | 'items', expected: number) => (size: number) =>
+    const count = (side: 'users' | 'items' | 'tags', expected: number) => (size: number) =>
       this.#expect(side, 'ids', [expected], [size])
     open.users = new MappedIds(path('users'), count('users', users))
     open.items = new MappedIds(path('items'), count('items', items))
+    if (tags !== undefined) open.tags = new MappedIds(path('tags'), count('tags', tags))
+    if (verify) open.tags?.verify()
     if (verify) open.users.verify()
     if (verify) open.items.verify()
   }
@@ -478,10 +496,11 @@ export function saveArtifact(
     if (weighted.sums !== undefined) await linkOrCopy(weighted.sums, join(draft, artifactFiles.sums))
     await linkOrCopy(join(dataset.directory, datasetFiles.users), join(draft, artifactFiles.users))
     await linkOrCopy(join(dataset.directory, datasetFiles.items), join(draft, artifactFiles.items))
-    const { users, items, pairs: count, events, journals } = dataset.manifest
+    const { users, items, pairs: count, events, journals, userTags } = dataset.manifest
     if (events !== undefined) {
       await linkOrCopy(join(dataset.directory, datasetFiles.events), join(draft, artifactFiles.events))
     }
+    if (userTags) await linkOrCopy(join(dataset.directory, datasetFiles.tags), join(draft, artifactFiles.tags))
     // The workers that trained read the dataset by path, too: a model of two datasets is none.
     dataset.assertInPlace()
     return {
@@ -490,7 +509,15 @@ export function saveArtifact(
       created: new Date().toISOString(),
       algorithm,
       options,
-      dataset: { users, items, pairs: count, events, journals, checksum: checksumOf(dataset.manifest) },
+      dataset: {
+        users,
+        items,
+        pairs: count,
+        events,
+        tags: userTags?.tags,
+        journals,
+        checksum: checksumOf(dataset.manifest),
+      },
       epochs: trained.epochs,
       warmStart,
       weighting: weighted.terms,

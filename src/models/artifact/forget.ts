@@ -8,6 +8,7 @@ import { idsWithout, writeIds } from '../../storage/ids.ts'
 import { linkOrCopy } from '../../storage/link-or-copy.ts'
 import { openSafetensors, type Safetensors, type Tensor, vector, writeSafetensors } from '../../storage/safetensors.ts'
 import { sequenceTensors, withoutSequence } from '../../storage/sequences.ts'
+import { tagsWithout } from '../../storage/user-tags.ts'
 import { userTensorsOf } from '../algorithm.ts'
 import { algorithmNamed } from '../registry.ts'
 import { Artifact, type ArtifactManifest, artifactFiles } from './artifact.ts'
@@ -58,6 +59,7 @@ async function forgetInDataset(directory: string, user: string): Promise<boolean
       users: idsWithout(dataset.users, row),
       items: Array.from({ length: dataset.items.size }, (_, item) => dataset.items.at(item)),
       events: dataset.events && withoutSequence(dataset.events, row),
+      tags: dataset.tags && tagsWithout(dataset.tags, row),
       kinds,
       journals,
       source,
@@ -99,7 +101,8 @@ async function fill(draft: string, artifact: Artifact, row: number): Promise<Omi
   const events = artifact.events && withoutSequence(artifact.events, row)
   if (events) await writeSafetensors(to('events'), sequenceTensors(events))
   await writeIds(to('users'), idsWithout(artifact.users, row))
-  for (const name of ['items', 'popularity'] as const) await linkOrCopy(join(directory, artifactFiles[name]), to(name))
+  const kept = (['items', 'popularity', 'tags'] as const).filter(name => manifest.files[artifactFiles[name]])
+  for (const name of kept) await linkOrCopy(join(directory, artifactFiles[name]), to(name))
   const tensors = openSafetensors(join(directory, artifactFiles.tensors))
   try {
     await writeSafetensors(to('tensors'), tensorsWithout(tensors, manifest, row))

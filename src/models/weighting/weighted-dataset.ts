@@ -83,16 +83,21 @@ function meanSumOf({ rows, indptr }: Csr, sums: Float32Array): number {
 }
 
 function writeWeighted(directory: string, dataset: Dataset, weights: Float32Array): Promise<unknown> {
-  const { users, items, pairs, events, kinds } = dataset.manifest
+  const { users, items, pairs, events, kinds, userTags } = dataset.manifest
   return writeDirectory(directory, async draft => {
     const by = { ...arraysOf(dataset.byUser), weights }
     await writePairs(join(draft, datasetFiles.byUser), by, weights)
     const byItem = weights.every(weight => weight === 1) ? { ...arraysOf(dataset.byItem), weights } : transposed(by)
     await writePairs(join(draft, datasetFiles.byItem), byItem, byItem.weights)
-    const shared = [datasetFiles.users, datasetFiles.items, ...(events === undefined ? [] : [datasetFiles.events])]
+    const shared: string[] = [
+      datasetFiles.users,
+      datasetFiles.items,
+      ...(events === undefined ? [] : [datasetFiles.events]),
+    ]
+    if (userTags) shared.push(datasetFiles.userTags, datasetFiles.tags)
     for (const name of shared) await linkOrCopy(join(dataset.directory, name), join(draft, name))
     dataset.assertInPlace()
-    return manifestOf({ users, items, pairs, events, kinds })
+    return manifestOf({ users, items, pairs, events, kinds, userTags })
   })
 }
 

@@ -39,6 +39,16 @@ test('of some of the users a share of the pairs is held out, of the others none,
   expect(listed(validationParts(dataset, { users: 40, share: 0.3, seed: 1 }).test)).not.toEqual(found)
 })
 
+test('users who are held out whole have no pair in the training, and what is not to be found of theirs is given', async () => {
+  const dataset = await datasetOf(randomInteractions(300, 80, 5))
+  const { train, test: held } = validationParts(dataset, { share: 0.5, whole: 0.2 })
+  const learned = new Set(listed(train).map(line => line.split(' ')[0]))
+  const found = new Set(listed(held).map(line => line.split(' ')[0]))
+  expect(found.size).toBeGreaterThan(40)
+  for (const user of found) expect(learned).not.toContain(user)
+  expect(listed(train).length + listed(held).length + held.given!.items.length).toBe(listed(dataset).length)
+})
+
 test('however large the share, something is left to learn from', async () => {
   const dataset = await datasetOf(randomInteractions(60, 20, 5))
   const { train, test: held } = validationParts(dataset, { share: 0.95 })

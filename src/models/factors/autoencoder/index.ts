@@ -1,0 +1,30 @@
+import type { Algorithm } from '../../algorithm.ts'
+import { withInstructions } from '../../training/instructions.ts'
+import { weightingSearch } from '../../weighting/options.ts'
+import { openAutoencoder, verifyAutoencoder } from './model.ts'
+import { type AutoencoderOptions, autoencoderOptions } from './options.ts'
+import { trainAutoencoder } from './train.ts'
+
+/** A denoising autoencoder with the multinomial likelihood (Liang, Krishnan, Hoffman & Jebara 2018; Yang, Jeong, Choi & Lee 2018). */
+export const autoencoder: Algorithm<AutoencoderOptions> = {
+  name: 'autoencoder',
+  summary: 'a denoising autoencoder over the items of a user, as the songs of a playlist, and their tags',
+  notes: `Of what a user has, a random part is shown in each epoch (--corruption), and all is to be told from it by one hidden layer. With s the
+scores of all items and y the weights of those that the user has, it minimises Σ −y ln softmax(s) by Adam, and the same of tags.`,
+  options: autoencoderOptions,
+  search: {
+    learningRate: { from: 0.001, to: 0.01, scale: 'log' },
+    decay: { from: 0.05, to: 2, scale: 'log' },
+    corruption: { from: 0.3, to: 0.8, scale: 'linear' },
+    batch: { values: [64, 128, 256] },
+    targets: { values: ['hidden', 'all'] },
+    factors: { values: [100, 200, 400] },
+    ...weightingSearch,
+  },
+  resumable: true,
+  warmEpochs: 10,
+  resolve: withInstructions,
+  train: trainAutoencoder,
+  open: openAutoencoder,
+  verify: verifyAutoencoder,
+}

@@ -1,0 +1,35 @@
+import { gigabytes, processMemory } from '../../../storage/process-memory.ts'
+
+/** What a training holds beside the dataset, which is mapped. */
+export interface TrainingSize {
+  readonly items: number
+  readonly tags: number
+  readonly factors: number
+  /** Floats of a row of weights in training. */
+  readonly stride: number
+  /** Users of a step, rounded up to whole shards. */
+  readonly users: number
+  /** Outputs of a step. */
+  readonly room: number
+}
+
+/** Weights with their running means, and what a step has of its users; and the items' rows and indices, when they are saved. */
+export function trainingBytes({ items, tags, factors, stride, users, room }: TrainingSize): number {
+  return 4 * (3 * stride * (2 * (items + tags) + 1) + users * (room + 2 * stride) + 2 * factors * items)
+}
+
+/**
+ * Checks that a training fits in memory.
+ *
+ * @param memory bytes that this process may have at most.
+ * @throws RangeError saying what it needs.
+ */
+export function checkMemory(size: TrainingSize, memory = processMemory()): void {
+  const needed = trainingBytes(size)
+  if (needed <= memory) return
+  throw new RangeError(
+    `${size.factors} factors of ${size.items} items and ${size.tags} tags with steps of ${size.users} users take ` +
+      `${gigabytes(needed)} of memory, and there are ${gigabytes(memory)}: choose fewer factors (factors, --factors), ` +
+      'smaller steps (batch, --batch) or a sampled softmax (softmax, --softmax sampled), or train where there is more',
+  )
+}

@@ -1,0 +1,179 @@
+import { native } from '../../../native.ts'
+import { concat, pointers, type Row } from '../../../search/item-lists.ts'
+import { TopKIndex, topKIndexBytes } from '../../../search/topk.ts'
+import { elements } from '../../../storage/safetensors.ts'
+import type { ItemList, Model, ResolvedRequest, SimilarMeasure, SimilarRequest } from '../../algorithm.ts'
+import type { Artifact } from '../../artifact/artifact.ts'
+import { listsByIndex } from '../../open/index-lists.ts'
+import { meanSquareOf, SimilarItems } from '../../open/similar-items.ts'
+import { momentNames } from './layers.ts'
+import { autoencoderOptions } from './options.ts'
+
+/**
+ * What the artifact holds: `inputs` ((items + tags + 1) × factors), float32, the input vectors of items, of tags, and the bias of the
+ * hidden layer; `items` (items × (factors + 1)) and `tags` (tags × (factors + 1)), float32, the output vectors, each followed by its
+ * bias; the latter only where there are tags. `index` and `factorIndex` (bytes), uint8, are the top-k indices of `items` with their
+ * biases, by which lists are ranked, and without them, for cosines. A model that is not complete has what its training goes on
+ * from: {@link momentNames}, of the inputs with room for a bias that is 0.
+ */
+export function autoencoderTensors(artifact: Artifact) {
+  const { factors } = autoencoderOptions.parse(artifact.manifest.options)
+  const { items } = artifact.manifest.dataset
+  const inputs = artifact.tensor('inputs', Float32Array)
+  const tags = Math.max(0, elements(inputs.shape) / factors - items - 1)
+  const matrix = (name: string, rows: number, columns: number) => artifact.tensor(name, Float32Array, [rows, columns])
+  const indexOf = (name: string, rank: number) =>
+    artifact.tensor(name, Uint8Array, [topKIndexBytes({ rows: items, rank })])
+  return {
+    factors,
+    tagCount: tags,
+    inputs: matrix('inputs', items + tags + 1, factors),
+    items: matrix('items', items, factors + 1),
+    tags: tags > 0 ? matrix('tags', tags, factors + 1) : undefined,
+    index: indexOf('index', factors + 1),
+    factorIndex: indexOf('factorIndex', factors),
+    moments: artifact.manifest.complete
+      ? undefined
+      : momentNames.map(name => matrix(name, items + tags + (name.startsWith('inputs') ? 1 : 0), factors + 1)),
+  }
+}
+
+type Tensors = ReturnType<typeof autoencoderTensors>
+
+export function openAutoencoder(artifact: Artifact): AutoencoderModel {
+  return new AutoencoderModel(artifact, autoencoderTensors(artifact))
+}
+
+export function verifyAutoencoder(artifact: Artifact): void {
+  const tensors = autoencoderTensors(artifact)
+  const { factors, inputs, items, tags, moments = [] } = tensors
+  const all = [
+    ['inputs', inputs, factors] as const,
+    ['items', items, factors + 1] as const,
+    ...(tags ? [['tags', tags, factors + 1] as const] : []),
+    ...momentNames.flatMap((name, at) => (moments[at] ? [[name, moments[at], factors + 1] as const] : [])),
+  ]
+  for (const [name, tensor, width] of all) {
+    const place = native.firstNotFinite(tensor.operand)
+    if (place === null) continue
+    const [row, column] = [Math.floor(place / width), place % width]
+    throw artifact.damaged(name, `row ${row}, column ${column} must be finite, but is not`)
+  }
+  for (const [name, rank] of [
+    ['index', factors + 1],
+    ['factorIndex', factors],
+  ] as const) {
+    const fault = TopKIndex.fault(indexParts(tensors, name, rank))
+    if (fault !== undefined) throw artifact.damaged(name, fault)
+  }
+}
+
+function indexParts(tensors: Tensors, name: 'index' | 'factorIndex', rank: number) {
+  const { items, factors } = tensors
+  return { buffer: tensors[name].operand, factors: items.operand, rank, stride: factors + 1 }
+}
+
+/** What is known of a user or playlist: its items and its tags, by their rows, each ascending. */
+export interface TaggedHistory {
+  readonly items: Row
+  readonly tags: Row
+}
+
+/** Ranks by the scores of the output layer: the inner product of an item's vector with the hidden state of the history, and its bias. */
+export class AutoencoderModel implements Model {
+  readonly similarBy: readonly SimilarMeasure[]
+  readonly #artifact: Artifact
+  readonly #tensors: Tensors
+  readonly #index: TopKIndex
+  readonly #similar: SimilarItems
+
+  constructor(artifact: Artifact, tensors: Tensors) {
+    const { factors, items } = tensors
+    this.#artifact = artifact
+    this.#tensors = tensors
+    this.#index = TopKIndex.of(indexParts(tensors, 'index', factors + 1))
+    const vectors = TopKIndex.of(indexParts(tensors, 'factorIndex', factors))
+    this.#similar = new SimilarItems(artifact, vectors, () => meanSquareOf(items.data, factors, factors + 1), 'cosine')
+    this.similarBy = this.#similar.by
+  }
+
+  rank(requests: readonly ResolvedRequest[]): ItemList[] {
+    return this.rankBy(requests, this.foldIn(requests.map(({ history }) => history)))
+  }
+
+  /** Lists by given hidden states (requests × factors), in place of those of the requests' histories. */
+  rankBy(requests: readonly ResolvedRequest[], hidden: Float32Array): ItemList[] {
+    const { factors } = this.#tensors
+    const queries = new Float32Array(requests.length * (factors + 1)).fill(1)
+    requests.forEach((_, row) => {
+      queries.set(hidden.subarray(row * factors, (row + 1) * factors), row * (factors + 1))
+    })
+    return listsByIndex(this.#index, requests, queries)
+  }
+
+  similar(requests: readonly SimilarRequest[]): ItemList[] {
+    return this.#similar.similar(requests)
+  }
+
+  /** Hidden states. */
+  foldIn(histories: readonly Row[]): Float32Array {
+    const lengths = histories.map(({ indices }) => indices.length)
+    return this.#encode({
+      indptr: BigUint64Array.from(pointers(lengths), BigInt),
+      indices: concat(
+        Uint32Array,
+        histories.map(({ indices }) => indices),
+      ),
+      weights: concat(
+        Float32Array,
+        histories.map(({ weights }) => weights),
+      ),
+    })
+  }
+
+  /** Hidden states (histories × factors) of histories with tags; zeros where one has neither items nor tags. */
+  foldInTagged(histories: readonly TaggedHistory[]): Float32Array {
+    const items = this.#artifact.manifest.dataset.items
+    return this.foldIn(
+      histories.map(({ items: own, tags }) => ({
+        indices: concat(Uint32Array, [own.indices, tags.indices.map(tag => items + tag)]),
+        weights: concat(Float32Array, [own.weights, tags.weights]),
+      })),
+    )
+  }
+
+  /** (histories × tags) Scores of all tags by hidden states: of one history they are comparable. */
+  tagScores(hidden: Float32Array): Float32Array {
+    const { factors, tags, tagCount } = this.#tensors
+    const count = hidden.length / factors
+    const scores = new Float32Array(count * tagCount)
+    const data = tags?.data ?? new Float32Array(0)
+    for (let row = 0; row < count; row++) {
+      for (let tag = 0; tag < tagCount; tag++) {
+        const begin = tag * (factors + 1)
+        let score = data[begin + factors]!
+        for (let k = 0; k < factors; k++) score += hidden[row * factors + k]! * data[begin + k]!
+        scores[row * tagCount + tag] = score
+      }
+    }
+    return scores
+  }
+
+  /** Of items and tags the output vectors without their biases; of users the hidden states of their items. One space, for cosines. */
+  vectors(side: 'users' | 'items' | 'tags'): { readonly data: Float32Array; readonly factors: number } {
+    const { factors, items, tags } = this.#tensors
+    if (side === 'users') return { data: this.#encode(this.#artifact.history.operand), factors }
+    const from = (side === 'items' ? items : tags)?.data ?? new Float32Array(0)
+    const rows = from.length / (factors + 1)
+    const data = new Float32Array(rows * factors)
+    for (let row = 0; row < rows; row++) {
+      data.set(from.subarray(row * (factors + 1), row * (factors + 1) + factors), row * factors)
+    }
+    return { data, factors }
+  }
+
+  #encode(histories: Parameters<typeof native.autoencoderEncode>[3]): Float32Array {
+    const { inputs, factors } = this.#tensors
+    return native.autoencoderEncode(inputs.operand, factors, this.#artifact.manifest.dataset.items, histories)
+  }
+}

@@ -1,0 +1,111 @@
+import { z } from 'zod'
+import { MAX_RANK } from '../../../storage/factors.ts'
+import { instructions } from '../../training/instructions.ts'
+import { weightingOptions } from '../../weighting/options.ts'
+
+/**
+ * NDCG@100 of the other half of playlists that the training lacks, a validation part of the training playlists of each dataset (one seed,
+ * 200 factors, corruption 0.5 without spread but where it says so; what is not said is as in the row above):
+ *
+ * | targets | batch | learning rate | decay | epochs | hetrec-lastfm | citeulike-a | playlists-5k |
+ * | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |
+ * | all | 256 | .002 | .01 | 60, 40, 30 | .428 | .269 | .298 |
+ * | all | 256 | .002 | 1 | 60, 40, 30 | | .243 | .306 |
+ * | all | 256 | .004 | .01 | 60 | .436 | | |
+ * | hidden | 256 | .004 | .01 | 60 | .442 | | |
+ * | hidden | 128 | .004 | .3 | 60 | .446 | | |
+ * | hidden, corruption .6 | 64 | .004 | .5 | 60 | .449 | | |
+ * | hidden | 64 | .004 | .3 | 40 | | .364 | |
+ * | all | 128 | .004 | .3 | 40 | | .363 | |
+ * | all, corruption .6 | 128 | .004 | .5 | 30 | | | .305 |
+ * | hidden, corruption .6 | 128 | .004 | .5 | 20 | | | .297 |
+ * | ALS by its defaults | | | | | .438 | .270 | .283 |
+ *
+ * Users counted alike (ν = 0.5), corruption .3 or .7, ten times smaller initial weights, and pairs by `tfidf` were no better.
+ */
+export const autoencoderOptions = z.strictObject({
+  factors: z
+    .int()
+    .min(1)
+    // The outputs have their biases beside their factors.
+    .max(MAX_RANK - 1)
+    .default(200)
+    .describe('width of the hidden layer, 1 to 1023'),
+  epochs: z.int().min(0).max(100_000).default(40).describe('passes over the data, in all'),
+  batch: z.int().min(1).max(65_536).default(128).describe('users of a step'),
+  learningRate: z.number().positive().max(1).default(0.004).describe('step size of Adam at the begin; it falls to 0'),
+  decay: z
+    .number()
+    .min(0)
+    .max(1000)
+    .default(0.3)
+    .describe('weight decay of AdamW, in each step in units of the learning rate; biases have none'),
+  corruption: z
+    .number()
+    .min(0)
+    .max(0.99)
+    .default(0.5)
+    .describe('mean probability that an item or tag is hidden from the input, where part of its kind is visible'),
+  corruptionSpread: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe(
+      'how far the probability of a user is drawn from that mean: 0: not at all; 1: as far as there is from 0 to 1, for histories of any length',
+    ),
+  itemsOnly: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.5)
+    .describe('probability that all tags of a user are hidden; of datasets with tags'),
+  tagsOnly: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.1)
+    .describe('probability that all items of a user are hidden, where the tags are not; of datasets with tags'),
+  tagWeight: z
+    .number()
+    .min(0)
+    .max(1000)
+    .default(0.2)
+    .describe('λ, what the loss of tags counts beside that of items; of datasets with tags'),
+  lengthExponent: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
+    .describe('ν, a user of n items counts as n^(1 − ν): 0: each item alike, 1: each user alike'),
+  targets: z
+    .enum(['all', 'hidden'])
+    .default('hidden')
+    .describe('what is to be told: all that the user has; or what is hidden, without what is visible in the softmax'),
+  softmax: z
+    .enum(['auto', 'full', 'sampled'])
+    .default('auto')
+    .describe(
+      'full: over all items; sampled: over those of the batch and random ones; auto: full up to 50,000 items and tags',
+    ),
+  samples: z
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .default(8192)
+    .describe('random items, and as many tags, of each step of a sampled softmax'),
+  initialDeviation: z.number().positive().max(10).default(0.05).describe('standard deviation of the initial weights'),
+  /** The same seed, data and instruction set give the same bits on any number of workers. */
+  seed: z.int().min(0).max(0xffff_ffff).default(0).describe('seed of all random numbers'),
+  instructions,
+  ...weightingOptions,
+})
+
+export type AutoencoderOptions = Readonly<z.output<typeof autoencoderOptions>>
+
+/** Items and tags up to which `auto` takes the full softmax: a step of 256 users takes 50 MB of gradients there. */
+const mostOfFullSoftmax = 50_000
+
+export function isSampled({ softmax }: AutoencoderOptions, outputs: number): boolean {
+  return softmax === 'auto' ? outputs > mostOfFullSoftmax : softmax === 'sampled'
+}

@@ -1,0 +1,181 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { Artifact } from '../../src/models/artifact/artifact.ts'
+import { forgetInDirectory } from '../../src/models/artifact/forget.ts'
+import { autoencoder } from '../../src/models/factors/autoencoder/index.ts'
+import { openAutoencoder } from '../../src/models/factors/autoencoder/model.ts'
+import { OutputSampler } from '../../src/models/factors/autoencoder/sample.ts'
+import { OpenModel } from '../../src/models/open/open-model.ts'
+import { Pool } from '../../src/parallel/pool.ts'
+import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
+import { randomNumbers } from '../../src/storage/random.ts'
+import { csrOf } from '../storage/csr-of.ts'
+import { freshFolder } from '../storage/folder.ts'
+import { checkerboard, datasetOf, randomInteractions } from './interactions.ts'
+import { requestOf } from './requests.ts'
+import { smallOptions, trained } from './trained.ts'
+
+let pool: Pool
+beforeAll(() => {
+  pool = new Pool({ threads: 2 })
+})
+afterAll(() => pool.close())
+
+const size = 40
+const tagNames = ['even', 'odd', 'all']
+
+/** The checkerboard, whose users are tagged with their parity, and all alike with a third tag. */
+async function tagged(): Promise<Dataset> {
+  const plain = await datasetOf(checkerboard(size))
+  const { byUser, users, items } = plain
+  const ids = Array.from({ length: users.size }, (_, row) => users.at(row))
+  const directory = `${freshFolder()}/tagged`
+  await writeDataset(directory, {
+    byUser: {
+      rows: byUser.rows,
+      columns: byUser.columns,
+      indptr: byUser.indptr,
+      indices: byUser.indices,
+      weights: byUser.weights,
+    },
+    users: ids,
+    items: Array.from({ length: items.size }, (_, row) => items.at(row)),
+    tags: {
+      byUser: csrOf(ids.map(id => (Number(id) % 2 === 0 ? [1, 0, 1] : [0, 1, 1]))),
+      ids: tagNames,
+    },
+  })
+  return Dataset.open(directory, { verify: true })
+}
+
+const options = { ...smallOptions(autoencoder), itemsOnly: 0.3, tagsOnly: 0.3 }
+const nothing = { indices: new Uint32Array(0), weights: new Float32Array(0) }
+
+function rowOf(indices: readonly number[]) {
+  return { indices: Uint32Array.from(indices).sort(), weights: new Float32Array(indices.length).fill(1) }
+}
+
+describe('with tags', () => {
+  test('tags are told from items, items from tags, and both lie in the space of the users', async () => {
+    const directory = await trained(autoencoder, await tagged(), { pool, options })
+    const artifact = Artifact.open(directory)
+    const model = openAutoencoder(artifact)
+    expect(Array.from({ length: 3 }, (_, tag) => artifact.tags!.at(tag))).toEqual(tagNames)
+    const { items } = artifact
+    for (const parity of [0, 1]) {
+      const own = rowOf([2, 4, 6, 8].map(item => items.indexOf(item + parity)))
+      const [even, odd, all] = model.tagScores(model.foldInTagged([{ items: own, tags: nothing }]))
+      expect(parity === 0 ? even! > odd! : odd! > even!).toBe(true)
+      expect(all).toBeGreaterThan(Math.min(even!, odd!))
+      const byTag = model.foldInTagged([{ items: nothing, tags: rowOf([parity]) }])
+      const request = {
+        user: -1,
+        history: nothing,
+        recent: requestOf(-1).recent,
+        limit: 10,
+        exclude: new Uint32Array(0),
+      }
+      const [list] = model.rankBy([{ ...request, only: undefined }], byTag)
+      for (const item of list!.items) expect(Number(items.at(item)) % 2).toBe(parity)
+      const { data, factors } = model.vectors('tags')
+      const cosine = (tag: number) => {
+        const vector = data.subarray(tag * factors, (tag + 1) * factors)
+        const product = vector.reduce((sum, value, at) => sum + value * byTag[at]!, 0)
+        return product / Math.hypot(...vector) / Math.hypot(...byTag)
+      }
+      expect(cosine(parity)).toBeGreaterThan(cosine(1 - parity))
+    }
+    expect(model.foldInTagged([{ items: nothing, tags: nothing }]).every(value => value === 0)).toBe(true)
+  })
+
+  test('a resumed training and one by other workers give the same model', async () => {
+    const dataset = await tagged()
+    const one = new Pool({ threads: 1 })
+    const whole = Artifact.open(await trained(autoencoder, dataset, { pool: one, options })).manifest
+    await one.close()
+    const controller = new AbortController()
+    const onProgress = ({ done }: { done: number }) => {
+      if (done > 0.3) controller.abort()
+    }
+    const directory = await trained(autoencoder, dataset, { pool, options, onProgress, signal: controller.signal })
+    expect(Artifact.open(directory).manifest.complete).toBe(false)
+    await trained(autoencoder, dataset, { pool, options, directory, resume: true })
+    expect(Artifact.open(directory).manifest.files).toEqual(whole.files)
+  })
+
+  test('tags of a user are forgotten in the dataset, and the ids of tags stay with the model', async () => {
+    const dataset = await tagged()
+    const directory = await trained(autoencoder, dataset, { pool, options: { ...options, epochs: 2 } })
+    const row = dataset.users.indexOf(3)
+    expect(dataset.tags!.byUser.row(row).indices).toHaveLength(2)
+    expect(await forgetInDirectory({ directory: dataset.directory, user: '3' })).toBe(true)
+    const after = Dataset.open(dataset.directory, { verify: true })
+    expect(after.tags!.byUser.row(row).indices).toHaveLength(0)
+    expect(after.manifest.userTags).toEqual({ tags: 3, pairs: 2 * size - 2 })
+    expect(await forgetInDirectory({ directory, user: '3' })).toBe(true)
+    expect(Artifact.open(directory).tags!.size).toBe(3)
+  })
+})
+
+test('tags that no user shows in training say nothing', async () => {
+  const unseen = { ...options, itemsOnly: 1, tagsOnly: 0, epochs: 5 }
+  const model = openAutoencoder(Artifact.open(await trained(autoencoder, await tagged(), { pool, options: unseen })))
+  const items = rowOf([3, 5, 8])
+  const [plain, both] = [nothing, rowOf([0, 1])].map(tags => model.foldInTagged([{ items, tags }]))
+  expect(both).toEqual(plain)
+})
+
+test('any width of the hidden layer trains', async () => {
+  const dataset = await datasetOf(checkerboard(20))
+  for (const factors of [1, 15, 16, 17]) {
+    const model = OpenModel.open(
+      await trained(autoencoder, dataset, { pool, options: { ...smallOptions(autoencoder), factors, epochs: 2 } }),
+    )
+    expect(model.vectors('items').factors).toBe(factors)
+  }
+})
+
+test('a sampled softmax ranks the withheld checkerboard item first, too', async () => {
+  const dataset = await datasetOf(checkerboard(size))
+  const sampled = { ...smallOptions(autoencoder), softmax: 'sampled', samples: 20, batch: 8 }
+  const model = OpenModel.open(await trained(autoencoder, dataset, { pool, options: sampled }))
+  const { users, items } = model.artifact
+  for (let user = 0; user < size; user++) {
+    expect(items.at(model.rank([requestOf(users.indexOf(user))])[0]!.items[0]!)).toBe(user)
+  }
+})
+
+test('outputs are drawn as often as their corrections say', async () => {
+  const { byUser } = await datasetOf(randomInteractions(60, 30, 3))
+  const counts = new Uint32Array(byUser.columns)
+  for (const item of byUser.indices) counts[item]! += 1
+  const sampler = new OutputSampler([{ byUser, counts }], 6, byUser.indices.length)
+  const found = new Float64Array(byUser.columns)
+  const draws = 4000
+  const random = randomNumbers(5)
+  const corrections = new Float64Array(byUser.columns)
+  for (let draw = 0; draw < draws; draw++) {
+    const users = Uint32Array.from({ length: 4 }, () => Math.floor(random() * byUser.rows))
+    const sample = sampler.draw(users, draw)
+    sample.active.forEach((item, at) => {
+      found[item]! += 1
+      corrections[item] = sample.corrections[at]!
+    })
+    expect(sample.active).toEqual(sample.active.toSorted())
+  }
+  found.forEach((count, item) => {
+    expect(count / draws).toBeCloseTo(Math.exp(-corrections[item]!), 1)
+  })
+})
+
+test('a model begins with what another has of the items that it knows', async () => {
+  const before = Artifact.open(
+    await trained(autoencoder, await datasetOf(checkerboard(40)), { pool, options: smallOptions(autoencoder) }),
+  )
+  const longer = await datasetOf(checkerboard(42))
+  const few = { ...smallOptions(autoencoder), epochs: 3 }
+  const [cold, warm] = [
+    Artifact.open(await trained(autoencoder, longer, { pool, options: few })).manifest.loss,
+    Artifact.open(await trained(autoencoder, longer, { pool, options: few, warmStart: before })).manifest.loss,
+  ]
+  expect(warm[0]).toBeLessThan(cold.at(-1)!)
+})
