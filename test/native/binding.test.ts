@@ -454,8 +454,31 @@ const melOptions = fc.record({
   to: fc.option(float, { nil: undefined }),
 })
 
+/** 195 parameters, 32 moments, slices of 16. */
+const taggerShape = fc.record({
+  bands: fc.oneof(fc.constant(2), count),
+  frames: fc.oneof(fc.constant(8), count),
+  channels: fc.oneof(fc.constant([16]), fc.array(count, { maxLength: 7 })),
+  embedding: fc.oneof(fc.constant(1), count),
+  classes: fc.oneof(fc.constant(1), count),
+  labels: fc.constantFrom('single', 'multi', 'none'),
+})
+const sized = (length: number) =>
+  fc.oneof(
+    floats,
+    fc.constant(0).map(() => new Float32Array(length).fill(0.5)),
+  )
+const adam = { rate: float, decay: float, step: word }
+
 /** Arguments for every function there is: of its types, and else as may be. */
 const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } = {
+  adamStep: fc.tuple(
+    fc.record(adam),
+    fc.record({ parameters: sized(4), first: sized(4), second: sized(4), decays: sized(4) }),
+    sized(8),
+    count,
+    count,
+  ),
   aliasTable: fc.tuple(doubles, words),
   alsFoldIn: fc.tuple(step),
   alsHalfStep: fc.tuple(step, floats, words, doubles, counter),
@@ -589,6 +612,16 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   topKRows: fc.tuple(itemFactors, rank, words, fc.option(rank, { nil: undefined })),
   topKSearch: fc.tuple(index, itemFactors, rank, floats, search, words, floats),
   topKTiles: fc.tuple(floats, count, count, words, word, word, bytes),
+  taggerInitialise: fc.tuple(taggerShape, word, sized(195), sized(195)),
+  taggerPredict: fc.tuple(taggerShape, sized(195), sized(32), sized(32)),
+  taggerSizes: fc.tuple(taggerShape),
+  taggerTrain: fc.tuple(
+    taggerShape,
+    sized(195),
+    fc.record({ slices: sized(32), targets: sized(2), weight: float, dropout: float, seed: word }),
+    sized(195),
+    sized(32),
+  ),
   trimMemory: fc.tuple(),
 }
 

@@ -9,6 +9,9 @@ use napi::bindgen_prelude::*;
 use napi_derive::napi;
 use std::cell::RefCell;
 
+/// Of a tagger: 1 GiB.
+const MOST_PARAMETERS: usize = 1 << 28;
+
 thread_local! {
     static WORK: RefCell<Workspace> = RefCell::default();
 }
@@ -52,7 +55,15 @@ impl TaggerShape {
             classes: self.classes as usize,
             labels,
         };
-        shape.fault().map_or(Ok(shape), |fault| Err(invalid(fault)))
+        if let Some(fault) = shape.fault() {
+            return Err(invalid(fault));
+        }
+        if shape.parameters() > MOST_PARAMETERS {
+            let message =
+                format!("a tagger must have at most {MOST_PARAMETERS} parameters, got {}", shape.parameters());
+            return Err(invalid(message));
+        }
+        Ok(shape)
     }
 }
 
