@@ -166,16 +166,3 @@ test('outputs are drawn as often as their corrections say', async () => {
     expect(count / draws).toBeCloseTo(Math.exp(-corrections[item]!), 1)
   })
 })
-
-test('a model begins with what another has of the items that it knows', async () => {
-  const before = Artifact.open(
-    await trained(autoencoder, await datasetOf(checkerboard(40)), { pool, options: smallOptions(autoencoder) }),
-  )
-  const longer = await datasetOf(checkerboard(42))
-  const few = { ...smallOptions(autoencoder), epochs: 3 }
-  const [cold, warm] = [
-    Artifact.open(await trained(autoencoder, longer, { pool, options: few })).manifest.loss,
-    Artifact.open(await trained(autoencoder, longer, { pool, options: few, warmStart: before })).manifest.loss,
-  ]
-  expect(warm[0]).toBeLessThan(cold.at(-1)!)
-})

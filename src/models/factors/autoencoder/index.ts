@@ -22,7 +22,6 @@ scores of all items and y the weights of those that the user has, it minimises Î
     ...weightingSearch,
   },
   resumable: true,
-  warmEpochs: 10,
   resolve: withInstructions,
   train: trainAutoencoder,
   open: openAutoencoder,

@@ -1,13 +1,24 @@
 import { native } from '../../../native.ts'
 import { concat, pointers, type Row } from '../../../search/item-lists.ts'
 import { TopKIndex, topKIndexBytes } from '../../../search/topk.ts'
-import { elements } from '../../../storage/safetensors.ts'
+import { elements, type MappedTensor } from '../../../storage/safetensors.ts'
 import type { ItemList, Model, ResolvedRequest, SimilarMeasure, SimilarRequest } from '../../algorithm.ts'
 import type { Artifact } from '../../artifact/artifact.ts'
 import { listsByIndex } from '../../open/index-lists.ts'
 import { meanSquareOf, SimilarItems } from '../../open/similar-items.ts'
 import { momentNames } from './layers.ts'
 import { autoencoderOptions } from './options.ts'
+
+export interface AutoencoderTensors {
+  readonly factors: number
+  readonly tagCount: number
+  readonly inputs: MappedTensor<Float32Array>
+  readonly items: MappedTensor<Float32Array>
+  readonly tags: MappedTensor<Float32Array> | undefined
+  readonly index: MappedTensor<Uint8Array>
+  readonly factorIndex: MappedTensor<Uint8Array>
+  readonly moments: MappedTensor<Float32Array>[] | undefined
+}
 
 /**
  * What the artifact holds: `inputs` ((items + tags + 1) × factors), float32, the input vectors of items, of tags, and the bias of the
@@ -16,7 +27,7 @@ import { autoencoderOptions } from './options.ts'
  * biases, by which lists are ranked, and without them, for cosines. A model that is not complete has what its training goes on
  * from: {@link momentNames}, of the inputs with room for a bias that is 0.
  */
-export function autoencoderTensors(artifact: Artifact) {
+export function autoencoderTensors(artifact: Artifact): AutoencoderTensors {
   const { factors } = autoencoderOptions.parse(artifact.manifest.options)
   const { items } = artifact.manifest.dataset
   const inputs = artifact.tensor('inputs', Float32Array)
@@ -37,8 +48,6 @@ export function autoencoderTensors(artifact: Artifact) {
       : momentNames.map(name => matrix(name, items + tags + (name.startsWith('inputs') ? 1 : 0), factors + 1)),
   }
 }
-
-type Tensors = ReturnType<typeof autoencoderTensors>
 
 export function openAutoencoder(artifact: Artifact): AutoencoderModel {
   return new AutoencoderModel(artifact, autoencoderTensors(artifact))
@@ -68,7 +77,7 @@ export function verifyAutoencoder(artifact: Artifact): void {
   }
 }
 
-function indexParts(tensors: Tensors, name: 'index' | 'factorIndex', rank: number) {
+function indexParts(tensors: AutoencoderTensors, name: 'index' | 'factorIndex', rank: number) {
   const { items, factors } = tensors
   return { buffer: tensors[name].operand, factors: items.operand, rank, stride: factors + 1 }
 }
@@ -83,11 +92,11 @@ export interface TaggedHistory {
 export class AutoencoderModel implements Model {
   readonly similarBy: readonly SimilarMeasure[]
   readonly #artifact: Artifact
-  readonly #tensors: Tensors
+  readonly #tensors: AutoencoderTensors
   readonly #index: TopKIndex
   readonly #similar: SimilarItems
 
-  constructor(artifact: Artifact, tensors: Tensors) {
+  constructor(artifact: Artifact, tensors: AutoencoderTensors) {
     const { factors, items } = tensors
     this.#artifact = artifact
     this.#tensors = tensors

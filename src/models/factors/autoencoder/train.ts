@@ -4,7 +4,6 @@ import { type Pool, sharedCounter, workerModuleUrl } from '../../../parallel/poo
 import type { Csr } from '../../../storage/csr.ts'
 import { type Dataset, datasetFiles } from '../../../storage/dataset.ts'
 import { setUnpadded } from '../../../storage/factors.ts'
-import { rowsIn } from '../../../storage/ids.ts'
 import { randomNumbers } from '../../../storage/random.ts'
 import { alignedArray, sharedArray } from '../../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../../algorithm.ts'
@@ -35,11 +34,10 @@ export async function trainAutoencoder(
   options: AutoencoderOptions,
   context: TrainContext,
 ): Promise<Trained> {
-  const { pool, from, warmStart } = context
+  const { pool, from } = context
   const trainer = new Trainer(dataset, options, pool)
   if (from) trainer.goOn(autoencoderTensors(from), from.manifest.epochs)
   else await trainer.initialise()
-  if (warmStart) trainer.begin(autoencoderTensors(warmStart), rowsIn(warmStart.items, dataset.items))
   let epochs = from?.manifest.epochs ?? 0
   const training = {
     epochs: options.epochs,
@@ -147,19 +145,6 @@ class Trainer {
       setUnpadded(moments[name], tensors.moments![at]!.data)
     })
     this.#steps = epochs * this.#batches
-  }
-
-  /** Takes what another model has of items; their rows there, or -1. */
-  begin({ inputs, items, factors }: Tensors, rows: Int32Array): void {
-    const { inputs: own, outputs } = this.layers
-    const { stride } = own.vectors
-    const [inputData, itemData] = [inputs.data, items.data]
-    rows.forEach((row, item) => {
-      if (row < 0) return
-      own.vectors.data.set(inputData.subarray(row * factors, (row + 1) * factors), item * stride)
-      outputs.vectors.data.set(itemData.subarray(row * (factors + 1), (row + 1) * (factors + 1)), item * stride)
-    })
-    own.vectors.data.set(inputData.subarray(-factors), (own.vectors.rows - 1) * stride)
   }
 
   /** Share of the running epoch that is done. */
