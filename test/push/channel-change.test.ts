@@ -1,6 +1,6 @@
 /** Users who get another sender while a push of theirs is on its way, or have one that there is not. */
 import { expect, test } from 'vitest'
-import { hour, ledgerWith, minute, noon, refusals, reserved, week } from './ledger-of.ts'
+import { addCampaign, day, hour, ledgerWith, minute, noon, refusals, reserved, week } from './ledger-of.ts'
 
 const toFcm = { id: 'ann', channel: { sender: 'fcm', address: 'a token' } }
 const refused = { outcome: 'retry', after: minute, reason: 'status 503' } as const
@@ -63,4 +63,15 @@ test('a push is reserved only for users of the senders that there are, where the
     sends: [{ user: 'ann' }],
     refused: [{ user: 'bob', reason: 'no-sender' }],
   })
+})
+
+test('a clock that was put back makes no week shorter', () => {
+  const ledger = ledgerWith(['ann'])
+  const [id] = reserved(ledger, 'news', ['ann'])
+  ledger.hand('webhook', 1, noon)
+  ledger.confirm([{ id: id!, outcome: 'retry', after: minute, isUncertain: true, reason: 'timeout' }], noon)
+  // Another sender: it counts as sent. By a clock of nine days before.
+  ledger.putUsers([toFcm], noon - 9 * day)
+  addCampaign(ledger, 'later', noon + 6 * day)
+  expect(refusals(ledger, 'later', ['ann'], noon + 6 * day + hour)).toEqual(['ann: in-week'])
 })

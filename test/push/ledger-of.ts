@@ -28,10 +28,10 @@ export function ledgerWith(
   return ledger
 }
 
-export function addUsers(ledger: PushLedger, users: readonly string[], sender = 'webhook'): void {
+export function addUsers(ledger: PushLedger, users: readonly string[], sender = 'webhook', now = noon - day): void {
   ledger.putUsers(
     users.map(id => ({ id, channel: { sender, address: `to-${id}` } })),
-    noon - day,
+    now,
   )
 }
 

@@ -70,7 +70,7 @@ test('whatever happens in whatever order, no user sees two pushes in a week and 
       },
       () => ledger.expire(now),
       () => ledger.optOut(some().slice(0, 2), random() < 0.25, now),
-      () => addUsers(ledger, some(), pick(['webhook', 'fcm'])),
+      () => addUsers(ledger, some(), pick(['webhook', 'fcm']), now - Math.floor(random() * 2 * day)),
       () => ledger.pauseAll(random() < 0.3, now),
       () => {
         // Killed: what is on its way may arrive, and its outcome is not known.

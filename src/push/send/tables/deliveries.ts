@@ -71,7 +71,8 @@ export class DeliveryTable {
       `SELECT number, user, uncertain FROM sends WHERE campaign = ? AND state = 'reserved' LIMIT ${endedAtOnce}`,
     )
     this.#end = prepare('UPDATE sends SET state = ?, ended = ?, reason = ? WHERE number = ?')
-    this.#endSlot = prepare('UPDATE slots SET until = ? WHERE user = ? AND send = ?')
+    // By a clock that was put back it would end too soon.
+    this.#endSlot = prepare('UPDATE slots SET until = max(?1, taken) + ?2 WHERE user = ?3 AND send = ?4')
     this.#freeSlot = prepare('DELETE FROM slots WHERE user = ? AND send = ?')
     this.#again = prepare(
       `UPDATE sends SET state = 'reserved', due = ?, uncertain = ?, reason = ?, sender = coalesce(?, sender) WHERE number = ?`,
@@ -116,7 +117,7 @@ export class DeliveryTable {
 
   /** The end of a slot whose push ends now. */
   endSlot(user: number, send: number, now: number): void {
-    this.#endSlot.run(now + this.#interval, user, send)
+    this.#endSlot.run(now, this.#interval, user, send)
   }
 
   /** What became of a send; where the budget is given back, the caller does so by `onGivenBack`. */
