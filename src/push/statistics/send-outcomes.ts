@@ -58,16 +58,6 @@ export class SendOutcomes {
     return liftOf(this.sums(now, curve), options)
   }
 
-  /** Of the clicks that are to come at all, those that have, as far as the curve says; 1 without sends. */
-  shareSeen(now: number, curve: DelayCurve): number {
-    let [seen, all] = [0, 0]
-    for (const [sentAt, { usual }] of this.#minutes) {
-      seen += usual * curve.share(now - sentAt)
-      all += usual
-    }
-    return all > 0 ? seen / all : 1
-  }
-
   #minuteAt(sentAt: number): Minute {
     const key = Math.floor(sentAt)
     let minute = this.#minutes.get(key)
