@@ -147,6 +147,9 @@ function messageOf({ id, address, title, url, campaign, ends }: Outgoing): objec
   }
 }
 
+/** Seconds; the token endpoint refuses an assertion that is valid for longer than an hour. */
+const assertionLifetime = 3600
+
 interface TokenRequest {
   readonly service: Omit<ServiceAccount, 'project_id'>
   readonly key: KeyObject
@@ -155,12 +158,13 @@ interface TokenRequest {
 }
 
 async function requestToken({ service, key, timeout, agent }: TokenRequest): Promise<Token> {
+  const issued = Math.floor(Date.now() / 1000)
   const assertion = await new SignJWT({ scope })
     .setProtectedHeader({ alg: 'RS256', typ: 'JWT' })
     .setIssuer(service.client_email)
     .setAudience(service.token_uri)
-    .setIssuedAt()
-    .setExpirationTime('1h')
+    .setIssuedAt(issued)
+    .setExpirationTime(issued + assertionLifetime)
     .sign(key)
   const asked = Date.now()
   const { status, body } = await post(service.token_uri, {
