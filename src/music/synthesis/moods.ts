@@ -1,6 +1,6 @@
 /**
  * What songs are drawn by: each trait of a sound is about 0, and each mood of a song moves some of them. −1 and 1 are far
- * below and far above what is usual; textures (rain, wind, crackle) are not heard at 0.
+ * below and far above what is usual; tremolo and textures (rain, wind, crackle) are not heard at 0.
  */
 export const traits = [
   'tempo',
@@ -15,6 +15,7 @@ export const traits = [
   'reverb',
   'repetition',
   'chorus',
+  'tremolo',
   'rain',
   'wind',
   'crackle',
@@ -27,7 +28,7 @@ export type Traits = Readonly<Record<Trait, number>>
 const effects = {
   calm: { tempo: -0.8, loudness: -0.6, percussion: -1, sustain: 0.7, brightness: -0.4, movement: -0.6 },
   happy: { minor: -1, tempo: 0.5, brightness: 0.5, register: 0.4, movement: 0.4, percussion: 0.3, sustain: -0.3 },
-  sad: { minor: 1, tempo: -0.6, brightness: -0.3, register: -0.1, movement: -0.4, percussion: -0.7, sustain: 0.3 },
+  sad: { minor: 1, tempo: -0.6, brightness: -0.2, movement: -0.4, percussion: -0.8, sustain: 0.4, tremolo: 1 },
   energetic: { tempo: 1, loudness: 0.9, percussion: 1, bass: 0.6, movement: 0.5, brightness: 0.5, sustain: -0.5 },
   dark: { minor: 0.7, register: -1, brightness: -0.8, bass: 0.9, reverb: 0.3, movement: -0.3, wind: 0.5 },
   dreamy: { reverb: 1, chorus: 1, sustain: 0.8, register: 0.5, percussion: -0.5, tempo: -0.2 },

@@ -111,21 +111,22 @@ function drawMoods({ leanings }: Artist, drawing: Drawing): MoodWeights {
   const drawn = new Map<Mood, number>([[main, 1]])
   while (drawn.size < count) {
     const next = drawing.pick(moods)
-    if ([...drawn.keys()].every(mood => goTogether(mood, next))) drawn.set(next, drawing.between(0.6, 1))
+    if ([...drawn.keys()].every(mood => goTogether(mood, next))) drawn.set(next, drawing.between(0.7, 1))
   }
   return new Map([...drawn].sort(([, a], [, b]) => b - a))
 }
 
-const textures: readonly Trait[] = ['rain', 'wind', 'crackle']
+/** Traits that are not heard at 0. */
+const extras: readonly Trait[] = ['tremolo', 'rain', 'wind', 'crackle']
 
 function drawTraits(weights: MoodWeights, { style }: Artist, drawing: Drawing): Traits {
   const drawn = traitsOf(weights)
   for (const trait of traits) {
-    const isTexture = textures.includes(trait)
-    // Chance adds no texture where no mood has one.
+    const isExtra = extras.includes(trait)
+    // Chance adds none where no mood has it.
     const by = style[trait] + ofSong * drawing.normal()
-    if (!isTexture || drawn[trait] > 0) drawn[trait] += by
-    drawn[trait] = Math.min(1.2, Math.max(isTexture ? 0 : -1.2, drawn[trait]))
+    if (!isExtra || drawn[trait] > 0) drawn[trait] += by
+    drawn[trait] = Math.min(1.2, Math.max(isExtra ? 0 : -1.2, drawn[trait]))
   }
   return drawn
 }

@@ -5,6 +5,7 @@ import { strike } from './percussion.ts'
 import { reverb } from './reverb.ts'
 import { scoreOf } from './score.ts'
 import { crackle, rain, wind } from './textures.ts'
+import { sineOf } from './wavetable.ts'
 
 /** The samples of a song, ±1 at full scale. */
 export function render(plan: SongPlan, rate: number): Float32Array {
@@ -16,6 +17,7 @@ export function render(plan: SongPlan, rate: number): Float32Array {
   const music = new Float32Array(Math.round(seconds * rate))
   play(chords, quieter(score.chords, 0.6), tone, music, drawing)
   play(lead, score.melody, tone, music, drawing)
+  waver(music, Math.min(0.8, 0.6 * traits.tremolo), rate)
   const room = 0.12 + 0.4 * Math.max(0, traits.reverb + 0.3)
   const wet = reverb(music, rate, 0.6 + 1.6 * Math.max(0, traits.reverb + 0.2))
   for (let at = 0; at < music.length; at++) music[at] = music[at]! + 2 * room * wet[at]!
@@ -31,6 +33,14 @@ export function render(plan: SongPlan, rate: number): Float32Array {
 
 function quieter(notes: readonly Note[], by: number): Note[] {
   return notes.map(({ start, length, pitch, level }) => ({ start, length, pitch, level: level * by }))
+}
+
+/** Tremolo: has the samples swell five times a second, between all of their level and that less `depth` of it. */
+function waver(samples: Float32Array, depth: number, rate: number): void {
+  if (depth <= 0) return
+  for (let at = 0; at < samples.length; at++) {
+    samples[at] = samples[at]! * (1 - depth * (0.5 + 0.5 * sineOf((5 * at) / rate)))
+  }
 }
 
 /** A low-pass of the first order. */
