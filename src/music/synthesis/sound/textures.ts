@@ -13,7 +13,7 @@ export function rain(level: number, rate: number, out: Float32Array, drawing: Dr
     // Between about 1 and 5 kHz.
     low += 0.25 * (white - low)
     smooth += 0.6 * (white - low - smooth)
-    out[at] = out[at]! + level * (0.16 + 0.04 * sineOf((swell * at) / rate)) * smooth
+    out[at] = out[at]! + level * (0.22 + 0.05 * sineOf((swell * at) / rate)) * smooth
   }
   for (let drops = Math.round((90 * out.length) / rate); drops > 0; drops--) {
     const begin = drawing.below(out.length)
