@@ -81,12 +81,13 @@ const endings = ['', '', '', '', '', ' at Dawn', ' for Two', ' Revisited', ', Pa
 /** `count` names, no two alike. */
 export function artistNames(count: number, drawing: Drawing): string[] {
   const names = new Set<string>()
-  while (names.size < count) {
+  for (let tries = 0; names.size < count; tries++) {
     const name = drawing.chance(0.3)
       ? `The ${drawing.pick(bands)}`
       : `${drawing.pick(firstNames)} ${drawing.pick(lastNames)}`
-    // More artists than names: what follows is numbered.
-    names.add(names.has(name) ? `${name} ${names.size + 1}` : name)
+    // Where there are more artists than names, the rest is numbered.
+    if (!names.has(name)) names.add(name)
+    else if (tries > 20 * count) names.add(`${name} ${names.size + 1}`)
   }
   return [...names]
 }
