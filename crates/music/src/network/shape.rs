@@ -7,8 +7,8 @@ use super::normalisation::Images;
 use aurochs_kernels::initialise::fill_normal;
 use std::ops::Range;
 
-/// A tagger of log-mel slices: blocks of a 3 × 3 convolution, batch normalisation, ReLU and 2 × 2 max pooling; over what is left the mean of
-/// the bands, and of these the mean plus the largest in time; a layer whose output is the embedding; and one of logits.
+/// A tagger of log-mel slices: blocks of a 3 × 3 convolution, batch normalisation, ReLU and 2 × 2 max pooling; of each
+/// band and channel that is left the mean plus the largest in time; a layer whose output is the embedding; and one of logits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Rows of a slice.
@@ -99,7 +99,8 @@ impl Shape {
     /// The layer of the embedding and that of the logits, and where their parameters lie.
     pub fn dense(&self) -> [(Dense, Range<usize>); 2] {
         let first = self.blocks().last().map_or(0, |block| block.shift.end);
-        let hidden = Dense { inputs: self.channels.last().copied().unwrap_or(0), outputs: self.embedding };
+        let hidden =
+            Dense { inputs: self.left().0 * self.channels.last().copied().unwrap_or(0), outputs: self.embedding };
         let out = Dense { inputs: self.embedding, outputs: self.classes };
         let second = first + hidden.parameters();
         [(hidden, first..second), (out, second..second + out.parameters())]
