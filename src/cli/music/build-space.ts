@@ -4,9 +4,16 @@ import { z } from 'zod'
 import { sourceOptions } from '../../ingest/options.ts'
 import { OpenModel } from '../../models/open/open-model.ts'
 import { type SongSpaceManifest, writeSongSpace } from '../../music/space/artifact.ts'
-import { type BuiltSongSpace, buildSongSpace, type SpaceProgress } from '../../music/space/build.ts'
+import {
+  type BuildSongSpace,
+  type BuiltSongSpace,
+  buildSongSpace,
+  type SpaceProgress,
+} from '../../music/space/build.ts'
 import { projections } from '../../music/space/coordinates.ts'
 import { readSongs, type SongRows } from '../../music/space/songs/read-songs.ts'
+import { pooledTagger } from '../../music/tagger/analyse.ts'
+import { Pool } from '../../parallel/pool.ts'
 import { assertReplaceable } from '../../storage/directory.ts'
 import { oneOf } from '../../storage/expectation.ts'
 import { asUsage, parseOptions, several, text, UsageError, wholeNumber } from '../command.ts'
@@ -21,6 +28,8 @@ const Options = z.object({
   tags: z.array(text('a file')).default([]),
   separator: text('what separates two tags').default('|'),
   audioRoot: text('a directory').optional(),
+  tagger: text('a directory').optional(),
+  threads: wholeNumber(1, 1024).optional(),
   rank: wholeNumber(1, 1024).optional(),
   leastListeners: wholeNumber(1, 1_000_000).optional(),
   projection: oneOf(projections).default('umap'),
@@ -56,6 +65,11 @@ export function registerBuildSpace(music: Command): void {
     .option('--tags <file>', 'tags of songs, one a row; may be given several times', several)
     .option('--separator <text>', "between two tags of a column of tags (default: '|')")
     .option('--audio-root <directory>', 'where paths of sound files begin (default: the working directory)')
+    .option(
+      '--tagger <directory>',
+      'what `aurochs music train-tagger` made: songs with a file come in by what it hears',
+    )
+    .option('--threads <n>', 'workers that listen (default: as many as the machine runs at once)')
     .option('--rank <n>', 'numbers of a vector, without MODEL (default: 64)')
     .option('--least-listeners <n>', 'songs with fewer do not teach the map from features to vectors (default: 5)')
     .option('--projection <name>', `how songs are drawn on the map: ${projections.join(' or ')} (default: umap)`)
@@ -76,14 +90,17 @@ async function run(directory: string | undefined, given: unknown): Promise<void>
     const reading = { format, delimiter, header, badRows, signal }
     const read = await readSongs(Object.assign(reading, { songs, tags, separator, audioRoot })).catch(toUsage)
     const model = directory === undefined ? undefined : OpenModel.open(directory)
+    const pool = new Pool({ ...(options.threads !== undefined && { threads: options.threads }), isLazy: true })
     try {
-      const built = await build(read, model, options, { signal, bar, begun }).catch(toUsage)
+      const tagger = options.tagger === undefined ? undefined : pooledTagger(options.tagger, pool)
+      const built = await build(read, { model, tagger }, options, { signal, bar, begun }).catch(toUsage)
       bar.show('writing', 0)
       const manifest = await writeSongSpace(options.output, built.parts, { replace: options.replace })
       return summaryOf(manifest, read, built)
     } finally {
       bar.stop()
       model?.close()
+      await pool.close()
     }
   })
   process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : inWords(options.output, summary))
@@ -97,7 +114,7 @@ interface Running {
 
 function build(
   { songs }: SongRows,
-  model: OpenModel | undefined,
+  { model, tagger }: Pick<BuildSongSpace, 'model' | 'tagger'>,
   { rank, leastListeners, projection, seed }: SpaceOptions,
   { signal, bar, begun }: Running,
 ): Promise<BuiltSongSpace> {
@@ -109,7 +126,7 @@ function build(
     const note = files ? `: ${files.done} of ${files.total} songs, ${rate!.toFixed(1)} songs/s` : ''
     bar.show(stage, done, undefined, note)
   }
-  return buildSongSpace({ songs, model, rank, leastListeners, projection, seed, signal, onProgress })
+  return buildSongSpace({ songs, model, tagger, rank, leastListeners, projection, seed, signal, onProgress })
 }
 
 /** Before hours of listening rather than after. */

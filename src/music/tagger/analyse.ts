@@ -1,5 +1,6 @@
 import { type Pool, workerModuleUrl } from '../../parallel/pool.ts'
 import type { AnalyseArgs, FileAnalysis } from './analyse-jobs.ts'
+import { type SoundAnalysis, Tagger } from './tagger.ts'
 
 export type { FileAnalysis } from './analyse-jobs.ts'
 
@@ -26,5 +27,31 @@ export async function* analyseFiles(
       ahead.push(analysis)
     }
     yield { file: files[given]!, ...(await ahead.shift()!) }
+  }
+}
+
+/** A tagger whose sounds are analysed by the workers of a pool. */
+export interface PooledTagger {
+  readonly labels: readonly string[]
+  /** Numbers of an embedding. */
+  readonly embedding: number
+  /** @throws Error that says why the file cannot be read; the reason of the signal. */
+  analyse(path: string, signal?: AbortSignal): Promise<SoundAnalysis>
+}
+
+/** The tagger at `directory`. @throws Error naming the file that is missing, damaged or of another format. */
+export function pooledTagger(directory: string, pool: Pool): PooledTagger {
+  const tagger = Tagger.open(directory)
+  const { labels, embedding } = tagger
+  tagger.close()
+  return {
+    labels,
+    embedding,
+    analyse: async (file, signal) => {
+      const args: AnalyseArgs = { directory, file }
+      const analysis = await pool.run<FileAnalysis>(work, 'analyse', args, signal)
+      if ('fault' in analysis) throw new Error(analysis.fault)
+      return analysis
+    },
   }
 }
