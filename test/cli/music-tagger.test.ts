@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { openSongSpace } from '../../src/music/space/artifact.ts'
 import { small, soundFolders } from '../music/tagger/sounds.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { aurochsInTurn } from './aurochs.ts'
@@ -79,4 +80,30 @@ test('mistakes are said with what was expected', async () => {
     expect(stderr.split('\n')).toHaveLength(2)
   })
   expect(existsSync(out)).toBe(false)
+})
+
+test('songs that nobody has listened to come into a space by what a tagger hears', async () => {
+  const sounds = soundFolders(6)
+  const [out, space] = [join(freshFolder(), 'tagger'), join(freshFolder(), 'space')]
+  const files = ['low', 'high'].flatMap(kind => [0, 1, 2, 3].map(number => `${kind}/${number}.wav`))
+  const songs = join(sounds, 'songs.csv')
+  writeFileSync(songs, `id,title,file\n${files.map(file => `${file},${file},${file}`).join('\n')}\n`)
+  const [trained, built] = await aurochsInTurn(
+    ['music', 'train-tagger', sounds, '--out', out, '--validation', '0', ...flags],
+    ['music', 'build-space', '--songs', songs, '--audio-root', sounds, '--tagger', out, '--output', space, '--json'],
+  )
+  expect(trained!.status).toBe(0)
+  expect(built).toMatchObject({ status: 0, stderr: '' })
+  expect(built!.json()).toEqual([expect.objectContaining({ songs: 8, tags: 2, failedFiles: [] })])
+  const opened = openSongSpace(space)
+  const cosine = (a: string, b: string) => {
+    const [of, with_] = [a, b].map(id => opened.vectors.subarray(opened.rank * opened.songs.indexOf(id))) as [
+      Float32Array,
+      Float32Array,
+    ]
+    return Array.from({ length: opened.rank }, (_, at) => of[at]! * with_[at]!).reduce((sum, value) => sum + value, 0)
+  }
+  expect(cosine('low/0.wav', 'low/3.wav')).toBeGreaterThan(cosine('low/0.wav', 'high/3.wav') + 0.5)
+  expect(opened.sourceOf(0)).toBe('features')
+  opened.close()
 })
