@@ -97,6 +97,15 @@ export { slist } from './models/sequential/slist/index.ts'
 export { transitions } from './models/sequential/transitions/index.ts'
 export { trending } from './models/sequential/trending/index.ts'
 export { type TrainModel, trainModel } from './models/training/train.ts'
+// music
+export {
+  MappedSongSpace,
+  openSongSpace,
+  type SongSpaceManifest,
+  type SongSpaceParts,
+  writeSongSpace,
+} from './music/space/artifact.ts'
+export type { SongDetails, SongSpace, VectorSource } from './music/space/song-space.ts'
 export { Pool, type PoolOptions } from './parallel/pool.ts'
 export type { PushAnalysis } from './push/analyse/analysis.ts'
 export { writeReport } from './push/analyse/report/write.ts'

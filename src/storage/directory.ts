@@ -23,7 +23,8 @@ import { native } from '../native.ts'
 /** Of a dataset or a model, in its directory. */
 export const manifestName = 'manifest.json'
 
-export type Format = 'aurochs-dataset' | 'aurochs-model' | 'aurochs-words'
+const formats = ['aurochs-dataset', 'aurochs-model', 'aurochs-words', 'aurochs-song-space'] as const
+export type Format = (typeof formats)[number]
 
 /** What every manifest says; each format adds its own. */
 export interface Manifest {
@@ -34,7 +35,7 @@ export interface Manifest {
 }
 
 const manifestSchema: z.ZodType<Manifest> = z.looseObject({
-  format: z.enum(['aurochs-dataset', 'aurochs-model', 'aurochs-words']),
+  format: z.enum(formats),
   version: z.int().positive(),
   files: z.record(
     z.string().refine(name => basename(name) === name && name !== '..', 'must be a plain file name'),
@@ -46,14 +47,21 @@ const title: Record<Format, string> = {
   'aurochs-dataset': 'dataset',
   'aurochs-model': 'model',
   'aurochs-words': 'directory of word vectors',
+  'aurochs-song-space': 'song space',
 }
 
 /** The only version of each format that is read and written, and the command that makes one. */
-const currentVersion: Record<Format, number> = { 'aurochs-dataset': 2, 'aurochs-model': 2, 'aurochs-words': 1 }
+const currentVersion: Record<Format, number> = {
+  'aurochs-dataset': 2,
+  'aurochs-model': 2,
+  'aurochs-words': 1,
+  'aurochs-song-space': 1,
+}
 const command: Record<Format, string> = {
   'aurochs-dataset': '`aurochs import`',
   'aurochs-model': '`aurochs train`',
   'aurochs-words': '`aurochs words`',
+  'aurochs-song-space': '`aurochs music build-space`',
 }
 
 export interface WriteOptions {
