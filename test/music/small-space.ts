@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type SongSpaceParts, writeSongSpace } from '../../src/music/space/artifact.ts'
 import type { SongDetails, SongSpace } from '../../src/music/space/song-space.ts'
 import type { Csr } from '../../src/storage/csr.ts'
 import { type Id, IdMap, writeIds } from '../../src/storage/ids.ts'
@@ -17,11 +18,22 @@ export interface SmallSong {
   readonly file?: string
 }
 
+export interface SmallSpaceOptions {
+  /** Of each song's vector, beside its tags. Default: 0. */
+  readonly noise?: number
+  readonly seed?: number
+  /** At least. Default: as many as there are tags. */
+  readonly rank?: number
+}
+
 /**
- * A space in memory: each tag has its own axis, and a song's vector is how much it has of each, plus `noise` of its own on all axes. Songs are
- * `s0` and so on.
+ * A space of songs, side by side: each tag has its own axis, and a song's vector is how much it has of each, plus `noise` of its own on all axes. Songs
+ * are `s0` and so on.
  */
-export async function spaceOf(songs: readonly SmallSong[], { noise = 0, seed = 1, rank = 0 } = {}): Promise<SongSpace> {
+export function partsOf(
+  songs: readonly SmallSong[],
+  { noise = 0, seed = 1, rank = 0 }: SmallSpaceOptions = {},
+): SongSpaceParts {
   const names = [...new Set(songs.flatMap(({ tags }) => Object.keys(tags)))].sort()
   const axes = Math.max(rank, names.length)
   const random = randomNumbers(seed)
@@ -40,20 +52,40 @@ export async function spaceOf(songs: readonly SmallSong[], { noise = 0, seed = 1
   names.forEach((_, tag) => {
     tagVectors[tag * axes + tag] = 1
   })
-  const given = songs.map(({ id }, song) => id ?? `s${song}`)
   return {
     rank: axes,
-    songs: await idsOf(given),
+    songs: songs.map(({ id }, song) => id ?? `s${song}`),
     vectors,
-    tags: await idsOf(names),
+    tags: names,
     tagVectors,
     songTags: tagsOf(songs, names),
     energy: Float32Array.from(songs, ({ energy = Number.NaN }) => energy),
     listeners: Uint32Array.from(songs, (_, song) => songs.length - song),
-    sourceOf: () => 'both',
-    detailsOf: song => detailsOf(songs[song]!),
+    sources: songs.map(() => 'both'),
+    details: songs.map(detailsOf),
     coordinates: Float32Array.from({ length: 2 * songs.length }, () => 2 * random() - 1),
   }
+}
+
+/** {@link partsOf} in memory. */
+export async function spaceOf(songs: readonly SmallSong[], options?: SmallSpaceOptions): Promise<SongSpace> {
+  const { sources, details, ...parts } = partsOf(songs, options)
+  return {
+    ...parts,
+    songs: await idsOf(parts.songs as readonly Id[]),
+    tags: await idsOf(parts.tags),
+    sourceOf: song => sources[song],
+    detailsOf: song => details[song]!,
+  }
+}
+
+/** {@link partsOf} on disk. */
+export async function writeSpace(
+  directory: string,
+  songs: readonly SmallSong[],
+  options?: SmallSpaceOptions,
+): Promise<void> {
+  await writeSongSpace(directory, partsOf(songs, options))
 }
 
 /** Ids in memory. */

@@ -23,7 +23,7 @@ const halfAt = 2
 const fading = 0.85
 
 export interface ContinueOptions {
-  /** Songs of the whole list, over which the energy curve is. Default: those of the playlist and those to come. */
+  /** Songs of the whole list, over which the energy curve is; beyond it stays as it ends. Default: those of the playlist and those to come. */
   readonly total?: number | undefined
   /** ms since 1970, from which the age of a user's history is counted. Default: now. */
   readonly now?: number | undefined
@@ -39,7 +39,7 @@ export function continueMix(
   indexed: IndexedSpace,
   request: MixRequest,
   playlist: readonly PlayedSong[],
-  { total = 0, now = Date.now() }: ContinueOptions = {},
+  { total, now = Date.now() }: ContinueOptions = {},
 ): Mix {
   assertRequest(request)
   const { space } = indexed
@@ -50,7 +50,7 @@ export function continueMix(
   const weight = ingredients.reduce((sum, { weight }) => sum + Math.max(0, weight), 0)
   const given = [...ingredients, ...feedback(space, played, weight)]
   const length = request.length ?? mixDefaults.length
-  const former = { songs: played.map(({ song }) => song), last, total: Math.max(total, played.length + length) }
+  const former = { songs: played.map(({ song }) => song), last, total: total ?? played.length + length }
   const unknown = playlist.flatMap(({ song }, at) => (rows[at]! < 0 ? [String(song)] : []))
   return { ...listOf(indexed, request, given, former), left: [...left, ...unknown] }
 }

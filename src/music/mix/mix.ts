@@ -122,7 +122,7 @@ function orderedList(
 ): Omit<Mix, 'left'> {
   const { space } = indexed
   const first = former?.songs.length ?? 0
-  const part = { first, count: length, total: Math.max(former?.total ?? 0, first + length) }
+  const part = { first, count: length, total: former?.total ?? length }
   const targets = energyTargets(request.energy, part)
   const pool = pooled(found, size, targets)
   const { diversity = mixDefaults.diversity, smoothness = mixDefaults.smoothness } = request

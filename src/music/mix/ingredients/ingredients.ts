@@ -1,6 +1,6 @@
 import { type Id, type IdMap, plainId } from '../../../storage/ids.ts'
 import type { SongSpace } from '../../space/song-space.ts'
-import type { HeardSong, MixRequest } from '../request.ts'
+import type { HeardSong, MixRequest, TasteIngredient } from '../request.ts'
 import { suggestion } from './near-matches.ts'
 
 export type IngredientKind = 'tag' | 'song' | 'playlist' | 'taste' | 'accepted' | 'skipped'
@@ -69,30 +69,36 @@ export function resolveIngredients(space: SongSpace, request: MixRequest, now: n
     ingredients.push({ kind: 'playlist', name, weight, vector, songs: ascending(known) })
   }
   if (taste) {
-    const { user, history, weight = 1 } = taste
-    const heard = history.filter(({ weight }) => weight > 0)
-    const rows = space.songs.indicesOf(heard.map(({ song }) => song))
-    const known = heard.flatMap((song, at) =>
-      rows[at]! < 0 ? [] : [{ at: rows[at]!, weight: heardWeight(song, now) }],
-    )
-    const vector = meanVector(
-      space,
-      known.map(({ at }) => at),
-      known.map(({ weight }) => weight),
-    )
-    if (!vector) {
-      throw noneKnown(
-        space,
-        `the history of ${shownId(user)} has no song`,
-        heard.map(({ song }) => song),
-      )
+    const found = tasteIngredient(space, taste, now)
+    // Of one who is new the other ingredients are all that is known.
+    if (found) ingredients.push(found)
+    else if (!ingredients.some(({ weight }) => weight > 0)) {
+      const heard = taste.history.map(({ song }) => song)
+      throw noneKnown(space, `the history of ${shownId(taste.user)} has no song`, heard)
     }
-    ingredients.push({ kind: 'taste', name: String(user), weight, vector, songs: ascending(known.map(({ at }) => at)) })
   }
   if (!ingredients.some(({ weight }) => weight > 0)) {
     throw new MixError('bad_message', 'expected a tag, a song, a playlist or a taste with a weight above 0, got none')
   }
   return { ingredients, left }
+}
+
+/** Undefined where nothing is known of what the user heard. */
+function tasteIngredient(
+  space: SongSpace,
+  { user, history, weight = 1 }: TasteIngredient,
+  now: number,
+): Ingredient | undefined {
+  const heard = history.filter(({ weight }) => weight > 0)
+  const rows = space.songs.indicesOf(heard.map(({ song }) => song))
+  const known = heard.flatMap((song, at) => (rows[at]! < 0 ? [] : [{ at: rows[at]!, weight: heardWeight(song, now) }]))
+  const songs = known.map(({ at }) => at)
+  const vector = meanVector(
+    space,
+    songs,
+    known.map(({ weight }) => weight),
+  )
+  return vector && { kind: 'taste', name: String(user), weight, vector, songs: ascending(songs) }
 }
 
 /** @throws {MixError} */

@@ -1,8 +1,8 @@
-import type { Id } from '../../../storage/ids.ts'
-import type { SongSpace } from '../../space/song-space.ts'
-import { productWith } from '../indexed-space.ts'
-import { knownSongs, MixError, meanVector, songNamed, tagNamed } from '../ingredients/ingredients.ts'
-import { tagsOfSong } from '../reasons/matching-tags.ts'
+import type { Id } from '../../storage/ids.ts'
+import { productWith } from '../mix/indexed-space.ts'
+import { knownSongs, MixError, meanVector, songNamed, tagNamed } from '../mix/ingredients/ingredients.ts'
+import { tagsOfSong } from '../mix/reasons/matching-tags.ts'
+import type { SongSpace } from '../space/song-space.ts'
 
 /** A tag, and how many songs have it. */
 export interface ListedTag {
