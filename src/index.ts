@@ -106,6 +106,11 @@ export {
   writeSongSpace,
 } from './music/space/artifact.ts'
 export type { SongDetails, SongSpace, VectorSource } from './music/space/song-space.ts'
+// music
+export { drawPlaylists, type Playlist, type PlaylistOptions } from './music/synthesis/listeners.ts'
+export { type Mood, moods, type Traits } from './music/synthesis/moods.ts'
+export { drawSongs, type SongOptions, type SongPlan } from './music/synthesis/songs.ts'
+export { type SoundOptions, soundFile, writeSounds } from './music/synthesis/sounds.ts'
 export { Pool, type PoolOptions } from './parallel/pool.ts'
 export type { PushAnalysis } from './push/analyse/analysis.ts'
 export { writeReport } from './push/analyse/report/write.ts'
@@ -141,9 +146,3 @@ export type { Sequence, Sequences } from './storage/sequences.ts'
 export { tokensOf } from './words/tokens.ts'
 export { type TrainWords, trainWords, type WordsManifest, type WordsProgress } from './words/train.ts'
 export { type NearWord, WordVectors } from './words/word-vectors.ts'
-
-// music
-export { drawPlaylists, type Playlist, type PlaylistOptions } from './music/synthesis/listeners.ts'
-export { type Mood, moods, type Traits } from './music/synthesis/moods.ts'
-export { drawSongs, type SongOptions, type SongPlan } from './music/synthesis/songs.ts'
-export { type SoundOptions, soundFile, writeSounds } from './music/synthesis/sounds.ts'
