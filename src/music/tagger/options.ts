@@ -23,7 +23,7 @@ export const taggerOptions = z.strictObject({
     .default(256)
     .describe('frames of a slice, of 16 ms each: a multiple of 4 times 2 to the number of blocks'),
   epochs: z.int().min(0).max(100_000).default(100).describe('passes over the clips, in all'),
-  batch: z.int().min(2).max(4096).default(32).describe('slices of a step'),
+  batch: z.int().min(2).max(4096).default(16).describe('slices of a step'),
   shard: z
     .int()
     .min(2)
@@ -42,11 +42,11 @@ export const taggerOptions = z.strictObject({
     .int()
     .min(0)
     .max(melBands / 2)
-    .default(3)
+    .default(2)
     .describe('bands that a slice is moved up or down by, at most'),
-  stretch: share(0.9).default(0.15).describe('share by which a slice is slower or faster, at most'),
-  maskedBands: share(1).default(0.1).describe('share of the bands that each of two masks covers at most'),
-  maskedFrames: share(1).default(0.15).describe('share of the frames that each of two masks covers at most'),
+  stretch: share(0.9).default(0.1).describe('share by which a slice is slower or faster, at most'),
+  maskedBands: share(1).default(0.05).describe('share of the bands that each of two masks covers at most'),
+  maskedFrames: share(1).default(0.1).describe('share of the frames that each of two masks covers at most'),
   patience: z
     .int()
     .min(1)
