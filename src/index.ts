@@ -151,3 +151,9 @@ export type { Sequence, Sequences } from './storage/sequences.ts'
 export { tokensOf } from './words/tokens.ts'
 export { type TrainWords, trainWords, type WordsManifest, type WordsProgress } from './words/train.ts'
 export { type NearWord, WordVectors } from './words/word-vectors.ts'
+
+// music
+export { drawPlaylists, type Playlist, type PlaylistOptions } from './music/synthesis/listeners.ts'
+export { type Mood, moods, type Traits } from './music/synthesis/moods.ts'
+export { drawSongs, type SongOptions, type SongPlan } from './music/synthesis/songs.ts'
+export { type SoundOptions, soundFile, writeSounds } from './music/synthesis/sounds.ts'

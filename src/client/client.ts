@@ -1,6 +1,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import type { WireError } from '../protocol/errors.ts'
-import type { Ack, List, ServerMessage } from '../protocol/messages.ts'
+import { limits } from '../protocol/limits.ts'
+import type { Ack, List, MixList, ServerMessage } from '../protocol/messages.ts'
 import type { MethodName, ParamsInput, Results } from '../protocol/methods.ts'
 import type {
   Id,
@@ -11,9 +12,11 @@ import type {
   SimilarMeasure,
 } from '../protocol/values.ts'
 import { Connection, type ConnectionOptions } from './connection.ts'
+import { type MixOutcome, MixStream } from './mix-stream.ts'
+import type { Newest } from './newest.ts'
 import { Requests } from './requests.ts'
 import { ServerError } from './server-error.ts'
-import { Subscriptions } from './subscriptions.ts'
+import { type OpenSubscription, Subscriptions } from './subscriptions.ts'
 
 export interface ClientOptions extends ConnectionOptions {
   /** Closes the client. */
@@ -28,6 +31,9 @@ export interface ClientOptions extends ConnectionOptions {
   /** Called when another model is served than before; new lists of all subscriptions follow. */
   readonly onGeneration?: (generation: string, model: ModelInfo) => void
 }
+
+/** Songs of a mix for whom no length is given. */
+const usualLength = 20
 
 interface ListOptions {
   /** Items in a list, 1 to 1000. Default: 10. */
@@ -171,8 +177,8 @@ export class Client {
   recommendations(user: Id, options: RecommendationsOptions = {}): AsyncIterableIterator<UserList, undefined> {
     const { exclude, only, signal, ...fields } = options
     const filters = { exclude: exclude && [...exclude], only: only && [...only], ...narrowingOf(options) }
-    const lists = this.#subscribe({ ...fields, ...filters, kind: 'user', user }, signal)
-    return lists as AsyncIterableIterator<UserList, undefined>
+    const { lists } = this.#subscribe({ ...fields, ...filters, kind: 'user', user }, signal)
+    return lists as unknown as AsyncIterableIterator<UserList, undefined>
   }
 
   /**
@@ -182,7 +188,35 @@ export class Client {
    */
   similarItems(item: Id, options: SimilarItemsOptions = {}): AsyncIterableIterator<List, undefined> {
     const { limit, measure, signal } = options
-    return this.#subscribe({ kind: 'similar', item, limit, measure, ...narrowingOf(options) }, signal)
+    return this.#subscribe({ kind: 'similar', item, limit, measure, ...narrowingOf(options) }, signal).lists
+  }
+
+  /**
+   * The songs that come next of a mix, now and after each song that was accepted or skipped; on a new connection, too, with all that was. The parameters
+   * are those of `music_continue`.
+   *
+   * @throws {ServerError} if the server refuses the subscription for good.
+   */
+  mix(
+    params: ParamsInput<'music_continue'>,
+    { signal }: { readonly signal?: AbortSignal | undefined } = {},
+  ): MixStream {
+    const playlist = [...(params.playlist ?? [])]
+    // Else the curve would begin anew on the next connection.
+    const total = params.total ?? Math.min(limits.mixPlayed, playlist.length + (params.length ?? usualLength))
+    const query = (): QueryInput => ({ ...params, total, playlist: [...playlist], kind: 'mix' })
+    const { number, lists } = this.#subscribe(query(), signal)
+    const tell = (song: Id, outcome: MixOutcome) => {
+      if (this.#closeReason) return Promise.reject(this.#closeReason)
+      const known = playlist.findIndex(
+        played => String(typeof played === 'object' ? played.song : played) === String(song),
+      )
+      if (known >= 0) playlist.splice(known, 1)
+      playlist.push({ song, outcome })
+      this.#subscriptions.replaceQuery(number, query())
+      return this.#requests.send({ type: 'feedback', subscription: number, song, outcome }, { retries: true })
+    }
+    return new MixStream(lists as unknown as Newest<MixList>, tell)
   }
 
   /**
@@ -263,11 +297,12 @@ export class Client {
     this.#connection.close()
   }
 
-  #subscribe(query: QueryInput, signal: AbortSignal | undefined): AsyncIterableIterator<List, undefined> {
-    const lists = this.#subscriptions.open(query, signal)
+  #subscribe(query: QueryInput, signal: AbortSignal | undefined): OpenSubscription {
+    const open = this.#subscriptions.open(query, signal)
+    const { lists } = open
     if (this.#closeReason instanceof ServerError) lists.fail(this.#closeReason)
     else if (this.#closeReason) lists.end()
-    return lists
+    return open
   }
 
   #receive(message: ServerMessage): void {
@@ -277,6 +312,9 @@ export class Client {
         break
       case 'subscribed':
         this.#subscriptions.confirm(message.subscription)
+        break
+      case 'noted':
+        this.#requests.resolve(message.request, message)
         break
       case 'ack':
         this.#requests.resolve(message.request, message)

@@ -7,8 +7,9 @@
  *     const { items } = await client.call('similar', { item: 'tt0111161' })
  */
 export type { ErrorCode } from '../protocol/errors.ts'
-export type { Ack, List } from '../protocol/messages.ts'
+export type { Ack, List, MixList } from '../protocol/messages.ts'
 export type { Explained, MethodName, ParamsInput, Results } from '../protocol/methods.ts'
+export type { FoundSong, ListedTag, MixedList, MixedSong, SongFound, SongMap } from '../protocol/music-methods.ts'
 export type { Id, ModelInfo, Recommendation, RecordedImpressions } from '../protocol/values.ts'
 export {
   Client,
@@ -22,4 +23,5 @@ export {
 } from './client.ts'
 export { type ClientCodec, type Frame, json, msgpack } from './codec.ts'
 export type { KeySource } from './key-source.ts'
+export type { MixOutcome, MixStream } from './mix-stream.ts'
 export { ServerError } from './server-error.ts'

@@ -8,12 +8,17 @@ import { numberAfter } from './numbers.ts'
 import { ServerError } from './server-error.ts'
 
 interface Subscription {
-  readonly frame: Frame
+  frame: Frame
   readonly lists: Newest<List>
   /** Whether the server has confirmed it. */
   isConfirmed: boolean
   /** How often it was refused since its last list. */
   refusals: number
+}
+
+export interface OpenSubscription {
+  readonly number: number
+  readonly lists: Newest<List>
 }
 
 /** Subscriptions by number. They are made anew on each connection, until nobody iterates over their lists any more. */
@@ -27,7 +32,7 @@ export class Subscriptions {
   }
 
   /** The lists for `query`, until the iteration ends; aborting `signal` ends it with the signal's reason. */
-  open(query: QueryInput, signal: AbortSignal | undefined): Newest<List> {
+  open(query: QueryInput, signal: AbortSignal | undefined): OpenSubscription {
     const number = numberAfter(this.#last, this.#subscriptions)
     const onAbort = () => lists.fail(signal?.reason)
     const lists = new Newest<List>(() => {
@@ -46,7 +51,15 @@ export class Subscriptions {
     } catch (error) {
       lists.fail(error)
     }
-    return lists
+    return { number, lists }
+  }
+
+  /** Has another query subscribed to on the next connection: this one knows what has changed. */
+  replaceQuery(number: number, query: QueryInput): void {
+    const subscription = this.#subscriptions.get(number)
+    if (subscription) {
+      subscription.frame = this.#connection.encode({ type: 'subscribe', subscription: number, query })
+    }
   }
 
   /** Subscribes to all again, on a new connection. */

@@ -31,6 +31,7 @@ export const errorCodes = {
   unknown_type: { status: 400, retryAfter: null, meaning: 'the server knows no message of this type' },
   unknown_method: { status: 404, retryAfter: null, meaning: 'the service has no such method' },
   unknown_item: { status: 404, retryAfter: null, meaning: 'the model has no such item' },
+  unknown_tag: { status: 404, retryAfter: null, meaning: 'no song has such a tag' },
   unknown_user: { status: 404, retryAfter: null, meaning: 'neither the model nor the events know the user' },
   unsupported: { status: 501, retryAfter: null, meaning: 'the algorithm of the model cannot do this' },
   bad_model: {

@@ -1,4 +1,5 @@
 import { catalogueBounds } from '../catalogue/bounds.ts'
+import { mixBounds } from '../music/mix/bounds.ts'
 
 /**
  * What one client may ask of the server. They are part of the protocol: `welcome` and the method `info` state them, and
@@ -72,6 +73,23 @@ export const limits = {
   pushAnalysisDays: 90,
   /** Users of one `push_test`. */
   pushTestUsers: 100,
+  /** Songs of one mix. */
+  mixLength: mixBounds.length,
+  /** Minutes of one mix. */
+  mixMinutes: mixBounds.minutes,
+  /** Tags, songs and points of a curve in one mix, of each. */
+  mixIngredients: 50,
+  /** Playlists in one mix, and songs in each. */
+  mixPlaylists: 10,
+  mixSongs: 1000,
+  /** The largest weight of an ingredient, either way. */
+  mixWeight: mixBounds.weight,
+  /** Songs that were given out before what follows of a mix. */
+  mixPlayed: 2000,
+  /** Tags in one `music_tags`, songs in one `music_songs`, and in one `music_map`. */
+  musicTags: 200,
+  musicSongs: 100,
+  musicMap: 10_000,
   /** Calls of one RPC connection that are not answered yet; its further ones wait unread. */
   pipelined: 1024,
 } as const

@@ -9,6 +9,7 @@
  *     subscribe {subscription, query}         subscribed {subscription}, then list {subscription, items, …} now and
  *                                             after each change
  *     event {id, item, …}                     ack {id} once it is on disk, then list {…, after: id}
+ *     feedback {subscription, song, outcome}  noted {subscription, song}, then the list of the mix that follows
  *     unsubscribe {subscription}              unsubscribed {subscription}
  *     call {method, params}                   result {result}: any method of methods.ts
  *     ping {}                                 pong {}
@@ -31,8 +32,10 @@
  */
 import { z } from 'zod'
 import type { WireError } from './errors.ts'
+import { IdSchema } from './ids.ts'
 import { limits } from './limits.ts'
 import type { ServiceInfo } from './methods.ts'
+import type { MixedList } from './music-methods.ts'
 import {
   type ModelInfo,
   NumberSchema,
@@ -79,6 +82,18 @@ export const Call = z.object({
   params: z.record(z.string(), z.unknown()).default({}),
 })
 
+/**
+ * What a listener made of a song of a subscribed mix: another list follows, without the song, nearer to it or further away. An `event` of this
+ * socket that names a `list` of the mix says the same: of kind `skip` that the song was skipped, of any other that it was accepted.
+ */
+export const Feedback = z.object({
+  type: z.literal('feedback'),
+  ...request,
+  subscription: NumberSchema,
+  song: IdSchema,
+  outcome: z.enum(['accepted', 'skipped']),
+})
+
 export const Ping = z.object({ type: z.literal('ping'), ...request })
 
 /** By type. */
@@ -86,6 +101,7 @@ export const clientMessages = {
   hello: Hello,
   subscribe: Subscribe,
   unsubscribe: Unsubscribe,
+  feedback: Feedback,
   event: StreamEvent,
   call: Call,
   ping: Ping,
@@ -133,6 +149,15 @@ export type ListContent = SimilarItems & Partial<Pick<Recommendations, 'basis' |
  */
 export interface List extends ListEnvelope, ListContent {}
 
+/** A list of a subscribed mix: the songs that come next. */
+export interface MixList extends ListEnvelope, MixContent {}
+
+/** What it says whoever gets it. */
+export interface MixContent extends MixedList {
+  /** The model that is served, of whose users it takes the taste. */
+  readonly generation: string
+}
+
 /** The event is on disk. */
 export interface Ack extends Answer {
   readonly type: 'ack'
@@ -147,6 +172,13 @@ export interface Ack extends Answer {
 export interface Unsubscribed extends Answer {
   readonly type: 'unsubscribed'
   readonly subscription: number
+}
+
+/** A song of a mix is known to be accepted or skipped. */
+export interface Noted extends Answer {
+  readonly type: 'noted'
+  readonly subscription: number
+  readonly song: string
 }
 
 /** What a `call` gave. */
@@ -181,6 +213,7 @@ export type ServerMessage =
   | List
   | Ack
   | Unsubscribed
+  | Noted
   | CallResult
   | Pong
   | GenerationChanged

@@ -15,6 +15,7 @@ import {
 } from './catalogue-values.ts'
 import type { Limits } from './limits.ts'
 import { limits } from './limits.ts'
+import { type MusicResults, musicMethods } from './music-methods.ts'
 import { type PushResults, pushMethods } from './push-methods.ts'
 import {
   type BatchRecommendations,
@@ -250,6 +251,7 @@ export const methods = {
     params: z.object({ user: IdSchema }),
   },
   ...pushMethods,
+  ...musicMethods,
 } as const satisfies Record<string, Method>
 
 export type MethodName = keyof typeof methods
@@ -257,7 +259,7 @@ export type ParamsInput<Name extends MethodName> = z.input<(typeof methods)[Name
 export type Params<Name extends MethodName> = z.output<(typeof methods)[Name]['params']>
 
 /** What each method gives. */
-export interface Results extends PushResults {
+export interface Results extends PushResults, MusicResults {
   readonly ping: Readonly<Record<string, never>>
   readonly info: ServiceInfo
   readonly health: { readonly status: 'alive' }

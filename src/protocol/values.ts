@@ -3,31 +3,11 @@ import { z } from 'zod'
 import { isStorable } from '../events/event.ts'
 import { type SimilarMeasure, similarMeasures } from '../models/algorithm.ts'
 import type { WireError } from './errors.ts'
-import { shown } from './expectation.ts'
+import { type Id, IdSchema, textExpected } from './ids.ts'
 import { limits } from './limits.ts'
+import { continueFields } from './mix-values.ts'
 
-/**
- * A user's or item's id: strings, or whole numbers up to 2^53 either way. `42` and `'42'` are the
- * same id; larger whole numbers are written as strings.
- */
-export type Id = string | number
-
-export const textExpected = 'expected text without NUL and half surrogates'
-
-/** One check rather than a union of schemas: messages hold thousands of ids. */
-export const IdSchema = z
-  .custom<Id | bigint>(isId, {
-    error: ({ input }) =>
-      typeof input === 'string' && input.length >= 1 && input.length <= limits.idLength
-        ? textExpected
-        : `expected text of 1 to ${limits.idLength} characters or a whole number, got ${shown(input)}`,
-  })
-  .transform(String)
-
-function isId(value: unknown): boolean {
-  if (typeof value === 'string') return value.length >= 1 && value.length <= limits.idLength && isStorable(value)
-  return typeof value === 'bigint' || Number.isSafeInteger(value)
-}
+export { type Id, IdSchema, textExpected }
 
 /** A client's number for a request or a subscription. */
 export const NumberSchema = z.int().min(0).max(0xffffffff)
@@ -160,8 +140,9 @@ export const StreamQuerySchema = z.discriminatedUnion(
   [
     z.object({ kind: z.literal('user'), user: IdSchema.optional(), ...listFields }).refine(spreadFits, spreadMessage),
     z.object({ kind: z.literal('similar'), ...similarFields }),
+    z.object({ kind: z.literal('mix'), ...continueFields }),
   ],
-  { error: ({ code }) => (code === 'invalid_union' ? 'expected "user" or "similar"' : undefined) },
+  { error: ({ code }) => (code === 'invalid_union' ? 'expected "user", "similar" or "mix"' : undefined) },
 )
 
 type WithUser<Query, User> = Query extends { kind: 'user' } ? Query & { user: User } : Query

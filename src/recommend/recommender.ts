@@ -31,6 +31,7 @@ import { SimilarLookups } from './similar/similar-lookups.ts'
 import { type FoundSimilar, SimilarSubscriptions } from './similar/similar-subscriptions.ts'
 import { Forgetting, type Forgotten } from './users/forgetting.ts'
 import { type ImpressionOptions, type ImpressionRule, impressionRule } from './users/impression-discounts.ts'
+import { type UserItem, userItems } from './users/user-items.ts'
 
 export interface RecommenderOptions extends JournalOptions, ImpressionOptions {
   /** Directory of the model. */
@@ -338,6 +339,19 @@ export class Recommender {
    */
   async explain(user: string, items: readonly string[], signal?: AbortSignal, client = ''): Promise<ListExplanation> {
     return this.#explanations.explain(user, items, signal, client)
+  }
+
+  /**
+   * What a user has, of the training and by all events that are on disk, in no order.
+   *
+   * @param client who asks: clients take turns.
+   * @throws as {@link recommend}.
+   */
+  async itemsOf(user: string, signal?: AbortSignal, client = ''): Promise<UserItem[]> {
+    // Once it is made, the user's events are in memory.
+    await this.recommend({ user, limit: 1 }, signal, client)
+    const { generation } = this
+    return generation.use(async () => userItems(this.#lists.stateOf(user), generation))
   }
 
   /**

@@ -2,6 +2,7 @@ import uws, { type us_listen_socket } from 'uWebSockets.js'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import { inspectArtifact } from '../models/artifact/artifact.ts'
+import { ServedLibrary } from '../music/library/served-library.ts'
 import { parseRpcAddress, type RpcAddress } from '../protocol/rpc-address.ts'
 import { PushEngine, type PushEngineOptions } from '../push/live/engine.ts'
 import { Recommender, type RecommenderOptions } from '../recommend/recommender.ts'
@@ -23,6 +24,8 @@ import { RateLimiter } from './load/rate-limiter.ts'
 import { SendMemory } from './load/send-memory.ts'
 import { Turns } from './load/turns.ts'
 import { Metrics } from './metrics.ts'
+import { openAudio } from './music/audio-files.ts'
+import type { AudioOf } from './music/audio-front.ts'
 import { PageFront } from './page/page-front.ts'
 import { Retraining, type RetrainingOptions } from './retraining.ts'
 import { RpcServer, type RpcServerOptions } from './rpc/rpc-server.ts'
@@ -79,6 +82,10 @@ export interface ServeOptions extends FromRecommender {
   readonly rate?: number | undefined
   /** Sends pushes: the configuration, and what makes the loop that decides. Default: it sends none. */
   readonly push?: Pick<PushEngineOptions, 'config' | 'steps'> | undefined
+  /** Serves music: the directory of a song space, which is opened anew when another takes its place. Default: none. */
+  readonly music?: string | undefined
+  /** With `music`: the directory below which the sound files of its songs lie that may be heard. Default: none may. */
+  readonly audio?: string | undefined
   /** Bytes that may wait until they are read, of all connections together: beyond, slow readers are closed. Default: 256 MiB. */
   readonly sendMemory?: number | undefined
   /** Of the program, given in `welcome`. */
@@ -125,6 +132,7 @@ export class Server {
   #rpc: RpcServer | undefined
   #retraining: Retraining | undefined
   #watch: ModelWatch | undefined
+  #musicWatch: ModelWatch | undefined
   #listening: us_listen_socket | undefined
   #closed: Promise<void> | undefined
 
@@ -172,11 +180,13 @@ export class Server {
       const server = new Server(recommender, access, { metrics, faults, refusals }, options)
       if (rpc !== undefined) server.#rpc = await RpcServer.open(server.service, rpc, server.#rpcOptions)
       try {
+        await server.#openMusic(options, faults)
         await server.#startPushes(options, metrics)
         server.#listening = await listen(server.#app, server.#host, port)
         server.#followModels(options)
       } catch (error) {
         await server.service.push?.stop()
+        await server.service.music?.close()
         await server.#rpc?.close()
         throw error
       }
@@ -232,6 +242,7 @@ export class Server {
       onSkippedList: metrics.skippedList.bind(metrics),
       onFault: (error: unknown) => faults.report(error),
       isClosing: () => this.#closed !== undefined,
+      audioOf: audioOf(this.service, options.audio),
       follow:
         push?.config.sending.links &&
         ((address: string, isClick: boolean) => this.service.push?.follow(address, isClick)),
@@ -288,6 +299,18 @@ export class Server {
     metrics.watchPushes(this.service.push)
   }
 
+  async #openMusic({ music: directory, audio, log }: ServeOptions, faults: FaultLog): Promise<void> {
+    if (directory === undefined) return
+    const music = await ServedLibrary.open({
+      directory,
+      audio: audio !== undefined,
+      onFault: error => faults.report(error),
+    })
+    this.service.music = music
+    const onFailure = (error: unknown) => log.error(error, `the song space at ${directory} cannot be served`)
+    this.#musicWatch = new ModelWatch({ directory, onChange: () => music.reload(), onFailure })
+  }
+
   /** Serves the models that are trained from now on, here or by another process. */
   #followModels({ retrain, watch, state, since, log }: ServeOptions): void {
     if (retrain) this.#retraining = new Retraining(this.#recommender, { state, since }, retrain, log)
@@ -312,6 +335,7 @@ export class Server {
   async #close(): Promise<void> {
     if (this.#listening) uws.us_listen_socket_close(this.#listening)
     this.#watch?.close()
+    this.#musicWatch?.close()
     const ended = this.#retraining?.close()
     const drained = Promise.all([this.service.drain(), this.#http.answered()])
     const late = wait(drainTimeout, 'late', { ref: false })
@@ -324,9 +348,16 @@ export class Server {
     await Promise.race([this.#http.answered(), late])
     this.#app.close()
     await this.service.push?.stop()
+    await this.service.music?.close()
     await this.#recommender.close()
     this.#access.close()
   }
+}
+
+/** The sound files below `root` of songs that are served. */
+function audioOf(service: Service, root: string | undefined): AudioOf | undefined {
+  if (root === undefined) return undefined
+  return async (song, client, signal) => openAudio(root, await service.audioFile(song, { client, signal }))
 }
 
 /** By which name clicks on pushes come. */

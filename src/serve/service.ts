@@ -2,10 +2,12 @@ import { CatalogueError, CatalogueStorageError } from '../catalogue/item.ts'
 import type { Outcome } from '../events/journal.ts'
 import { rollBackModel } from '../models/artifact/published.ts'
 import { UnsupportedError } from '../models/open/open-model.ts'
+import type { LibraryCaller, ServedLibrary } from '../music/library/served-library.ts'
+import { mixDefaults } from '../music/mix/request.ts'
 import { check } from '../protocol/codec.ts'
 import { ServiceError, type WireError, wireError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
-import type { ListContent } from '../protocol/messages.ts'
+import type { ListContent, MixContent } from '../protocol/messages.ts'
 import {
   isMethodName,
   type MethodName,
@@ -14,6 +16,7 @@ import {
   type Results,
   type ServiceInfo,
 } from '../protocol/methods.ts'
+import type { MixedList } from '../protocol/music-methods.ts'
 import type {
   Event,
   ModelInfo,
@@ -38,9 +41,12 @@ import type { Caller } from './access/caller.ts'
 import { exampleUsers } from './inspect/examples.ts'
 import { listModels } from './inspect/models.ts'
 import type { LoadAccount } from './load/account.ts'
-import { callCost, errorCost, messageCost, probes, queryCost } from './load/cost.ts'
+import { callCost, errorCost, messageCost, mixCost, probes, queryCost } from './load/cost.ts'
 import type { RateDecision, RateLimiter } from './load/rate-limiter.ts'
 import type { Metrics } from './metrics.ts'
+import { type Outcome as MixOutcome, MixSubscription } from './music/mix-subscription.ts'
+import { Mixes, withTaster } from './music/mixes.ts'
+import { musicHandlers } from './music/music-handlers.ts'
 import { forgetPushes } from './push/forget-pushes.ts'
 import { pushHandlers } from './push/push-handlers.ts'
 import type { Retraining } from './retraining.ts'
@@ -85,8 +91,14 @@ export interface Subscription {
   readonly watch: Watch
 }
 
+/** What is known of a song of a mix. */
+export interface MixFeedback {
+  readonly song: string
+  readonly outcome: MixOutcome
+}
+
 export interface SubscriptionHandlers {
-  readonly onList: (list: ListContent) => void
+  readonly onList: (list: ListContent | MixContent) => void
   readonly onError: (error: ServiceError) => void
 }
 
@@ -115,6 +127,12 @@ export class Service {
   retraining: Pick<Retraining, 'dataset' | 'abandon'> | undefined
   /** What runs the pushes of this server, if it sends any. */
   push: PushEngine | undefined
+  /** The song space of this server, if it serves one. */
+  music: ServedLibrary | undefined
+  readonly #mixes = new Mixes({
+    library: () => this.music,
+    itemsOf: (user, signal, client) => this.#recommender.itemsOf(user, signal, client),
+  })
   #isClosing = false
 
   constructor({ recommender, metrics, limiter, state, version }: ServiceParts) {
@@ -213,7 +231,7 @@ export class Service {
       generation: generation.name,
       model: modelInfo(generation),
       limits,
-      features: this.push ? [...features, 'push'] : features,
+      features: [...features, ...(this.push ? ['push'] : []), ...(this.music ? ['music'] : [])],
       methods: Object.keys(methods),
     }
   }
@@ -240,14 +258,42 @@ export class Service {
     const { caller, account } = context
     const query = queryOf(given, caller)
     if (query.kind === 'user') caller.assertMay('recommend', { ...query, unknown: 'popularity' })
-    else caller.assertMay('similar', query)
+    else if (query.kind === 'similar') caller.assertMay('similar', query)
+    else caller.assertMay('music_continue', query)
     this.#take(context, queryCost(query))
     const fail = (error: Error) => onError(asServiceError(error))
-    const watch =
-      query.kind === 'user'
-        ? this.#recommender.subscribe(query, onList, fail)
-        : this.#recommender.subscribeSimilar(query, onList, fail, account.name)
-    return { query, watch }
+    switch (query.kind) {
+      case 'user':
+        return { query, watch: this.#recommender.subscribe(query, onList, fail) }
+      case 'similar':
+        return { query, watch: this.#recommender.subscribeSimilar(query, onList, fail, account.name) }
+      case 'mix':
+        return { query, watch: this.#subscribeMix(query, account.name, { onList, onError: fail }) }
+    }
+  }
+
+  #subscribeMix(
+    query: Extract<Query, { kind: 'mix' }>,
+    client: string,
+    { onList, onError }: { readonly onList: (list: MixContent) => void; readonly onError: (error: Error) => void },
+  ): MixSubscription {
+    const options = {
+      query,
+      make: (asked: Params<'music_continue'>, signal: AbortSignal) => this.#mixes.continue(asked, { client, signal }),
+      onList: (list: MixedList) => onList({ ...list, generation: this.#recommender.generation.name }),
+      onError: (error: unknown) => onError(error as Error),
+    }
+    return new MixSubscription(options, mixDefaults.length)
+  }
+
+  /**
+   * A song of a subscribed mix was accepted or skipped: another list follows.
+   *
+   * @throws {ServiceError} `rate_limited`, `bad_message` once there are too many.
+   */
+  feedback(context: CallContext, mix: MixSubscription, { song, outcome }: MixFeedback): void {
+    this.#take(context, mixCost({}))
+    mix.feedback(song, outcome)
   }
 
   /**
@@ -292,6 +338,13 @@ export class Service {
     } catch (error) {
       throw asServiceError(error)
     }
+  }
+
+  /** The path of a song's sound file. @throws {ServiceError} `unknown_item`; `not_found` where it has none; `unsupported`. */
+  async audioFile(song: string, caller: LibraryCaller): Promise<string> {
+    const { result } = await this.#mixes.call(caller, 'file', song)
+    if (result === undefined) throw new ServiceError('not_found', `the song ${JSON.stringify(song)} has no sound file`)
+    return result
   }
 
   /** Calls `listener` whenever another model is served; gives what ends that. */
@@ -389,6 +442,7 @@ export class Service {
     rollback: ({ from }, signal) => this.#rollback(from, signal),
     forget: ({ user }) => this.#forget(user),
     ...pushHandlers(() => this.push),
+    ...musicHandlers(this.#mixes),
   }
 
   async #rerank(
@@ -468,7 +522,8 @@ function publicAt({ isAdmin }: Caller): number | undefined {
 
 /** @throws {ServiceError} `user_required` */
 function queryOf(query: StreamQuery, { onlyUser }: Caller): Query {
-  if (query.kind !== 'user') return query
+  if (query.kind === 'mix') return withTaster(query, onlyUser)
+  if (query.kind === 'similar') return query
   const user = query.user ?? onlyUser
   if (user !== undefined) return { ...query, user }
   throw new ServiceError('user_required', 'query.user: expected the id of a user, since the socket is not bound to one')

@@ -132,6 +132,7 @@ test('every message may carry a request number of 32 bits', () => {
     hello: { protocols: [1] },
     subscribe: { subscription: 1, query: { kind: 'similar', item: 1 } },
     unsubscribe: { subscription: 1 },
+    feedback: { subscription: 1, song: 7, outcome: 'accepted' },
     event,
     call: { method: 'ping' },
     ping: {},

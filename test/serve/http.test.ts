@@ -15,12 +15,13 @@ import { freshFolder } from '../storage/folder.ts'
 import { Peer } from './peer.ts'
 import { serveSmallModel } from './served-model.ts'
 import { expectedList, expectedSimilar } from './small-model.ts'
+import { smallSongs } from './small-songs.ts'
 
 let model: string
 let server: Server
 
 beforeAll(async () => {
-  const served = await serveSmallModel({ threads: 2, push: true, cors: ['https://shop.example'] })
+  const served = await serveSmallModel({ threads: 2, push: true, music: smallSongs, cors: ['https://shop.example'] })
   model = served.model
   server = served.server
   return served.close
@@ -190,7 +191,7 @@ test('every method is there by POST, and by GET if it only reads', async () => {
       {
         version: '0.0.0',
         limits,
-        features: [...features, 'push'],
+        features: [...features, 'push', 'music'],
         methods: Object.keys(methods),
         model: { algorithm: 'als' },
       },
@@ -255,6 +256,15 @@ test('every method is there by POST, and by GET if it only reads', async () => {
     push_decisions: [{}, { decisions: [] }],
     push_analysis: [{}, { version: 1, total: { sends: 0 }, articles: [] }],
     push_report: [{}, { campaigns: [{ article: 'news', sends: [] }] }],
+    music_mix: [
+      { tags: ['calm'], length: 2 },
+      { items: [{ why: expect.any(String) }, { follows: {} }], left: [] },
+    ],
+    music_continue: [{ songs: ['i5'], length: 1, playlist: ['i0'] }, { items: [{ follows: { item: 'i0' } }] }],
+    music_tags: [{ song: 'i0' }, { tags: [{ tag: 'calm', amount: 1, songs: 40 }, { tag: 'rain' }, { tag: 'rock' }] }],
+    music_song: [{ song: 'i2' }, { item: 'i2', title: 'Title 2', audio: false, nearest: expect.any(Array) }],
+    music_songs: [{ text: 'i7', limit: 3 }, { songs: [{ item: 'i7', artist: 'Artist 7' }] }],
+    music_map: [{ limit: 2 }, { songs: 40, items: ['i0', 'i20'], tags: ['calm'] }],
   }
   for (const [name, [params, expected]] of Object.entries(calls)) {
     const { access } = methods[name as MethodName]

@@ -6,6 +6,7 @@ import { pushConfigOf } from '../../src/push/live/config.ts'
 import type { PushSteps } from '../../src/push/loop/actions.ts'
 import { PushLedger } from '../../src/push/send/ledger.ts'
 import { type ServeOptions, Server } from '../../src/serve/server.ts'
+import { type SmallSong, writeSpace } from '../music/small-space.ts'
 import { ScriptedSteps } from '../push/scripted-steps.ts'
 import { writeSmallModel } from './small-model.ts'
 
@@ -34,19 +35,34 @@ export interface ServedModelOptions
   readonly push?: boolean | 'undecided' | 'broken'
   /** Ids of the items of the model. Default: `i0` and so on. */
   readonly nameOf?: (item: number) => string
+  /** A song space of these, and where their sound files lie. Default: it serves no music. */
+  readonly music?: readonly SmallSong[]
+  readonly audio?: (folder: string) => string
   /** Default: one that is silent. */
   readonly log?: Logger
 }
 
 /** Serves the model of {@link writeSmallModel} in this process, in a fresh folder. */
 export async function serveSmallModel(given: ServedModelOptions = {}): Promise<ServedModel> {
-  const { threads = 1, rpc, prepare, nameOf, push = false, log = pino({ level: 'silent' }), ...options } = given
+  const {
+    threads = 1,
+    rpc,
+    prepare,
+    nameOf,
+    push = false,
+    music,
+    audio,
+    log = pino({ level: 'silent' }),
+    ...options
+  } = given
   const folder = mkdtempSync(join(tmpdir(), 'aurochs-served-'))
   const addresses = { unix: `unix:${join(folder, 'rpc.sock')}`, tcp: '127.0.0.1:0' }
   const model = await writeSmallModel(folder, nameOf)
   const state = join(folder, 'state')
   prepare?.(state)
   if (push) putNews(state)
+  const space = join(folder, 'songs')
+  if (music) await writeSpace(space, music)
   const server = await Server.start({
     ...options,
     model,
@@ -54,6 +70,8 @@ export async function serveSmallModel(given: ServedModelOptions = {}): Promise<S
     port: 0,
     rpc: rpc && addresses[rpc],
     push: push ? pushesIn(folder, push) : undefined,
+    music: music && space,
+    audio: audio?.(folder),
     threads,
     version: '0.0.0',
     log,

@@ -19,6 +19,7 @@ import { longestEvents, longestFilter } from '../protocol/longest.ts'
 import { type Message, Peer } from './peer.ts'
 import { serveSmallModel } from './served-model.ts'
 import { expectedList, expectedSimilar } from './small-model.ts'
+import { smallSongs } from './small-songs.ts'
 
 const packr = new Packr({ useRecords: false, variableMapSize: true })
 
@@ -29,7 +30,7 @@ let count = 0
 const fresh = (name: string) => `${name}-${++count}`
 
 beforeAll(async () => {
-  const served = await serveSmallModel({ threads: 2, push: true, maxConnections: 40 })
+  const served = await serveSmallModel({ threads: 2, push: true, music: smallSongs, maxConnections: 40 })
   model = served.model
   server = served.server
   folder = served.folder
@@ -348,6 +349,18 @@ describe.each(subprotocols)('over %s', subprotocol => {
       push_decisions: [{}, { decisions: [] }],
       push_analysis: [{}, { version: 1, total: { sends: 0 }, articles: [] }],
       push_report: [{}, { campaigns: [{ article: 'news', sends: [] }] }],
+      music_mix: [
+        { tags: ['calm'], taste: { user }, length: 2 },
+        { items: [{ why: expect.any(String) }, { follows: { item: expect.any(String) } }] },
+      ],
+      music_continue: [{ songs: ['i5'], length: 1, playlist: ['i0'] }, { items: [{ follows: { item: 'i0' } }] }],
+      music_tags: [{ near: 'rain', limit: 1 }, { tags: [] }],
+      music_song: [
+        { song: 'i2', nearest: 0 },
+        { item: 'i2', source: 'both', nearest: [] },
+      ],
+      music_songs: [{ text: 'titl i7' }, { songs: [{ item: 'i7' }] }],
+      music_map: [{}, { songs: 40, tags: expect.any(Array) }],
     }
     for (const [method, [params, expected]] of Object.entries(calls)) {
       const answer = await peer.ask({ type: 'call', method, params })
@@ -599,7 +612,7 @@ test('welcome names version, model, limits, features and methods, and must come 
       items: 40,
     },
     limits,
-    features: [...features, 'push'],
+    features: [...features, 'push', 'music'],
     methods: Object.keys(methods),
   })
   await peer.close()

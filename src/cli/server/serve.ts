@@ -76,6 +76,8 @@ const Options = z.object({
   keepIds: duration.optional(),
   watch: text('the directory of a model').optional(),
   push: text('a file').optional(),
+  music: text('the directory of a song space').optional(),
+  audio: text('a directory').optional(),
   historyLimit: wholeNumber(1, 1_000_000),
   impressionDecay: factor,
   impressionHalfLife: durationFrom(1000, Number.POSITIVE_INFINITY, 'a time of 1s or more, as 1d'),
@@ -124,6 +126,8 @@ export const register: Register = program => {
     .option('--keep-ids <time>', 'with --keep: an event that is sent again is known for so long (default: 30d)')
     .option('--watch <dir>', 'serve the model of this directory whenever another takes its place')
     .option('--push <file>', 'send pushes: the JSON file that configures them (aurochs push run --help)')
+    .option('--music <dir>', 'serve mixes of the songs of a song space (aurochs music build-space)')
+    .option('--audio <dir>', 'with --music: let songs be heard whose sound files lie in this directory or below it')
     .option('--history-limit <n>', 'events of one user that count at most, the newest', '5000')
     .option(
       '--impression-decay <f>',
@@ -153,6 +157,9 @@ export const register: Register = program => {
     .action(async (model: string, given: unknown) => {
       const { allowHost: allowHosts, tlsCert, tlsKey, ...options } = parseOptions(Options, given)
       const tls = tlsFiles(tlsCert, tlsKey)
+      if (options.audio !== undefined && options.music === undefined) {
+        throw new UsageError('--audio needs --music: name the song space whose songs it has')
+      }
       const log = openLog(options.logLevel)
       const signals = endSignals()
       const push = options.push === undefined ? undefined : pushesOf(pushConfigIn(options.push, '--push'), model)

@@ -7,6 +7,7 @@ import type { LoadAccount } from '../load/account.ts'
 import { probes } from '../load/cost.ts'
 import type { SendMemory } from '../load/send-memory.ts'
 import type { Turns } from '../load/turns.ts'
+import { type AudioOf, sendAudio, wantedPart } from '../music/audio-front.ts'
 import { type PageFront, pagePath } from '../page/page-front.ts'
 import type { Sender, Service } from '../service.ts'
 import { type Admission, admissionError } from './admission.ts'
@@ -30,6 +31,8 @@ export interface HttpContext {
   readonly page?: PageFront | undefined
   /** Counts a click on a signed link at `/c`, and gives where it leads; undefined: nobody signed it. Default: there are none. */
   readonly follow?: ((address: string, isClick: boolean) => Promise<string | undefined> | undefined) | undefined
+  /** Gives the sound files of songs, at `/music/audio/SONG`. Default: there are none. */
+  readonly audioOf?: AudioOf | undefined
   /** Whether the server is about to end: then each answer is the last of its connection. */
   readonly isClosing: () => boolean
 }
@@ -76,7 +79,12 @@ export class HttpFront {
       })
     }
     if (context.page) this.#offer(app, context.page)
-    const { follow } = context
+    const { follow, audioOf } = context
+    if (audioOf) {
+      for (const method of ['get', 'head'] as const) {
+        app[method]('/music/audio/:song', (response, request) => this.#play(audioOf, response, request))
+      }
+    }
     if (follow) {
       for (const method of ['get', 'head'] as const) {
         app[method]('/c', (response, request) => this.#follow(follow, response, request))
@@ -133,6 +141,25 @@ export class HttpFront {
       ])
     }
     redirect().catch(error => this.#fail(reply, error, { account }))
+  }
+
+  /** Sends the sound file of a song to who may ask what is known of the song. */
+  #play(audioOf: AudioOf, response: HttpResponse, request: HttpRequest): void {
+    const account = this.#accountOf(response)
+    const reply = this.#admit(response, request, account)
+    if (!reply) return
+    const credential = credentialOf(request.getHeader('authorization'))
+    const wanted = wantedPart(request)
+    const parameter = request.getParameter(0) ?? ''
+    let sender: Sender = { account }
+    const play = async () => {
+      const caller = await callerOf(this.#context.authenticator, credential)
+      sender = { account, caller }
+      caller.assertMayCall('music_song')
+      const file = await audioOf(decodePath(parameter), account.name, reply.signal)
+      await sendAudio(reply, file, wanted)
+    }
+    play().catch(error => this.#fail(reply, error, sender))
   }
 
   /** Waits until every request that has come is answered. */

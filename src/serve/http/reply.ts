@@ -26,6 +26,14 @@ export interface ReplyOptions {
   readonly onOver?: () => void
 }
 
+type Headers = readonly (readonly [string, string])[]
+
+/** Bytes that are read as they are sent. */
+export interface ByteSource {
+  readonly length: number
+  readonly read: (offset: number) => Promise<Uint8Array>
+}
+
 /** In bytes: longer bodies are written as the client reads them. */
 const longBody = 64 * 1024
 
@@ -103,6 +111,69 @@ export class Reply {
       else this.#response.end(body, closes)
     })
     this.#end()
+  }
+
+  /**
+   * Sends `length` bytes that `read` gives, a piece at a time, as the client takes them; `read` gives those from an offset, at least one. Whatever
+   * happens, it resolves once no more is read.
+   *
+   * @throws what `read` throws, after the connection is closed.
+   */
+  async stream(status: number, type: string, headers: Headers, { length, read }: ByteSource): Promise<void> {
+    if (this.#isOver) return
+    const response = this.#response
+    const { isHeadOnly = false } = this.#options
+    if (isHeadOnly || length === 0) {
+      response.cork(() => {
+        this.#writeHead(status, type, headers)
+        if (isHeadOnly) response.writeHeader('content-length', `${length}`)
+        if (isHeadOnly) response.endWithoutBody()
+        else response.end('', this.#closes)
+      })
+      this.#end()
+      return
+    }
+    this.#isOver = true
+    let isGone = false
+    const gone = new Promise<void>(resolve => {
+      this.#whenGone = () => {
+        isGone = true
+        this.#onOver()
+        resolve()
+      }
+    })
+    response.cork(() => this.#writeHead(status, type, headers))
+    try {
+      for (let sent = 0; sent < length && !isGone; ) {
+        const piece = await Promise.race([read(sent), gone])
+        if (!piece || isGone) return
+        sent += piece.length
+        await Promise.race([this.#sendPiece(piece, length), gone])
+      }
+      if (!isGone) this.#onOver()
+    } catch (error) {
+      if (!isGone) response.close()
+      throw error
+    }
+  }
+
+  /** Resolves once the network has taken all of a piece of `length` bytes. */
+  #sendPiece(piece: Uint8Array, length: number): Promise<void> {
+    const response = this.#response
+    return new Promise(resolve => {
+      let isTaken = false
+      response.cork(() => {
+        const begin = response.getWriteOffset()
+        ;[isTaken] = response.tryEnd(piece, length)
+        if (isTaken) return
+        response.onWritable(offset => {
+          const [isTakenNow] = response.tryEnd(piece.subarray(offset - begin), length)
+          if (isTakenNow) resolve()
+          return isTakenNow
+        })
+      })
+      if (isTaken) resolve()
+    })
   }
 
   /** Answers that what the client has is the newest. */

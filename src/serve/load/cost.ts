@@ -23,7 +23,19 @@ export function callCost<Name extends MethodName>(name: Name, params: Params<Nam
 
 /** Of the first list of a subscription. */
 export function queryCost(query: Query): number {
-  return query.kind === 'user' ? listCost(query) : similarCost(query.limit)
+  switch (query.kind) {
+    case 'user':
+      return listCost(query)
+    case 'similar':
+      return similarCost(query.limit)
+    case 'mix':
+      return mixCost(query)
+  }
+}
+
+/** Of a mix: some ms, in a thread that answers one after the other. */
+export function mixCost({ length = 20 }: { readonly length?: number | undefined }): number {
+  return 50 + length
 }
 
 /** Methods that cost nothing, not even as a message. */
@@ -64,6 +76,13 @@ const costs: { readonly [Name in MethodName]?: (params: Params<Name>) => number 
   push_analysis: () => 200,
   push_why: () => 5,
   push_decisions: ({ limit }) => limit,
+  music_mix: ({ length, minutes = 0 }) => mixCost({ length: length ?? Math.ceil(minutes / 3) }),
+  music_continue: mixCost,
+  music_tags: () => 20,
+  music_song: ({ nearest }) => 10 + similarCost(nearest),
+  // All texts may have to be looked through.
+  music_songs: ({ limit }) => 50 + Math.ceil(limit / 10),
+  music_map: ({ limit }) => 20 + Math.ceil(limit / 100),
   models: () => 50,
   // As many rows are looked at.
   examples: ({ limit }) => Math.floor((limit * 20) / 50),

@@ -21,9 +21,9 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 /** `.ts` where Node runs the source, whose types are then left out for the browser too; else `.js`. */
 const extension = extname(import.meta.filename)
 const app = 'serve/page/app'
-const styles = ['base', 'top', 'controls', 'list', 'try', 'live', 'models', 'catalogue', 'push'].map(
-  name => `${app}/styles/${name}.css`,
-)
+const styles = 'base top controls list try live models catalogue push bar mixed map'
+  .split(' ')
+  .map(name => `${app}/styles/${name}.css`)
 
 const types = { document: 'text/html', style: 'text/css', script: 'text/javascript', icon: 'image/svg+xml' } as const
 

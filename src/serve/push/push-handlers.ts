@@ -5,6 +5,7 @@ import type { PushAnalysis } from '../../push/analyse/analysis.ts'
 import { Analyses } from '../../push/analyse/stored/analyses.ts'
 import type { PushEngine } from '../../push/live/engine.ts'
 import { PushStorageError } from '../../push/live/ledger/ledger-proxy.ts'
+import { withoutUndefined } from '../without-undefined.ts'
 
 type Name = keyof typeof pushMethods
 
@@ -87,12 +88,4 @@ export function pushHandlers(engine: () => PushEngine | undefined): PushHandlers
 function latest(analysis: PushAnalysis, limit: number): PushAnalysis {
   const articles = analysis.articles.toSorted((a, b) => (b.lastSent ?? 0) - (a.lastSent ?? 0)).slice(0, limit)
   return Object.assign({}, analysis, { articles })
-}
-
-/** Fields without a value are left out: MessagePack would have them as an extension type. */
-function withoutUndefined(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutUndefined)
-  if (typeof value !== 'object' || value === null) return value
-  const fields = Object.entries(value).filter(([, field]) => field !== undefined)
-  return Object.fromEntries(fields.map(([name, field]) => [name, withoutUndefined(field)]))
 }

@@ -2,7 +2,7 @@ import type { WebSocket } from 'uWebSockets.js'
 import type { Codec } from '../../protocol/codec.ts'
 import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
 import type { Ack, ClientMessage, GenerationChanged, List, ServerMessage } from '../../protocol/messages.ts'
-import type { Recorded } from '../../protocol/values.ts'
+import type { Query, Recorded } from '../../protocol/values.ts'
 import type { Authenticator } from '../access/authenticator.ts'
 import type { Caller } from '../access/caller.ts'
 import type { Turns } from '../load/turns.ts'
@@ -182,6 +182,9 @@ export class Session {
       case 'unsubscribe':
         this.#unsubscribe(message)
         break
+      case 'feedback':
+        this.#feedback(context, message)
+        break
       case 'event':
         this.#record(context, message)
         break
@@ -228,7 +231,7 @@ export class Session {
         onError: error => this.#fail(error, { subscription }),
       })
       const { query } = opened
-      const about = query.kind === 'user' ? { user: query.user } : { item: query.item }
+      const about = aboutOf(query)
       return opened
     })
     this.#outbox?.dropList(subscription)
@@ -241,13 +244,34 @@ export class Session {
     this.#send({ type: 'unsubscribed', subscription }, { request })
   }
 
+  #feedback(context: CallContext, { subscription, song, outcome, request }: MessageOf<'feedback'>): void {
+    this.#context.service.feedback(context, this.#subscriptions.mix(subscription), { song, outcome })
+    this.#send({ type: 'noted', subscription, song }, { request })
+  }
+
   #record(context: CallContext, { type: _, request, ...event }: MessageOf<'event'>): void {
     // Where the caller is bound to a user, no subscription is of another.
     const { id, user = this.#subscriptions.onlyUser } = event
     this.#context.service.record(context, { ...event, user }, (result, user) => {
       if (result instanceof ServiceError) this.#fail(result, { id, request })
-      else this.#send(ackOf(result, user), { request })
+      else {
+        this.#send(ackOf(result, user), { request })
+        if (result.status === 'stored') this.#noteOfMix(context, event)
+      }
     })
+  }
+
+  /** An event that follows from a list of a mix says what became of its song. */
+  #noteOfMix(context: CallContext, { list, item, kind }: Pick<MessageOf<'event'>, 'list' | 'item' | 'kind'>): void {
+    if (list === undefined || item === undefined) return
+    const outcome = kind === 'skip' ? 'skipped' : 'accepted'
+    for (const mix of this.#subscriptions.mixesWith(list)) {
+      try {
+        this.#context.service.feedback(context, mix, { song: item, outcome })
+      } catch (error) {
+        this.#fail(error, {})
+      }
+    }
   }
 
   async #call(context: CallContext, { method, params, request }: MessageOf<'call'>): Promise<void> {
@@ -281,6 +305,12 @@ export class Session {
       ...(subscription !== undefined && { subscription }),
     })
   }
+}
+
+/** What the lists of a subscription are about. */
+function aboutOf(query: Query): { readonly user?: string; readonly item?: string } {
+  if (query.kind === 'user') return { user: query.user }
+  return query.kind === 'similar' ? { item: query.item } : {}
 }
 
 function ackOf({ id, status, known }: Recorded, user: string): Ack {

@@ -1,5 +1,6 @@
 import { ServiceError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
+import { MixSubscription } from '../music/mix-subscription.ts'
 import type { Subscription } from '../service.ts'
 
 /** The subscriptions of one socket, by the client's numbers. */
@@ -38,6 +39,19 @@ export class Subscriptions {
     if (!open) throw new ServiceError('not_subscribed', `this socket has no subscription ${number}`)
     open.watch.close()
     this.#open.delete(number)
+  }
+
+  /** The mix of this number. @throws {ServiceError} `not_subscribed` */
+  mix(number: number): MixSubscription {
+    const watch = this.#open.get(number)?.watch
+    if (watch instanceof MixSubscription) return watch
+    throw new ServiceError('not_subscribed', `this socket has no subscription ${number} to a mix`)
+  }
+
+  /** The mixes that gave a list of this name. */
+  mixesWith(list: string): MixSubscription[] {
+    const watches = [...this.#open.values()].map(({ watch }) => watch)
+    return watches.filter(watch => watch instanceof MixSubscription).filter(mix => mix.gave(list))
   }
 
   closeAll(): void {

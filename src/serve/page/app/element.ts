@@ -20,6 +20,20 @@ export function element<Tag extends keyof HTMLElementTagNameMap>(
   return made
 }
 
+const svgNamespace = 'http://www.w3.org/2000/svg'
+
+/** Makes an element of a drawing. */
+export function svgElement<Tag extends keyof SVGElementTagNameMap>(
+  tag: Tag,
+  attributes: Readonly<Record<string, string | number>> = {},
+  ...children: readonly (Node | string)[]
+): SVGElementTagNameMap[Tag] {
+  const made = document.createElementNS(svgNamespace, tag)
+  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, String(value))
+  made.append(...children)
+  return made
+}
+
 /** The element of the document with this id. @throws Error where there is none. */
 export function byId(id: string): HTMLElement {
   const found = document.getElementById(id)

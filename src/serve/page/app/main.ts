@@ -1,4 +1,5 @@
 /** The program of the page at `/`: a section for each tab, shown as the address says, all by one connection to the server. */
+import { barTab } from './bar/bar-tab.ts'
 import { catalogueTab } from './catalogue/catalogue-tab.ts'
 import { showKeys } from './connection/dialogs.ts'
 import { problem } from './connection/explained.ts'
@@ -26,9 +27,8 @@ const session = new Session({
     shown?.hide()
     shown = undefined
     // Made anew: what the server can do may be another than before.
-    tabs = [tryTab(session), liveTab(session), modelsTab(session), catalogueTab(session), pushTab(session)].filter(
-      tab => tab !== undefined,
-    )
+    const makers = [tryTab, barTab, liveTab, modelsTab, catalogueTab, pushTab]
+    tabs = makers.map(make => make(session)).filter(tab => tab !== undefined)
     main.replaceChildren(...tabs.map(({ section }) => section))
     sections.replaceChildren(...tabs.map(({ name, title }) => element('a', { href: `#/${name}` }, title)))
     route()

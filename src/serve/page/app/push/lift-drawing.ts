@@ -1,7 +1,7 @@
 import type { ArticleResult, LiftFigures } from '../../../../push/analyse/analysis.ts'
 import { isSeen } from '../../../../push/analyse/report/summary.ts'
+import { svgElement } from '../element.ts'
 
-const svg = 'http://www.w3.org/2000/svg'
 const [width, height] = [160, 20]
 /** The lifts at the ends of a drawing, which is logarithmic. */
 export type LiftDomain = readonly [least: number, most: number]
@@ -31,17 +31,14 @@ export function liftDrawing(
   target: number,
   [least, most]: LiftDomain,
 ): SVGSVGElement {
-  const drawing = document.createElementNS(svg, 'svg')
-  set(drawing, { class: 'lift', viewBox: `0 0 ${width} ${height}`, preserveAspectRatio: 'none', 'aria-hidden': 'true' })
+  const viewBox = `0 0 ${width} ${height}`
+  const drawing = svgElement('svg', { class: 'lift', viewBox, preserveAspectRatio: 'none', 'aria-hidden': 'true' })
   const place = (value: number | null) => {
     const held = Math.min(most, Math.max(least, value ?? most))
     return 2 + (Math.log(held / least) / Math.log(most / least)) * (width - 4)
   }
-  const line = (kind: string, from: readonly [number, number], to: readonly [number, number]) => {
-    const made = document.createElementNS(svg, 'line')
-    set(made, { class: kind, x1: from[0], y1: from[1], x2: to[0], y2: to[1] })
-    drawing.append(made)
-  }
+  const line = (kind: string, from: readonly [number, number], to: readonly [number, number]) =>
+    drawing.append(svgElement('line', { class: kind, x1: from[0], y1: from[1], x2: to[0], y2: to[1] }))
   const upright = (kind: string, value: number, gap: number) =>
     line(kind, [place(value), gap], [place(value), height - gap])
   upright('one', 1, 0)
@@ -52,8 +49,4 @@ export function liftDrawing(
     upright('point', lift, 4)
   }
   return drawing
-}
-
-function set(element: SVGElement, attributes: Readonly<Record<string, string | number>>): void {
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, String(value))
 }

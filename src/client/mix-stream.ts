@@ -1,0 +1,47 @@
+import type { MixList } from '../protocol/messages.ts'
+import type { Id } from '../protocol/values.ts'
+import type { Newest } from './newest.ts'
+
+/** What a listener made of a song. */
+export type MixOutcome = 'accepted' | 'skipped'
+
+/** The songs that come next of a mix, now and after each that was accepted or skipped, for as long as it is iterated. */
+export class MixStream implements AsyncIterableIterator<MixList, undefined> {
+  readonly #lists: Newest<MixList>
+  readonly #tell: (song: Id, outcome: MixOutcome) => Promise<unknown>
+
+  constructor(lists: Newest<MixList>, tell: (song: Id, outcome: MixOutcome) => Promise<unknown>) {
+    this.#lists = lists
+    this.#tell = tell
+  }
+
+  /**
+   * The song was taken, or is being heard: another list follows, nearer to it and without it.
+   *
+   * @throws {ServerError} if the server refuses it for good.
+   */
+  async accept(song: Id): Promise<void> {
+    await this.#tell(song, 'accepted')
+  }
+
+  /** The song was not liked: another list follows, further from it and without it. @throws as {@link accept}. */
+  async skip(song: Id): Promise<void> {
+    await this.#tell(song, 'skipped')
+  }
+
+  next(): Promise<IteratorResult<MixList, undefined>> {
+    return this.#lists.next()
+  }
+
+  return(): Promise<IteratorResult<MixList, undefined>> {
+    return this.#lists.return()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+}

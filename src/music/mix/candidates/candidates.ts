@@ -1,0 +1,110 @@
+import type { SongDetails } from '../../space/song-space.ts'
+import { hasVector, type IndexedSpace } from '../indexed-space.ts'
+import { type Avoidance, artistKey } from '../ingredients/avoidance.ts'
+import { cosinesOf, matchOf, mixedQuery, relevanceOf, type ScaledIngredient } from '../ingredients/relevance.ts'
+
+/** A song that a list may have. */
+export interface Candidate {
+  readonly song: number
+  readonly relevance: number
+  /** With each ingredient. */
+  readonly cosines: readonly number[]
+  /** NaN where it is not known. */
+  readonly energy: number
+  readonly details: SongDetails
+  /** What artists are compared by; undefined where there is none. */
+  readonly artist: string | undefined
+  /** The same of title and artist together. */
+  readonly title: string | undefined
+}
+
+export interface CandidateOptions {
+  readonly avoidance: Avoidance
+  /** Songs of one artist at most. */
+  readonly perArtist: number
+  /** Candidates that are wanted. */
+  readonly wanted: number
+}
+
+/** Songs that are looked at first. */
+const firstDepth = 1000
+/** Of `none` in topk.ts: pads lists that are shorter. */
+const none = 0xffff_ffff
+
+/**
+ * The songs of highest relevance, best first, of one title and artist only the best. Those of the index that are looked at become more until
+ * there are enough and none of the others can be better ({@link mixedQuery}).
+ */
+export function candidates(
+  indexed: IndexedSpace,
+  ingredients: readonly ScaledIngredient[],
+  { avoidance, perArtist, wanted }: CandidateOptions,
+): Candidate[] {
+  const { space, index } = indexed
+  const { query, offset } = mixedQuery(space, ingredients)
+  const exclude = { indptr: Uint32Array.of(0, avoidance.songs.length), indices: avoidance.songs }
+  const most = Math.min(space.songs.size, Math.max(8 * firstDepth, 4 * wanted))
+  for (let depth = Math.min(most, Math.max(firstDepth, wanted)); ; depth = Math.min(most, 2 * depth)) {
+    const { items, scores } = index.search(query, { limit: Math.max(1, depth), exclude })
+    const songs = items[depth - 1] === none ? items.subarray(0, items.indexOf(none)) : items
+    const ranked = rank(indexed, ingredients, songs).filter(({ song }) => {
+      return !avoidance.isAvoided(song, space.detailsOf(song).artist)
+    })
+    const chosen = distinct(indexed, ranked, { perArtist, wanted })
+    const isExact = chosen.length >= wanted && chosen.at(-1)!.relevance >= scores[songs.length - 1]! + offset
+    if (isExact || depth >= most || songs.length < depth) return chosen
+  }
+}
+
+interface Ranked {
+  readonly song: number
+  readonly relevance: number
+  readonly cosines: readonly number[]
+}
+
+function rank({ space }: IndexedSpace, ingredients: readonly ScaledIngredient[], songs: Uint32Array): Ranked[] {
+  const known = Array.from(songs).filter(song => hasVector(space, song))
+  const ranked = known.map(song => {
+    const cosines = cosinesOf(space, song, ingredients)
+    const matches = cosines.map((cosine, at) => matchOf(ingredients[at]!, cosine))
+    return { song, cosines, relevance: relevanceOf(ingredients, matches) }
+  })
+  return ranked.sort((a, b) => b.relevance - a.relevance || a.song - b.song)
+}
+
+function distinct(
+  { space }: IndexedSpace,
+  ranked: readonly Ranked[],
+  { perArtist, wanted }: Pick<CandidateOptions, 'perArtist' | 'wanted'>,
+): Candidate[] {
+  const titles = new Set<string>()
+  const ofArtist = new Map<string, number>()
+  const chosen: Candidate[] = []
+  for (const { song, relevance, cosines } of ranked) {
+    if (chosen.length >= wanted) break
+    const details = space.detailsOf(song)
+    const artist = details.artist === undefined ? undefined : artistKey(details.artist)
+    const title = titleKey(details)
+    if (title !== undefined && titles.has(title)) continue
+    const count = artist === undefined ? 0 : (ofArtist.get(artist) ?? 0)
+    if (count >= perArtist) continue
+    if (artist !== undefined) ofArtist.set(artist, count + 1)
+    if (title !== undefined) titles.add(title)
+    chosen.push({ song, relevance, cosines, energy: space.energy[song]!, details, artist, title })
+  }
+  return chosen
+}
+
+/** What in brackets behind a title names another issue of the same song. */
+const issue = /[([][^)\]]*\b(?:remaster(?:ed)?|version|edit|mono|stereo|feat|bonus|explicit|deluxe)\b[^)\]]*[)\]]/g
+
+/**
+ * What songs are the same by, though they have several ids: title and artist in letters and digits, without brackets that tell issues of one
+ * song apart. Undefined where either is not known.
+ */
+export function titleKey({ title, artist }: SongDetails): string | undefined {
+  if (title === undefined || artist === undefined) return undefined
+  const bare = title.normalize('NFKC').toLowerCase()
+  const words = bare.replace(issue, ' ').match(/[\p{L}\p{N}]+/gu) ?? [bare]
+  return `${words.join(' ')}\n${artistKey(artist)}`
+}

@@ -1,0 +1,57 @@
+import { TopKIndex, topKIndexBytes, topKIndexPieces } from '../../search/topk.ts'
+import { alignedArray } from '../../storage/shared-array.ts'
+import type { SongSpace } from '../space/song-space.ts'
+
+/** Songs that say what cosines are usual: enough for a quantile of 1 %. */
+const sampleSize = 4096
+
+/** A song space with what mixes look up in it. */
+export interface IndexedSpace {
+  readonly space: SongSpace
+  /** Of the songs' vectors. */
+  readonly index: TopKIndex
+  /** Songs with a vector, spread evenly over the space, ascending. */
+  readonly sample: Uint32Array
+}
+
+/**
+ * Indexes the songs of `space`, whose vectors are viewed, not copied: in about a second for a million songs of rank 128.
+ *
+ * @throws Error naming the first vector that is NaN or infinite.
+ */
+export function indexSpace(space: SongSpace): IndexedSpace {
+  const { rank, vectors } = space
+  const rows = space.songs.size
+  const buffer = alignedArray(Uint8Array, topKIndexBytes({ rows, rank }))
+  let at = 0
+  for (const piece of topKIndexPieces({ data: vectors, rank, stride: rank, rows })) {
+    buffer.set(piece, at)
+    at += piece.length
+  }
+  return { space, index: TopKIndex.of({ buffer, factors: vectors, rank }), sample: sampleOf(space) }
+}
+
+function sampleOf(space: SongSpace): Uint32Array {
+  const count = space.songs.size
+  const step = Math.max(1, count / sampleSize)
+  const sample: number[] = []
+  for (let place = 0; place < count; place += step) {
+    const song = Math.floor(place)
+    if (hasVector(space, song)) sample.push(song)
+  }
+  return Uint32Array.from(sample)
+}
+
+/** Whether anything is known of the song: its vector is not all zeros. */
+export function hasVector({ vectors, rank }: Pick<SongSpace, 'vectors' | 'rank'>, song: number): boolean {
+  for (let at = song * rank; at < (song + 1) * rank; at++) if (vectors[at] !== 0) return true
+  return false
+}
+
+/** The inner product of row `row` of `vectors` with `vector`: of rows of length 1, the cosine. */
+export function productWith(vectors: Float32Array, row: number, vector: Float32Array): number {
+  const rank = vector.length
+  let sum = 0
+  for (let k = 0, at = row * rank; k < rank; k++, at++) sum += vectors[at]! * vector[k]!
+  return sum
+}

@@ -1,0 +1,91 @@
+import { ServiceError } from '../../protocol/errors.ts'
+import { limits } from '../../protocol/limits.ts'
+import type { Params } from '../../protocol/methods.ts'
+import type { MixedList } from '../../protocol/music-methods.ts'
+import type { Watch } from '../../recommend/lists/watched-list.ts'
+
+export interface MixSubscriptionOptions {
+  readonly query: Params<'music_continue'>
+  /** Makes the list that follows a playlist. */
+  readonly make: (query: Params<'music_continue'>, signal: AbortSignal) => Promise<MixedList>
+  readonly onList: (list: MixedList) => void
+  readonly onError: (error: unknown) => void
+}
+
+type Played = Params<'music_continue'>['playlist'][number]
+export type Outcome = NonNullable<Played['outcome']>
+
+/** Lists whose names are known, so that events can follow from them. */
+const mostNames = 50
+
+/** The songs that come next of a mix: other ones whenever a song was accepted or skipped. */
+export class MixSubscription implements Watch {
+  readonly #options: MixSubscriptionOptions
+  readonly #total: number
+  readonly #abort = new AbortController()
+  /** By song, in order. */
+  readonly #played: Map<string, Played>
+  readonly #names: string[] = []
+  #isMaking = false
+  /** Whether something came since the list that is being made. */
+  #isDue = false
+
+  /** `onList` is never called before this returns. */
+  constructor(options: MixSubscriptionOptions, usualLength: number) {
+    this.#options = options
+    const { playlist, length = usualLength, total = playlist.length + length } = options.query
+    this.#total = total
+    this.#played = new Map(playlist.map(played => [played.song, played]))
+    this.renew()
+  }
+
+  /** Whether one of its last lists has this name. */
+  gave(list: string): boolean {
+    return this.#names.includes(list)
+  }
+
+  /**
+   * A song was accepted or skipped: another list follows, without it.
+   *
+   * @throws {ServiceError} `bad_message` once there are too many.
+   */
+  feedback(song: string, outcome: Outcome): void {
+    if (!this.#played.has(song) && this.#played.size >= limits.mixPlayed) {
+      throw new ServiceError('bad_message', `expected at most ${limits.mixPlayed} songs in a mix: subscribe to another`)
+    }
+    if (this.#played.get(song)?.outcome === outcome) return
+    // The last of them are those that count most.
+    this.#played.delete(song)
+    this.#played.set(song, { song, outcome })
+    this.renew()
+  }
+
+  renew(): void {
+    this.#isDue = true
+    if (!this.#isMaking) void this.#make()
+  }
+
+  close(): void {
+    this.#abort.abort(new ServiceError('not_subscribed', 'the subscription is closed'))
+  }
+
+  async #make(): Promise<void> {
+    const { query, make, onList, onError } = this.#options
+    const { signal } = this.#abort
+    this.#isMaking = true
+    while (this.#isDue && !signal.aborted) {
+      this.#isDue = false
+      try {
+        const list = await make({ ...query, total: this.#total, playlist: [...this.#played.values()] }, signal)
+        if (signal.aborted) return
+        this.#names.push(list.list)
+        if (this.#names.length > mostNames) this.#names.shift()
+        // A newer one follows at once.
+        if (!this.#isDue) onList(list)
+      } catch (error) {
+        if (!signal.aborted) onError(error)
+      }
+    }
+    this.#isMaking = false
+  }
+}
