@@ -98,6 +98,9 @@ export { transitions } from './models/sequential/transitions/index.ts'
 export { trending } from './models/sequential/trending/index.ts'
 export { type TrainModel, trainModel } from './models/training/train.ts'
 // music
+export type { Decoded, MelOptions, Sound } from './music/audio/mel.ts'
+export { type Mel, melOfFile, melOfFileSync, soundOfFile } from './music/audio/mel-of-file.ts'
+export { type MelSlice, type MelSliceOptions, melSlices } from './music/audio/mel-slices.ts'
 export {
   MappedSongSpace,
   openSongSpace,
@@ -106,11 +109,17 @@ export {
   writeSongSpace,
 } from './music/space/artifact.ts'
 export type { SongDetails, SongSpace, VectorSource } from './music/space/song-space.ts'
-// music
 export { drawPlaylists, type Playlist, type PlaylistOptions } from './music/synthesis/listeners.ts'
 export { type Mood, moods, type Traits } from './music/synthesis/moods.ts'
 export { drawSongs, type SongOptions, type SongPlan } from './music/synthesis/songs.ts'
 export { type SoundOptions, soundFile, writeSounds } from './music/synthesis/sounds.ts'
+export { analyseFiles, type FileAnalysis, type PooledTagger, pooledTagger } from './music/tagger/analyse.ts'
+export type { EpochResult, TaggerManifest, Validation } from './music/tagger/artifact.ts'
+export { type LabelKind, type LabelledClip, type LabelledClips, labelledClips } from './music/tagger/clips.ts'
+export type { LabelMeasure, TaggerMeasure } from './music/tagger/measure.ts'
+export type { TaggerOptions } from './music/tagger/options.ts'
+export { type SoundAnalysis, Tagger } from './music/tagger/tagger.ts'
+export { type TaggerProgress, type TrainedTagger, type TrainTagger, trainTagger } from './music/tagger/train.ts'
 export { Pool, type PoolOptions } from './parallel/pool.ts'
 export type { PushAnalysis } from './push/analyse/analysis.ts'
 export { writeReport } from './push/analyse/report/write.ts'

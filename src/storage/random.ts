@@ -10,3 +10,17 @@ export function randomNumbers(seed: number): () => number {
     return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32
   }
 }
+
+/** Puts `values` into random order (Fisher & Yates), and gives them. */
+export function shuffled<Values extends { readonly length: number; [place: number]: unknown }>(
+  values: Values,
+  random: () => number,
+): Values {
+  for (let last = values.length - 1; last > 0; last--) {
+    const other = Math.floor(random() * (last + 1))
+    const value = values[last]
+    values[last] = values[other]
+    values[other] = value
+  }
+  return values
+}

@@ -1,6 +1,6 @@
 /** Splits that need no times. All are the same for the same seed. */
 import type { Csr } from '../../storage/csr.ts'
-import { randomNumbers } from '../../storage/random.ts'
+import { randomNumbers, shuffled } from '../../storage/random.ts'
 import { given, held, type Marks } from './marks.ts'
 
 /** Holds each pair out with this probability, independently. */
@@ -61,15 +61,9 @@ export function wholeUsers(byUser: Csr, { share, found }: { share: number; found
   return marks
 }
 
-/** The places of a user's pairs, in random order (Fisher & Yates). */
+/** The places of a user's pairs, in random order. */
 function shuffledPairs({ indptr }: Csr, user: number, random: () => number): Float64Array {
   const begin = Number(indptr[user])
   const pairs = Float64Array.from({ length: Number(indptr[user + 1]) - begin }, (_, at) => begin + at)
-  for (let last = pairs.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1))
-    const pair = pairs[last]
-    pairs[last] = pairs[other]
-    pairs[other] = pair
-  }
-  return pairs
+  return shuffled(pairs, random)
 }

@@ -5,7 +5,14 @@ import type { LabelKind } from './clips.ts'
 
 const share = (most: number) => z.number().min(0).max(most)
 
-/** How a tagger is built and trained. Epochs go over all clips of the training. */
+/**
+ * How a tagger is built and trained. Epochs go over all clips of the training.
+ *
+ * Accuracy on two folds of esc10, each by a training on three others (80 epochs, width 16, batch 16), in %: without augmentation 87.5; with gain and
+ * pitch 88.8; and mixup 89.4; gain, pitch and masks of .1 and .15 without mixup 88.1. Slices at other speeds, by interpolation between frames, made it worse
+ * (86 in place of 91 on the first fold, 100 epochs): what is between two frames varies less than a frame. So did a mean over the bands in place of keeping
+ * them apart (82.5 in place of 87.5).
+ */
 export const taggerOptions = z.strictObject({
   width: z
     .int()
@@ -23,7 +30,7 @@ export const taggerOptions = z.strictObject({
     .default(256)
     .describe('frames of a slice, of 16 ms each: a multiple of 4 times 2 to the number of blocks'),
   epochs: z.int().min(0).max(100_000).default(100).describe('passes over the clips, in all'),
-  batch: z.int().min(2).max(4096).default(32).describe('slices of a step'),
+  batch: z.int().min(2).max(4096).default(16).describe('slices of a step'),
   shard: z
     .int()
     .min(2)
@@ -42,11 +49,10 @@ export const taggerOptions = z.strictObject({
     .int()
     .min(0)
     .max(melBands / 2)
-    .default(3)
+    .default(2)
     .describe('bands that a slice is moved up or down by, at most'),
-  stretch: share(0.9).default(0.15).describe('share by which a slice is slower or faster, at most'),
-  maskedBands: share(1).default(0.1).describe('share of the bands that each of two masks covers at most'),
-  maskedFrames: share(1).default(0.15).describe('share of the frames that each of two masks covers at most'),
+  maskedBands: share(1).default(0.05).describe('share of the bands that each of two masks covers at most'),
+  maskedFrames: share(1).default(0.05).describe('share of the frames that each of two masks covers at most'),
   patience: z
     .int()
     .min(1)

@@ -18,10 +18,7 @@ export interface ClipFrames {
 }
 
 /** What is done to the slices of a training. */
-export type Augmentation = Pick<
-  TaggerOptions,
-  'frames' | 'mixup' | 'gain' | 'pitch' | 'stretch' | 'maskedBands' | 'maskedFrames'
->
+export type Augmentation = Pick<TaggerOptions, 'frames' | 'mixup' | 'gain' | 'pitch' | 'maskedBands' | 'maskedFrames'>
 
 /** Masks of each kind, as in the policies of SpecAugment (Park et al. 2019). */
 const masks = 2
@@ -30,7 +27,7 @@ const decibels = 10 / Math.LN10
 
 /**
  * Writes a slice of clip `clip` for the training to `slice` (frames × bands), and what it is labelled with to `targets` (classes). Where
- * it begins is drawn (time shift), its speed, pitch and loudness, the clip that it is mixed with (mixup, Zhang et al. 2018: values and
+ * it begins is drawn (time shift), its pitch and loudness, the clip that it is mixed with (mixup, Zhang et al. 2018: values and
  * labels in one proportion, uniform), and which bands and frames are set to their mean (SpecAugment, Park et al. 2019). The same for the
  * same seed.
  */
@@ -76,36 +73,29 @@ function drawnRange(length: number, share: number, random: () => number): readon
   return [begin, begin + width]
 }
 
-/** Frames of a clip from a drawn place on, at a drawn speed, pitch and loudness; silence where there are none. */
+/** Frames of a clip from a drawn place on, at a drawn pitch and loudness; silence where there are none. */
 function copyVaried(
   { values, starts, silence, scale }: ClipFrames,
   clip: number,
-  { frames, gain, pitch, stretch }: Augmentation,
+  { frames, gain, pitch }: Augmentation,
   random: () => number,
   out: Float32Array,
 ): void {
   const [begin, end] = [starts[clip]!, starts[clip + 1]!]
-  const count = end - begin
-  const speed = (1 + stretch) ** (2 * random() - 1)
   const louder = ((2 * random() - 1) * gain) / decibels
   const up = Math.round((2 * random() - 1) * pitch)
-  const room = (count - 1) / speed + 1 - frames
   // Where the clip is shorter than a slice it begins somewhere within it.
-  const first = Math.round(random() * room)
+  const first = begin + Math.round(random() * (end - begin - frames))
   for (let frame = 0; frame < frames; frame++) {
     const row = out.subarray(frame * melBands, (frame + 1) * melBands)
-    const place = (first + frame) * speed
-    if (place < 0 || place > count - 1) {
+    const place = first + frame
+    if (place < begin || place >= end) {
       row.fill(silence)
       continue
     }
-    const [before, after] = [Math.floor(place), Math.ceil(place)]
-    const part = place - before
-    const [low, high] = [(begin + before) * melBands, (begin + after) * melBands]
     for (let band = 0; band < melBands; band++) {
       const from = Math.min(melBands - 1, Math.max(0, band - up))
-      const value = values[low + from]! + part * (values[high + from]! - values[low + from]!)
-      row[band] = Math.max(silence, value + louder * scale[band]!)
+      row[band] = Math.max(silence, values[place * melBands + from]! + louder * scale[band]!)
     }
   }
 }

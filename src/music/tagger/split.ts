@@ -1,4 +1,4 @@
-import { randomNumbers } from '../../storage/random.ts'
+import { randomNumbers, shuffled } from '../../storage/random.ts'
 import type { LabelledClip } from './clips.ts'
 
 /** Rows of clips. */
@@ -26,7 +26,7 @@ export function splitClips(clips: readonly LabelledClip[], share: number, seed: 
     groups.set(group, [...(groups.get(group) ?? []), row])
   }
   const validation = new Set<number>()
-  for (const own of shuffled([...groups.values()], seed)) {
+  for (const own of shuffled([...groups.values()], randomNumbers(seed))) {
     const labels = own.flatMap(row => clips[row]!.labels)
     // At least half of what it brings must be wanted.
     const missing = labels.filter(label => wanted.get(label)! >= 0.5)
@@ -38,16 +38,4 @@ export function splitClips(clips: readonly LabelledClip[], share: number, seed: 
     training: rows.filter(row => !validation.has(row)),
     validation: rows.filter(row => validation.has(row)),
   }
-}
-
-/** In random order (Fisher & Yates). */
-function shuffled<Value>(values: Value[], seed: number): Value[] {
-  const random = randomNumbers(seed)
-  for (let last = values.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1))
-    const value = values[last]!
-    values[last] = values[other]!
-    values[other] = value
-  }
-  return values
 }

@@ -1,7 +1,7 @@
 import type { TaggerShape } from '../../binding.d.ts'
 import { native } from '../../native.ts'
 import { type Pool, workerModuleUrl } from '../../parallel/pool.ts'
-import { randomNumbers } from '../../storage/random.ts'
+import { randomNumbers, shuffled } from '../../storage/random.ts'
 import { alignedArray, sharedArray } from '../../storage/shared-array.ts'
 import type { ShardsArgs, StepArgs, Weights } from './jobs.ts'
 import type { TaggerOptions } from './options.ts'
@@ -82,7 +82,10 @@ export class TaggerTrainer {
     const { state, clips } = this
     const { seed, rate } = this.#options
     const random = randomNumbers(seed + Math.imul(state.epochs + 1, 0x9e37_79b9))
-    const order = shuffled(clips, random)
+    const order = shuffled(
+      Uint32Array.from({ length: clips }, (_, clip) => clip),
+      random,
+    )
     let loss = 0
     for (let first = 0; first < clips; first += this.#batchSize) {
       const batch = this.#memory.batch.subarray(0, Math.min(this.#batchSize, clips - first))
@@ -151,16 +154,4 @@ export class TaggerTrainer {
       running[at] = kept * value + ((1 - kept) * sum) / shards
     })
   }
-}
-
-/** (clips) In random order (Fisher & Yates). */
-function shuffled(clips: number, random: () => number): Uint32Array {
-  const order = Uint32Array.from({ length: clips }, (_, clip) => clip)
-  for (let last = clips - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1))
-    const clip = order[last]!
-    order[last] = order[other]!
-    order[other] = clip
-  }
-  return order
 }

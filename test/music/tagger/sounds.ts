@@ -52,7 +52,6 @@ export const small = {
   rate: 0.003,
   mixup: 0,
   pitch: 0,
-  stretch: 0,
   maskedBands: 0,
   dropout: 0,
 } satisfies Partial<TaggerOptions>

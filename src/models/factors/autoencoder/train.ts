@@ -4,7 +4,7 @@ import { type Pool, sharedCounter, workerModuleUrl } from '../../../parallel/poo
 import type { Csr } from '../../../storage/csr.ts'
 import { type Dataset, datasetFiles } from '../../../storage/dataset.ts'
 import { setUnpadded } from '../../../storage/factors.ts'
-import { randomNumbers } from '../../../storage/random.ts'
+import { randomNumbers, shuffled } from '../../../storage/random.ts'
 import { alignedArray, sharedArray } from '../../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../../algorithm.ts'
 import { trainEpochs } from '../../training/epochs.ts'
@@ -169,7 +169,9 @@ class Trainer {
    */
   async epoch(epoch: number): Promise<number> {
     const { batch, seed, learningRate } = this.#options
-    const order = shuffled(this.#users, seed + epoch * 0x9e37_79b9)
+    const order = sharedArray(Uint32Array, this.#users.length)
+    order.set(this.#users)
+    shuffled(order, randomNumbers(seed + epoch * 0x9e37_79b9))
     let sum = 0
     for (let first = 0; first < order.length; first += batch) {
       const users = order.subarray(first, first + batch)
@@ -264,18 +266,4 @@ function columnCounts({ columns, indices }: Csr): Uint32Array {
   const counts = new Uint32Array(columns)
   for (const column of indices) counts[column]! += 1
   return counts
-}
-
-/** In random order (Fisher & Yates), in shared memory. */
-function shuffled(users: Uint32Array, seed: number): Uint32Array {
-  const order = sharedArray(Uint32Array, users.length)
-  order.set(users)
-  const random = randomNumbers(seed)
-  for (let last = order.length - 1; last > 0; last--) {
-    const other = Math.floor(random() * (last + 1))
-    const user = order[last]!
-    order[last] = order[other]!
-    order[other] = user
-  }
-  return order
 }
