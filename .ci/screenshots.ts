@@ -118,7 +118,7 @@ async function recordBar(browser: Browser, url: string, folder: string | undefin
     await page.waitForTimeout(700)
     if (look === 'light') {
       await page.setViewportSize({ width: 1120, height: 1000 })
-      await page.evaluate('document.activeElement.blur()')
+      await page.evaluate('document.activeElement.blur(); scrollTo(0, 0)')
       await page.waitForTimeout(300)
       await page.screenshot({ path: barPicture })
     }
