@@ -9,7 +9,7 @@ import { type Collection, fileOf, type Tables } from './collection.ts'
 import type { StepContext } from './step.ts'
 
 /** Small, so that it learns in a minute on two cores. */
-const taggerOptions = { width: 16, blocks: 4, frames: 256, embedding: 128, epochs: 40, batch: 32, seed: 1 }
+const taggerOptions = { width: 16, blocks: 4, frames: 256, embedding: 128, epochs: 64, batch: 32, seed: 1 }
 
 /** What a tagger says of a sound. */
 export type Heard = Awaited<ReturnType<SongTagger['analyse']>>
