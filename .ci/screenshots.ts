@@ -1,6 +1,6 @@
 /**
- * `npm run screenshots` runs the demonstration, visits its page in a browser, and writes the picture of README.md,
- * `.github/page.png`. `npm run screenshots -- DIRECTORY` also writes there what each tab looks like in light, in dark and on
+ * `npm run screenshots` runs the demonstrations, visits their pages in a browser, and writes the pictures of README.md,
+ * `.github/page.png` and `.github/bar.png`. `npm run screenshots -- DIRECTORY` also writes there what each tab looks like in light, in dark and on
  * a phone, to be looked at.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -11,6 +11,7 @@ import { launchBrowser } from '../test/serve/browser.ts'
 
 process.chdir(join(import.meta.dirname, '..'))
 const picture = '.github/page.png'
+const barPicture = '.github/bar.png'
 const looks: Readonly<Record<string, BrowserContextOptions>> = {
   light: { viewport: { width: 1120, height: 780 } },
   dark: { viewport: { width: 1120, height: 780 }, colorScheme: 'dark' },
@@ -18,18 +19,29 @@ const looks: Readonly<Record<string, BrowserContextOptions>> = {
 }
 
 const [directory] = process.argv.slice(2)
-const demo = spawn(process.execPath, ['dist/cli/main.js', 'demo'], { stdio: ['ignore', 'pipe', 'inherit'] })
-try {
-  const url = await addressOf(demo)
-  const browser = await launchBrowser()
+await onDemo(['demo'], async (browser, url) => {
+  await recordVisit(browser, url)
+  if (directory !== undefined) await recordTabs(browser, url, directory)
+})
+await onDemo(['music', 'demo'], (browser, url) => recordBar(browser, url.replace('/#/bar', '/'), directory))
+
+/** Has `record` look at the page of a demonstration. */
+async function onDemo(
+  args: readonly string[],
+  record: (browser: Browser, url: string) => Promise<void>,
+): Promise<void> {
+  const demo = spawn(process.execPath, ['dist/cli/main.js', ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
   try {
-    await recordVisit(browser, url)
-    if (directory !== undefined) await recordTabs(browser, url, directory)
+    const url = await addressOf(demo)
+    const browser = await launchBrowser()
+    try {
+      await record(browser, url)
+    } finally {
+      await browser.close()
+    }
   } finally {
-    await browser.close()
+    demo.kill('SIGINT')
   }
-} finally {
-  demo.kill('SIGINT')
 }
 
 /** The address of the page, once the demonstration prints it. */
@@ -79,6 +91,38 @@ async function recordTabs(browser: Browser, url: string, folder: string): Promis
       await page.waitForTimeout(tab === 'Live' ? 6000 : 1000)
       await page.screenshot({ path: join(folder, `${tab.toLowerCase()}-${look}.png`), fullPage: true })
     }
+    await page.close()
+  }
+}
+
+/** A calm and rainy list that becomes livelier and calm again; a song of it is accepted, and one says why it is in. */
+async function recordBar(browser: Browser, url: string, folder: string | undefined): Promise<void> {
+  if (folder !== undefined) mkdirSync(folder, { recursive: true })
+  for (const [look, options] of Object.entries(looks)) {
+    if (folder === undefined && look !== 'light') continue
+    const page = await browser.newPage({ locale: 'en-GB', ...options })
+    await page.goto(`${url}#/bar`)
+    const wanted = [
+      ['calm', '1'],
+      ['rain', '0.6'],
+      ['dreamy', '0.3'],
+    ] as const
+    for (const [mood, weight] of wanted) await page.locator(`.tag-sliders [data-tag=${mood}] input`).fill(weight)
+    await page.locator('.songs > li').first().waitFor()
+    await page.locator('#energy-shape').selectOption('up and down')
+    await page.waitForTimeout(700)
+    await page.locator('.songs .accept').first().click()
+    await page.waitForTimeout(700)
+    await page.locator('.songs [data-action=why]').first().click()
+    await page.mouse.move(0, 0)
+    await page.waitForTimeout(700)
+    if (look === 'light') {
+      await page.setViewportSize({ width: 1120, height: 1000 })
+      await page.evaluate('document.activeElement.blur(); scrollTo(0, 0)')
+      await page.waitForTimeout(300)
+      await page.screenshot({ path: barPicture })
+    }
+    if (folder !== undefined) await page.screenshot({ path: join(folder, `bar-${look}.png`), fullPage: true })
     await page.close()
   }
 }

@@ -109,6 +109,10 @@ export {
   writeSongSpace,
 } from './music/space/artifact.ts'
 export type { SongDetails, SongSpace, VectorSource } from './music/space/song-space.ts'
+export { drawPlaylists, type Playlist, type PlaylistOptions } from './music/synthesis/listeners.ts'
+export { type Mood, moods, type Traits } from './music/synthesis/moods.ts'
+export { drawSongs, type SongOptions, type SongPlan } from './music/synthesis/songs.ts'
+export { type SoundOptions, soundFile, writeSounds } from './music/synthesis/sounds.ts'
 export { analyseFiles, type FileAnalysis, type PooledTagger, pooledTagger } from './music/tagger/analyse.ts'
 export type { EpochResult, TaggerManifest, Validation } from './music/tagger/artifact.ts'
 export { type LabelKind, type LabelledClip, type LabelledClips, labelledClips } from './music/tagger/clips.ts'
@@ -151,9 +155,3 @@ export type { Sequence, Sequences } from './storage/sequences.ts'
 export { tokensOf } from './words/tokens.ts'
 export { type TrainWords, trainWords, type WordsManifest, type WordsProgress } from './words/train.ts'
 export { type NearWord, WordVectors } from './words/word-vectors.ts'
-
-// music
-export { drawPlaylists, type Playlist, type PlaylistOptions } from './music/synthesis/listeners.ts'
-export { type Mood, moods, type Traits } from './music/synthesis/moods.ts'
-export { drawSongs, type SongOptions, type SongPlan } from './music/synthesis/songs.ts'
-export { type SoundOptions, soundFile, writeSounds } from './music/synthesis/sounds.ts'

@@ -152,7 +152,10 @@ test('songs and tags are found', async () => {
   expect(song.nearest.map(({ item }) => item)).toEqual(['i3', 'i6'])
   const { body: map } = await post('music_map', {})
   expect(map.items.length).toBe(40)
-  for (const side of [map.x, map.y, map.tag, map.energy, map.titles, map.artists]) expect(side.length).toBe(40)
+  for (const side of [map.x, map.y, map.tag, map.energy, map.listeners, map.titles, map.artists]) {
+    expect(side.length).toBe(40)
+  }
+  expect(map.listeners[0]).toBe(40)
   expect(map.tags[map.tag[39]!]).toBe('rock')
 })
 

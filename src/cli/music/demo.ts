@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import type { Command } from 'commander'
 import { z } from 'zod'
@@ -64,11 +64,12 @@ export function registerDemo(music: Command): void {
 
 async function run(given: unknown): Promise<void> {
   const options = parseOptions(Options, given)
-  const { directory } = options
+  // The space has the paths of sounds, wherever it is served.
+  const directory = options.directory === undefined ? undefined : resolve(options.directory)
   // Found before the training, not after.
   if (options.serve) await loadServer()
   if (directory === undefined) return inWorkspace(folder => demonstrate(folder, options))
-  if (existsSync(directory)) throw new UsageError(`${directory} exists: choose another --directory`)
+  if (existsSync(directory)) throw new UsageError(`${options.directory} exists: choose another --directory`)
   await mkdir(directory, { recursive: true })
   try {
     await learn(directory, options)

@@ -1,5 +1,6 @@
 import type { Register } from '../command.ts'
 import { registerBuildSpace } from './build-space.ts'
+import { registerDemo } from './demo.ts'
 import { registerEmbed } from './embed.ts'
 import { registerTag } from './tag.ts'
 import { registerTrainTagger } from './train-tagger.ts'
@@ -13,4 +14,5 @@ export const register: Register = program => {
   registerTag(music)
   registerEmbed(music)
   registerBuildSpace(music)
+  registerDemo(music)
 }

@@ -15,6 +15,7 @@ export interface SongMap {
   readonly y: readonly number[]
   /** Places in `tags` of the tag that each has most of, of these; −1 where it has none of them. */
   readonly tag: readonly number[]
+  readonly listeners: readonly number[]
   /** null where it is not known. */
   readonly energy: readonly (number | null)[]
   /** The tags that are the main one of most of the songs, at most 12. */
@@ -43,6 +44,7 @@ export function songMap(space: SongSpace, limit: number): SongMap {
     x: songs.map(song => space.coordinates[2 * song]!),
     y: songs.map(song => space.coordinates[2 * song + 1]!),
     tag: tagsOf.map(tags => places.get(tags.find(([tag]) => places.has(tag))?.[0] ?? -1) ?? -1),
+    listeners: songs.map(song => space.listeners[song]!),
     energy: songs.map(song => (Number.isNaN(space.energy[song]!) ? null : space.energy[song]!)),
     tags: main.map(([tag]) => String(space.tags.at(tag))),
   }

@@ -1,4 +1,4 @@
-import { randomNumbers } from '../../storage/random.ts'
+import { randomNumbers, shuffled } from '../../storage/random.ts'
 
 /** What is drawn of one seed, in a fixed order. */
 export class Drawing {
@@ -42,12 +42,7 @@ export class Drawing {
   }
 
   shuffled<Value>(values: readonly Value[]): Value[] {
-    const all = [...values]
-    for (let at = all.length - 1; at > 0; at--) {
-      const other = this.below(at + 1)
-      ;[all[at], all[other]] = [all[other]!, all[at]!]
-    }
-    return all
+    return shuffled([...values], this.#random)
   }
 
   /** Seeds of further drawings. */

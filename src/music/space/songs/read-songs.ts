@@ -1,7 +1,7 @@
 /** Songs and their tags, of files of CSV, NDJSON and Parquet. */
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type ReadRowsOptions, readRows, type SoughtColumn } from '../../../ingest/rows.ts'
 import { asGiven } from '../../../storage/expectation.ts'
 import type { SongDetails } from '../song-space.ts'
@@ -77,7 +77,7 @@ export async function readSongs({
   const root = audioRoot ?? ''
   await eachRow(reading, songs, columnsOf(songColumns, ['id'], '--songs'), bad, (texts: Texts<SongColumn>) => {
     const song = songOf(texts, separator)
-    found.set(song.id, song.file === undefined ? song : Object.assign({}, song, { file: join(root, song.file) }))
+    found.set(song.id, song.file === undefined ? song : Object.assign({}, song, { file: resolve(root, song.file) }))
   })
   const given = new Map<string, GivenTag[]>()
   let strayTags = 0

@@ -42,6 +42,8 @@ export class Music {
   /** The map, whose colours are those of `tags`. */
   async points(tags: readonly string[]): Promise<MapPoints> {
     const map = await this.#session.client.call('music_map', { limit: mostPoints })
+    // Where nobody listens at all, none is newer than the others.
+    const areHeard = map.listeners.some(listeners => listeners > 0)
     const places = map.tags.map(tag => tags.indexOf(tag))
     return {
       items: map.items.map(String),
@@ -52,7 +54,7 @@ export class Music {
       titles: map.items.map((item, at) =>
         [map.titles[at] || String(item), map.artists[at]].filter(Boolean).join(' – '),
       ),
-      isNew: map.listeners.map(listeners => listeners === 0),
+      isNew: map.listeners.map(listeners => listeners === 0 && areHeard),
     }
   }
 

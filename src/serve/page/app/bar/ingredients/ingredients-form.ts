@@ -22,7 +22,7 @@ export class IngredientsForm {
   readonly #sliders: TagSliders
   readonly #chips = new Chips()
   readonly #avoided = new Chips()
-  readonly #avoidedHeading = element('h4', {}, 'Avoided')
+  readonly #avoidedPart = element('div', {}, element('h4', {}, 'Avoided'), this.#avoided.element)
   readonly #curve: EnergyCurve
   /** Each shows the setting that is its own. */
   readonly #settings: ((ingredients: Ingredients) => void)[] = []
@@ -51,8 +51,7 @@ export class IngredientsForm {
       search.element,
       taste,
       this.#chips.element,
-      this.#avoidedHeading,
-      this.#avoided.element,
+      this.#avoidedPart,
       this.#curve.element,
       this.#slider('length', 'Songs', { min: 5, max: 60, step: 1, unset: noIngredients.length }),
       this.#furtherSettings(),
@@ -136,7 +135,7 @@ export class IngredientsForm {
       })),
     ]
     this.#avoided.show(avoided)
-    this.#avoidedHeading.hidden = avoided.length === 0
+    this.#avoidedPart.hidden = avoided.length === 0
   }
 
   /** `unset`: where the slider stands while the server chooses. */
@@ -171,7 +170,7 @@ export class IngredientsForm {
       { class: 'further' },
       element('summary', {}, 'Order of the list'),
       this.#slider('diversity', 'Songs unlike each other', { min: 0, max: 1, step: 0.05, unset: 0.3 }),
-      this.#slider('smoothness', 'Smooth transitions', { min: 0, max: 1, step: 0.05, unset: 0.5 }),
+      this.#slider('smoothness', 'Small steps between songs', { min: 0, max: 1, step: 0.05, unset: 0.5 }),
     )
   }
 }

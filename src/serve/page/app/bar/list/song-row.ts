@@ -48,7 +48,7 @@ export function songRow(song: MixedSong, state: RowState, actions: SongActions, 
       { class: 'song' },
       element('span', { class: 'title' }, title),
       element('span', { class: 'details' }, facts.filter(Boolean).join(' · ')),
-      element('span', { class: 'song-tags' }, ...tags.slice(0, 4).map(({ tag, amount }) => tagMark(tag, amount))),
+      element('span', { class: 'song-tags' }, ...clearTags(tags).map(({ tag, amount }) => tagMark(tag, amount))),
     ),
     energy === undefined ? element('span', {}) : energyMark(energy),
     element(
@@ -71,6 +71,11 @@ export function songRow(song: MixedSong, state: RowState, actions: SongActions, 
     ),
     ...(isOpen ? [why(song, actions)] : []),
   ]
+}
+
+/** Those that a song has much of, a few. */
+function clearTags(tags: MixedSong['tags']): MixedSong['tags'] {
+  return tags.filter(({ amount }) => amount >= 0.3).slice(0, 4)
 }
 
 function tagMark(tag: string, amount: number): HTMLElement {

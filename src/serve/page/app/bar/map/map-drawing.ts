@@ -94,7 +94,7 @@ function drawPath(
   canvas.lineJoin = 'round'
   for (const [width, stroke, alpha] of [
     [4, halo, 0.8],
-    [1.5, colour, 0.75],
+    [1.5, colour, 0.55],
   ] as const) {
     canvas.lineWidth = width
     canvas.strokeStyle = stroke
