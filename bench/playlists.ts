@@ -1,9 +1,9 @@
 /**
  * Playlists (or libraries, or what a listener hears) that no training has: half of each one's songs are given, the others to be found.
  * A fifth of the playlists of hetrec-lastfm and citeulike-a is held out, of playlists-5k the 5,000 of its test that its training lacks.
- * NDCG@100 and R-precision of the autoencoder, of popularity, item-kNN, EASE, ALS and BPR, and of a blend; the options of each by a grid
- * (playlists/grids.ts) and the weights of the blend are chosen on a sixth of the training playlists, which are folded in, too. Intervals of
- * 95 % are over playlists, those of differences of the same playlists.
+ * NDCG@100 and R-precision of the autoencoder, of popularity, item-kNN, EASE, a graph filter, ALS and BPR, and of a blend; the options of each by
+ * a grid (playlists/grids.ts) and the weights of the blend are chosen by the sum of both on a sixth of the training playlists, which are folded
+ * in, too. Intervals of 95 % are over playlists, those of differences of the same playlists.
  *
  * Tags: of hetrec-lastfm, those that the listener gave to any artist, half of them hidden; of citeulike-a, those of a library's articles,
  * hidden where no given article carries them. Tags that fewer than five playlists of the training have are left out. NDCG@10 of the
@@ -27,7 +27,7 @@ import { trainModel } from '../src/models/training/train.ts'
 import { Pool } from '../src/parallel/pool.ts'
 import type { Dataset } from '../src/storage/dataset.ts'
 import { benchCache } from './data/brunch-data.ts'
-import { bestWeights, blended, given, type Lists, listsOf, type Weights } from './playlists/blend.ts'
+import { type Blend, bestBlend, blended, given, type Lists, listsOf, songScore } from './playlists/blend.ts'
 import { type PlaylistDataName, playlistData, playlistDataNames } from './playlists/data.ts'
 import { grids } from './playlists/grids.ts'
 import { tagBench } from './playlists/tag-bench.ts'
@@ -45,7 +45,7 @@ const foundShares: Readonly<Record<PlaylistDataName, number>> = {
 }
 
 /** Those that are chosen options for; all but BPR may be in the blend. */
-const searched = ['autoencoder', 'als', 'ease', 'neighbours', 'bpr'] as const
+const searched = ['autoencoder', 'als', 'ease', 'graph-filter', 'neighbours', 'bpr'] as const
 
 interface Run {
   readonly pool: Pool
@@ -74,7 +74,7 @@ export async function run({ json, rest }: BenchOptions): Promise<Bar[]> {
 async function benchOf(name: PlaylistDataName, one: Run): Promise<Bar[]> {
   const { train, test } = await playlistData(name)
   const held = heldOut(test, train)
-  const { options, weights } = await chosen(name, train, one)
+  const { options, blend } = await chosen(name, train, one)
   const lists: Record<string, Lists[string]> = {}
   const judged: Record<string, UserValues> = {}
   for (const [model, own] of Object.entries({ popular: {}, ...options })) {
@@ -84,11 +84,11 @@ async function benchOf(name: PlaylistDataName, one: Run): Promise<Bar[]> {
     const about = { seconds: (performance.now() - begun) / 1000, options: own }
     one.print({ dataset: name, model, ...summary(judged[model]!), ...about })
   }
-  judged.blend = (await evaluate(given(blended(lists, weights), held), held, songMetrics)).perUser
-  one.print({ dataset: name, model: 'blend', ...summary(judged.blend), weights })
+  judged.blend = (await evaluate(given(blended(lists, blend), held), held, songMetrics)).perUser
+  one.print({ dataset: name, model: 'blend', ...summary(judged.blend), ...blend })
   const bars: Bar[] = []
   for (const [better, worse] of [
-    ...['als', 'neighbours', 'ease', 'bpr', 'popular'].map(other => ['autoencoder', other] as const),
+    ...['als', 'neighbours', 'ease', 'graph-filter', 'bpr', 'popular'].map(other => ['autoencoder', other] as const),
     ...searched.map(other => ['blend', other] as const),
   ]) {
     const { metrics } = compareUsers([judged[worse]!], [judged[better]!])
@@ -112,11 +112,10 @@ export function summary(perUser: UserValues): object {
 
 interface Chosen {
   readonly options: Readonly<Record<string, Options>>
-  /** Of the blend. */
-  readonly weights: Weights
+  readonly blend: Blend
 }
 
-/** The best of each grid by NDCG@100 on playlists of the training, which are folded in, too; and the best blend of these. */
+/** The best of each grid on playlists of the training, which are folded in, too; and the best blend of these. */
 async function chosen(name: PlaylistDataName, train: Dataset, one: Run): Promise<Chosen> {
   const validation = { share: foundShares[name], whole: 1 / 6 }
   return withValidation(train, validation, one.folder, async ({ train: part, held }) => {
@@ -127,7 +126,7 @@ async function chosen(name: PlaylistDataName, train: Dataset, one: Run): Promise
       for (const candidate of grids[model]!) {
         const lists = await trainedLists(part, held, model, candidate, one)
         const { metrics } = await evaluate(given(lists, held), held, songMetrics)
-        const score = metrics['ndcg@100']!
+        const score = songScore(metrics)
         if (score <= highest) continue
         highest = score
         options[model] = candidate
@@ -136,9 +135,9 @@ async function chosen(name: PlaylistDataName, train: Dataset, one: Run): Promise
       one.print({ dataset: name, validation: model, score: highest, of: grids[model]!.length, options: options[model] })
     }
     const { bpr: _, ...blendable } = best
-    const { weights, score } = await bestWeights(blendable, held)
-    one.print({ dataset: name, validation: 'blend', score, weights })
-    return { options, weights }
+    const { blend, score } = await bestBlend(blendable, held)
+    one.print({ dataset: name, validation: 'blend', score, ...blend })
+    return { options, blend }
   })
 }
 

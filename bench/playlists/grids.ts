@@ -11,18 +11,28 @@ function product(...axes: readonly (readonly Options[])[]): Options[] {
 const weightings: readonly Options[] = [{}, { weighting: 'tfidf' }]
 
 /**
- * What the options of each model are chosen from, by a validation part of the training playlists: of the rivals as many as of the
- * autoencoder or more, of the options that matter most; but of EASE its defaults, since it takes minutes where machines are busy.
+ * What the options of each model are chosen from, by a validation part of the training playlists: of the rivals that train fast more than
+ * of the autoencoder; of EASE and of the graph filter, whose training takes minutes where machines are busy, of their strength alone.
  */
 export const grids: Readonly<Record<string, readonly Options[]>> = {
-  autoencoder: [{}, { corruptionSpread: 0 }, { corruptionSpread: 1, epochs: 30 }, { targets: 'all', decay: 0.5 }],
+  autoencoder: [
+    ...product(
+      [0.5, 0.65, 0.8].map(corruption => ({ corruption })),
+      [0.3, 0.7].map(decay => ({ decay })),
+    ),
+    { corruptionSpread: 0 },
+    { batch: 64, decay: 0.5 },
+  ],
   als: product(
-    [0.03, 0.1, 0.2, 0.3].map(unobservedWeight => ({ unobservedWeight })),
-    [0.01, 0.03, 0.1].map(regularization => ({ regularization })),
-    weightings,
-    [{}, { frequencyExponent: 0.75 }],
+    [64, 128, 200].map(factors => ({ factors })),
+    [0.01, 0.05, 0.1, 0.2].map(unobservedWeight => ({ unobservedWeight })),
+    [
+      ...[0.03, 0.1, 0.3].map(regularization => ({ regularization })),
+      ...[0.003, 0.01, 0.03].map(regularization => ({ regularization, frequencyExponent: 0.75 })),
+    ],
   ),
-  ease: [{}],
+  'graph-filter': [0.2, 0.3, 0.4].map(itemExponent => ({ itemExponent })),
+  ease: [0.7, 1.5, 4].map(regularization => ({ regularization })),
   neighbours: product(
     ['cosine', 'tfidf', 'bm25', 'rp3beta'].map(similarity => ({ similarity })),
     [50, 100, 200, 400].map(neighbours => ({ neighbours })),

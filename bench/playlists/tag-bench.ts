@@ -7,15 +7,8 @@ import { splitDataset } from '../../src/evaluation/splits/split.ts'
 import type { Pool } from '../../src/parallel/pool.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import { atLeast, type Bar } from '../support/bar.ts'
-import {
-  judgeTagged,
-  judgeTagsBy,
-  neighbourTagScores,
-  type TaggedPart,
-  type TagNeighbours,
-  tagNeighbourGrid,
-  withTags,
-} from './tagged.ts'
+import { neighbourTagScores, type TagNeighbours, tagNeighbourGrid } from './tag-neighbours.ts'
+import { judgeTagged, judgeTagsBy, type TaggedPart, type TagWay, tagWays, withTags } from './tagged.ts'
 import { articleTags, listenerTags, type PlaylistTags } from './tags.ts'
 
 type Options = Readonly<Record<string, unknown>>
@@ -56,17 +49,18 @@ function tagsOf(name: string): ((train: Dataset, test: Pairs) => PlaylistTags) |
 export async function tagBench(name: string, songs: Songs, run: TagRun): Promise<Bar[]> {
   const find = tagsOf(name)
   if (!find) return []
-  const { chosen, ways } = await chosenOptions(name, find, songs, run)
+  const { chosen, way, ways } = await chosenOptions(name, find, songs, run)
   const tags = find(songs.train, songs.test)
   const train = await withTags(songs.train, tags, join(run.folder, 'tagged'))
   const part: TaggedPart = { train, held: songs.held, tags }
   const found = await judgeTagged(part, chosen, run)
   const [baseline] = judgeTagsBy(songs.held, tags, neighbourTagScores(part, [ways])) as [UserValues]
   train.close()
+  const toldTags = found.tags[way]!
   for (const [what, values] of [
     ['songs by given songs, of a model with tags', found.bySongs],
     ['songs by given songs and tags', found.byBoth],
-    ['tags by the autoencoder', found.tags],
+    [`tags by the autoencoder: ${way}`, toldTags],
     ['tags by the tags of neighbours', baseline],
   ] as const) {
     run.print({
@@ -77,14 +71,14 @@ export async function tagBench(name: string, songs: Songs, run: TagRun): Promise
       intervals: bootstrapIntervals([values]),
     })
   }
-  run.print({ dataset: name, tags: tags.train.ids.length, options: chosen, neighbours: ways })
+  run.print({ dataset: name, tags: tags.train.ids.length, options: chosen, way, neighbours: ways })
   for (const [what, values] of [
     ['songs by given songs: with the head of tags less without', found.bySongs],
     ['songs by given songs and tags less by songs, of a model without tags', found.byBoth],
   ] as const) {
     run.print({ dataset: name, compared: what, ...compareUsers([songs.plain], [values]).metrics })
   }
-  const { metrics } = compareUsers([baseline], [found.tags])
+  const { metrics } = compareUsers([baseline], [toldTags])
   run.print({ dataset: name, compared: 'tags: autoencoder less neighbours', ...metrics })
   const lower = metrics['tag_ndcg@10']!.interval[0]
   return [atLeast(`${name}, tag_ndcg@10: autoencoder less neighbours, lower bound`, lower, 0)]
@@ -96,7 +90,7 @@ async function chosenOptions(
   find: NonNullable<ReturnType<typeof tagsOf>>,
   { train, options }: Songs,
   run: TagRun,
-): Promise<{ readonly chosen: Options; readonly ways: TagNeighbours }> {
+): Promise<{ readonly chosen: Options; readonly way: TagWay; readonly ways: TagNeighbours }> {
   const { train: most, test } = splitDataset(train, { kind: 'users', share: 1 / 6, found: 0.5, seed })
   const directory = join(run.folder, 'tag-validation')
   await writeDataset(directory, most, { replace: true })
@@ -104,17 +98,21 @@ async function chosenOptions(
   const tags = find(plain, test)
   const tagged = await withTags(plain, tags, join(run.folder, 'tag-validation-tagged'))
   const part: TaggedPart = { train: tagged, held: heldOut(test, tagged), tags }
-  let [chosen, best]: [Options, number] = [options, Number.NEGATIVE_INFINITY]
+  let best: { options: Options; way: TagWay; score: number } | undefined
   for (const tagOptions of grid) {
     const found = await judgeTagged(part, { ...options, ...tagOptions }, run)
-    const score = meansOf(found.tags)['tag_ndcg@10']!
-    run.print({ dataset: name, validation: tagOptions, tags: score, songs: meansOf(found.bySongs) })
-    if (score > best) [chosen, best] = [{ ...options, ...tagOptions }, score]
+    for (const way of tagWays) {
+      const values = found.tags[way]
+      if (!values) continue
+      const score = meansOf(values)['tag_ndcg@10']!
+      run.print({ dataset: name, validation: tagOptions, way, tags: score, songs: meansOf(found.bySongs) })
+      if (!best || score > best.score) best = { options: { ...options, ...tagOptions }, way, score }
+    }
   }
-  const ways = judgeTagsBy(part.held, tags, neighbourTagScores(part, tagNeighbourGrid))
-  const means = ways.map(way => meansOf(way)['tag_ndcg@10']!)
-  const way = means.indexOf(Math.max(...means))
-  run.print({ dataset: name, validation: tagNeighbourGrid[way], tags: means[way] })
+  const baselines = judgeTagsBy(part.held, tags, neighbourTagScores(part, tagNeighbourGrid))
+  const means = baselines.map(values => meansOf(values)['tag_ndcg@10']!)
+  const highest = means.indexOf(Math.max(...means))
+  run.print({ dataset: name, validation: tagNeighbourGrid[highest], tags: means[highest] })
   for (const dataset of [plain, tagged]) dataset.close()
-  return { chosen, ways: tagNeighbourGrid[way]! }
+  return { chosen: best!.options, way: best!.way, ways: tagNeighbourGrid[highest]! }
 }

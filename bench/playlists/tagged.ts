@@ -2,16 +2,16 @@
 import { join } from 'node:path'
 import { evaluate } from '../../src/evaluation/evaluate.ts'
 import { parseMetrics } from '../../src/evaluation/metrics/metrics.ts'
+import { requestOf } from '../../src/evaluation/requests.ts'
 import type { UserValues } from '../../src/evaluation/significance/user-values.ts'
 import { type HeldOut, knownItems } from '../../src/evaluation/splits/held-out.ts'
-import type { RankRequest } from '../../src/models/algorithm.ts'
+import type { ItemList, RankRequest } from '../../src/models/algorithm.ts'
 import { Artifact } from '../../src/models/artifact/artifact.ts'
 import { autoencoder } from '../../src/models/factors/autoencoder/index.ts'
 import { type AutoencoderModel, openAutoencoder } from '../../src/models/factors/autoencoder/model.ts'
 import { trainModel } from '../../src/models/training/train.ts'
 import type { Pool } from '../../src/parallel/pool.ts'
-import { union } from '../../src/search/item-lists.ts'
-import type { Csr } from '../../src/storage/csr.ts'
+import { type Row, union } from '../../src/search/item-lists.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
 import type { PlaylistTags } from './tags.ts'
 
@@ -30,9 +30,22 @@ export interface TaggedResult {
   readonly bySongs: UserValues
   /** Songs, of given songs and tags. */
   readonly byBoth: UserValues
-  /** Tags, of given songs and tags: `tag_ndcg@10` of the playlists that have hidden ones. */
-  readonly tags: UserValues
+  /** Tags, of given songs and tags, by each way: `tag_ndcg@10` of the playlists that have hidden ones. */
+  readonly tags: Readonly<Partial<Record<TagWay, UserValues>>>
 }
+
+/**
+ * How an autoencoder tells tags: by the head of tags; where tags belong to songs, by those of the songs that it tells, each counting as much as
+ * the probabilities of the songs that carry it say in sum; or by the sum of the logarithms of both.
+ */
+export const tagWays = ['head', 'songs', 'both'] as const
+export type TagWay = (typeof tagWays)[number]
+
+/** Places of tags that are judged. */
+const judgedTags = 10
+
+/** Songs whose tags are told: others have next to no probability. */
+const toldSongs = 1000
 
 export const songMetrics = parseMetrics('ndcg@100,r_precision@250')
 
@@ -66,11 +79,8 @@ export async function judgeTagged(
     const songs = async (isTagged: boolean) =>
       (await evaluate(rankerOf(model, held, tags, isTagged), held, songMetrics)).perUser
     const [bySongs, byBoth] = [await songs(false), await songs(true)]
-    return {
-      bySongs,
-      byBoth,
-      tags: judgeTagsBy(held, tags, at => [model.tagScores(hiddenOf(model, held, tags, at))])[0]!,
-    }
+    const ways = judgeTagsBy(held, tags, at => tagScores(model, { held, tags }, at))
+    return { bySongs, byBoth, tags: Object.fromEntries(ways.map((values, way) => [tagWays[way]!, values])) }
   } finally {
     artifact.close()
   }
@@ -93,7 +103,22 @@ function rankerOf(model: AutoencoderModel, held: HeldOut, tags: PlaylistTags, is
 }
 
 function hiddenOf(model: AutoencoderModel, held: HeldOut, { given }: PlaylistTags, at: number): Float32Array {
-  return model.foldInTagged([{ items: onesOf(knownItems(held, at)), tags: onesOf(given[held.rows[at]!]!) }])
+  return model.foldInTagged([{ items: onesOf(knownItems(held, at)), tags: given[held.rows[at]!]! }])
+}
+
+/** Scores of all tags by each way that there is. */
+function tagScores(model: AutoencoderModel, { held, tags }: Omit<TaggedPart, 'train'>, at: number) {
+  const hidden = hiddenOf(model, held, tags, at)
+  const head = model.tagScores(hidden)
+  if (!tags.ofSongs) return [head]
+  const known = knownItems(held, at)
+  const request = { ...requestOf(held, at, { limit: toldSongs, only: undefined }), history: onesOf(known) }
+  const [{ items, scores }] = model.rankBy([{ ...request, exclude: known, only: undefined }], hidden) as [ItemList]
+  const sums = new Float64Array(head.length)
+  items.forEach((item, place) => {
+    for (const tag of tags.ofSongs![item]!) sums[tag]! += Math.exp(scores[place]! - scores[0]!)
+  })
+  return [head, sums, head.map((score, tag) => score + Math.log(Math.max(1e-9, sums[tag]!)))]
 }
 
 function onesOf(indices: Uint32Array) {
@@ -121,70 +146,24 @@ export function judgeTagsBy(
   }))
 }
 
-function tagNdcg(scores: ArrayLike<number>, given: Uint32Array, hidden: Uint32Array): number {
-  const [known, wanted] = [new Set(given), new Set(hidden)]
-  const order = Array.from(scores, (_, tag) => tag).filter(tag => !known.has(tag))
-  const best = order.sort((a, b) => scores[b]! - scores[a]! || a - b).slice(0, 10)
+function tagNdcg(scores: ArrayLike<number>, given: Row, hidden: Uint32Array): number {
+  const wanted = new Set(hidden)
   const gain = (hits: readonly boolean[]) =>
     hits.reduce((sum, hit, place) => sum + (hit ? 1 / Math.log2(place + 2) : 0), 0)
-  return gain(best.map(tag => wanted.has(tag))) / gain(Array<boolean>(Math.min(10, wanted.size)).fill(true))
+  const best = bestOf(scores, new Set(given.indices), judgedTags)
+  return gain(best.map(tag => wanted.has(tag))) / gain(Array<boolean>(Math.min(judgedTags, wanted.size)).fill(true))
 }
 
-/** How the tags of neighbours are counted. */
-export interface TagNeighbours {
-  readonly neighbours: number
-  /** What playlists are similar by. */
-  readonly by: 'songs' | 'tags' | 'both'
-}
-
-export const tagNeighbourGrid: readonly TagNeighbours[] = (['songs', 'tags', 'both'] as const).flatMap(by =>
-  [10, 25, 50, 100, 200, 400].map(neighbours => ({ neighbours, by })),
-)
-
-/** For each judged playlist and way of the grid: scores of all tags, the sum of the cosines of the nearest playlists that have them. */
-export function neighbourTagScores(
-  { train, held, tags }: TaggedPart,
-  ways: readonly TagNeighbours[],
-): (at: number) => readonly Float64Array[] {
-  const matrices = { songs: columnsOf(train.byUser), tags: columnsOf(tags.train.byUser) }
-  const { indptr, indices } = tags.train.byUser
-  return at => {
-    const bySongs = cosines(matrices.songs, knownItems(held, at))
-    const byTags = cosines(matrices.tags, tags.given[held.rows[at]!]!)
-    const similarities = { songs: bySongs, tags: byTags, both: bySongs.map((value, user) => value + byTags[user]!) }
-    return ways.map(({ neighbours, by }) => {
-      const similarity = similarities[by]
-      const nearest = [...similarity.keys()].filter(user => similarity[user]! > 0)
-      nearest.sort((a, b) => similarity[b]! - similarity[a]! || a - b)
-      const scores = new Float64Array(tags.train.byUser.columns)
-      for (const user of nearest.slice(0, neighbours)) {
-        for (let pair = Number(indptr[user]); pair < Number(indptr[user + 1]); pair++) {
-          scores[indices[pair]!]! += similarity[user]!
-        }
-      }
-      return scores
-    })
+/** The `count` tags of the highest scores that are not known, the highest first, of equal ones the lower first. */
+function bestOf(scores: ArrayLike<number>, known: ReadonlySet<number>, count: number): readonly number[] {
+  const best: number[] = []
+  for (let tag = 0; tag < scores.length; tag++) {
+    const last = best.length < count ? Number.NEGATIVE_INFINITY : scores[best.at(-1)!]!
+    if (scores[tag]! <= last || known.has(tag)) continue
+    let place = best.length
+    while (place > 0 && scores[best[place - 1]!]! < scores[tag]!) place--
+    best.splice(place, 0, tag)
+    if (best.length > count) best.pop()
   }
-}
-
-interface Columns {
-  readonly users: readonly (readonly number[])[]
-  readonly sizes: Float64Array
-}
-
-function columnsOf({ rows, columns, indptr, indices }: Csr): Columns {
-  const users: number[][] = Array.from({ length: columns }, () => [])
-  const sizes = new Float64Array(rows)
-  for (let user = 0; user < rows; user++) {
-    for (let pair = Number(indptr[user]); pair < Number(indptr[user + 1]); pair++) users[indices[pair]!]!.push(user)
-    sizes[user] = Number(indptr[user + 1]! - indptr[user]!)
-  }
-  return { users, sizes }
-}
-
-/** Of each playlist of the training with these columns. */
-function cosines({ users, sizes }: Columns, own: Uint32Array): Float64Array {
-  const shared = new Float64Array(sizes.length)
-  for (const column of own) for (const user of users[column]!) shared[user]! += 1
-  return shared.map((count, user) => (count > 0 ? count / Math.sqrt(sizes[user]! * own.length) : 0))
+  return best
 }

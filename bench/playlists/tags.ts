@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Pairs } from '../../src/evaluation/splits/held-out.ts'
 import { rowOf } from '../../src/models/open/history.ts'
+import type { Row } from '../../src/search/item-lists.ts'
 import type { Csr } from '../../src/storage/csr.ts'
 import type { Dataset } from '../../src/storage/dataset.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
@@ -15,10 +16,12 @@ const fewestPlaylists = 5
 /** Tags of the playlists of the training, and of those of the test: rows of a test are those of its pairs, tags those of the training. */
 export interface PlaylistTags {
   readonly train: UserTags
-  /** (playlists of the test) Rising. */
-  readonly given: readonly Uint32Array[]
+  /** (playlists of the test) Indices rising; weights as those of the training where given songs say how often a tag is there, else 1. */
+  readonly given: readonly Row[]
   /** (playlists of the test) Rising: to be found. */
   readonly hidden: readonly Uint32Array[]
+  /** (songs of the training) Rising: the tags of each, where tags belong to songs. */
+  readonly ofSongs?: readonly Uint32Array[]
 }
 
 type TagsOf = ReadonlyMap<string, readonly string[]>
@@ -37,9 +40,9 @@ export function listenerTags(train: Dataset, test: Pairs, seed: number): Playlis
     const all = [...new Set(tagsOf.get(id) ?? [])].map(tag => ({ tag, key: random() })).sort((a, b) => a.key - b.key)
     const tags = all.map(({ tag }) => tag)
     const half = Math.ceil(tags.length / 2)
-    return { given: tags.slice(0, half), hidden: tags.slice(half) }
+    return { given: counted(tags.slice(0, half)), hidden: tags.slice(half) }
   }
-  return playlistTags(train, test, id => tagsOf.get(id) ?? [], halves)
+  return playlistTags(train, test, id => tagsOf.get(id) ?? [], halves).tags
 }
 
 /**
@@ -58,19 +61,26 @@ export function articleTags(train: Dataset, test: Pairs): PlaylistTags {
   }
   const halves = (row: number) => {
     const given = articlesOf(sequenceOf(test.given!, row).items, test.items)
-    const known = new Set(given)
+    const known = counted(given)
     const hidden = articlesOf(rowOf(test.byUser, row).indices, test.items).filter(tag => !known.has(tag))
-    return { given, hidden }
+    return { given: known, hidden }
   }
-  return playlistTags(train, test, ofLibrary, halves)
+  const { tags, placeOf } = playlistTags(train, test, ofLibrary, halves)
+  const ofSongs = Array.from({ length: train.items.size }, (_, item) =>
+    placesOf(articlesOf(Uint32Array.of(item), train.items), placeOf),
+  )
+  return { ...tags, ofSongs }
 }
 
 function playlistTags(
   train: Dataset,
   test: Pairs,
   tagsOf: (id: string) => readonly string[],
-  halves: (row: number, id: string) => { readonly given: readonly string[]; readonly hidden: readonly string[] },
-): PlaylistTags {
+  halves: (
+    row: number,
+    id: string,
+  ) => { readonly given: ReadonlyMap<string, number>; readonly hidden: readonly string[] },
+): { readonly tags: PlaylistTags; readonly placeOf: ReadonlyMap<string, number> } {
   const ofTraining = Array.from({ length: train.users.size }, (_, user) =>
     counted(tagsOf(String(train.users.at(user)))),
   )
@@ -78,16 +88,15 @@ function playlistTags(
   for (const tags of ofTraining) for (const tag of tags.keys()) playlists.set(tag, (playlists.get(tag) ?? 0) + 1)
   const ids = [...playlists.keys()].filter(tag => playlists.get(tag)! >= fewestPlaylists).sort((a, b) => +a - +b)
   const placeOf = new Map(ids.map((tag, place) => [tag, place]))
-  const known = (tags: Iterable<string>) =>
-    Uint32Array.from(new Set([...tags].map(tag => placeOf.get(tag)).filter(place => place !== undefined))).sort()
-  const [given, hidden]: [Uint32Array[], Uint32Array[]] = [[], []]
+  const [given, hidden]: [Row[], Uint32Array[]] = [[], []]
   for (let row = 0; row < test.byUser.rows; row++) {
     const isJudged = test.byUser.indptr[row] !== test.byUser.indptr[row + 1]
-    const parts = isJudged ? halves(row, String(test.users.at(row))) : { given: [], hidden: [] }
-    given.push(known(parts.given))
-    hidden.push(known(parts.hidden))
+    const parts = isJudged ? halves(row, String(test.users.at(row))) : { given: counted([]), hidden: [] }
+    const indices = placesOf(parts.given.keys(), placeOf)
+    given.push({ indices, weights: Float32Array.from(indices, place => weightOf(parts.given.get(ids[place]!)!)) })
+    hidden.push(placesOf(parts.hidden, placeOf))
   }
-  return { train: { byUser: matrixOf(ofTraining, placeOf), ids }, given, hidden }
+  return { tags: { train: { byUser: matrixOf(ofTraining, placeOf), ids }, given, hidden }, placeOf }
 }
 
 function matrixOf(rows: readonly ReadonlyMap<string, number>[], placeOf: ReadonlyMap<string, number>): Csr {
@@ -106,8 +115,18 @@ function matrixOf(rows: readonly ReadonlyMap<string, number>[], placeOf: Readonl
     columns: placeOf.size,
     indptr,
     indices: Uint32Array.from(all, ([tag]) => tag),
-    weights: Float32Array.from(all, ([, count]) => Math.log2(1 + count)),
+    weights: Float32Array.from(all, ([, count]) => weightOf(count)),
   }
+}
+
+/** What a tag counts that `count` songs of a playlist carry. */
+function weightOf(count: number): number {
+  return Math.log2(1 + count)
+}
+
+/** Rising, each once; those without a place are left out. */
+function placesOf(tags: Iterable<string>, placeOf: ReadonlyMap<string, number>): Uint32Array {
+  return Uint32Array.from(new Set([...tags].map(tag => placeOf.get(tag)).filter(place => place !== undefined))).sort()
 }
 
 function counted(tags: readonly string[]): Map<string, number> {
