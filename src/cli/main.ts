@@ -16,6 +16,7 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['serve', () => import('./server/serve.ts')],
   ['call', () => import('./server/call.ts')],
   ['push', () => import('./push/push.ts')],
+  ['music', () => import('./music/music.ts')],
   ['retrain', () => import('./training/retrain.ts')],
   ['rollback', () => import('./training/rollback.ts')],
   ['catalogue', () => import('./data/catalogue.ts')],

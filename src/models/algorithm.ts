@@ -212,6 +212,8 @@ export interface Model {
   foldIn?(histories: readonly Row[]): Float32Array
   /** The trained vectors of one side, (rows × factors) without padding. */
   vectors?(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number }
+  /** The trained vectors of tags of users, (tags × factors), in the space of those of items. */
+  tagVectors?(): { readonly data: Float32Array; readonly factors: number }
 }
 
 /** How a model learns from events as they come: one thread writes to memory that all threads have the model open with, and readers see rows whole. */

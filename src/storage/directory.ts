@@ -23,7 +23,7 @@ import { native } from '../native.ts'
 /** Of a dataset or a model, in its directory. */
 export const manifestName = 'manifest.json'
 
-const formats = ['aurochs-dataset', 'aurochs-model', 'aurochs-words', 'aurochs-song-space'] as const
+const formats = ['aurochs-dataset', 'aurochs-model', 'aurochs-words', 'aurochs-tagger', 'aurochs-song-space'] as const
 export type Format = (typeof formats)[number]
 
 /** What every manifest says; each format adds its own. */
@@ -47,6 +47,7 @@ const title: Record<Format, string> = {
   'aurochs-dataset': 'dataset',
   'aurochs-model': 'model',
   'aurochs-words': 'directory of word vectors',
+  'aurochs-tagger': 'tagger',
   'aurochs-song-space': 'song space',
 }
 
@@ -55,12 +56,14 @@ const currentVersion: Record<Format, number> = {
   'aurochs-dataset': 2,
   'aurochs-model': 2,
   'aurochs-words': 1,
+  'aurochs-tagger': 1,
   'aurochs-song-space': 1,
 }
 const command: Record<Format, string> = {
   'aurochs-dataset': '`aurochs import`',
   'aurochs-model': '`aurochs train`',
   'aurochs-words': '`aurochs words`',
+  'aurochs-tagger': '`aurochs music train-tagger`',
   'aurochs-song-space': '`aurochs music build-space`',
 }
 

@@ -161,6 +161,11 @@ export class OpenModel {
     return this.#capable('vectors')(side)
   }
 
+  /** The trained vectors of tags by the rows of the artifact's `tags`, in the space of those of items; undefined where it has none. */
+  tagVectors(): { readonly data: Float32Array; readonly factors: number } | undefined {
+    return this.artifact.tags && this.#model.tagVectors?.()
+  }
+
   /**
    * The vectors of items by their rows, side by side: of a placed one the mean of those of its neighbours, 0 where an item has none.
    *

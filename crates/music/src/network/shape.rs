@@ -7,8 +7,8 @@ use super::normalisation::Images;
 use aurochs_kernels::initialise::fill_normal;
 use std::ops::Range;
 
-/// A tagger of log-mel slices: blocks of a 3 × 3 convolution, batch normalisation, ReLU and 2 × 2 max pooling; over what is left the mean of
-/// the bands, and of these the mean plus the largest in time; a layer whose output is the embedding; and one of logits.
+/// A tagger of log-mel slices: blocks of a 3 × 3 convolution, batch normalisation, ReLU and 2 × 2 max pooling; of each
+/// band and channel that is left the mean plus the largest in time; a layer whose output is the embedding; and one of logits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Rows of a slice.
@@ -24,6 +24,10 @@ pub struct Shape {
     /// Whether it has one of them or any.
     pub labels: Labels,
 }
+
+/// What the weights of the dense layers are multiplied by at the begin: the mean plus the largest of what a block leaves is some three times as
+/// large as what the rule supposes, and small logits begin at the loss of knowing nothing.
+const DENSE_FACTORS: [f32; 2] = [0.3, 0.1];
 
 /// Where the parameters of a block lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -99,7 +103,8 @@ impl Shape {
     /// The layer of the embedding and that of the logits, and where their parameters lie.
     pub fn dense(&self) -> [(Dense, Range<usize>); 2] {
         let first = self.blocks().last().map_or(0, |block| block.shift.end);
-        let hidden = Dense { inputs: self.channels.last().copied().unwrap_or(0), outputs: self.embedding };
+        let hidden =
+            Dense { inputs: self.left().0 * self.channels.last().copied().unwrap_or(0), outputs: self.embedding };
         let out = Dense { inputs: self.embedding, outputs: self.classes };
         let second = first + hidden.parameters();
         [(hidden, first..second), (out, second..second + out.parameters())]
@@ -110,21 +115,21 @@ impl Shape {
         self.dense()[1].1.end
     }
 
-    /// Writes parameters to begin with: weights by He et al. 2015, scales 1, the rest 0. The same for the same seed.
+    /// Writes parameters to begin with: weights by He et al. 2015, times [`DENSE_FACTORS`], scales 1, the rest 0. The same for the same seed.
     pub fn initialise(&self, parameters: &mut [f32], seed: u64) {
         assert_eq!(parameters.len(), self.parameters());
         parameters.fill(0.0);
-        let mut normal = |range: Range<usize>, inputs: usize| {
+        let mut normal = |range: Range<usize>, inputs: usize, factor: f32| {
             let at = range.start as u64;
             let weights = &mut parameters[range];
             let count = weights.len();
-            fill_normal(weights, count, count, 0, (2.0 / inputs as f32).sqrt(), seed ^ at);
+            fill_normal(weights, count, count, 0, factor * (2.0 / inputs as f32).sqrt(), seed ^ at);
         };
         for block in self.blocks() {
-            normal(block.weights, 9 * block.convolution.input);
+            normal(block.weights, 9 * block.convolution.input, 1.0);
         }
-        for (layer, range) in self.dense() {
-            normal(range.start..range.start + layer.inputs * layer.outputs, layer.inputs);
+        for ((layer, range), factor) in self.dense().into_iter().zip(DENSE_FACTORS) {
+            normal(range.start..range.start + layer.inputs * layer.outputs, layer.inputs, factor);
         }
         for block in self.blocks() {
             parameters[block.scale].fill(1.0);

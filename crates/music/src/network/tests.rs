@@ -183,7 +183,7 @@ fn normalisation_and_its_gradients_are_those_of_the_definition() {
         let (mut of_scale, mut of_shift) = (vec![0.0; channels], vec![0.0; channels]);
         let of_affine = AffineGradient { scale: &mut of_scale, shift: &mut of_shift };
         normalisation::backward(&values, images, affine, &weights, &mut gradients, of_affine, simd);
-        let step = 1e-5;
+        let step = 1e-4;
         let mut moved = double(&values);
         for at in 0..values.len() {
             let before = moved[at];
@@ -250,7 +250,7 @@ fn gradients_of_all_parameters_are_the_differences_of_the_loss() {
         // In the direction of a few parameters of each kind at once, the differences stand above rounding.
         for trial in 0..24 {
             let direction = normal(shape.parameters(), 100 + trial);
-            let step = 3e-4;
+            let step = 1e-4;
             let mask = |at: usize| (at as u64 * 2_654_435_761) % 24 == trial;
             let moved = |sign: f32| -> Vec<f32> {
                 let each = parameters.iter().zip(&direction).enumerate();

@@ -181,6 +181,10 @@ export class AutoencoderModel implements Model {
     return { data, factors }
   }
 
+  tagVectors(): { readonly data: Float32Array; readonly factors: number } {
+    return this.vectors('tags')
+  }
+
   #encode(histories: Parameters<typeof native.autoencoderEncode>[3]): Float32Array {
     const { inputs, factors } = this.#tensors
     return native.autoencoderEncode(inputs.operand, factors, this.#artifact.manifest.dataset.items, histories)

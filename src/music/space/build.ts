@@ -1,0 +1,190 @@
+/** From songs, a model and what songs sound like to a song space. */
+import type { OpenModel } from '../../models/open/open-model.ts'
+import type { SongSpaceParts } from './artifact.ts'
+import { coordinatesOf, type Projection } from './coordinates.ts'
+import { type FeatureMap, fitFeatureMap } from './map/feature-map.ts'
+import { FeatureEncoder, hasFeatures, type SongFeatures } from './map/features.ts'
+import { principalCoordinates } from './map/principal-axes.ts'
+import { normalise, songVectors } from './map/song-vectors.ts'
+import type { VectorSource } from './song-space.ts'
+import type { SongTagger } from './song-tagger.ts'
+import { energies } from './songs/energy.ts'
+import { type Heard, listen } from './songs/listen.ts'
+import type { SongRow } from './songs/read-songs.ts'
+import { songTagsOf } from './songs/song-tags.ts'
+import { chooseTagVectors } from './tag-vectors.ts'
+
+export interface BuildSongSpace {
+  /** Ids distinct, files as paths that can be opened. */
+  readonly songs: readonly SongRow[]
+  /** A model with vectors of items, whose ids are those of songs. Absent: the space is made of sound and tags alone. */
+  readonly model?: OpenModel | undefined
+  readonly tagger?: SongTagger | undefined
+  /** Numbers of a vector where there is no model, from 1. Default: 64, or what the features have if that is less. */
+  readonly rank?: number | undefined
+  /** Songs with fewer listeners do not teach the map from features to vectors. Default: 5. */
+  readonly leastListeners?: number | undefined
+  readonly projection?: Projection | undefined
+  /** Default: 0. */
+  readonly seed?: number | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((progress: SpaceProgress) => void) | undefined
+}
+
+export interface SpaceProgress {
+  readonly stage: 'listening' | 'learning the map' | 'placing songs'
+  /** Share of the stage, 0 to 1. */
+  readonly done: number
+  /** Files that were listened to, and in all. */
+  readonly files?: { readonly done: number; readonly total: number }
+}
+
+export interface BuiltSongSpace {
+  readonly parts: SongSpaceParts
+  readonly failed: Heard['failed']
+  /** Absent where there is no model, or too few songs teach it. */
+  readonly map: Omit<FeatureMap, 'predict'> | undefined
+}
+
+/** Vectors that are partly whitened, or those of the few directions of most variance would say all. */
+const whitening = 0.5
+const defaultRank = 64
+
+/**
+ * Makes a song space. With a model, vectors are of its space: by listeners, by a map from features that is learned of songs with enough
+ * listeners, or between them by how many there are ({@link fitFeatureMap}, {@link songVectors}). Without, they are principal coordinates of
+ * embedding and tags side by side.
+ *
+ * @throws RangeError where nothing is known of any song; TypeError where the model has no vectors of items; the reason of the signal when
+ *   it is aborted.
+ */
+export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSongSpace> {
+  const { songs, model, tagger, projection = 'umap', seed = 0, signal, onProgress } = options
+  if (songs.length === 0) throw new RangeError('a song space needs at least one song, got none')
+  const heard = await listen(
+    songs.map(({ file }) => file),
+    {
+      tagger,
+      signal,
+      onProgress: (done, total) => onProgress?.({ stage: 'listening', done: done / total, files: { done, total } }),
+    },
+  )
+  const { tags, songTags } = songTagsOf(
+    songs.map(({ tags }) => tags),
+    tagger?.labels ?? [],
+    heard.sounds.map(sound => sound?.probabilities),
+  )
+  const features: SongFeatures = { songs: songs.length, tags: songTags, sound: soundOf(heard, tagger) }
+  const found = model ? vectorsByModel(model, features, options) : vectorsByFeatures(features, options)
+  const { vectors, rank, sources, listeners, map } = found
+  if (!sources.some(source => source !== undefined)) {
+    throw new RangeError(
+      'nothing is known of any song: expected listeners in the model, tags or sound files of at least one song, got none' +
+        (model ? ': are the ids of the songs those of the items of the model?' : ''),
+    )
+  }
+  const ofModel = model && tagVectorsOf(model, tags, rank)
+  const tagVectors = chooseTagVectors({ vectors, rank, songTags }, ofModel)
+  onProgress?.({ stage: 'placing songs', done: 0 })
+  const coordinates = await coordinatesOf(vectors, rank, { projection, seed, signal })
+  const rankedEnergy = energies(heard.liveliness)
+  const { lambda, kappa, songs: learned, explained } = map ?? {}
+  const summary = map && { lambda: lambda!, kappa: kappa!, songs: learned!, explained: explained! }
+  const parts: SongSpaceParts = {
+    rank,
+    songs: songs.map(({ id }) => id),
+    tags,
+    vectors,
+    tagVectors: tagVectors.vectors,
+    songTags,
+    energy: Float32Array.from(songs, ({ energy }, song) => energy ?? rankedEnergy[song]!),
+    listeners,
+    coordinates,
+    sources,
+    details: songs.map(({ title, artist, duration, file }, song) => ({
+      title,
+      artist,
+      duration: duration ?? heard.liveliness[song]?.seconds,
+      file,
+    })),
+    made: {
+      ...(model && { model: { algorithm: model.artifact.manifest.algorithm, checksum: model.artifact.checksum } }),
+      ...(summary && { map: summary }),
+      tagVectors: { by: tagVectors.chosen, ...(tagVectors.auc && { auc: tagVectors.auc }) },
+      projection,
+      seed,
+    },
+  }
+  return { parts, failed: heard.failed, map: summary }
+}
+
+interface FoundVectors {
+  readonly vectors: Float32Array
+  readonly rank: number
+  readonly sources: readonly (VectorSource | undefined)[]
+  readonly listeners: Uint32Array
+  readonly map?: FeatureMap | undefined
+}
+
+function vectorsByModel(model: OpenModel, features: SongFeatures, options: BuildSongSpace): FoundVectors {
+  const { data, factors: rank } = model.vectors('items')
+  const rows = model.artifact.items.indicesOf(options.songs.map(({ id }) => id))
+  const byListeners = new Float32Array(features.songs * rank)
+  rows.forEach((row, song) => {
+    if (row >= 0) byListeners.set(data.subarray(row * rank, (row + 1) * rank), song * rank)
+  })
+  normalise(byListeners, rank)
+  const counts = model.artifact.popularity.counts.data
+  const listeners = Uint32Array.from(rows, row => (row < 0 ? 0 : counts[row]!))
+  const map = fitFeatureMap(
+    { features, vectors: byListeners, rank, listeners },
+    {
+      leastListeners: options.leastListeners,
+      seed: options.seed,
+      signal: options.signal,
+      onProgress: (done, total) => options.onProgress?.({ stage: 'learning the map', done: done / total }),
+    },
+  )
+  const byFeatures = map?.predict(features) ?? new Float32Array(features.songs * rank)
+  const estimates = { rank, byListeners, listeners, byFeatures, kappa: map?.kappa ?? 0 }
+  return Object.assign({ rank, listeners, map }, songVectors(estimates))
+}
+
+function vectorsByFeatures(features: SongFeatures, { rank: most, seed = 0, signal }: BuildSongSpace): FoundVectors {
+  const known = Array.from({ length: features.songs }, (_, song) => song).filter(song => hasFeatures(features, song))
+  const matrix = new FeatureEncoder(features, known).encode(features, { indicators: false })
+  const rank = Math.max(1, Math.min(most ?? defaultRank, features.songs, matrix.columns))
+  const coordinates = principalCoordinates(matrix, { rank, whitening, seed, signal })
+  const isKnown = new Set(known)
+  const vectors = normalise(
+    Float32Array.from(coordinates, (value, at) => (isKnown.has(Math.floor(at / rank)) ? value : 0)),
+    rank,
+  )
+  const sources = Array.from({ length: features.songs }, (_, song) => (isKnown.has(song) ? 'features' : undefined))
+  return { vectors, rank, sources, listeners: new Uint32Array(features.songs) }
+}
+
+function soundOf({ sounds }: Heard, tagger: SongTagger | undefined): SongFeatures['sound'] {
+  if (!tagger) return undefined
+  const width = tagger.embedding
+  const values = new Float32Array(sounds.length * width).fill(Number.NaN)
+  sounds.forEach((sound, song) => {
+    if (sound) values.set(sound.embedding, song * width)
+  })
+  return { values, width }
+}
+
+/** (tags × rank) The vectors that the model has of these tags; undefined where it has none of any. */
+function tagVectorsOf(model: OpenModel, tags: readonly string[], rank: number): Float32Array | undefined {
+  const { data } = model.tagVectors() ?? { data: new Float32Array(0) }
+  const ids = model.artifact.tags
+  // A training that did not learn tags has ids without vectors.
+  if (!ids || data.length !== ids.size * rank) return undefined
+  const rows = ids.indicesOf(tags)
+  if (rows.every(row => row < 0)) return undefined
+  const vectors = new Float32Array(tags.length * rank)
+  rows.forEach((row, tag) => {
+    if (row >= 0) vectors.set(data.subarray(row * rank, (row + 1) * rank), tag * rank)
+  })
+  return vectors
+}

@@ -1,0 +1,117 @@
+/** Sound files and what they are labelled with. */
+import { readdir, stat } from 'node:fs/promises'
+import { dirname, extname, join, resolve } from 'node:path'
+import { readRows, type SoughtColumn } from '../../ingest/rows.ts'
+import { withDraft } from '../../storage/directory.ts'
+
+/** Whether a clip has exactly one of the labels, or any of them. */
+export type LabelKind = 'single' | 'multi'
+
+export interface LabelledClip {
+  /** Path of its sound file. */
+  readonly file: string
+  readonly labels: readonly string[]
+  /** Clips of one group, such as an artist, are all trained on or all validated by. */
+  readonly group?: string | undefined
+  /** Which part of the clips it belongs to, where the source says so: `train`, `validation`; those of others are left out. */
+  readonly split?: string | undefined
+}
+
+export interface LabelledClips {
+  readonly clips: readonly LabelledClip[]
+  /** All labels, in order. */
+  readonly labels: readonly string[]
+  readonly kind: LabelKind
+}
+
+/** How the names of sound files end that are looked for in a directory. */
+const soundNames = new Set(['.wav', '.flac', '.mp3', '.ogg', '.oga', '.m4a', '.mp4', '.aac', '.aif', '.aiff'])
+const mostLabels = 65_536
+
+const columns = {
+  file: { names: ['file', 'path', 'filename', 'audio'], isNeeded: true, title: 'file' },
+  labels: {
+    names: ['labels', 'label', 'tags', 'tag', 'moods', 'mood', 'class', 'category'],
+    isNeeded: true,
+    title: 'labels',
+  },
+  group: { names: ['group', 'artist', 'source'], isNeeded: false, title: 'group' },
+  split: { names: ['split', 'part', 'subset'], isNeeded: false, title: 'split' },
+} as const satisfies Record<string, SoughtColumn>
+
+/**
+ * The labelled clips of a directory, each of whose folders holds sound files of the label that it is named by, at any depth; or of a table (CSV, NDJSON,
+ * Parquet) with the columns `file`, relative to the table, `labels` (separated by `|`, or a JSON array), and, where there are some,
+ * `group` and `split`. A file that comes in several rows has the labels of all.
+ *
+ * @param only if given, rows of a table whose column has another value are left out: `['fold', '1']`.
+ * @throws RangeError saying what is missing.
+ */
+export async function labelledClips(place: string, signal?: AbortSignal): Promise<LabelledClips> {
+  const found = await stat(place).catch(() => undefined)
+  if (!found) throw new RangeError(`${place}: expected a directory or a table of labelled sounds, got no such file`)
+  const clips = found.isDirectory() ? await clipsIn(place, signal) : await clipsOf(place, signal)
+  const labels = [...new Set(clips.flatMap(clip => clip.labels))].sort()
+  if (labels.length < 2 || labels.length > mostLabels) {
+    throw new RangeError(`${place}: expected 2 to ${mostLabels} labels, got ${labels.length}`)
+  }
+  return { clips, labels, kind: clips.every(clip => clip.labels.length === 1) ? 'single' : 'multi' }
+}
+
+async function clipsIn(directory: string, signal?: AbortSignal): Promise<LabelledClip[]> {
+  const clips: LabelledClip[] = []
+  for (const entry of (await readdir(directory, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+    if (!entry.isDirectory()) continue
+    for (const file of await soundsIn(join(directory, entry.name), signal)) clips.push({ file, labels: [entry.name] })
+  }
+  if (clips.length > 0) return clips
+  throw new RangeError(
+    `${directory}: expected a folder of sound files for each label, got none; or name a table with the columns file and labels`,
+  )
+}
+
+/** Paths of the sound files in `directory` and its folders, in order. */
+export async function soundsIn(directory: string, signal?: AbortSignal): Promise<string[]> {
+  const entries = await readdir(directory, { withFileTypes: true, recursive: true })
+  signal?.throwIfAborted()
+  return entries
+    .filter(entry => entry.isFile() && soundNames.has(extname(entry.name).toLowerCase()))
+    .map(entry => join(entry.parentPath, entry.name))
+    .sort()
+}
+
+async function clipsOf(table: string, signal = new AbortController().signal): Promise<LabelledClip[]> {
+  const byFile = new Map<string, { labels: Set<string>; group?: string | undefined; split?: string | undefined }>()
+  // What must be written meanwhile goes beside the table no more than elsewhere.
+  await withDraft(join(process.cwd(), 'labels'), async folder => {
+    const rows = readRows({ sources: [table], columns, folder, badRows: 'refuse', signal, parse: rowOf })
+    for await (const { rows: some } of rows) {
+      for (const { file, labels, group, split } of some) {
+        const path = resolve(dirname(table), file)
+        const clip = byFile.get(path) ?? { labels: new Set<string>(), group, split }
+        for (const label of labels) clip.labels.add(label)
+        byFile.set(path, clip)
+      }
+    }
+  })
+  const clips = [...byFile].map(([file, { labels, ...rest }]) => ({ file, labels: [...labels], ...rest }))
+  if (clips.length > 0) return clips
+  throw new RangeError(`${table}: expected rows of sound files and their labels, got none`)
+}
+
+type Texts = { readonly [Name in keyof typeof columns]?: string | null }
+
+function rowOf({ file, labels, group, split }: Texts) {
+  if (!file) throw new Error('file: expected the path of a sound file, got nothing')
+  const list = labelsIn(labels ?? '')
+  if (list.length === 0) throw new Error('labels: expected at least one label, got none')
+  return { file, labels: list, group: group ?? undefined, split: split ?? undefined }
+}
+
+function labelsIn(text: string): string[] {
+  const list: unknown = text.startsWith('[') ? JSON.parse(text) : text.split('|')
+  if (!Array.isArray(list) || !list.every(label => typeof label === 'string')) {
+    throw new Error(`labels: expected labels separated by | or an array of them, got ${text}`)
+  }
+  return list.map((label: string) => label.trim()).filter(label => label !== '')
+}

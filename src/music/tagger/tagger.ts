@@ -1,0 +1,147 @@
+import type { TaggerShape } from '../../binding.d.ts'
+import { native } from '../../native.ts'
+import { melBands } from '../audio/mel.ts'
+import { melSlices } from '../audio/mel-slices.ts'
+import { TaggerArtifact, type TaggerManifest } from './artifact.ts'
+import { quietest, type Standard, standardise } from './frames.ts'
+import { shapeOf } from './options.ts'
+
+/** What a tagger says of a sound. */
+export interface SoundAnalysis {
+  /** (labels) The mean over its slices; of single labels they sum to 1. */
+  readonly probabilities: Float32Array
+  /** (width of the layer before the labels) The mean over its slices. */
+  readonly embedding: Float32Array
+  /** Of sound that was decoded. */
+  readonly seconds: number
+  /** Packets of the file that could not be decoded. */
+  readonly failedPackets: number
+}
+
+/** What a network predicts by, in memory or mapped. */
+export interface TrainedNetwork {
+  readonly shape: TaggerShape
+  readonly parameters: Float32Array
+  readonly moments: Float32Array
+}
+
+/** A trained tagger: what sounds are labelled with, and a vector that they are alike by. */
+export class Tagger {
+  readonly manifest: TaggerManifest
+  readonly labels: readonly string[]
+  /** Numbers of an embedding. */
+  readonly embedding: number
+  readonly #network: TrainedNetwork
+  readonly #standard: Standard
+  readonly #close: () => void
+
+  /** @throws Error naming the file that is missing, damaged or of another format. */
+  static open(directory: string, { verify = true } = {}): Tagger {
+    const artifact = TaggerArtifact.open(directory, { verify })
+    try {
+      return new Tagger(artifact)
+    } catch (error) {
+      artifact.close()
+      throw error
+    }
+  }
+
+  private constructor(artifact: TaggerArtifact) {
+    const { manifest } = artifact
+    const { options, labels, kind } = manifest
+    this.manifest = manifest
+    this.labels = labels
+    this.embedding = options.embedding
+    const shape = shapeOf(options, labels.length, kind)
+    const sizes = native.taggerSizes(shape)
+    const tensor = (name: string, length: number) => artifact.tensor(name, length).data
+    this.#network = {
+      shape,
+      parameters: tensor('parameters', sizes.parameters),
+      moments: tensor('moments', sizes.moments),
+    }
+    this.#standard = { mean: tensor('mean', melBands), deviation: tensor('deviation', melBands) }
+    this.#close = () => artifact.close()
+  }
+
+  /**
+   * Labels and embedding of a sound file of any length; no more than some slices of it are in memory.
+   *
+   * @throws Error that says why it cannot be read; the reason of the signal.
+   */
+  async analyse(path: string, signal?: AbortSignal): Promise<SoundAnalysis> {
+    const { frames } = this.#network.shape
+    const mean = new MeanPrediction(this.labels.length, this.embedding)
+    let decoded = { seconds: 0, failedPackets: 0 }
+    const slices = melSlices(path, { frames, hop: hopOf(frames), ...(signal && { signal }) })
+    for await (const { values, frames: own, decoded: soFar } of slices) {
+      standardise(values, this.#standard)
+      mean.add(predictSlices(this.#network, values), [own])
+      decoded = soFar
+    }
+    return { ...mean.values(), seconds: decoded.seconds, failedPackets: decoded.failedPackets }
+  }
+
+  /** Of the network. */
+  get parameters(): Float32Array {
+    return this.#network.parameters
+  }
+
+  close(): void {
+    this.#close()
+  }
+}
+
+/** Frames from one slice of a prediction to the next: they overlap by half. */
+export function hopOf(frames: number): number {
+  return Math.max(1, frames >> 1)
+}
+
+/** What a network says of standardised slices (count × frames × bands). */
+export function predictSlices({ shape, parameters, moments }: TrainedNetwork, slices: Float32Array) {
+  return native.taggerPredict(shape, parameters, moments, slices)
+}
+
+/** What a network says of a clip whose standardised frames are in memory. */
+export function predictClip(network: TrainedNetwork, values: Float32Array) {
+  const { frames, classes, embedding } = network.shape
+  const [count, hop] = [values.length / melBands, hopOf(frames)]
+  const mean = new MeanPrediction(classes, embedding)
+  for (let first = 0, covered = 0; covered < count; first += hop) {
+    covered = Math.min(count, first + frames)
+    const own = values.subarray(first * melBands, covered * melBands)
+    const slice = new Float32Array(frames * melBands).fill(quietest, own.length)
+    slice.set(own)
+    mean.add(predictSlices(network, slice), [covered - first])
+  }
+  return mean.values()
+}
+
+/** The mean of what is predicted of slices: those that are padded count by their frames. */
+class MeanPrediction {
+  readonly #probabilities: Float64Array
+  readonly #embedding: Float64Array
+  #weight = 0
+
+  constructor(labels: number, embedding: number) {
+    this.#probabilities = new Float64Array(labels)
+    this.#embedding = new Float64Array(embedding)
+  }
+
+  add({ probabilities, embeddings }: ReturnType<typeof predictSlices>, weights: readonly number[]): void {
+    weights.forEach((weight, row) => {
+      addRow(this.#probabilities, probabilities, row, weight)
+      addRow(this.#embedding, embeddings, row, weight)
+      this.#weight += weight
+    })
+  }
+
+  values(): { readonly probabilities: Float32Array; readonly embedding: Float32Array } {
+    const mean = (sums: Float64Array) => Float32Array.from(sums, sum => sum / Math.max(1, this.#weight))
+    return { probabilities: mean(this.#probabilities), embedding: mean(this.#embedding) }
+  }
+}
+
+function addRow(sums: Float64Array, rows: Float32Array, row: number, weight: number): void {
+  for (let at = 0; at < sums.length; at++) sums[at]! += weight * rows[row * sums.length + at]!
+}

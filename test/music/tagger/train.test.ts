@@ -1,0 +1,134 @@
+import { truncateSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, expect, test } from 'vitest'
+import { TaggerArtifact } from '../../../src/music/tagger/artifact.ts'
+import { labelledClips } from '../../../src/music/tagger/clips.ts'
+import type { TaggerOptions } from '../../../src/music/tagger/options.ts'
+import { Tagger } from '../../../src/music/tagger/tagger.ts'
+import { type TrainTagger, trainTagger } from '../../../src/music/tagger/train.ts'
+import { Pool } from '../../../src/parallel/pool.ts'
+import { freshFolder } from '../../storage/folder.ts'
+import { fileOf, wav } from '../wav.ts'
+import { small, sound, soundFolders, soundTable } from './sounds.ts'
+
+const pools = [1, 2, 3].map(threads => new Pool({ threads }))
+afterAll(() => Promise.all(pools.map(pool => pool.close())))
+
+async function train(
+  place: string,
+  context: Partial<TrainTagger> = {},
+  options: Partial<TaggerOptions> = {},
+  out = join(freshFolder(), 'tagger'),
+) {
+  const clips = await labelledClips(place)
+  return { out, ...(await trainTagger(clips, out, { ...small, ...options }, { pool: pools[1]!, ...context })) }
+}
+
+function parametersOf(directory: string): Float32Array {
+  const artifact = TaggerArtifact.open(directory)
+  try {
+    // The mean of the bands is there to see that the length is checked.
+    expect(() => artifact.tensor('mean', 7)).toThrow('must be 7, but is 96')
+    return Tagger.open(directory).parameters.slice()
+  } finally {
+    artifact.close()
+  }
+}
+
+test('learns what sounds are labelled with, and tells of others', async () => {
+  const { out, manifest, measure } = await train(soundFolders(10), { validation: 0.2 })
+  expect(manifest).toMatchObject({
+    kind: 'single',
+    labels: ['high', 'low'],
+    complete: true,
+    clips: { training: 16, validation: 4 },
+  })
+  expect(measure?.accuracy).toBe(1)
+  expect(measure?.confusion).toEqual([
+    [2, 0],
+    [0, 2],
+  ])
+  expect(manifest.epochs.at(-1)!.loss).toBeLessThan(manifest.epochs[0]!.loss)
+  const tagger = Tagger.open(out)
+  for (const [at, kind] of (['high', 'low'] as const).entries()) {
+    const { probabilities, embedding, seconds } = await tagger.analyse(fileOf(wav(sound(kind, 5.5))))
+    expect(probabilities[at]).toBeGreaterThan(0.5)
+    expect(probabilities[0]! + probabilities[1]!).toBeCloseTo(1, 5)
+    expect(embedding).toHaveLength(small.embedding)
+    expect(seconds).toBe(0.5)
+  }
+  tagger.close()
+})
+
+test('sounds with several labels have each by itself', async () => {
+  const { out, manifest } = await train(soundTable(8), { validation: 0 }, { epochs: 25 })
+  expect(manifest).toMatchObject({ kind: 'multi', labels: ['high', 'low'], epoch: 25 })
+  const tagger = Tagger.open(out)
+  const { probabilities } = await tagger.analyse(fileOf(wav(sound('both', 9))))
+  expect(Math.min(...probabilities)).toBeGreaterThan(0.5)
+  const { probabilities: ofLow } = await tagger.analyse(fileOf(wav(sound('low', 9))))
+  expect([ofLow[0]! < 0.5, ofLow[1]! > 0.5]).toEqual([true, true])
+  tagger.close()
+})
+
+test('the same bits come out for any number of workers, and whether or not the training was interrupted', async () => {
+  const sounds = soundFolders(6)
+  const outs = await Promise.all(pools.map(async pool => (await train(sounds, { pool }, { epochs: 4 })).out))
+  const [first, ...others] = outs.map(parametersOf)
+  for (const other of others) expect(other).toEqual(first)
+
+  const controller = new AbortController()
+  const interrupted = await train(
+    sounds,
+    {
+      signal: controller.signal,
+      checkpointSeconds: 0,
+      onProgress: ({ epochs }) => epochs.length >= 2 && controller.abort(),
+    },
+    { epochs: 4 },
+  )
+  expect(interrupted.manifest.complete).toBe(false)
+  const done = interrupted.manifest.epochs.length
+  expect(done).toBeLessThan(4)
+  const resumed = await train(sounds, { resume: true }, { epochs: 4 }, interrupted.out)
+  expect(resumed.manifest.epochs.slice(0, done)).toEqual(interrupted.manifest.epochs)
+  expect(parametersOf(resumed.out)).toEqual(first)
+})
+
+test('files that cannot be read are left out and named; without any there is no training', async () => {
+  const sounds = soundFolders(4)
+  writeFileSync(join(sounds, 'low', 'broken.wav'), 'no sound')
+  const { faults, manifest } = await train(sounds, { validation: 0 }, { epochs: 1 })
+  expect(faults).toEqual([expect.stringContaining('broken.wav')])
+  expect(manifest.clips.training).toBe(8)
+  const broken = freshFolder()
+  writeFileSync(join(broken, 'labels.csv'), 'file,labels\na.wav,x\nb.wav,y\n')
+  await expect(train(join(broken, 'labels.csv'))).rejects.toThrow(
+    /expected at least 2 sounds to train on, got 0.*a\.wav/,
+  )
+})
+
+test('training ends early where the validation has become no better', async () => {
+  const { manifest } = await train(soundFolders(6), { validation: 0.3 }, { epochs: 60, patience: 3 })
+  expect(manifest.complete).toBe(true)
+  expect(manifest.epochs.length).toBeLessThan(60)
+  expect(manifest.epochs.length - manifest.epoch).toBe(3)
+})
+
+test('refuses what does not fit, and says the remedy', async () => {
+  const sounds = soundFolders(2)
+  await expect(train(sounds, {}, { frames: 20 })).rejects.toThrow('frames must be a multiple of 16, got 20')
+  await expect(train(sounds, {}, { epochs: -1 })).rejects.toThrow('epochs must be')
+  const { out } = await train(sounds, { validation: 0 }, { epochs: 1 })
+  await expect(train(sounds, {}, {}, out)).rejects.toThrow('exists: choose another place, replace it')
+  await expect(train(sounds, { resume: true }, { epochs: 1 }, out)).rejects.toThrow('has come to its end')
+  await expect(train(sounds, { resume: true, replace: true }, {}, out)).rejects.toThrow('either replaced')
+  expect((await train(sounds, { replace: true, validation: 0 }, { epochs: 1 }, out)).manifest.complete).toBe(true)
+})
+
+test('a damaged tagger is refused', async () => {
+  const { out } = await train(soundFolders(2), { validation: 0 }, { epochs: 1 })
+  truncateSync(join(out, 'tensors.safetensors'), 1000)
+  expect(() => Tagger.open(out)).toThrow('tensors.safetensors is damaged')
+  expect(() => Tagger.open(join(out, 'none'))).toThrow('`aurochs music train-tagger` makes one')
+})
