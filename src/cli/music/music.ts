@@ -1,6 +1,7 @@
 import type { Register } from '../command.ts'
 import { registerBuildSpace } from './build-space.ts'
 import { registerEmbed } from './embed.ts'
+import { registerMix } from './mix.ts'
 import { registerTag } from './tag.ts'
 import { registerTrainTagger } from './train-tagger.ts'
 
@@ -13,4 +14,5 @@ export const register: Register = program => {
   registerTag(music)
   registerEmbed(music)
   registerBuildSpace(music)
+  registerMix(music)
 }
