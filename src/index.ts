@@ -98,6 +98,13 @@ export { transitions } from './models/sequential/transitions/index.ts'
 export { trending } from './models/sequential/trending/index.ts'
 export { type TrainModel, trainModel } from './models/training/train.ts'
 // music
+export { type ContinueOptions, continueMix, type PlayedSong } from './music/mix/continue.ts'
+export { type IndexedSpace, indexSpace } from './music/mix/indexed-space.ts'
+export { MixError } from './music/mix/ingredients/ingredients.ts'
+export { type Mix, mixSongs } from './music/mix/mix.ts'
+export { type CurvePoint, evenCurve } from './music/mix/order/energy-curve.ts'
+export type { Contribution, MixedSong } from './music/mix/reasons/reasons.ts'
+export type { MixRequest } from './music/mix/request.ts'
 export {
   MappedSongSpace,
   openSongSpace,

@@ -33,8 +33,8 @@ const none = 0xffff_ffff
 
 /**
  * Songs of the highest relevance, best first, of one title and artist only the best: of those whose relevance the {@link mixedQuery} bounds
- * highest, a thousand at first, more until there are enough. To go on until no other can be better than those of the list took three times as
- * many, two to five times as long, and changed the mean relevance of lists by less than 0.0002.
+ * highest, a thousand at first, more until there are enough. To go on until no other can be better than those of the list took 41 ms a mix in place of
+ * 25, and changed the mean relevance of lists by less than 0.001 (bench mix, 50,000 songs).
  */
 export function candidates(
   indexed: IndexedSpace,
