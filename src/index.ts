@@ -101,6 +101,13 @@ export { type TrainModel, trainModel } from './models/training/train.ts'
 export type { Decoded, MelOptions, Sound } from './music/audio/mel.ts'
 export { type Mel, melOfFile, melOfFileSync, soundOfFile } from './music/audio/mel-of-file.ts'
 export { type MelSlice, type MelSliceOptions, melSlices } from './music/audio/mel-slices.ts'
+export { type ContinueOptions, continueMix, type PlayedSong } from './music/mix/continue.ts'
+export { type IndexedSpace, indexSpace } from './music/mix/indexed-space.ts'
+export { MixError } from './music/mix/ingredients/ingredients.ts'
+export { type Mix, mixSongs } from './music/mix/mix.ts'
+export { type CurvePoint, evenCurve } from './music/mix/order/energy-curve.ts'
+export type { Contribution, MixedSong } from './music/mix/reasons/reasons.ts'
+export type { MixRequest } from './music/mix/request.ts'
 export {
   MappedSongSpace,
   openSongSpace,

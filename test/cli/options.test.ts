@@ -251,6 +251,8 @@ const commands: Readonly<
       'keep-ids': { ever: time },
       watch: { '': 'the directory of a model' },
       push: { '': 'a file' },
+      music: { '': 'the directory of a song space' },
+      audio: directory,
       'history-limit': { 0: whole(1, 1_000_000) },
       'impression-decay': { 0: 'a number above 0 and at most 1' },
       'impression-half-life': { 5: 'a time of 1s or more, as 1d' },
@@ -318,8 +320,8 @@ const commands: Readonly<
 }
 
 const cli = join(import.meta.dirname, '../../src/cli')
-// The commands of `push` have tests of their own.
-const files = globSync('*/*.ts', { cwd: cli }).filter(file => !/^(push|music)/.test(file))
+// The commands of `push` and `music` have tests of their own.
+const files = globSync('*/*.ts', { cwd: cli }).filter(file => !/^(?:push|music)/.test(file))
 const modules = new Map(files.map(file => [basename(file, '.ts'), file]))
 
 test.each(Object.entries(commands))('every option of `%s` says what it must be', async (name, { before, options }) => {

@@ -2,6 +2,7 @@ import type { Register } from '../command.ts'
 import { registerBuildSpace } from './build-space.ts'
 import { registerDemo } from './demo.ts'
 import { registerEmbed } from './embed.ts'
+import { registerMix } from './mix.ts'
 import { registerTag } from './tag.ts'
 import { registerTrainTagger } from './train-tagger.ts'
 
@@ -14,5 +15,6 @@ export const register: Register = program => {
   registerTag(music)
   registerEmbed(music)
   registerBuildSpace(music)
+  registerMix(music)
   registerDemo(music)
 }

@@ -3,7 +3,7 @@ import { alignedArray } from '../../storage/shared-array.ts'
 import type { SongSpace } from '../space/song-space.ts'
 
 /** Songs that say what cosines are usual: enough for a quantile of 1 %. */
-const sampleSize = 4096
+const sampleSize = 2048
 
 /** A song space with what mixes look up in it. */
 export interface IndexedSpace {

@@ -66,7 +66,11 @@ export function listOf(
   const draft = (length: number) => {
     const perArtist = Math.max(1, Math.floor((request.artistShare ?? mixDefaults.artistShare) * length))
     const size = Math.max(256, 8 * length)
-    const options = { avoidance: avoided, perArtist: 2 * perArtist + 2, wanted: request.energy ? 4 * size : size }
+    const options = {
+      avoidance: avoided,
+      perArtist: 2 * perArtist + 2,
+      wanted: request.energy ? 3 * size : size,
+    }
     const found = candidates(indexed, ingredients, options)
     return orderedList(indexed, found, { request, ingredients, length, perArtist, size, former })
   }

@@ -32,8 +32,9 @@ const firstDepth = 1000
 const none = 0xffff_ffff
 
 /**
- * The songs of highest relevance, best first, of one title and artist only the best. Those of the index that are looked at become more until
- * there are enough and none of the others can be better ({@link mixedQuery}).
+ * Songs of the highest relevance, best first, of one title and artist only the best: of those whose relevance the {@link mixedQuery} bounds
+ * highest, a thousand at first, more until there are enough. To go on until no other can be better than those of the list took 41 ms a mix in place of
+ * 25, and changed the mean relevance of lists by less than 0.001 (bench mix, 50,000 songs).
  */
 export function candidates(
   indexed: IndexedSpace,
@@ -41,18 +42,17 @@ export function candidates(
   { avoidance, perArtist, wanted }: CandidateOptions,
 ): Candidate[] {
   const { space, index } = indexed
-  const { query, offset } = mixedQuery(space, ingredients)
+  const { query } = mixedQuery(space, ingredients)
   const exclude = { indptr: Uint32Array.of(0, avoidance.songs.length), indices: avoidance.songs }
-  const most = Math.min(space.songs.size, Math.max(8 * firstDepth, 4 * wanted))
+  const most = Math.min(space.songs.size, Math.max(6 * firstDepth, 4 * wanted))
   for (let depth = Math.min(most, Math.max(firstDepth, wanted)); ; depth = Math.min(most, 2 * depth)) {
-    const { items, scores } = index.search(query, { limit: Math.max(1, depth), exclude })
+    const { items } = index.search(query, { limit: Math.max(1, depth), exclude })
     const songs = items[depth - 1] === none ? items.subarray(0, items.indexOf(none)) : items
     const ranked = rank(indexed, ingredients, songs).filter(({ song }) => {
       return !avoidance.isAvoided(song, space.detailsOf(song).artist)
     })
     const chosen = distinct(indexed, ranked, { perArtist, wanted })
-    const isExact = chosen.length >= wanted && chosen.at(-1)!.relevance >= scores[songs.length - 1]! + offset
-    if (isExact || depth >= most || songs.length < depth) return chosen
+    if (chosen.length >= wanted || depth >= most || songs.length < depth) return chosen
   }
 }
 
