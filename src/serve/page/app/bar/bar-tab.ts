@@ -206,13 +206,16 @@ class BarTab {
   #decide(song: MixedSong, outcome: PlayedSong['outcome']): void {
     this.#outcomes = [...this.#outcomes, { song, outcome }]
     this.#kept.delete(song.item)
-    this.#songs = this.#songs.filter(({ item }) => item !== song.item)
-    announce(`${song.title} ${outcome}`)
     if (outcome === 'skipped' && this.#player.song?.item === song.item) this.#playNext(song)
-    this.#showSongs()
+    this.#arrange(this.#songs.filter(({ item }) => item !== song.item))
+    announce(`${song.title} ${outcome}`)
     this.#asked = performance.now()
-    const told = outcome === 'accepted' ? this.#mix?.accept(song.item) : this.#mix?.skip(song.item)
-    told?.catch((error: unknown) => this.#fail(error))
+    const mix = this.#mix
+    const told = outcome === 'accepted' ? mix?.accept(song.item) : mix?.skip(song.item)
+    told?.catch((error: unknown) => {
+      // The next one is told of it from the beginning.
+      if (this.#mix === mix) this.#fail(error)
+    })
   }
 
   #takeBack(song: MixedSong): void {
@@ -224,8 +227,16 @@ class BarTab {
   #move(item: string, to: number): void {
     const from = this.#songs.findIndex(song => song.item === item)
     if (from < 0) return
-    this.#songs = moved(this.#songs, from, to)
-    this.#kept.set(item, { song: this.#songs[to]!, place: to })
+    this.#kept.set(item, { song: this.#songs[from]!, place: to })
+    this.#arrange(moved(this.#songs, from, to))
+  }
+
+  /** Shows the songs to come in this order, in which those that were moved have other places than before. */
+  #arrange(songs: readonly MixedSong[]): void {
+    this.#songs = songs
+    for (const [place, song] of songs.entries()) {
+      if (this.#kept.has(song.item)) this.#kept.set(song.item, { song, place })
+    }
     this.#showSongs()
   }
 

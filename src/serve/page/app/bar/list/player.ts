@@ -54,7 +54,11 @@ export class Player {
       this.#audio,
     )
     for (const name of ['play', 'pause'] as const) this.#audio.addEventListener(name, () => this.#show())
-    this.#audio.addEventListener('timeupdate', () => this.#showTime())
+    this.#audio.addEventListener('timeupdate', () => {
+      // The tab may have been made anew.
+      if (this.element.isConnected) this.#showTime()
+      else this.stop()
+    })
     this.#audio.addEventListener('ended', () => {
       if (this.#song) this.#options.onEnded(this.#song)
     })
