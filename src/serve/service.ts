@@ -3,7 +3,6 @@ import type { Outcome } from '../events/journal.ts'
 import { rollBackModel } from '../models/artifact/published.ts'
 import { UnsupportedError } from '../models/open/open-model.ts'
 import type { LibraryCaller, ServedLibrary } from '../music/library/served-library.ts'
-import { mixDefaults } from '../music/mix/request.ts'
 import { check } from '../protocol/codec.ts'
 import { ServiceError, type WireError, wireError } from '../protocol/errors.ts'
 import { limits } from '../protocol/limits.ts'
@@ -16,7 +15,6 @@ import {
   type Results,
   type ServiceInfo,
 } from '../protocol/methods.ts'
-import type { MixedList } from '../protocol/music-methods.ts'
 import type {
   Event,
   ModelInfo,
@@ -44,7 +42,7 @@ import type { LoadAccount } from './load/account.ts'
 import { callCost, errorCost, messageCost, mixCost, probes, queryCost } from './load/cost.ts'
 import type { RateDecision, RateLimiter } from './load/rate-limiter.ts'
 import type { Metrics } from './metrics.ts'
-import { type Outcome as MixOutcome, MixSubscription } from './music/mix-subscription.ts'
+import type { Outcome as MixOutcome, MixSubscription } from './music/mix-subscription.ts'
 import { Mixes, withTaster } from './music/mixes.ts'
 import { musicHandlers } from './music/music-handlers.ts'
 import { forgetPushes } from './push/forget-pushes.ts'
@@ -132,6 +130,7 @@ export class Service {
   readonly #mixes = new Mixes({
     library: () => this.music,
     itemsOf: (user, signal, client) => this.#recommender.itemsOf(user, signal, client),
+    generation: () => this.#recommender.generation.name,
   })
   #isClosing = false
 
@@ -268,22 +267,8 @@ export class Service {
       case 'similar':
         return { query, watch: this.#recommender.subscribeSimilar(query, onList, fail, account.name) }
       case 'mix':
-        return { query, watch: this.#subscribeMix(query, account.name, { onList, onError: fail }) }
+        return { query, watch: this.#mixes.subscribe(query, account.name, { onList, onError: fail }) }
     }
-  }
-
-  #subscribeMix(
-    query: Extract<Query, { kind: 'mix' }>,
-    client: string,
-    { onList, onError }: { readonly onList: (list: MixContent) => void; readonly onError: (error: Error) => void },
-  ): MixSubscription {
-    const options = {
-      query,
-      make: (asked: Params<'music_continue'>, signal: AbortSignal) => this.#mixes.continue(asked, { client, signal }),
-      onList: (list: MixedList) => onList({ ...list, generation: this.#recommender.generation.name }),
-      onError: (error: unknown) => onError(error as Error),
-    }
-    return new MixSubscription(options, mixDefaults.length)
   }
 
   /**

@@ -5,13 +5,19 @@ import type { SongSpace } from '../space/song-space.ts'
 /** Songs that say what cosines are usual: enough for a quantile of 1 %. */
 const sampleSize = 2048
 
+/** Songs with a vector, spread evenly over the space, ascending. */
+export interface SongSample {
+  readonly songs: Uint32Array
+  /** (songs × rank), copied: they are read for every ingredient, and would be a line of memory each. */
+  readonly vectors: Float32Array
+}
+
 /** A song space with what mixes look up in it. */
 export interface IndexedSpace {
   readonly space: SongSpace
   /** Of the songs' vectors. */
   readonly index: TopKIndex
-  /** Songs with a vector, spread evenly over the space, ascending. */
-  readonly sample: Uint32Array
+  readonly sample: SongSample
 }
 
 /**
@@ -31,7 +37,7 @@ export function indexSpace(space: SongSpace): IndexedSpace {
   return { space, index: TopKIndex.of({ buffer, factors: vectors, rank }), sample: sampleOf(space) }
 }
 
-function sampleOf(space: SongSpace): Uint32Array {
+function sampleOf(space: SongSpace): SongSample {
   const count = space.songs.size
   const step = Math.max(1, count / sampleSize)
   const sample: number[] = []
@@ -39,7 +45,12 @@ function sampleOf(space: SongSpace): Uint32Array {
     const song = Math.floor(place)
     if (hasVector(space, song)) sample.push(song)
   }
-  return Uint32Array.from(sample)
+  const { rank } = space
+  const vectors = new Float32Array(sample.length * rank)
+  sample.forEach((song, at) => {
+    vectors.set(space.vectors.subarray(song * rank, (song + 1) * rank), at * rank)
+  })
+  return { songs: Uint32Array.from(sample), vectors }
 }
 
 /** Whether anything is known of the song: its vector is not all zeros. */

@@ -4,18 +4,27 @@ import type { PlayedSong } from '../../music/mix/continue.ts'
 import { MixError } from '../../music/mix/ingredients/ingredients.ts'
 import type { Mix } from '../../music/mix/mix.ts'
 import { evenCurve } from '../../music/mix/order/energy-curve.ts'
-import type { HeardSong, MixRequest } from '../../music/mix/request.ts'
+import { type HeardSong, type MixRequest, mixDefaults } from '../../music/mix/request.ts'
 import { ServiceError } from '../../protocol/errors.ts'
+import type { MixContent } from '../../protocol/messages.ts'
 import type { Params } from '../../protocol/methods.ts'
 import type { MixedList } from '../../protocol/music-methods.ts'
 import type { UserItem } from '../../recommend/users/user-items.ts'
 import { withoutUndefined } from '../without-undefined.ts'
+import { MixSubscription } from './mix-subscription.ts'
 
 export interface MixesOptions {
   /** The song space that is served, if one is. */
   readonly library: () => ServedLibrary | undefined
   /** What a user has. */
   readonly itemsOf: (user: string, signal: AbortSignal | undefined, client: string) => Promise<readonly UserItem[]>
+  /** The name of the model that is served. */
+  readonly generation: () => string
+}
+
+export interface MixListener {
+  readonly onList: (list: MixContent) => void
+  readonly onError: (error: Error) => void
 }
 
 /** What mixes are asked for by, as methods and subscriptions have it. */
@@ -44,6 +53,23 @@ export class Mixes {
     const played = playlist as readonly PlayedSong[]
     const { space, result } = await this.call(caller, 'continue', request, played, { total })
     return this.#listOf(space, result)
+  }
+
+  /**
+   * Calls `onList` with the songs that come next, now and after each that is accepted or skipped, until it is closed.
+   *
+   * @param client who asks: clients take turns.
+   */
+  subscribe(query: Params<'music_continue'>, client: string, { onList, onError }: MixListener): MixSubscription {
+    return new MixSubscription(
+      {
+        query,
+        make: (asked, signal) => this.continue(asked, { client, signal }),
+        onList: list => onList(Object.assign({}, list, { generation: this.#options.generation() })),
+        onError: error => onError(error as Error),
+      },
+      mixDefaults.length,
+    )
   }
 
   /**

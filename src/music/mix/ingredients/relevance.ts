@@ -23,14 +23,16 @@ export interface ScaledIngredient extends Ingredient {
 
 /** Scales the ingredients by the cosines of a sample of songs, those that they consist of left out. */
 export function scaleIngredients(
-  { space, sample }: IndexedSpace,
+  { sample: { songs, vectors } }: IndexedSpace,
   ingredients: readonly Ingredient[],
 ): ScaledIngredient[] {
   const total = ingredients.reduce((sum, { weight }) => sum + Math.max(0, weight), 0)
   return ingredients.map(ingredient => {
     const own = new Set(ingredient.songs)
     const cosines: number[] = []
-    for (const song of sample) if (!own.has(song)) cosines.push(productWith(space.vectors, song, ingredient.vector))
+    for (let at = 0; at < songs.length; at++) {
+      if (!own.has(songs[at]!)) cosines.push(productWith(vectors, at, ingredient.vector))
+    }
     const sorted = Float64Array.from(cosines).sort()
     const usual = sorted.reduce((sum, cosine) => sum + cosine, 0) / Math.max(1, sorted.length)
     const high = sorted.at(-1 - Math.floor(nearShare * sorted.length)) ?? 0
