@@ -123,7 +123,11 @@ describe.skipIf(!browser)('the tab Bar', () => {
   })
 
   test('songs are moved by keyboard and by dragging, and stay where they were put', async () => {
-    const page = await open(served.server.url)
+    const page = await open(served.server.url, {
+      // All rows in view, none on its way.
+      viewport: { width: 1120, height: 1800 },
+      reducedMotion: 'reduce',
+    })
     await want(page, 'night')
     const before = await listed(page)
     await page.locator('.songs .handle').first().focus()
