@@ -25,7 +25,7 @@ function collection(folder: string) {
   return files
 }
 
-test('songs without listeners come near those with the same tags', { timeout: 60_000 }, async () => {
+test('songs without listeners come near those with the same tags', { timeout: 180_000 }, async () => {
   const folder = freshFolder()
   const at = (name: string) => join(folder, name)
   const { pairs, songs } = collection(folder)
@@ -72,7 +72,7 @@ test('songs without listeners come near those with the same tags', { timeout: 60
   space.close()
 })
 
-test('mistakes are told in one line', { timeout: 60_000 }, async () => {
+test('mistakes are told in one line', { timeout: 180_000 }, async () => {
   const folder = freshFolder()
   const at = (name: string) => join(folder, name)
   const { songs } = collection(folder)
