@@ -123,10 +123,10 @@ function drawTraits(weights: MoodWeights, { style }: Artist, drawing: Drawing): 
   const drawn = traitsOf(weights)
   for (const trait of traits) {
     const isExtra = extras.includes(trait)
-    // Chance adds none where no mood has it.
-    const by = style[trait] + ofSong * drawing.normal()
-    if (!isExtra || drawn[trait] > 0) drawn[trait] += by
-    drawn[trait] = Math.min(1.2, Math.max(isExtra ? 0 : -1.2, drawn[trait]))
+    // Chance adds none where no mood has it, and takes it from none that has it.
+    const [by, isHad] = [style[trait] + ofSong * drawing.normal(), drawn[trait] > 0]
+    if (!isExtra || isHad) drawn[trait] += by
+    drawn[trait] = Math.min(1.2, Math.max(!isExtra ? -1.2 : isHad ? 0.2 : 0, drawn[trait]))
   }
   return drawn
 }

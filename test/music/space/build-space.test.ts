@@ -1,0 +1,168 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, test } from 'vitest'
+import { openSongSpace } from '../../../src/music/space/artifact.ts'
+import { buildSongSpace } from '../../../src/music/space/build.ts'
+import type { SongTagger } from '../../../src/music/space/song-tagger.ts'
+import { aurochsInTurn } from '../../cli/aurochs.ts'
+import { freshFolder } from '../../storage/folder.ts'
+import { sine } from './sounds.ts'
+
+/** Two kinds of songs with listeners of their own: even ones are calm, odd ones lively. Songs from 60 on have no listeners. */
+function collection(folder: string) {
+  const pairs = Array.from({ length: 40 }, (_, user) =>
+    Array.from({ length: 60 }, (_, song) => song)
+      .filter(song => song % 2 === user % 2 && (song * 7 + user * 5) % 3 !== 0)
+      .map(song => `u${user},s${song}\n`),
+  )
+  const songs = Array.from(
+    { length: 66 },
+    (_, song) => `s${song},Song ${song},${song === 64 ? '' : song % 2 ? 'lively' : 'calm'}\n`,
+  )
+  const files = { pairs: join(folder, 'pairs.csv'), songs: join(folder, 'songs.csv') }
+  writeFileSync(files.pairs, `user,item\n${pairs.flat().join('')}`)
+  writeFileSync(files.songs, `id,title,tags\n${songs.join('')}`)
+  return files
+}
+
+test('songs without listeners come near those with the same tags', { timeout: 180_000 }, async () => {
+  const folder = freshFolder()
+  const at = (name: string) => join(folder, name)
+  const { pairs, songs } = collection(folder)
+  const build = ['music', 'build-space', at('model'), '--songs', songs, '--output', at('space'), '--projection', 'pca']
+  const [imported, trained, built, again, replaced] = await aurochsInTurn(
+    ['import', pairs, '--user', 'user', '--item', 'item', '--out', at('data')],
+    ['train', at('data'), '--model', 'als', '--factors', '4', '--out', at('model')],
+    [...build, '--json'],
+    build,
+    [...build, '--replace'],
+  )
+  expect([imported!, trained!, built!].map(({ status, stderr }) => [status, status ? stderr : ''])).toEqual([
+    [0, ''],
+    [0, ''],
+    [0, ''],
+  ])
+  const [summary] = built!.json() as [{ sources: Record<string, number>; made: { map: { songs: number } } }]
+  expect(summary).toMatchObject({
+    songs: 66,
+    tags: 2,
+    rank: 4,
+    sources: { features: 5, none: 1 },
+    failedFiles: [],
+    strayTags: 0,
+  })
+  expect(summary.made.map.songs).toBe(60)
+  expect(again!.status).toBe(2)
+  expect(again!.stderr).toBe(`aurochs: ${at('space')} exists: choose another --output, or add --replace\n`)
+  expect(replaced!.stdout).toContain('66 songs and 2 tags, 4 numbers a vector')
+  const space = openSongSpace(at('space'))
+  const cosine = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, k) => sum + value * b[k]!, 0)
+  const song = (id: number) =>
+    space.vectors.subarray(space.songs.indexOf(`s${id}`) * 4, space.songs.indexOf(`s${id}`) * 4 + 4)
+  expect(cosine(song(60), song(0))).toBeGreaterThan(cosine(song(60), song(1)) + 0.5)
+  const calm = space.tags.indexOf('calm')
+  const tag = space.tagVectors.subarray(calm * 4, calm * 4 + 4)
+  expect(cosine(tag, song(62))).toBeGreaterThan(cosine(tag, song(63)) + 0.5)
+  expect([0, 60, 64].map(id => space.sourceOf(space.songs.indexOf(`s${id}`)))).toEqual([
+    expect.stringMatching(/both|listeners/),
+    'features',
+    undefined,
+  ])
+  expect(space.detailsOf(space.songs.indexOf('s3')).title).toBe('Song 3')
+  space.close()
+})
+
+test('mistakes are told in one line', { timeout: 180_000 }, async () => {
+  const folder = freshFolder()
+  const at = (name: string) => join(folder, name)
+  const { songs } = collection(folder)
+  writeFileSync(at('bare.csv'), 'id\na\nb\n')
+  writeFileSync(at('no-id.csv'), 'name\na\n')
+  mkdirSync(at('full'))
+  writeFileSync(join(at('full'), 'thesis.txt'), '')
+  const run = (songs: string, ...rest: string[]) => [
+    'music',
+    'build-space',
+    '--songs',
+    songs,
+    '--output',
+    at('space'),
+    ...rest,
+  ]
+  const runs: [string[], string][] = [
+    [run(songs, '--rank', '0'), '--rank must be a whole number from 1 to 1024, got 0'],
+    [run(songs, '--least-listeners', 'x'), '--least-listeners must be a whole number from 1 to 1000000, got x'],
+    [run(songs, '--projection', 'tsne'), '--projection must be umap or pca, got tsne'],
+    [run(songs, '--seed', '-1'), '--seed must be a whole number from 0 to 4294967295, got -1'],
+    [run(songs, '--separator', ''), '--separator must be what separates two tags, got nothing'],
+    [run(songs, '--audio-root', at('nowhere')), `--audio-root must be a directory, got ${at('nowhere')}`],
+    [run(songs, '--output', at('full'), '--replace'), 'was not written by Aurochs'],
+    [run(at('none.csv')), at('none.csv')],
+    [run(at('no-id.csv')), '--songs: the column of each id must name a column'],
+    [run(at('bare.csv')), 'nothing is known of any song'],
+    [
+      ['music', 'build-space', at('no-model'), '--songs', songs, '--output', at('space')],
+      `there is no model at ${at('no-model')}`,
+    ],
+  ]
+  const found = await aurochsInTurn(...runs.map(([args]) => args))
+  found.forEach(({ status, stderr }, place) => {
+    expect(status, stderr).toBeGreaterThan(0)
+    expect(stderr).toContain(runs[place]![1])
+    expect(stderr.trimEnd()).not.toContain('\n')
+  })
+})
+
+/** Hears how high a tone is. */
+const tagger: SongTagger = {
+  labels: ['low', 'high'],
+  embedding: 2,
+  analyse: async path => {
+    const isHigh = path.includes('high')
+    const high = isHigh ? 0.9 : 0.05
+    return {
+      probabilities: Float32Array.of(1 - high, high),
+      embedding: Float32Array.of(Number(isHigh), Number(!isHigh)),
+    }
+  },
+}
+
+test('a collection that nobody listened to is placed by sound and tags', async () => {
+  const folder = freshFolder()
+  const songs = Array.from({ length: 12 }, (_, song) => {
+    const name = song % 2 ? 'high' : 'low'
+    const hertz = (song % 2 ? 2000 : 150) + 10 * song
+    const file = sine(join(folder, `${name}-${song}.wav`), { hertz, amplitude: 0.2 + 0.05 * song, seconds: 0.3 })
+    return { id: `s${song}`, file, tags: song < 6 ? [{ tag: song % 2 ? 'bright' : 'dark', weight: 1 }] : [] }
+  })
+  const stages = new Set<string>()
+  const { parts, failed, map } = await buildSongSpace({
+    songs,
+    tagger,
+    projection: 'pca',
+    onProgress: ({ stage }) => void stages.add(stage),
+  })
+  expect([failed, map]).toEqual([[], undefined])
+  expect([...stages]).toEqual(['listening', 'placing songs'])
+  expect(new Set(parts.tags)).toEqual(new Set(['low', 'high', 'bright', 'dark']))
+  expect(parts.sources.every(source => source === 'features')).toBe(true)
+  expect(parts.details[3]!.duration).toBeCloseTo(0.3, 2)
+  const { rank, vectors } = parts
+  const cosine = (a: number, b: number) => {
+    let sum = 0
+    for (let k = 0; k < rank; k++) sum += vectors[a * rank + k]! * vectors[b * rank + k]!
+    return sum
+  }
+  // One without tags, and the nearest other one.
+  const others = [...songs.keys()].filter(song => song !== 9)
+  expect(others.toSorted((a, b) => cosine(9, b) - cosine(9, a))[0]! % 2).toBe(1)
+  const energy = (kind: number) =>
+    songs.reduce((sum, _, song) => sum + (song % 2 === kind ? parts.energy[song]! : 0), 0)
+  expect(energy(1)).toBeGreaterThan(energy(0))
+})
+
+test('the building of a space can be interrupted', async () => {
+  const file = sine(join(freshFolder(), 'high.wav'), { hertz: 500, amplitude: 0.5, seconds: 0.2 })
+  const signal = AbortSignal.abort(new Error('enough'))
+  await expect(buildSongSpace({ songs: [{ id: 'a', file, tags: [] }], tagger, signal })).rejects.toThrow('enough')
+})

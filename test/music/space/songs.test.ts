@@ -1,0 +1,140 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { coordinatesOf, projections } from '../../../src/music/space/coordinates.ts'
+import { normalise } from '../../../src/music/space/map/song-vectors.ts'
+import { energies, livelinessOf, places } from '../../../src/music/space/songs/energy.ts'
+import { listen } from '../../../src/music/space/songs/listen.ts'
+import { readSongs } from '../../../src/music/space/songs/read-songs.ts'
+import { songTagsOf } from '../../../src/music/space/songs/song-tags.ts'
+import { randomNumbers } from '../../../src/storage/random.ts'
+import { freshFolder } from '../../storage/folder.ts'
+import { silence, sine } from './sounds.ts'
+
+const reading = { separator: '|', badRows: 'refuse' as const, signal: new AbortController().signal }
+
+test('songs of a table, with tags of their own and of another table', async () => {
+  const folder = freshFolder()
+  const [songs, tags] = [join(folder, 'songs.csv'), join(folder, 'tags.csv')]
+  writeFileSync(songs, 'id,title,artist,duration,tags,file,energy\na,Rain,비,181.5,calm|rain,a.wav,0.25\nb,Sun,,,,,\n')
+  writeFileSync(tags, 'song,tag,weight\na,calm,3\nb,lively,2\nb,happy,0\nnobody,calm,1\n')
+  const found = await readSongs({ ...reading, songs: [songs], tags: [tags], audioRoot: '/music' })
+  expect(found.strayTags).toBe(1)
+  expect(found.songs).toEqual([
+    {
+      id: 'a',
+      title: 'Rain',
+      artist: '비',
+      duration: 181.5,
+      file: '/music/a.wav',
+      energy: 0.25,
+      tags: [
+        { tag: 'calm', weight: 4 },
+        { tag: 'rain', weight: 1 },
+      ],
+    },
+    { id: 'b', title: 'Sun', tags: [{ tag: 'lively', weight: 2 }] },
+  ])
+})
+
+test.each([
+  ['id,energy\na,2\n', /row 1 after the header, energy: expected a number from 0 to 1, got 2/],
+  ['id,duration\na,long\n', /duration: expected a number, got long/],
+  ['name,duration\na,1\n', /--songs: the column of each id must name a column/],
+])('a table that cannot be used is refused: %j', async (text, message) => {
+  const file = join(freshFolder(), 'songs.csv')
+  writeFileSync(file, text)
+  await expect(readSongs({ ...reading, songs: [file] })).rejects.toThrow(message)
+})
+
+test('given tags count in proportion, heard ones by their probability', () => {
+  const given = [
+    [
+      { tag: 'calm', weight: 4 },
+      { tag: 'rain', weight: 1 },
+    ],
+    [],
+    [],
+  ]
+  const heard = [Float32Array.of(0.5, 0.75), Float32Array.of(0.05, 1), undefined]
+  const { tags, songTags } = songTagsOf(given, ['rain', 'lively'], heard)
+  expect(tags).toEqual(['lively', 'calm', 'rain'])
+  expect(Array.from(songTags.indptr)).toEqual([0n, 3n, 4n, 4n])
+  expect(Array.from(songTags.indices)).toEqual([0, 1, 2, 0])
+  expect(Array.from(songTags.weights)).toEqual([0.75, 1, 0.5, 1])
+})
+
+test('places are those of a sorted list, ties between them', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.oneof(fc.integer({ min: 0, max: 5 }), fc.constant(Number.NaN)), { maxLength: 12 }),
+      values => {
+        const known = values.filter(value => !Number.isNaN(value))
+        const expected = values.map(value => {
+          if (Number.isNaN(value)) return value
+          const below = known.filter(other => other < value).length
+          const equal = known.filter(other => other === value).length
+          return known.length > 1 ? (below + (equal - 1) / 2) / (known.length - 1) : 0.5
+        })
+        places(values).forEach((place, at) => {
+          if (Number.isNaN(values[at])) expect(place).toBeNaN()
+          else expect(place).toBeCloseTo(expected[at]!, 12)
+        })
+      },
+    ),
+  )
+})
+
+test('a loud bright restless sound is livelier than a quiet low one, and silence the least', async () => {
+  const folder = freshFolder()
+  const files = [
+    silence(join(folder, 'silence.wav'), 1),
+    sine(join(folder, 'low.wav'), { hertz: 200, amplitude: 0.05, seconds: 1 }),
+    sine(join(folder, 'high.wav'), { hertz: 3000, amplitude: 0.8, seconds: 1, beats: 8 }),
+  ]
+  const heard = await Promise.all(files.map(file => livelinessOf(file)))
+  expect(heard[2]!.seconds).toBeCloseTo(1, 2)
+  expect(Array.from(energies([...heard, undefined]))).toEqual([0, 0.5, 1, Number.NaN])
+})
+
+test('a file that cannot be read is listed, and the others are heard', async () => {
+  const folder = freshFolder()
+  const broken = join(folder, 'broken.mp3')
+  writeFileSync(broken, 'no sound')
+  const good = sine(join(folder, 'good.wav'), { hertz: 440, amplitude: 0.5, seconds: 0.5 })
+  const heard = await listen([undefined, broken, good])
+  expect(heard.failed.map(({ file }) => file)).toEqual([broken])
+  expect(heard.liveliness.map(one => one !== undefined)).toEqual([false, false, true])
+  await expect(listen([good], { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough')
+})
+
+test.each(projections)(
+  'neighbours are near on the map by %s, which is the same for the same seed',
+  async projection => {
+    const random = randomNumbers(2)
+    const rank = 5
+    const vectors = normalise(
+      Float32Array.from(
+        { length: 60 * rank },
+        (_, at) => (at % rank === Math.floor(at / rank) % 3 ? 1 : 0) + 0.1 * random(),
+      ),
+      rank,
+    )
+    vectors.fill(0, 0, rank)
+    const coordinates = await coordinatesOf(vectors, rank, { projection, seed: 3 })
+    expect(await coordinatesOf(vectors, rank, { projection, seed: 3 })).toEqual(coordinates)
+    expect(Array.from(coordinates.subarray(0, 2))).toEqual([0, 0])
+    expect(Math.max(...coordinates)).toBe(1)
+    expect(Math.min(...coordinates)).toBe(-1)
+    const distance = (a: number, b: number) =>
+      Math.hypot(coordinates[a * 2]! - coordinates[b * 2]!, coordinates[a * 2 + 1]! - coordinates[b * 2 + 1]!)
+    const mean = (isSame: boolean) => {
+      const pairs: number[] = []
+      for (let a = 1; a < 60; a++)
+        for (let b = 1; b < a; b++) if ((a % 3 === b % 3) === isSame) pairs.push(distance(a, b))
+      return pairs.reduce((sum, value) => sum + value, 0) / pairs.length
+    }
+    expect(mean(true)).toBeLessThan(mean(false) / 2)
+  },
+)
