@@ -79,7 +79,7 @@ test('places are those of a sorted list, ties between them', () => {
         })
         places(values).forEach((place, at) => {
           if (Number.isNaN(values[at])) expect(place).toBeNaN()
-        else expect(place).toBeCloseTo(expected[at]!, 12)
+          else expect(place).toBeCloseTo(expected[at]!, 12)
         })
       },
     ),
