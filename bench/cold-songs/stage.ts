@@ -21,7 +21,7 @@ export interface ListensOptions {
 }
 
 export const listensGrid: readonly ListensOptions[] = [64, 128].flatMap(factors =>
-  [10, 30, 100].map(lambda => ({ factors, confidence: 10, lambda })),
+  [30, 100, 300].map(lambda => ({ factors, confidence: 10, lambda })),
 )
 
 /** What is learned from, and which songs are held out of it. */

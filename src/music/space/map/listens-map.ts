@@ -40,7 +40,7 @@ export function fitListensMap(problem: ListensProblem, options: { readonly steps
   const scaled = residual.map((value, at) => value / diagonal[(at / rank) | 0]!)
   const direction = scaled.slice()
   let error = inner(residual, scaled)
-  const least = 1e-8 * error
+  const least = 1e-14 * error
   for (let step = 0; step < (options.steps ?? 30) && error > least; step++) {
     multiply(features, songs, direction, rank, images)
     applyListeners(problem, gram, images, weighted)
