@@ -277,7 +277,7 @@ export class Service {
    * @throws {ServiceError} `rate_limited`, `bad_message` once there are too many.
    */
   feedback(context: CallContext, mix: MixSubscription, { song, outcome }: MixFeedback): void {
-    this.#take(context, mixCost({}))
+    this.#take(context, mixCost(mix))
     mix.feedback(song, outcome)
   }
 

@@ -6,6 +6,9 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { Client } from '../../src/client/client.ts'
 import { RpcClient } from '../../src/client/rpc/index.ts'
 import type { MethodName, ParamsInput, Results } from '../../src/protocol/methods.ts'
+import type { MixedList } from '../../src/protocol/music-methods.ts'
+import { RecommendError } from '../../src/recommend/errors.ts'
+import { MixSubscription } from '../../src/serve/music/mix-subscription.ts'
 import { writeSpace } from '../music/small-space.ts'
 import { addKey } from './keys.ts'
 import { Peer } from './peer.ts'
@@ -217,10 +220,48 @@ describe('a subscribed mix', () => {
     await peer.ask({ ...event, id: 'b', item: two, kind: 'skip' })
     const last = await peer.next('list')
     expect(last.items[0].because.map(({ kind }: { kind: string }) => kind)).toEqual(['tag', 'accepted', 'skipped'])
+    // What lowers what the user has of a song does not please, whatever it is called.
+    const [third] = ids(last as never)
+    await peer.ask({ ...event, id: 'd', item: third, kind: 'rating', weight: -1 })
+    expect((await peer.next('list')).items[0].follows.item).toBe(one)
     // It says nothing of the mix.
     await peer.ask({ type: 'event', user: 'listener', id: 'c', item: 'i9' })
     expect(peer.waiting.filter(({ type }) => type === 'list')).toEqual([])
     await peer.close()
+  })
+
+  test('costs with each song that is skipped what its list costs', async () => {
+    const limited = await serveSmallModel({ music: smallSongs, rate: 300 })
+    const peer = await Peer.greeted(limited.server.url)
+    await peer.ask(subscribe(1, { tags: ['calm'], length: 200 }))
+    const feedback = (song: string) => peer.ask({ type: 'feedback', subscription: 1, song, outcome: 'skipped' })
+    expect(await feedback('i1')).toMatchObject({ type: 'noted' })
+    expect(await feedback('i2')).toMatchObject({ type: 'error', code: 'rate_limited' })
+    await peer.close()
+    await limited.close()
+  })
+
+  test('comes later where too many wait, with all that was told meanwhile', async () => {
+    const asked: string[][] = []
+    const lists: MixedList[] = []
+    let failures = 2
+    const watch = new MixSubscription(
+      {
+        query: { tags: [], playlist: [] },
+        async make({ playlist }) {
+          asked.push(playlist.map(({ song }) => song))
+          if (failures-- > 0) throw new RecommendError('overloaded', 'many wait')
+          return { list: 'a', space: 'b', items: [], left: [], minutes: 0 }
+        },
+        onList: list => lists.push(list),
+        onError: error => expect.unreachable(String(error)),
+      },
+      20,
+    )
+    watch.feedback('one', 'accepted')
+    await expect.poll(() => lists.length, { timeout: 10_000 }).toBe(1)
+    expect(asked).toEqual([[], ['one'], ['one']])
+    watch.close()
   })
 
   test('says what is wrong with it', async () => {

@@ -66,7 +66,9 @@ const validation = z.object({
 })
 const manifestSchema = z.looseObject({
   options: taggerOptions,
-  labels: z.array(z.string()).min(2),
+  labels: z
+    .array(z.string())
+    .refine(labels => labels.length >= 2 && new Set(labels).size === labels.length, 'must be at least two, each once'),
   kind: z.enum(['single', 'multi']),
   clips: z.object({ training: count, validation: count, checksum: z.string() }),
   epochs: z.array(z.object({ loss: z.number(), validation: validation.optional() })),
@@ -93,6 +95,11 @@ export class TaggerArtifact {
       manifest => {
         const fault = faultIn(manifestSchema, manifest)
         if (fault) throw new Error(`${join(directory, manifestName)} is damaged: ${fault}; train the tagger anew`)
+        if (!manifest.files[taggerFiles.tensors]) {
+          throw new Error(
+            `${join(directory, manifestName)} is damaged: it lists no ${taggerFiles.tensors}; train the tagger anew`,
+          )
+        }
         if (verify) verifyDirectory(directory, manifest)
         return closedOnError(
           openSafetensors(join(directory, taggerFiles.tensors)),
@@ -109,13 +116,20 @@ export class TaggerArtifact {
     this.#tensors = tensors
   }
 
-  /** @throws Error naming file and tensor when it is of another length. */
+  /** @throws Error naming file and tensor when it is of another length, or holds what is no finite number. */
   tensor(name: string, length: number): MappedTensor<Float32Array> {
     const tensor = mappedTensor(this.#tensors, name, Float32Array)
-    if (tensor.shape.length === 1 && tensor.shape[0] === length) return tensor
-    throw new Error(
-      `${this.#tensors.path} is damaged: the tensor ${name}: its shape must be ${length}, but is ${tensor.shape.join(' × ')}; train the tagger anew`,
-    )
+    const { data, shape } = tensor
+    if (shape.length !== 1 || shape[0] !== length) {
+      throw this.#damaged(name, `its shape must be ${length}, but is ${shape.join(' × ')}`)
+    }
+    const broken = data.findIndex(value => !Number.isFinite(value))
+    if (broken >= 0) throw this.#damaged(name, `value ${broken} must be a finite number, got ${data[broken]}`)
+    return tensor
+  }
+
+  #damaged(tensor: string, fault: string): Error {
+    return new Error(`${this.#tensors.path} is damaged: the tensor ${tensor}: ${fault}; train the tagger anew`)
   }
 
   close(): void {

@@ -2,6 +2,9 @@
 import type { Validation } from './artifact.ts'
 import type { LabelKind } from './clips.ts'
 
+/** Of more labels it is not counted what is taken for what: that grows with their square. */
+export const mostConfused = 1000
+
 /** What predictions say of a label. */
 export interface LabelMeasure {
   readonly label: string
@@ -17,7 +20,7 @@ export interface LabelMeasure {
 
 export interface TaggerMeasure extends Validation {
   readonly labels: readonly LabelMeasure[]
-  /** (labels × labels) Of single labels: clips of each label, by the likeliest. */
+  /** (labels × labels) Of single labels, where they are at most {@link mostConfused}: clips of each label, by the likeliest. */
   readonly confusion: readonly (readonly number[])[] | undefined
 }
 
@@ -64,17 +67,21 @@ export function measurePredictions(
       ? { accuracy: right / Math.max(1, clips) }
       : { meanAveragePrecision: precisions.reduce((sum, value) => sum + value, 0) / Math.max(1, precisions.length) }),
     labels: measured,
-    confusion:
-      kind === 'single'
-        ? labels.map((_, of) =>
-            labels.map((_, as) => count(rows, (row, clip) => row.true[of]! > 0 && likeliest[clip] === as)),
-          )
-        : undefined,
+    confusion: kind === 'single' && width <= mostConfused ? confusionOf(rows, likeliest, width) : undefined,
   }
 }
 
-function count<Row>(rows: readonly Row[], holds: (row: Row, at: number) => boolean): number {
-  return rows.filter(holds).length
+function confusionOf(
+  rows: readonly { readonly true: Float32Array }[],
+  likeliest: readonly number[],
+  width: number,
+): number[][] {
+  const counts = Array.from({ length: width }, () => new Array<number>(width).fill(0))
+  rows.forEach((row, clip) => {
+    const of = counts[row.true.findIndex(target => target > 0)]
+    if (of && likeliest[clip]! >= 0) of[likeliest[clip]!]! += 1
+  })
+  return counts
 }
 
 /** Of equal scores each counts as if they came in every order: the precision at the end of their group. */

@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import type { TaggerShape } from '../../binding.d.ts'
 import { native } from '../../native.ts'
+import { manifestName } from '../../storage/directory.ts'
 import { melBands } from '../audio/mel.ts'
 import { melSlices } from '../audio/mel-slices.ts'
 import { TaggerArtifact, type TaggerManifest } from './artifact.ts'
@@ -53,7 +55,7 @@ export class Tagger {
     this.labels = labels
     this.embedding = options.embedding
     const shape = shapeOf(options, labels.length, kind)
-    const sizes = native.taggerSizes(shape)
+    const sizes = sizesOf(shape, artifact.directory)
     const tensor = (name: string, length: number) => artifact.tensor(name, length).data
     this.#network = {
       shape,
@@ -89,6 +91,16 @@ export class Tagger {
 
   close(): void {
     this.#close()
+  }
+}
+
+/** @throws Error naming the manifest where no network is of this shape. */
+function sizesOf(shape: TaggerShape, directory: string): ReturnType<typeof native.taggerSizes> {
+  try {
+    return native.taggerSizes(shape)
+  } catch (cause) {
+    const { message } = cause as Error
+    throw new Error(`${join(directory, manifestName)} is damaged: ${message}; train the tagger anew`, { cause })
   }
 }
 

@@ -12,7 +12,7 @@ import { measurePredictions, type TaggerMeasure } from './measure.ts'
 import { shapeOf, type TaggerOptions, taggerOptions } from './options.ts'
 import type { PredictArgs } from './predict-jobs.ts'
 import type { ClipFrames } from './slices.ts'
-import { splitClips } from './split.ts'
+import { splitClips, type TaggerSplit } from './split.ts'
 import type { TrainedNetwork } from './tagger.ts'
 import { initialState, type TaggerState, TaggerTrainer } from './trainer.ts'
 
@@ -102,9 +102,11 @@ export async function trainTagger(
     const standard = standardOf(of(split.training).map(({ values }) => values))
     const training = clipFrames(of(split.training), labels, standard)
     const held = clipFrames(of(split.validation), labels, standard)
-    const checksum = checksumOf(usable.map(({ clip }) => clip))
+    const checksum = checksumOf(usable, split)
     if (from && from.manifest.clips.checksum !== checksum) {
-      throw new Error(`${directory} was trained on other clips: resume it with the same, or train anew (--replace)`)
+      throw new Error(
+        `${directory} was trained on other clips, or more or less of each, or others of them: resume it with the same (also seconds, validation), or train anew (--replace)`,
+      )
     }
     const about = {
       options,
@@ -146,10 +148,17 @@ function optionsToContinue({ directory, manifest }: TaggerArtifact, given: Parti
   return options
 }
 
-/** Of which clips, and what they are labelled with. */
-function checksumOf(clips: readonly LabelledClip[]): string {
-  const lines = clips.map(({ file, labels, split }) => JSON.stringify([file, labels, split]))
-  return createHash('sha256').update(lines.join('\n')).digest('hex').slice(0, 16)
+/** Of which clips, what they are labelled with, how much of each, and what for. */
+function checksumOf(
+  clips: readonly { readonly clip: LabelledClip; readonly values: Float32Array }[],
+  split: TaggerSplit,
+): string {
+  const lines = clips.map(({ clip: { file, labels }, values }) => JSON.stringify([file, labels, values.length]))
+  const parts = JSON.stringify([split.training, split.validation])
+  return createHash('sha256')
+    .update([...lines, parts].join('\n'))
+    .digest('hex')
+    .slice(0, 16)
 }
 
 function stateOf(artifact: TaggerArtifact, state: TaggerState): TaggerState {

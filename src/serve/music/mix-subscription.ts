@@ -1,7 +1,9 @@
+import { setTimeout } from 'node:timers/promises'
 import { ServiceError } from '../../protocol/errors.ts'
 import { limits } from '../../protocol/limits.ts'
 import type { Params } from '../../protocol/methods.ts'
 import type { MixedList } from '../../protocol/music-methods.ts'
+import { RecommendError } from '../../recommend/errors.ts'
 import type { Watch } from '../../recommend/lists/watched-list.ts'
 
 export interface MixSubscriptionOptions {
@@ -17,6 +19,9 @@ export type Outcome = NonNullable<Played['outcome']>
 
 /** Lists whose names are known, so that events can follow from them. */
 const mostNames = 50
+
+/** In ms, at least and at most: how soon a list is asked for again where too many wait; not all of these at once. */
+const askedAgain = [500, 1500] as const
 
 /** The songs that come next of a mix: other ones whenever a song was accepted or skipped. */
 export class MixSubscription implements Watch {
@@ -37,6 +42,11 @@ export class MixSubscription implements Watch {
     this.#total = total
     this.#played = new Map(playlist.map(played => [played.song, played]))
     this.renew()
+  }
+
+  /** Songs of each list, where it was said. */
+  get length(): number | undefined {
+    return this.#options.query.length
   }
 
   /** Whether one of its last lists has this name. */
@@ -83,9 +93,24 @@ export class MixSubscription implements Watch {
         // A newer one follows at once.
         if (!this.#isDue) onList(list)
       } catch (error) {
-        if (!signal.aborted) onError(error)
+        if (signal.aborted) return
+        if (!isOverload(error)) {
+          onError(error)
+          continue
+        }
+        // Who watches does not ask again: the list comes later.
+        const [least, most] = askedAgain
+        await setTimeout(least + Math.random() * (most - least), undefined, { signal, ref: false }).catch(() => {})
+        this.#isDue = true
       }
     }
     this.#isMaking = false
   }
+}
+
+function isOverload(error: unknown): boolean {
+  return (
+    (error instanceof RecommendError && error.reason === 'overloaded') ||
+    (error instanceof ServiceError && error.code === 'overloaded')
+  )
 }

@@ -262,9 +262,12 @@ export class Session {
   }
 
   /** An event that follows from a list of a mix says what became of its song. */
-  #noteOfMix(context: CallContext, { list, item, kind }: Pick<MessageOf<'event'>, 'list' | 'item' | 'kind'>): void {
+  #noteOfMix(
+    context: CallContext,
+    { list, item, kind, weight }: Pick<MessageOf<'event'>, 'list' | 'item' | 'kind' | 'weight'>,
+  ): void {
     if (list === undefined || item === undefined) return
-    const outcome = kind === 'skip' ? 'skipped' : 'accepted'
+    const outcome = kind === 'skip' || weight < 0 ? 'skipped' : 'accepted'
     for (const mix of this.#subscriptions.mixesWith(list)) {
       try {
         this.#context.service.feedback(context, mix, { song: item, outcome })

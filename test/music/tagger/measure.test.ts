@@ -53,3 +53,12 @@ test('equal probabilities rank nothing', () => {
   )
   expect(measure.labels[0]!.averagePrecision).toBe(0.25)
 })
+
+test('of very many labels it is not counted what is taken for what', () => {
+  const labels = Array.from({ length: 60_000 }, (_, at) => `label ${at}`)
+  const right = new Float32Array(2 * labels.length)
+  right[3] = right[labels.length + 4] = 1
+  const measure = measurePredictions(right, right, labels, 'single')
+  expect(measure.accuracy).toBe(1)
+  expect(measure.confusion).toBeUndefined()
+})

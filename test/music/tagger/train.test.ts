@@ -1,11 +1,12 @@
 import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
-import { TaggerArtifact } from '../../../src/music/tagger/artifact.ts'
+import { TaggerArtifact, writeTagger } from '../../../src/music/tagger/artifact.ts'
 import { labelledClips } from '../../../src/music/tagger/clips.ts'
-import type { TaggerOptions } from '../../../src/music/tagger/options.ts'
+import { shapeOf, type TaggerOptions } from '../../../src/music/tagger/options.ts'
 import { Tagger } from '../../../src/music/tagger/tagger.ts'
 import { type TrainTagger, trainTagger } from '../../../src/music/tagger/train.ts'
+import { native } from '../../../src/native.ts'
 import { Pool } from '../../../src/parallel/pool.ts'
 import { freshFolder } from '../../storage/folder.ts'
 import { fileOf, wav } from '../wav.ts'
@@ -90,6 +91,11 @@ test('the same bits come out for any number of workers, and whether or not the t
   expect(interrupted.manifest.complete).toBe(false)
   const done = interrupted.manifest.epochs.length
   expect(done).toBeLessThan(4)
+  // Of other parts of the clips, those of the validation would have been trained on.
+  for (const other of [{ validation: 0 }, { seconds: 0.2 }]) {
+    const wrong = train(sounds, { resume: true, ...other }, { epochs: 4 }, interrupted.out)
+    await expect(wrong).rejects.toThrow('resume it with the same')
+  }
   const resumed = await train(sounds, { resume: true }, { epochs: 4 }, interrupted.out)
   expect(resumed.manifest.epochs.slice(0, done)).toEqual(interrupted.manifest.epochs)
   expect(parametersOf(resumed.out)).toEqual(first)
@@ -132,3 +138,54 @@ test('a damaged tagger is refused', async () => {
   expect(() => Tagger.open(out)).toThrow('tensors.safetensors is damaged')
   expect(() => Tagger.open(join(out, 'none'))).toThrow('`aurochs music train-tagger` makes one')
 })
+
+/** A tagger that `change` has altered, under checksums that are right. */
+async function altered(
+  change: (about: Record<string, unknown>, tensors: Record<string, Float32Array>) => void,
+): Promise<string> {
+  const { out, manifest } = await train(soundFolders(2), { validation: 0 }, { epochs: 1 })
+  const artifact = TaggerArtifact.open(out)
+  const sizes = native.taggerSizes(shapeOf(manifest.options, manifest.labels.length, manifest.kind))
+  const tensor = (name: string, length: number) => artifact.tensor(name, length).data.slice()
+  const tensors = {
+    parameters: tensor('parameters', sizes.parameters),
+    moments: tensor('moments', sizes.moments),
+    mean: tensor('mean', 96),
+    deviation: tensor('deviation', 96),
+  }
+  artifact.close()
+  const { files: _, format: __, version: ___, created: ____, ...about } = manifest
+  change(about, tensors)
+  await writeTagger(out, tensors, '', { ...about, replace: true })
+  return out
+}
+
+test.each([
+  [
+    'a parameter that is no number',
+    'parameters: value 5 must be a finite number',
+    (_, { parameters }) => parameters!.set([Number.NaN], 5),
+  ],
+  ['an infinite mean', 'mean: value 0 must be a finite number', (_, { mean }) => mean!.set([Number.POSITIVE_INFINITY])],
+  [
+    'labels that come twice',
+    'labels must be at least two, each once',
+    about => Object.assign(about, { labels: ['low', 'low'] }),
+  ],
+  [
+    'another network',
+    'the tensor parameters: its shape must be',
+    about => Object.assign(about, { labels: ['a', 'b', 'c'] }),
+  ],
+  [
+    'a network that cannot be',
+    'manifest.json is damaged: frames must be',
+    about => Object.assign(about, { options: { ...(about.options as object), frames: 9 } }),
+  ],
+] satisfies [string, string, Parameters<typeof altered>[0]][])(
+  'a tagger with %s is refused, though its checksums are right',
+  async (_, fault, change) => {
+    const out = await altered(change)
+    expect(() => Tagger.open(out)).toThrow(fault)
+  },
+)

@@ -2,12 +2,14 @@ import type { IdMap } from '../../../storage/ids.ts'
 
 /** Ids of which all are compared; of more, those next in order. */
 const mostCompared = 20_000
+/** Edits that may be a mistake, of however long a text: what is further off was not meant. */
+const mostEdits = 6
 
 /** Up to `limit` ids that were perhaps meant by `wanted`, the likeliest first. */
 export function nearMatches(ids: IdMap, wanted: string, limit = 3): string[] {
   const lower = wanted.toLowerCase()
   const near = ids.size <= mostCompared ? Array.from({ length: ids.size }, (_, at) => at) : neighbours(ids, wanted)
-  const most = Math.max(2, Math.ceil(wanted.length / 2))
+  const most = Math.min(mostEdits, Math.max(2, Math.ceil(wanted.length / 2)))
   return near
     .map(at => String(ids.at(at)))
     .map(id => ({ id, distance: nearness(id.toLowerCase(), lower, most) }))
@@ -52,17 +54,28 @@ function nearness(id: string, wanted: string, most: number): number {
   return Math.min(edits(id, wanted, most), id.includes(wanted) ? most : Number.POSITIVE_INFINITY)
 }
 
-/** Letters to put in, leave out or change (Levenshtein 1966); infinite where that is more than `most`. */
-function edits(one: string, other: string, most: number): number {
+/**
+ * Letters to put in, leave out or change (Levenshtein 1966); infinite where that is more than `most`. Of each row only what `most` edits reach is looked
+ * at (Ukkonen 1985), and no row after one that is beyond them: what is asked for by mistake costs little, however long ids are.
+ */
+export function edits(one: string, other: string, most: number): number {
   if (Math.abs(one.length - other.length) > most) return Number.POSITIVE_INFINITY
-  let before = Array.from({ length: other.length + 1 }, (_, at) => at)
+  let before = Uint16Array.from({ length: other.length + 1 }, (_, at) => at)
+  let row = new Uint16Array(other.length + 1)
   for (let i = 1; i <= one.length; i++) {
-    const row = [i]
-    for (let j = 1; j <= other.length; j++) {
+    const [first, last] = [Math.max(1, i - most), Math.min(other.length, i + most)]
+    // Next to what is looked at, nothing is near.
+    row[first - 1] = first === 1 ? i : most + 1
+    let least = row[first - 1]!
+    for (let j = first; j <= last; j++) {
       const change = before[j - 1]! + (one[i - 1] === other[j - 1] ? 0 : 1)
-      row.push(Math.min(change, before[j]! + 1, row[j - 1]! + 1))
+      // In the row before, the last place was not looked at.
+      const without = j === i + most ? most + 1 : before[j]! + 1
+      row[j] = Math.min(change, without, row[j - 1]! + 1)
+      least = Math.min(least, row[j]!)
     }
-    before = row
+    if (least > most) return Number.POSITIVE_INFINITY
+    ;[before, row] = [row, before]
   }
   const distance = before[other.length]!
   return distance <= most ? distance : Number.POSITIVE_INFINITY
