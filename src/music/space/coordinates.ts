@@ -1,8 +1,8 @@
 import type { UMAP } from 'umap-js'
 import { randomNumbers } from '../../storage/random.ts'
-import { isSet } from './map/feature-map.ts'
 import type { FeatureMatrix } from './map/features.ts'
 import { principalCoordinates } from './map/principal-axes.ts'
+import { isSet } from './vectors.ts'
 
 export const projections = ['umap', 'pca'] as const
 export type Projection = (typeof projections)[number]
