@@ -64,20 +64,30 @@ export function measurePredictions(
       ? { accuracy: right / Math.max(1, clips) }
       : { meanAveragePrecision: precisions.reduce((sum, value) => sum + value, 0) / Math.max(1, precisions.length) }),
     labels: measured,
-    confusion:
-      kind === 'single'
-        ? labels.map((_, of) =>
-            labels.map((_, as) => count(rows, (row, clip) => row.true[of]! > 0 && likeliest[clip] === as)),
-          )
-        : undefined,
+    confusion: kind === 'single' ? confusionOf(rows, likeliest, width) : undefined,
   }
 }
 
-function count<Row>(rows: readonly Row[], holds: (row: Row, at: number) => boolean): number {
-  return rows.filter(holds).length
+/** (labels × labels) */
+function confusionOf(
+  rows: readonly { readonly true: Float32Array }[],
+  likeliest: readonly number[],
+  labels: number,
+): number[][] {
+  const counts = Array.from({ length: labels }, () => new Array<number>(labels).fill(0))
+  rows.forEach((row, clip) => {
+    const own = counts[row.true.findIndex(target => target > 0)]
+    const label = likeliest[clip]!
+    // There is none likeliest where the network gave no numbers.
+    if (own && label >= 0) own[label]! += 1
+  })
+  return counts
 }
 
-/** Of equal scores each counts as if they came in every order: the precision at the end of their group. */
+/**
+ * The mean of the precisions at those that are true. Those of equal scores are found together: each counts the precision at the end of
+ * their group, so that the order in which they come does not matter.
+ */
 function averagePrecision(ranked: readonly { readonly score: number; readonly isTrue: boolean }[]): number {
   const sorted = [...ranked].sort((a, b) => b.score - a.score)
   let [sum, found] = [0, 0]
