@@ -90,7 +90,7 @@ test('songs that nobody has listened to come into a space by what a tagger hears
   writeFileSync(songs, `id,title,file\n${files.map(file => `${file},${file},${file}`).join('\n')}\n`)
   const [trained, built] = await aurochsInTurn(
     ['music', 'train-tagger', sounds, '--out', out, '--validation', '0', ...flags],
-    ['music', 'build-space', '--songs', songs, '--audio-root', sounds, '--tagger', out, '--output', space, '--json'],
+    ['music', 'build-space', '--songs', songs, '--audio-root', sounds, '--tagger', out, '--out', space, '--json'],
   )
   expect(trained!.status).toBe(0)
   expect(built).toMatchObject({ status: 0, stderr: '' })

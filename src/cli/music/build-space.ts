@@ -34,7 +34,7 @@ const Options = z.object({
   leastListeners: wholeNumber(1, 1_000_000).optional(),
   projection: oneOf(projections).default('umap'),
   seed: wholeNumber(0, 2 ** 32 - 1).default(0),
-  output: text('a directory'),
+  out: text('a directory'),
   replace: z.boolean().default(false),
   json: z.boolean().default(false),
   format,
@@ -51,7 +51,7 @@ sound: a map from these to vectors is learned of the songs with enough listeners
 Songs are a table (CSV, NDJSON, Parquet) with a column id, and title, artist, duration, tags, file and energy where there are such; --tags
 names tables with the columns song, tag and, where there is one, weight.
 
-  aurochs music build-space model --songs songs.csv --tags tags.csv --output space
+  aurochs music build-space model --songs songs.csv --tags tags.csv --out space
 `
 
 /** `aurochs music build-space`: the song space of a collection. */
@@ -61,7 +61,7 @@ export function registerBuildSpace(music: Command): void {
     .description('place songs and tags in one space, by listeners, tags and sound')
     .argument('[MODEL]', 'a model with vectors of items')
     .requiredOption('--songs <file>', 'what is known of songs; may be given several times', several)
-    .requiredOption('--output <directory>', 'where the song space is written')
+    .requiredOption('--out <directory>', 'where the song space is written')
     .option('--tags <file>', 'tags of songs, one a row; may be given several times', several)
     .option('--separator <text>', "between two tags of a column of tags (default: '|')")
     .option('--audio-root <directory>', 'where paths of sound files begin (default: the working directory)')
@@ -74,7 +74,7 @@ export function registerBuildSpace(music: Command): void {
     .option('--least-listeners <n>', 'songs with fewer do not teach the map from features to vectors (default: 5)')
     .option('--projection <name>', `how songs are drawn on the map: ${projections.join(' or ')} (default: umap)`)
     .option('--seed <n>', 'of what is random (default: 0)')
-    .option('--replace', 'take the place of the song space at --output')
+    .option('--replace', 'take the place of the song space at --out')
   command.optionsGroup('Reading:')
   addReadingOptions(command).option('--json', 'print what was built as one line of JSON')
   command.addHelpText('after', notes).action(run)
@@ -95,7 +95,7 @@ async function run(directory: string | undefined, given: unknown): Promise<void>
       const tagger = options.tagger === undefined ? undefined : pooledTagger(options.tagger, pool)
       const built = await build(read, { model, tagger }, options, { signal, bar, begun }).catch(toUsage)
       bar.show('writing', 0)
-      const manifest = await writeSongSpace(options.output, built.parts, { replace: options.replace })
+      const manifest = await writeSongSpace(options.out, built.parts, { replace: options.replace })
       return summaryOf(manifest, read, built)
     } finally {
       bar.stop()
@@ -103,7 +103,7 @@ async function run(directory: string | undefined, given: unknown): Promise<void>
       await pool.close()
     }
   })
-  process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : inWords(options.output, summary))
+  process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : inWords(options.out, summary))
 }
 
 interface Running {
@@ -130,10 +130,10 @@ function build(
 }
 
 /** Before hours of listening rather than after. */
-function assertPlaces({ output, replace, audioRoot }: SpaceOptions): void {
-  if (existsSync(output)) {
-    if (!replace) throw new UsageError(`${output} exists: choose another --output, or add --replace`)
-    asUsage(() => assertReplaceable(output, 'aurochs-song-space'))
+function assertPlaces({ out, replace, audioRoot }: SpaceOptions): void {
+  if (existsSync(out)) {
+    if (!replace) throw new UsageError(`${out} exists: choose another --out, or add --replace`)
+    asUsage(() => assertReplaceable(out, 'aurochs-song-space'))
   }
   if (audioRoot === undefined || statSync(audioRoot, { throwIfNoEntry: false })?.isDirectory()) return
   throw new UsageError(`--audio-root must be a directory, got ${audioRoot}`)
@@ -168,11 +168,11 @@ function summaryOf(
   return { songs, tags, rank, sources, made, failedFiles: failed, strayTags, badRows, firstBadRow }
 }
 
-function inWords(output: string, summary: Summary): string {
+function inWords(out: string, summary: Summary): string {
   const { songs, tags, rank, sources, made, failedFiles, strayTags, badRows, firstBadRow } = summary
   const count = (n: number, what: string) => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`
   const lines = [
-    `${output}: ${count(songs, 'song')} and ${count(tags, 'tag')}, ${rank} numbers a vector`,
+    `${out}: ${count(songs, 'song')} and ${count(tags, 'tag')}, ${rank} numbers a vector`,
     `by listeners ${sources.listeners}, by listeners and features ${sources.both}, by features ${sources.features}, unknown ${sources.none}`,
   ]
   const map = made.map as BuiltSongSpace['map']

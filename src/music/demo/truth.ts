@@ -1,5 +1,7 @@
 /** How far what was learned agrees with what is true of the made-up songs. */
 import type { SongSpace } from '../space/song-space.ts'
+import { places } from '../space/songs/energy.ts'
+import { productWith } from '../space/vectors.ts'
 import { goTogether, type Mood, moods } from '../synthesis/moods.ts'
 import type { SongPlan } from '../synthesis/songs.ts'
 
@@ -22,13 +24,15 @@ export function neighboursShareMood(
   songs: readonly SongPlan[],
   candidates: readonly SongPlan[],
 ): Agreement {
+  const { rank, vectors } = space
   const rows = space.songs.indicesOf(candidates.map(({ id }) => id))
   let [found, chance] = [0, 0]
   for (const song of songs) {
     const mood = mainMood(song)
     const own = space.songs.indicesOf([song.id])[0]!
+    const vector = vectors.subarray(own * rank, (own + 1) * rank)
     const ranked = candidates
-      .map((candidate, at) => ({ candidate, cosine: cosine(space, own, rows[at]!) }))
+      .map((candidate, at) => ({ candidate, cosine: productWith(vectors, rows[at]!, vector) }))
       .filter(({ candidate }) => candidate !== song)
       .sort((a, b) => b.cosine - a.cosine)
     const share = (of: readonly { readonly candidate: SongPlan }[]) =>
@@ -41,12 +45,6 @@ export function neighboursShareMood(
 
 function mainMood({ moods: own }: SongPlan): Mood {
   return own.keys().next().value!
-}
-
-function cosine({ rank, vectors }: SongSpace, a: number, b: number): number {
-  let sum = 0
-  for (let at = 0; at < rank; at++) sum += vectors[a * rank + at]! * vectors[b * rank + at]!
-  return sum
 }
 
 /** What a mix is asked for, and how many of the songs have all of it. */
@@ -84,8 +82,8 @@ export function meanAgreement(agreements: readonly Agreement[]): Agreement {
 
 /** Spearman's rank correlation of two columns; ties have the mean of their places. */
 export function rankCorrelation(a: readonly number[], b: readonly number[]): number {
-  const [x, y] = [placesOf(a), placesOf(b)]
-  const middle = (a.length - 1) / 2
+  const [x, y] = [places(a), places(b)]
+  const middle = 0.5
   let [both, left, right] = [0, 0, 0]
   for (let at = 0; at < a.length; at++) {
     const [dx, dy] = [x[at]! - middle, y[at]! - middle]
@@ -94,16 +92,4 @@ export function rankCorrelation(a: readonly number[], b: readonly number[]): num
     right += dy * dy
   }
   return both / Math.sqrt(left * right)
-}
-
-function placesOf(values: readonly number[]): number[] {
-  const order = [...values.keys()].sort((a, b) => values[a]! - values[b]!)
-  const places = values.map(() => 0)
-  for (let begin = 0; begin < order.length; ) {
-    let end = begin
-    while (end < order.length && values[order[end]!] === values[order[begin]!]) end++
-    for (let at = begin; at < end; at++) places[order[at]!] = (begin + end - 1) / 2
-    begin = end
-  }
-  return places
 }

@@ -1,8 +1,8 @@
 import type { Id } from '../../storage/ids.ts'
-import { productWith } from '../mix/indexed-space.ts'
 import { knownSongs, MixError, meanVector, songNamed, tagNamed } from '../mix/ingredients/ingredients.ts'
 import { tagsOfSong } from '../mix/reasons/matching-tags.ts'
 import type { SongSpace } from '../space/song-space.ts'
+import { productWith } from '../space/vectors.ts'
 
 /** A tag, and how many songs have it. */
 export interface ListedTag {
@@ -81,7 +81,7 @@ function ofSongs(space: SongSpace, songs: readonly number[], limit: number) {
 }
 
 /** Tags of the highest cosine with `vector`, best first; those without a vector are none of them. */
-export function nearestTags(
+function nearestTags(
   { tags, tagVectors }: SongSpace,
   vector: Float32Array,
   limit: number,

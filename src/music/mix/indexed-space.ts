@@ -1,6 +1,7 @@
 import { TopKIndex, topKIndexBytes, topKIndexPieces } from '../../search/topk.ts'
 import { alignedArray } from '../../storage/shared-array.ts'
 import type { SongSpace } from '../space/song-space.ts'
+import { isSet } from '../space/vectors.ts'
 
 /** Songs that say what cosines are usual: enough for a quantile of 1 %. */
 const sampleSize = 2048
@@ -38,31 +39,17 @@ export function indexSpace(space: SongSpace): IndexedSpace {
 }
 
 function sampleOf(space: SongSpace): SongSample {
+  const { rank } = space
   const count = space.songs.size
   const step = Math.max(1, count / sampleSize)
   const sample: number[] = []
   for (let place = 0; place < count; place += step) {
     const song = Math.floor(place)
-    if (hasVector(space, song)) sample.push(song)
+    if (isSet(space.vectors, song, rank)) sample.push(song)
   }
-  const { rank } = space
   const vectors = new Float32Array(sample.length * rank)
   sample.forEach((song, at) => {
     vectors.set(space.vectors.subarray(song * rank, (song + 1) * rank), at * rank)
   })
   return { songs: Uint32Array.from(sample), vectors }
-}
-
-/** Whether anything is known of the song: its vector is not all zeros. */
-export function hasVector({ vectors, rank }: Pick<SongSpace, 'vectors' | 'rank'>, song: number): boolean {
-  for (let at = song * rank; at < (song + 1) * rank; at++) if (vectors[at] !== 0) return true
-  return false
-}
-
-/** The inner product of row `row` of `vectors` with `vector`: of rows of length 1, the cosine. */
-export function productWith(vectors: Float32Array, row: number, vector: Float32Array): number {
-  const rank = vector.length
-  let sum = 0
-  for (let k = 0, at = row * rank; k < rank; k++, at++) sum += vectors[at]! * vector[k]!
-  return sum
 }

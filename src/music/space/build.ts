@@ -5,7 +5,7 @@ import { coordinatesOf, type Projection } from './coordinates.ts'
 import { type FeatureMap, fitFeatureMap } from './map/feature-map.ts'
 import { FeatureEncoder, hasFeatures, type SongFeatures } from './map/features.ts'
 import { principalCoordinates } from './map/principal-axes.ts'
-import { normalise, songVectors } from './map/song-vectors.ts'
+import { songVectors } from './map/song-vectors.ts'
 import type { VectorSource } from './song-space.ts'
 import type { SongTagger } from './song-tagger.ts'
 import { energies } from './songs/energy.ts'
@@ -13,6 +13,7 @@ import { type Heard, listen } from './songs/listen.ts'
 import type { SongRow } from './songs/read-songs.ts'
 import { songTagsOf } from './songs/song-tags.ts'
 import { chooseTagVectors } from './tag-vectors.ts'
+import { normalise } from './vectors.ts'
 
 export interface BuildSongSpace {
   /** Ids distinct, files as paths that can be opened. */

@@ -1,8 +1,9 @@
 import type { UMAP } from 'umap-js'
 import { randomNumbers } from '../../storage/random.ts'
-import { isSet } from './map/feature-map.ts'
+import { placesByLandmarks } from './landmarks.ts'
 import type { FeatureMatrix } from './map/features.ts'
 import { principalCoordinates } from './map/principal-axes.ts'
+import { isSet } from './vectors.ts'
 
 export const projections = ['umap', 'pca'] as const
 export type Projection = (typeof projections)[number]
@@ -17,10 +18,8 @@ export interface CoordinatesOptions {
   readonly signal?: AbortSignal | undefined
 }
 
-/** Songs that UMAP places, evenly chosen; others are placed by the nearest of these. */
+/** Songs that UMAP places, evenly chosen; they are the landmarks of the others. */
 const mostProjected = 2000
-/** Neighbours by which other songs are placed. */
-const placedBy = 5
 const fewest = 5
 
 /**
@@ -52,12 +51,12 @@ export async function coordinatesOf(
       place(chosen[at]!, x!, y!)
     })
     const isPlaced = new Set(chosen)
-    for (const song of known) {
-      if (isPlaced.has(song)) continue
-      signal?.throwIfAborted()
-      const [x, y] = placeBetween(rowOf(song), chosen.map(rowOf), found)
-      place(song, x, y)
-    }
+    const others = known.filter(song => !isPlaced.has(song))
+    const landmarks = { vectors: gathered(chosen.map(rowOf), rank), places: found }
+    const places = await placesByLandmarks(gathered(others.map(rowOf), rank), rank, landmarks, signal)
+    others.forEach((song, at) => {
+      place(song, places[at * 2]!, places[at * 2 + 1]!)
+    })
   }
   return scaled(coordinates, known)
 }
@@ -80,31 +79,6 @@ async function projected(
   )
 }
 
-/** The mean of the places of the nearest of `others`, weighted by how near they are. */
-function placeBetween(
-  row: Float32Array,
-  others: readonly Float32Array[],
-  places: readonly number[][],
-): [number, number] {
-  const nearest: { at: number; cosine: number }[] = []
-  others.forEach((other, at) => {
-    let cosine = 0
-    for (let column = 0; column < row.length; column++) cosine += row[column]! * other[column]!
-    if (nearest.length === placedBy && cosine <= nearest.at(-1)!.cosine) return
-    nearest.push({ at, cosine })
-    nearest.sort((a, b) => b.cosine - a.cosine)
-    nearest.length = Math.min(nearest.length, placedBy)
-  })
-  let [x, y, total] = [0, 0, 0]
-  for (const { at, cosine } of nearest) {
-    const weight = 1 / Math.max(1e-6, 1 - cosine)
-    x += weight * places[at]![0]!
-    y += weight * places[at]![1]!
-    total += weight
-  }
-  return [x / total, y / total]
-}
-
 /** Each direction from −1 to 1, over the places of the songs that have one. */
 function scaled(coordinates: Float32Array, known: readonly number[]): Float32Array {
   for (const axis of [0, 1]) {
@@ -121,6 +95,15 @@ function scaled(coordinates: Float32Array, known: readonly number[]): Float32Arr
     }
   }
   return coordinates
+}
+
+/** (rows × rank) */
+function gathered(rows: readonly Float32Array[], rank: number): Float32Array {
+  const vectors = new Float32Array(rows.length * rank)
+  rows.forEach((row, at) => {
+    vectors.set(row, at * rank)
+  })
+  return vectors
 }
 
 /** `rows` as features without tags. */

@@ -1,7 +1,6 @@
 import type { Csr } from '../../storage/csr.ts'
 import { transposed } from '../../storage/csr.ts'
-import { isSet } from './map/feature-map.ts'
-import { normalise } from './map/song-vectors.ts'
+import { isSet, normalise, productWith } from './vectors.ts'
 
 export interface TaggedSongs {
   /** (songs × rank) Of length 1, or zeros. */
@@ -102,9 +101,7 @@ function aucOf(
   const scored: { cosine: number; isWanted: boolean }[] = []
   for (let song = 0; song * rank < vectors.length; song++) {
     if (!isSet(vectors, song, rank) || (having.has(song) && !isWanted.has(song))) continue
-    let cosine = 0
-    for (let at = 0; at < rank; at++) cosine += tag[at]! * vectors[song * rank + at]!
-    scored.push({ cosine, isWanted: isWanted.has(song) })
+    scored.push({ cosine: productWith(vectors, song, tag), isWanted: isWanted.has(song) })
   }
   scored.sort((a, b) => a.cosine - b.cosine)
   const others = scored.length - wanted.length

@@ -1,8 +1,8 @@
 /** Sound files and what they are labelled with. */
-import { readdir, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, stat } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { dirname, extname, join, resolve } from 'node:path'
 import { readRows, type SoughtColumn } from '../../ingest/rows.ts'
-import { withDraft } from '../../storage/directory.ts'
 
 /** Whether a clip has exactly one of the labels, or any of them. */
 export type LabelKind = 'single' | 'multi'
@@ -44,7 +44,6 @@ const columns = {
  * Parquet) with the columns `file`, relative to the table, `labels` (separated by `|`, or a JSON array), and, where there are some,
  * `group` and `split`. A file that comes in several rows has the labels of all.
  *
- * @param only if given, rows of a table whose column has another value are left out: `['fold', '1']`.
  * @throws RangeError saying what is missing.
  */
 export async function labelledClips(place: string, signal?: AbortSignal): Promise<LabelledClips> {
@@ -82,18 +81,16 @@ export async function soundsIn(directory: string, signal?: AbortSignal): Promise
 
 async function clipsOf(table: string, signal = new AbortController().signal): Promise<LabelledClip[]> {
   const byFile = new Map<string, { labels: Set<string>; group?: string | undefined; split?: string | undefined }>()
-  // What must be written meanwhile goes beside the table no more than elsewhere.
-  await withDraft(join(process.cwd(), 'labels'), async folder => {
-    const rows = readRows({ sources: [table], columns, folder, badRows: 'refuse', signal, parse: rowOf })
-    for await (const { rows: some } of rows) {
-      for (const { file, labels, group, split } of some) {
-        const path = resolve(dirname(table), file)
-        const clip = byFile.get(path) ?? { labels: new Set<string>(), group, split }
-        for (const label of labels) clip.labels.add(label)
-        byFile.set(path, clip)
-      }
+  const folder = await mkdtemp(join(tmpdir(), 'aurochs-labels-'))
+  const rows = readRows({ sources: [table], columns, folder, badRows: 'refuse', signal, parse: rowOf })
+  for await (const { rows: some } of rows) {
+    for (const { file, labels, group, split } of some) {
+      const path = resolve(dirname(table), file)
+      const clip = byFile.get(path) ?? { labels: new Set<string>(), group, split }
+      for (const label of labels) clip.labels.add(label)
+      byFile.set(path, clip)
     }
-  })
+  }
   const clips = [...byFile].map(([file, { labels, ...rest }]) => ({ file, labels: [...labels], ...rest }))
   if (clips.length > 0) return clips
   throw new RangeError(`${table}: expected rows of sound files and their labels, got none`)

@@ -71,20 +71,26 @@ export function measurePredictions(
   }
 }
 
+/** (labels × labels) */
 function confusionOf(
   rows: readonly { readonly true: Float32Array }[],
   likeliest: readonly number[],
-  width: number,
+  labels: number,
 ): number[][] {
-  const counts = Array.from({ length: width }, () => new Array<number>(width).fill(0))
+  const counts = Array.from({ length: labels }, () => new Array<number>(labels).fill(0))
   rows.forEach((row, clip) => {
-    const of = counts[row.true.findIndex(target => target > 0)]
-    if (of && likeliest[clip]! >= 0) of[likeliest[clip]!]! += 1
+    const own = counts[row.true.findIndex(target => target > 0)]
+    const label = likeliest[clip]!
+    // There is none likeliest where the network gave no numbers.
+    if (own && label >= 0) own[label]! += 1
   })
   return counts
 }
 
-/** Of equal scores each counts as if they came in every order: the precision at the end of their group. */
+/**
+ * The mean of the precisions at those that are true. Those of equal scores are found together: each counts the precision at the end of
+ * their group, so that the order in which they come does not matter.
+ */
 function averagePrecision(ranked: readonly { readonly score: number; readonly isTrue: boolean }[]): number {
   const sorted = [...ranked].sort((a, b) => b.score - a.score)
   let [sum, found] = [0, 0]

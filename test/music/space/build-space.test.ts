@@ -29,7 +29,7 @@ test('songs without listeners come near those with the same tags', { timeout: 18
   const folder = freshFolder()
   const at = (name: string) => join(folder, name)
   const { pairs, songs } = collection(folder)
-  const build = ['music', 'build-space', at('model'), '--songs', songs, '--output', at('space'), '--projection', 'pca']
+  const build = ['music', 'build-space', at('model'), '--songs', songs, '--out', at('space'), '--projection', 'pca']
   const [imported, trained, built, again, replaced] = await aurochsInTurn(
     ['import', pairs, '--user', 'user', '--item', 'item', '--out', at('data')],
     ['train', at('data'), '--model', 'als', '--factors', '4', '--out', at('model')],
@@ -53,7 +53,7 @@ test('songs without listeners come near those with the same tags', { timeout: 18
   })
   expect(summary.made.map.songs).toBe(60)
   expect(again!.status).toBe(2)
-  expect(again!.stderr).toBe(`aurochs: ${at('space')} exists: choose another --output, or add --replace\n`)
+  expect(again!.stderr).toBe(`aurochs: ${at('space')} exists: choose another --out, or add --replace\n`)
   expect(replaced!.stdout).toContain('66 songs and 2 tags, 4 numbers a vector')
   const space = openSongSpace(at('space'))
   const cosine = (a: Float32Array, b: Float32Array) => a.reduce((sum, value, k) => sum + value * b[k]!, 0)
@@ -85,7 +85,7 @@ test('mistakes are told in one line', { timeout: 180_000 }, async () => {
     'build-space',
     '--songs',
     songs,
-    '--output',
+    '--out',
     at('space'),
     ...rest,
   ]
@@ -96,12 +96,12 @@ test('mistakes are told in one line', { timeout: 180_000 }, async () => {
     [run(songs, '--seed', '-1'), '--seed must be a whole number from 0 to 4294967295, got -1'],
     [run(songs, '--separator', ''), '--separator must be what separates two tags, got nothing'],
     [run(songs, '--audio-root', at('nowhere')), `--audio-root must be a directory, got ${at('nowhere')}`],
-    [run(songs, '--output', at('full'), '--replace'), 'was not written by Aurochs'],
+    [run(songs, '--out', at('full'), '--replace'), 'was not written by Aurochs'],
     [run(at('none.csv')), at('none.csv')],
     [run(at('no-id.csv')), '--songs: the column of each id must name a column'],
     [run(at('bare.csv')), 'nothing is known of any song'],
     [
-      ['music', 'build-space', at('no-model'), '--songs', songs, '--output', at('space')],
+      ['music', 'build-space', at('no-model'), '--songs', songs, '--out', at('space')],
       `there is no model at ${at('no-model')}`,
     ],
   ]

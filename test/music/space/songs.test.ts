@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { coordinatesOf, projections } from '../../../src/music/space/coordinates.ts'
-import { normalise } from '../../../src/music/space/map/song-vectors.ts'
+import { placesByLandmarks } from '../../../src/music/space/landmarks.ts'
 import { energies, livelinessOf, places } from '../../../src/music/space/songs/energy.ts'
 import { listen } from '../../../src/music/space/songs/listen.ts'
 import { readSongs } from '../../../src/music/space/songs/read-songs.ts'
 import { songTagsOf } from '../../../src/music/space/songs/song-tags.ts'
+import { normalise } from '../../../src/music/space/vectors.ts'
 import { randomNumbers } from '../../../src/storage/random.ts'
 import { freshFolder } from '../../storage/folder.ts'
 import { silence, sine } from './sounds.ts'
@@ -138,3 +139,36 @@ test.each(projections)(
     expect(mean(true)).toBeLessThan(mean(false) / 2)
   },
 )
+
+test('vectors are placed between the five nearest landmarks, the nearer to one the more alike they are', async () => {
+  const [random, rank] = [randomNumbers(4), 6]
+  const drawn = (count: number) =>
+    normalise(
+      Float32Array.from({ length: count * rank }, () => random() - 0.5),
+      rank,
+    )
+  // More than are placed at once.
+  const [vectors, landmarks] = [drawn(1500), drawn(40)]
+  const places = Array.from({ length: 40 }, () => [random(), random()])
+  vectors.set(landmarks.subarray(7 * rank, 8 * rank), 1200 * rank)
+  const found = await placesByLandmarks(vectors, rank, { vectors: landmarks, places })
+  for (let row = 0; row < 1500; row++) {
+    const nearest = places
+      .map((place, at) => {
+        let cosine = 0
+        for (let k = 0; k < rank; k++) cosine += vectors[row * rank + k]! * landmarks[at * rank + k]!
+        return { place, cosine }
+      })
+      .sort((a, b) => b.cosine - a.cosine)
+      .slice(0, 5)
+      .map(({ place, cosine }) => ({ place, weight: 1 / Math.max(1e-6, 1 - cosine) }))
+    const total = nearest.reduce((sum, { weight }) => sum + weight, 0)
+    for (const axis of [0, 1]) {
+      const expected = nearest.reduce((sum, { place, weight }) => sum + (weight * place[axis]!) / total, 0)
+      expect(found[row * 2 + axis]).toBeCloseTo(expected, 4)
+    }
+  }
+  expect(found[2400]).toBeCloseTo(places[7]![0]!, 4)
+  const aborted = AbortSignal.abort(new Error('enough'))
+  await expect(placesByLandmarks(vectors, rank, { vectors: landmarks, places }, aborted)).rejects.toThrow('enough')
+})

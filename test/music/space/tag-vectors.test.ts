@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
-import { normalise } from '../../../src/music/space/map/song-vectors.ts'
 import { chooseTagVectors, meanTagVectors } from '../../../src/music/space/tag-vectors.ts'
+import { normalise } from '../../../src/music/space/vectors.ts'
 import { randomNumbers } from '../../../src/storage/random.ts'
 import { csrOf } from '../../storage/csr-of.ts'
 

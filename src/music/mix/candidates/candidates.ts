@@ -1,5 +1,6 @@
 import type { SongDetails } from '../../space/song-space.ts'
-import { hasVector, type IndexedSpace } from '../indexed-space.ts'
+import { isSet } from '../../space/vectors.ts'
+import type { IndexedSpace } from '../indexed-space.ts'
 import { type Avoidance, artistKey } from '../ingredients/avoidance.ts'
 import { cosinesOf, matchOf, mixedQuery, relevanceOf, type ScaledIngredient } from '../ingredients/relevance.ts'
 
@@ -63,7 +64,7 @@ interface Ranked {
 }
 
 function rank({ space }: IndexedSpace, ingredients: readonly ScaledIngredient[], songs: Uint32Array): Ranked[] {
-  const known = Array.from(songs).filter(song => hasVector(space, song))
+  const known = Array.from(songs).filter(song => isSet(space.vectors, song, space.rank))
   const ranked = known.map(song => {
     const cosines = cosinesOf(space, song, ingredients)
     const matches = cosines.map((cosine, at) => matchOf(ingredients[at]!, cosine))

@@ -1,5 +1,6 @@
 import type { SongSpace } from '../../space/song-space.ts'
-import { type IndexedSpace, productWith } from '../indexed-space.ts'
+import { productWith } from '../../space/vectors.ts'
+import type { IndexedSpace } from '../indexed-space.ts'
 import type { Ingredient } from './ingredients.ts'
 
 /** Of the songs, those that count as the nearest to an ingredient. */

@@ -1,7 +1,7 @@
 import { plainId } from '../../../storage/ids.ts'
 import type { SongSpace } from '../../space/song-space.ts'
+import { productWith } from '../../space/vectors.ts'
 import type { Candidate } from '../candidates/candidates.ts'
-import { productWith } from '../indexed-space.ts'
 import type { IngredientKind } from '../ingredients/ingredients.ts'
 import { matchOf, type ScaledIngredient } from '../ingredients/relevance.ts'
 import { type SongTag, sharedTags, wantedTags } from './matching-tags.ts'

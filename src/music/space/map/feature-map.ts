@@ -1,4 +1,5 @@
 import { randomNumbers } from '../../../storage/random.ts'
+import { isSet } from '../vectors.ts'
 import { FeatureEncoder, hasFeatures, type SongFeatures } from './features.ts'
 import { multiply } from './products.ts'
 import { ridge } from './ridge.ts'
@@ -208,10 +209,4 @@ export function kappaOf(residuals: Float64Array, listeners: readonly number[]): 
   const unexplained = meanY - noise * meanX
   const kappa = unexplained > 0 ? noise / unexplained : Number.POSITIVE_INFINITY
   return Math.min(bounds.most, Math.max(bounds.least, kappa))
-}
-
-/** Whether a row is not all zeros. */
-export function isSet(vectors: Float32Array, row: number, rank: number): boolean {
-  for (let at = row * rank; at < (row + 1) * rank; at++) if (vectors[at] !== 0) return true
-  return false
 }

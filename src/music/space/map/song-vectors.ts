@@ -1,5 +1,5 @@
 import type { VectorSource } from '../song-space.ts'
-import { isSet } from './feature-map.ts'
+import { isSet, normalise } from '../vectors.ts'
 
 /** What is known of songs in one space. */
 export interface VectorEstimates {
@@ -39,16 +39,4 @@ export function songVectors({ rank, byListeners, listeners, byFeatures, kappa }:
     return used === 1 ? 'features' : 'both'
   })
   return { vectors: normalise(vectors, rank), sources }
-}
-
-/** Makes rows (of `rank` numbers) of length 1, in place; those of zeros stay. Gives `vectors`. */
-export function normalise(vectors: Float32Array, rank: number): Float32Array {
-  for (let begin = 0; begin < vectors.length; begin += rank) {
-    let squares = 0
-    for (let at = begin; at < begin + rank; at++) squares += vectors[at]! ** 2
-    if (squares === 0) continue
-    const norm = Math.sqrt(squares)
-    for (let at = begin; at < begin + rank; at++) vectors[at]! /= norm
-  }
-  return vectors
 }
