@@ -74,6 +74,7 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
     songs.map(({ tags }) => tags),
     tagger?.labels ?? [],
     heard.sounds.map(sound => sound?.probabilities),
+    model && learnedTags(model),
   )
   const features: SongFeatures = { songs: songs.length, tags: songTags, sound: soundOf(heard, tagger) }
   const found = model ? vectorsByModel(model, features, options) : vectorsByFeatures(features, options)
@@ -173,6 +174,14 @@ function soundOf({ sounds }: Heard, tagger: SongTagger | undefined): SongFeature
     if (sound) values.set(sound.embedding, song * width)
   })
   return { values, width }
+}
+
+/** Tags that the model has vectors of: those of playlists, say, that no song has itself. */
+function learnedTags(model: OpenModel): string[] {
+  const ids = model.artifact.tags
+  // A training that did not learn tags has ids without vectors.
+  if (!ids || !model.tagVectors()?.data.length) return []
+  return Array.from({ length: ids.size }, (_, tag) => String(ids.at(tag)))
 }
 
 /** (tags × rank) The vectors that the model has of these tags; undefined where it has none of any. */

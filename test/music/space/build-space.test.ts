@@ -127,6 +127,67 @@ const tagger: SongTagger = {
   },
 }
 
+test('tags that playlists have and no song has are in the space, near the songs of these playlists', async () => {
+  const folder = freshFolder()
+  const at = (name: string) => join(folder, name)
+  const { pairs } = collection(folder)
+  const tags = Array.from({ length: 40 }, (_, user) => `u${user},${user % 2 ? 'party' : 'evening'}\n`)
+  writeFileSync(at('tags.csv'), `user,tag\n${tags.join('')}`)
+  writeFileSync(at('bare.csv'), `id\n${Array.from({ length: 60 }, (_, song) => `s${song}\n`).join('')}`)
+  const runs = await aurochsInTurn(
+    [
+      'import',
+      pairs,
+      '--user',
+      'user',
+      '--item',
+      'item',
+      '--tags',
+      at('tags.csv'),
+      '--tag',
+      'tag',
+      '--out',
+      at('data'),
+    ],
+    [
+      'train',
+      at('data'),
+      '--model',
+      'autoencoder',
+      '--factors',
+      '8',
+      '--epochs',
+      '20',
+      '--no-tune',
+      '--out',
+      at('model'),
+    ],
+    ['music', 'build-space', at('model'), '--songs', at('bare.csv'), '--out', at('space'), '--projection', 'pca'],
+  )
+  expect(runs.map(({ status, stderr }) => [status, status ? stderr : ''])).toEqual(Array(3).fill([0, '']))
+  const space = openSongSpace(at('space'))
+  const cosines = (tag: string) => {
+    const own = space.tagVectors.subarray(space.tags.indexOf(tag) * space.rank)
+    return Array.from({ length: 60 }, (_, song) => {
+      const row = space.songs.indexOf(`s${song}`) * space.rank
+      return Array.from({ length: space.rank }, (_, k) => own[k]! * space.vectors[row + k]!).reduce((a, b) => a + b, 0)
+    })
+  }
+  for (const [tag, parity] of [
+    ['evening', 0],
+    ['party', 1],
+  ] as const) {
+    const mean = (of: number) =>
+      cosines(tag)
+        .filter((_, song) => song % 2 === of)
+        .reduce((a, b) => a + b, 0) / 30
+    expect(mean(parity)).toBeGreaterThan(mean(1 - parity) + 0.3)
+  }
+  space.close()
+  const [mixed] = await aurochsInTurn(['music', 'mix', at('space'), '--mood', 'party', '--length', '5', '--json'])
+  expect(mixed!.status).toBe(0)
+})
+
 test('a collection that nobody listened to is placed by sound and tags', async () => {
   const folder = freshFolder()
   const songs = Array.from({ length: 12 }, (_, song) => {

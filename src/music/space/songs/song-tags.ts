@@ -6,7 +6,7 @@ const leastProbability = 0.1
 
 /** Tags of songs, given ones and ones that were heard. */
 export interface SongTags {
-  /** Distinct; those of the most songs first. */
+  /** Distinct; those of the most songs first, then the further ones. */
   readonly tags: readonly string[]
   /** (songs × tags) Above 0 up to 1. */
   readonly songTags: Csr
@@ -18,11 +18,13 @@ export interface SongTags {
  *
  * @param given (songs)
  * @param heard (songs) Probabilities of `labels`.
+ * @param further Tags that are there also where no song has them.
  */
 export function songTagsOf(
   given: readonly (readonly GivenTag[])[],
   labels: readonly string[],
   heard: readonly (Float32Array | undefined)[],
+  further: readonly string[] = [],
 ): SongTags {
   const weights = given.map((tags, song) => {
     const heaviest = tags.reduce((most, { weight }) => Math.max(most, weight), 0)
@@ -34,7 +36,7 @@ export function songTagsOf(
     })
     return own
   })
-  const counts = new Map<string, number>()
+  const counts = new Map<string, number>(further.map(tag => [tag, 0]))
   for (const own of weights) for (const tag of own.keys()) counts.set(tag, (counts.get(tag) ?? 0) + 1)
   const tags = [...counts.keys()].sort((a, b) => counts.get(b)! - counts.get(a)! || (a < b ? -1 : 1))
   const columnOf = new Map(tags.map((tag, column) => [tag, column]))
