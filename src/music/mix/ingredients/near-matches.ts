@@ -4,7 +4,7 @@ import type { IdMap } from '../../../storage/ids.ts'
 const mostCompared = 20_000
 
 /** Up to `limit` ids that were perhaps meant by `wanted`, the likeliest first. */
-export function nearMatches(ids: IdMap, wanted: string, limit = 3): string[] {
+function nearMatches(ids: IdMap, wanted: string, limit = 3): string[] {
   const lower = wanted.toLowerCase()
   const near = ids.size <= mostCompared ? Array.from({ length: ids.size }, (_, at) => at) : neighbours(ids, wanted)
   const most = Math.max(2, Math.ceil(wanted.length / 2))
@@ -29,7 +29,7 @@ function neighbours(ids: IdMap, wanted: string): number[] {
 }
 
 /** Where among the sorted ids those begin that are not before `text`. O(log n). */
-export function firstFrom(ids: IdMap, text: string): number {
+function firstFrom(ids: IdMap, text: string): number {
   const { sorted } = ids
   const bytes = Buffer.from(text)
   const isBefore = (at: number) => {
