@@ -19,7 +19,6 @@ import type {
   Event,
   ModelInfo,
   Query,
-  Recommendations,
   Recorded,
   RecordedImpressions,
   RecordResult,
@@ -28,7 +27,6 @@ import type {
 import { features } from '../protocol/versions.ts'
 import type { PushEngine } from '../push/live/engine.ts'
 import { PushStorageError } from '../push/live/ledger/ledger-proxy.ts'
-import { FairTurns } from '../recommend/batches/fair-turns.ts'
 import { RecommendError } from '../recommend/errors.ts'
 import type { Generation } from '../recommend/generations/generation.ts'
 import type { Watch } from '../recommend/lists/watched-list.ts'
@@ -36,8 +34,11 @@ import type { Recommender } from '../recommend/recommender.ts'
 import { withLocks } from '../storage/directory-lock.ts'
 import { withBoundUser } from './access/bound-user.ts'
 import type { Caller } from './access/caller.ts'
+import { catalogueHandlers } from './catalogue/catalogue-handlers.ts'
+import type { Handlers } from './handler.ts'
 import { exampleUsers } from './inspect/examples.ts'
 import { listModels } from './inspect/models.ts'
+import { listHandlers } from './lists/list-handlers.ts'
 import type { LoadAccount } from './load/account.ts'
 import { callCost, errorCost, messageCost, mixCost, probes, queryCost } from './load/cost.ts'
 import type { RateDecision, RateLimiter } from './load/rate-limiter.ts'
@@ -75,9 +76,6 @@ export interface ServiceParts {
   readonly version: string
 }
 
-/** Searches that may wait: the longest ones would take 12 s. */
-const mostSearches = 200
-
 type Settle = (result: Recorded | ServiceError) => void
 
 /** An event whose user may follow from the caller. */
@@ -100,15 +98,6 @@ export interface SubscriptionHandlers {
   readonly onError: (error: ServiceError) => void
 }
 
-type Handlers = {
-  readonly [Name in MethodName]: (
-    params: Params<Name>,
-    signal: AbortSignal | undefined,
-    client: string,
-    caller: Caller,
-  ) => Results[Name] | Promise<Results[Name]>
-}
-
 /**
  * Every method of the server, apart from any transport: WebSocket, HTTP and RPC only adapt it. What a method takes and
  * gives, and who may call it, is said in protocol/methods.ts; that the caller may is checked here, and nowhere else.
@@ -119,8 +108,6 @@ export class Service {
   readonly #limiter: RateLimiter
   readonly #version: string
   readonly #state: string | undefined
-  /** One at once, since what narrows lists is looked up in the same thread. */
-  readonly #searches = new FairTurns(1, mostSearches, tooManySearches)
   /** What trains the next models, if this server does. */
   retraining: Pick<Retraining, 'dataset' | 'abandon'> | undefined
   /** What runs the pushes of this server, if it sends any. */
@@ -366,27 +353,7 @@ export class Service {
     metrics: async () => ({ text: await this.#metrics.text() }),
     models: () => listModels(this.#recommender.generation.artifact),
     examples: ({ limit }) => exampleUsers(this.#recommender.generation.artifact, limit),
-    recommend: async (query, signal, client) => {
-      const { user } = query
-      if (query.unknown === 'error' && !(await this.#recommender.knows(user))) {
-        throw new ServiceError(
-          'unknown_user',
-          `neither the model nor the events know the user ${JSON.stringify(user)}; for a list by popularity leave unknown=error out`,
-        )
-      }
-      return { user, ...(await this.#recommender.recommend(query, signal, client)) }
-    },
-    recommend_batch: ({ users, ...filters }, signal, client) =>
-      this.#recommender.recommendBatch(users, filters, signal, client),
-    rerank: ({ user, items }, signal, client) => this.#rerank(user, items, signal, client),
-    explain: async ({ user, items }, signal, client, { isAdmin }) => {
-      const { promoted, ...explained } = await this.#recommender.explain(user, items, signal, client)
-      return { user, ...explained, left: leftOf(items, explained), ...(isAdmin && promoted && { promoted }) }
-    },
-    similar: async (query, signal, client) => ({
-      item: query.item,
-      ...(await this.#recommender.similar(query, signal, client)),
-    }),
+    ...listHandlers(() => this.#recommender),
     record: event => {
       return new Promise((resolve, reject) => {
         this.#record(event, result => (result instanceof ServiceError ? reject(result) : resolve(result)))
@@ -394,51 +361,12 @@ export class Service {
     },
     record_batch: async ({ events }) => ({ results: await Promise.all(events.map(event => this.#recordOne(event))) }),
     record_impressions: impressions => this.#recordImpressions(impressions),
-    put_items: ({ items }) => this.#recommender.catalogue.put(items),
-    patch_items: ({ items }) => this.#recommender.catalogue.patch(items),
-    hide_items: ({ items, hidden }) => this.#recommender.catalogue.patch(items.map(id => ({ id, hidden }))),
-    delete_items: ({ items }) => this.#recommender.catalogue.delete(items),
-    boost_items: async ({ items, factor }) => {
-      await this.#recommender.catalogue.boost(items, factor)
-      return { items: new Set(items).size }
-    },
-    pin_items: async ({ items }) => {
-      await this.#recommender.catalogue.pin(items)
-      return { items: new Set(items.map(({ id }) => id)).size }
-    },
-    unpin_items: async ({ items }) => {
-      await this.#recommender.catalogue.unpin(items)
-      return { items: new Set(items).size }
-    },
-    get_items: async ({ items }, _signal, _client, caller) => ({
-      items: (await this.#recommender.catalogue.get(items, publicAt(caller))).map(item => item ?? null),
-    }),
-    search_items: (query, signal, client, caller) => {
-      const { catalogue } = this.#recommender
-      const search = () => catalogue.search({ ...query, publicAt: publicAt(caller) })
-      return this.#searches.run(search, { client, signal })
-    },
-    put_users: async ({ users }) => {
-      await this.#recommender.catalogue.putUsers(users)
-      return { users: users.length }
-    },
-    get_users: async ({ users }) => ({ users: await this.#recommender.catalogue.getUsers(users) }),
+    ...catalogueHandlers(() => this.#recommender.catalogue),
     swap: ({ model }, signal) => this.swap(model, signal),
     rollback: ({ from }, signal) => this.#rollback(from, signal),
     forget: ({ user }) => this.#forget(user),
     ...pushHandlers(() => this.push),
     ...musicHandlers(this.#mixes),
-  }
-
-  async #rerank(
-    user: string,
-    items: readonly string[],
-    signal: AbortSignal | undefined,
-    client: string,
-  ): Promise<Results['rerank']> {
-    const query = { user, only: items, seen: 'allow', limit: items.length } as const
-    const list = await this.#recommender.recommend(query, signal, client)
-    return { user, ...list, left: leftOf(items, list) }
   }
 
   async #rollback(from: string, signal: AbortSignal | undefined): Promise<Results['rollback']> {
@@ -496,15 +424,6 @@ export class Service {
   }
 }
 
-function tooManySearches(): ServiceError {
-  return new ServiceError('overloaded', `${mostSearches} searches of the catalogue wait already: ask again later`)
-}
-
-/** Who is no admin sees of the catalogue only what lists may have now. */
-function publicAt({ isAdmin }: Caller): number | undefined {
-  return isAdmin ? undefined : Date.now()
-}
-
 /** @throws {ServiceError} `user_required` */
 function queryOf(query: StreamQuery, { onlyUser }: Caller): Query {
   if (query.kind === 'mix') return withTaster(query, onlyUser)
@@ -534,10 +453,4 @@ export function modelInfo({ artifact, models, placing, placedItems, itemRows }: 
     items: artifact.manifest.dataset.items,
     ...(placing && { placing: { ...placing, placed: placedItems, left: itemRows.leftToPlace } }),
   }
-}
-
-/** Those of `asked` that the list lacks, each once. */
-function leftOf(asked: readonly string[], { items }: Pick<Recommendations, 'items'>): string[] {
-  const found = new Set(items.map(({ item }) => String(item)))
-  return [...new Set(asked)].filter(item => !found.has(item))
 }

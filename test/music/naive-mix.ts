@@ -1,5 +1,5 @@
 import type { ScaledIngredient } from '../../src/music/mix/ingredients/relevance.ts'
-import type { Pool } from '../../src/music/mix/order/objective.ts'
+import type { CandidatePool } from '../../src/music/mix/order/objective.ts'
 import type { SongSpace } from '../../src/music/space/song-space.ts'
 
 /** How well each song fits all ingredients, from the formula: half the mean, half the soft minimum, less what is kept away from. */
@@ -23,7 +23,12 @@ export function naiveRelevance(
 }
 
 /** The objective of a list, written out. */
-export function naiveValue(pool: Pool, order: readonly number[], diversity: number, smoothness: number): number {
+export function naiveValue(
+  pool: CandidatePool,
+  order: readonly number[],
+  diversity: number,
+  smoothness: number,
+): number {
   const { vectors, rank, relevance, energy, targets } = pool
   const cosine = (a: number, b: number) => {
     let sum = 0

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest'
 import { arrange } from '../../src/music/mix/order/arrange.ts'
 import { energyAt, energyTargets, evenCurve } from '../../src/music/mix/order/energy-curve.ts'
-import { Objective, type Pool } from '../../src/music/mix/order/objective.ts'
+import { type CandidatePool, Objective } from '../../src/music/mix/order/objective.ts'
 import { Spacing } from '../../src/music/mix/order/spacing.ts'
 import { randomNumbers } from '../../src/storage/random.ts'
 import { listsOf, naiveValue } from './naive-mix.ts'
 
-function randomPool(songs: number, length: number, seed: number): Pool {
+function randomPool(songs: number, length: number, seed: number): CandidatePool {
   const random = randomNumbers(seed)
   const rank = 4
   const vectors = new Float32Array(songs * rank)

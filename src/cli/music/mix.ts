@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import { Artifact } from '../../models/artifact/artifact.ts'
 import { indexSpace } from '../../music/mix/indexed-space.ts'
+import { artistKey } from '../../music/mix/ingredients/avoidance.ts'
 import { MixError } from '../../music/mix/ingredients/ingredients.ts'
 import { type Mix, mixSongs } from '../../music/mix/mix.ts'
 import { evenCurve } from '../../music/mix/order/energy-curve.ts'
@@ -168,13 +169,14 @@ function avoided(space: SongSpace, given: readonly string[]): Avoided {
   const tags = given.filter(name => space.tags.indexOf(name) >= 0)
   const songs = given.filter(name => !tags.includes(name) && space.songs.indexOf(name) >= 0)
   const artists = given.filter(name => !tags.includes(name) && !songs.includes(name))
-  const unknown = new Set(artists.map(name => name.toLowerCase()))
+  const unknown = new Map(artists.map(name => [artistKey(name), name]))
   for (let song = 0; song < space.songs.size && unknown.size > 0; song++) {
-    unknown.delete(space.detailsOf(song).artist?.toLowerCase() ?? '')
+    const { artist } = space.detailsOf(song)
+    if (artist !== undefined) unknown.delete(artistKey(artist))
   }
   if (unknown.size > 0) {
     throw new UsageError(
-      `--avoid must be a tag, the id of a song or an artist, got ${JSON.stringify([...unknown][0])}`,
+      `--avoid must be a tag, the id of a song or an artist, got ${JSON.stringify([...unknown.values()][0])}`,
       3,
     )
   }

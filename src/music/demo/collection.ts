@@ -48,7 +48,7 @@ export async function makeSounds(collection: Collection, { pool, signal, onProgr
 }
 
 /** The folder of the sounds. */
-export function soundsOf({ folder }: Collection): string {
+function soundsOf({ folder }: Collection): string {
   return join(folder, 'sounds')
 }
 

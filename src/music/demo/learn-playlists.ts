@@ -14,7 +14,7 @@ import type { Collection, Tables } from './collection.ts'
 import type { StepContext } from './step.ts'
 
 /** What learns from playlists and their tags. */
-export const playlistAlgorithm = algorithmNamed('autoencoder')
+const playlistAlgorithm = algorithmNamed('autoencoder')
 
 /** For some thousand playlists of few songs: as good as after the default, and sooner. */
 const playlistOptions = { factors: 64, epochs: 30, batch: 64 }
@@ -50,21 +50,30 @@ const metrics = parseMetrics('ndcg@20,r_precision@20')
 
 /** Learns of nine tenths of the playlists, and measures that beside the most popular songs; then learns of all. */
 export async function learnPlaylists({ folder }: Collection, context: StepContext): Promise<PlaylistMeasure[]> {
-  const { pool, signal } = context
   const dataset = Dataset.open(join(folder, 'dataset'))
   try {
-    const { train, test } = splitDataset(dataset, { kind: 'users', share: 0.1, found: 0.5, seed: 1 })
-    const part = join(folder, 'part')
-    await writeDataset(part, train)
-    const training = Dataset.open(part)
+    const measured = await measureHeldOut(dataset, folder, context)
+    await learn(dataset, join(folder, 'model'), playlistAlgorithm, context)
+    return measured
+  } finally {
+    dataset.close()
+  }
+}
+
+async function measureHeldOut(dataset: Dataset, folder: string, context: StepContext): Promise<PlaylistMeasure[]> {
+  const { train, test } = splitDataset(dataset, { kind: 'users', share: 0.1, found: 0.5, seed: 1 })
+  const part = join(folder, 'part')
+  await writeDataset(part, train)
+  const training = Dataset.open(part)
+  try {
     const held = heldOut(test, training)
     const measured: PlaylistMeasure[] = []
     for (const algorithm of [playlistAlgorithm, baselineAlgorithm]) {
       const model = join(folder, `measured-${algorithm.name}`)
       await learn(training, model, algorithm, context)
-      const models = await ModelPool.open(model, { threads: pool.threads })
+      const models = await ModelPool.open(model, { threads: context.pool.threads })
       try {
-        const { metrics: found, users } = await evaluate(models, held, metrics, { signal })
+        const { metrics: found, users } = await evaluate(models, held, metrics, { signal: context.signal })
         const [ndcg, rPrecision] = metrics.map(({ name }) => found[name]!)
         measured.push({ model: algorithm.name, playlists: users, ndcg: ndcg!, rPrecision: rPrecision! })
       } finally {
@@ -72,12 +81,10 @@ export async function learnPlaylists({ folder }: Collection, context: StepContex
         await rm(model, { recursive: true, force: true })
       }
     }
-    training.close()
-    await rm(part, { recursive: true, force: true })
-    await learn(dataset, join(folder, 'model'), playlistAlgorithm, context)
     return measured
   } finally {
-    dataset.close()
+    training.close()
+    await rm(part, { recursive: true, force: true })
   }
 }
 

@@ -105,12 +105,12 @@ function sizesOf(shape: TaggerShape, directory: string): ReturnType<typeof nativ
 }
 
 /** Frames from one slice of a prediction to the next: they overlap by half. */
-export function hopOf(frames: number): number {
+function hopOf(frames: number): number {
   return Math.max(1, frames >> 1)
 }
 
 /** What a network says of standardised slices (count × frames × bands). */
-export function predictSlices({ shape, parameters, moments }: TrainedNetwork, slices: Float32Array) {
+function predictSlices({ shape, parameters, moments }: TrainedNetwork, slices: Float32Array) {
   return native.taggerPredict(shape, parameters, moments, slices)
 }
 

@@ -1,22 +1,11 @@
-import type { Params, Results } from '../../protocol/methods.ts'
+import type { Results } from '../../protocol/methods.ts'
 import type { musicMethods } from '../../protocol/music-methods.ts'
-import type { Caller } from '../access/caller.ts'
+import type { Handlers } from '../handler.ts'
 import { withoutUndefined } from '../without-undefined.ts'
 import { type Mixes, withTaster } from './mixes.ts'
 
-type Name = keyof typeof musicMethods
-
-type MusicHandlers = {
-  readonly [Of in Name]: (
-    params: Params<Of>,
-    signal: AbortSignal | undefined,
-    client: string,
-    caller: Caller,
-  ) => Promise<Results[Of]>
-}
-
 /** The methods of music. */
-export function musicHandlers(mixes: Mixes): MusicHandlers {
+export function musicHandlers(mixes: Mixes): Handlers<keyof typeof musicMethods> {
   return {
     music_mix: (params, signal, client, { onlyUser }) => mixes.mix(withTaster(params, onlyUser), { client, signal }),
     music_continue: (params, signal, client, { onlyUser }) =>

@@ -1,20 +1,16 @@
 import { ServiceError } from '../../protocol/errors.ts'
-import type { Params, Results } from '../../protocol/methods.ts'
 import type { pushMethods } from '../../protocol/push-methods.ts'
 import type { PushAnalysis } from '../../push/analyse/analysis.ts'
 import { Analyses } from '../../push/analyse/stored/analyses.ts'
 import type { PushEngine } from '../../push/live/engine.ts'
 import { PushStorageError } from '../../push/live/ledger/ledger-proxy.ts'
+import type { Handlers } from '../handler.ts'
 import { withoutUndefined } from '../without-undefined.ts'
-
-type Name = keyof typeof pushMethods
 
 const week = 7 * 86_400_000
 
-type PushHandlers = { readonly [Of in Name]: (params: Params<Of>) => Promise<Results[Of]> }
-
 /** The methods of content push; `engine` gives what runs the pushes of this server, if anything does. */
-export function pushHandlers(engine: () => PushEngine | undefined): PushHandlers {
+export function pushHandlers(engine: () => PushEngine | undefined): Handlers<keyof typeof pushMethods> {
   let analyses: Analyses | undefined
   /** @throws {ServiceError} saying what the ledger refuses. */
   async function ask<Result>(work: (engine: PushEngine) => Promise<unknown>): Promise<Result> {

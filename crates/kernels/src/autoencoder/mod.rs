@@ -9,9 +9,10 @@
 //! ```
 //!
 //! The heads are items (λ = 1) and tags, each with a softmax of its own (the multinomial likelihood of Liang, Krishnan, Hoffman &
-//! Jebara 2018, "Variational autoencoders for collaborative filtering"); y is all that the user has. What is visible is drawn anew in
-//! each epoch, "hide and seek": items alone, tags alone, or part of each (Yang, Jeong, Choi & Lee 2018, "MMCF: multimodal collaborative
-//! filtering for automatic playlist continuation").
+//! Jebara 2018, "Variational autoencoders for collaborative filtering"); y is all that the user has, or (`hidden_only`) what of it is
+//! hidden, and then the softmax is without what is visible. What is visible is drawn anew in each epoch, "hide and seek": items alone,
+//! tags alone, or part of each (Yang, Jeong, Choi & Lee 2018, "MMCF: multimodal collaborative filtering for automatic playlist
+//! continuation").
 //!
 //! A step has two phases. [`forward`] takes shards of [`SHARD`] users: their hidden states, the gradients of their scores, and what
 //! comes back to the hidden states. [`update`] takes chunks of output and input vectors: each sums its gradient over the shards in

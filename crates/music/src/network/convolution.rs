@@ -60,14 +60,14 @@ impl Convolution {
         }
     }
 
-    /// Writes to `turned` the weights of [`Convolution::transposed`]: each tap's matrix turned, the taps in reverse.
-    pub fn transpose(&self, weights: &[f32], turned: &mut [f32]) {
+    /// Writes to `transposed` the weights of [`Convolution::transposed`]: each tap's matrix transposed, the taps in reverse.
+    pub fn transpose(&self, weights: &[f32], transposed: &mut [f32]) {
         let (input, output) = (self.input, self.output);
         assert_eq!(weights.len(), self.weights());
-        assert_eq!(turned.len(), self.weights());
+        assert_eq!(transposed.len(), self.weights());
         for tap in 0..9 {
             let from = &weights[tap * input * output..][..input * output];
-            let to = &mut turned[(8 - tap) * input * output..][..input * output];
+            let to = &mut transposed[(8 - tap) * input * output..][..input * output];
             for i in 0..input {
                 for o in 0..output {
                     to[o * input + i] = from[i * output + o];

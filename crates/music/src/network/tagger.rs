@@ -38,7 +38,7 @@ pub struct Workspace {
     gradients: Vec<f32>,
     pooled: Vec<f32>,
     packed: Vec<f32>,
-    turned: Vec<f32>,
+    transposed: Vec<f32>,
 }
 
 /// Gives the sum of the losses of a shard, normalised by its own moments, and writes the gradients of `weight` times that.
@@ -148,10 +148,10 @@ fn block_backward(
     if place == 0 {
         return;
     }
-    let turned = resized(&mut work.turned, convolution.weights());
-    convolution.transpose(&parameters[block.weights.clone()], turned);
+    let transposed = resized(&mut work.transposed, convolution.weights());
+    convolution.transpose(&parameters[block.weights.clone()], transposed);
     let packed = resized(&mut work.packed, convolution.weights());
-    back.pack(turned, packed);
+    back.pack(transposed, packed);
     work.pooled.resize(count * back.outputs(), 0.0);
     for (of_values, pooled) in of_values.chunks_exact(back.padded()).zip(work.pooled.chunks_exact_mut(back.outputs())) {
         back.forward(of_values, packed, pooled, simd);
@@ -189,7 +189,7 @@ pub fn predict(
         })
         .collect();
     let total = blocks.iter().map(|block| block.convolution.weights()).sum();
-    let mut packed = resized(&mut work.packed, total).to_vec();
+    let mut packed = vec![0.0; total];
     let mut first = 0;
     for block in &blocks {
         let count = block.convolution.weights();

@@ -96,9 +96,9 @@ fn gradients_of_weights_and_inputs_are_those_of_the_definition() {
             if input == 1 {
                 continue;
             }
-            let (mut turned, mut packed) = (vec![0.0; size.weights()], vec![0.0; size.weights()]);
-            size.transpose(&weights, &mut turned);
-            back.pack(&turned, &mut packed);
+            let (mut transposed, mut packed) = (vec![0.0; size.weights()], vec![0.0; size.weights()]);
+            size.transpose(&weights, &mut transposed);
+            back.pack(&transposed, &mut packed);
             let mut of_inputs = vec![0.0; back.outputs()];
             back.forward(&of_outputs, &packed, &mut of_inputs, simd);
             for y in 0..height {

@@ -9,8 +9,8 @@ import { trainAutoencoder } from './train.ts'
 export const autoencoder: Algorithm<AutoencoderOptions> = {
   name: 'autoencoder',
   summary: 'a denoising autoencoder over the items of a user, as the songs of a playlist, and their tags',
-  notes: `Of what a user has, a random part is shown in each epoch (--corruption), and all is to be told from it by one hidden layer. With s the
-scores of all items and y the weights of those that the user has, it minimises Σ −y ln softmax(s) by Adam, and the same of tags.`,
+  notes: `Of what a user has, a random part is shown in each epoch (--corruption), and one hidden layer is to tell the rest from it, or all (--targets).
+With s the scores of items and y the weights of those to be told, it minimises Σ −y ln softmax(s) by AdamW, and the same of tags.`,
   options: autoencoderOptions,
   search: {
     learningRate: { from: 0.001, to: 0.01, scale: 'log' },

@@ -1,5 +1,5 @@
 import type { IndexedSpace } from '../indexed-space.ts'
-import { energyWeight, errorOf, type Pool } from '../order/objective.ts'
+import { type CandidatePool, energyWeight, errorOf } from '../order/objective.ts'
 import type { Candidate } from './candidates.ts'
 
 /** Energies that the pool is looked through for at most. */
@@ -30,8 +30,8 @@ function bandsOf(targets: Float64Array): number[] {
 export function poolOf(
   { space }: IndexedSpace,
   candidates: readonly Candidate[],
-  { targets, before }: Pick<Pool, 'targets' | 'before'>,
-): Pool {
+  { targets, before }: Pick<CandidatePool, 'targets' | 'before'>,
+): CandidatePool {
   const { rank } = space
   const vectors = new Float32Array(candidates.length * rank)
   candidates.forEach(({ song }, at) => {

@@ -1,6 +1,6 @@
 import type { SongSpace } from '../../space/song-space.ts'
 import type { Avoided } from '../request.ts'
-import { type Ingredient, knownSongs, songNamed, tagIngredient } from './ingredients.ts'
+import { type Ingredient, songNamed, tagIngredient } from './ingredients.ts'
 
 /** Songs that have so much of an avoided tag are left out. */
 export const avoidedFrom = 0.2
@@ -42,9 +42,4 @@ export function avoidance(space: SongSpace, avoid: Avoided, others: readonly num
 /** What artists are compared by. */
 export function artistKey(name: string): string {
   return name.normalize('NFKC').trim().toLowerCase()
-}
-
-/** Songs that are not known filter nothing. */
-export function knownOf(space: SongSpace, ids: readonly string[]): number[] {
-  return knownSongs(space.songs, ids, [])
 }

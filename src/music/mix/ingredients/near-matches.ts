@@ -6,7 +6,7 @@ const mostCompared = 20_000
 const mostEdits = 6
 
 /** Up to `limit` ids that were perhaps meant by `wanted`, the likeliest first. */
-export function nearMatches(ids: IdMap, wanted: string, limit = 3): string[] {
+function nearMatches(ids: IdMap, wanted: string, limit = 3): string[] {
   const lower = wanted.toLowerCase()
   const near = ids.size <= mostCompared ? Array.from({ length: ids.size }, (_, at) => at) : neighbours(ids, wanted)
   const most = Math.min(mostEdits, Math.max(2, Math.ceil(wanted.length / 2)))
@@ -31,7 +31,7 @@ function neighbours(ids: IdMap, wanted: string): number[] {
 }
 
 /** Where among the sorted ids those begin that are not before `text`. O(log n). */
-export function firstFrom(ids: IdMap, text: string): number {
+function firstFrom(ids: IdMap, text: string): number {
   const { sorted } = ids
   const bytes = Buffer.from(text)
   const isBefore = (at: number) => {

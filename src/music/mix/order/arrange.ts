@@ -12,10 +12,10 @@ const longestMove = 12
 const leastGain = 1e-9
 
 /**
- * Chooses `length` songs of the pool and their order: place by place that which adds most to the objective, then better and better by
- * putting another song at a place, by swapping two, and by reversing or moving what lies between, until nothing helps; the best of what several
- * first songs lead to: a local optimum, which tests hold against all lists of small
- * pools. Fewer where the spacing admits no other. O(passes · length · (pool + length) + length · pool · rank).
+ * Chooses `length` songs of the pool and their order: first greedily, place by place the song of the highest marginal relevance (Carbonell &
+ * Goldstein 1998); then by local search on the objective, which puts another song at a place, swaps two, and reverses or moves what lies
+ * between, until nothing helps; the best of what several first songs lead to. It is a local optimum: tests hold it against all lists of small
+ * pools. Fewer songs where the spacing admits no other. O(passes · length · (pool + length) + length · pool · rank).
  */
 export function arrange(objective: Objective, newSpacing: () => Spacing, length: number): number[] {
   let best: readonly number[] = []
@@ -45,14 +45,14 @@ class ArrangedList {
   readonly #spacing: Spacing
   readonly #isTaken: Uint8Array
   /** Of each of the pool: the sum of its cosines with the songs of the list. */
-  readonly #likeness: Float64Array
+  readonly #similarity: Float64Array
 
   constructor(objective: Objective, spacing: Spacing) {
     this.#objective = objective
     this.#spacing = spacing
     const { length } = objective.pool.relevance
     this.#isTaken = new Uint8Array(length)
-    this.#likeness = new Float64Array(length)
+    this.#similarity = new Float64Array(length)
   }
 
   /** Adds the song that is best at the next place, or that which so many are better than. Gives whether there was one. */
@@ -81,7 +81,7 @@ class ArrangedList {
       const value =
         this.#objective.placeValue(song, place) +
         this.#objective.transition(order.at(-1), song, place) -
-        this.#objective.likenessCost(this.#likeness[song]!, place)
+        this.#objective.similarityCost(this.#similarity[song]!, place)
       if (value <= highest) continue
       order.push(song)
       if (this.#spacing.isSpaced(order, place)) [best, highest] = [song, value]
@@ -102,13 +102,13 @@ class ArrangedList {
     const [former, others] = [order[place]!, order.length - 1]
     const row = this.#objective.row(former)
     const before =
-      this.#valueAround(place) - 2 * this.#objective.likenessCost(this.#likeness[former]! - row[former]!, others)
+      this.#valueAround(place) - 2 * this.#objective.similarityCost(this.#similarity[former]! - row[former]!, others)
     let [best, highest] = [former, before + leastGain]
     for (let song = 0; song < this.#isTaken.length; song++) {
       if (this.#isTaken[song] === 1 || !this.#spacing.admits(song, former)) continue
       order[place] = song
-      const likeness = this.#likeness[song]! - row[song]!
-      const value = this.#valueAround(place) - 2 * this.#objective.likenessCost(likeness, others)
+      const similarity = this.#similarity[song]! - row[song]!
+      const value = this.#valueAround(place) - 2 * this.#objective.similarityCost(similarity, others)
       if (value > highest && this.#spacing.isSpaced(order, place)) [best, highest] = [song, value]
     }
     order[place] = best
@@ -162,18 +162,18 @@ class ArrangedList {
   #take(song: number): void {
     this.#isTaken[song] = 1
     this.#spacing.add(song)
-    this.#addLikeness(song, 1)
+    this.#addSimilarity(song, 1)
   }
 
   #leave(song: number): void {
     this.#isTaken[song] = 0
     this.#spacing.remove(song)
-    this.#addLikeness(song, -1)
+    this.#addSimilarity(song, -1)
   }
 
-  #addLikeness(song: number, sign: number): void {
+  #addSimilarity(song: number, sign: number): void {
     const row = this.#objective.row(song)
-    for (let at = 0; at < row.length; at++) this.#likeness[at]! += sign * row[at]!
+    for (let at = 0; at < row.length; at++) this.#similarity[at]! += sign * row[at]!
   }
 }
 
@@ -184,7 +184,7 @@ interface Move {
 }
 
 const swap: Move = { change: exchange, undo: exchange }
-const reverse: Move = { change: turnRound, undo: turnRound }
+const reverse: Move = { change: reverseRange, undo: reverseRange }
 /** The song at `one` goes to `other`, those between come forward. */
 const moveBack: Move = { change: rotateLeft, undo: rotateRight }
 const moveForward: Move = { change: rotateRight, undo: rotateLeft }
@@ -195,7 +195,7 @@ function exchange(order: number[], one: number, other: number): void {
   order[other] = song
 }
 
-function turnRound(order: number[], one: number, other: number): void {
+function reverseRange(order: number[], one: number, other: number): void {
   for (let [low, high] = [one, other]; low < high; low++, high--) exchange(order, low, high)
 }
 

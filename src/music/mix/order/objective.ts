@@ -14,7 +14,7 @@ const stepWeight = 0.5
 const unknownError = 1 / 3
 
 /** Songs that a list can be made of, side by side. */
-export interface Pool {
+export interface CandidatePool {
   readonly rank: number
   /** (songs × rank), rows of length 1. */
   readonly vectors: Float32Array
@@ -39,13 +39,13 @@ export interface Pool {
  * does not depend on the order in which songs were chosen.
  */
 export class Objective {
-  readonly pool: Pool
+  readonly pool: CandidatePool
   readonly #weights: Weights
   /** Cosines of a song with all of the pool, once they are needed. */
   readonly #rows = new Map<number, Float32Array>()
   readonly #beforeRow: Float32Array | undefined
 
-  constructor(pool: Pool, weights: Weights) {
+  constructor(pool: CandidatePool, weights: Weights) {
     this.pool = pool
     this.#weights = weights
     this.#beforeRow = pool.before && this.#cosinesWith(pool.before.vector)
@@ -91,8 +91,8 @@ export class Objective {
     return smoothness * (cosine - stepWeight * wrong)
   }
 
-  /** What it costs, n times over, that a song is as like the others as these cosines with them say in sum. */
-  likenessCost(cosines: number, others: number): number {
+  /** A song's part of what diversity costs, n times over: `cosines` is the sum with the `others`. The parts of all songs sum to the whole. */
+  similarityCost(cosines: number, others: number): number {
     return others > 0 ? (this.#weights.diversity * cosines) / others : 0
   }
 
