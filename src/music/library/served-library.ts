@@ -34,6 +34,7 @@ export class ServedLibrary {
   readonly #turns = new FairTurns(1, mostWaiting, tooMany)
   #thread: Thread
   #name: string
+  #isClosed = false
 
   /** @throws Error naming the file that is missing, damaged, or of another format. */
   static async open(options: ServedLibraryOptions): Promise<ServedLibrary> {
@@ -79,6 +80,8 @@ export class ServedLibrary {
     const { directory } = this.#options
     if (checksumOf(openDirectory(directory, 'aurochs-song-space')) === this.#name) return
     const { thread, found } = await start(this.#options)
+    // Opening takes seconds, and nobody would end the thread of one that was closed meanwhile.
+    if (this.#isClosed) return thread.close('the server is about to end')
     const former = this.#thread
     this.#thread = thread
     this.#name = found
@@ -86,6 +89,7 @@ export class ServedLibrary {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.#thread.close('the server is about to end')
   }
 
