@@ -21,14 +21,16 @@ test('learns a tagger of a directory, says how good it is, and tags and embeds f
     string,
   ]
   writeFileSync(broken, 'no sound')
-  const [trained, again, tagged, asJson, embedded, printed] = await aurochsInTurn(
+  const [trained, again, tagged, asJson, embedded, printed, misplaced] = await aurochsInTurn(
     ['music', 'train-tagger', sounds, '--out', out, '--validation', '0.25', ...flags],
     ['music', 'train-tagger', sounds, '--out', out, ...flags],
     ['music', 'tag', low, high, '--tagger', out, '--top', '1'],
     ['music', 'tag', low, broken, '--tagger', out, '--json'],
     ['music', 'embed', join(sounds, 'low'), high, '--tagger', out, '--out', embeddings],
     ['music', 'embed', low, '--tagger', out],
+    ['music', 'embed', low, '--tagger', out, '--out', sounds],
   )
+  expect(misplaced!.stderr).toBe(`aurochs: --out must be a file, got the directory ${sounds}\n`)
   expect(trained).toMatchObject({ status: 0, stderr: '' })
   expect(trained!.stdout).toMatch(/^label +sounds +precision +recall +average precision\nhigh +2 +1\.000/)
   expect(trained!.stdout).toMatch(/taken for +1 +2\n1 {2}high +2 +0\n2 {2}low +0 +2\n/)

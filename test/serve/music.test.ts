@@ -8,6 +8,9 @@ import { RpcClient } from '../../src/client/rpc/index.ts'
 import type { MethodName, ParamsInput, Results } from '../../src/protocol/methods.ts'
 import type { MixedList } from '../../src/protocol/music-methods.ts'
 import { RecommendError } from '../../src/recommend/errors.ts'
+import type { ByteSource, Reply } from '../../src/serve/http/reply.ts'
+import { openAudio } from '../../src/serve/music/audio-files.ts'
+import { sendAudio } from '../../src/serve/music/audio-front.ts'
 import { MixSubscription } from '../../src/serve/music/mix-subscription.ts'
 import { writeSpace } from '../music/small-space.ts'
 import { addKey } from './keys.ts'
@@ -408,6 +411,24 @@ describe('a sound file', () => {
       expect(await response.text()).not.toContain('secret')
     },
   )
+
+  test('takes the memory of one piece, however long it is', async () => {
+    const file = await openAudio(join(served.folder, 'sounds'), 'song 0.wav')
+    const reply = {
+      async stream(_status: number, _type: string, _headers: unknown, { length, read }: ByteSource) {
+        const memory = new Set<ArrayBufferLike>()
+        for (let sent = 0; sent < length; ) {
+          const piece = await read(sent)
+          expect(sound.subarray(sent, sent + piece.length).equals(piece)).toBe(true)
+          memory.add(piece.buffer)
+          sent += piece.length
+        }
+        expect([...memory].map(({ byteLength }) => byteLength)).toEqual([131_072])
+      },
+    }
+    await sendAudio(reply as unknown as Reply, file, { range: '', ifRange: '', ifNoneMatch: '' })
+    expect.assertions(7)
+  })
 
   test('whose reader goes away leaves the server well', async () => {
     for (let round = 0; round < 20; round++) {

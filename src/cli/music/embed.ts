@@ -1,10 +1,10 @@
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, statSync } from 'node:fs'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { sync, withDraft } from '../../storage/directory.ts'
-import { parseOptions, text, wholeNumber } from '../command.ts'
+import { parseOptions, text, UsageError, wholeNumber } from '../command.ts'
 import { analyseAll } from './sound-files.ts'
 
 const Options = z.object({
@@ -40,6 +40,10 @@ async function run(places: readonly string[], given: unknown): Promise<void> {
       },
     })
   if (out === undefined) return embed(line => void process.stdout.write(line))
+  // Before the sounds are heard, not after.
+  if (statSync(out, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new UsageError(`--out must be a file, got the directory ${out}`)
+  }
   await withDraft(out, async draft => {
     const path = join(draft, 'embeddings.ndjson')
     const file = createWriteStream(path)

@@ -80,6 +80,7 @@ export class ServedLibrary {
     const { directory } = this.#options
     if (checksumOf(openDirectory(directory, 'aurochs-song-space')) === this.#name) return
     const { thread, found } = await start(this.#options)
+    // Opening takes seconds, and nobody would end the thread of one that was closed meanwhile.
     if (this.#isClosed) return thread.close('the server is about to end')
     const former = this.#thread
     this.#thread = thread

@@ -3,6 +3,7 @@ import { mkdtemp, readdir, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, extname, join, resolve } from 'node:path'
 import { readRows, type SoughtColumn } from '../../ingest/rows.ts'
+import { asGiven } from '../../storage/expectation.ts'
 
 /** Whether a clip has exactly one of the labels, or any of them. */
 export type LabelKind = 'single' | 'multi'
@@ -106,9 +107,18 @@ function rowOf({ file, labels, group, split }: Texts) {
 }
 
 function labelsIn(text: string): string[] {
-  const list: unknown = text.startsWith('[') ? JSON.parse(text) : text.split('|')
+  const list: unknown = text.startsWith('[') ? parsed(text) : text.split('|')
   if (!Array.isArray(list) || !list.every(label => typeof label === 'string')) {
-    throw new Error(`labels: expected labels separated by | or an array of them, got ${text}`)
+    throw new Error(`labels: expected labels separated by | or an array of them, got ${asGiven(text.slice(0, 60))}`)
   }
   return list.map((label: string) => label.trim()).filter(label => label !== '')
+}
+
+/** Undefined where it is no JSON. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

@@ -23,7 +23,9 @@ export function splitClips(clips: readonly LabelledClip[], share: number, seed: 
   const groups = new Map<string, number[]>()
   for (const row of rows) {
     const group = clips[row]!.group === undefined ? `row ${row}` : `group ${clips[row]!.group}`
-    groups.set(group, [...(groups.get(group) ?? []), row])
+    const own = groups.get(group)
+    if (own) own.push(row)
+    else groups.set(group, [row])
   }
   const validation = new Set<number>()
   for (const own of shuffled([...groups.values()], randomNumbers(seed))) {

@@ -31,6 +31,7 @@ type Headers = readonly (readonly [string, string])[]
 /** Bytes that are read as they are sent. */
 export interface ByteSource {
   readonly length: number
+  /** At least one byte from `offset` on. They are sent before it is called again, and may then be overwritten. */
   readonly read: (offset: number) => Promise<Uint8Array>
 }
 

@@ -42,11 +42,22 @@ test('songs of a table, with tags of their own and of another table', async () =
 test.each([
   ['id,energy\na,2\n', /row 1 after the header, energy: expected a number from 0 to 1, got 2/],
   ['id,duration\na,long\n', /duration: expected a number, got long/],
+  ['id,duration\na,1e39\n', /duration: expected seconds from 0 on, in single precision, got 1e\+39/],
   ['name,duration\na,1\n', /--songs: the column of each id must name a column/],
 ])('a table that cannot be used is refused: %j', async (text, message) => {
   const file = join(freshFolder(), 'songs.csv')
   writeFileSync(file, text)
   await expect(readSongs({ ...reading, songs: [file] })).rejects.toThrow(message)
+})
+
+test('weights of tags that cannot be summed are refused', async () => {
+  const folder = freshFolder()
+  const [songs, tags] = [join(folder, 'songs.csv'), join(folder, 'tags.csv')]
+  writeFileSync(songs, 'id\na\n')
+  writeFileSync(tags, 'song,tag,weight\na,calm,1e308\na,calm,1e308\n')
+  await expect(readSongs({ ...reading, songs: [songs], tags: [tags] })).rejects.toThrow(
+    'weight: expected a number from 0 on, in single precision, got 1e+308',
+  )
 })
 
 test('given tags count in proportion, heard ones by their probability', () => {

@@ -49,6 +49,11 @@ test('a table says the labels of each file, by any of its rows', async () => {
 test.each([
   [{ 'a.wav': '' }, '', 'expected a folder of sound files for each label, got none'],
   [{ 'rain/a.wav': '' }, '', 'expected 2 to 65536 labels, got 1'],
+  [
+    { 'labels.csv': 'file,labels\na.wav,[oops\n' },
+    'labels.csv',
+    'labels: expected labels separated by | or an array of',
+  ],
   [{ 'labels.csv': 'file,labels\na.wav,\n' }, 'labels.csv', 'labels: expected at least one label, got none'],
   [{ 'labels.csv': 'file,sound\na.wav,b\n' }, 'labels.csv', 'labels'],
   [{}, 'none.csv', 'got no such file'],
@@ -71,6 +76,13 @@ test('about the share of each label is held out, and groups stay whole', () => {
       expect([...groups(training)].filter(group => groups(validation).has(group))).toEqual([])
     }),
   )
+})
+
+test('groups of very many clips are split at once', () => {
+  const clips = Array.from({ length: 200_000 }, (_, row) => ({ file: `${row}`, labels: ['a'], group: `${row % 2}` }))
+  const before = process.cpuUsage()
+  expect(splitClips(clips, 0.5, 7).validation).toHaveLength(100_000)
+  expect(process.cpuUsage(before).user / 1e6).toBeLessThan(3)
 })
 
 test('of clips with one label each a fifth of every label is held out', () => {

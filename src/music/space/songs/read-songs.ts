@@ -88,7 +88,10 @@ export async function readSongs({
         required('tag', texts.tag),
         numberOf('weight', texts.weight),
       ]
-      if (weight !== undefined && !(weight >= 0)) throw new Error(`weight: expected a number from 0 on, got ${weight}`)
+      // Weights of several rows are summed.
+      if (weight !== undefined && !isAmount(weight)) {
+        throw new Error(`weight: expected a number from 0 on, in single precision, got ${weight}`)
+      }
       if (!found.has(song)) strayTags++
       else if (weight !== 0) append(given, song, { tag, weight: weight ?? 1 })
     })
@@ -130,7 +133,9 @@ function columnsOf<Name extends string>(
 
 function songOf({ id, title, artist, duration, tags, file, energy }: Texts<SongColumn>, separator: string): SongRow {
   const seconds = numberOf('duration', duration)
-  if (seconds !== undefined && seconds < 0) throw new Error(`duration: expected seconds from 0 on, got ${seconds}`)
+  if (seconds !== undefined && !isAmount(seconds)) {
+    throw new Error(`duration: expected seconds from 0 on, in single precision, got ${seconds}`)
+  }
   const lively = numberOf('energy', energy)
   if (lively !== undefined && !(lively >= 0 && lively <= 1)) {
     throw new Error(`energy: expected a number from 0 to 1, got ${lively}`)
@@ -157,6 +162,11 @@ function numberOf(name: string, text: string | null | undefined): number | undef
   const number = Number(text)
   if (Number.isFinite(number)) return number
   throw new Error(`${name}: expected a number, got ${asGiven(text)}`)
+}
+
+/** Whether it is from 0 on, and finite as a float32. */
+function isAmount(value: number): boolean {
+  return value >= 0 && Number.isFinite(Math.fround(value))
 }
 
 /** A list in JSON, or text with `separator` between two tags. */
