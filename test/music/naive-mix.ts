@@ -38,7 +38,7 @@ export function naiveValue(
   const n = order.length
   let [brings, pairs, transitions] = [0, 0, 0]
   order.forEach((song, place) => {
-    brings += (1 - diversity) * relevance[song]!
+    brings += (1 - diversity) * (1 + 1 / (place + 1)) * relevance[song]!
     if (targets) brings -= Number.isNaN(energy[song]!) ? 1 / 3 : Math.abs(energy[song]! - targets[place]!)
     for (const other of order) if (other !== song) pairs += cosine(song, other)
     if (place === 0) return

@@ -119,3 +119,16 @@ test('an energy curve goes straight from point to point, and on as it began and 
   const targets = energyTargets(evenCurve([0, 1]), { first: 2, count: 3, total: 5 })
   expect([...targets!]).toEqual([0.5, 0.75, 1])
 })
+
+test('a song that fits little and joins two that fit is not the first', () => {
+  // The third lies between the others, so that a list that begins with it has the smoothest transitions.
+  const vectors = Float32Array.of(1, 0, 0.8, 0.6, 0.95, 0.31)
+  const relevance = Float64Array.of(1, 0.9, 0)
+  const energy = new Float64Array(3).fill(0.5)
+  const objective = new Objective(
+    { rank: 2, vectors, relevance, energy, targets: undefined, before: undefined },
+    { diversity: 0.3, smoothness: 0.5 },
+  )
+  const order = arrange(objective, () => new Spacing(unspaced(3), { gap: 1, perArtist: 3 }), 3)
+  expect(order[0]).not.toBe(2)
+})

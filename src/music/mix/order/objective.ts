@@ -31,11 +31,11 @@ export interface CandidatePool {
 /**
  * The value of a list o of n songs:
  *
- *     1/n Σ ( (1 − d) relevance(o_k) − |energy(o_k) − target_k| )                  what each song brings at its place
+ *     1/n Σ ( (1 − d) (1 + 1/k) relevance(o_k) − |energy(o_k) − target_k| )        what each song brings at place k, from 1
  *     − d · mean over pairs of cos(o_i, o_j)                                       diversity
  *     + s/n Σ ( cos(o_{k−1}, o_k) − ½ |Δ energy(o_k) − Δ target_k| )               transitions, that from `before` too
  *
- * It is maximal marginal relevance (Carbonell & Goldstein 1998) with the mean of the similarities in place of the maximum, so that the value
+ * The first songs count more: a list is judged by them, and songs that fit less go to its end. It is maximal marginal relevance (Carbonell & Goldstein 1998) with the mean of the similarities in place of the maximum, so that the value
  * does not depend on the order in which songs were chosen.
  */
 export class Objective {
@@ -74,7 +74,7 @@ export class Objective {
   /** What a song brings by itself at a place. */
   placeValue(song: number, place: number): number {
     const { relevance, energy, targets } = this.pool
-    const own = (1 - this.#weights.diversity) * relevance[song]!
+    const own = (1 - this.#weights.diversity) * placeWeight(place) * relevance[song]!
     return targets ? own - energyWeight * errorOf(energy[song]!, targets[place]!) : own
   }
 
@@ -121,6 +121,11 @@ export class Objective {
     }
     return row
   }
+}
+
+/** What relevance counts at a place, from 0. */
+function placeWeight(place: number): number {
+  return 1 + 1 / (place + 1)
 }
 
 /** How far an energy is from what was asked for. */
