@@ -58,7 +58,10 @@ export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
 /** What is accepted, for people: `a whole number from 1 to 1024`. Undefined where the schema says more than that. */
 export function expectationOf({ enum: choices, type, pattern, ...range }: JsonSchema): string | undefined {
   if (choices) return anyOf(choices)
-  if (type === 'integer') return `a whole number${bounds(range)}`
+  if (type === 'integer') {
+    const { multipleOf } = range
+    return `a whole number${bounds(range)}${multipleOf === undefined ? '' : ` and a multiple of ${multipleOf}`}`
+  }
   if (type === 'number') return `a number${bounds(range)}`
   if (type === 'string' && pattern === undefined) return 'a text'
   if (type === 'boolean') return 'true or false'

@@ -65,14 +65,16 @@ test('mistakes are said with what was expected', async () => {
     ['music', 'train-tagger', sounds, '--out', out, '--width', '20'],
     ['music', 'train-tagger', sounds, '--out', out, '--frames', '20'],
     ['music', 'train-tagger', sounds, '--out', out, '--validation', '1'],
+    ['serve', 'model', '--music', 'space', '--audio', join(sounds, 'none')],
     ['music', 'tag', join(sounds, 'low/0.wav'), '--tagger', out],
     ['music', 'tag', join(sounds, 'none.wav'), '--tagger', sounds],
   )
   const messages = [
     'expected a directory or a table of labelled sounds, got no such file',
-    '--width must be',
+    '--width must be a whole number from 16 to 1024 and a multiple of 16, got 20',
     'frames must be a multiple of 64, got 20',
     '--validation must be a share from 0 to below 1, got 1',
+    '--audio must be a directory, got',
     'there is no tagger at',
     'is no tagger of Aurochs',
   ]

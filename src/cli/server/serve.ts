@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs'
 import { z } from 'zod'
 import { pushesOf } from '../../push/live/parts/open-loop.ts'
 import { longestInterval } from '../../recommend/retraining/schedule.ts'
@@ -159,6 +160,9 @@ export const register: Register = program => {
       const tls = tlsFiles(tlsCert, tlsKey)
       if (options.audio !== undefined && options.music === undefined) {
         throw new UsageError('--audio needs --music: name the song space whose songs it has')
+      }
+      if (options.audio !== undefined && !statSync(options.audio, { throwIfNoEntry: false })?.isDirectory()) {
+        throw new UsageError(`--audio must be a directory, got ${options.audio}`)
       }
       const log = openLog(options.logLevel)
       const signals = endSignals()
