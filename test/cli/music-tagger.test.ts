@@ -65,7 +65,7 @@ test('mistakes are said with what was expected', async () => {
     ['music', 'train-tagger', sounds, '--out', out, '--width', '20'],
     ['music', 'train-tagger', sounds, '--out', out, '--frames', '20'],
     ['music', 'train-tagger', sounds, '--out', out, '--validation', '1'],
-    ['serve', 'model', '--music', 'space', '--audio', join(sounds, 'none')],
+    ['serve', 'model', '--state', 'state', '--music', 'space', '--audio', join(sounds, 'none')],
     ['music', 'tag', join(sounds, 'low/0.wav'), '--tagger', out],
     ['music', 'tag', join(sounds, 'none.wav'), '--tagger', sounds],
   )
