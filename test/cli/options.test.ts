@@ -21,6 +21,7 @@ const training = {
   decay: { '-1': 'a number from 0 to 1000' },
   corruption: { 1: 'a number from 0 to 0.99' },
   'corruption-spread': { 2: 'a number from 0 to 1' },
+  refinement: { '-1': 'a number from 0 to 100' },
   'items-only': { 2: 'a number from 0 to 1' },
   'tags-only': { '-1': 'a number from 0 to 1' },
   'tag-weight': { '-1': 'a number from 0 to 1000' },

@@ -434,6 +434,7 @@ const autoencoderBatch = fc.record({
   objective: fc.record({
     corruption: float,
     corruptionSpread: float,
+    dropout: fc.oneof(float, fc.constant(0.3)),
     itemsOnly: float,
     tagsOnly: float,
     tagWeight: float,
@@ -492,6 +493,22 @@ const calls: { readonly [Function in Name]: fc.Arbitrary<readonly unknown[]> } =
   audienceTake: fc.tuple(audiencePhase, fc.option(words, { nil: undefined }), word),
   autoencoderEncode: fc.tuple(floats, fewFeatures, count, sparse, simd),
   autoencoderForward: fc.tuple(autoencoderBatch, counter),
+  autoencoderRefine: fc.tuple(
+    fc.oneof(floats, fc.constant(Float32Array.of(1, 0, 0.5, 0.1, -1, 0))),
+    fc.oneof(count, fc.constant(1)),
+    float,
+    fc.oneof(
+      sparse,
+      fc.constant({
+        indptr: BigUint64Array.of(0n, 2n, 3n),
+        indices: Uint32Array.of(0, 2, 1),
+        weights: Float32Array.of(1, 2, 1),
+      }),
+    ),
+    fc.oneof(words, fc.constant(Uint32Array.of(1, 2, 0, 0xffff_ffff))),
+    fc.oneof(floats, fc.constant(Float32Array.of(0.5, -0.5))),
+    simd,
+  ),
   autoencoderShard: fc.constant([]),
   autoencoderUpdate: fc.tuple(autoencoderBatch, counter),
   boostingBins: fc.tuple(

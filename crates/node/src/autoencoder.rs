@@ -7,6 +7,7 @@ use crate::sparse::{SparseMatrix, matrix_addresses};
 use crate::views::{SharedArray, addresses, check_apart, finite_option};
 use aurochs_kernels::autoencoder::encode::Encoder;
 use aurochs_kernels::autoencoder::forward::{Corruption, Forward, Objective, Scratch, ShardOutput};
+use aurochs_kernels::autoencoder::refine::{NONE, Refinement};
 use aurochs_kernels::autoencoder::update::{Adam, Batch, Weights};
 use aurochs_kernels::autoencoder::{Active, SHARD, Shape};
 use aurochs_kernels::scratch::Floats;
@@ -34,6 +35,8 @@ pub struct AutoencoderWeights {
 pub struct AutoencoderObjective {
     pub corruption: f64,
     pub corruption_spread: f64,
+    /// From 0 to below 1.
+    pub dropout: f64,
     pub items_only: f64,
     pub tags_only: f64,
     pub tag_weight: f64,
@@ -122,6 +125,10 @@ impl AutoencoderBatch<'_> {
 
     fn objective(&self) -> Result<Objective> {
         let o = &self.objective;
+        let dropout = finite_option("dropout", o.dropout)?;
+        if !(0.0..1.0).contains(&dropout) {
+            return Err(invalid(format!("dropout must be from 0 to below 1, got {dropout}")));
+        }
         Ok(Objective {
             corruption: Corruption {
                 rate: finite_option("corruption", o.corruption)?,
@@ -131,6 +138,7 @@ impl AutoencoderBatch<'_> {
                 seed: u64::from(o.seed),
                 epoch: u64::from(o.epoch),
             },
+            dropout,
             tag_weight: finite_option("tagWeight", o.tag_weight)?,
             length_exponent: finite_option("lengthExponent", o.length_exponent)?,
             hidden_only: o.hidden_only,
@@ -353,6 +361,42 @@ pub fn autoencoder_encode<'env>(
     let encoder = Encoder { inputs, factors, items };
     encoder.encode(histories, &mut hidden, instructions(&simd)?).map_err(|error| invalid(error.to_string()))?;
     Float32ArraySlice::copy_from(env, hidden)
+}
+
+/// Hidden states (histories × factors) that tell more of the items of `histories`: see `aurochs_kernels::autoencoder::refine`.
+///
+/// `outputs` (items × (factors + 1)) has each vector followed by its bias; `candidates` (histories × any number) the items that are
+/// likely by `hidden`, of each history distinct, padded with 0xffffffff.
+#[napi(catch_unwind)]
+#[allow(clippy::too_many_arguments)]
+pub fn autoencoder_refine<'env>(
+    env: &'env Env,
+    outputs: Operand<Float32Array>,
+    factors: u32,
+    step: f64,
+    histories: SparseMatrix,
+    candidates: Uint32Array,
+    hidden: Float32Array,
+    simd: Option<String>,
+) -> Result<Float32ArraySlice<'env>> {
+    let (outputs, factors, histories) = (values(&outputs)?, factors as usize, histories.view()?);
+    if factors == 0 || !outputs.len().is_multiple_of(factors + 1) {
+        return Err(invalid(format!("{} values are no {factors} factors of outputs and their biases", outputs.len())));
+    }
+    check_length("hidden", histories.rows().saturating_mul(factors), hidden.len())?;
+    if !candidates.is_empty() && !candidates.len().is_multiple_of(histories.rows().max(1)) {
+        let rows = histories.rows();
+        return Err(invalid(format!("{} candidates are not equally many of {rows} histories", candidates.len())));
+    }
+    let items = outputs.len() / (factors + 1);
+    if let Some(item) = candidates.iter().find(|&&item| item != NONE && item as usize >= items) {
+        return Err(invalid(format!("candidates must be below {items}, got {item}")));
+    }
+    let mut refined = hidden.to_vec();
+    let refinement = Refinement { outputs, factors, step: finite_option("step", step)? };
+    let result = refinement.refine(histories, &candidates, &mut refined, instructions(&simd)?);
+    result.map_err(|error| invalid(error.to_string()))?;
+    Float32ArraySlice::copy_from(env, refined)
 }
 
 fn invalid(message: String) -> Error {

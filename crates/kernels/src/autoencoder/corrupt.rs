@@ -75,6 +75,33 @@ pub fn normalise(values: &mut [f32]) {
     }
 }
 
+/// What each factor of a hidden state is multiplied with in training: 0, or the reciprocal of how often it is not (Srivastava, Hinton,
+/// Krizhevsky, Sutskever & Salakhutdinov 2014).
+#[derive(Clone, Debug)]
+pub struct Dropout {
+    random: Random,
+    rate: f32,
+}
+
+impl Dropout {
+    /// That of `user` in an epoch, the same each time.
+    pub fn new(rate: f32, corruption: &Corruption, user: u32) -> Dropout {
+        Dropout { random: Random::new(&[corruption.seed, corruption.epoch, u64::from(user), 1]), rate }
+    }
+
+    /// The next factor's.
+    #[inline(always)]
+    pub fn scale(&mut self) -> f32 {
+        if self.rate == 0.0 {
+            1.0
+        } else if uniform(&mut self.random) < self.rate {
+            0.0
+        } else {
+            1.0 / (1.0 - self.rate)
+        }
+    }
+}
+
 /// From 0 to below 1.
 #[inline(always)]
 fn uniform(random: &mut Random) -> f32 {

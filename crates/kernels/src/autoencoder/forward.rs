@@ -1,7 +1,7 @@
 //! From users to the gradients of their scores, a shard of users at a time.
 
 pub use super::corrupt::Corruption;
-use super::corrupt::{Entries, corrupt};
+use super::corrupt::{Dropout, Entries, corrupt};
 use super::exp::{exp, tanh};
 use super::gemm::add_product;
 use super::{Active, SHARD, Shape};
@@ -21,6 +21,8 @@ const LEFT_OUT: f32 = -1e30;
 pub struct Objective {
     /// What is visible.
     pub corruption: Corruption,
+    /// Probability that a factor of a hidden state is 0, below 1.
+    pub dropout: f32,
     /// λ of the tags' head.
     pub tag_weight: f32,
     /// ν: what a user with targets of weight n in sum counts, as n^−ν. 0: each target counts alike; 1: each user.
@@ -58,7 +60,7 @@ pub struct ShardOutput<'a> {
     pub values: &'a mut [f32],
     /// (users) How many each has.
     pub counts: &'a mut [u32],
-    /// (SHARD × stride) Hidden states with a 1 after the factors.
+    /// (SHARD × stride) Hidden states after dropout, with a 1 after the factors.
     pub hidden: &'a mut [f32],
     /// (SHARD × stride) Gradients of the hidden layer before tanh.
     pub errors: &'a mut [f32],
@@ -90,6 +92,10 @@ impl Forward<'_> {
     pub fn room(&self, user: u32) -> Result<usize, CsrError> {
         let (items, tags) = self.entries(user)?;
         Ok(items.0.len() + tags.0.len() + 1)
+    }
+
+    fn dropout(&self, user: u32) -> Dropout {
+        Dropout::new(self.objective.dropout, &self.objective.corruption, user)
     }
 
     fn entries(&self, user: u32) -> Result<(Entries<'_>, Entries<'_>), CsrError> {
@@ -158,11 +164,16 @@ impl Kernel for Pass<'_, '_> {
             let head = Head { begin, end, weight, sums, targets: &scratch.targets };
             loss += head.run(l, forward, states, &mut scratch.gathered, &mut out);
         }
-        // Through tanh; of users who are not there all is 0.
-        let factors = forward.shape.factors;
-        for (errors, hidden) in out.errors.chunks_exact_mut(stride).zip(out.hidden.chunks_exact(stride)) {
-            let (own, rest) = errors.split_at_mut(factors);
-            own.iter_mut().zip(hidden).for_each(|(error, &value)| *error *= 1.0 - value * value);
+        // Through dropout and tanh; of users who are not there all is 0.
+        let states = out.errors.chunks_exact_mut(stride).zip(out.hidden.chunks_exact(stride));
+        for (&user, (errors, hidden)) in users.iter().zip(states) {
+            let mut dropout = forward.dropout(user);
+            let (own, rest) = errors.split_at_mut(forward.shape.factors);
+            for (error, &value) in own.iter_mut().zip(hidden) {
+                let scale = dropout.scale();
+                let before = if scale > 0.0 { value / scale } else { 0.0 };
+                *error *= scale * (1.0 - before * before);
+            }
             rest.fill(0.0);
         }
         Ok(loss)
@@ -186,7 +197,8 @@ fn hide(forward: &Forward<'_>, users: &[u32], out: &mut ShardOutput<'_>) -> Resu
             let input = &forward.inputs[column as usize * stride..][..stride];
             hidden.iter_mut().zip(input).for_each(|(sum, &factor)| *sum += value * factor);
         }
-        hidden.iter_mut().for_each(|value| *value = tanh(*value));
+        let mut dropout = forward.dropout(user);
+        hidden[..shape.factors].iter_mut().for_each(|value| *value = tanh(*value) * dropout.scale());
         hidden[shape.factors] = 1.0;
         begin = end;
     }

@@ -8,11 +8,13 @@
 //! loss = −Σ_heads λ Σ_j y_j ln softmax(s)_j,  the mean over users
 //! ```
 //!
-//! The heads are items (λ = 1) and tags, each with a softmax of its own (the multinomial likelihood of Liang, Krishnan, Hoffman &
-//! Jebara 2018, "Variational autoencoders for collaborative filtering"); y is all that the user has, or (`hidden_only`) what of it is
-//! hidden, and then the softmax is without what is visible. What is visible is drawn anew in each epoch, "hide and seek": items alone,
-//! tags alone, or part of each (Yang, Jeong, Choi & Lee 2018, "MMCF: multimodal collaborative filtering for automatic playlist
-//! continuation").
+//! where in training a random part of each h is 0. The heads are items (λ = 1) and tags, each with a softmax of its own (the
+//! multinomial likelihood of Liang, Krishnan, Hoffman & Jebara 2018, "Variational autoencoders for collaborative filtering"); y is all
+//! that the user has, or (`hidden_only`) what of it is hidden, and then the softmax is without what is visible. What is visible is drawn
+//! anew in each epoch, "hide and seek": items alone, tags alone, or part of each (Yang, Jeong, Choi & Lee 2018, "MMCF: multimodal
+//! collaborative filtering for automatic playlist continuation").
+//!
+//! A model that is asked goes on from h by a step up the likelihood of what is visible: see [`refine`].
 //!
 //! A step has two phases. [`forward`] takes shards of [`SHARD`] users: their hidden states, the gradients of their scores, and what
 //! comes back to the hidden states. [`update`] takes chunks of output and input vectors: each sums its gradient over the shards in
@@ -28,6 +30,7 @@ pub mod forward;
 mod gemm;
 #[cfg(test)]
 mod naive;
+pub mod refine;
 #[cfg(test)]
 mod tests;
 pub mod update;

@@ -8,6 +8,8 @@ pub struct User {
     pub visible: Vec<(usize, f64)>,
     /// Columns and weights of the targets, of items and tags.
     pub targets: Vec<(usize, f64)>,
+    /// What dropout multiplies each factor of the hidden state with.
+    pub scales: Vec<f64>,
 }
 
 /// Sizes and weights.
@@ -21,13 +23,27 @@ pub struct Model {
 }
 
 impl Model {
+    /// After dropout.
     pub fn hidden(&self, user: &User) -> Vec<f64> {
         let stride = self.shape.stride();
         (0..self.shape.factors)
             .map(|f| {
-                user.visible.iter().map(|&(column, value)| value * self.inputs[column * stride + f]).sum::<f64>().tanh()
+                let sum: f64 =
+                    user.visible.iter().map(|&(column, value)| value * self.inputs[column * stride + f]).sum();
+                sum.tanh() * user.scales[f]
             })
             .collect()
+    }
+
+    /// The log-likelihood of `items`, each as often as its weight, by a hidden state, where there are the outputs `active` alone.
+    pub fn likelihood(&self, hidden: &[f64], items: &[(usize, f64)], active: &[usize]) -> f64 {
+        let (stride, factors) = (self.shape.stride(), self.shape.factors);
+        let score = |column: usize| -> f64 {
+            let vector = &self.outputs[column * stride..][..factors + 1];
+            hidden.iter().zip(vector).map(|(a, b)| a * b).sum::<f64>() + vector[factors]
+        };
+        let total: f64 = active.iter().map(|&column| score(column).exp()).sum();
+        items.iter().map(|&(column, weight)| weight * (score(column) - total.ln())).sum()
     }
 
     /// The loss of a user by the outputs `active`, each with what is added to its score where it is no target.

@@ -1,3 +1,4 @@
+import type { SparseMatrix } from '../../../binding.d.ts'
 import { native } from '../../../native.ts'
 import { concat, pointers, type Row } from '../../../search/item-lists.ts'
 import { TopKIndex, topKIndexBytes } from '../../../search/topk.ts'
@@ -9,8 +10,15 @@ import { meanSquareOf, SimilarItems } from '../../open/similar-items.ts'
 import { momentNames } from './layers.ts'
 import { autoencoderOptions } from './options.ts'
 
+/** Items of the highest scores that a refinement counts with beside those of the history: 200 do as well as all. */
+const likelyItems = 500
+
+/** Users whose hidden states are asked for at a time. */
+const usersInPiece = 1024
+
 export interface AutoencoderTensors {
   readonly factors: number
+  readonly refinement: number
   readonly tagCount: number
   readonly inputs: MappedTensor<Float32Array>
   readonly items: MappedTensor<Float32Array>
@@ -28,7 +36,7 @@ export interface AutoencoderTensors {
  * from: {@link momentNames}, of the inputs with room for a bias that is 0.
  */
 export function autoencoderTensors(artifact: Artifact): AutoencoderTensors {
-  const { factors } = autoencoderOptions.parse(artifact.manifest.options)
+  const { factors, refinement } = autoencoderOptions.parse(artifact.manifest.options)
   const { items } = artifact.manifest.dataset
   const inputs = artifact.tensor('inputs', Float32Array)
   const tags = Math.max(0, elements(inputs.shape) / factors - items - 1)
@@ -37,6 +45,7 @@ export function autoencoderTensors(artifact: Artifact): AutoencoderTensors {
     artifact.tensor(name, Uint8Array, [topKIndexBytes({ rows: items, rank })])
   return {
     factors,
+    refinement,
     tagCount: tags,
     inputs: matrix('inputs', items + tags + 1, factors),
     items: matrix('items', items, factors + 1),
@@ -112,43 +121,27 @@ export class AutoencoderModel implements Model {
 
   /** Lists by given hidden states (requests × factors), in place of those of the requests' histories. */
   rankBy(requests: readonly ResolvedRequest[], hidden: Float32Array): ItemList[] {
-    const { factors } = this.#tensors
-    const queries = new Float32Array(requests.length * (factors + 1)).fill(1)
-    requests.forEach((_, row) => {
-      queries.set(hidden.subarray(row * factors, (row + 1) * factors), row * (factors + 1))
-    })
-    return listsByIndex(this.#index, requests, queries)
+    return listsByIndex(this.#index, requests, this.#queriesOf(hidden))
   }
 
   similar(requests: readonly SimilarRequest[]): ItemList[] {
     return this.#similar.similar(requests)
   }
 
-  /** Hidden states. */
+  /** Hidden states, refined. */
   foldIn(histories: readonly Row[]): Float32Array {
-    const lengths = histories.map(({ indices }) => indices.length)
-    return this.#encode({
-      indptr: BigUint64Array.from(pointers(lengths), BigInt),
-      indices: concat(
-        Uint32Array,
-        histories.map(({ indices }) => indices),
-      ),
-      weights: concat(
-        Float32Array,
-        histories.map(({ weights }) => weights),
-      ),
-    })
+    const matrix = matrixOf(histories)
+    return this.#refine(matrix, this.#encode(matrix))
   }
 
   /** Hidden states (histories × factors) of histories with tags; zeros where one has neither items nor tags. */
   foldInTagged(histories: readonly TaggedHistory[]): Float32Array {
     const items = this.#artifact.manifest.dataset.items
-    return this.foldIn(
-      histories.map(({ items: own, tags }) => ({
-        indices: concat(Uint32Array, [own.indices, tags.indices.map(tag => items + tag)]),
-        weights: concat(Float32Array, [own.weights, tags.weights]),
-      })),
-    )
+    const both = histories.map(({ items: own, tags }) => ({
+      indices: concat(Uint32Array, [own.indices, tags.indices.map(tag => items + tag)]),
+      weights: concat(Float32Array, [own.weights, tags.weights]),
+    }))
+    return this.#refine(matrixOf(histories.map(history => history.items)), this.#encode(matrixOf(both)))
   }
 
   /** (histories × tags) Scores of all tags by hidden states: of one history they are comparable. */
@@ -171,7 +164,7 @@ export class AutoencoderModel implements Model {
   /** Of items and tags the output vectors without their biases; of users the hidden states of their items. One space, for cosines. */
   vectors(side: 'users' | 'items' | 'tags'): { readonly data: Float32Array; readonly factors: number } {
     const { factors, items, tags } = this.#tensors
-    if (side === 'users') return { data: this.#encode(this.#artifact.history.operand), factors }
+    if (side === 'users') return { data: this.#ofUsers(), factors }
     const from = (side === 'items' ? items : tags)?.data ?? new Float32Array(0)
     const rows = from.length / (factors + 1)
     const data = new Float32Array(rows * factors)
@@ -185,8 +178,51 @@ export class AutoencoderModel implements Model {
     return this.vectors('tags')
   }
 
-  #encode(histories: Parameters<typeof native.autoencoderEncode>[3]): Float32Array {
+  #ofUsers(): Float32Array {
+    const { history } = this.#artifact
+    const { factors } = this.#tensors
+    const data = new Float32Array(history.rows * factors)
+    for (let first = 0; first < history.rows; first += usersInPiece) {
+      const count = Math.min(usersInPiece, history.rows - first)
+      data.set(this.foldIn(Array.from({ length: count }, (_, at) => history.row(first + at))), first * factors)
+    }
+    return data
+  }
+
+  #encode(histories: SparseMatrix): Float32Array {
     const { inputs, factors } = this.#tensors
     return native.autoencoderEncode(inputs.operand, factors, this.#artifact.manifest.dataset.items, histories)
+  }
+
+  #refine(histories: SparseMatrix, hidden: Float32Array): Float32Array {
+    const { factors, items, refinement } = this.#tensors
+    if (refinement === 0 || hidden.length === 0) return hidden
+    const { items: found } = this.#index.search(this.#queriesOf(hidden), { limit: likelyItems })
+    return native.autoencoderRefine(items.operand, factors, refinement, histories, found, hidden)
+  }
+
+  /** The hidden states each with a 1 for the bias of an item. */
+  #queriesOf(hidden: Float32Array): Float32Array {
+    const { factors } = this.#tensors
+    const count = hidden.length / factors
+    const queries = new Float32Array(count * (factors + 1)).fill(1)
+    for (let row = 0; row < count; row++) {
+      queries.set(hidden.subarray(row * factors, (row + 1) * factors), row * (factors + 1))
+    }
+    return queries
+  }
+}
+
+function matrixOf(rows: readonly Row[]): SparseMatrix {
+  return {
+    indptr: BigUint64Array.from(pointers(rows.map(({ indices }) => indices.length)), BigInt),
+    indices: concat(
+      Uint32Array,
+      rows.map(({ indices }) => indices),
+    ),
+    weights: concat(
+      Float32Array,
+      rows.map(({ weights }) => weights),
+    ),
   }
 }

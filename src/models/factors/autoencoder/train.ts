@@ -227,6 +227,7 @@ class Trainer {
     const {
       corruption,
       corruptionSpread,
+      dropout,
       itemsOnly,
       tagsOnly,
       tagWeight,
@@ -239,6 +240,7 @@ class Trainer {
     return {
       corruption,
       corruptionSpread,
+      dropout,
       itemsOnly,
       tagsOnly,
       tagWeight,
