@@ -29,6 +29,9 @@ const names = new WeakMap<DatabaseSync, DatabaseName>()
 /** In ms: how long a connection waits for another that has the database locked. */
 export const busyTimeout = 5000
 
+/** SQLITE_BUSY. */
+const sqliteBusy = 5
+
 type Sqlite = typeof import('node:sqlite')
 
 /**
@@ -75,7 +78,9 @@ export function openDatabase(file: string, format: DatabaseFormat): DatabaseSync
   const database = naming(name, () => connect(file))
   try {
     naming(name, () => {
-      database.exec(`PRAGMA busy_timeout = ${busyTimeout}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL`)
+      database.exec(`PRAGMA busy_timeout = ${busyTimeout}`)
+      whileLocked(() => database.exec('PRAGMA journal_mode = WAL'))
+      database.exec('PRAGMA synchronous = FULL')
       prepareSchema(database, file, format)
     })
     names.set(database, name)
@@ -95,8 +100,34 @@ function assertNotEmpty(file: string, { title }: DatabaseFormat): void {
         `${file} is empty, and should hold ${title}: put a backup back in its place, or remove the file where nothing was in it yet`,
       )
     }
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
+    pause()
   }
+}
+
+/**
+ * Does `work` again for as long as a connection waits for another, while another has the database locked: where several connections turn a new
+ * file to WAL at once, SQLite has only one of them wait.
+ */
+function whileLocked(work: () => void): void {
+  for (const until = performance.now() + busyTimeout; ; pause()) {
+    try {
+      work()
+      return
+    } catch (error) {
+      if (!isLocked(error) || performance.now() > until) throw error
+    }
+  }
+}
+
+function isLocked(error: unknown): boolean {
+  const { errcode = 0 } = error as { readonly errcode?: number }
+  // Extended codes say more in their higher bytes.
+  return (errcode & 0xff) === sqliteBusy
+}
+
+/** Of this thread, for some ms. */
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20)
 }
 
 /**
