@@ -7,27 +7,44 @@ function product(...axes: readonly (readonly Options[])[]): Options[] {
   )
 }
 
+/** What a pair counts: all alike, since no pair has a weight, or the more the rarer the item is. */
+const weightings: readonly Options[] = [{}, { weighting: 'tfidf' }]
+
 /**
- * What the options of each model are chosen from, by a validation part of the training playlists: each grid is the part of larger ones that
- * was best on some dataset. Of the rivals that train fast there is more than of the autoencoder, whose three candidates are long playlists
- * (half is hidden), and two of short ones; of EASE and of the graph filter, whose training takes minutes where machines are busy, one.
+ * What the options of each model are chosen from, by a validation part of the training playlists: of ALS, neighbours
+ * and the others that train in a second or less far more than of the autoencoder, whose three candidates are one for long playlists (half is
+ * hidden) and two for short ones, found by the search that its options document; of EASE, which takes half a minute each, one.
  */
-export const grids: Readonly<Record<string, readonly Options[]>> = {
+const grids: Readonly<Record<string, readonly Options[]>> = {
   autoencoder: [
     { refinement: 1.5 },
     { corruption: 0.8, epochs: 20 },
     { corruption: 0.7, epochs: 20, targets: 'all', decay: 1 },
   ],
   als: product(
-    [64, 128].map(factors => ({ factors })),
-    [0.01, 0.1].map(unobservedWeight => ({ unobservedWeight })),
-    [{ regularization: 0.1 }, { regularization: 0.3 }, { regularization: 0.03, frequencyExponent: 0.75 }],
+    [64, 128, 200].map(factors => ({ factors })),
+    [0.01, 0.05, 0.1, 0.2].map(unobservedWeight => ({ unobservedWeight })),
+    [
+      ...[0.03, 0.1, 0.3].map(regularization => ({ regularization })),
+      ...[0.003, 0.01, 0.03].map(regularization => ({ regularization, frequencyExponent: 0.75 })),
+    ],
   ),
-  'graph-filter': [{ itemExponent: 0.3 }],
+  'graph-filter': [0.2, 0.3, 0.4].map(itemExponent => ({ itemExponent })),
   ease: [{ regularization: 1.5 }],
   neighbours: product(
     ['cosine', 'tfidf', 'bm25', 'rp3beta'].map(similarity => ({ similarity })),
-    [100, 200, 400].map(neighbours => ({ neighbours })),
+    [50, 100, 200, 400].map(neighbours => ({ neighbours })),
+    weightings,
   ),
-  bpr: [0.03, 0.1].map(learningRate => ({ learningRate })),
+  bpr: product(
+    [0.03, 0.1].map(learningRate => ({ learningRate })),
+    [0.001, 0.01].map(regularization => ({ regularization })),
+    weightings,
+  ),
+}
+
+/** Of citeulike-a, where trainings take longest, an autoencoder of the first candidate, and ALS of up to 128 factors. */
+export function gridOf(dataset: string, model: string): readonly Options[] {
+  const most = dataset === 'citeulike-a' ? { autoencoder: 1, als: 48 }[model] : undefined
+  return grids[model]!.slice(0, most)
 }

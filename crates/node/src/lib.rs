@@ -12,6 +12,7 @@ mod als;
 mod audience;
 mod audio;
 mod autoencoder;
+mod autoencoder_fold_in;
 mod boosting;
 mod bpr;
 mod ease;

@@ -107,3 +107,19 @@ impl Dropout {
 fn uniform(random: &mut Random) -> f32 {
     (random.bits() >> 40) as f32 / (1u64 << 24) as f32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dropout_keeps_what_it_says_in_the_mean() {
+        let corruption = Corruption { rate: 0.4, spread: 0.5, items_only: 0.2, tags_only: 0.2, seed: 3, epoch: 1 };
+        let draws = if cfg!(miri) { 100 } else { 100_000 };
+        let mut dropout = Dropout::new(0.3, &corruption, 5);
+        let scales: Vec<f32> = (0..draws).map(|_| dropout.scale()).collect();
+        assert!(scales.iter().all(|&scale| scale == 0.0 || (scale - 1.0 / 0.7).abs() < 1e-6));
+        let mean = scales.iter().sum::<f32>() / draws as f32;
+        assert!((mean - 1.0).abs() < if cfg!(miri) { 0.3 } else { 0.02 }, "{mean}");
+    }
+}

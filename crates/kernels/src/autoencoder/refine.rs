@@ -110,3 +110,75 @@ fn score(vector: &[f32], state: &[f32]) -> f32 {
     let rest: f32 = rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum();
     sums.iter().sum::<f32>() + rest + bias
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Shape;
+    use super::super::naive::Model;
+    use super::*;
+    use crate::bpr::random::Random;
+    use crate::initialise::fill_normal;
+    use proptest::prelude::*;
+
+    const ROWS: usize = 5;
+
+    proptest! {
+        #![proptest_config(crate::cases(12))]
+
+        #[test]
+        fn a_refined_state_went_up_the_naive_likelihood(
+            items in 1..crate::most(20), factors in 1..crate::most(40), room in 0usize..8, seed: u64,
+        ) {
+            let width = factors + 1;
+            let mut random = Random::new(&[seed]);
+            let (mut outputs, mut before) = (vec![0.0; items * width], vec![0.0; ROWS * factors]);
+            fill_normal(&mut outputs, width, width, 0, 0.7, seed);
+            fill_normal(&mut before, factors, factors, 0, 0.5, !seed);
+            let (mut indptr, mut indices, mut weights, mut candidates) = (vec![0], vec![], vec![], vec![]);
+            for _ in 0..ROWS {
+                let own: Vec<_> = (0..items as u32).filter(|_| random.below(3) == 0).collect();
+                weights.extend(own.iter().map(|_| 0.5 + random.below(4) as f32));
+                indices.extend(own);
+                indptr.push(indices.len() as u64);
+                let likely: Vec<_> = (0..items as u32).filter(|_| random.below(3) == 0).take(room).collect();
+                candidates.extend(likely.into_iter().chain(std::iter::repeat(NONE)).take(room));
+            }
+            let histories = Csr { indptr: &indptr, indices: &indices, weights: &weights };
+            let shape = Shape { items, tags: 0, factors };
+            let mut padded = vec![0.0; items * shape.stride()];
+            for (to, from) in padded.chunks_mut(shape.stride()).zip(outputs.chunks(width)) {
+                to.iter_mut().zip(from).for_each(|(to, &from)| *to = f64::from(from));
+            }
+            let model = Model { shape, inputs: vec![], outputs: padded };
+            for simd in Simd::available() {
+                let mut hidden = before.clone();
+                let refinement = Refinement { outputs: &outputs, factors, step: 1.5 };
+                refinement.refine(histories, &candidates, &mut hidden, simd).unwrap();
+                for row in 0..ROWS {
+                    let (own, weights) = histories.row(row);
+                    let sum: f32 = weights.iter().sum();
+                    let shares = weights.iter().map(|&weight| f64::from(weight / sum));
+                    let visible: Vec<_> = own.iter().map(|&item| item as usize).zip(shares).collect();
+                    let likely = candidates[row * room..][..room].iter().filter(|&&item| item != NONE);
+                    let mut active: Vec<_> = likely.chain(own).map(|&item| item as usize).collect();
+                    active.sort_unstable();
+                    active.dedup();
+                    let state: Vec<_> = before[row * factors..][..factors].iter().map(|&value| f64::from(value)).collect();
+                    for factor in 0..factors {
+                        let at = |by: f64| {
+                            let mut moved = state.clone();
+                            moved[factor] += by;
+                            model.likelihood(&moved, &visible, &active)
+                        };
+                        let slope = if own.is_empty() { 0.0 } else { (at(1e-4) - at(-1e-4)) / 2e-4 };
+                        let (expected, value) = (state[factor] + 1.5 * slope, f64::from(hidden[row * factors + factor]));
+                        prop_assert!((value - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{} {value} {expected}", simd.name());
+                    }
+                }
+            }
+            let damaged = Csr { indices: &vec![items as u32; indices.len()], ..histories };
+            let refinement = Refinement { outputs: &outputs, factors, step: 1.0 };
+            prop_assert!(indices.is_empty() || refinement.refine(damaged, &candidates, &mut before, Simd::detect()).is_err());
+        }
+    }
+}

@@ -2,7 +2,6 @@ use super::corrupt::{Corruption, Dropout};
 use super::encode::Encoder;
 use super::forward::{Forward, Objective, Scratch, ShardOutput};
 use super::naive::{Model, User};
-use super::refine::{NONE, Refinement};
 use super::update::{Adam, Batch, Weights};
 use super::{Active, SHARD, Shape};
 use crate::bpr::random::Random;
@@ -327,57 +326,4 @@ proptest! {
         let damaged = Csr { indices: &vec![shape.outputs() as u32 + 1; all.indices.len()], ..all.csr() };
         prop_assert!(all.indices.is_empty() || encoder.encode(damaged, &mut hidden, Simd::detect()).is_err());
     }
-
-    #[test]
-    fn a_refined_state_went_up_the_naive_likelihood(
-        items in 1..crate::most(20), factors in 1..crate::most(40), room in 0usize..8, seed: u64,
-    ) {
-        let case = Case::new((items, 0, factors), 5, false, seed);
-        let stride = case.shape.stride();
-        let outputs: Vec<f32> = case.outputs.chunks(stride).flat_map(|row| row[..=factors].to_vec()).collect();
-        let mut random = Random::new(&[seed, 1]);
-        let mut candidates = vec![];
-        for _ in 0..case.items.csr().rows() {
-            let own: Vec<_> = (0..items as u32).filter(|_| random.below(3) == 0).take(room).collect();
-            candidates.extend(own.iter().copied().chain(std::iter::repeat(NONE)).take(room));
-        }
-        let mut before = vec![0.0; case.items.csr().rows() * factors];
-        fill_normal(&mut before, factors, factors, 0, 0.5, seed);
-        for simd in Simd::available() {
-            let mut hidden = before.clone();
-            let refinement = Refinement { outputs: &outputs, factors, step: 1.5 };
-            refinement.refine(case.items.csr(), &candidates, &mut hidden, simd).unwrap();
-            for row in 0..case.items.csr().rows() {
-                let own = case.items.row(row as u32, 0);
-                let sum: f64 = own.iter().map(|entry| entry.1).sum();
-                let own: Vec<_> = own.iter().map(|&(item, weight)| (item, weight / sum)).collect();
-                let given = candidates[row * room..][..room].iter().filter(|&&item| item != NONE);
-                let mut active: Vec<_> = given.map(|&item| item as usize).chain(own.iter().map(|entry| entry.0)).collect();
-                active.sort_unstable();
-                active.dedup();
-                let state: Vec<_> = before[row * factors..][..factors].iter().map(|&value| f64::from(value)).collect();
-                for factor in 0..factors {
-                    let at = |by: f64| {
-                        let mut moved = state.clone();
-                        moved[factor] += by;
-                        case.naive().likelihood(&moved, &own, &active)
-                    };
-                    let slope = if own.is_empty() { 0.0 } else { (at(1e-4) - at(-1e-4)) / 2e-4 };
-                    let (expected, value) = (state[factor] + 1.5 * slope, f64::from(hidden[row * factors + factor]));
-                    prop_assert!((value - expected).abs() < 1e-4 * (1.0 + expected.abs()), "{} {value} {expected}", simd.name());
-                }
-            }
-        }
-    }
-}
-
-#[test]
-fn dropout_keeps_what_it_says_in_the_mean() {
-    let corruption = Corruption { rate: 0.4, spread: 0.5, items_only: 0.2, tags_only: 0.2, seed: 3, epoch: 1 };
-    let draws = if cfg!(miri) { 100 } else { 100_000 };
-    let mut dropout = Dropout::new(0.3, &corruption, 5);
-    let scales: Vec<f32> = (0..draws).map(|_| dropout.scale()).collect();
-    assert!(scales.iter().all(|&scale| scale == 0.0 || (scale - 1.0 / 0.7).abs() < 1e-6));
-    let mean = scales.iter().sum::<f32>() / draws as f32;
-    assert!((mean - 1.0).abs() < if cfg!(miri) { 0.3 } else { 0.02 }, "{mean}");
 }

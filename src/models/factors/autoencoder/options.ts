@@ -5,7 +5,8 @@ import { weightingOptions } from '../../weighting/options.ts'
 
 /**
  * In the validation of `npm run bench -- playlists` (251, 740 and 833 playlists, one seed), NDCG@100 and R-precision, without a refinement, and by
- * the best of η 0.5, 1, 1.5 and 2; factors 400 and dropout 0.3 but where it says so:
+ * the best of η 0.5, 1, 1.5 and 2; factors 400 and dropout 0.3 but where it says so; citeulike-a, and all without a refinement that is not of
+ * playlists-5k, by a prototype with the same steps:
  *
  * | | hetrec-lastfm | citeulike-a | playlists-5k (3 songs are given) |
  * | --- | ---: | ---: | ---: |
