@@ -1,6 +1,6 @@
 import type { Csr } from '../../../storage/csr.ts'
 import type { FeatureMatrix } from './features.ts'
-import { addScaled, multiply, multiplyTransposed } from './products.ts'
+import { addScaled, eachFeature, multiply, multiplyTransposed } from './products.ts'
 
 export interface ListensProblem {
   readonly features: FeatureMatrix
@@ -92,15 +92,11 @@ function applyListeners(
 
 /** About that of the normal equations: of the mean direction of users. */
 function diagonalOf({ features, songs, rank, lambda }: ListensProblem, gram: Float64Array): Float64Array {
-  const { sparse, dense, width, columns } = features
-  const squares = new Float64Array(columns)
+  const squares = new Float64Array(features.columns)
   for (const song of songs) {
-    for (let pair = Number(sparse.indptr[song]); pair < Number(sparse.indptr[song + 1]); pair++) {
-      squares[sparse.indices[pair]!]! += sparse.weights[pair]! ** 2
-    }
-    for (let column = 0; column < width; column++) {
-      squares[sparse.columns + column]! += dense[song * width + column]! ** 2
-    }
+    eachFeature(features, song, (column, value) => {
+      squares[column]! += value ** 2
+    })
   }
   let trace = 0
   for (let at = 0; at < rank; at++) trace += gram[at * rank + at]!

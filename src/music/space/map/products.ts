@@ -13,18 +13,9 @@ export function multiply(
   k: number,
   out: Float64Array,
 ): void {
-  const { sparse, dense, width } = features
   out.fill(0)
   for (let at = 0; at < rows.length; at++) {
-    const [row, to] = [rows[at]!, at * k]
-    const end = Number(sparse.indptr[row + 1])
-    for (let pair = Number(sparse.indptr[row]); pair < end; pair++) {
-      addScaled(out, to, sparse.weights[pair]!, weights, sparse.indices[pair]! * k, k)
-    }
-    for (let column = 0; column < width; column++) {
-      const value = dense[row * width + column]!
-      if (value !== 0) addScaled(out, to, value, weights, (sparse.columns + column) * k, k)
-    }
+    eachFeature(features, rows[at]!, (column, value) => addScaled(out, at * k, value, weights, column * k, k))
   }
 }
 
@@ -36,18 +27,23 @@ export function multiplyTransposed(
   k: number,
   out: Float64Array,
 ): void {
-  const { sparse, dense, width } = features
   out.fill(0)
   for (let at = 0; at < rows.length; at++) {
-    const [row, from] = [rows[at]!, at * k]
-    const end = Number(sparse.indptr[row + 1])
-    for (let pair = Number(sparse.indptr[row]); pair < end; pair++) {
-      addScaled(out, sparse.indices[pair]! * k, sparse.weights[pair]!, values, from, k)
-    }
-    for (let column = 0; column < width; column++) {
-      const value = dense[row * width + column]!
-      if (value !== 0) addScaled(out, (sparse.columns + column) * k, value, values, from, k)
-    }
+    eachFeature(features, rows[at]!, (column, value) => addScaled(out, column * k, value, values, at * k, k))
+  }
+}
+
+/** Visits what a row has that is not 0: the sparse columns, then the dense ones. */
+export function eachFeature(
+  { sparse, dense, width }: FeatureMatrix,
+  row: number,
+  visit: (column: number, value: number) => void,
+): void {
+  const end = Number(sparse.indptr[row + 1])
+  for (let pair = Number(sparse.indptr[row]); pair < end; pair++) visit(sparse.indices[pair]!, sparse.weights[pair]!)
+  for (let column = 0; column < width; column++) {
+    const value = dense[row * width + column]!
+    if (value !== 0) visit(sparse.columns + column, value)
   }
 }
 

@@ -1,5 +1,5 @@
 import type { FeatureMatrix } from './features.ts'
-import { multiply, multiplyTransposed } from './products.ts'
+import { eachFeature, multiply, multiplyTransposed } from './products.ts'
 
 export interface RidgeProblem {
   readonly features: FeatureMatrix
@@ -79,16 +79,11 @@ export function ridge(problem: RidgeProblem, options: RidgeOptions = {}): Float6
 
 /** (columns) Of the normal equations. */
 function diagonalOf({ features, rows, weights, lambda }: RidgeProblem): Float64Array {
-  const { sparse, dense, width, columns } = features
-  const diagonal = new Float64Array(columns).fill(lambda)
+  const diagonal = new Float64Array(features.columns).fill(lambda)
   for (let at = 0; at < rows.length; at++) {
-    const row = rows[at]!
-    for (let pair = Number(sparse.indptr[row]); pair < Number(sparse.indptr[row + 1]); pair++) {
-      diagonal[sparse.indices[pair]!]! += weights[at]! * sparse.weights[pair]! ** 2
-    }
-    for (let column = 0; column < width; column++) {
-      diagonal[sparse.columns + column]! += weights[at]! * dense[row * width + column]! ** 2
-    }
+    eachFeature(features, rows[at]!, (column, value) => {
+      diagonal[column]! += weights[at]! * value ** 2
+    })
   }
   return diagonal
 }
