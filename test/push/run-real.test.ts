@@ -185,7 +185,10 @@ test('the whole of it: inactive users get what they like, once a week, also when
     violations: 0,
   })
   expect(states.delivered).toBe(received.size)
-  expect(analysis.articles.length).toBe(campaigns.length)
+  // The last campaigns may have been decided too late for a first send.
+  expect(analysis.articles.map(({ id }) => id).sort()).toEqual(
+    [...new Set(delivered.map(({ article }) => article))].sort(),
+  )
   expect(existsSync(join(state, 'push-loop', 'learned.json'))).toBe(true)
 })
 
