@@ -35,22 +35,18 @@ import { rmSync } from 'node:fs'
 import { mkdtemp } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { evaluate } from '../src/evaluation/evaluate.ts'
-import { bootstrapIntervals } from '../src/evaluation/significance/bootstrap.ts'
 import { compareUsers } from '../src/evaluation/significance/compare.ts'
-import { meansOf, type UserValues } from '../src/evaluation/significance/user-values.ts'
-import { type HeldOut, heldOut } from '../src/evaluation/splits/held-out.ts'
-import { withValidation } from '../src/evaluation/tune/validation.ts'
+import type { UserValues } from '../src/evaluation/significance/user-values.ts'
 import { algorithmNamed } from '../src/models/registry.ts'
 import { trainModel } from '../src/models/training/train.ts'
 import { Pool } from '../src/parallel/pool.ts'
 import type { Dataset } from '../src/storage/dataset.ts'
 import { benchCache } from './data/brunch-data.ts'
-import { type Blend, bestBlend, blended, given, type Lists, listsOf, songScore } from './playlists/blend.ts'
-import { type PlaylistDataName, playlistData, playlistDataNames } from './playlists/data.ts'
+import { type Blend, bestBlend, blended, judgeLists, type Lists, listsOf, songScore } from './playlists/blend.ts'
+import { type Draw, type PlaylistDataName, playlistData, playlistDataNames, validationData } from './playlists/data.ts'
 import { gridOf } from './playlists/grids.ts'
+import { summary } from './playlists/summary.ts'
 import { tagBench } from './playlists/tag-bench.ts'
-import { songMetrics } from './playlists/tagged.ts'
 import { atLeast, type Bar, type BenchOptions } from './support/bar.ts'
 import { printer } from './support/print.ts'
 
@@ -91,26 +87,26 @@ export async function run({ json, rest }: BenchOptions): Promise<Bar[]> {
 }
 
 async function benchOf(name: PlaylistDataName, one: Run): Promise<Bar[]> {
-  const { train, test } = await playlistData(name)
-  const held = heldOut(test, train)
+  const data = await playlistData(name)
+  const { train, draws } = data
   const { options, blend } = await chosen(name, train, one)
   const lists: Record<string, Lists[string]> = {}
-  const judged: Record<string, UserValues> = {}
+  const judged: Record<string, readonly UserValues[]> = {}
   for (const [model, own] of Object.entries({ popular: {}, ...options })) {
     const begun = performance.now()
-    lists[model] = await trainedLists(train, held, model, own, one)
-    judged[model] = (await evaluate(given(lists[model]!, held), held, songMetrics)).perUser
+    lists[model] = await trainedLists(train, draws, model, own, one)
+    judged[model] = await judgeLists(lists[model]!, draws)
     const about = { seconds: (performance.now() - begun) / 1000, options: own }
     one.print({ dataset: name, model, ...summary(judged[model]!), ...about })
   }
-  judged.blend = (await evaluate(given(blended(lists, blend), held), held, songMetrics)).perUser
+  judged.blend = await judgeLists(blended(lists, blend), draws)
   one.print({ dataset: name, model: 'blend', ...summary(judged.blend), ...blend })
   const bars: Bar[] = []
   for (const [better, worse] of [
     ...['als', 'neighbours', 'ease', 'graph-filter', 'bpr', 'popular'].map(other => ['autoencoder', other] as const),
     ...searched.map(other => ['blend', other] as const),
   ]) {
-    const { metrics } = compareUsers([judged[worse]!], [judged[better]!])
+    const { metrics } = compareUsers(judged[worse]!, judged[better]!)
     one.print({ dataset: name, compared: `${better} less ${worse}`, ...metrics })
     const isBar = better === 'blend' || worse === 'als' || worse === 'neighbours'
     for (const [metric, { interval }] of Object.entries(metrics)) {
@@ -118,15 +114,9 @@ async function benchOf(name: PlaylistDataName, one: Run): Promise<Bar[]> {
       bars.push(atLeast(`${name}, ${metric}: ${better} less ${worse}, lower bound`, interval[0], 0))
     }
   }
-  bars.push(
-    ...(await tagBench(name, { train, test, held, options: options.autoencoder!, plain: judged.autoencoder! }, one)),
-  )
+  const tagged = { ...data, options: options.autoencoder!, plain: judged.autoencoder! }
+  bars.push(...(await tagBench(name, tagged, one)))
   return bars
-}
-
-/** Means and intervals. */
-export function summary(perUser: UserValues): object {
-  return { playlists: perUser.rows.length, metrics: meansOf(perUser), intervals: bootstrapIntervals([perUser]) }
 }
 
 interface Chosen {
@@ -135,40 +125,38 @@ interface Chosen {
 }
 
 /** The best of each grid on playlists of the training, which are folded in, too; and the best blend of these. */
-async function chosen(name: PlaylistDataName, train: Dataset, one: Run): Promise<Chosen> {
-  const validation = { share: foundShares[name], whole: 1 / 6 }
-  return withValidation(train, validation, one.folder, async ({ train: part, held }) => {
-    const options: Record<string, Options> = {}
-    const best: Record<string, Lists[string]> = {}
-    for (const model of searched) {
-      let highest = Number.NEGATIVE_INFINITY
-      const grid = gridOf(name, model)
-      for (const candidate of grid) {
-        const lists = await trainedLists(part, held, model, candidate, one)
-        const { metrics } = await evaluate(given(lists, held), held, songMetrics)
-        const score = songScore(metrics)
-        if (score <= highest) continue
-        highest = score
-        options[model] = candidate
-        best[model] = lists
-      }
-      one.print({ dataset: name, validation: model, score: highest, of: grid.length, options: options[model] })
+async function chosen(name: PlaylistDataName, dataset: Dataset, one: Run): Promise<Chosen> {
+  const { train, draws } = await validationData(dataset, foundShares[name], join(one.folder, 'validation'))
+  const options: Record<string, Options> = {}
+  const best: Record<string, Lists[string]> = {}
+  for (const model of searched) {
+    let highest = Number.NEGATIVE_INFINITY
+    const grid = gridOf(name, model)
+    for (const candidate of grid) {
+      const lists = await trainedLists(train, draws, model, candidate, one)
+      const score = songScore(await judgeLists(lists, draws))
+      if (score <= highest) continue
+      highest = score
+      options[model] = candidate
+      best[model] = lists
     }
-    const { bpr: _, ...blendable } = best
-    const { blend, score } = await bestBlend(blendable, held)
-    one.print({ dataset: name, validation: 'blend', score, ...blend })
-    return { options, blend }
-  })
+    one.print({ dataset: name, validation: model, score: highest, of: grid.length, options: options[model] })
+  }
+  const { bpr: _, ...blendable } = best
+  const { blend, score } = await bestBlend(blendable, draws)
+  one.print({ dataset: name, validation: 'blend', score, ...blend })
+  train.close()
+  return { options, blend }
 }
 
 async function trainedLists(
   train: Dataset,
-  held: HeldOut,
+  draws: readonly Draw[],
   model: string,
   options: Options,
   { pool, folder }: Run,
 ): Promise<Lists[string]> {
   const directory = join(folder, 'model')
   await trainModel(train, directory, algorithmNamed(model), options, { pool, replace: true })
-  return listsOf(directory, held, pool)
+  return listsOf(directory, draws, pool)
 }

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
-import { bootstrapIntervals } from '../../src/evaluation/significance/bootstrap.ts'
 import { compareUsers } from '../../src/evaluation/significance/compare.ts'
-import { meansOf, type UserValues } from '../../src/evaluation/significance/user-values.ts'
-import { type HeldOut, heldOut, type Pairs } from '../../src/evaluation/splits/held-out.ts'
-import { splitDataset } from '../../src/evaluation/splits/split.ts'
+import type { UserValues } from '../../src/evaluation/significance/user-values.ts'
+import type { Pairs } from '../../src/evaluation/splits/held-out.ts'
 import type { Pool } from '../../src/parallel/pool.ts'
-import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
+import type { Dataset } from '../../src/storage/dataset.ts'
 import { atLeast, type Bar } from '../support/bar.ts'
+import { type PlaylistData, type PlaylistDataName, validationData } from './data.ts'
+import { meansOfDraws, summary } from './summary.ts'
 import { neighbourTagScores, type TagNeighbours, tagNeighbourGrid } from './tag-neighbours.ts'
-import { judgeTagged, judgeTagsBy, type TaggedPart, type TagWay, tagWays, withTags } from './tagged.ts'
+import { judgeTagged, judgeTagsBy, type TaggedDraw, type TagWay, tagWays, withTags } from './tagged.ts'
 import { articleTags, listenerTags, type PlaylistTags } from './tags.ts'
 
 type Options = Readonly<Record<string, unknown>>
@@ -19,17 +19,14 @@ interface TagRun {
   readonly print: (line: object) => void
 }
 
-interface Songs {
-  readonly train: Dataset
-  readonly test: Pairs
-  readonly held: HeldOut
+interface Songs extends PlaylistData {
   /** Of the autoencoder of songs alone. */
   readonly options: Options
-  /** What that reached. */
-  readonly plain: UserValues
+  /** What that reached, of each draw. */
+  readonly plain: readonly UserValues[]
 }
 
-const seed = 12
+type FindTags = (train: Dataset, test: Pairs, seed: number) => PlaylistTags
 
 /** What an autoencoder with tags is chosen from. */
 const grid: readonly Options[] = [
@@ -38,79 +35,74 @@ const grid: readonly Options[] = [
 ]
 
 /** The tags of a dataset's playlists; undefined where they have none. */
-function tagsOf(name: string): ((train: Dataset, test: Pairs) => PlaylistTags) | undefined {
-  if (name === 'hetrec-lastfm') return (train, test) => listenerTags(train, test, seed)
-  return name === 'citeulike-a' ? articleTags : undefined
+function tagsOf(name: PlaylistDataName): FindTags | undefined {
+  return { 'hetrec-lastfm': listenerTags, 'citeulike-a': articleTags, 'playlists-5k': undefined }[name]
 }
 
 /** Tags by the autoencoder and by neighbours, and songs with tags and without. */
-export async function tagBench(name: string, songs: Songs, run: TagRun): Promise<Bar[]> {
+export async function tagBench(name: PlaylistDataName, songs: Songs, run: TagRun): Promise<Bar[]> {
   const find = tagsOf(name)
   if (!find) return []
-  const { chosen, way, ways } = await chosenOptions(name, find, songs, run)
-  const tags = find(songs.train, songs.test)
-  const train = await withTags(songs.train, tags, join(run.folder, 'tagged'))
-  const part: TaggedPart = { train, held: songs.held, tags }
-  const found = await judgeTagged(part, chosen, run)
-  const [baseline] = judgeTagsBy(songs.held, tags, neighbourTagScores(part, [ways])) as [UserValues]
+  const { chosen, way, neighbours } = await chosenOptions(name, find, songs, run)
+  const draws = taggedDraws(songs, find)
+  const train = await withTags(songs.train, draws[0]!.tags, join(run.folder, 'tagged'))
+  const found = await judgeTagged(train, draws, chosen, run)
+  const baseline = draws.map(draw => judgeTagsBy(draw, neighbourTagScores(train, draw, [neighbours]))[0]!)
   train.close()
-  const toldTags = found.tags[way]!
+  const predicted = found.tags[way]!
   for (const [what, values] of [
     ['songs by given songs, of a model with tags', found.bySongs],
     ['songs by given songs and tags', found.byBoth],
-    [`tags by the autoencoder: ${way}`, toldTags],
+    ...tagWays.flatMap(each => {
+      const ofWay = found.tags[each]
+      return ofWay ? [[`tags by the autoencoder: ${each}`, ofWay] as const] : []
+    }),
     ['tags by the tags of neighbours', baseline],
   ] as const) {
-    run.print({
-      dataset: name,
-      model: what,
-      playlists: values.rows.length,
-      metrics: meansOf(values),
-      intervals: bootstrapIntervals([values]),
-    })
+    run.print({ dataset: name, model: what, ...summary(values) })
   }
-  run.print({ dataset: name, tags: tags.train.ids.length, options: chosen, way, neighbours: ways })
+  run.print({ dataset: name, tags: draws[0]!.tags.train.ids.length, options: chosen, way, neighbours })
   for (const [what, values] of [
     ['songs by given songs: with the head of tags less without', found.bySongs],
     ['songs by given songs and tags less by songs, of a model without tags', found.byBoth],
   ] as const) {
-    run.print({ dataset: name, compared: what, ...compareUsers([songs.plain], [values]).metrics })
+    run.print({ dataset: name, compared: what, ...compareUsers(songs.plain, values).metrics })
   }
-  const { metrics } = compareUsers([baseline], [toldTags])
+  const { metrics } = compareUsers(baseline, predicted)
   run.print({ dataset: name, compared: 'tags: autoencoder less neighbours', ...metrics })
   const lower = metrics['tag_ndcg@10']!.interval[0]
   return [atLeast(`${name}, tag_ndcg@10: autoencoder less neighbours, lower bound`, lower, 0)]
 }
 
+function taggedDraws({ train, draws }: PlaylistData, find: FindTags): readonly TaggedDraw[] {
+  return draws.map(({ test, held, seed }) => ({ held, tags: find(train, test, seed) }))
+}
+
 /** The best for tags of both grids, on playlists of the training. */
 async function chosenOptions(
-  name: string,
-  find: NonNullable<ReturnType<typeof tagsOf>>,
+  name: PlaylistDataName,
+  find: FindTags,
   { train, options }: Songs,
   run: TagRun,
-): Promise<{ readonly chosen: Options; readonly way: TagWay; readonly ways: TagNeighbours }> {
-  const { train: most, test } = splitDataset(train, { kind: 'users', share: 1 / 6, found: 0.5, seed })
-  const directory = join(run.folder, 'tag-validation')
-  await writeDataset(directory, most, { replace: true })
-  const plain = Dataset.open(directory)
-  const tags = find(plain, test)
-  const tagged = await withTags(plain, tags, join(run.folder, 'tag-validation-tagged'))
-  const part: TaggedPart = { train: tagged, held: heldOut(test, tagged), tags }
+): Promise<{ readonly chosen: Options; readonly way: TagWay; readonly neighbours: TagNeighbours }> {
+  const plain = await validationData(train, 0.5, join(run.folder, 'tag-validation'))
+  const draws = taggedDraws(plain, find)
+  const tagged = await withTags(plain.train, draws[0]!.tags, join(run.folder, 'tag-validation-tagged'))
   let best: { options: Options; way: TagWay; score: number } | undefined
   for (const tagOptions of grid.slice(0, name === 'citeulike-a' ? 1 : undefined)) {
-    const found = await judgeTagged(part, { ...options, ...tagOptions }, run)
+    const found = await judgeTagged(tagged, draws, { ...options, ...tagOptions }, run)
     for (const way of tagWays) {
       const values = found.tags[way]
       if (!values) continue
-      const score = meansOf(values)['tag_ndcg@10']!
-      run.print({ dataset: name, validation: tagOptions, way, tags: score, songs: meansOf(found.bySongs) })
+      const score = meansOfDraws(values)['tag_ndcg@10']!
+      run.print({ dataset: name, validation: tagOptions, way, tags: score, songs: meansOfDraws(found.bySongs) })
       if (!best || score > best.score) best = { options: { ...options, ...tagOptions }, way, score }
     }
   }
-  const baselines = judgeTagsBy(part.held, tags, neighbourTagScores(part, tagNeighbourGrid))
-  const means = baselines.map(values => meansOf(values)['tag_ndcg@10']!)
+  const baselines = draws.map(draw => judgeTagsBy(draw, neighbourTagScores(tagged, draw, tagNeighbourGrid)))
+  const means = tagNeighbourGrid.map((_, way) => meansOfDraws(baselines.map(ofDraw => ofDraw[way]!))['tag_ndcg@10']!)
   const highest = means.indexOf(Math.max(...means))
   run.print({ dataset: name, validation: tagNeighbourGrid[highest], tags: means[highest] })
-  for (const dataset of [plain, tagged]) dataset.close()
-  return { chosen: best!.options, way: best!.way, ways: tagNeighbourGrid[highest]! }
+  for (const dataset of [plain.train, tagged]) dataset.close()
+  return { chosen: best!.options, way: best!.way, neighbours: tagNeighbourGrid[highest]! }
 }

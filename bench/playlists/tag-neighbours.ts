@@ -1,7 +1,8 @@
 /** The baseline of tags: those of the nearest playlists. */
 import { knownItems } from '../../src/evaluation/splits/held-out.ts'
 import type { Csr } from '../../src/storage/csr.ts'
-import type { TaggedPart } from './tagged.ts'
+import type { Dataset } from '../../src/storage/dataset.ts'
+import type { TaggedDraw } from './tagged.ts'
 
 /** How the tags of neighbours are counted. */
 export interface TagNeighbours {
@@ -20,7 +21,8 @@ export const tagNeighbourGrid: readonly TagNeighbours[] = (['songs', 'tags', 'bo
 
 /** For each judged playlist and way: scores of all tags, the sum of the cosines of the nearest playlists that have them. */
 export function neighbourTagScores(
-  { train, held, tags }: TaggedPart,
+  train: Dataset,
+  { held, tags }: TaggedDraw,
   ways: readonly TagNeighbours[],
 ): (at: number) => readonly Float64Array[] {
   const matrices = { songs: columnsOf(train.byUser), tags: columnsOf(tags.train.byUser) }

@@ -17,21 +17,20 @@ import type { PlaylistTags } from './tags.ts'
 
 type Options = Readonly<Record<string, unknown>>
 
-/** Playlists with tags: what is learned from, what of those that are judged is given, and what is to be found. */
-export interface TaggedPart {
-  readonly train: Dataset
+/** Of playlists with tags, what is given and what is to be found. */
+export interface TaggedDraw {
   readonly held: HeldOut
   readonly tags: PlaylistTags
 }
 
-/** What an autoencoder with tags finds. */
+/** What an autoencoder with tags finds, of each draw. */
 export interface TaggedResult {
   /** Songs, of given songs alone. */
-  readonly bySongs: UserValues
+  readonly bySongs: readonly UserValues[]
   /** Songs, of given songs and tags. */
-  readonly byBoth: UserValues
+  readonly byBoth: readonly UserValues[]
   /** Tags, of given songs and tags, by each way: `tag_ndcg@10` of the playlists that have hidden ones. */
-  readonly tags: Readonly<Partial<Record<TagWay, UserValues>>>
+  readonly tags: Readonly<Partial<Record<TagWay, readonly UserValues[]>>>
 }
 
 /**
@@ -67,7 +66,8 @@ export async function withTags(train: Dataset, tags: PlaylistTags, directory: st
 
 /** Trains with tags and judges songs and tags. */
 export async function judgeTagged(
-  { train, held, tags }: TaggedPart,
+  train: Dataset,
+  draws: readonly TaggedDraw[],
   options: Options,
   { pool, folder }: { readonly pool: Pool; readonly folder: string },
 ): Promise<TaggedResult> {
@@ -76,11 +76,17 @@ export async function judgeTagged(
   const artifact = Artifact.open(directory, { verify: false })
   try {
     const model = openAutoencoder(artifact)
-    const songs = async (isTagged: boolean) =>
-      (await evaluate(rankerOf(model, held, tags, isTagged), held, songMetrics)).perUser
+    const songs = async (isTagged: boolean) => {
+      const found: UserValues[] = []
+      for (const { held, tags } of draws) {
+        found.push((await evaluate(rankerOf(model, held, tags, isTagged), held, songMetrics)).perUser)
+      }
+      return found
+    }
     const [bySongs, byBoth] = [await songs(false), await songs(true)]
-    const ways = judgeTagsBy(held, tags, at => tagScores(model, { held, tags }, at))
-    return { bySongs, byBoth, tags: Object.fromEntries(ways.map((values, way) => [tagWays[way]!, values])) }
+    const ways = draws.map(draw => judgeTagsBy(draw, at => tagScores(model, draw, at)))
+    const tags = ways[0]!.map((_, way) => [tagWays[way]!, ways.map(each => each[way]!)] as const)
+    return { bySongs, byBoth, tags: Object.fromEntries(tags) }
   } finally {
     artifact.close()
   }
@@ -107,7 +113,7 @@ function hiddenOf(model: AutoencoderModel, held: HeldOut, { given }: PlaylistTag
 }
 
 /** Scores of all tags by each way that there is. */
-function tagScores(model: AutoencoderModel, { held, tags }: Omit<TaggedPart, 'train'>, at: number) {
+function tagScores(model: AutoencoderModel, { held, tags }: TaggedDraw, at: number) {
   const hidden = hiddenOf(model, held, tags, at)
   const head = model.tagScores(hidden)
   if (!tags.ofSongs) return [head]
@@ -127,8 +133,7 @@ function onesOf(indices: Uint32Array) {
 
 /** NDCG@10 of the tags that are not given, of each way of scoring all tags; the playlists without hidden tags are not judged. */
 export function judgeTagsBy(
-  held: HeldOut,
-  tags: PlaylistTags,
+  { held, tags }: TaggedDraw,
   scoresOf: (at: number) => readonly ArrayLike<number>[],
 ): UserValues[] {
   const judged = [...held.rows.keys()].filter(at => tags.hidden[held.rows[at]!]!.length > 0)

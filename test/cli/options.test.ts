@@ -22,6 +22,7 @@ const training = {
   corruption: { 1: 'a number from 0 to 0.99' },
   'corruption-spread': { 2: 'a number from 0 to 1' },
   refinement: { '-1': 'a number from 0 to 100' },
+  networks: { 0: 'a whole number from 1 to 64' },
   'items-only': { 2: 'a number from 0 to 1' },
   'tags-only': { '-1': 'a number from 0 to 1' },
   'tag-weight': { '-1': 'a number from 0 to 1000' },

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import type { ItemList } from '../../src/models/algorithm.ts'
 import { Artifact } from '../../src/models/artifact/artifact.ts'
 import { forgetInDirectory } from '../../src/models/artifact/forget.ts'
 import { autoencoder } from '../../src/models/factors/autoencoder/index.ts'
-import { openAutoencoder } from '../../src/models/factors/autoencoder/model.ts'
+import { type AutoencoderModel, openAutoencoder } from '../../src/models/factors/autoencoder/model.ts'
+import { seedOf } from '../../src/models/factors/autoencoder/options.ts'
 import { OutputSampler } from '../../src/models/factors/autoencoder/sample.ts'
 import { OpenModel } from '../../src/models/open/open-model.ts'
 import { Pool } from '../../src/parallel/pool.ts'
@@ -132,6 +134,37 @@ test('any width of the hidden layer trains', async () => {
     )
     expect(model.vectors('items').factors).toBe(factors)
   }
+})
+
+test('the scores of two networks are the means of those of each', async () => {
+  const dataset = await tagged()
+  const modelOf = async (more: object) => {
+    const directory = await trained(autoencoder, dataset, {
+      pool,
+      options: { ...options, refinement: 0, epochs: 3, ...more },
+    })
+    return openAutoencoder(Artifact.open(directory))
+  }
+  const [both, ...each] = [
+    await modelOf({ factors: 11, networks: 2 }),
+    await modelOf({ factors: 5, networks: 1 }),
+    await modelOf({ factors: 6, networks: 1, seed: seedOf({ seed: 7 }, 1) }),
+  ]
+  const own = { items: rowOf([3, 5, 8]), tags: rowOf([1]) }
+  const request = { ...requestOf(-1), history: own.items, only: undefined }
+  const scoresOf = (model: AutoencoderModel) => {
+    const hidden = model.foldInTagged([own])
+    const [{ items, scores }] = model.rankBy([{ ...request, limit: size }], hidden) as [ItemList]
+    return { tags: model.tagScores(hidden), items: new Map(Array.from(items, (item, at) => [item, scores[at]!])) }
+  }
+  const [expected, found] = [each.map(scoresOf), scoresOf(both)]
+  expect(found.items.size).toBe(size)
+  for (const [item, score] of found.items) {
+    expect(score).toBeCloseTo((expected[0]!.items.get(item)! + expected[1]!.items.get(item)!) / 2, 4)
+  }
+  found.tags.forEach((score, tag) => {
+    expect(score).toBeCloseTo((expected[0]!.tags[tag]! + expected[1]!.tags[tag]!) / 2, 4)
+  })
 })
 
 test('a sampled softmax ranks the withheld checkerboard item first, too', async () => {

@@ -17,7 +17,7 @@ import type { StepContext } from './step.ts'
 const playlistAlgorithm = algorithmNamed('autoencoder')
 
 /** For some thousand playlists of few songs: as good as after the default, and sooner. */
-const playlistOptions = { factors: 64, epochs: 30, batch: 64 }
+const playlistOptions = { factors: 128, epochs: 30, batch: 64 }
 
 /** Makes the dataset. */
 export async function importPlaylists(

@@ -14,7 +14,9 @@
 //! anew in each epoch, "hide and seek": items alone, tags alone, or part of each (Yang, Jeong, Choi & Lee 2018, "MMCF: multimodal
 //! collaborative filtering for automatic playlist continuation").
 //!
-//! A model that is asked goes on from h by a step up the likelihood of what is visible: see [`refine`].
+//! A model that is asked goes on from h by a step up the likelihood of what is visible: see [`refine`]. A model may have several networks
+//! of different seeds: their h, each divided by their number, and their vectors beside each other, and the means of their c are one
+//! network's, whose scores are the means of theirs.
 //!
 //! A step has two phases. [`forward`] takes shards of [`SHARD`] users: their hidden states, the gradients of their scores, and what
 //! comes back to the hidden states. [`update`] takes chunks of output and input vectors: each sums its gradient over the shards in

@@ -1,6 +1,6 @@
 /** The weights of a training, and as the model keeps them. */
 import { topKIndexBytes, topKIndexPieces } from '../../../search/topk.ts'
-import { allocateFactors, type FactorMatrix, setUnpadded, unpaddedPieces } from '../../../storage/factors.ts'
+import { allocateFactors, type FactorMatrix, unpaddedPieces } from '../../../storage/factors.ts'
 import type { MappedTensor } from '../../../storage/safetensors.ts'
 import type { TrainedTensor } from '../../artifact/trained-tensor.ts'
 
@@ -11,9 +11,11 @@ export interface Layer {
   readonly squares: FactorMatrix
 }
 
+/** Of a network. */
 export interface Layers {
   readonly items: number
   readonly tags: number
+  readonly factors: number
   /** (items + tags + 1) × factors, the bias of the hidden layer last; there is room for one more factor, which is 0. */
   readonly inputs: Layer
   /** (items + tags) × (factors + 1), each with its bias last. */
@@ -26,14 +28,15 @@ export function allocateLayers(items: number, tags: number, factors: number): La
     means: allocateFactors(rows, factors + 1),
     squares: allocateFactors(rows, factors + 1),
   })
-  return { items, tags, inputs: layer(items + tags + 1), outputs: layer(items + tags) }
+  return { items, tags, factors, inputs: layer(items + tags + 1), outputs: layer(items + tags) }
 }
 
 /** Names of the tensors that a training goes on from, beside those of the model. */
 export const momentNames = ['inputs.means', 'inputs.squares', 'outputs.means', 'outputs.squares'] as const
+type MomentName = (typeof momentNames)[number]
 
 /** The running means of a checkpoint. */
-export function momentsOf({ inputs, outputs }: Layers): Readonly<Record<(typeof momentNames)[number], FactorMatrix>> {
+function momentsOf({ inputs, outputs }: Layers): Readonly<Record<MomentName, FactorMatrix>> {
   return {
     'inputs.means': inputs.means,
     'inputs.squares': inputs.squares,
@@ -42,44 +45,121 @@ export function momentsOf({ inputs, outputs }: Layers): Readonly<Record<(typeof 
   }
 }
 
-/** Copies tensors without padding into the weights of a training. */
-export function setTensors(
-  { items, inputs, outputs }: Layers,
-  tensors: { readonly inputs: MappedTensor<Float32Array>; readonly items: MappedTensor<Float32Array> } & {
-    readonly tags?: MappedTensor<Float32Array> | undefined
-  },
-): void {
-  setUnpadded(firstColumns(inputs.vectors), tensors.inputs.data)
-  setUnpadded(rowsOf(outputs.vectors, 0, items), tensors.items.data)
-  if (tensors.tags) setUnpadded(rowsOf(outputs.vectors, items, outputs.vectors.rows), tensors.tags.data)
+interface ModelTensors {
+  readonly inputs: MappedTensor<Float32Array>
+  readonly items: MappedTensor<Float32Array>
+  readonly tags: MappedTensor<Float32Array> | undefined
+  readonly biases: MappedTensor<Float32Array>
+  readonly moments: readonly MappedTensor<Float32Array>[] | undefined
 }
 
-/** The tensors of a model of these layers, `autoencoderTensors` in model.ts describes them; with what a training goes on from. */
-export function layerTensors(layers: Layers, isComplete: boolean): Readonly<Record<string, TrainedTensor>> {
-  const { items, tags, inputs, outputs } = layers
-  const ofItems = rowsOf(outputs.vectors, 0, items)
-  const moments = isComplete ? [] : Object.entries(momentsOf(layers))
-  return {
-    inputs: matrixTensor(firstColumns(inputs.vectors)),
-    items: matrixTensor(ofItems),
-    ...(tags > 0 && { tags: matrixTensor(rowsOf(outputs.vectors, items, items + tags)) }),
-    index: indexTensor(ofItems),
-    factorIndex: indexTensor(firstColumns(ofItems)),
-    ...Object.fromEntries(moments.map(([name, matrix]) => [name, matrixTensor(matrix)])),
+/** Copies the tensors of a model into the weights of a training. */
+export function setTensors(networks: readonly Layers[], tensors: ModelTensors): void {
+  let first = 0
+  for (const [network, layers] of networks.entries()) {
+    const { items, tags, factors, inputs, outputs } = layers
+    const { data, rows, stride } = outputs.vectors
+    setColumns(withRank(inputs.vectors, factors), tensors.inputs, first)
+    setColumns(withRank(rowsOf(outputs.vectors, 0, items), factors), tensors.items, first)
+    if (tensors.tags) setColumns(withRank(rowsOf(outputs.vectors, items, items + tags), factors), tensors.tags, first)
+    for (let row = 0; row < rows; row++) {
+      data[row * stride + factors] = tensors.biases.data[row * networks.length + network]!
+    }
+    const moments = momentsOf(layers)
+    // Each network has a bias, too.
+    tensors.moments?.forEach((tensor, at) => {
+      setColumns(moments[momentNames[at]!], tensor, first + network)
+    })
+    first += factors
   }
 }
 
-function matrixTensor(matrix: FactorMatrix): TrainedTensor {
-  return { dtype: 'F32', shape: [matrix.rows, matrix.rank], pieces: () => unpaddedPieces(matrix) }
+/** The tensors of a model of these networks, `autoencoderTensors` in model.ts describes them; with what a training goes on from. */
+export function layerTensors(
+  networks: readonly Layers[],
+  isComplete: boolean,
+): Readonly<Record<string, TrainedTensor>> {
+  const { items, tags } = networks[0]!
+  const outputs = joinedOutputs(networks)
+  const ofItems = rowsOf(outputs, 0, items)
+  const moments = isComplete ? [] : momentNames
+  return {
+    inputs: joinedTensor(networks.map(({ inputs, factors }) => withRank(inputs.vectors, factors))),
+    items: joinedTensor([ofItems]),
+    ...(tags > 0 && { tags: joinedTensor([rowsOf(outputs, items, items + tags)]) }),
+    biases: joinedTensor(networks.map(({ outputs, factors }) => columnOf(outputs.vectors, factors))),
+    index: indexTensor(ofItems),
+    factorIndex: indexTensor(withRank(ofItems, ofItems.rank - 1)),
+    ...Object.fromEntries(moments.map(name => [name, joinedTensor(networks.map(layers => momentsOf(layers)[name]))])),
+  }
+}
+
+/** ((items + tags) × (all factors + 1)) The output vectors of the networks beside each other, and the mean of their biases. */
+function joinedOutputs(networks: readonly Layers[]): FactorMatrix {
+  const [one] = networks as [Layers]
+  if (networks.length === 1) return one.outputs.vectors
+  const width = networks.reduce((sum, { factors }) => sum + factors, 0)
+  const joined = allocateFactors(one.items + one.tags, width + 1)
+  for (let row = 0; row < joined.rows; row++) {
+    let [to, bias] = [row * joined.stride, 0]
+    for (const { factors, outputs } of networks) {
+      const { data, stride } = outputs.vectors
+      joined.data.set(data.subarray(row * stride, row * stride + factors), to)
+      bias += data[row * stride + factors]!
+      to += factors
+    }
+    joined.data[to] = bias / networks.length
+  }
+  return joined
+}
+
+/** Matrices of equal rows beside each other. */
+function joinedTensor(matrices: readonly FactorMatrix[]): TrainedTensor {
+  const [{ rows }] = matrices as [FactorMatrix]
+  const width = matrices.reduce((sum, { rank }) => sum + rank, 0)
+  return {
+    dtype: 'F32',
+    shape: [rows, width],
+    pieces: () => (matrices.length === 1 ? unpaddedPieces(matrices[0]!) : joinedPieces(matrices, rows, width)),
+  }
+}
+
+function* joinedPieces(matrices: readonly FactorMatrix[], rows: number, width: number): Generator<Float32Array> {
+  const most = Math.max(1, Math.floor(2 ** 18 / width))
+  for (let first = 0; first < rows; first += most) {
+    const count = Math.min(most, rows - first)
+    const piece = new Float32Array(count * width)
+    for (let row = 0, to = 0; row < count; row++) {
+      for (const { data, stride, rank } of matrices) {
+        const from = (first + row) * stride
+        piece.set(data.subarray(from, from + rank), to)
+        to += rank
+      }
+    }
+    yield piece
+  }
 }
 
 function indexTensor(matrix: FactorMatrix): TrainedTensor {
   return { dtype: 'U8', shape: [topKIndexBytes(matrix)], pieces: () => topKIndexPieces(matrix) }
 }
 
-/** Without the last column. */
-function firstColumns(matrix: FactorMatrix): FactorMatrix {
-  return { ...matrix, rank: matrix.rank - 1 }
+/** Copies the columns of `from` (rows × any) from `first` on. */
+function setColumns(to: FactorMatrix, { data, shape }: MappedTensor<Float32Array>, first: number): void {
+  const width = shape[1]!
+  for (let row = 0; row < to.rows; row++) {
+    const begin = row * width + first
+    to.data.set(data.subarray(begin, begin + to.rank), row * to.stride)
+  }
+}
+
+/** The first `rank` columns. */
+function withRank(matrix: FactorMatrix, rank: number): FactorMatrix {
+  return { ...matrix, rank }
+}
+
+function columnOf({ rows, stride, data }: FactorMatrix, column: number): FactorMatrix {
+  return { rows, rank: 1, stride, data: data.subarray(column) }
 }
 
 /** Rows `first` to before `end`. */

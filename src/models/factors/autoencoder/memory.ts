@@ -4,8 +4,10 @@ import { gigabytes, processMemory } from '../../../storage/process-memory.ts'
 export interface TrainingSize {
   readonly items: number
   readonly tags: number
+  /** Of all networks. */
   readonly factors: number
-  /** Floats of a row of weights in training. */
+  readonly networks: number
+  /** Floats of a row of weights of a network in training. */
   readonly stride: number
   /** Users of a step, rounded up to whole shards. */
   readonly users: number
@@ -14,8 +16,11 @@ export interface TrainingSize {
 }
 
 /** Weights with their running means, and what a step has of its users; and the items' rows and indices, when they are saved. */
-export function trainingBytes({ items, tags, factors, stride, users, room }: TrainingSize): number {
-  return 4 * (3 * stride * (2 * (items + tags) + 1) + users * (room + 2 * stride) + 2 * factors * items)
+export function trainingBytes({ items, tags, factors, networks, stride, users, room }: TrainingSize): number {
+  const weights = 3 * networks * stride * (2 * (items + tags) + 1)
+  // Several networks are copied beside each other.
+  const saved = factors * (2 * items + (networks > 1 ? items + tags : 0))
+  return 4 * (weights + users * (room + 2 * stride) + saved)
 }
 
 /**

@@ -8,7 +8,7 @@ import type { Artifact } from '../../artifact/artifact.ts'
 import { listsByIndex } from '../../open/index-lists.ts'
 import { meanSquareOf, SimilarItems } from '../../open/similar-items.ts'
 import { momentNames } from './layers.ts'
-import { autoencoderOptions } from './options.ts'
+import { autoencoderOptions, networkWidths } from './options.ts'
 
 /** Items of the highest scores that a refinement counts with beside those of the history: 200 do as well as all. */
 const likelyItems = 500
@@ -18,11 +18,13 @@ const usersInPiece = 1024
 
 export interface AutoencoderTensors {
   readonly factors: number
+  readonly networks: number
   readonly refinement: number
   readonly tagCount: number
   readonly inputs: MappedTensor<Float32Array>
   readonly items: MappedTensor<Float32Array>
   readonly tags: MappedTensor<Float32Array> | undefined
+  readonly biases: MappedTensor<Float32Array>
   readonly index: MappedTensor<Uint8Array>
   readonly factorIndex: MappedTensor<Uint8Array>
   readonly moments: MappedTensor<Float32Array>[] | undefined
@@ -31,12 +33,15 @@ export interface AutoencoderTensors {
 /**
  * What the artifact holds: `inputs` ((items + tags + 1) × factors), float32, the input vectors of items, of tags, and the bias of the
  * hidden layer; `items` (items × (factors + 1)) and `tags` (tags × (factors + 1)), float32, the output vectors, each followed by its
- * bias; the latter only where there are tags. `index` and `factorIndex` (bytes), uint8, are the top-k indices of `items` with their
- * biases, by which lists are ranked, and without them, for cosines. A model that is not complete has what its training goes on
- * from: {@link momentNames}, of the inputs with room for a bias that is 0.
+ * bias; the latter only where there are tags. Vectors are those of the networks one after the other, biases the means of theirs, which
+ * `biases` ((items + tags) × networks), float32, has apart. `index` and `factorIndex` (bytes), uint8, are the top-k indices of `items`
+ * with their biases, by which lists are ranked, and without them, for cosines. A model that is not complete has what its training goes
+ * on from: {@link momentNames} (rows × (factors + networks)), each network's with its bias last, which is 0 of inputs.
  */
 export function autoencoderTensors(artifact: Artifact): AutoencoderTensors {
-  const { factors, refinement } = autoencoderOptions.parse(artifact.manifest.options)
+  const options = autoencoderOptions.parse(artifact.manifest.options)
+  const { factors, refinement } = options
+  const networks = networkWidths(options).length
   const { items } = artifact.manifest.dataset
   const inputs = artifact.tensor('inputs', Float32Array)
   const tags = Math.max(0, elements(inputs.shape) / factors - items - 1)
@@ -45,16 +50,18 @@ export function autoencoderTensors(artifact: Artifact): AutoencoderTensors {
     artifact.tensor(name, Uint8Array, [topKIndexBytes({ rows: items, rank })])
   return {
     factors,
+    networks,
     refinement,
     tagCount: tags,
     inputs: matrix('inputs', items + tags + 1, factors),
     items: matrix('items', items, factors + 1),
     tags: tags > 0 ? matrix('tags', tags, factors + 1) : undefined,
+    biases: matrix('biases', items + tags, networks),
     index: indexOf('index', factors + 1),
     factorIndex: indexOf('factorIndex', factors),
     moments: artifact.manifest.complete
       ? undefined
-      : momentNames.map(name => matrix(name, items + tags + (name.startsWith('inputs') ? 1 : 0), factors + 1)),
+      : momentNames.map(name => matrix(name, items + tags + (name.startsWith('inputs') ? 1 : 0), factors + networks)),
   }
 }
 
@@ -64,12 +71,13 @@ export function openAutoencoder(artifact: Artifact): AutoencoderModel {
 
 export function verifyAutoencoder(artifact: Artifact): void {
   const tensors = autoencoderTensors(artifact)
-  const { factors, inputs, items, tags, moments = [] } = tensors
+  const { factors, networks, inputs, items, tags, biases, moments = [] } = tensors
   const all = [
     ['inputs', inputs, factors] as const,
     ['items', items, factors + 1] as const,
     ...(tags ? [['tags', tags, factors + 1] as const] : []),
-    ...momentNames.flatMap((name, at) => (moments[at] ? [[name, moments[at], factors + 1] as const] : [])),
+    ['biases', biases, networks] as const,
+    ...momentNames.flatMap((name, at) => (moments[at] ? [[name, moments[at], factors + networks] as const] : [])),
   ]
   for (const [name, tensor, width] of all) {
     const place = native.firstNotFinite(tensor.operand)
@@ -189,16 +197,18 @@ export class AutoencoderModel implements Model {
     return data
   }
 
+  /** Hidden states divided by the number of networks, so that scores are the means of theirs. */
   #encode(histories: SparseMatrix): Float32Array {
-    const { inputs, factors } = this.#tensors
-    return native.autoencoderEncode(inputs.operand, factors, this.#artifact.manifest.dataset.items, histories)
+    const { inputs, factors, networks } = this.#tensors
+    const hidden = native.autoencoderEncode(inputs.operand, factors, this.#artifact.manifest.dataset.items, histories)
+    return networks === 1 ? hidden : hidden.map(value => value / networks)
   }
 
   #refine(histories: SparseMatrix, hidden: Float32Array): Float32Array {
-    const { factors, items, refinement } = this.#tensors
+    const { factors, networks, items, refinement } = this.#tensors
     if (refinement === 0 || hidden.length === 0) return hidden
     const { items: found } = this.#index.search(this.#queriesOf(hidden), { limit: likelyItems })
-    return native.autoencoderRefine(items.operand, factors, refinement, histories, found, hidden)
+    return native.autoencoderRefine(items.operand, factors, refinement / networks, histories, found, hidden)
   }
 
   /** The hidden states each with a 1 for the bias of an item. */
