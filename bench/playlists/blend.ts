@@ -75,7 +75,7 @@ export function blended(lists: Lists, { weights, normalisation }: Blend): readon
 }
 
 /** Weights beside that of the first model, which is 1. */
-const weightGrid = [0, 0.2, 0.4, 0.7, 1, 1.5, 2.5]
+const weightGrid = [0, 0.1, 0.2, 0.4, 0.7, 1, 1.5, 2.5]
 
 /** Times that each weight is chosen anew. */
 const rounds = 2

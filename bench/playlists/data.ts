@@ -36,38 +36,42 @@ const drawCount = 5
 export async function playlistData(name: PlaylistDataName): Promise<PlaylistData> {
   const { train: source, test: testSource } = sources[name]!
   const all = await imported(`${name}-all`, source)
-  if (testSource) return { train: all, draws: drawsOf(await imported(`${name}-test`, testSource), all, 0.5) }
+  if (testSource) return { train: all, draws: drawsOf(await imported(`${name}-test`, testSource), all) }
   const place = join(benchCache, `${name}-playlists-${seed}`)
   if (!existsSync(place)) {
     await writeDataset(place, splitDataset(all, { kind: 'users', share: 0.2, found: 0.5, seed }).train)
   }
   const train = Dataset.open(place)
-  return { train, draws: drawsOf(all, train, 0.5) }
+  return { train, draws: drawsOf(all, train) }
 }
 
-/** A training part that lacks a sixth of the playlists, in `directory`, and these with a share of each to be found. */
-export async function validationData(dataset: Dataset, found: number, directory: string): Promise<PlaylistData> {
-  const { train: part } = splitDataset(dataset, { kind: 'users', share: 1 / 6, found, seed })
+/**
+ * A training part that lacks a sixth of the playlists, in `directory`, and these with half of each to be found, as in the test.
+ *
+ * @param most songs of each that are looked at, others are left out: where playlists of the test are shorter than those of the training.
+ */
+export async function validationData(dataset: Dataset, most: number, directory: string): Promise<PlaylistData> {
+  const { train: part } = splitDataset(dataset, { kind: 'users', share: 1 / 6, found: 0.5, seed })
   await writeDataset(directory, part, { replace: true })
   const train = Dataset.open(directory)
-  return { train, draws: drawsOf(dataset, train, found) }
+  return { train, draws: drawsOf(dataset, train, most) }
 }
 
-/** Of each playlist of two songs or more that the training lacks, a share of the songs is to be found, the others are given. */
-function drawsOf({ byUser, users, items }: Dataset, train: Dataset, found: number): Draw[] {
+/** Of each playlist of two songs or more that the training lacks, half of the songs are to be found, the others are given. */
+function drawsOf({ byUser, users, items }: Dataset, train: Dataset, most = Number.POSITIVE_INFINITY): Draw[] {
   return Array.from({ length: drawCount }, (_, draw) => {
     const random = randomNumbers(seed + draw)
     const marks = new Uint8Array(byUser.indices.length)
     for (let user = 0; user < byUser.rows; user++) {
       const [begin, end] = [Number(byUser.indptr[user]), Number(byUser.indptr[user + 1])]
       if (end - begin < 2 || train.users.indexOf(users.at(user)) >= 0) continue
-      const toFind = Math.min(end - begin - 1, Math.max(1, Math.round(found * (end - begin))))
       const pairs = shuffled(
         Float64Array.from({ length: end - begin }, (_, at) => begin + at),
         random,
       )
-      pairs.forEach((pair, at) => {
-        marks[pair] = at < toFind ? held : given
+      const some = pairs.subarray(0, most)
+      some.forEach((pair, at) => {
+        marks[pair] = 2 * at < some.length - 1 ? held : given
       })
     }
     const test = {

@@ -85,7 +85,7 @@ async function chosenOptions(
   { train, options }: Songs,
   run: TagRun,
 ): Promise<{ readonly chosen: Options; readonly way: TagWay; readonly neighbours: TagNeighbours }> {
-  const plain = await validationData(train, 0.5, join(run.folder, 'tag-validation'))
+  const plain = await validationData(train, Number.POSITIVE_INFINITY, join(run.folder, 'tag-validation'))
   const draws = taggedDraws(plain, find)
   const tagged = await withTags(plain.train, draws[0]!.tags, join(run.folder, 'tag-validation-tagged'))
   let best: { options: Options; way: TagWay; score: number } | undefined
