@@ -10,13 +10,13 @@ const meaning: Record<Capability, string> = {
   vectors: 'give vectors of users and items',
 }
 
-const factorisations = ['als', 'autoencoder', 'bpr', 'word2vec']
+const withVectors = ['als', 'autoencoder', 'bpr', 'word2vec', 'graph-filter']
 
-/** Algorithms whose models always can: those that are made of others can where one of their parts can. */
+/** Algorithms whose models can, by default: those that are made of others can where one of their parts can. */
 export const algorithmsWith: Readonly<Record<Capability, readonly string[]>> = {
-  similar: [...factorisations, 'ease', 'neighbours', 'graph-filter', 'transitions', 'session-neighbours', 'slist'],
-  foldIn: factorisations,
-  vectors: factorisations,
+  similar: [...withVectors, 'ease', 'neighbours', 'transitions', 'session-neighbours', 'slist'],
+  foldIn: withVectors,
+  vectors: withVectors,
 }
 
 /** The algorithm of a model lacks this capability, or can do it in other ways only. */
@@ -25,7 +25,8 @@ export class UnsupportedError extends TypeError {
     algorithm: string,
     capability: Capability,
     way = '',
-    remedy = `train another algorithm for that: ${algorithmsWith[capability].join(', ')}`,
+    // One of these may lack it by its options.
+    remedy = `train another algorithm for that: ${algorithmsWith[capability].filter(name => name !== algorithm).join(', ')}`,
   ) {
     super(`a model of ${algorithm} cannot ${meaning[capability]}${way}: ${remedy}`)
     this.name = 'UnsupportedError'

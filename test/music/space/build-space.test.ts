@@ -136,7 +136,7 @@ test('what does not meet is counted: items, songs, files, listeners', { timeout:
   )
   expect(vectorless!.status).toBe(2)
   expect(vectorless!.stderr).toContain(
-    'cannot give vectors of users and items: train another algorithm for that: als, autoencoder, bpr, word2vec',
+    'cannot give vectors of users and items: train another algorithm for that: als, autoencoder, bpr, word2vec, graph-filter',
   )
   expect(existsSync(at('space'))).toBe(true)
 })
