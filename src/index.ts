@@ -81,8 +81,9 @@ export { word2vec } from './models/factors/word2vec/index.ts'
 export { ease } from './models/item-item/ease/index.ts'
 export { graphFilter } from './models/item-item/graph-filter/index.ts'
 export { neighbours } from './models/item-item/neighbours/index.ts'
+export { UnsupportedError } from './models/open/capabilities.ts'
 export { ModelPool, type OpenModelPool } from './models/open/model-pool.ts'
-export { OpenModel, UnsupportedError } from './models/open/open-model.ts'
+export { OpenModel } from './models/open/open-model.ts'
 export { popular } from './models/popular/index.ts'
 export {
   algorithmNamed,

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { asGiven, mustBe } from '../storage/expectation.ts'
+import { NotReplaceableError } from '../storage/not-replaceable.ts'
 
 /** One file a command: each exports a `Register` named `register`, and is listed in main.ts. */
 export type Register = (program: Command) => void
@@ -89,6 +90,12 @@ export function asOption<T>(parse: () => T): T {
     if (error instanceof RangeError || error instanceof TypeError) throw new UsageError(`--${error.message}`)
     throw error
   }
+}
+
+/** @throws `error`, where functions throw it for a caller's mistakes as a {@link UsageError}. */
+export function toUsage(error: unknown): never {
+  const isUsage = error instanceof RangeError || error instanceof TypeError || error instanceof NotReplaceableError
+  throw isUsage ? new UsageError(error.message) : error
 }
 
 /** Turns a `RangeError`, which functions throw for a caller's mistakes, into one for the terminal. */

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError } from 'commander'
+import { CommanderError } from 'commander'
 import { type Register, UsageError } from './command.ts'
 import './terminal/output.ts'
+import { Program } from './terminal/program.ts'
 
 /** Each loads its command: what one command needs, the others need not wait for. */
 const commands = new Map<string, () => Promise<{ readonly register: Register }>>([
@@ -38,7 +39,7 @@ if (least !== undefined && ours.localeCompare(least, 'en', { numeric: true }) < 
   process.exit(1)
 }
 
-const program = new Command('aurochs')
+const program = new Program('aurochs')
   .description('Learns recommendations on all cores and streams them live.')
   .version(version)
   .showHelpAfterError('(add --help for the options)')

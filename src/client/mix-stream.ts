@@ -18,7 +18,7 @@ export class MixStream implements AsyncIterableIterator<MixList, undefined> {
   /**
    * The song was taken, or is being heard: another list follows, nearer to it and without it.
    *
-   * @throws {ServerError} if the server refuses it for good.
+   * @throws {ServerError} if the server refuses it for good, as with `unknown_item` where it has no such song.
    */
   async accept(song: Id): Promise<void> {
     await this.#tell(song, 'accepted')

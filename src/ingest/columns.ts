@@ -27,12 +27,19 @@ export interface ColumnReader {
 /**
  * How the column `name` of `table` is read as `role`.
  *
+ * @param title what names the column, for messages. Default: the flag of `role`.
  * @throws RangeError when there is no such column or its type does not fit.
  */
-export function columnReader(table: Table, role: Role, name: string, unit: TimeUnit): ColumnReader {
+export function columnReader(
+  table: Table,
+  role: Role,
+  name: string,
+  unit: TimeUnit,
+  title = `--${role}`,
+): ColumnReader {
   const column = columnNamed(table.columns, name)
   const place = table.files[0]?.name ?? 'the query'
-  if (!column) throw new RangeError(missing(table, role, name, place))
+  if (!column) throw new RangeError(missing(table, title, name, place))
   const isText = table.format === 'csv' || table.format === 'json'
   const read: Record<Role, () => Conversion> = {
     user: () => id(column, table),
@@ -49,9 +56,9 @@ export function columnReader(table: Table, role: Role, name: string, unit: TimeU
   )
 }
 
-function missing(table: Table, role: Role, name: string, place: string): string {
+function missing(table: Table, title: string, name: string, place: string): string {
   const hint = isCsv(table) ? `. ${hintOf(table, name)}` : ''
-  return `${place} has no column ${identifier(name)} for --${role}, only ${listed(table.columns)}${hint}`
+  return `${place} has no column ${identifier(name)} for ${title}, only ${listed(table.columns)}${hint}`
 }
 
 function hintOf({ columns, dialect }: CsvTable, name: string): string {

@@ -35,7 +35,8 @@ export function importTagged(
     withDraft(`${out}.import`, async work => {
       const [pairs, tags] = [join(work, 'pairs'), join(work, 'tags')]
       const { files, ...about } = await importDataset({ ...options, out: pairs })
-      await importDataset({ ...source, item: tag, minItem: minTag, duplicates: 'max', out: tags, signal })
+      const titles = { user: '--user, which the files of --tags have, too', item: '--tag' }
+      await importDataset({ ...source, item: tag, titles, minItem: minTag, duplicates: 'max', out: tags, signal })
       for (const name of Object.keys(files)) await linkOrCopy(join(pairs, name), join(draft, name))
       const [dataset, tagged] = [Dataset.open(pairs), Dataset.open(tags)]
       try {

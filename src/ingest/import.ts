@@ -30,6 +30,7 @@ const optionsSchema = z.strictObject({
   sources: z.array(z.string().min(1)).default([]),
   user: columnName,
   item: columnName,
+  titles: z.object({ user: z.string(), item: z.string() }).default({ user: '--user', item: '--item' }),
   out: z.string().min(1),
   threads: z.int().min(1).max(1024).default(availableParallelism()),
   replace: z.boolean().default(false),
@@ -57,6 +58,8 @@ export interface ImportOptions {
    */
   readonly user: string
   readonly item: string
+  /** What names these columns, for messages. Default: `--user` and `--item`. */
+  readonly titles?: { readonly user: string; readonly item: string } | undefined
   /**
    * Column of weights. Default: each row weighs 1. Those below 0 take back; pairs that weigh 0 or less in the end are left
    * out.
@@ -252,12 +255,15 @@ async function open(db: Database, files: readonly SourceFile[], copies: string, 
 
 /** @throws RangeError when a column is not there, of a type that does not fit, or that of users and items both. */
 function readerOf(table: Table, options: Options): TableReader {
-  const required = (role: Role, name: string) => columnReader(table, role, name, options.timeUnit)
+  const titles: Partial<Record<Role, string>> = options.titles
+  const required = (role: Role, name: string) => columnReader(table, role, name, options.timeUnit, titles[role])
   const optional = (role: Role, name: string | undefined) => (name === undefined ? undefined : required(role, name))
   const user = required('user', options.user)
   const item = required('item', options.item)
   if (user.column === item.column) {
-    throw new RangeError(`--user and --item must name two columns, got ${identifier(user.column)} for both`)
+    throw new RangeError(
+      `${titles.user} and ${titles.item} must name two columns, got ${identifier(user.column)} for both`,
+    )
   }
   const weight = optional('weight', options.weight)
   const time = optional('time', options.time)

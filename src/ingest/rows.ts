@@ -92,7 +92,8 @@ export async function* readRows<Field extends string, Row>(
   } catch (error) {
     signal.throwIfAborted()
     throw withNames(
-      await faultOf(db, { tables, readers: [] }, error),
+      // A mistake of the caller's is none of the rows.
+      error instanceof RangeError ? error : await faultOf(db, { tables, readers: [] }, error),
       tables.flatMap(({ files }) => files),
     )
   } finally {

@@ -84,7 +84,8 @@ export const Call = z.object({
 
 /**
  * What a listener made of a song of a subscribed mix: another list follows, without the song, nearer to it or further away. An `event` of this
- * socket that names a `list` of the mix says the same: of kind `skip` that the song was skipped, of any other that it was accepted.
+ * socket that names a `list` of the mix says the same: of kind `skip` that the song was skipped, of any other that it was accepted. The answer
+ * to a song that the space lacks is an error, `unknown_item`.
  */
 export const Feedback = z.object({
   type: z.literal('feedback'),

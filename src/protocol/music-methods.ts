@@ -113,6 +113,7 @@ export interface MixedList extends InSpace {
   readonly items: readonly MixedSong[]
   /** Songs of playlists and the user's history that the space lacks. */
   readonly left: readonly string[]
+  /** Songs of which it is not known how long they are count 3.5. */
   readonly minutes: number
   /** Why it is shorter than asked for; absent where it is not. */
   readonly short?: string

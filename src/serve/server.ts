@@ -337,6 +337,7 @@ export class Server {
     this.#watch?.close()
     this.#musicWatch?.close()
     const ended = this.#retraining?.close()
+    const stopEnding = this.#http.endStalledSounds()
     const drained = Promise.all([this.service.drain(), this.#http.answered()])
     const late = wait(drainTimeout, 'late', { ref: false })
     if ((await Promise.race([drained, late])) === 'late') this.#log.warn('some work did not end in time')
@@ -346,6 +347,7 @@ export class Server {
     await ended
     // What came meanwhile on a connection that was kept alive.
     await Promise.race([this.#http.answered(), late])
+    stopEnding()
     this.#app.close()
     await this.service.push?.stop()
     await this.service.music?.close()

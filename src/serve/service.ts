@@ -1,7 +1,7 @@
 import { CatalogueError, CatalogueStorageError } from '../catalogue/item.ts'
 import type { Outcome } from '../events/journal.ts'
 import { rollBackModel } from '../models/artifact/published.ts'
-import { UnsupportedError } from '../models/open/open-model.ts'
+import { UnsupportedError } from '../models/open/capabilities.ts'
 import type { LibraryCaller, ServedLibrary } from '../music/library/served-library.ts'
 import { check } from '../protocol/codec.ts'
 import { ServiceError, type WireError, wireError } from '../protocol/errors.ts'
@@ -261,10 +261,12 @@ export class Service {
   /**
    * A song of a subscribed mix was accepted or skipped: another list follows.
    *
-   * @throws {ServiceError} `rate_limited`, `bad_message` once there are too many.
+   * @throws {ServiceError} `rate_limited`, `unknown_item` where there is no such song, `bad_message` once there are too many.
    */
-  feedback(context: CallContext, mix: MixSubscription, { song, outcome }: MixFeedback): void {
+  async feedback(context: CallContext, mix: MixSubscription, { song, outcome }: MixFeedback): Promise<void> {
+    const { account, signal } = context
     this.#take(context, mixCost(mix))
+    if (!mix.hasListed(song)) await this.#mixes.call({ client: account.name, signal }, 'song', song, 0)
     mix.feedback(song, outcome)
   }
 

@@ -19,6 +19,7 @@ import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { z } from 'zod'
 import { native } from '../native.ts'
+import { NotReplaceableError } from './not-replaceable.ts'
 
 /** Of a dataset or a model, in its directory. */
 export const manifestName = 'manifest.json'
@@ -129,22 +130,22 @@ export async function withDraft<Result>(target: string, fill: (draft: string) =>
 /**
  * Reads the manifest of `directory` and checks that all its files are there with their sizes. O(files).
  *
- * @throws Error saying which file is missing, of another size or of another format or version.
+ * @throws RangeError where there is none of `format`; Error saying which file is missing, of another size or of another version.
  */
 export function openDirectory(directory: string, format: Format): Manifest {
   const found = statSync(directory, { throwIfNoEntry: false })
-  if (!found) throw new Error(`there is no ${title[format]} at ${directory}: ${command[format]} makes one`)
+  if (!found) throw new RangeError(`there is no ${title[format]} at ${directory}: ${command[format]} makes one`)
   if (!found.isDirectory()) {
-    throw new Error(`${directory} is a file: a ${title[format]} is a directory, which ${command[format]} makes`)
+    throw new RangeError(`${directory} is a file: a ${title[format]} is a directory, which ${command[format]} makes`)
   }
   const manifest = readManifest(directory)
   if (!manifest) {
-    throw new Error(
+    throw new RangeError(
       `${directory} is no ${title[format]} of Aurochs: it has no valid ${manifestName}; ${command[format]} makes one`,
     )
   }
   if (manifest.format !== format) {
-    throw new Error(
+    throw new RangeError(
       `${directory} must be a ${title[format]}, which ${command[format]} makes, but is a ${title[manifest.format]}`,
     )
   }
@@ -278,7 +279,7 @@ function readManifest(directory: string): Manifest | undefined {
   }
 }
 
-/** @throws Error where {@link writeDirectory} could not put one of `format` in the place of `directory`. */
+/** @throws {NotReplaceableError} where {@link writeDirectory} could not put one of `format` in the place of `directory`. */
 export function assertReplaceable(directory: string, format: Format): void {
   refuseToLose(resolve(directory), true, format)
 }
@@ -287,16 +288,24 @@ export function assertReplaceable(directory: string, format: Format): void {
 function refuseToLose(place: string, replace: boolean, format?: Format): void {
   const found = statSync(place, { throwIfNoEntry: false })
   if (!found || (found.isDirectory() && isEmpty(place))) return
-  if (!replace) throw new Error(`${place} exists: remove it, choose another place, or replace it (replace, --replace)`)
+  if (!replace)
+    throw new NotReplaceableError(
+      `${place} exists: remove it, choose another place, or replace it (replace, --replace)`,
+    )
   const old = found.isDirectory() ? readManifest(place) : undefined
-  if (!old) throw new Error(`${place} was not written by Aurochs, so it is not replaced: choose another place`)
+  if (!old)
+    throw new NotReplaceableError(`${place} was not written by Aurochs, so it is not replaced: choose another place`)
   const foreign = readdirSync(place).find(name => name !== manifestName && !Object.hasOwn(old.files, name))
   if (foreign !== undefined) {
     const what = `the ${title[old.format]} at ${place} is not replaced`
-    throw new Error(`${join(place, foreign)} is not part of it, so ${what}: move it away, or choose another place`)
+    throw new NotReplaceableError(
+      `${join(place, foreign)} is not part of it, so ${what}: move it away, or choose another place`,
+    )
   }
   if (format && old.format !== format) {
-    throw new Error(`${place} is a ${title[old.format]}, so no ${title[format]} takes its place: choose another place`)
+    throw new NotReplaceableError(
+      `${place} is a ${title[old.format]}, so no ${title[format]} takes its place: choose another place`,
+    )
   }
 }
 

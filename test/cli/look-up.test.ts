@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { neighbours } from '../../src/models/item-item/neighbours/index.ts'
+import { algorithmsWith } from '../../src/models/open/capabilities.ts'
 import { baselineAlgorithm } from '../../src/models/registry.ts'
 import { Pool } from '../../src/parallel/pool.ts'
 import { checkerboard, datasetOf } from '../models/interactions.ts'
@@ -83,7 +84,7 @@ test('a model of an algorithm that finds no similar items is refused in words', 
   )
   expect(similar).toMatchObject({ status: 1, stdout: '' })
   expect(similar!.stderr).toBe(
-    `aurochs: a model of ${baselineAlgorithm.name} cannot find similar items: use another algorithm for that\n`,
+    `aurochs: a model of ${baselineAlgorithm.name} cannot find similar items: train another algorithm for that: ${algorithmsWith.similar.join(', ')}\n`,
   )
   expect(best!.json()).toEqual([{ user: 1, basis: 'model', items: [{ item: 0, score: 2, source: 'popular' }] }])
 })
@@ -110,7 +111,7 @@ test('an unknown user gets what is popular, as from the server, unless that is t
   expect(refused!.json()).toEqual([ada])
   expect(refused).toMatchObject({
     status: 3,
-    stderr: 'aurochs: the model knows no user "zoe": it learned 2 users, whose ids are strings like ada\n',
+    stderr: 'aurochs: the model has no user "zoe": its 2 users have ids such as "ada"\n',
   })
   expect(wrong).toMatchObject({
     status: 2,
@@ -126,9 +127,7 @@ test('an unknown item is named after the lists of the others, by an exit code of
   )
   expect(some!.json()).toEqual([{ item: 30, items: [scored(10, Math.SQRT1_2)] }])
   expect(some!.status).toBe(3)
-  expect(some!.stderr).toContain(
-    'the model knows no item "31", "32": it learned 4 items, whose ids are integers like 30',
-  )
+  expect(some!.stderr).toContain('the model has no item "31", "32": its 4 items have ids such as 30')
   expect(none).toMatchObject({ status: 3, stdout: '' })
 })
 

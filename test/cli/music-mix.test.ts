@@ -41,6 +41,8 @@ test('aurochs music mix prints a playlist, each song with the reason', async () 
     [...mix, '--mood', 'calm', '--length', '5', '--minutes', '5'],
     [...mix],
     ['music', 'mix', join(folder, 'nothing'), '--mood', 'calm'],
+    ['music', 'mix', model, '--mood', 'calm'],
+    [...mix, '--mode', 'calm'],
   )
   expect(plain!.status, plain!.stderr).toBe(0)
   const lines = plain!.stdout.trimEnd().split('\n')
@@ -65,18 +67,20 @@ test('aurochs music mix prints a playlist, each song with the reason', async () 
   expect(user!.stdout).toContain('the taste of 3')
   expect(user!.stdout).toContain('3 songs, 10 minutes')
 
-  expect(wrong.map(({ status }) => status)).toEqual([3, 3, 2, 3, 2, 2, 2, 2, 2, 1])
+  expect(wrong.map(({ status }) => status)).toEqual([3, 3, 2, 3, 2, 2, 2, 2, 2, 2, 2, 2])
   const messages = [
     'the songs have no tag "clam": did you mean "calm"?',
     '--avoid must be a tag, the id of a song or an artist, got "nobody"',
     '--user needs --model',
-    'the model knows no user "nobody"',
+    'the model has no user "nobody": its 20 users have ids such as 0',
     '--energy must be numbers from 0 to 1 with commas between, as 0.2,0.8,0.3, got 0.2,loud',
     '--length must be a whole number from 1 to 200, got 0',
     '--diversity must be a number from 0 to 1, got 2',
     '--minutes goes without --length',
     'expected a tag, a song, a playlist or a taste with a weight above 0, got none',
     'nothing',
+    'must be a song space, which `aurochs music build-space` makes, but is a model',
+    "unknown option '--mode'",
   ]
   for (const [at, message] of messages.entries()) expect(wrong[at]!.stderr).toContain(message)
 })

@@ -36,7 +36,7 @@ test('learns a tagger of a directory, says how good it is, and tags and embeds f
   expect(trained!.stdout).toMatch(/taken for +1 +2\n1 {2}high +2 +0\n2 {2}low +0 +2\n/)
   expect(trained!.stdout).toContain('of 4 others: accuracy 1.0000')
   expect(readFileSync(join(out, 'curves.svg'), 'utf8')).toContain('validation accuracy')
-  expect(again).toMatchObject({ status: 1, stdout: '' })
+  expect(again).toMatchObject({ status: 2, stdout: '' })
   expect(again!.stderr).toContain('exists: choose another place, replace it (replace, --replace)')
   expect(tagged!.stdout).toMatch(/low\/1\.wav: low \d+\.\d %\n.*high\/2\.wav: high \d+\.\d %\n$/)
   expect(asJson!.status).toBe(1)
@@ -60,6 +60,7 @@ test('learns a tagger of a directory, says how good it is, and tags and embeds f
 test('mistakes are said with what was expected', async () => {
   const sounds = soundFolders(2)
   const out = join(freshFolder(), 'tagger')
+  writeFileSync(join(sounds, 'bad.csv'), 'file,labels\nlow/0.wav,low\nlow/1.wav,\n')
   const runs = await aurochsInTurn(
     ['music', 'train-tagger', join(sounds, 'none'), '--out', out],
     ['music', 'train-tagger', sounds, '--out', out, '--width', '20'],
@@ -68,6 +69,10 @@ test('mistakes are said with what was expected', async () => {
     ['serve', 'model', '--state', 'state', '--music', 'space', '--audio', join(sounds, 'none')],
     ['music', 'tag', join(sounds, 'low/0.wav'), '--tagger', out],
     ['music', 'tag', join(sounds, 'none.wav'), '--tagger', sounds],
+    ['music', 'train-tagger', sounds, '--out', sounds],
+    ['music', 'train-tagger', sounds, '--output', out],
+    ['music', 'train-tagger', join(sounds, 'bad.csv'), '--out', out],
+    ['music', 'train-tagger', join(sounds, 'bad.csv'), '--out', out, '--bad-rows', 'skip'],
   )
   const messages = [
     'expected a directory or a table of labelled sounds, got no such file',
@@ -77,11 +82,16 @@ test('mistakes are said with what was expected', async () => {
     '--audio must be a directory, got',
     'there is no tagger at',
     'is no tagger of Aurochs',
+    'exists: choose another place',
+    "unknown option '--output'",
+    'labels: expected at least one label, got none; correct it, or leave bad rows out with --bad-rows skip',
+    'expected 2 to 65536 labels, got 1',
   ]
   runs.forEach(({ status, stderr }, at) => {
-    expect(status).toBeGreaterThan(0)
     expect(stderr).toContain(messages[at])
-    expect(stderr.split('\n')).toHaveLength(2)
+    // What is said wrongly is told from what lies in files.
+    expect(status).toBe(messages[at]!.includes('--bad-rows') ? 1 : 2)
+    if (!stderr.startsWith('error: unknown option')) expect(stderr.split('\n')).toHaveLength(2)
   })
   expect(existsSync(out)).toBe(false)
 })

@@ -60,6 +60,11 @@ test('a split keeps the tags of the users of its training part', async () => {
 test('what is wrong with the tags is said, and nothing remains', async () => {
   const { folder, pairs, tags, out } = sources()
   const given = { sources: [pairs], user: 'playlist', item: 'song', out }
-  await expect(importTagged(given, { sources: [tags], user: 'playlist', tag: 'mood' })).rejects.toThrow('mood')
+  const ofTags = (user: string, tag: string) => importTagged(given, { sources: [tags], user, tag })
+  await expect(ofTags('playlist', 'mood')).rejects.toThrow('has no column "mood" for --tag, only')
+  await expect(ofTags('list', 'tag')).rejects.toThrow(
+    'has no column "list" for --user, which the files of --tags have, too',
+  )
+  await expect(ofTags('tag', 'tag')).rejects.toThrow('and --tag must name two columns')
   expect(readdirSync(folder).sort()).toEqual(['songs.csv', 'tags.csv'])
 })

@@ -13,7 +13,8 @@ import { openAudio } from '../../src/serve/music/audio-files.ts'
 import { sendAudio } from '../../src/serve/music/audio-front.ts'
 import { MixSubscription } from '../../src/serve/music/mix-subscription.ts'
 import { writeSpace } from '../music/small-space.ts'
-import { addKey } from './keys.ts'
+import { freshFolder } from '../storage/folder.ts'
+import { addKey, revokeKey } from './keys.ts'
 import { Peer } from './peer.ts'
 import { type ServedModel, serveSmallModel } from './served-model.ts'
 import { smallSongs } from './small-songs.ts'
@@ -283,6 +284,28 @@ describe('a subscribed mix', () => {
     await peer.close()
   })
 
+  test('says that it has no such song, and goes on with another that was in no list of it', async () => {
+    const peer = await Peer.greeted(served.server.url)
+    await peer.ask(subscribe(1, query))
+    const first = await peer.next('list')
+    const feedback = (song: string) => peer.ask({ type: 'feedback', subscription: 1, song, outcome: 'accepted' })
+    expect(await feedback('i77')).toMatchObject({
+      type: 'error',
+      code: 'unknown_item',
+      message: expect.stringContaining('there is no song'),
+    })
+    const other = smallSongs.map(({ id }) => String(id)).find(id => !ids(first as never).includes(id))!
+    expect(await feedback(other)).toMatchObject({ type: 'noted', song: other })
+    expect((await peer.next('list')).items[0].follows.item).toBe(other)
+    await peer.close()
+    const client = new Client(served.server.url)
+    const mix = client.mix({ tags: ['rock'], length: 3, artistShare: 1 })
+    await mix.next()
+    await expect(mix.skip('i77')).rejects.toMatchObject({ code: 'unknown_item' })
+    await mix.return()
+    client.close()
+  })
+
   test('comes from the client until it is not iterated any more', async () => {
     const client = new Client(served.server.url)
     const mix = client.mix({ tags: ['rock'], length: 3, artistShare: 1 })
@@ -412,6 +435,38 @@ describe('a sound file', () => {
     },
   )
 
+  test('is read only', async () => {
+    for (const method of ['POST', 'DELETE']) {
+      const response = await file('i0', {}, method)
+      expect([response.status, response.headers.get('allow')]).toEqual([405, 'GET, HEAD'])
+    }
+    const elsewhere = await fetch(`${served.server.url}/v1/music_mix`, { method: 'PUT' })
+    expect([elsewhere.status, elsewhere.headers.get('allow')]).toEqual([405, 'GET, HEAD, POST'])
+  })
+
+  test('is what lies below the root when it is open, whatever its path becomes meanwhile', async () => {
+    const root = freshFolder()
+    const [inside, outside] = [join(root, 'sounds', 'album'), join(root, 'private')]
+    for (const folder of [inside, outside]) mkdirSync(folder, { recursive: true })
+    writeFileSync(join(inside, 'a.wav'), 'sound')
+    writeFileSync(join(outside, 'a.wav'), 'secret')
+    symlinkSync(outside, join(root, 'link'))
+    const swap = () => {
+      renameSync(inside, join(root, 'album'))
+      renameSync(join(root, 'link'), inside)
+      renameSync(inside, join(root, 'link'))
+      renameSync(join(root, 'album'), inside)
+    }
+    for (let round = 0; round < 300; round++) {
+      const opening = openAudio(join(root, 'sounds'), 'album/a.wav').catch(() => undefined)
+      swap()
+      const found = await opening
+      if (!found) continue
+      expect(await found.handle.readFile('utf8')).toBe('sound')
+      await found.handle.close()
+    }
+  })
+
   test('takes the memory of one piece, however long it is', async () => {
     const file = await openAudio(join(served.folder, 'sounds'), 'song 0.wav')
     const reply = {
@@ -444,5 +499,66 @@ describe('a sound file', () => {
       })
     }
     expect((await file('i0', { range: 'bytes=0-0' })).status).toBe(206)
+  })
+
+  describe('that a paused client does not read on', () => {
+    const large = Buffer.alloc(64 * 2 ** 20)
+    const serveLarge = (prepare?: (state: string) => void) =>
+      serveSmallModel({
+        music: smallSongs,
+        ...(prepare && { prepare }),
+        audio(folder) {
+          const root = join(folder, 'sounds')
+          mkdirSync(root)
+          writeFileSync(join(root, 'song 0.wav'), large)
+          return root
+        },
+      })
+    /** Reads the first bytes, and no more until `rest` is called, which says whether all came. */
+    const paused = (url: string, headers: Record<string, string> = {}) =>
+      new Promise<{ rest: () => Promise<'whole' | 'cut'> }>((resolve, reject) => {
+        const reading = request(`${url}/music/audio/i0`, { headers }, response => {
+          const ended = new Promise<'whole' | 'cut'>(resolve => {
+            reading.on('error', () => resolve('cut'))
+            response.on('error', () => resolve('cut')).once('end', () => resolve('whole'))
+          })
+          response.once('data', () => {
+            response.pause()
+            resolve({
+              rest: () => {
+                response.on('data', () => {}).resume()
+                return ended
+              },
+            })
+          })
+        })
+        reading.on('error', reject)
+        reading.end()
+      })
+
+    test('does not hold up the end of the server', async () => {
+      const { server, close } = await serveLarge()
+      const reading = await paused(server.url)
+      const begun = performance.now()
+      await close()
+      expect(performance.now() - begun).toBeLessThan(5000)
+      expect(await reading.rest()).toBe('cut')
+    })
+
+    test('ends when its key is revoked', async () => {
+      let [id, key, state] = ['', '', '']
+      const { server, close } = await serveLarge(at => {
+        state = at
+        ;({ id, key } = addKey(at))
+      })
+      const reading = await paused(server.url, { authorization: `Bearer ${key}` })
+      revokeKey(state, id)
+      const status = async () =>
+        (await fetch(`${server.url}/v1/info`, { headers: { authorization: `Bearer ${key}` } })).status
+      await expect.poll(status, { timeout: 10_000 }).toBe(401)
+      await setTimeout(200)
+      expect(await reading.rest()).toBe('cut')
+      await close()
+    })
   })
 })

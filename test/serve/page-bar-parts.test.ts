@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import {
   hasIngredients,
@@ -7,6 +8,7 @@ import {
   withEntry,
 } from '../../src/serve/page/app/bar/ingredients/ingredients.ts'
 import { type MixedSong, minutesOf, moved, withKept } from '../../src/serve/page/app/bar/list/mixed-song.ts'
+import { labelPlaces } from '../../src/serve/page/app/bar/map/label-places.ts'
 import { type MapPoints, nearestTowards, placesOf } from '../../src/serve/page/app/bar/map/map-points.ts'
 import { MapView } from '../../src/serve/page/app/bar/map/map-view.ts'
 
@@ -86,6 +88,33 @@ test('arrow keys go to the nearest song in their direction', () => {
   expect(nearestTowards(points, 0, 'ArrowRight', at => at !== 1)).toBe(2)
   expect(nearestTowards(points, 0, 'Enter', all)).toBe(undefined)
   expect(placesOf(new Map([['up', 3]]), ['nothing', 'up'])).toEqual([3])
+})
+
+test('numbers on the map cover neither each other nor points, and are within it', () => {
+  const [width, height, radius, size] = [390, 300, 7, 11]
+  const widthOf = (text: string) => 7 * text.length
+  const within = fc.tuple(fc.integer({ min: 0, max: width }), fc.integer({ min: 0, max: height }))
+  fc.assert(
+    fc.property(fc.array(within, { maxLength: 40 }), points => {
+      const texts = points.map((_, at) => String(at + 1))
+      const places = labelPlaces(points, texts, { width, height, radius, size, widthOf })
+      const boxes = places.flatMap((place, at) =>
+        place
+          ? [{ left: place[0], right: place[0] + widthOf(texts[at]!), top: place[1] - size, bottom: place[1] }]
+          : [],
+      )
+      for (const [at, box] of boxes.entries()) {
+        expect(Math.min(box.left, box.top, width - box.right, height - box.bottom)).toBeGreaterThanOrEqual(0)
+        const isOver = (left: number, right: number, top: number, bottom: number) =>
+          left < box.right && box.left < right && top < box.bottom && box.top < bottom
+        for (const other of boxes.slice(at + 1)) {
+          expect(isOver(other.left, other.right, other.top, other.bottom)).toBe(false)
+        }
+        for (const [x, y] of points) expect(isOver(x - radius, x + radius, y - radius, y + radius)).toBe(false)
+      }
+    }),
+  )
+  expect(labelPlaces([[100, 100]], ['1'], { width, height, radius, size, widthOf })).toEqual([[109, 98]])
 })
 
 test('what is under the pointer stays there when the map is made larger, and the map stays in view', () => {

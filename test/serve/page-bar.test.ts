@@ -102,6 +102,38 @@ describe.skipIf(!browser)('the tab Bar', () => {
     expect(await listed(page)).toEqual([])
   })
 
+  test('on a phone, rows have place, tags and energy in words, and nothing stands on anything else', async () => {
+    const page = await open(served.server.url, {
+      viewport: { width: 390, height: 844 },
+      isMobile: true,
+      hasTouch: true,
+    })
+    await want(page, 'rain')
+    await page.locator('.songs [data-action=why]').first().click()
+    await page.locator('.songs .why').waitFor()
+    const row = page.locator('.songs > li').first()
+    expect(await row.locator('.details').first().textContent()).toMatch(/ · energy \d+ %$/)
+    for (const part of ['.handle', '.place', '.play', '.title', '.song-tag', '.accept']) {
+      expect(await row.locator(part).first().isVisible(), part).toBe(true)
+    }
+    const covered = await row.evaluate(element => {
+      const parts = ['.handle', '.place', '.play', '.title', '.details', '.song-tags', '.row-actions', '.why']
+      const boxes = parts.map(part => element.querySelector(part)!.getBoundingClientRect())
+      return parts.filter((_, at) =>
+        boxes.some(
+          (other, place) =>
+            place < at &&
+            other.left < boxes[at]!.right - 1 &&
+            boxes[at]!.left < other.right - 1 &&
+            other.top < boxes[at]!.bottom - 1 &&
+            boxes[at]!.top < other.bottom - 1,
+        ),
+      )
+    })
+    expect(covered).toEqual([])
+    expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true)
+  })
+
   test('goes on from what was accepted and skipped, and takes it back', async () => {
     const page = await open(served.server.url)
     await want(page, 'calm')

@@ -14,7 +14,7 @@ const Options = z.object({
   kind: columnName.optional(),
   out: text('the directory of the dataset').optional(),
   tags: text('a file of tags').optional(),
-  tag: columnName.default('tag'),
+  tag: columnName.optional(),
   minTag: wholeNumber(1, 999_999_999).optional(),
   threads: wholeNumber(1, 1024).optional(),
   replace: z.boolean().default(false),
@@ -70,6 +70,9 @@ async function run(sources: string[], given: unknown): Promise<void> {
   }
   const ids = await idColumns(options, sources[0])
   if (out === undefined) throw new UsageError('--out must name the directory of the dataset, got nothing')
+  if (tags === undefined && (tag ?? minTag) !== undefined) {
+    throw new UsageError(`--${tag === undefined ? 'min-tag' : 'tag'} goes with --tags: name the file of tags`)
+  }
   const bar = new ProgressBar()
   const begun = performance.now()
   try {
@@ -79,7 +82,7 @@ async function run(sources: string[], given: unknown): Promise<void> {
       const reading = { format, delimiter, header, badRows, memory, threads }
       return tags === undefined
         ? importDataset(options)
-        : importTagged(options, { sources: [tags], user, tag, minTag, ...reading })
+        : importTagged(options, { sources: [tags], user, tag: tag ?? 'tag', minTag, ...reading })
     }
     const manifest = await interruptible(signal =>
       importFile(

@@ -14,7 +14,7 @@ export interface ListedItem {
 }
 
 /**
- * Says which of `ids` the model does not know.
+ * Says which of `ids` the model does not have.
  *
  * @throws UsageError with exit code 3 naming them.
  */
@@ -22,8 +22,9 @@ export function refuseUnknown(map: IdMap, kind: 'user' | 'item', ids: readonly s
   const unknown = ids.filter(id => map.indexOf(id) < 0)
   if (unknown.length === 0) return
   const names = unknown.map(id => JSON.stringify(id)).join(', ')
+  const size = map.size.toLocaleString('en')
   throw new UsageError(
-    `the model knows no ${kind} ${names}: it learned ${map.size} ${kind}s, whose ids are ${map.kind}s like ${plainId(map.at(0))}`,
+    `the model has no ${kind} ${names}: its ${size} ${kind}s have ids such as ${JSON.stringify(plainId(map.at(0)))}`,
     3,
   )
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import { sourceOptions } from '../../ingest/options.ts'
 import { OpenModel } from '../../models/open/open-model.ts'
-import { type SongSpaceManifest, writeSongSpace } from '../../music/space/artifact.ts'
+import { writeSongSpace } from '../../music/space/artifact.ts'
 import {
   type BuildSongSpace,
   type BuiltSongSpace,
@@ -16,10 +16,11 @@ import { pooledTagger } from '../../music/tagger/analyse.ts'
 import { Pool } from '../../parallel/pool.ts'
 import { assertReplaceable } from '../../storage/directory.ts'
 import { oneOf } from '../../storage/expectation.ts'
-import { asUsage, parseOptions, several, text, UsageError, wholeNumber } from '../command.ts'
+import { asUsage, parseOptions, several, text, toUsage, UsageError, wholeNumber } from '../command.ts'
 import { addReadingOptions } from '../data/source-options.ts'
 import { interruptible } from '../terminal/interrupt.ts'
 import { ProgressBar } from '../terminal/progress.ts'
+import { summaryInWords, summaryOf } from './space-report.ts'
 
 const { format, delimiter, header, badRows } = sourceOptions
 
@@ -67,9 +68,9 @@ export function registerBuildSpace(music: Command): void {
     .option('--audio-root <directory>', 'where paths of sound files begin (default: the working directory)')
     .option(
       '--tagger <directory>',
-      'what `aurochs music train-tagger` made: songs with a file come in by what it hears',
+      'what `aurochs music train-tagger` made: songs with a file come in by what it predicts',
     )
-    .option('--threads <n>', 'workers that listen (default: as many as the machine runs at once)')
+    .option('--threads <n>', 'workers that analyse sound (default: as many as the machine runs at once)')
     .option('--rank <n>', 'numbers of a vector, without MODEL (default: 64)')
     .option('--least-listeners <n>', 'songs with fewer do not teach the map from features to vectors (default: 5)')
     .option('--projection <name>', `how songs are drawn on the map: ${projections.join(' or ')} (default: umap)`)
@@ -89,10 +90,11 @@ async function run(directory: string | undefined, given: unknown): Promise<void>
     const { songs, tags, separator, audioRoot, format, delimiter, header, badRows } = options
     const reading = { format, delimiter, header, badRows, signal }
     const read = await readSongs(Object.assign(reading, { songs, tags, separator, audioRoot })).catch(toUsage)
-    const model = directory === undefined ? undefined : OpenModel.open(directory)
+    assertSomeSound(read, options)
+    const model = directory === undefined ? undefined : asUsage(() => OpenModel.open(directory))
     const pool = new Pool({ ...(options.threads !== undefined && { threads: options.threads }), isLazy: true })
     try {
-      const tagger = options.tagger === undefined ? undefined : pooledTagger(options.tagger, pool)
+      const tagger = options.tagger === undefined ? undefined : asUsage(() => pooledTagger(options.tagger!, pool))
       const built = await build(read, { model, tagger }, options, { signal, bar, begun }).catch(toUsage)
       bar.show('writing', 0)
       const manifest = await writeSongSpace(options.out, built.parts, { replace: options.replace })
@@ -103,7 +105,28 @@ async function run(directory: string | undefined, given: unknown): Promise<void>
       await pool.close()
     }
   })
-  process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : inWords(options.out, summary))
+  process.stdout.write(options.json ? `${JSON.stringify(summary)}\n` : summaryInWords(options.out, summary))
+}
+
+/**
+ * Where sound is asked for, some must be there.
+ *
+ * @throws UsageError where none of the files exists, or none is named.
+ */
+function assertSomeSound({ songs }: SongRows, { audioRoot, tagger }: SpaceOptions): void {
+  if (audioRoot === undefined && tagger === undefined) return
+  const flag = audioRoot === undefined ? '--tagger' : '--audio-root'
+  const files = songs.flatMap(({ file }) => (file === undefined ? [] : [file]))
+  if (files.length === 0) {
+    throw new UsageError(
+      `${flag} needs sound files: none of the ${songs.length} songs of --songs has a file in a column file`,
+    )
+  }
+  if (files.some(file => existsSync(file))) return
+  const root = audioRoot ?? `not given: the working directory`
+  throw new UsageError(
+    `none of the ${files.length} sound files of --songs exists, the first being ${files[0]}: name the folder that their paths begin at by --audio-root (${root})`,
+  )
 }
 
 interface Running {
@@ -129,63 +152,16 @@ function build(
   return buildSongSpace({ songs, model, tagger, rank, leastListeners, projection, seed, signal, onProgress })
 }
 
-/** Before hours of listening rather than after. */
+/** Before hours of analysis rather than after. */
 function assertPlaces({ out, replace, audioRoot }: SpaceOptions): void {
   if (existsSync(out)) {
     if (!replace) throw new UsageError(`${out} exists: choose another --out, or add --replace`)
-    asUsage(() => assertReplaceable(out, 'aurochs-song-space'))
+    try {
+      assertReplaceable(out, 'aurochs-song-space')
+    } catch (error) {
+      toUsage(error)
+    }
   }
   if (audioRoot === undefined || statSync(audioRoot, { throwIfNoEntry: false })?.isDirectory()) return
   throw new UsageError(`--audio-root must be a directory, got ${audioRoot}`)
-}
-
-/** Mistakes of the caller's, for the terminal. */
-function toUsage(error: unknown): never {
-  if (error instanceof RangeError || error instanceof TypeError) throw new UsageError(error.message)
-  throw error
-}
-
-interface Summary {
-  readonly songs: number
-  readonly tags: number
-  readonly rank: number
-  /** Songs by what their vectors rest on. */
-  readonly sources: Readonly<Record<'listeners' | 'both' | 'features' | 'none', number>>
-  readonly made: SongSpaceManifest['made']
-  readonly failedFiles: BuiltSongSpace['failed']
-  readonly strayTags: number
-  readonly badRows: number
-  readonly firstBadRow: string | undefined
-}
-
-function summaryOf(
-  { songs, tags, rank, made }: SongSpaceManifest,
-  { strayTags, badRows, firstBadRow }: SongRows,
-  { parts, failed }: BuiltSongSpace,
-): Summary {
-  const sources = { listeners: 0, both: 0, features: 0, none: 0 }
-  for (const source of parts.sources) sources[source ?? 'none']++
-  return { songs, tags, rank, sources, made, failedFiles: failed, strayTags, badRows, firstBadRow }
-}
-
-function inWords(out: string, summary: Summary): string {
-  const { songs, tags, rank, sources, made, failedFiles, strayTags, badRows, firstBadRow } = summary
-  const count = (n: number, what: string) => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`
-  const lines = [
-    `${out}: ${count(songs, 'song')} and ${count(tags, 'tag')}, ${rank} numbers a vector`,
-    `by listeners ${sources.listeners}, by listeners and features ${sources.both}, by features ${sources.features}, unknown ${sources.none}`,
-  ]
-  const map = made.map as BuiltSongSpace['map']
-  if (map) {
-    const share = `${(100 * map.explained).toFixed(1)} %`
-    lines.push(
-      `features explain ${share} of the vectors of songs that were held out (lambda ${map.lambda}), as much as ${map.kappa.toFixed(1)} listeners`,
-    )
-  } else if (made.model) lines.push('too few songs have both listeners and features: others have no vectors')
-  const [first] = failedFiles
-  if (first)
-    lines.push(`${count(failedFiles.length, 'file')} could not be read; the first: ${first.file}: ${first.message}`)
-  if (strayTags > 0) lines.push(`${count(strayTags, 'row')} of tags are of songs that are not there`)
-  if (badRows > 0) lines.push(`${count(badRows, 'bad row')} left out; the first: ${firstBadRow}`)
-  return `${lines.join('\n')}\n`
 }

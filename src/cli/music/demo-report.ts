@@ -32,7 +32,8 @@ export function playlistsInWords({
 }): string {
   const rows = measures.map(({ model, ndcg, rPrecision }) => [model, ndcg.toFixed(3), rPrecision.toFixed(3)])
   const header = [`half of ${measures[0]!.playlists} playlists that the training lacks`, 'ndcg@20', 'r-precision']
-  return `${count(manifest.pairs)} songs in ${count(manifest.users)} playlists\n${table([header, ...rows])}`
+  const size = `${count(manifest.users)} playlists of ${count(manifest.items)} songs, with ${count(manifest.pairs)} entries in all`
+  return `${size}\n${table([header, ...rows])}`
 }
 
 export function moodsInWords({ measure }: HeardSongs): string {

@@ -5,14 +5,14 @@ import { Artifact } from '../../models/artifact/artifact.ts'
 import { indexSpace } from '../../music/mix/indexed-space.ts'
 import { artistKey } from '../../music/mix/ingredients/avoidance.ts'
 import { MixError } from '../../music/mix/ingredients/ingredients.ts'
-import { type Mix, mixSongs } from '../../music/mix/mix.ts'
+import { type Mix, mixSongs, usualDuration } from '../../music/mix/mix.ts'
 import { evenCurve } from '../../music/mix/order/energy-curve.ts'
 import type { Avoided, MixRequest, TasteIngredient } from '../../music/mix/request.ts'
 import { openSongSpace } from '../../music/space/artifact.ts'
 import type { SongSpace } from '../../music/space/song-space.ts'
 import { mustBe } from '../../storage/expectation.ts'
 import { plainId } from '../../storage/ids.ts'
-import { parseOptions, several, text, UsageError, wholeNumber } from '../command.ts'
+import { asUsage, parseOptions, several, text, UsageError, wholeNumber } from '../command.ts'
 import { refuseUnknown } from '../lists/look-up.ts'
 import { table } from '../terminal/table.ts'
 
@@ -70,7 +70,7 @@ export function registerMix(music: Command): void {
     .option('--user <id>', 'what a user likes, by the history of --model')
     .option('--model <dir>', 'with --user: directory of a trained model whose items are the songs')
     .option('--avoid <name>', 'a tag, the id of a song, or an artist that must not come; may be repeated', several)
-    .option('--energy <numbers>', 'the energy over the list, from 0, calm, to 1, lively, as 0.2,0.8,0.3')
+    .option('--energy <numbers>', 'the energy over the list, from 0, low, to 1, high, as 0.2,0.8,0.3')
     .option('--length <n>', 'songs (default: 20)')
     .option('--minutes <n>', 'minutes, in place of --length')
     .option('--diversity <share>', 'how much it counts that songs are unlike each other, from 0 to 1 (default: 0.3)')
@@ -90,7 +90,7 @@ function run(directory: string, given: unknown): void {
     )
   }
   if (length !== undefined && minutes !== undefined) throw new UsageError('--minutes goes without --length')
-  const space = openSongSpace(directory)
+  const space = asUsage(() => openSongSpace(directory))
   try {
     print(mixOf(space, requestOf(space, options)), json)
   } finally {
@@ -153,7 +153,7 @@ function songsIn(given: string): string[] {
 }
 
 function tasteOf(directory: string, user: string): TasteIngredient {
-  const model = Artifact.open(directory, { verify: false })
+  const model = asUsage(() => Artifact.open(directory, { verify: false }))
   try {
     refuseUnknown(model.users, 'user', [user])
     const { indices, weights } = model.history.row(model.users.indexOf(user))
@@ -193,8 +193,11 @@ function print({ items, left, minutes, short }: Mix, json: boolean): void {
   })
   const lines = table(rows).split('\n')
   const text = items.map(({ why }, place) => `${lines[place]}\n    ${why}\n`).join('')
+  const unknown = items.filter(({ duration }) => duration === undefined).length
+  const some = unknown === items.length ? 'all' : unknown
+  const assumed = unknown > 0 ? `, with ${some} of unknown length taken for ${usualDuration / 60} each` : ''
   const notes = [
-    `${items.length} songs, ${Math.round(minutes)} minutes`,
+    `${items.length} songs, ${Math.round(minutes)} minutes${assumed}`,
     short,
     left.length > 0 ? `the space lacks ${left.length} of the songs given, as ${left[0]}` : undefined,
   ]

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises'
+import { soundsIn } from '../../music/audio/sounds-in.ts'
 import { analyseFiles, type FileAnalysis } from '../../music/tagger/analyse.ts'
-import { soundsIn } from '../../music/tagger/clips.ts'
 import { Tagger } from '../../music/tagger/tagger.ts'
 import { Pool } from '../../parallel/pool.ts'
-import { UsageError } from '../command.ts'
+import { asUsage, UsageError } from '../command.ts'
 import { interruptible } from '../terminal/interrupt.ts'
 import { ProgressBar } from '../terminal/progress.ts'
 
@@ -22,7 +22,7 @@ export interface Analysing {
  * named on standard error, and then the exit code is 1.
  */
 export async function analyseAll(places: readonly string[], { tagger, threads, onAnalysis }: Analysing): Promise<void> {
-  const opened = Tagger.open(tagger)
+  const opened = asUsage(() => Tagger.open(tagger))
   const { labels } = opened
   opened.close()
   const pool = new Pool(threads === undefined ? {} : { threads })
@@ -61,7 +61,7 @@ async function filesAt(places: readonly string[], signal: AbortSignal): Promise<
   const files: string[] = []
   for (const place of places) {
     const found = await stat(place).catch(() => undefined)
-    if (!found) throw new UsageError(`${place}: expected a sound file or a directory of such, got no such file`, 3)
+    if (!found) throw new UsageError(`${place}: expected a sound file or a directory of such, got no such file`)
     files.push(...(found.isDirectory() ? await soundsIn(place, signal) : [place]))
   }
   if (files.length === 0) throw new UsageError(`${places.join(', ')}: expected sound files, got none`)

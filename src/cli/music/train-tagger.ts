@@ -1,16 +1,20 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
+import { sourceOptions } from '../../ingest/options.ts'
 import { taggerFiles } from '../../music/tagger/artifact.ts'
-import { labelledClips } from '../../music/tagger/clips.ts'
+import { type LabelledClips, labelledClips } from '../../music/tagger/clips.ts'
 import type { TaggerMeasure } from '../../music/tagger/measure.ts'
 import { taggerOptions } from '../../music/tagger/options.ts'
 import { type TaggerProgress, type TrainedTagger, trainTagger } from '../../music/tagger/train.ts'
 import { Pool } from '../../parallel/pool.ts'
-import { asUsage, parseOptions, text, UsageError, wholeNumber } from '../command.ts'
+import { parseOptions, text, toUsage, UsageError, wholeNumber } from '../command.ts'
+import { addReadingOptions } from '../data/source-options.ts'
 import { exitCodeOf, interruptible } from '../terminal/interrupt.ts'
 import { ProgressBar } from '../terminal/progress.ts'
 import { table } from '../terminal/table.ts'
 import { addFlags, parseFlags } from '../training/algorithm-options.ts'
+
+const { format, delimiter, header, badRows } = sourceOptions
 
 const flags = z.looseObject({
   out: text('a directory'),
@@ -26,6 +30,10 @@ const flags = z.looseObject({
   resume: z.boolean().optional(),
   replace: z.boolean().optional(),
   json: z.boolean().optional(),
+  format,
+  delimiter,
+  header,
+  badRows,
 })
 
 const notes = `
@@ -55,10 +63,13 @@ export function registerTrainTagger(music: Command): void {
     .action(run)
   command.optionsGroup('Training:')
   addFlags(command, taggerOptions)
+  command.optionsGroup('Reading, where SOUNDS is a table:')
+  addReadingOptions(command)
 }
 
 async function run(sounds: string, given: Record<string, unknown>): Promise<void> {
   const { out, seconds, validation, threads, checkpointSeconds, resume, replace, json } = parseOptions(flags, given)
+  const { format, delimiter, header, badRows } = parseOptions(flags, given)
   const options = parseFlags(taggerOptions, given)
   const pool = new Pool(threads === undefined ? {} : { threads })
   const bar = new ProgressBar()
@@ -73,7 +84,7 @@ async function run(sounds: string, given: Record<string, unknown>): Promise<void
   }
   try {
     await interruptible(async signal => {
-      const clips = await labelledClips(sounds, signal).catch(asUsageError)
+      const clips = await labelledClips(sounds, { format, delimiter, header, badRows, signal }).catch(toUsage)
       const trained = await trainTagger(clips, out, options, {
         pool,
         seconds,
@@ -86,9 +97,9 @@ async function run(sounds: string, given: Record<string, unknown>): Promise<void
           json ||
           bar.show('reading', files / of, undefined, `, ${files} of ${of} files, ${Math.round(seconds / 60)} minutes`),
         onProgress: show,
-      }).catch(asUsageError)
+      }).catch(toUsage)
       bar.stop()
-      process.stdout.write(json ? `${JSON.stringify(trained.manifest)}\n` : summary(out, trained))
+      process.stdout.write(json ? `${JSON.stringify(trained.manifest)}\n` : summary(out, trained, clips))
       if (trained.manifest.complete) return
       const message = `interrupted after epoch ${trained.manifest.epochs.length}; --resume goes on from there`
       throw new UsageError(message, exitCodeOf(signal))
@@ -97,13 +108,6 @@ async function run(sounds: string, given: Record<string, unknown>): Promise<void
     bar.stop()
     await pool.close()
   }
-}
-
-/** A mistake of the caller's needs no trace. */
-function asUsageError(error: unknown): never {
-  return asUsage(() => {
-    throw error
-  })
 }
 
 function noteOf({ epochs, of, slicesPerSecond }: TaggerProgress): string {
@@ -121,13 +125,19 @@ function qualityOf({
     : `accuracy ${accuracy.toFixed(4)}`
 }
 
-function summary(out: string, { manifest, measure, faults }: TrainedTagger): string {
+function summary(
+  out: string,
+  { manifest, measure, faults }: TrainedTagger,
+  { badRows, firstBadRow }: LabelledClips,
+): string {
   const { labels, clips, epochs, epoch } = manifest
+  const bad =
+    badRows > 0 ? `${badRows} bad row${badRows === 1 ? ' was' : 's were'} left out; the first: ${firstBadRow}\n` : ''
   const left = faults.length > 0 ? `${faults.length} files were left out; the first: ${faults[0]}\n` : ''
   const size = `${labels.length} labels, ${clips.training} sounds`
   const held = measure ? `; of ${clips.validation} others: ${qualityOf(measure)}` : ''
   const line = `${out}: ${size}, ${epochs.length} epochs, that of ${epoch} kept${held}\n`
-  return `${measure ? `${labelTable(measure)}\n${confusionTable(measure)}` : ''}${left}${line}`
+  return `${measure ? `${labelTable(measure)}\n${confusionTable(measure)}` : ''}${bad}${left}${line}`
 }
 
 /** Of each label how well it was found among the sounds that were not trained on. */

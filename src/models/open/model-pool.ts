@@ -15,9 +15,10 @@ import type {
 import { Artifact, type OpenArtifact } from '../artifact/artifact.ts'
 import { type PackedLists, packRequests, unpackLists } from '../artifact/packed.ts'
 import { needsEvents, weightingIn } from '../weighting/options.ts'
+import { assertMeasure, type Capability, UnsupportedError } from './capabilities.ts'
 import type { Explanation } from './explain.ts'
 import type { Abilities, ItemVectors, ModelReference } from './model-jobs.ts'
-import { assertMeasure, type Capability, liveLearningOf, UnsupportedError } from './open-model.ts'
+import { liveLearningOf } from './open-model.ts'
 import type { PlacedItems } from './placed/placed-items.ts'
 
 const work = workerModuleUrl('./model-jobs', import.meta.url)

@@ -21,6 +21,7 @@ import {
 import { Artifact, checkedOptions, damagedManifest, type OpenArtifact } from '../artifact/artifact.ts'
 import type { OpenPart } from '../composite/parts/live-parts.ts'
 import { algorithms } from '../registry.ts'
+import { assertMeasure, type Capability, capabilities, UnsupportedError } from './capabilities.ts'
 import { popularDiscounted, rankDiscounted } from './discounts.ts'
 import { type Explanation, explain } from './explain.ts'
 import { historyOf } from './history.ts'
@@ -205,34 +206,6 @@ export class OpenModel {
 }
 
 const fresh = sourceCode('fresh')
-
-const capabilities = ['similar', 'foldIn', 'vectors'] as const
-export type Capability = (typeof capabilities)[number]
-
-const meaning: Record<Capability, string> = {
-  similar: 'find similar items',
-  foldIn: 'make vectors of histories',
-  vectors: 'give vectors of users and items',
-}
-
-/** The algorithm of a model lacks this capability, or can do it in other ways only. */
-export class UnsupportedError extends TypeError {
-  constructor(algorithm: string, capability: Capability, way = '', remedy = 'use another algorithm for that') {
-    super(`a model of ${algorithm} cannot ${meaning[capability]}${way}: ${remedy}`)
-    this.name = 'UnsupportedError'
-  }
-}
-
-/** @throws {UnsupportedError} where a model that finds similar items by the measures `known` cannot by `measure`. */
-export function assertMeasure(
-  algorithm: string,
-  known: readonly SimilarMeasure[],
-  measure: SimilarMeasure | undefined,
-): void {
-  if (measure === undefined || known.includes(measure)) return
-  const remedy = known.length > 0 ? `ask for ${known.join(' or ')}` : 'name no measure'
-  throw new UnsupportedError(algorithm, 'similar', ` by ${measure}`, remedy)
-}
 
 /** @throws Error naming the manifest whose algorithm, or an option of it, is none. */
 function algorithmOf(artifact: Artifact): Algorithm {

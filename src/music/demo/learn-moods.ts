@@ -28,7 +28,7 @@ export async function learnMoods(collection: Collection, tables: Tables, context
   const { folder, songs, unlabelled, fresh } = collection
   const { pool, signal, onProgress } = context
   const tagger = join(folder, 'tagger')
-  const clips = await labelledClips(tables.labels, signal)
+  const clips = await labelledClips(tables.labels, { signal })
   await trainTagger(clips, tagger, taggerOptions, {
     pool,
     signal,

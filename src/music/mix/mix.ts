@@ -18,7 +18,7 @@ export interface Mix {
   readonly items: readonly MixedSong[]
   /** Songs of playlists and the history that the space lacks or knows nothing of. */
   readonly left: readonly string[]
-  /** Of the songs whose duration is known. */
+  /** Songs whose duration is not known count {@link usualDuration}. */
   readonly minutes: number
   /** Why it is shorter than asked for, if it is. */
   readonly short?: string | undefined
@@ -35,7 +35,7 @@ export interface Former {
 }
 
 /** What songs without a duration last, in seconds. */
-const usualDuration = 210
+export const usualDuration = 210
 
 /**
  * An ordered playlist of the ingredients of `request`: the songs that have most of all of them, unlike each other, songs of one artist apart, each
@@ -106,7 +106,7 @@ function shortened(list: Omit<Mix, 'left'>, asked: number, request: MixRequest):
   const count = list.items.length
   if (count >= asked) return list
   const { artistGap = mixDefaults.artistGap, artistShare = mixDefaults.artistShare } = request
-  const short = `${count} of ${asked} songs: no other is left that may stand beside these, with artistGap ${artistGap} and artistShare ${artistShare}`
+  const short = `${count} of ${asked} songs: no other is left that may stand beside these, with an artist gap of ${artistGap} and an artist share of ${artistShare}`
   return Object.assign({}, list, { short })
 }
 

@@ -2,7 +2,7 @@
 import type { OpenModel } from '../../models/open/open-model.ts'
 import type { SongSpaceParts } from './artifact.ts'
 import { coordinatesOf, type Projection } from './coordinates.ts'
-import { type FeatureMap, fitFeatureMap } from './map/feature-map.ts'
+import { type FeatureMap, fitFeatureMap, songsToLearnFrom } from './map/feature-map.ts'
 import { FeatureEncoder, hasFeatures, type SongFeatures } from './map/features.ts'
 import { principalCoordinates } from './map/principal-axes.ts'
 import { songVectors } from './map/song-vectors.ts'
@@ -43,8 +43,19 @@ export interface SpaceProgress {
 export interface BuiltSongSpace {
   readonly parts: SongSpaceParts
   readonly failed: Heard['failed']
-  /** Absent where there is no model, or too few songs teach it. */
+  /** Absent where there is no model, or too few songs to learn it from. */
   readonly map: Omit<FeatureMap, 'predict'> | undefined
+  /** Absent where there is no model. */
+  readonly ofModel: ModelCoverage | undefined
+}
+
+/** How the songs of a space and the items of its model meet. */
+export interface ModelCoverage {
+  readonly items: number
+  /** Items of the model that are no songs of the space. */
+  readonly missingItems: number
+  /** Songs with listeners enough and features: the map is learned of them. */
+  readonly songsToLearnFrom: number
 }
 
 /** Vectors that are partly whitened, or those of the few directions of most variance would say all. */
@@ -56,12 +67,13 @@ const defaultRank = 64
  * listeners, or between them by how many there are ({@link fitFeatureMap}, {@link songVectors}). Without, they are principal coordinates of
  * embedding and tags side by side.
  *
- * @throws RangeError where nothing is known of any song; TypeError where the model has no vectors of items; the reason of the signal when
+ * @throws RangeError where nothing is known of any song, or the model has none of them; TypeError where the model has no vectors of items; the reason of the signal when
  *   it is aborted.
  */
 export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSongSpace> {
   const { songs, model, tagger, projection = 'umap', seed = 0, signal, onProgress } = options
   if (songs.length === 0) throw new RangeError('a song space needs at least one song, got none')
+  if (model) assertOverlap(songs, model)
   const heard = await listen(
     songs.map(({ file }) => file),
     {
@@ -78,11 +90,13 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
   )
   const features: SongFeatures = { songs: songs.length, tags: songTags, sound: soundOf(heard, tagger) }
   const found = model ? vectorsByModel(model, features, options) : vectorsByFeatures(features, options)
-  const { vectors, rank, sources, listeners, map } = found
+  const { vectors, rank, sources, listeners, map, coverage } = found
   if (!sources.some(source => source !== undefined)) {
     throw new RangeError(
       'nothing is known of any song: expected listeners in the model, tags or sound files of at least one song, got none' +
-        (model ? ': are the ids of the songs those of the items of the model?' : ''),
+        (heard.failed.length > 0
+          ? `; of ${heard.failed.length} sound files none could be read, the first: ${heard.failed[0]!.message}`
+          : ''),
     )
   }
   const ofModel = model && tagVectorsOf(model, tags, rank)
@@ -117,7 +131,7 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
       seed,
     },
   }
-  return { parts, failed: heard.failed, map: summary }
+  return { parts, failed: heard.failed, map: summary, ofModel: coverage }
 }
 
 interface FoundVectors {
@@ -126,6 +140,17 @@ interface FoundVectors {
   readonly sources: readonly (VectorSource | undefined)[]
   readonly listeners: Uint32Array
   readonly map?: FeatureMap | undefined
+  readonly coverage?: ModelCoverage | undefined
+}
+
+/** Before hours of analysis rather than after. */
+function assertOverlap(songs: readonly SongRow[], { artifact: { items } }: OpenModel): void {
+  const ids = songs.map(({ id }) => id)
+  if (items.indicesOf(ids).some(row => row >= 0)) return
+  const example = (id: unknown) => JSON.stringify(String(id))
+  throw new RangeError(
+    `none of the ${ids.length} songs is an item of the model: expected ids of its ${items.size} items, such as ${example(items.at(0))}, got ${example(ids[0])}`,
+  )
 }
 
 function vectorsByModel(model: OpenModel, features: SongFeatures, options: BuildSongSpace): FoundVectors {
@@ -138,18 +163,21 @@ function vectorsByModel(model: OpenModel, features: SongFeatures, options: Build
   normalise(byListeners, rank)
   const counts = model.artifact.popularity.counts.data
   const listeners = Uint32Array.from(rows, row => (row < 0 ? 0 : counts[row]!))
-  const map = fitFeatureMap(
-    { features, vectors: byListeners, rank, listeners },
-    {
-      leastListeners: options.leastListeners,
-      seed: options.seed,
-      signal: options.signal,
-      onProgress: (done, total) => options.onProgress?.({ stage: 'learning the map', done: done / total }),
-    },
-  )
+  const training = { features, vectors: byListeners, rank, listeners }
+  const coverage = {
+    items: counts.length,
+    missingItems: counts.length - rows.filter(row => row >= 0).length,
+    songsToLearnFrom: songsToLearnFrom(training, options.leastListeners).length,
+  }
+  const map = fitFeatureMap(training, {
+    leastListeners: options.leastListeners,
+    seed: options.seed,
+    signal: options.signal,
+    onProgress: (done, total) => options.onProgress?.({ stage: 'learning the map', done: done / total }),
+  })
   const byFeatures = map?.predict(features) ?? new Float32Array(features.songs * rank)
   const estimates = { rank, byListeners, listeners, byFeatures, kappa: map?.kappa ?? 0 }
-  return Object.assign({ rank, listeners, map }, songVectors(estimates))
+  return Object.assign({ rank, listeners, map, coverage }, songVectors(estimates))
 }
 
 function vectorsByFeatures(features: SongFeatures, { rank: most, seed = 0, signal }: BuildSongSpace): FoundVectors {

@@ -1,9 +1,10 @@
 /** Sound files and what they are labelled with. */
-import { mkdtemp, readdir, stat } from 'node:fs/promises'
+import { mkdtemp, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { dirname, extname, join, resolve } from 'node:path'
-import { readRows, type SoughtColumn } from '../../ingest/rows.ts'
+import { dirname, join, resolve } from 'node:path'
+import { type ReadRowsOptions, readRows, type SoughtColumn } from '../../ingest/rows.ts'
 import { asGiven } from '../../storage/expectation.ts'
+import { entriesOf, soundsIn } from '../audio/sounds-in.ts'
 
 /** Whether a clip has exactly one of the labels, or any of them. */
 export type LabelKind = 'single' | 'multi'
@@ -23,10 +24,16 @@ export interface LabelledClips {
   /** All labels, in order. */
   readonly labels: readonly string[]
   readonly kind: LabelKind
+  /** Rows of the table that were left out, where such are. */
+  readonly badRows: number
+  readonly firstBadRow: string | undefined
 }
 
-/** How the names of sound files end that are looked for in a directory. */
-const soundNames = new Set(['.wav', '.flac', '.mp3', '.ogg', '.oga', '.m4a', '.mp4', '.aac', '.aif', '.aiff'])
+/** How a table of labels is read: `badRows` is `refuse` by default. */
+export type ReadLabels = Partial<
+  Pick<ReadRowsOptions<never, never>, 'format' | 'delimiter' | 'header' | 'badRows' | 'signal'>
+>
+
 const mostLabels = 65_536
 
 const columns = {
@@ -45,46 +52,45 @@ const columns = {
  * Parquet) with the columns `file`, relative to the table, `labels` (separated by `|`, or a JSON array), and, where there are some,
  * `group` and `split`. A file that comes in several rows has the labels of all.
  *
- * @throws RangeError saying what is missing.
+ * Links are followed.
+ *
+ * @throws RangeError saying what is missing; SourceError naming the row that cannot be used, unless such are skipped.
  */
-export async function labelledClips(place: string, signal?: AbortSignal): Promise<LabelledClips> {
+export async function labelledClips(place: string, reading: ReadLabels = {}): Promise<LabelledClips> {
   const found = await stat(place).catch(() => undefined)
   if (!found) throw new RangeError(`${place}: expected a directory or a table of labelled sounds, got no such file`)
-  const clips = found.isDirectory() ? await clipsIn(place, signal) : await clipsOf(place, signal)
+  const { clips, ...bad } = await (found.isDirectory() ? clipsIn(place, reading.signal) : clipsOf(place, reading))
   const labels = [...new Set(clips.flatMap(clip => clip.labels))].sort()
   if (labels.length < 2 || labels.length > mostLabels) {
     throw new RangeError(`${place}: expected 2 to ${mostLabels} labels, got ${labels.length}`)
   }
-  return { clips, labels, kind: clips.every(clip => clip.labels.length === 1) ? 'single' : 'multi' }
+  return { clips, labels, kind: clips.every(clip => clip.labels.length === 1) ? 'single' : 'multi', ...bad }
 }
 
-async function clipsIn(directory: string, signal?: AbortSignal): Promise<LabelledClip[]> {
+type Found = Pick<LabelledClips, 'clips' | 'badRows' | 'firstBadRow'>
+
+async function clipsIn(directory: string, signal?: AbortSignal): Promise<Found> {
   const clips: LabelledClip[] = []
-  for (const entry of (await readdir(directory, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (!entry.isDirectory()) continue
-    for (const file of await soundsIn(join(directory, entry.name), signal)) clips.push({ file, labels: [entry.name] })
+  for (const { path, name, isDirectory } of await entriesOf(directory)) {
+    if (!isDirectory) continue
+    for (const file of await soundsIn(path, signal)) clips.push({ file, labels: [name] })
   }
-  if (clips.length > 0) return clips
+  if (clips.length > 0) return { clips, badRows: 0, firstBadRow: undefined }
   throw new RangeError(
     `${directory}: expected a folder of sound files for each label, got none; or name a table with the columns file and labels`,
   )
 }
 
-/** Paths of the sound files in `directory` and its folders, in order. */
-export async function soundsIn(directory: string, signal?: AbortSignal): Promise<string[]> {
-  const entries = await readdir(directory, { withFileTypes: true, recursive: true })
-  signal?.throwIfAborted()
-  return entries
-    .filter(entry => entry.isFile() && soundNames.has(extname(entry.name).toLowerCase()))
-    .map(entry => join(entry.parentPath, entry.name))
-    .sort()
-}
-
-async function clipsOf(table: string, signal = new AbortController().signal): Promise<LabelledClip[]> {
+async function clipsOf(
+  table: string,
+  { signal = new AbortController().signal, badRows = 'refuse', ...reading }: ReadLabels,
+): Promise<Found> {
   const byFile = new Map<string, { labels: Set<string>; group?: string | undefined; split?: string | undefined }>()
   const folder = await mkdtemp(join(tmpdir(), 'aurochs-labels-'))
-  const rows = readRows({ sources: [table], columns, folder, badRows: 'refuse', signal, parse: rowOf })
-  for await (const { rows: some } of rows) {
+  const rows = readRows({ ...reading, sources: [table], columns, folder, badRows, signal, parse: rowOf })
+  let bad: Pick<Found, 'badRows' | 'firstBadRow'> = { badRows: 0, firstBadRow: undefined }
+  for await (const { rows: some, badRows, firstBadRow } of rows) {
+    bad = { badRows, firstBadRow }
     for (const { file, labels, group, split } of some) {
       const path = resolve(dirname(table), file)
       const clip = byFile.get(path) ?? { labels: new Set<string>(), group, split }
@@ -93,8 +99,12 @@ async function clipsOf(table: string, signal = new AbortController().signal): Pr
     }
   }
   const clips = [...byFile].map(([file, { labels, ...rest }]) => ({ file, labels: [...labels], ...rest }))
-  if (clips.length > 0) return clips
-  throw new RangeError(`${table}: expected rows of sound files and their labels, got none`)
+  if (clips.length > 0) return { clips, ...bad }
+  const left =
+    bad.badRows > 0
+      ? `; ${bad.badRows} bad row${bad.badRows === 1 ? ' was' : 's were'} left out, the first: ${bad.firstBadRow}`
+      : ''
+  throw new RangeError(`${table}: expected rows of sound files and their labels, got none${left}`)
 }
 
 type Texts = { readonly [Name in keyof typeof columns]?: string | null }

@@ -42,20 +42,17 @@ export function measurePredictions(
     said: probabilities.subarray(clip * width, (clip + 1) * width),
     true: targets.subarray(clip * width, (clip + 1) * width),
   }))
-  const likeliest = rows.map(({ said }) => said.indexOf(Math.max(...said)))
-  const isSaid = (clip: number, label: number) =>
-    kind === 'single' ? likeliest[clip] === label : rows[clip]!.said[label]! > 0.5
+  const likeliest = Int32Array.from(rows, ({ said }) => placeOfMost(said))
+  const [having, saying, both] = countsOf(rows, likeliest, width, kind)
+  const ranking = new Ranking(clips)
   const measured = labels.map((label, at): LabelMeasure => {
-    const having = rows.flatMap((row, clip) => (row.true[at]! > 0 ? [clip] : []))
-    const said = rows.flatMap((_, clip) => (isSaid(clip, at) ? [clip] : []))
-    const both = said.filter(clip => rows[clip]!.true[at]! > 0).length
-    const ranked = rows.map(row => ({ score: row.said[at]!, isTrue: row.true[at]! > 0 }))
+    const [own, said, found] = [having[at]!, saying[at]!, both[at]!]
     return {
       label,
-      clips: having.length,
-      precision: both / said.length,
-      recall: both / having.length,
-      averagePrecision: averagePrecision(ranked),
+      clips: own,
+      precision: found / said,
+      recall: found / own,
+      averagePrecision: own > 0 ? ranking.averagePrecision(rows, at) : Number.NaN,
     }
   })
   const loss = rows.reduce((sum, row) => sum + lossOf(row.said, row.true, kind), 0) / Math.max(1, clips)
@@ -71,10 +68,51 @@ export function measurePredictions(
   }
 }
 
+/** A clip: (labels) what is predicted, and what is true. */
+interface PredictedClip {
+  readonly said: Float32Array
+  readonly true: Float32Array
+}
+
+/** The place of the largest value, the first of equal ones; −1 where one is no number. */
+function placeOfMost(values: Float32Array): number {
+  let place = 0
+  for (let at = 0; at < values.length; at++) {
+    if (Number.isNaN(values[at]!)) return -1
+    if (values[at]! > values[place]!) place = at
+  }
+  return place
+}
+
+/** (labels) The clips that have each label, those that are said to have it, and those of which both is so. */
+function countsOf(
+  rows: readonly PredictedClip[],
+  likeliest: Int32Array,
+  labels: number,
+  kind: LabelKind,
+): [Uint32Array, Uint32Array, Uint32Array] {
+  const counts: [Uint32Array, Uint32Array, Uint32Array] = [
+    new Uint32Array(labels),
+    new Uint32Array(labels),
+    new Uint32Array(labels),
+  ]
+  const [having, saying, both] = counts
+  rows.forEach((row, clip) => {
+    for (let label = 0; label < labels; label++) {
+      const isSaid = kind === 'single' ? likeliest[clip] === label : row.said[label]! > 0.5
+      const isTrue = row.true[label]! > 0
+      having[label]! += Number(isTrue)
+      saying[label]! += Number(isSaid)
+      both[label]! += Number(isSaid && isTrue)
+    }
+  })
+  return counts
+}
+
 /** (labels × labels) */
 function confusionOf(
   rows: readonly { readonly true: Float32Array }[],
-  likeliest: readonly number[],
+  likeliest: Int32Array,
   labels: number,
 ): number[][] {
   const counts = Array.from({ length: labels }, () => new Array<number>(labels).fill(0))
@@ -87,32 +125,50 @@ function confusionOf(
   return counts
 }
 
-/**
- * The mean of the precisions at those that are true. Those of equal scores are found together: each counts the precision at the end of
- * their group, so that the order in which they come does not matter.
- */
-function averagePrecision(ranked: readonly { readonly score: number; readonly isTrue: boolean }[]): number {
-  const sorted = [...ranked].sort((a, b) => b.score - a.score)
-  let [sum, found] = [0, 0]
-  for (let begin = 0; begin < sorted.length; ) {
-    let end = begin
-    while (end < sorted.length && sorted[end]!.score === sorted[begin]!.score) end++
-    const own = sorted.slice(begin, end).filter(({ isTrue }) => isTrue).length
-    found += own
-    sum += (own * found) / end
-    begin = end
+/** Ranks clips by one label after the other, in memory that it keeps. */
+class Ranking {
+  readonly #all: Float32Array
+  readonly #true: Float32Array
+
+  constructor(clips: number) {
+    this.#all = new Float32Array(clips)
+    this.#true = new Float32Array(clips)
   }
-  return sum / found
+
+  /**
+   * The mean of the precisions at the clips that have the label, of which there is one. Those of equal scores are found together: each counts the
+   * precision at the end of their group, so that the order in which they come does not matter.
+   */
+  averagePrecision(rows: readonly PredictedClip[], label: number): number {
+    let count = 0
+    rows.forEach((row, clip) => {
+      this.#all[clip] = row.said[label]!
+      if (row.true[label]! > 0) this.#true[count++] = row.said[label]!
+    })
+    const all = this.#all.sort()
+    const found = this.#true.subarray(0, count).sort()
+    let [sum, before] = [0, all.length]
+    for (let end = count; end > 0; ) {
+      const score = found[end - 1]!
+      let begin = end
+      while (begin > 0 && found[begin - 1] === score) begin--
+      while (before > 0 && all[before - 1]! >= score) before--
+      sum += ((end - begin) * (count - begin)) / (all.length - before)
+      // A score that is no number is above all and equal to none.
+      end = Math.min(begin, end - 1)
+    }
+    return sum / count
+  }
 }
 
 const least = 1e-9
 
 function lossOf(said: Float32Array, right: Float32Array, kind: LabelKind): number {
   let loss = 0
-  said.forEach((probability, label) => {
-    const target = right[label]!
-    loss -= target * Math.log(Math.max(least, probability))
-    if (kind === 'multi') loss -= (1 - target) * Math.log(Math.max(least, 1 - probability))
-  })
+  for (let label = 0; label < said.length; label++) {
+    const [probability, target] = [said[label]!, right[label]!]
+    if (target > 0) loss -= target * Math.log(Math.max(least, probability))
+    if (kind === 'multi' && target < 1) loss -= (1 - target) * Math.log(Math.max(least, 1 - probability))
+  }
   return loss
 }

@@ -60,11 +60,11 @@ export interface TrainedTagger {
  * the epoch that was best there, and ends early where none has become better for long. The same bits come out for any number of workers.
  *
  * @param given those left out have their defaults or, to resume, are those of before.
- * @throws TypeError naming the option that is wrong; RangeError where no clip can be read, or they do not fit in memory; Error where something is at
- *   `directory` that may not be replaced, or the training diverges.
+ * @throws TypeError naming the option that is wrong; RangeError where no clip can be read, they do not fit in memory, or something is at
+ *   `directory` that may not be replaced or resumed; Error where the training diverges.
  */
 export async function trainTagger(
-  { clips, labels, kind }: LabelledClips,
+  { clips, labels, kind }: Pick<LabelledClips, 'clips' | 'labels' | 'kind'>,
   directory: string,
   given: Partial<TaggerOptions>,
   context: TrainTagger,
@@ -104,7 +104,7 @@ export async function trainTagger(
     const held = clipFrames(of(split.validation), labels, standard)
     const checksum = checksumOf(usable, split)
     if (from && from.manifest.clips.checksum !== checksum) {
-      throw new Error(
+      throw new RangeError(
         `${directory} was trained on other clips, or more or less of each, or others of them: resume it with the same (also seconds, validation), or train anew (--replace)`,
       )
     }
@@ -131,18 +131,18 @@ function assertDirectory(
   if (replace && resume) throw new TypeError('a tagger is either replaced (--replace) or resumed (--resume)')
   if (replace || resume) return assertReplaceable(directory, 'aurochs-tagger')
   if (!existsSync(directory)) return
-  throw new Error(
+  throw new RangeError(
     `${directory} exists: choose another place, replace it (replace, --replace) or go on from it (resume, --resume)`,
   )
 }
 
 function optionsToContinue({ directory, manifest }: TaggerArtifact, given: Partial<TaggerOptions>): TaggerOptions {
-  if (manifest.complete) throw new Error(`${directory} has come to its end: train anew (--replace)`)
+  if (manifest.complete) throw new RangeError(`${directory} has come to its end: train anew (--replace)`)
   const options = taggerOptions.parse({ ...manifest.options, ...given })
   for (const [name, value] of Object.entries(options)) {
     const before = manifest.options[name as keyof TaggerOptions]
     if (value !== before) {
-      throw new Error(`${directory} was trained with ${name} ${before}, not ${value}: resume it with the same`)
+      throw new RangeError(`${directory} was trained with ${name} ${before}, not ${value}: resume it with the same`)
     }
   }
   return options

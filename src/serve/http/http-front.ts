@@ -1,7 +1,6 @@
 import type { HttpRequest, HttpResponse, TemplatedApp } from 'uWebSockets.js'
 import { type ErrorCode, ServiceError, wireError } from '../../protocol/errors.ts'
-import { decodeJson } from '../../protocol/json.ts'
-import { type MethodName, methods, type ServiceInfo } from '../../protocol/methods.ts'
+import { type MethodName, methods } from '../../protocol/methods.ts'
 import { type Authenticator, callerOf, credentialOf } from '../access/authenticator.ts'
 import type { LoadAccount } from '../load/account.ts'
 import { probes } from '../load/cost.ts'
@@ -12,8 +11,8 @@ import { type PageFront, pagePath } from '../page/page-front.ts'
 import type { Sender, Service } from '../service.ts'
 import { type Admission, admissionError } from './admission.ts'
 import { CallTurns } from './call-turns.ts'
-import { queryReader } from './query.ts'
 import { Reply } from './reply.ts'
+import { declaredLength, decodePath, plainText, type ReadParams, type Route, routes } from './routes.ts'
 
 export interface HttpContext {
   readonly service: Service
@@ -37,18 +36,6 @@ export interface HttpContext {
   readonly isClosing: () => boolean
 }
 
-/** Gives the parameters of a call. What it needs of `request` it reads at once: it is gone when the handler first waits. */
-type ReadParams = (request: HttpRequest, reply: Reply) => unknown
-
-interface Route {
-  readonly path: string
-  readonly name: MethodName
-  /** By HTTP method. */
-  readonly read: { readonly get?: ReadParams; readonly post?: ReadParams }
-  /** Writes the result; as JSON if absent. */
-  readonly write?: (reply: Reply, result: unknown) => void
-}
-
 /**
  * Every method of the service at `/v1/METHOD`: by POST with its parameters as a JSON object; those that only read also by
  * GET (or HEAD) with a query string, and with their subject in the path, as in `/v1/recommend/ann?limit=5`. Errors have the status
@@ -59,12 +46,15 @@ export class HttpFront {
   readonly #turns: CallTurns
   #unanswered = 0
   #whenAnswered: (() => void)[] = []
+  /** Replies that send a sound. */
+  readonly #playing = new Set<Reply>()
 
   constructor(app: TemplatedApp, context: HttpContext) {
     this.#context = context
     this.#turns = new CallTurns(context.readTurns)
     for (const route of routes()) {
-      const offered = Object.keys(route.read).map(method => method.toUpperCase())
+      const offered = route.read.get ? ['GET', 'HEAD'] : []
+      if (route.read.post) offered.push('POST')
       for (const method of ['get', 'head', 'post'] as const) {
         const read = route.read[method === 'head' ? 'get' : method]
         if (read) app[method](route.path, (response, request) => this.#answer(route, read, response, request))
@@ -73,17 +63,15 @@ export class HttpFront {
         const headers = context.admission.origins.preflight(request.getHeader('origin'))
         new Reply(response, { headers }).send(204, 'text/plain', '')
       })
-      app.any(route.path, (response, request) => {
-        const message = `${pathOf(request)} expects ${offered.join(' or ')}`
-        this.#refuse(response, request, new ServiceError('method_not_allowed', message))
-      })
+      app.any(route.path, (response, request) => this.#refuseMethod(offered, response, request))
     }
     if (context.page) this.#offer(app, context.page)
     const { follow, audioOf } = context
     if (audioOf) {
       for (const method of ['get', 'head'] as const) {
-        app[method]('/music/audio/:song', (response, request) => this.#play(audioOf, response, request))
+        app[method](soundPath, (response, request) => this.#play(audioOf, response, request))
       }
+      app.any(soundPath, (response, request) => this.#refuseMethod(['GET', 'HEAD'], response, request))
     }
     if (follow) {
       for (const method of ['get', 'head'] as const) {
@@ -156,10 +144,34 @@ export class HttpFront {
       const caller = await callerOf(this.#context.authenticator, credential)
       sender = { account, caller }
       caller.assertMayCall('music_song')
-      const file = await audioOf(decodePath(parameter), account.name, reply.signal)
-      await sendAudio(reply, file, wanted)
+      const forget = caller.onEnd(error => {
+        this.#fail(reply, error, sender)
+        reply.abandon(error)
+      })
+      this.#playing.add(reply)
+      try {
+        const file = await audioOf(decodePath(parameter), account.name, reply.signal)
+        await sendAudio(reply, file, wanted)
+      } finally {
+        this.#playing.delete(reply)
+        forget()
+      }
     }
     play().catch(error => this.#fail(reply, error, sender))
+  }
+
+  /** From now on, no sound is sent to a client that takes nothing of it, as one that is paused: it can ask for the rest. Gives what ends that. */
+  endStalledSounds(): () => void {
+    const taken = new WeakMap<Reply, number>()
+    const timer = setInterval(() => {
+      for (const reply of this.#playing) {
+        if (taken.get(reply) === reply.taken)
+          reply.abandon(new ServiceError('shutting_down', 'the server is shutting down'))
+        else taken.set(reply, reply.taken)
+      }
+    }, stallTime)
+    timer.unref()
+    return () => clearInterval(timer)
   }
 
   /** Waits until every request that has come is answered. */
@@ -202,10 +214,22 @@ export class HttpFront {
     call().catch(error => this.#fail(reply, error, sender))
   }
 
-  #refuse(response: HttpResponse, request: HttpRequest, error: ServiceError): void {
+  #refuse(
+    response: HttpResponse,
+    request: HttpRequest,
+    error: ServiceError,
+    headers?: readonly [string, string][],
+  ): void {
     const account = this.#accountOf(response)
     const reply = this.#admit(response, request, account)
-    if (reply) this.#fail(reply, error, { account })
+    if (reply) this.#fail(reply, error, { account }, headers)
+  }
+
+  /** Answers a request at a path that knows `offered` HTTP methods only. */
+  #refuseMethod(offered: readonly string[], response: HttpResponse, request: HttpRequest): void {
+    const expected = offered.filter(method => method !== 'HEAD').join(' or ')
+    const error = new ServiceError('method_not_allowed', `${pathOf(request)} expects ${expected}`)
+    this.#refuse(response, request, error, [['allow', offered.join(', ')]])
   }
 
   /** The reply to a client that may use the server; one that may not has been refused. `name`: the method. */
@@ -230,14 +254,14 @@ export class HttpFront {
   }
 
   /** `sender`: where what was wrong with the request counts. */
-  #fail(reply: Reply, error: unknown, sender?: Sender): void {
+  #fail(reply: Reply, error: unknown, sender?: Sender, headers?: readonly [string, string][]): void {
     if (reply.isOver) return
     const { service, onError, onFault } = this.#context
     if (!(error instanceof ServiceError)) onFault(error)
     const failure = wireError(error)
     onError(failure.code)
     if (sender) service.noteError(sender, failure)
-    reply.refuse(error)
+    reply.refuse(error, headers)
   }
 
   /** All connections of one address: the socket library does not tell them apart. */
@@ -247,70 +271,10 @@ export class HttpFront {
   }
 }
 
-const plainText = 'text/plain; charset=utf-8'
-
-/** What a person sees who opens the server's address. */
-function overview({ version, generation, model }: ServiceInfo): string {
-  const lines = (Object.keys(methods) as MethodName[]).map(name => {
-    const { summary, reads, subject }: { summary: string; reads: boolean; subject?: string } = methods[name]
-    const path = subject === undefined ? `/v1/${name}` : `/v1/${name}/${subject.toUpperCase()}`
-    return `  ${reads ? 'GET ' : 'POST'} ${path.padEnd(22)} ${summary}`
-  })
-  return (
-    `Aurochs ${version} serves the model ${generation}: ${model.algorithm}, ${model.users} users, ${model.items} items\n\n` +
-    `  GET  /v1/stream             a WebSocket: lists that change with each event\n${lines.join('\n')}\n` +
-    '  GET  /healthz, /readyz      whether it is alive, and can do its work\n' +
-    "  GET  /metrics               figures in Prometheus' text format\n"
-  )
-}
-
-/** Of the body, in bytes; 0 where the client did not say. */
-function declaredLength(request: HttpRequest): number {
-  const text = request.getHeader('content-length')
-  return /^\d+$/.test(text) ? Number(text) : 0
-}
+const soundPath = '/music/audio/:song'
+/** In ms: a sound of which nothing is taken for so long, and at most twice that, is not sent on. */
+const stallTime = 500
 
 function pathOf(request: HttpRequest): string {
   return request.getUrl().slice(0, 200)
-}
-
-function routes(): Route[] {
-  const list: Route[] = []
-  for (const name of Object.keys(methods) as MethodName[]) {
-    const {
-      reads,
-      params,
-      subject,
-    }: { reads: boolean; params: (typeof methods)[MethodName]['params']; subject?: string } = methods[name]
-    const fromQuery = queryReader(params)
-    const get: ReadParams = request => fromQuery(request.getQuery())
-    const post: ReadParams = (request, reply) => reply.body(declaredLength(request)).then(decodeJson)
-    list.push({ path: `/v1/${name}`, name, read: reads ? { get, post } : { post } })
-    if (subject === undefined) continue
-    const fromPath: ReadParams = request => ({
-      ...fromQuery(request.getQuery()),
-      [subject]: decodePath(request.getParameter(0) ?? ''),
-    })
-    list.push({ path: `/v1/${name}/:subject`, name, read: { get: fromPath } })
-  }
-  const bare: ReadParams = () => ({})
-  const show = (reply: Reply, result: unknown) =>
-    reply.send(200, plainText, overview(result as ServiceInfo), [['vary', 'accept']])
-  list.push({ path: '/', name: 'info', read: { get: bare }, write: show })
-  list.push({ path: '/healthz', name: 'health', read: { get: bare } })
-  list.push({ path: '/readyz', name: 'ready', read: { get: bare } })
-  const write = (reply: Reply, result: unknown) => reply.send(200, prometheusText, (result as { text: string }).text)
-  list.push({ path: '/metrics', name: 'metrics', read: { get: bare }, write })
-  return list
-}
-
-const prometheusText = 'text/plain; version=0.0.4; charset=utf-8'
-
-/** A part of a path as it was before it was put into a URL. */
-function decodePath(part: string): string {
-  try {
-    return decodeURIComponent(part)
-  } catch {
-    throw new ServiceError('bad_message', 'the path holds a % that is no escape')
-  }
 }

@@ -48,6 +48,7 @@ export class Reply {
   #wasTold = false
   /** Whether the request's body is not read to its end. */
   #isReading = false
+  #taken = 0
   /** Called when the client goes before it has read all. */
   #whenGone: (() => void) | undefined
 
@@ -72,7 +73,12 @@ export class Reply {
     return this.#abort.signal
   }
 
-  /** What works for the answer may end: nobody waits for it any more. */
+  /** Bytes of a stream that the network has taken, whole pieces of it. */
+  get taken(): number {
+    return this.#taken
+  }
+
+  /** What works for the answer may end: nobody waits for it any more. A stream is not sent on, and its connection is closed. */
   abandon(reason: ServiceError): void {
     this.#abort.abort(reason)
   }
@@ -87,10 +93,10 @@ export class Reply {
   }
 
   /** Answers with the error's code and message; what is not for the client becomes `internal`. */
-  refuse(error: unknown): void {
+  refuse(error: unknown, more: Headers = []): void {
     const failure = wireError(error)
     const { retryAfter } = failure
-    const headers: [string, string][] = []
+    const headers: (readonly [string, string])[] = [...more]
     if (retryAfter !== undefined) headers.push(['retry-after', `${Math.ceil(retryAfter / 1000)}`])
     if (failure.code === 'unauthorized') headers.push(['www-authenticate', 'Bearer'])
     const body = JSON.stringify({ error: failure })
@@ -116,7 +122,7 @@ export class Reply {
 
   /**
    * Sends `length` bytes that `read` gives, a piece at a time, as the client takes them; `read` gives those from an offset, at least one. Whatever
-   * happens, it resolves once no more is read.
+   * happens, also when it is abandoned, it resolves once no more is read.
    *
    * @throws what `read` throws, after the connection is closed.
    */
@@ -143,18 +149,26 @@ export class Reply {
         resolve()
       }
     })
+    const close = () => {
+      if (!isGone) response.close()
+    }
     response.cork(() => this.#writeHead(status, type, headers))
+    this.signal.addEventListener('abort', close)
+    if (this.signal.aborted) close()
     try {
       for (let sent = 0; sent < length && !isGone; ) {
         const piece = await Promise.race([read(sent), gone])
         if (!piece || isGone) return
         sent += piece.length
         await Promise.race([this.#sendPiece(piece, length), gone])
+        this.#taken = sent
       }
       if (!isGone) this.#onOver()
     } catch (error) {
-      if (!isGone) response.close()
+      close()
       throw error
+    } finally {
+      this.signal.removeEventListener('abort', close)
     }
   }
 

@@ -1,20 +1,8 @@
-import { constants } from 'node:fs'
-import { type FileHandle, open, realpath } from 'node:fs/promises'
-import { extname, resolve, sep } from 'node:path'
+import { type BigIntStats, constants } from 'node:fs'
+import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises'
+import { resolve, sep } from 'node:path'
+import { soundTypeOf } from '../../music/audio/sound-types.ts'
 import { ServiceError } from '../../protocol/errors.ts'
-
-/** What sound files are sent as, by how their names end. */
-const types: Readonly<Record<string, string>> = {
-  '.mp3': 'audio/mpeg',
-  '.m4a': 'audio/mp4',
-  '.mp4': 'audio/mp4',
-  '.aac': 'audio/aac',
-  '.ogg': 'audio/ogg',
-  '.oga': 'audio/ogg',
-  '.opus': 'audio/ogg',
-  '.flac': 'audio/flac',
-  '.wav': 'audio/wav',
-}
 
 /** A sound file, open: to be closed by who asked for it. */
 export interface AudioFile {
@@ -36,24 +24,34 @@ export async function openAudio(root: string, file: string): Promise<AudioFile> 
     'not_found',
     'the sound file of this song is not among those that the server may send',
   )
-  const type = types[extname(file).toLowerCase()]
+  const type = soundTypeOf(file)
   if (type === undefined || file.includes('\0')) throw missing
   let handle: FileHandle | undefined
   try {
-    const [base, path] = await Promise.all([realpath(root), realpath(resolve(root, file))])
-    if (!path.startsWith(base.endsWith(sep) ? base : base + sep)) throw missing
-    // What was looked at has no links in it; a pipe must not hold up whoever opens it.
-    handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK)
-    const stat = await handle.stat()
-    if (!stat.isFile()) throw missing
-    return {
-      handle,
-      type,
-      size: stat.size,
-      etag: `"${stat.size.toString(36)}-${Math.floor(stat.mtimeMs).toString(36)}"`,
-    }
+    const base = await realpath(root)
+    const path = resolve(base, file)
+    // A pipe must not hold up whoever opens it.
+    handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+    const found = await handle.stat({ bigint: true })
+    if (!found.isFile()) throw missing
+    const place = await placeOf(handle, path, found)
+    if (!place?.startsWith(base.endsWith(sep) ? base : base + sep)) throw missing
+    const { size, mtimeMs } = found
+    return { handle, type, size: Number(size), etag: `"${size.toString(36)}-${mtimeMs.toString(36)}"` }
   } catch {
     await handle?.close()
     throw missing
   }
+}
+
+/**
+ * Where the file that `handle` has open lies, without links. It is asked of what is open, since what `path` leads to may become another file
+ * at any time; undefined where that has happened.
+ */
+async function placeOf(handle: FileHandle, path: string, { dev, ino }: BigIntStats): Promise<string | undefined> {
+  const known = await readlink(`/proc/self/fd/${handle.fd}`).catch(() => undefined)
+  if (known !== undefined) return known
+  const place = await realpath(path)
+  const found = await stat(place, { bigint: true })
+  return found.dev === dev && found.ino === ino ? place : undefined
 }

@@ -31,6 +31,8 @@ export class MixSubscription implements Watch {
   /** By song, in order. */
   readonly #played: Map<string, Played>
   readonly #names: string[] = []
+  /** Songs of the last list. */
+  #listed: ReadonlySet<string> = new Set()
   #isMaking = false
   /** Whether something came since the list that is being made. */
   #isDue = false
@@ -52,6 +54,11 @@ export class MixSubscription implements Watch {
   /** Whether one of its last lists has this name. */
   gave(list: string): boolean {
     return this.#names.includes(list)
+  }
+
+  /** Whether the song is of its last list, or was played: then there is such a song. */
+  hasListed(song: string): boolean {
+    return this.#listed.has(song) || this.#played.has(song)
   }
 
   /**
@@ -90,6 +97,7 @@ export class MixSubscription implements Watch {
         if (signal.aborted) return
         this.#names.push(list.list)
         if (this.#names.length > mostNames) this.#names.shift()
+        this.#listed = new Set(list.items.map(({ item }) => String(item)))
         // A newer one follows at once.
         if (!this.#isDue) onList(list)
       } catch (error) {

@@ -245,8 +245,12 @@ export class Session {
   }
 
   #feedback(context: CallContext, { subscription, song, outcome, request }: MessageOf<'feedback'>): void {
-    this.#context.service.feedback(context, this.#subscriptions.mix(subscription), { song, outcome })
-    this.#send({ type: 'noted', subscription, song }, { request })
+    const mix = this.#subscriptions.mix(subscription)
+    this.#context.service.feedback(context, mix, { song, outcome }).then(
+      () => this.#send({ type: 'noted', subscription, song }, { request }),
+      // Not of the subscription, which goes on.
+      error => this.#fail(error, { request }),
+    )
   }
 
   #record(context: CallContext, { type: _, request, ...event }: MessageOf<'event'>): void {
@@ -269,11 +273,7 @@ export class Session {
     if (list === undefined || item === undefined) return
     const outcome = kind === 'skip' || weight < 0 ? 'skipped' : 'accepted'
     for (const mix of this.#subscriptions.mixesWith(list)) {
-      try {
-        this.#context.service.feedback(context, mix, { song: item, outcome })
-      } catch (error) {
-        this.#fail(error, {})
-      }
+      this.#context.service.feedback(context, mix, { song: item, outcome }).catch(error => this.#fail(error, {}))
     }
   }
 

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { itemSources, noEvents, type SimilarMeasure, similarMeasures } from '../../../src/models/algorithm.ts'
+import { algorithmsWith, UnsupportedError } from '../../../src/models/open/capabilities.ts'
 import { rowOf } from '../../../src/models/open/history.ts'
 import { ModelPool } from '../../../src/models/open/model-pool.ts'
-import { OpenModel, UnsupportedError } from '../../../src/models/open/open-model.ts'
+import { OpenModel } from '../../../src/models/open/open-model.ts'
 import { hasBit } from '../../../src/search/bitmap.ts'
 import { checkerboard, datasetOf } from '../interactions.ts'
 import { bitmapOf, plainList } from '../requests.ts'
@@ -23,13 +24,16 @@ export function testCapabilities({ algorithm, isPersonal, pools, train }: Contra
       vectors: 'give vectors of users and items',
     }
     for (const name of ['similar', 'foldIn', 'vectors'] as const) {
+      // Models that are made of others can what a part of theirs can.
+      if (algorithmsWith[name].includes(algorithm.name)) expect(model.capabilities).toContain(name)
       if (model.capabilities.includes(name)) {
+        if (!algorithm.parts) expect(algorithmsWith[name]).toContain(algorithm.name)
         calls[name]()
         continue
       }
       expect(calls[name]).toThrow(UnsupportedError)
       expect(calls[name]).toThrow(
-        `a model of ${algorithm.name} cannot ${meaning[name]}: use another algorithm for that`,
+        `a model of ${algorithm.name} cannot ${meaning[name]}: train another algorithm for that: ${algorithmsWith[name].join(', ')}`,
       )
     }
   })

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { openSongSpace } from '../../../src/music/space/artifact.ts'
@@ -72,6 +72,75 @@ test('songs without listeners come near those with the same tags', { timeout: 18
   space.close()
 })
 
+test('what does not meet is counted: items, songs, files, listeners', { timeout: 180_000 }, async () => {
+  const folder = freshFolder()
+  const at = (name: string) => join(folder, name)
+  const { pairs, songs } = collection(folder)
+  const table = (name: string, rows: readonly string[]) => writeFileSync(at(name), `id,file,tags\n${rows.join('\n')}\n`)
+  const numbered = (count: number, row: (song: number) => string) =>
+    Array.from({ length: count }, (_, song) => row(song))
+  table('others.csv', ['x1,,calm', 'x2,,calm'])
+  table('few.csv', numbered(12, song => `s${song},,calm`).concat('new,,calm', 'newer,,calm'))
+  table(
+    'lost.csv',
+    numbered(30, song => `s${song},lost/${song}.wav,calm`),
+  )
+  // Tags that say nothing of who listens.
+  table(
+    'noise.csv',
+    numbered(60, song => `s${song},,t${(song * 13) % 29}|u${(song * 7) % 31}`),
+  )
+  const build = (model: string, songs: string, ...rest: string[]) => [
+    'music',
+    'build-space',
+    at(model),
+    '--songs',
+    songs,
+    '--out',
+    at('space'),
+    '--replace',
+    '--projection',
+    'pca',
+    ...rest,
+  ]
+  const [, , , others, few, lost, ignored, none, noise, vectorless] = await aurochsInTurn(
+    ['import', pairs, '--user', 'user', '--item', 'item', '--out', at('data')],
+    ['train', at('data'), '--model', 'als', '--factors', '4', '--out', at('model')],
+    ['train', at('data'), '--model', 'popular', '--out', at('popular')],
+    build('model', at('others.csv')),
+    build('model', at('few.csv')),
+    build('model', at('lost.csv'), '--audio-root', folder),
+    build('model', at('lost.csv')),
+    build('model', at('few.csv'), '--audio-root', folder),
+    build('model', at('noise.csv')),
+    build('popular', songs),
+  )
+  expect(others!.status).toBe(2)
+  expect(others!.stderr).toMatch(
+    /none of the 2 songs is an item of the model: expected ids of its 60 items, such as "s\d+", got "x1"/,
+  )
+  expect(few!.status).toBe(0)
+  expect(few!.stdout).toContain('48 of the 60 items of the model are in no row of --songs')
+  expect(few!.stdout).toContain(
+    '12 songs with listeners enough (--least-listeners) and with tags or sound (--tags, --tagger), and 20 are needed; 2 songs without a vector',
+  )
+  expect(lost!.status).toBe(2)
+  expect(lost!.stderr).toContain(`none of the 30 sound files of --songs exists, the first being ${at('lost/0.wav')}`)
+  expect(lost!.stderr).toContain('--audio-root')
+  expect(ignored!.stdout).toMatch(
+    /30 of 30 sound files could not be read; the first: .*is --audio-root the folder that their paths begin at\?/,
+  )
+  expect(none!.stderr).toContain('--audio-root needs sound files: none of the 14 songs of --songs has a file')
+  expect(noise!.stdout).toMatch(
+    /warning: features explain nothing of the vectors .* \(-[\d.]+ %: worse than their mean\)/,
+  )
+  expect(vectorless!.status).toBe(2)
+  expect(vectorless!.stderr).toContain(
+    'cannot give vectors of users and items: train another algorithm for that: als, autoencoder, bpr, word2vec, graph-filter',
+  )
+  expect(existsSync(at('space'))).toBe(true)
+})
+
 test('mistakes are told in one line', { timeout: 180_000 }, async () => {
   const folder = freshFolder()
   const at = (name: string) => join(folder, name)
@@ -107,7 +176,7 @@ test('mistakes are told in one line', { timeout: 180_000 }, async () => {
   ]
   const found = await aurochsInTurn(...runs.map(([args]) => args))
   found.forEach(({ status, stderr }, place) => {
-    expect(status, stderr).toBeGreaterThan(0)
+    expect(status, stderr).toBe(2)
     expect(stderr).toContain(runs[place]![1])
     expect(stderr.trimEnd()).not.toContain('\n')
   })

@@ -2,15 +2,18 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { EnergyMeter, energyFeaturesOf } from '../../../src/music/audio/energy-features.ts'
+import { melBands, melHop, melRate } from '../../../src/music/audio/mel.ts'
 import { coordinatesOf, projections } from '../../../src/music/space/coordinates.ts'
 import { placesByLandmarks } from '../../../src/music/space/landmarks.ts'
-import { energies, livelinessOf, places } from '../../../src/music/space/songs/energy.ts'
+import { energies, places } from '../../../src/music/space/songs/energy.ts'
 import { listen } from '../../../src/music/space/songs/listen.ts'
 import { readSongs } from '../../../src/music/space/songs/read-songs.ts'
 import { songTagsOf } from '../../../src/music/space/songs/song-tags.ts'
 import { normalise } from '../../../src/music/space/vectors.ts'
 import { randomNumbers } from '../../../src/storage/random.ts'
 import { freshFolder } from '../../storage/folder.ts'
+import { wav } from '../wav.ts'
 import { silence, sine } from './sounds.ts'
 
 const reading = { separator: '|', badRows: 'refuse' as const, signal: new AbortController().signal }
@@ -98,16 +101,44 @@ test('places are those of a sorted list, ties between them', () => {
   )
 })
 
-test('a loud bright restless sound is livelier than a quiet low one, and silence the least', async () => {
+test('beats have more energy than noise of the same level, that more than a quiet tone, and silence the least', async () => {
   const folder = freshFolder()
+  const random = randomNumbers(5)
+  const noise = join(folder, 'noise.wav')
+  // Of the root mean square of the beats.
+  writeFileSync(noise, wav(Float32Array.from({ length: 64_000 }, () => Math.sqrt(3) * 0.4 * (2 * random() - 1))))
   const files = [
-    silence(join(folder, 'silence.wav'), 1),
-    sine(join(folder, 'low.wav'), { hertz: 200, amplitude: 0.05, seconds: 1 }),
-    sine(join(folder, 'high.wav'), { hertz: 3000, amplitude: 0.8, seconds: 1, beats: 8 }),
+    silence(join(folder, 'silence.wav'), 4),
+    sine(join(folder, 'low.wav'), { hertz: 200, amplitude: 0.05, seconds: 4 }),
+    noise,
+    sine(join(folder, 'beats.wav'), { hertz: 200, amplitude: 0.8, seconds: 4, beats: 2 }),
   ]
-  const heard = await Promise.all(files.map(file => livelinessOf(file)))
-  expect(heard[2]!.seconds).toBeCloseTo(1, 2)
-  expect(Array.from(energies([...heard, undefined]))).toEqual([0, 0.5, 1, Number.NaN])
+  const [none, tone, noisy, beats] = await Promise.all(files.map(file => energyFeaturesOf(file)))
+  expect(beats!.seconds).toBeCloseTo(4, 2)
+  expect([none!.flux, none!.pulse]).toEqual([0, 0])
+  // Seven onsets after the first, each a rise of 40 dB in two of the 250 frames.
+  expect(beats!.flux).toBeCloseTo((7 * 2 * Math.log(1e4)) / 250, 2)
+  expect(beats!.pulse).toBeGreaterThan(0.9)
+  expect(noisy!.pulse).toBeLessThan(0.5)
+  expect(Array.from(energies([none, tone, noisy, beats, undefined])).map(energy => energy.toFixed(1))).toEqual([
+    '0.0',
+    '0.3',
+    '0.7',
+    '1.0',
+    'NaN',
+  ])
+})
+
+test('the pulse of a long sound is that of its parts, whatever its tempo becomes', () => {
+  const meter = new EnergyMeter()
+  const clicks = (frames: number, every: number) =>
+    Float32Array.from({ length: frames * melBands }, (_, at) => (Math.floor(at / melBands) % every === 0 ? 0 : -15))
+  for (const every of [20, 31, 27]) for (let part = 0; part < 4; part++) meter.add(clicks(256, every).slice())
+  const alone = new EnergyMeter()
+  alone.add(clicks(1024, 31))
+  expect(meter.features(0).pulse).toBeGreaterThan(0.7)
+  expect(alone.features(0).pulse).toBeCloseTo(1, 1)
+  expect(alone.features(0).seconds).toBeCloseTo((1024 * melHop) / melRate)
 })
 
 test('a file that cannot be read is listed, and the others are heard', async () => {

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
@@ -31,6 +31,36 @@ test('folders are labels of the sound files in them, at any depth', async () => 
     [join(folder, 'rain/a.wav'), 'rain'],
     [join(folder, 'rain/more/b.MP3'), 'rain'],
   ])
+})
+
+test('links are followed, to files, folders and labels, and those in a circle once', async () => {
+  const library = folderWith({ 'rain/a.wav': '', 'b.aif': '', 'dog/c.opus': '' })
+  const folder = folderWith({ 'dog/d.wav': '' })
+  symlinkSync(join(library, 'rain'), join(folder, 'rain'))
+  symlinkSync(join(library, 'b.aif'), join(folder, 'dog/b.aif'))
+  symlinkSync(join(library, 'dog'), join(folder, 'dog/more'))
+  symlinkSync(join(folder, 'dog'), join(folder, 'dog/again'))
+  symlinkSync(join(folder, 'nothing.wav'), join(folder, 'dog/nothing.wav'))
+  const { clips } = await labelledClips(folder)
+  expect(clips.map(({ file, labels }) => [file, ...labels])).toEqual([
+    [join(folder, 'dog/b.aif'), 'dog'],
+    [join(folder, 'dog/d.wav'), 'dog'],
+    [join(folder, 'dog/more/c.opus'), 'dog'],
+    [join(folder, 'rain/a.wav'), 'rain'],
+  ])
+})
+
+test('rows that cannot be used are left out and counted where that is asked for', async () => {
+  const folder = folderWith({
+    'labels.csv': 'file;labels\na.wav;calm|rain\nb.wav;\nc.wav;dark\n',
+    'bad.csv': 'file,labels\na.wav,\n',
+  })
+  const found = await labelledClips(join(folder, 'labels.csv'), { delimiter: ';', badRows: 'skip' })
+  expect(found.clips).toHaveLength(2)
+  expect(found.badRows).toBe(1)
+  expect(found.firstBadRow).toContain('row 2 after the header, labels: expected at least one label, got none')
+  await expect(labelledClips(join(folder, 'labels.csv'))).rejects.toThrow('leave bad rows out with --bad-rows skip')
+  await expect(labelledClips(join(folder, 'bad.csv'), { badRows: 'skip' })).rejects.toThrow('1 bad row was left out')
 })
 
 test('a table says the labels of each file, by any of its rows', async () => {

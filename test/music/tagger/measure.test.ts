@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { measurePredictions } from '../../../src/music/tagger/measure.ts'
+import { randomNumbers } from '../../../src/storage/random.ts'
 
 test('of single labels: accuracy, confusion, precision, recall, loss', () => {
   const said = Float32Array.of(0.7, 0.2, 0.1, 0.4, 0.5, 0.1, 0.1, 0.8, 0.1, 0.2, 0.2, 0.6)
@@ -42,6 +43,27 @@ test('average precision is the mean of the precisions at what is right', () => {
       expect(absent!.averagePrecision).toBeNaN()
     }),
   )
+})
+
+test('of many labels each is measured as it is alone', () => {
+  const random = randomNumbers(3)
+  const [clips, width] = [400, 20_000]
+  const labels = Array.from({ length: width }, (_, at) => `${at}`)
+  const said = Float32Array.from({ length: clips * width }, () => Math.floor(20 * random()) / 20)
+  const right = new Float32Array(clips * width)
+  for (let clip = 0; clip < clips; clip++)
+    for (let n = 0; n < 3; n++) right[clip * width + Math.floor(random() * width)] = 1
+  const { labels: measured } = measurePredictions(said, right, labels, 'multi')
+  const column = (values: Float32Array, at: number) =>
+    Array.from({ length: clips }, (_, clip) => values[clip * width + at]!)
+  for (const at of [0, 1, 2, 3, 4, 19_999]) {
+    const [own, truth] = [column(said, at), column(right, at)]
+    const [alone] = measurePredictions(Float32Array.from(own), Float32Array.from(truth), ['a'], 'multi').labels
+    expect(measured[at]).toEqual({ ...alone, label: `${at}` })
+    const isSaid = own.filter(value => value > 0.5).length
+    const both = own.filter((value, clip) => value > 0.5 && truth[clip]! > 0).length
+    expect([measured[at]!.clips, measured[at]!.precision]).toEqual([truth.filter(Boolean).length, both / isSaid])
+  }
 })
 
 test('equal probabilities rank nothing', () => {

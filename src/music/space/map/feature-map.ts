@@ -30,7 +30,9 @@ const heldOutShare = 0.15
 /** What weights begin with, until κ is known. */
 const firstKappa = 10
 const bounds = { least: 0.5, most: 1e4 }
-const leastSongs = 20
+/** Songs that a map needs to be learned of. */
+export const leastSongs = 20
+const defaultLeastListeners = 5
 
 /** A linear map from features to vectors of songs. */
 export interface FeatureMap {
@@ -59,10 +61,9 @@ export interface FeatureMap {
  */
 export function fitFeatureMap(training: MapTraining, options: MapOptions = {}): FeatureMap | undefined {
   const { features, listeners, rank, vectors } = training
-  const { leastListeners = 5, seed = 0, signal, onProgress } = options
-  const isKnown = (song: number) => isSet(vectors, song, rank) && hasFeatures(features, song)
-  const all = [...listeners.keys()].filter(isKnown)
-  const learned = all.filter(song => listeners[song]! >= leastListeners)
+  const { leastListeners = defaultLeastListeners, seed = 0, signal, onProgress } = options
+  const all = [...listeners.keys()].filter(song => isSet(vectors, song, rank) && hasFeatures(features, song))
+  const learned = songsToLearnFrom(training, leastListeners)
   if (learned.length < leastSongs) return undefined
   const random = randomNumbers(seed)
   const isHeld = new Uint8Array(listeners.length)
@@ -96,6 +97,16 @@ export function fitFeatureMap(training: MapTraining, options: MapOptions = {}): 
     explained: 1 - best.error / varianceOf(training, heldWell.length > 0 ? heldWell : fitting, firstKappa),
     predict: wanted => predict(wanted, whole, weights, rank),
   }
+}
+
+/** Songs with features and with listeners enough. */
+export function songsToLearnFrom(
+  { features, vectors, rank, listeners }: MapTraining,
+  leastListeners = defaultLeastListeners,
+): number[] {
+  return [...listeners.keys()].filter(
+    song => listeners[song]! >= leastListeners && isSet(vectors, song, rank) && hasFeatures(features, song),
+  )
 }
 
 interface SolveOptions {

@@ -1,10 +1,10 @@
+import { type EnergyFeatures, energyFeaturesOf } from '../../audio/energy-features.ts'
 import type { SongTagger } from '../song-tagger.ts'
-import { type Liveliness, livelinessOf } from './energy.ts'
 
 /** What was heard in the files of songs. */
 export interface Heard {
   /** (songs) Undefined where a song has no file, or its file cannot be read. */
-  readonly liveliness: readonly (Liveliness | undefined)[]
+  readonly liveliness: readonly (EnergyFeatures | undefined)[]
   /** (songs) Of the tagger; undefined where there is none, too. */
   readonly sounds: readonly (Awaited<ReturnType<SongTagger['analyse']>> | undefined)[]
   readonly failed: readonly { readonly file: string; readonly message: string }[]
@@ -41,7 +41,7 @@ export async function listen(
       const file = files[song]!
       signal?.throwIfAborted()
       try {
-        const lively = await livelinessOf(file, signal)
+        const lively = await energyFeaturesOf(file, signal)
         sounds[song] = await tagger?.analyse(file, signal)
         liveliness[song] = lively
       } catch (error) {

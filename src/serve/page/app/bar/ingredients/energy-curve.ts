@@ -11,8 +11,8 @@ const shapes: Readonly<Record<string, readonly number[] | undefined>> = {
   rising: [0.2, 0.35, 0.5, 0.65, 0.8],
   falling: [0.8, 0.65, 0.5, 0.35, 0.2],
   'up and down': [0.3, 0.6, 0.85, 0.6, 0.3],
-  calm: [0.2, 0.2, 0.2, 0.2, 0.2],
-  lively: [0.8, 0.8, 0.8, 0.8, 0.8],
+  low: [0.2, 0.2, 0.2, 0.2, 0.2],
+  high: [0.8, 0.8, 0.8, 0.8, 0.8],
 }
 
 /** The energy over the list, drawn by dragging points up and down, or by arrow keys; behind it that of the songs of the list. */
@@ -56,6 +56,7 @@ export class EnergyCurve {
         'div',
         { class: 'curve-ends details', 'aria-hidden': 'true' },
         element('span', {}, 'first song'),
+        element('span', { class: 'curve-key' }, 'bars: songs of the list'),
         element('span', {}, 'last song'),
       ),
     )

@@ -31,7 +31,12 @@ export function songRow(song: MixedSong, state: RowState, actions: SongActions, 
       { type: 'button', class: `round ${more}`, 'data-action': action, 'aria-label': label, title: label, onclick },
       text,
     )
-  const facts = [artist, duration === undefined ? undefined : minutesOf(duration), isKept ? 'kept here' : undefined]
+  const facts = [
+    artist,
+    duration === undefined ? undefined : minutesOf(duration),
+    energy === undefined ? undefined : `energy ${percent(energy)}`,
+    isKept ? 'kept here' : undefined,
+  ]
   return [
     element('span', { class: 'place' }, String(place)),
     hasSound
@@ -50,7 +55,7 @@ export function songRow(song: MixedSong, state: RowState, actions: SongActions, 
       element('span', { class: 'details' }, facts.filter(Boolean).join(' · ')),
       element('span', { class: 'song-tags' }, ...clearTags(tags).map(({ tag, amount }) => tagMark(tag, amount))),
     ),
-    energy === undefined ? element('span', {}) : energyMark(energy),
+    energy === undefined ? element('span', { class: 'no-energy' }) : energyMark(energy),
     element(
       'span',
       { class: 'row-actions' },
@@ -85,8 +90,7 @@ function tagMark(tag: string, amount: number): HTMLElement {
 function energyMark(energy: number): HTMLElement {
   const bar = element('span', { class: 'energy-bar' })
   bar.style.blockSize = `${Math.max(8, Math.round(100 * energy))}%`
-  const label = `Energy ${percent(energy)}`
-  return element('span', { class: 'energy-mark', role: 'img', 'aria-label': label, title: label }, bar)
+  return element('span', { class: 'energy-mark', 'aria-hidden': 'true', title: `Energy ${percent(energy)}` }, bar)
 }
 
 function why(song: MixedSong, actions: SongActions): HTMLElement {

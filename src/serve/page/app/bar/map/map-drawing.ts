@@ -1,3 +1,4 @@
+import { labelPlaces } from './label-places.ts'
 import type { MapPoints } from './map-points.ts'
 import type { MapView } from './map-view.ts'
 
@@ -38,8 +39,7 @@ export function drawMap(canvas: CanvasRenderingContext2D, view: MapView, points:
   canvas.globalAlpha = 1
   const placeOf = (song: number) => view.place(points.x[song]!, points.y[song]!)
   drawPath(canvas, path.map(placeOf), colour('--text'), colour('--surface'))
-  const labelled: (readonly [number, number])[] = []
-  for (const [at, song] of path.entries()) {
+  for (const song of path) {
     const [x, y] = placeOf(song)
     circle(canvas, x, y, radius + 3.5)
     canvas.fillStyle = colour(colourOf(points.tag[song]!))
@@ -47,11 +47,8 @@ export function drawMap(canvas: CanvasRenderingContext2D, view: MapView, points:
     canvas.lineWidth = 2
     canvas.strokeStyle = colour('--surface')
     canvas.stroke()
-    // A number that would stand on another is left out.
-    if (labelled.some(other => Math.abs(other[0] - x) < 20 && Math.abs(other[1] - y) < 14)) continue
-    labelled.push([x, y])
-    label(canvas, String(at + 1), [x + radius + 6, y - radius - 2], colour)
   }
+  drawNumbers(canvas, view, { places: path.map(placeOf), radius: radius + 3.5 }, colour)
   for (const song of marks.ingredients) ring(canvas, placeOf(song), radius + 6, colour('--accent'))
   if (marks.playing !== undefined) ring(canvas, placeOf(marks.playing), radius + 9, colour('--text'))
   if (marks.selected !== undefined) ring(canvas, placeOf(marks.selected), radius + 5, colour('--text'))
@@ -121,16 +118,26 @@ function ring(
   canvas.stroke()
 }
 
-function label(
+/** In pixels, the height of digits. */
+const digits = 11
+
+/** The number of each place of the list beside it, where there is room for it. */
+function drawNumbers(
   canvas: CanvasRenderingContext2D,
-  text: string,
-  [x, y]: readonly [number, number],
+  { width, height }: MapView,
+  { places, radius }: { readonly places: readonly (readonly [number, number])[]; readonly radius: number },
   colour: (name: string) => string,
 ): void {
-  canvas.font = `600 11px ${getComputedStyle(canvas.canvas).fontFamily}`
+  canvas.font = `600 ${digits}px ${getComputedStyle(canvas.canvas).fontFamily}`
   canvas.lineWidth = 3
   canvas.strokeStyle = colour('--surface')
-  canvas.strokeText(text, x, y)
   canvas.fillStyle = colour('--text')
-  canvas.fillText(text, x, y)
+  const texts = places.map((_, at) => String(at + 1))
+  const widthOf = (text: string) => canvas.measureText(text).width
+  const found = labelPlaces(places, texts, { width, height, radius, size: digits, widthOf })
+  for (const [at, place] of found.entries()) {
+    if (!place) continue
+    canvas.strokeText(texts[at]!, ...place)
+    canvas.fillText(texts[at]!, ...place)
+  }
 }
