@@ -23,9 +23,7 @@ const readerCount = 60
 const program = join(import.meta.dirname, 'run-process.ts')
 const clock = join(import.meta.dirname, 'fast-clock.ts')
 
-test('the whole of it: inactive users get what they like, once a week, also when the process is killed', {
-  timeout: 60_000,
-}, async () => {
+test('the whole of it: inactive users get what they like, once a week, also when the process is killed', async () => {
   const folder = freshFolder()
   const state = join(folder, 'state')
   const random = randomNumbers(7)
@@ -121,13 +119,14 @@ test('the whole of it: inactive users get what they like, once a week, also when
   start = Date.now()
   writeFileSync(`${begun}.draft`, String(start))
   renameSync(`${begun}.draft`, begun)
-  await live(first, () => received.size >= 80 || now() > epoch + 8 * hour)
+  await live(first, () => received.size >= 80 || now() > epoch + 12 * hour)
   const before = received.size
   expect(before).toBeGreaterThanOrEqual(80)
   first.kill('SIGKILL')
   await once(first, 'exit')
   const second = await run()
-  await live(second, () => now() > epoch + 14 * hour)
+  // Later only where the machine was too busy to send anything since.
+  await live(second, () => now() > epoch + 14 * hour && (received.size > before || now() > epoch + 40 * hour))
   second.kill('SIGTERM')
   expect((await once(second, 'exit'))[0]).toBe(0)
   journal.close()
