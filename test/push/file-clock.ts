@@ -1,26 +1,14 @@
-/**
- * A module to load first (`--import`), in every thread: the clocks of the process stand still at `EPOCH` until the file `START` says since when they
- * run, by the machine's clock; from then on `SPEED` times as fast as it.
- */
-import { readFileSync } from 'node:fs'
+/** A module to load first (`--import`), in every thread: the clocks of the process show the ms in the file `CLOCK`, a number in double precision. */
+import { openSync, readSync } from 'node:fs'
 
-const [epoch, speed, file] = [Number(process.env.EPOCH), Number(process.env.SPEED), process.env.START!]
+const file = openSync(process.env.CLOCK!, 'r')
+const time = new Float64Array(1)
 const { timeOrigin } = performance
-const machine = performance.now.bind(performance)
-let start: number | undefined
 
-function fast(): number {
-  start ??= startIn(file)
-  return start === undefined ? epoch : epoch + speed * (timeOrigin + machine() - start)
+function now(): number {
+  readSync(file, time, 0, 8, 0)
+  return time[0]!
 }
 
-function startIn(path: string): number | undefined {
-  try {
-    return Number(readFileSync(path, 'utf8'))
-  } catch {
-    return undefined
-  }
-}
-
-performance.now = () => fast() - timeOrigin
-Date.now = () => Math.round(fast())
+performance.now = () => now() - timeOrigin
+Date.now = () => Math.round(now())
