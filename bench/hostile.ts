@@ -4,7 +4,7 @@
  * ask on fifty connections for the lists of a user of 100,000 events.
  *
  * `--data MODEL` names the model's directory. `--seconds N` (20) after `--warmup N` (3), `--sockets N` (200), `--rate N`
- * (300) of the load.
+ * (300) of the load. `--history N` (100000) events of the user of many.
  */
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -23,15 +23,18 @@ import type { Outcome, Plan } from './stream/plan.ts'
 import { type Program, startProgram, stopProgram } from './stream/program.ts'
 import { eventsByUser } from './stream/stored-events.ts'
 import { atLeast, atMost, type Bar, type Bench } from './support/bar.ts'
+import { positiveInteger } from './support/options.ts'
 import { printer } from './support/print.ts'
 
-/** The user of a long history, and its events. */
-const [hotUser, hotEvents] = ['hot', 100_000]
+/** The user of a long history. */
+const hotUser = 'hot'
 
 export const run: Bench = async ({ json, data, rest }) => {
   const options = { ...loadOptions(20), sockets: { type: 'string', default: '200' } } as const
-  const { values } = parseArgs({ args: [...rest], options: { ...options, rate: { type: 'string', default: '300' } } })
+  const own = { rate: { type: 'string', default: '300' }, history: { type: 'string', default: '100000' } } as const
+  const { values } = parseArgs({ args: [...rest], options: { ...options, ...own } })
   const load = loadOf(values)
+  const history = positiveInteger('history', values.history)
   const print = printer(json)
   const folder = mkdtempSync(join(tmpdir(), 'aurochs-hostile-'))
   const state = join(folder, 'state')
@@ -40,7 +43,7 @@ export const run: Bench = async ({ json, data, rest }) => {
     const model = await streamModel(data, folder)
     server = await startProgram('dist/cli/main.js', ['serve', model, '--port', '0', '--state', state, '--json'])
     const { users, items } = participants(Artifact.open(model, { verify: false }), load.sockets)
-    await recordHistory(server.port, items)
+    await recordHistory(server.port, items, history)
     const { port } = server
     const plan = (run: string): Plan => {
       return { host: '127.0.0.1', port, path: '/v1/stream', protocol: 'aurochs', users, items, seed: 1, run, ...load }
@@ -92,10 +95,10 @@ function isAnswered({ closed: _, ...codes }: Readonly<Record<string, number>>): 
   return Object.keys(codes).length > 0
 }
 
-async function recordHistory(port: number, items: readonly (string | number)[]): Promise<void> {
+async function recordHistory(port: number, items: readonly (string | number)[], count: number): Promise<void> {
   const size = 1000
-  for (let first = 0; first < hotEvents; first += size) {
-    const events = Array.from({ length: size }, (_, at) => {
+  for (let first = 0; first < count; first += size) {
+    const events = Array.from({ length: Math.min(size, count - first) }, (_, at) => {
       return { id: `${first + at}`, user: hotUser, item: items[(first + at) % items.length] }
     })
     const body = JSON.stringify({ events })

@@ -70,7 +70,8 @@ test('the kill bench finds every acknowledged event after each end', async () =>
 
 test('the hostile bench sees every hostile client refused, and the others served', async () => {
   const model = await modelOf(1)
-  expect(await bench('hostile', '--data', model, '--seconds', '4', ...brief)).toMatchObject({
+  const history = ['--history', '5000']
+  expect(await bench('hostile', '--data', model, '--seconds', '2', ...history, ...brief)).toMatchObject({
     'errors of the load': true,
     'events of the load without an ack or a list': true,
     'events of the load lost': true,

@@ -85,7 +85,7 @@ test('narrowings that were not used for long make room, and come again', async (
   ])
   await visibility.make({ tags: ['t0'] })
   expect(visibility.narrowed({ tags: ['t0'] })![0]).toBe(8)
-}, 60_000)
+})
 
 test('who changes nothing that lists may have makes no list anew', async () => {
   const { catalogue, changes } = await opened()

@@ -180,7 +180,7 @@ test('a million different tags are found as fast as few, and more are refused un
     COMMIT`)
   database.close()
   const store = open(folder)
-  const begun = performance.now()
+  const before = process.cpuUsage()
   const message = 'the catalogue would have more than 1000000 different tags and categories, the first with item "b"'
   expect(() =>
     store.put([
@@ -194,6 +194,6 @@ test('a million different tags are found as fast as few, and more are refused un
   store.put([{ id: 'b', tags: ['one more'] }])
   expect(store.distinctLabels).toBe(1_000_000)
   expect(store.search({ tags: ['one more'], limit: 5 }).items.map(({ id }) => id)).toEqual(['b'])
-  expect(performance.now() - begun).toBeLessThan(5000)
+  expect(process.cpuUsage(before).user / 1000).toBeLessThan(5000)
   store.close()
-}, 60_000)
+})

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath, pathToFileURL } from 'node:url'
+import { freePort } from '../serve/free-port.ts'
 import { filesToImport } from './interactions.ts'
 import type { Block } from './markdown.ts'
 import { Output, stop } from './output.ts'
@@ -14,7 +14,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** How long a program may print nothing, ms. */
 const patience = 60_000
 /** A program that listens for ever, or a stream, has said all for now when it has been quiet for so long, ms. */
-const quiet = 1_500
+const quiet = 1_000
 
 /** A small text: enough of each word to learn from. */
 const reviews = Array.from({ length: 200 }, (_, at) => {
@@ -67,7 +67,10 @@ export class Examples {
     writeInto(this.#folder, 'tsconfig.json', JSON.stringify(config))
     const compiler = this.#spawn([process.execPath, join(root, 'node_modules/typescript/bin/tsc'), '--pretty', 'false'])
     const output = new Output(compiler)
-    await output.ended(patience)
+    if (!(await output.ended(3 * patience))) {
+      await stop(compiler)
+      throw new Error(`the compiler did not end within ${(3 * patience) / 1000} s`)
+    }
     const ours = output.text.split('\n').filter(line => /^readme-|^error/.test(line))
     return ours.join('\n')
   }
@@ -126,10 +129,15 @@ export class Examples {
     if (url === undefined) throw new Error('messages expect a server: start one in a block above')
     const socket = new WebSocket(url, 'aurochs.v1.json')
     const answers: string[] = []
-    socket.addEventListener('message', ({ data }) => answers.push(String(data)))
+    let last = performance.now()
+    socket.addEventListener('message', ({ data }) => {
+      answers.push(String(data))
+      last = performance.now()
+    })
     await once(socket, 'open')
     for (const message of messages.trim().split('\n')) socket.send(message)
-    await wait(quiet)
+    const silence = () => performance.now() - last
+    while (silence() < (answers.length > 0 ? quiet : patience) && socket.readyState === WebSocket.OPEN) await wait(50)
     const isOpen = socket.readyState === WebSocket.OPEN
     socket.close()
     const printed = answers.join('\n')
@@ -149,16 +157,6 @@ const portPattern = /(?<=(?:localhost|127\.0\.0\.1|0\.0\.0\.0):|--port )\d+/g
 
 function portOf(command: string): string | undefined {
   return /--port (\d+)/.exec(command)?.[1]
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const address = server.address()
-  server.close()
-  await once(server, 'close')
-  if (address === null || typeof address === 'string') throw new TypeError(`expected a port, got ${address}`)
-  return address.port
 }
 
 /** Makes `import … from 'aurochs'` and its other exports find the source that they are compiled from. */

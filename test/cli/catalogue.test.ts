@@ -67,4 +67,4 @@ test('items of a file come into a state or a running server, and out again', asy
   } finally {
     await program.stop('SIGKILL')
   }
-}, 60_000)
+})

@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import { algorithms, defaultAlgorithm } from '../../src/models/registry.ts'
+import { baselineAlgorithm } from '../../src/models/registry.ts'
 import { checkerboard } from '../models/interactions.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { aurochs, aurochsInTurn } from './aurochs.ts'
@@ -22,13 +22,14 @@ test("goes the whole way on a file of one's own, and ends with --exit", async ()
   expect(existsSync(join(out, 'model', 'manifest.json'))).toBe(true)
 })
 
-test('goes the whole way with any algorithm of the registry', async () => {
+test('goes the whole way with an algorithm of each kind', async () => {
   const file = join(freshFolder(), 'likes.csv')
   writeFileSync(
     file,
     ['who,what,when', ...checkerboard(40).map(([user, item], at) => `u${user},i${item},${at}`)].join('\n'),
   )
-  const names = algorithms.filter(algorithm => algorithm !== defaultAlgorithm).map(({ name }) => name)
+  // Each of the registry is trained, measured and served by its name in train, evaluate and one-answer.
+  const names = ['autoencoder', 'bpr', 'ease', 'transitions', 'blend', baselineAlgorithm.name]
   const asked = [
     'demo',
     file,

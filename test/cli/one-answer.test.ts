@@ -13,7 +13,7 @@ import { datasetOf, randomInteractions } from '../models/interactions.ts'
 import { requestOf } from '../models/requests.ts'
 import { trained } from '../models/trained.ts'
 import { freshFolder } from '../storage/folder.ts'
-import { aurochs } from './aurochs.ts'
+import { aurochsInTurn } from './aurochs.ts'
 
 let pool: Pool
 beforeAll(() => {
@@ -23,44 +23,60 @@ afterAll(() => pool.close())
 
 const limit = 7
 
-test.each(algorithms.map(algorithm => [algorithm.name, algorithm] as const))(
-  '%s: a user gets the same items, scores and sources from `recommend`, from what is evaluated and from the server',
-  async (_, algorithm) => {
-    const model = await trained(algorithm, await datasetOf(randomInteractions(40, 30, 5)), { pool })
-    // The last two are those of nobody.
-    const ids = ['0', '7', '21', '39', '40', 'ann']
-    const { status, stderr, json } = await aurochs('recommend', model, ...ids, '--limit', `${limit}`, '--json')
-    expect({ status, stderr }).toEqual({ status: 0, stderr: '' })
-    const printed = (json() as PrintedList[]).map(({ user, basis, items }) => ({ user: String(user), basis, items }))
-    expect(printed.map(({ items }) => items.length)).toEqual(ids.map(() => limit))
-
-    const models = await ModelPool.open(model, { pool })
-    const { users, items } = models.artifact
-    const rankings = await models.rank(ids.map(id => requestOf(users.indexOf(id), { limit, now: Date.now() })))
-    const evaluated = rankings.map((ranking, at) => ({
-      user: ids[at],
-      basis: ranking.basis,
-      items: Array.from(ranking.items, (row, place) => ({
-        item: items.at(row),
-        score: ranking.scores[place],
-        source: itemSources[ranking.sources[place]!],
-      })),
+test('by any algorithm a user gets the same items, scores and sources from `recommend`, from what is evaluated and from the server', async () => {
+  const dataset = await datasetOf(randomInteractions(40, 30, 5))
+  // The last two are those of nobody.
+  const ids = ['0', '7', '21', '39', '40', 'ann']
+  const directories: string[] = []
+  for (const algorithm of algorithms) directories.push(await trained(algorithm, dataset, { pool }))
+  const runs = await aurochsInTurn(
+    ...directories.map(model => ['recommend', model, ...ids, '--limit', `${limit}`, '--json']),
+  )
+  for (const [at, { name }] of algorithms.entries()) {
+    const [model, run] = [directories[at]!, runs[at]!]
+    expect([name, run.status, run.stderr]).toEqual([name, 0, ''])
+    const printed = (run.json() as PrintedList[]).map(({ user, basis, items }) => ({
+      user: String(user),
+      basis,
+      items,
     }))
-    await models.close()
-    expect(evaluated).toEqual(printed)
+    expect(printed.map(({ items }) => items.length)).toEqual(ids.map(() => limit))
+    expect(await evaluatedLists(model, ids), name).toEqual(printed)
+    expect(await servedLists(model, ids), name).toEqual(printed)
+  }
+})
 
-    const server = await serve({ model, state: join(freshFolder(), 'state'), port: 0, threads: 1 })
-    const served = await Promise.all(
-      ids.map(async id => {
-        const answer = await fetch(`${server.url}/v1/recommend/${id}?limit=${limit}`)
-        const { user, basis, items } = (await answer.json()) as PrintedList
-        return { user, basis, items }
-      }),
-    )
-    await server.close()
-    expect(served).toEqual(printed)
-  },
-)
+/** What an evaluation measures, as it is printed. */
+async function evaluatedLists(model: string, ids: readonly string[]): Promise<object[]> {
+  const models = await ModelPool.open(model, { pool })
+  const { users, items } = models.artifact
+  const rankings = await models.rank(ids.map(id => requestOf(users.indexOf(id), { limit, now: Date.now() })))
+  const lists = rankings.map((ranking, at) => ({
+    user: ids[at],
+    basis: ranking.basis,
+    items: Array.from(ranking.items, (row, place) => ({
+      item: items.at(row),
+      score: ranking.scores[place],
+      source: itemSources[ranking.sources[place]!],
+    })),
+  }))
+  await models.close()
+  return lists
+}
+
+/** What a server answers. */
+async function servedLists(model: string, ids: readonly string[]): Promise<object[]> {
+  const server = await serve({ model, state: join(freshFolder(), 'state'), port: 0, threads: 1 })
+  const lists = await Promise.all(
+    ids.map(async id => {
+      const answer = await fetch(`${server.url}/v1/recommend/${id}?limit=${limit}`)
+      const { user, basis, items } = (await answer.json()) as PrintedList
+      return { user, basis, items }
+    }),
+  )
+  await server.close()
+  return lists
+}
 
 interface PrintedList {
   readonly user: string | number

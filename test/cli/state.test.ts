@@ -52,7 +52,7 @@ beforeAll(async () => {
     'warn',
   ])
   client = await RpcClient.connect(rpc)
-}, 60_000)
+})
 
 afterAll(async () => {
   client.close()
@@ -136,7 +136,7 @@ test('what is recorded is retrained, served without a restart, rolled back, expo
     `${copy}: 14 events removed, 0 ids of those removed before, and 0 items shown long ago; all that is named has the events up to position 14 of 14\n`,
   )
   expect(gone!.stdout).toBe('removed 0 events; changed no dataset and no model\n')
-}, 120_000)
+})
 
 test('what is wrong is said, and nothing is changed', async () => {
   const none = join(folder, 'none')
@@ -182,4 +182,4 @@ test('what is wrong is said, and nothing is changed', async () => {
     false,
     false,
   ])
-}, 60_000)
+})

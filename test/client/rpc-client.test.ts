@@ -100,7 +100,7 @@ test('a call that is late fails with deadline_exceeded, here and on the server',
   await expect(untyped(client)('hold', {}, { timeout: 30 })).rejects.toMatchObject({ code: 'deadline_exceeded' })
   expect(performance.now() - began).toBeGreaterThan(25)
   await expect.poll(() => service.held[0]?.signal?.aborted).toBe(true)
-  expect(await client.call('echo' as 'ping', {}, { timeout: 1000 })).toEqual({})
+  expect(await client.call('echo' as 'ping', {}, { timeout: 60_000 })).toEqual({})
   for (const timeout of [0, -1, Number.NaN, 2 ** 31, Number.POSITIVE_INFINITY]) {
     await expect(client.call('echo' as 'ping', {}, { timeout })).rejects.toThrow(
       `above 0 ms and at most 2147483647, got`,
@@ -138,11 +138,11 @@ test('when the connection is lost pending calls fail, and the next call connects
 test('who calls while nobody listens waits longer each time', async () => {
   const { rpc, address } = await scripted()
   const client = await connected(address, { first: 40 })
+  const began = performance.now()
   await rpc.close(0)
   await wait(0)
-  const began = performance.now()
   for (let failure = 0; failure < 4; failure++) await expect(client.call('ping', {})).rejects.toThrow(ConnectionError)
-  // At least half of 40 + 80 + 160 + 320 ms, less what had passed since the loss.
+  // At least half of 40 + 80 + 160 + 320 ms since the loss.
   expect(performance.now() - began).toBeGreaterThan(0.5 * 500)
 })
 

@@ -149,7 +149,7 @@ test('what is imported at once and what is recorded later, in several parts, mak
     }),
     { numRuns: 10 },
   )
-}, 120_000)
+})
 
 function pairsByText(dataset: Dataset): Record<string, number> {
   return Object.fromEntries(pairsOf(dataset).map(([user, item, weight]) => [`${user} ${item}`, weight as number]))

@@ -160,7 +160,7 @@ test('what is left is what the good rows alone give, however many are bad', asyn
       expect(dataset.manifest.source).toMatchObject({ rows: left.length, badRows: rows.length - left.length })
       expect([pairsOf(dataset), eventsOf(dataset)]).toEqual([pairs, events])
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   )
 })
 

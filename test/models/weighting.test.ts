@@ -125,7 +125,7 @@ test('pairs count what their weighting says, by user and by item, and histories 
       // Nothing of it is left beside the model.
       expect(readdirSync(dirname(directory))).toEqual(['model'])
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   )
 })
 

@@ -9,12 +9,12 @@ test('shared arrays that nobody uses any more are freed, also those that workers
   try {
     const before = process.memoryUsage().rss
     for (let round = 0; round < 8; round++) {
-      // 128 MiB each.
-      const factors = allocateFactors(2 ** 19, 64)
+      // 64 MiB each.
+      const factors = allocateFactors(2 ** 18, 64)
       await pool.phase(work, 'initialise', { factors, chunkRows: 1024, deviation: 1, seed: 1 })
       await freeSharedMemory(pool)
     }
-    expect(process.memoryUsage().rss - before).toBeLessThan(5 * 2 ** 27)
+    expect(process.memoryUsage().rss - before).toBeLessThan(5 * 2 ** 26)
   } finally {
     await pool.close()
   }

@@ -257,7 +257,7 @@ test('in the simulated world the interval of users brought back holds the truth 
   expect(errors.filter(error => Math.abs(error) <= 1).length).toBeGreaterThanOrEqual(5)
   // And they are none to one side.
   expect(Math.abs(errors.reduce((sum, error) => sum + error, 0) / worlds.length)).toBeLessThan(0.5)
-}, 60_000)
+})
 
 test('the interval of users who came back holds the truth in 95 of 100 worlds', async () => {
   let covered = 0

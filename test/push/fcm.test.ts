@@ -1,5 +1,5 @@
 import { jwtVerify } from 'jose'
-import { expect, onTestFinished, test, vi } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { type FcmOptions, fcmSender } from '../../src/push/send/senders/fcm.ts'
 import { type Reply, startEndpoint } from './push-endpoint.ts'
 import { pushTo, results } from './push-to.ts'
@@ -88,7 +88,7 @@ test('a push whose token is refused while the next token cannot be had is tried 
     delay: 150,
   })
   const first = results(sender, [pushTo(to, 'ann')])
-  await vi.waitFor(() => expect(messages()).toHaveLength(1), { interval: 5 })
+  await expect.poll(() => messages().length, { interval: 5 }).toBe(1)
   token = { status: 400 }
   const second = results(sender, [pushTo(to, 'bob')])
   expect(await first).toEqual(['retry'])

@@ -76,8 +76,9 @@ export async function startEngine(
   onTestFinished(() => engine.stop())
   await engine.ready
   const until = async (is: () => boolean | Promise<boolean>) => {
-    for (let tries = 0; !(await is()); tries++) {
-      if (tries > 400) throw new Error(`it never was: ${is}; ${log.errors.slice(-3).join('; ')}`)
+    const deadline = performance.now() + 60_000
+    while (!(await is())) {
+      if (performance.now() > deadline) throw new Error(`it never was: ${is}; ${log.errors.slice(-3).join('; ')}`)
       engine.wake()
       await new Promise(resolve => setTimeout(resolve, 15))
     }

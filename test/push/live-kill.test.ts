@@ -52,7 +52,7 @@ test('killed at any point, the engine takes each event once, pushes each article
     child.kill('SIGKILL')
     await once(child, 'exit')
   }
-  const [code] = await once(run('1'), 'exit')
+  const [code] = await once(run(`${rounds},${events}`), 'exit')
   expect(code, `seed ${seed}`).toBe(0)
 
   const ledger = LiveLedger.open(folder)

@@ -1,6 +1,6 @@
 /**
- * `node live-process.ts STATE URL LAST`: runs the push engine on a state until it is killed. LAST `1`: until nothing is open and all of the
- * journal is taken, then it stops.
+ * `node live-process.ts STATE URL LAST`: runs the push engine on a state until it is killed. LAST `ARTICLES,VISITS`: until so many
+ * articles are pushed and so many visits are taken, and nothing is open; then it stops.
  */
 import { setTimeout } from 'node:timers/promises'
 import { PushEngine } from '../../src/push/live/engine.ts'
@@ -31,13 +31,15 @@ const engine = await PushEngine.start({
   log: { info: () => {}, warn: () => {}, error: fields => errors.push(fields) },
 })
 console.log('begun')
-if (last === '1') {
+if (last !== '0') {
+  const [articles, visits] = last.split(',').map(Number) as [number, number]
   await engine.ready
   const isOpen = async () => {
     const { campaigns } = await engine.ledger.call('statusPage', { limit: 1000 })
+    const taken = (await engine.ledger.call('visitsByHour')).reduce((sum, count) => sum + count, 0)
+    if (campaigns.length < articles || taken < visits) return true
     return campaigns.some(({ counts, stopped }) => counts.reserved + counts.handed > 0 || stopped === undefined)
   }
-  await setTimeout(200)
   while (await isOpen()) await setTimeout(20)
   await engine.stop()
   if (errors.length > 0) throw new Error(JSON.stringify(errors))

@@ -1,4 +1,4 @@
-/** `node run-process.ts STATE CONFIG`: as `aurochs push run`, and links of clicks are followed at the address that it prints; until SIGTERM. */
+/** `node run-process.ts STATE CONFIG`: as `aurochs push run`, and at the address that it prints links of clicks are followed and `/step` is the time of the latest step; until SIGTERM. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -26,6 +26,10 @@ const engine = await PushEngine.start({
 })
 await engine.ready
 const server = createServer(async ({ url = '' }, response) => {
+  if (url === '/step') {
+    response.end(String(engine.figures.lastStep ?? 0))
+    return
+  }
   const location = await engine.follow(url)
   if (location === undefined) response.writeHead(404).end()
   else response.writeHead(302, { location }).end()

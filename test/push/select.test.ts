@@ -153,9 +153,7 @@ test('without pushes the lift is that of usual ones, and hardly known', async ()
   expect(few.deviation).toBeGreaterThan(0.3)
 })
 
-test('with pushes enough it explains lift, its deviation covers the truth, and contributions add up', {
-  timeout: 120_000,
-}, async () => {
+test('with pushes enough it explains lift, its deviation covers the truth, and contributions add up', async () => {
   const features = new FeatureExtractor({ vectors: hashedVectors })
   const correlations: number[] = []
   for (const count of [100, 1000]) {
@@ -185,7 +183,7 @@ test('with pushes enough it explains lift, its deviation covers the truth, and c
   expect(contributions.slice(0, 8).map(({ feature }) => feature)).toContain('early reads')
 })
 
-test('the same seed gives the same model, and a saved one predicts the same', { timeout: 60_000 }, async () => {
+test('the same seed gives the same model, and a saved one predicts the same', async () => {
   const features = new FeatureExtractor({ vectors: hashedVectors, categories: ['city'] })
   const outcomes = outcomesOf(features, 300, 7)
   const model = await AppealModel.train(features, outcomes, { pool, seed: 4 })
@@ -202,9 +200,7 @@ test('the same seed gives the same model, and a saved one predicts the same', { 
   )
 })
 
-test('trees help where lift is by no sum of features, and contributions still add up', {
-  timeout: 120_000,
-}, async () => {
+test('trees help where lift is by no sum of features, and contributions still add up', async () => {
   const features = new FeatureExtractor({ categories: ['city', 'world'] })
   const random = randomNumbers(11)
   const made = (count: number) =>

@@ -30,6 +30,8 @@ export interface Started {
   /** The ids of the pushes that were shown, each as often as it was. */
   delivered(): Promise<readonly string[]> | readonly string[]
   mostOpen(): number
+  /** How many pushes have reached the server, answered or not. */
+  received(): number
   stopServer(): Promise<void>
 }
 
@@ -94,6 +96,7 @@ const webhook: Harness = {
       sender,
       delivered: () => [...new Set(delivered)],
       mostOpen: () => endpoint.mostOpen,
+      received: () => endpoint.received.length,
       stopServer: endpoint.close,
     }
   },
@@ -108,7 +111,7 @@ const file: Harness = {
     const path = join(freshFolder(), 'pushes.ndjson')
     const sender = fileSender({ file: path })
     onTestFinished(() => sender.close?.())
-    return { sender, delivered: () => idsIn(path), mostOpen: () => 0, stopServer: async () => {} }
+    return { sender, delivered: () => idsIn(path), mostOpen: () => 0, received: () => 0, stopServer: async () => {} }
   },
 }
 
@@ -170,7 +173,13 @@ const fcm: Harness = {
     const { concurrency = 8, timeout = 5000 } = options
     const sender = fcmSender({ ...serviceAccount(endpoint.url), url: endpoint.url, concurrency, timeout })
     onTestFinished(() => sender.close?.())
-    return { sender, delivered: () => delivered, mostOpen: () => endpoint.mostOpen, stopServer: endpoint.close }
+    return {
+      sender,
+      delivered: () => delivered,
+      mostOpen: () => endpoint.mostOpen,
+      received: () => endpoint.received.filter(({ path }) => path !== '/token').length,
+      stopServer: endpoint.close,
+    }
   },
 }
 
@@ -210,7 +219,13 @@ const webPushHarness: Harness = {
     const { concurrency = 8, timeout = 5000 } = options
     const sender = webPushSender({ vapid, hosts: ['127.0.0.1'], ca: tls.cert, concurrency, timeout })
     onTestFinished(() => sender.close?.())
-    return { sender, delivered: () => delivered, mostOpen: () => endpoint.mostOpen, stopServer: endpoint.close }
+    return {
+      sender,
+      delivered: () => delivered,
+      mostOpen: () => endpoint.mostOpen,
+      received: () => endpoint.received.length,
+      stopServer: endpoint.close,
+    }
   },
 }
 
@@ -259,7 +274,13 @@ const apns: Harness = {
     const { concurrency = 8, timeout = 5000 } = options
     const sender = apnsSender({ ...team, url: endpoint.url, ca: tls.cert, concurrency, timeout })
     onTestFinished(() => sender.close?.())
-    return { sender, delivered: () => delivered, mostOpen: () => endpoint.mostOpen, stopServer: endpoint.close }
+    return {
+      sender,
+      delivered: () => delivered,
+      mostOpen: () => endpoint.mostOpen,
+      received: () => endpoint.received.length,
+      stopServer: endpoint.close,
+    }
   },
 }
 

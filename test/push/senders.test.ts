@@ -50,10 +50,11 @@ describe.each(harnesses)('$name', (harness: Harness) => {
   })
 
   test('the bound is that of all batches together, and what waits for it does not time out', async () => {
-    const { sender, mostOpen } = await harness.start({ concurrency: 2, delay: 60, timeout: 250 })
-    const batches = [0, 1, 2, 3].map(of => Array.from({ length: 4 }, (_, at) => pushTo(harness, `u${of}-${at}`)))
+    const { sender, mostOpen } = await harness.start({ concurrency: 2, delay: 60, timeout: 800 })
+    // The last begin after longer than that.
+    const batches = [0, 1, 2, 3].map(of => Array.from({ length: 7 }, (_, at) => pushTo(harness, `u${of}-${at}`)))
     const outcomes = await Promise.all(batches.map(batch => results(sender, batch)))
-    expect(outcomes.flat()).toEqual(Array.from({ length: 16 }, () => 'delivered'))
+    expect(outcomes.flat()).toEqual(Array.from({ length: 28 }, () => 'delivered'))
     expect(mostOpen()).toBe(2)
   })
 
@@ -105,15 +106,16 @@ describe.each(harnesses)('$name', (harness: Harness) => {
   })
 
   test('an answer that does not come in time leaves it open, too', async () => {
-    const { sender } = await harness.start({ fault: () => 'hang', timeout: 100 })
+    const { sender } = await harness.start({ fault: () => 'hang', timeout: 500 })
     expect(await sender.send([pushTo(harness, 'ann')], { signal: never })).toMatchObject([uncertain('timeout')])
   })
 
   test('what is interrupted is open, and what was not begun is not', async () => {
-    const { sender } = await harness.start({ fault: () => 'hang', concurrency: 1 })
+    const { sender, received } = await harness.start({ fault: () => 'hang', concurrency: 1 })
     const stop = new AbortController()
     const sending = sender.send([pushTo(harness, 'ann'), pushTo(harness, 'bob')], { signal: stop.signal })
-    setTimeout(() => stop.abort(), 200)
+    await expect.poll(received).toBe(1)
+    stop.abort()
     const [ann, bob] = await sending
     expect(ann).toMatchObject(uncertain('interrupted'))
     expect(bob).toMatchObject({ outcome: 'retry', reason: 'interrupted' })

@@ -55,9 +55,7 @@ test('without tests all titles are alike, and differ as titles do', async () => 
   expect(prior.scores([{ title: 'a park' }, { title: '공원' }])).toEqual(Float64Array.of(0, 0))
 })
 
-test('it learns words and templates of titles in Korean and English, and how far it is wrong', {
-  timeout: 60_000,
-}, async () => {
+test('it learns words and templates of titles in Korean and English, and how far it is wrong', async () => {
   const prior = await TitlePrior.train(testsOf(600, 1), { pool, vectors: hashedVectors })
   expect(Math.sqrt(prior.variance)).toBeGreaterThan(0.16)
   expect(Math.sqrt(prior.variance)).toBeLessThan(0.26)
@@ -71,7 +69,7 @@ test('it learns words and templates of titles in Korean and English, and how far
   expect(breaking! - plain!).toBeGreaterThan(0.25)
 })
 
-test('its priors are calibrated on tests that it has not seen', { timeout: 60_000 }, async () => {
+test('its priors are calibrated on tests that it has not seen', async () => {
   for (const count of [30, 400]) {
     const prior = await TitlePrior.train(testsOf(count, 2), { pool, vectors: hashedVectors })
     let [squares, number] = [0, 0]

@@ -12,6 +12,9 @@ import { smallOptions, trained } from '../models/trained.ts'
 import { freshFolder } from '../storage/folder.ts'
 import { eventOf, itemsOf, Observed, queryOf, recorded } from './observed.ts'
 
+/** How long is waited for what is learned in the background, in ms. */
+const patience = 60_000
+
 async function trainedModel(options: object = {}): Promise<string> {
   const pool = new Pool({ threads: 1 })
   const model = await trained(transitions, await datasetOf(checkerboard(20)), {
@@ -37,7 +40,7 @@ async function have(recommender: Recommender, first: string, second: string, pre
 /** Waits until the catalogue has been asked of a new item, and lists may have it. */
 async function admitted(recommender: Recommender, item: string): Promise<void> {
   const query = queryOf('nobody', { only: [item] })
-  await vi.waitUntil(async () => itemsOf(await recommender.recommend(query)).includes(item), 10_000)
+  await vi.waitUntil(async () => itemsOf(await recommender.recommend(query)).includes(item), patience)
 }
 
 test('what others do next is in lists at once, also new items, and after a restart and a swap', async () => {
@@ -73,8 +76,11 @@ test('what others do next is in lists at once, also new items, and after a resta
   lists.close()
   await recommender.close()
   const again = await opened(model, state)
-  await vi.waitUntil(async () => itemsOf(await again.recommend(queryOf('ada')))[0] === 'fresh')
-  await vi.waitUntil(async () => scores(await again.recommend(queryOf('ada')))[0]!.score === learned[0]!.score)
+  await vi.waitUntil(async () => itemsOf(await again.recommend(queryOf('ada')))[0] === 'fresh', patience)
+  await vi.waitUntil(
+    async () => scores(await again.recommend(queryOf('ada')))[0]!.score === learned[0]!.score,
+    patience,
+  )
 })
 
 test('after a restart what was taken back, and only that, is not learned again', async () => {
@@ -91,7 +97,7 @@ test('after a restart what was taken back, and only that, is not learned again',
   await Promise.all(undoing.map(event => recorded(recommender, event)))
   await recommender.close()
   const again = await opened(model, state)
-  await vi.waitUntil(() => again.isCurrent, 10_000)
+  await vi.waitUntil(() => again.isCurrent, patience)
   await admitted(again, 'right')
   expect(await list(again)).toContain('right')
   expect(await list(again)).not.toContain('wrong')
@@ -114,7 +120,7 @@ test('clocks that jump neither age what others did nor keep it from being learne
   expect(lists[1]).not.toContain(7)
   await recommender.close()
   const again = await opened(model, state)
-  await vi.waitUntil(async () => (await ask(again, 'ada'))[0] === 'fresh', 10_000)
+  await vi.waitUntil(async () => (await ask(again, 'ada'))[0] === 'fresh', patience)
   expect(await ask(again, 'eve-8640000000000000')).not.toContain(7)
 })
 
@@ -163,7 +169,7 @@ test('a recommender that is closed does not first read the whole journal for the
   })
   onTestFinished(() => reading.mockRestore())
   const swapped = recommender.swap(model).catch(error => error)
-  await vi.waitUntil(() => pages > 3)
+  await vi.waitUntil(() => pages > 3, patience)
   await recommender.close()
   expect(await swapped).toBeDefined()
 })

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test, vi } from 'vitest'
 import type { Ranking, RankRequest } from '../../src/models/algorithm.ts'
 import type { ModelPool } from '../../src/models/open/model-pool.ts'
 import { MicroBatches, type PendingQuery } from '../../src/recommend/batches/micro-batches.ts'
@@ -313,13 +313,16 @@ test('how long a query would wait follows from what the client has waiting, and 
 test('a query that took long alone does not count as if all others would, too', async () => {
   const generation = new HeldGeneration(1)
   const batches = new MicroBatches(() => generation.asGeneration)
+  let time = 0
+  const clock = vi.spyOn(performance, 'now').mockImplementation(() => time)
+  onTestFinished(() => clock.mockRestore())
   const rank = async (users: number, ms: number) => {
     for (let user = 0; user < users; user++) batches.push(queryOf(user, []))
-    await new Promise(resolve => setTimeout(resolve, ms))
+    time += ms
     while (batches.waiting > 0) await generation.finish()
     await generation.finish()
   }
-  for (let round = 0; round < 4; round++) await rank(129, 0)
+  for (let round = 0; round < 4; round++) await rank(129, 1)
   await rank(1, 100)
   for (let user = 0; user < 1001; user++) batches.push(queryOf(user, []))
   expect(batches.expectedWait({ client: 'ann', limit: 10 })).toBeLessThan(1000)

@@ -561,9 +561,9 @@ test('a watcher that has lost its list gets it once more, alone', async () => {
       error => expect.unreachable(error.message),
     ),
   )
-  await vi.waitFor(() => expect(lists).toEqual(['first', 'second']))
+  await expect.poll(() => lists).toEqual(['first', 'second'])
   watches[1]!.renew()
-  await vi.waitFor(() => expect(lists).toEqual(['first', 'second', 'second']))
+  await expect.poll(() => lists).toEqual(['first', 'second', 'second'])
   for (const watch of watches) watch.close()
   watches[1]!.renew()
   await recommender.drained()

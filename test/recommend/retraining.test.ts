@@ -252,7 +252,7 @@ test('a retraining killed at any moment leaves a whole dataset and a whole model
   await inPlace({ dataset, model, state })
   expect(sumOf(Dataset.open(dataset, { verify: true }))).toBe(weight)
   expect(readdirSync(join(dataset, '..')).filter(name => /next|partial|publishing/.test(name))).toEqual([])
-}, 60_000)
+})
 
 function sumOf({ byUser, items }: Dataset): number {
   const item = items.indexOf('first')
@@ -451,7 +451,7 @@ test('a schedule retrains in a process of its own, again and again, and goes on 
     expect.stringContaining('there is no dataset at'),
     expect.objectContaining({ isNew: false }),
   ])
-}, 60_000)
+})
 
 test('an algorithm that cannot begin with a model is trained anew', async () => {
   const { dataset, model, state } = await loop('neighbours')

@@ -217,7 +217,7 @@ test('a batch during which the model is swapped is of the new model alone', asyn
   onTestFinished(() => void ranked.mockRestore())
   const batch = recommender.recommendBatch(users, queryOf('', { limit: 5, seen: 'allow' }))
   // The first 64 are answered once the next are to be ranked.
-  await vi.waitUntil(() => calls > 1)
+  await vi.waitUntil(() => calls > 1, 60_000)
   const next = await recommender.swap(b)
   goOn()
   const { generation, lists } = await batch
@@ -248,7 +248,7 @@ test('a model that takes the place of the served one on disk is swapped in under
   for (let seed = 2; seed <= 5; seed++) {
     await writeNamedModel(directory, { prefix: 'a', seed })
     await recommender.swap(directory)
-    await wait(20)
+    await expect.poll(() => names.has(recommender.generation.name)).toBe(true)
     expect(itemsOf(await recommender.recommend(queryOf('u1')))).toEqual(expectedItems(directory, 'u1'))
   }
   isRunning = false
@@ -273,7 +273,7 @@ test('the old generation is closed when its last query has ended, and not before
   expect(isClosed(old)).toBe(false)
   release()
   await held
-  await vi.waitFor(() => expect(isClosed(old)).toBe(true))
+  await expect.poll(() => isClosed(old)).toBe(true)
   expect(isClosed(recommender.generation)).toBe(false)
 })
 

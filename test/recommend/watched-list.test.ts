@@ -15,7 +15,7 @@ test('a list of very many watchers is given out in slices, and who waits gets th
   expect(counts().filter(Boolean)).toHaveLength(64)
   list.deliver(listOf('second'), change)
   watches[199]!.close()
-  await vi.waitFor(() => expect(got.slice(0, 199).every(lists => lists.at(-1) === 'second')).toBe(true))
+  await expect.poll(() => got.slice(0, 199).every(lists => lists.at(-1) === 'second')).toBe(true)
   expect(got[0]).toEqual(['first', 'second'])
   expect(got[198]).toEqual(['second'])
   expect(got[199]).toEqual([])
@@ -67,6 +67,6 @@ test('who has not been given a list yet is not given it once it may not be given
   expect(got.filter(({ length }) => length > 0)).toHaveLength(64)
   isCurrent = true
   list.deliver(listOf('second'), change)
-  await vi.waitFor(() => expect(got.every(lists => lists.at(-1) === 'second')).toBe(true))
+  await expect.poll(() => got.every(lists => lists.at(-1) === 'second')).toBe(true)
   expect(got[99]).toEqual(['second'])
 })

@@ -80,7 +80,7 @@ test('after kill -9 what was acknowledged of the catalogue is there, and keeps i
   await http('/v1/hide_items', { items: [hidden], hidden: false })
   await http('/v1/put_items', { items: [{ id: deleted }] })
   expect(ids((await http('/v1/recommend/3?limit=5')).body)).toEqual(before)
-}, 60_000)
+})
 
 test('a live list loses a hidden item on every front, and what it may have can be said on each', async () => {
   const peer = await Peer.connect(program.url)
@@ -200,7 +200,7 @@ test('after kill -9 what was boosted and pinned is in lists on every front, unti
   await peer.close()
   const wrong = await http('/v1/pin_items', { items: [{ id: up, place: 101 }] })
   expect([wrong.status, wrong.body.error.message]).toEqual([400, 'items[0].place: expected at most 100, got 101'])
-}, 60_000)
+})
 
 test('changes are for admins, and what is wrong is named', async () => {
   const refused = async (method: string, params: object, key?: string) => {

@@ -44,7 +44,7 @@ async function open(address: string, options: BrowserContextOptions = {}, key?: 
   const context = await browser!.newContext(Object.assign({ locale: 'en-GB' }, options))
   if (key !== undefined) await context.addInitScript(value => sessionStorage.setItem('aurochs-key', value), key)
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(60_000)
   const errors: string[] = []
   page.on('pageerror', error => errors.push(error.message))
   page.on('console', message => {

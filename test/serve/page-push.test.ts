@@ -76,7 +76,7 @@ async function open(address: string, options: BrowserContextOptions = {}): Promi
   // As if the person had entered it.
   await context.addInitScript(key => sessionStorage.setItem('aurochs-key', key), admin)
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(60_000)
   const errors: string[] = []
   page.on('pageerror', error => errors.push(error.message))
   page.on('console', message => {

@@ -1,13 +1,12 @@
 /** The page at `/` in a real browser, where the client of this package speaks to a real server. */
-import { once } from 'node:events'
 import { mkdtempSync, renameSync, rmSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { methods } from '../../src/protocol/methods.ts'
 import { launchBrowser } from './browser.ts'
+import { freePort } from './free-port.ts'
 import { addKey, revokeKey } from './keys.ts'
 import { lowContrasts } from './low-contrasts.ts'
 import { Program } from './program.ts'
@@ -27,7 +26,7 @@ const markup = '<img src=x onerror="window.wasRun=1"><script>window.wasRun=1</sc
 async function open(address: string, options: BrowserContextOptions = {}, expected = /^$/): Promise<Page> {
   const context = await browser!.newContext({ locale: 'en-GB', ...options })
   const page = await context.newPage()
-  page.setDefaultTimeout(15_000)
+  page.setDefaultTimeout(60_000)
   const errors: string[] = []
   page.on('pageerror', error => errors.push(error.message))
   page.on('console', message => {
@@ -44,16 +43,6 @@ async function open(address: string, options: BrowserContextOptions = {}, expect
 const items = (page: Page) => page.locator('.items > li').evaluateAll(rows => rows.map(row => row.dataset.item!))
 const take = (page: Page, item: string) => page.locator(`[data-item="${item}"] .take`).click()
 const visited = (page: Page) => page.locator('.visit li').first()
-
-/** One that is free now. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 describe.skipIf(!browser)('the page', () => {
   const folder = mkdtempSync(join(tmpdir(), 'aurochs-page-'))

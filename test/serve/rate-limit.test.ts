@@ -103,7 +103,7 @@ test('events beyond the rate are refused with the time to wait, and after that t
   expect(first.retryAfter).toBeGreaterThanOrEqual(1)
   expect(first.retryAfter).toBeLessThanOrEqual(2000)
   const received = (type: string) => peer.waiting.filter(message => message.type === type).length
-  await vi.waitFor(() => expect(received('ack')).toBeGreaterThan(195), { timeout: 10_000 })
+  await vi.waitFor(() => expect(received('ack')).toBeGreaterThan(195), { timeout: 60_000 })
   // The time for a ping, or for several where some of its rate is owed.
   await wait(300)
   expect(await peer.ask({ type: 'ping' })).toMatchObject({ type: 'pong' })
@@ -140,11 +140,11 @@ test.each([
     const asked = performance.now()
     expect(await other.ask({ type: 'ping' })).toMatchObject({ type: 'pong' })
     slowest = Math.max(slowest, performance.now() - asked)
-    if (performance.now() - begun > 10_000) throw new Error('the flood goes on')
+    if (performance.now() - begun > 60_000) throw new Error('the flood goes on')
   }
   expect(peer.closed).toMatchObject({ code: 1008, reason: expect.stringContaining(reason) })
   // Tens of ms, where the machine has time; of the frames few are read, and few are answered.
-  expect(slowest).toBeLessThan(2000)
+  expect(slowest).toBeLessThan(5000)
   expect(peer.waiting.filter(({ type }) => type === 'error').length).toBeLessThan(150)
   await other.close()
 })
@@ -156,7 +156,7 @@ test('one socket with thousands of frames does not keep the others waiting until
   for (let request = 1; request <= count; request++) many.send({ type: 'ping', request })
   expect(await other.ask({ type: 'ping' })).toMatchObject({ type: 'pong' })
   const answered = many.waiting.length
-  await vi.waitFor(() => expect(many.waiting).toHaveLength(count), { timeout: 20_000 })
+  await vi.waitFor(() => expect(many.waiting).toHaveLength(count), { timeout: 60_000 })
   expect(many.waiting.map(({ request }) => request)).toEqual(Array.from({ length: count }, (_, at) => at + 1))
   expect(answered).toBeLessThan(count)
   await Promise.all([many.close(), other.close()])
@@ -164,16 +164,12 @@ test('one socket with thousands of frames does not keep the others waiting until
 
 test('by HTTP an address that asks for too much gets 429 and when to come back; probes are answered all the same', async () => {
   const url = await served({ rate: 5 })
-  const statuses: number[] = []
-  let refused: Response | undefined
-  for (let n = 0; n < 200; n++) {
-    const response = await fetch(`${url}/v1/recommend/7`)
-    statuses.push(response.status)
-    if (response.status === 429) refused ??= response
-    else await response.arrayBuffer()
-    if (refused) break
-  }
-  expect(statuses.slice(0, 10)).toEqual(Array(10).fill(200))
+  const begun = performance.now()
+  const responses = await Promise.all(Array.from({ length: 60 }, () => fetch(`${url}/v1/recommend/7`)))
+  const refused = responses.find(({ status }) => status === 429)
+  const granted = responses.filter(({ status }) => status === 200).length
+  expect(granted).toBeGreaterThanOrEqual(10)
+  expect(granted).toBeLessThanOrEqual(10 + (5 * (performance.now() - begun)) / 1000)
   const { error } = (await refused!.json()) as { error: { code: string; retryAfter: number } }
   expect(error).toMatchObject({ code: 'rate_limited', retryAfter: expect.any(Number) })
   expect(Number(refused!.headers.get('retry-after'))).toBe(Math.ceil(error.retryAfter / 1000))
@@ -181,17 +177,21 @@ test('by HTTP an address that asks for too much gets 429 and when to come back; 
 })
 
 test('the client of this package waits as it is told, and everything is acknowledged', async () => {
-  const client = new Client(await served({ rate: 200 }), { onDisconnect: reason => expect.unreachable(reason) })
+  const url = await served({ rate: 200 })
+  const begun = performance.now()
+  const client = new Client(url, { onDisconnect: reason => expect.unreachable(reason) })
   onTestFinished(() => client.close())
   const acks = await Promise.all(
-    Array.from({ length: 800 }, (_, n) => client.send({ user: 'ann', item: `i${n % 20}` })),
+    Array.from({ length: 520 }, (_, n) => client.send({ user: 'ann', item: `i${n % 20}` })),
   )
-  expect(acks).toHaveLength(800)
+  expect(acks).toHaveLength(520)
   const lists = await Promise.all(
-    Array.from({ length: 20 }, () => client.call('recommend', { user: 'ann', limit: 1000 })),
+    Array.from({ length: 8 }, () => client.call('recommend', { user: 'ann', limit: 1000 })),
   )
-  expect(lists).toHaveLength(20)
-}, 30_000)
+  expect(lists).toHaveLength(8)
+  // Of 400 that are there at first, and 200 a second: 520 events and 160 for the lists.
+  expect(performance.now() - begun).toBeGreaterThan(1000)
+})
 
 test('a key with a rate of its own is shared by all who show it, on every front, and others have theirs', async () => {
   let [slow, other] = ['', '']

@@ -48,5 +48,5 @@ test('a server is ready once its model has learned what was recorded before it s
   await vi.waitFor(async () => {
     const { items } = await (await fetch(`${url}/v1/recommend/ann?limit=1`)).json()
     expect(items).toMatchObject([{ item: 'fresh' }])
-  })
+  }, 60_000)
 })

@@ -65,7 +65,7 @@ test('a server retrains on what it records, serves the new model, and removes ev
   expect(reader.prepare('SELECT count(*) AS count FROM events').get()).toEqual({ count: 1 })
   reader.close()
   await server.close()
-}, 60_000)
+})
 
 test('where a retraining fails, the server goes on, and says why', async () => {
   const { lines, get, dataset } = await served(({ dataset }) => ({ retrain: { dataset, interval: 100, threads: 1 } }))
@@ -75,7 +75,7 @@ test('where a retraining fails, the server goes on, and says why', async () => {
     failure: expect.stringContaining('by-user.safetensors is damaged'),
   })
   expect((await get('/readyz')).status).toBe('ready')
-}, 60_000)
+})
 
 test('a model that takes the place of another in a watched directory is served; one that is damaged is not', async () => {
   const { lines, get, dataset, model } = await served(({ model }) => ({ watch: model }))
@@ -93,4 +93,4 @@ test('a model that takes the place of another in a watched directory is served; 
   await train(dataset, model, 9)
   const last = Artifact.open(model).checksum
   await until(async () => (await generation()) === last)
-}, 60_000)
+})

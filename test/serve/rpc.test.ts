@@ -50,7 +50,7 @@ async function open({
 }
 
 const until = (condition: () => boolean) =>
-  vi.waitFor(() => expect(condition()).toBe(true), { timeout: 10_000, interval: 2 })
+  vi.waitFor(() => expect(condition()).toBe(true), { timeout: 60_000, interval: 2 })
 /** Long enough for what should not happen to have happened. */
 const moment = () => new Promise(resolve => setTimeout(resolve, 30))
 

@@ -731,7 +731,7 @@ test('a reader who does not read gets every ack, and of the lists only the newes
   const offered = [...newest.values()].reduce((sum, list) => sum + list.sequence, 0)
   expect(lists).toBeLessThan(offered)
   socket.destroy()
-}, 60_000)
+})
 
 test('who leaves megabytes unread is not read from meanwhile, and gets every answer once it reads', async () => {
   const { socket, send } = await pausedSocket()
@@ -771,7 +771,7 @@ test('who leaves megabytes unread is not read from meanwhile, and gets every ans
   // Several times what the network takes.
   expect(bytes).toBeGreaterThan(20e6)
   socket.destroy()
-}, 90_000)
+})
 
 test('who does not speak the protocol is told so some times, and closed; one message that is good begins anew', async () => {
   const stranger = await Peer.connect(server.url)

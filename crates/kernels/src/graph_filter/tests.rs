@@ -227,7 +227,7 @@ fn ranked(filter: &Filter<'_>, requests: &[Request<'_>], simd: Simd) -> Vec<Vec<
 }
 
 proptest! {
-    #![proptest_config(crate::cases(96))]
+    #![proptest_config(crate::cases(48))]
 
     #[test]
     fn lists_are_the_best_by_the_definition_and_the_same_bits_alone(case in cases(), asked in asked()) {

@@ -85,7 +85,7 @@ fn case(rank: Range<usize>, items: usize) -> impl Strategy<Value = Case> {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(256))]
+    #![proptest_config(crate::cases(128))]
 
     #[test]
     fn finds_the_same_bits_as_an_exhaustive_search(case in case(1..crate::most(40), 400)) {
@@ -94,7 +94,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(crate::cases(24))]
+    #![proptest_config(crate::cases(8))]
 
     #[test]
     #[cfg_attr(miri, ignore = "takes minutes")]
