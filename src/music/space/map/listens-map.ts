@@ -1,4 +1,5 @@
 import type { Csr } from '../../../storage/csr.ts'
+import { conjugateGradients } from './conjugate-gradients.ts'
 import type { FeatureMatrix } from './features.ts'
 import { addScaled, eachFeature, multiply, multiplyTransposed } from './products.ts'
 
@@ -28,35 +29,19 @@ export interface ListensProblem {
  */
 export function fitListensMap(problem: ListensProblem, options: { readonly steps?: number } = {}): Float64Array {
   const { features, songs, rank, lambda } = problem
-  const size = features.columns * rank
   const gram = gramOf(problem.users, rank)
   const images = new Float64Array(songs.length * rank)
   const weighted = new Float64Array(songs.length * rank)
-  const product = new Float64Array(size)
-  const residual = new Float64Array(size)
-  multiplyTransposed(features, songs, sumsOfListeners(problem), rank, residual)
-  const diagonal = diagonalOf(problem, gram)
-  const solution = new Float64Array(size)
-  const scaled = residual.map((value, at) => value / diagonal[(at / rank) | 0]!)
-  const direction = scaled.slice()
-  let error = inner(residual, scaled)
-  const least = 1e-14 * error
-  for (let step = 0; step < (options.steps ?? 30) && error > least; step++) {
+  const right = new Float64Array(features.columns * rank)
+  multiplyTransposed(features, songs, sumsOfListeners(problem), rank, right)
+  const apply = (direction: Float64Array, out: Float64Array) => {
     multiply(features, songs, direction, rank, images)
     applyListeners(problem, gram, images, weighted)
-    multiplyTransposed(features, songs, weighted, rank, product)
-    for (let at = 0; at < size; at++) product[at]! += lambda * direction[at]!
-    const length = error / inner(direction, product)
-    for (let at = 0; at < size; at++) {
-      solution[at]! += length * direction[at]!
-      residual[at]! -= length * product[at]!
-      scaled[at] = residual[at]! / diagonal[(at / rank) | 0]!
-    }
-    const next = inner(residual, scaled)
-    for (let at = 0; at < size; at++) direction[at] = scaled[at]! + (next / error) * direction[at]!
-    error = next
+    multiplyTransposed(features, songs, weighted, rank, out)
+    for (let at = 0; at < out.length; at++) out[at]! += lambda * direction[at]!
   }
-  return solution
+  const system = { right, diagonal: diagonalOf(problem, gram), k: rank, apply, byColumn: false }
+  return conjugateGradients(system, { tolerance: 1e-7, mostSteps: options.steps ?? 30 })
 }
 
 /** (songs × rank) Σ over the listeners of a song of c·xᵤ. */
@@ -110,10 +95,4 @@ function gramOf(users: Float32Array, rank: number): Float64Array {
     for (let at = 0; at < rank; at++) addScaled(gram, at * rank, users[begin + at]!, users, begin, rank)
   }
   return gram
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let at = 0; at < a.length; at++) sum += a[at]! * b[at]!
-  return sum
 }
