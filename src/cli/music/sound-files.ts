@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
-import { analyseFiles, type FileAnalysis } from '../../music/tagger/analyse.ts'
-import { soundsIn } from '../../music/tagger/clips.ts'
+import { analyseFiles, type FileAnalysis } from '../../music/tagger/analysis/analyse.ts'
+import { soundsIn } from '../../music/tagger/clips/clips.ts'
 import { Tagger } from '../../music/tagger/tagger.ts'
 import { Pool } from '../../parallel/pool.ts'
 import { UsageError } from '../command.ts'

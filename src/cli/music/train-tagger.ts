@@ -1,12 +1,13 @@
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { taggerFiles } from '../../music/tagger/artifact.ts'
-import { labelledClips } from '../../music/tagger/clips.ts'
-import type { TaggerMeasure } from '../../music/tagger/measure.ts'
+import { labelledClips } from '../../music/tagger/clips/clips.ts'
 import { taggerOptions } from '../../music/tagger/options.ts'
-import { type TaggerProgress, type TrainedTagger, trainTagger } from '../../music/tagger/train.ts'
+import type { TaggerMeasure } from '../../music/tagger/training/measure.ts'
+import type { TaggerProgress, TrainedTagger } from '../../music/tagger/training/run.ts'
+import { trainTagger } from '../../music/tagger/training/train.ts'
 import { Pool } from '../../parallel/pool.ts'
-import { asUsage, parseOptions, text, UsageError, wholeNumber } from '../command.ts'
+import { parseOptions, share, text, toUsage, UsageError, wholeNumber } from '../command.ts'
 import { exitCodeOf, interruptible } from '../terminal/interrupt.ts'
 import { ProgressBar } from '../terminal/progress.ts'
 import { table } from '../terminal/table.ts'
@@ -15,12 +16,7 @@ import { addFlags, parseFlags } from '../training/algorithm-options.ts'
 const flags = z.looseObject({
   out: text('a directory'),
   seconds: wholeNumber(1, 86_400),
-  validation: z.string().transform((text, context) => {
-    const share = Number(text)
-    if (text.trim() !== '' && share >= 0 && share < 1) return share
-    context.addIssue(`must be a share from 0 to below 1, got ${text}`)
-    return z.NEVER
-  }),
+  validation: share({ orNone: true }),
   threads: wholeNumber(1, 1024).optional(),
   checkpointSeconds: wholeNumber(0, 1e9),
   resume: z.boolean().optional(),
@@ -73,7 +69,7 @@ async function run(sounds: string, given: Record<string, unknown>): Promise<void
   }
   try {
     await interruptible(async signal => {
-      const clips = await labelledClips(sounds, signal).catch(asUsageError)
+      const clips = await labelledClips(sounds, signal).catch(toUsage)
       const trained = await trainTagger(clips, out, options, {
         pool,
         seconds,
@@ -86,7 +82,7 @@ async function run(sounds: string, given: Record<string, unknown>): Promise<void
           json ||
           bar.show('reading', files / of, undefined, `, ${files} of ${of} files, ${Math.round(seconds / 60)} minutes`),
         onProgress: show,
-      }).catch(asUsageError)
+      }).catch(toUsage)
       bar.stop()
       process.stdout.write(json ? `${JSON.stringify(trained.manifest)}\n` : summary(out, trained))
       if (trained.manifest.complete) return
@@ -97,13 +93,6 @@ async function run(sounds: string, given: Record<string, unknown>): Promise<void
     bar.stop()
     await pool.close()
   }
-}
-
-/** A mistake of the caller's needs no trace. */
-function asUsageError(error: unknown): never {
-  return asUsage(() => {
-    throw error
-  })
 }
 
 function noteOf({ epochs, of, slicesPerSecond }: TaggerProgress): string {

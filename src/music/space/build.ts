@@ -8,8 +8,8 @@ import { principalCoordinates } from './map/principal-axes.ts'
 import { songVectors } from './map/song-vectors.ts'
 import type { VectorSource } from './song-space.ts'
 import type { SongTagger } from './song-tagger.ts'
+import { type AnalysedSounds, analyseSongs } from './songs/analyse-songs.ts'
 import { energies } from './songs/energy.ts'
-import { type Heard, listen } from './songs/listen.ts'
 import type { SongRow } from './songs/read-songs.ts'
 import { songTagsOf } from './songs/song-tags.ts'
 import { chooseTagVectors } from './tag-vectors.ts'
@@ -33,16 +33,16 @@ export interface BuildSongSpace {
 }
 
 export interface SpaceProgress {
-  readonly stage: 'listening' | 'learning the map' | 'placing songs'
+  readonly stage: 'analysing sounds' | 'learning the map' | 'placing songs'
   /** Share of the stage, 0 to 1. */
   readonly done: number
-  /** Files that were listened to, and in all. */
+  /** Files that were analysed, and in all. */
   readonly files?: { readonly done: number; readonly total: number }
 }
 
 export interface BuiltSongSpace {
   readonly parts: SongSpaceParts
-  readonly failed: Heard['failed']
+  readonly failed: AnalysedSounds['failed']
   /** Absent where there is no model, or too few songs teach it. */
   readonly map: Omit<FeatureMap, 'predict'> | undefined
 }
@@ -62,21 +62,22 @@ const defaultRank = 64
 export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSongSpace> {
   const { songs, model, tagger, projection = 'umap', seed = 0, signal, onProgress } = options
   if (songs.length === 0) throw new RangeError('a song space needs at least one song, got none')
-  const heard = await listen(
+  const analysed = await analyseSongs(
     songs.map(({ file }) => file),
     {
       tagger,
       signal,
-      onProgress: (done, total) => onProgress?.({ stage: 'listening', done: done / total, files: { done, total } }),
+      onProgress: (done, total) =>
+        onProgress?.({ stage: 'analysing sounds', done: done / total, files: { done, total } }),
     },
   )
   const { tags, songTags } = songTagsOf(
     songs.map(({ tags }) => tags),
     tagger?.labels ?? [],
-    heard.sounds.map(sound => sound?.probabilities),
+    analysed.sounds.map(sound => sound?.probabilities),
     model && learnedTags(model),
   )
-  const features: SongFeatures = { songs: songs.length, tags: songTags, sound: soundOf(heard, tagger) }
+  const features: SongFeatures = { songs: songs.length, tags: songTags, sound: soundOf(analysed, tagger) }
   const found = model ? vectorsByModel(model, features, options) : vectorsByFeatures(features, options)
   const { vectors, rank, sources, listeners, map } = found
   if (!sources.some(source => source !== undefined)) {
@@ -89,7 +90,7 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
   const tagVectors = chooseTagVectors({ vectors, rank, songTags }, ofModel)
   onProgress?.({ stage: 'placing songs', done: 0 })
   const coordinates = await coordinatesOf(vectors, rank, { projection, seed, signal })
-  const rankedEnergy = energies(heard.liveliness)
+  const rankedEnergy = energies(analysed.energies)
   const { lambda, kappa, songs: learned, explained } = map ?? {}
   const summary = map && { lambda: lambda!, kappa: kappa!, songs: learned!, explained: explained! }
   const parts: SongSpaceParts = {
@@ -106,7 +107,7 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
     details: songs.map(({ title, artist, duration, file }, song) => ({
       title,
       artist,
-      duration: duration ?? heard.liveliness[song]?.seconds,
+      duration: duration ?? analysed.energies[song]?.seconds,
       file,
     })),
     made: {
@@ -117,7 +118,7 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
       seed,
     },
   }
-  return { parts, failed: heard.failed, map: summary }
+  return { parts, failed: analysed.failed, map: summary }
 }
 
 interface FoundVectors {
@@ -166,7 +167,7 @@ function vectorsByFeatures(features: SongFeatures, { rank: most, seed = 0, signa
   return { vectors, rank, sources, listeners: new Uint32Array(features.songs) }
 }
 
-function soundOf({ sounds }: Heard, tagger: SongTagger | undefined): SongFeatures['sound'] {
+function soundOf({ sounds }: AnalysedSounds, tagger: SongTagger | undefined): SongFeatures['sound'] {
   if (!tagger) return undefined
   const width = tagger.embedding
   const values = new Float32Array(sounds.length * width).fill(Number.NaN)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { measurePredictions } from '../../../src/music/tagger/measure.ts'
+import { measurePredictions } from '../../../src/music/tagger/training/measure.ts'
 
 test('of single labels: accuracy, confusion, precision, recall, loss', () => {
   const said = Float32Array.of(0.7, 0.2, 0.1, 0.4, 0.5, 0.1, 0.1, 0.8, 0.1, 0.2, 0.2, 0.6)

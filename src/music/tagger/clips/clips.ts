@@ -2,8 +2,8 @@
 import { mkdtemp, readdir, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, extname, join, resolve } from 'node:path'
-import { readRows, type SoughtColumn } from '../../ingest/rows.ts'
-import { asGiven } from '../../storage/expectation.ts'
+import { readRows, type SoughtColumn } from '../../../ingest/rows.ts'
+import { asGiven } from '../../../storage/expectation.ts'
 
 /** Whether a clip has exactly one of the labels, or any of them. */
 export type LabelKind = 'single' | 'multi'

@@ -1,6 +1,6 @@
 /** How good predictions of labels are. */
-import type { Validation } from './artifact.ts'
-import type { LabelKind } from './clips.ts'
+import type { Validation } from '../artifact.ts'
+import type { LabelKind } from '../clips/clips.ts'
 
 /** Of more labels it is not counted what is taken for what: that grows with their square. */
 export const mostConfused = 1000
@@ -10,7 +10,7 @@ export interface LabelMeasure {
   readonly label: string
   /** Clips that have it. */
   readonly clips: number
-  /** Of the clips that are said to have it: the likeliest of single labels, those above ½ of others. NaN where there is none. */
+  /** Of the clips that are predicted to have it: the likeliest of single labels, those above ½ of others. NaN where there is none. */
   readonly precision: number
   /** Of the clips that have it. NaN where there is none. */
   readonly recall: number
@@ -39,26 +39,26 @@ export function measurePredictions(
   const width = labels.length
   const clips = targets.length / width
   const rows = Array.from({ length: clips }, (_, clip) => ({
-    said: probabilities.subarray(clip * width, (clip + 1) * width),
+    predicted: probabilities.subarray(clip * width, (clip + 1) * width),
     true: targets.subarray(clip * width, (clip + 1) * width),
   }))
-  const likeliest = rows.map(({ said }) => said.indexOf(Math.max(...said)))
-  const isSaid = (clip: number, label: number) =>
-    kind === 'single' ? likeliest[clip] === label : rows[clip]!.said[label]! > 0.5
+  const likeliest = rows.map(({ predicted }) => predicted.indexOf(Math.max(...predicted)))
+  const isPredicted = (clip: number, label: number) =>
+    kind === 'single' ? likeliest[clip] === label : rows[clip]!.predicted[label]! > 0.5
   const measured = labels.map((label, at): LabelMeasure => {
     const having = rows.flatMap((row, clip) => (row.true[at]! > 0 ? [clip] : []))
-    const said = rows.flatMap((_, clip) => (isSaid(clip, at) ? [clip] : []))
-    const both = said.filter(clip => rows[clip]!.true[at]! > 0).length
-    const ranked = rows.map(row => ({ score: row.said[at]!, isTrue: row.true[at]! > 0 }))
+    const predicted = rows.flatMap((_, clip) => (isPredicted(clip, at) ? [clip] : []))
+    const both = predicted.filter(clip => rows[clip]!.true[at]! > 0).length
+    const ranked = rows.map(row => ({ score: row.predicted[at]!, isTrue: row.true[at]! > 0 }))
     return {
       label,
       clips: having.length,
-      precision: both / said.length,
+      precision: both / predicted.length,
       recall: both / having.length,
       averagePrecision: averagePrecision(ranked),
     }
   })
-  const loss = rows.reduce((sum, row) => sum + lossOf(row.said, row.true, kind), 0) / Math.max(1, clips)
+  const loss = rows.reduce((sum, row) => sum + lossOf(row.predicted, row.true, kind), 0) / Math.max(1, clips)
   const precisions = measured.map(({ averagePrecision }) => averagePrecision).filter(value => !Number.isNaN(value))
   const right = rows.filter((row, clip) => row.true[likeliest[clip]!]! > 0).length
   return {
@@ -107,9 +107,9 @@ function averagePrecision(ranked: readonly { readonly score: number; readonly is
 
 const least = 1e-9
 
-function lossOf(said: Float32Array, right: Float32Array, kind: LabelKind): number {
+function lossOf(predicted: Float32Array, right: Float32Array, kind: LabelKind): number {
   let loss = 0
-  said.forEach((probability, label) => {
+  predicted.forEach((probability, label) => {
     const target = right[label]!
     loss -= target * Math.log(Math.max(least, probability))
     if (kind === 'multi') loss -= (1 - target) * Math.log(Math.max(least, 1 - probability))
