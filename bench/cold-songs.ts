@@ -24,7 +24,7 @@ import { Pool } from '../src/parallel/pool.ts'
 import { type ColdData, type ColdDataName, coldData, coldDataNames, part } from './cold-songs/data.ts'
 import { blended, judge, limit } from './cold-songs/judge.ts'
 import { type NeighbourOptions, neighbourGrid } from './cold-songs/neighbours.ts'
-import { type ListensOptions, listensGrid, Stage } from './cold-songs/stage.ts'
+import { Stage } from './cold-songs/stage.ts'
 import { benchCache } from './data/brunch-data.ts'
 import { atLeast, type Bar, type BenchOptions } from './support/bar.ts'
 import { positiveInteger } from './support/options.ts'
@@ -32,7 +32,6 @@ import { printer } from './support/print.ts'
 
 /** Of the songs that are held out. */
 const seed = 12
-const usersOfAll = 500
 const blendWeights = [0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3]
 const metric = `recall@${limit}`
 
@@ -45,8 +44,7 @@ interface Run {
 
 interface Chosen {
   readonly neighbours: NeighbourOptions
-  readonly listens: ListensOptions
-  /** Of `listens` beside 1 of `neighbours`. */
+  /** Of the space beside 1 of `neighbours`, in the blend. */
   readonly weight: number
 }
 
@@ -75,97 +73,73 @@ export async function run({ json, rest }: BenchOptions): Promise<Bar[]> {
 async function benchOf(name: ColdDataName, one: Run): Promise<Bar[]> {
   const data = await coldData(name, seed)
   const chosen = await choose(name, data, one)
-  const kept = [part.train, part.validation]
-  const stage = await Stage.of(data, { kept, held: part.test, factors: chosen.listens.factors }, one)
+  const stage = await Stage.of(data, { kept: [part.train, part.validation], held: part.test }, one)
   try {
     const among = stage.judgedAmongHeld(one.users)
-    const lists = scoresOf(stage, among, chosen)
+    const [neighbours] = stage.neighbours(among, [chosen.neighbours]) as [Float32Array[]]
+    const space = await stage.space(among)
+    const lists = { neighbours, regression: stage.regression(among), space, blend: blendOf(among, neighbours, space, chosen) }
+    for (const map of stage.maps) one.print(Object.assign({ dataset: name }, map))
     const judged = Object.fromEntries(
       Object.entries(lists).map(([way, scores]) => [way, judge(among, stage.training, scores)]),
     )
-    report({ dataset: name }, judged, one)
-    const all = stage.judgedAmongAll(usersOfAll)
-    const found = Object.entries(scoresOf(stage, all, chosen)).map(([way, scores]) => [
-      way,
-      judge(all, stage.training, scores),
-    ])
-    report({ dataset: name, among: 'of all' }, Object.fromEntries(found), one)
-    return Object.entries(compareUsers([judged.neighbours!], [judged.blend!]).metrics).map(([metric, { interval }]) =>
-      atLeast(`${name}, ${metric}: blend less neighbours, lower bound`, interval[0], 0),
+    report(name, judged, one)
+    const lower = (than: string) => compareUsers([judged[than]!], [judged.space!]).metrics[metric]!.interval[0]
+    return ['regression', 'neighbours'].map(than =>
+      atLeast(`${name}, ${metric}: song space less ${than}, lower bound`, lower(than), 0),
     )
   } finally {
     stage.close()
   }
 }
 
-type Scores = Record<'neighbours' | 'regression' | 'listens' | 'blend', Float32Array[]>
-
-function scoresOf(stage: Stage, judged: ReturnType<Stage['judgedAmongHeld']>, chosen: Chosen): Scores {
-  const [neighbours] = stage.neighbours(judged, [chosen.neighbours]) as [Float32Array[]]
-  const listens = stage.listens(judged, chosen.listens)
-  const parts = [
+function blendOf(
+  judged: ReturnType<Stage['judgedAmongHeld']>,
+  neighbours: readonly Float32Array[],
+  space: readonly Float32Array[],
+  { weight }: Pick<Chosen, 'weight'>,
+): Float32Array[] {
+  return blended(judged, [
     { scores: neighbours, weight: 1 },
-    { scores: listens, weight: chosen.weight },
-  ]
-  return { neighbours, regression: stage.regression(judged), listens, blend: blended(judged, parts) }
+    { scores: space, weight },
+  ])
 }
 
-function report(about: object, judged: Readonly<Record<string, UserValues>>, { print }: Run): void {
+function report(dataset: string, judged: Readonly<Record<string, UserValues>>, { print }: Run): void {
   for (const [way, values] of Object.entries(judged)) {
     const intervals = bootstrapIntervals([values])
-    print(Object.assign({}, about, { way, listeners: values.rows.length, means: meansOf(values), intervals }))
+    print({ dataset, way, listeners: values.rows.length, means: meansOf(values), intervals })
   }
-  for (const way of ['regression', 'listens', 'blend']) {
-    const { metrics } = compareUsers([judged.neighbours!], [judged[way]!])
-    print(Object.assign({}, about, { compared: `${way} less neighbours` }, metrics))
+  for (const [way, than] of [
+    ['space', 'regression'],
+    ['space', 'neighbours'],
+    ['blend', 'neighbours'],
+  ] as const) {
+    const { metrics } = compareUsers([judged[than]!], [judged[way]!])
+    print(Object.assign({ dataset, compared: `${way} less ${than}` }, metrics))
   }
 }
 
-/** The best of each grid on the validation songs. */
+/** The neighbours and the weight of the blend that are best on the validation songs. */
 async function choose(name: ColdDataName, data: ColdData, one: Run): Promise<Chosen> {
-  const scoreOf = (stage: Stage, judged: ReturnType<Stage['judgedAmongHeld']>, scores: Float32Array[]) =>
-    meansOf(judge(judged, stage.training, scores))[metric]!
-  let neighbours:
-    | { readonly way: NeighbourOptions; readonly score: number; readonly scores: Float32Array[] }
-    | undefined
-  let listens: { readonly way: ListensOptions; readonly score: number; readonly scores: Float32Array[] } | undefined
-  let weight = { weight: 0, score: Number.NEGATIVE_INFINITY }
-  for (const factors of new Set(listensGrid.map(way => way.factors))) {
-    const stage = await Stage.of(data, { kept: [part.train], held: part.validation, factors }, one)
+  const stage = await Stage.of(data, { kept: [part.train], held: part.validation }, one)
+  try {
     const judged = stage.judgedAmongHeld(one.users)
-    if (!neighbours) {
-      const grid = neighbourGrid(name === 'hetrec-lastfm')
-      stage.neighbours(judged, grid).forEach((scores, at) => {
-        const score = scoreOf(stage, judged, scores)
-        if (score > (neighbours?.score ?? 0)) neighbours = { way: grid[at]!, score, scores }
-      })
-      one.print({
-        dataset: name,
-        validation: 'neighbours',
-        of: grid.length,
-        score: neighbours!.score,
-        options: neighbours!.way,
-      })
-    }
-    for (const way of listensGrid.filter(way => way.factors === factors)) {
-      const scores = stage.listens(judged, way)
-      const score = scoreOf(stage, judged, scores)
-      one.print({ dataset: name, validation: 'listens', score, options: way })
-      if (score > (listens?.score ?? 0)) listens = { way, score, scores }
-    }
-    if (listens?.way.factors === factors) {
-      weight = { weight: 0, score: Number.NEGATIVE_INFINITY }
-      for (const candidate of blendWeights) {
-        const parts = [
-          { scores: neighbours!.scores, weight: 1 },
-          { scores: listens.scores, weight: candidate },
-        ]
-        const score = scoreOf(stage, judged, blended(judged, parts))
-        if (score > weight.score) weight = { weight: candidate, score }
-      }
-    }
+    const scoreOf = (scores: Float32Array[]) => meansOf(judge(judged, stage.training, scores))[metric]!
+    const grid = neighbourGrid(name === 'hetrec-lastfm')
+    const found = stage.neighbours(judged, grid).map((scores, at) => ({ way: grid[at]!, scores, score: scoreOf(scores) }))
+    const best = found.reduce((a, b) => (b.score > a.score ? b : a))
+    one.print({ dataset: name, validation: 'neighbours', of: grid.length, score: best.score, options: best.way })
+    const space = await stage.space(judged)
+    one.print({ dataset: name, validation: 'space', score: scoreOf(space) })
+    const blends = blendWeights.map(weight => ({
+      weight,
+      score: scoreOf(blendOf(judged, best.scores, space, { weight })),
+    }))
+    const blend = blends.reduce((a, b) => (b.score > a.score ? b : a))
+    one.print(Object.assign({ dataset: name, validation: 'blend', of: blends.length }, blend))
+    return { neighbours: best.way, weight: blend.weight }
+  } finally {
     stage.close()
   }
-  one.print({ dataset: name, validation: 'blend', of: blendWeights.length, score: weight.score, weight: weight.weight })
-  return { neighbours: neighbours!.way, listens: listens!.way, weight: weight.weight }
 }

@@ -1,9 +1,11 @@
 /** From songs, a model and what songs sound like to a song space. */
 import type { OpenModel } from '../../models/open/open-model.ts'
+import { selectedRows, transposed } from '../../storage/csr.ts'
 import type { SongSpaceParts } from './artifact.ts'
 import { coordinatesOf, type Projection } from './coordinates.ts'
 import { type FeatureMap, fitFeatureMap } from './map/feature-map.ts'
 import { FeatureEncoder, hasFeatures, type SongFeatures } from './map/features.ts'
+import type { MapUsers } from './map/listens-search.ts'
 import { principalCoordinates } from './map/principal-axes.ts'
 import { songVectors } from './map/song-vectors.ts'
 import type { VectorSource } from './song-space.ts'
@@ -23,7 +25,7 @@ export interface BuildSongSpace {
   readonly tagger?: SongTagger | undefined
   /** Numbers of a vector where there is no model, from 1. Default: 64, or what the features have if that is less. */
   readonly rank?: number | undefined
-  /** Songs with fewer listeners do not teach the map from features to vectors. Default: 5. */
+  /** Songs with fewer listeners do not teach the map from features to vectors, where it is fitted to these. Default: 5. */
   readonly leastListeners?: number | undefined
   readonly projection?: Projection | undefined
   /** Default: 0. */
@@ -91,8 +93,7 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
   onProgress?.({ stage: 'placing songs', done: 0 })
   const coordinates = await coordinatesOf(vectors, rank, { projection, seed, signal })
   const rankedEnergy = energies(analysed.energies)
-  const { lambda, kappa, songs: learned, explained } = map ?? {}
-  const summary = map && { lambda: lambda!, kappa: kappa!, songs: learned!, explained: explained! }
+  const summary = map && summaryOf(map)
   const parts: SongSpaceParts = {
     rank,
     songs: songs.map(({ id }) => id),
@@ -121,6 +122,10 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
   return { parts, failed: analysed.failed, map: summary }
 }
 
+function summaryOf({ predict: _, recall, ...map }: FeatureMap): Omit<FeatureMap, 'predict'> {
+  return Object.assign(map, recall && { recall })
+}
+
 interface FoundVectors {
   readonly vectors: Float32Array
   readonly rank: number
@@ -140,7 +145,7 @@ function vectorsByModel(model: OpenModel, features: SongFeatures, options: Build
   const counts = model.artifact.popularity.counts.data
   const listeners = Uint32Array.from(rows, row => (row < 0 ? 0 : counts[row]!))
   const map = fitFeatureMap(
-    { features, vectors: byListeners, rank, listeners },
+    { features, vectors: byListeners, rank, listeners, users: usersOf(model, rows, rank) },
     {
       leastListeners: options.leastListeners,
       seed: options.seed,
@@ -151,6 +156,14 @@ function vectorsByModel(model: OpenModel, features: SongFeatures, options: Build
   const byFeatures = map?.predict(features) ?? new Float32Array(features.songs * rank)
   const estimates = { rank, byListeners, listeners, byFeatures, kappa: map?.kappa ?? 0 }
   return Object.assign({ rank, listeners, map }, songVectors(estimates))
+}
+
+/** The users of the model and which of the songs they listen to, where it has vectors of users in the space of those of items. */
+function usersOf(model: OpenModel, rows: ArrayLike<number>, rank: number): MapUsers | undefined {
+  const { history } = model.artifact
+  const { data: vectors } = model.vectors('users')
+  if (vectors.length !== history.rows * rank) return undefined
+  return { vectors: Float64Array.from(vectors), listens: selectedRows(transposed(history), rows) }
 }
 
 function vectorsByFeatures(features: SongFeatures, { rank: most, seed = 0, signal }: BuildSongSpace): FoundVectors {

@@ -140,7 +140,7 @@ export function knownSongs(songs: IdMap, ids: readonly Id[], left: string[]): nu
 
 /** The mean of songs' vectors by weight, at length 1; undefined where nothing is known of any, or they cancel out. */
 export function meanVector(
-  { vectors, rank }: SongSpace,
+  { vectors, rank }: Pick<SongSpace, 'vectors' | 'rank'>,
   songs: readonly number[],
   weights: readonly number[],
 ): Float32Array | undefined {

@@ -1,5 +1,5 @@
 import type { Csr } from '../../../storage/csr.ts'
-import { conjugateGradients } from './conjugate-gradients.ts'
+import { type ConjugateGradientOptions, conjugateGradients } from './conjugate-gradients.ts'
 import type { FeatureMatrix } from './features.ts'
 import { addScaled, eachFeature, multiply, multiplyTransposed } from './products.ts'
 
@@ -10,12 +10,17 @@ export interface ListensProblem {
   /** (songs of `features` × users) Who listens to them. */
   readonly listeners: Csr
   /** (users × rank) */
-  readonly users: Float32Array
+  readonly users: Float64Array
   readonly rank: number
   /** What a pair that is there counts beside one that is not, which counts 1. */
   readonly confidence: number
   /** Above 0. */
   readonly lambda: number
+}
+
+export interface ListensOptions extends Pick<ConjugateGradientOptions, 'start' | 'signal'> {
+  /** Of the conjugate gradients. Default: 30. */
+  readonly steps?: number | undefined
 }
 
 /**
@@ -25,9 +30,9 @@ export interface ListensProblem {
  *
  * A step costs O(songs · rank² + pairs · rank + features · rank).
  *
- * @param options.steps of the conjugate gradients. Default: 30.
+ * @throws the reason of the signal when it is aborted.
  */
-export function fitListensMap(problem: ListensProblem, options: { readonly steps?: number } = {}): Float64Array {
+export function fitListensMap(problem: ListensProblem, options: ListensOptions = {}): Float64Array {
   const { features, songs, rank, lambda } = problem
   const gram = gramOf(problem.users, rank)
   const images = new Float64Array(songs.length * rank)
@@ -41,7 +46,8 @@ export function fitListensMap(problem: ListensProblem, options: { readonly steps
     for (let at = 0; at < out.length; at++) out[at]! += lambda * direction[at]!
   }
   const system = { right, diagonal: diagonalOf(problem, gram), k: rank, apply, byColumn: false }
-  return conjugateGradients(system, { tolerance: 1e-7, mostSteps: options.steps ?? 30 })
+  const { steps = 30, start, signal } = options
+  return conjugateGradients(system, { tolerance: 1e-7, mostSteps: steps, start, signal })
 }
 
 /** (songs × rank) Σ over the listeners of a song of c·xᵤ. */
@@ -89,7 +95,7 @@ function diagonalOf({ features, songs, rank, lambda }: ListensProblem, gram: Flo
 }
 
 /** (rank × rank) Σ xᵤxᵤᵀ */
-function gramOf(users: Float32Array, rank: number): Float64Array {
+function gramOf(users: Float64Array, rank: number): Float64Array {
   const gram = new Float64Array(rank * rank)
   for (let begin = 0; begin < users.length; begin += rank) {
     for (let at = 0; at < rank; at++) addScaled(gram, at * rank, users[begin + at]!, users, begin, rank)

@@ -15,8 +15,12 @@ export interface RidgeProblem {
   readonly lambda: number
 }
 
-/** Defaults: a tolerance of 1e-5, and at most 200 steps. */
-export type RidgeOptions = Partial<ConjugateGradientOptions>
+export interface RidgeOptions extends Pick<ConjugateGradientOptions, 'start' | 'signal'> {
+  /** Of the gradient, relative to that at 0, in each column. Default: 1e-5. */
+  readonly tolerance?: number | undefined
+  /** Default: 200. */
+  readonly mostSteps?: number | undefined
+}
 
 /**
  * The W (columns × k) that minimises Σᵣ wᵣ ‖vᵣ − fᵣ·W‖² + λ ‖W‖², by conjugate gradients of the normal equations.
