@@ -116,18 +116,29 @@ export {
   type SongSpaceParts,
   writeSongSpace,
 } from './music/space/artifact.ts'
+export { type BuildSongSpace, type BuiltSongSpace, buildSongSpace, type SpaceProgress } from './music/space/build.ts'
+export type { Projection } from './music/space/coordinates.ts'
 export type { SongDetails, SongSpace, VectorSource } from './music/space/song-space.ts'
+export type { SongTagger } from './music/space/song-tagger.ts'
+export {
+  type GivenTag,
+  type ReadSongsOptions,
+  readSongs,
+  type SongRow,
+  type SongRows,
+} from './music/space/songs/read-songs.ts'
 export { drawPlaylists, type Playlist, type PlaylistOptions } from './music/synthesis/listeners.ts'
 export { type Mood, moods, type Traits } from './music/synthesis/moods.ts'
 export { drawSongs, type SongOptions, type SongPlan } from './music/synthesis/songs.ts'
 export { type SoundOptions, soundFile, writeSounds } from './music/synthesis/sounds.ts'
-export { analyseFiles, type FileAnalysis, type PooledTagger, pooledTagger } from './music/tagger/analyse.ts'
+export { analyseFiles, type FileAnalysis, type PooledTagger, pooledTagger } from './music/tagger/analysis/analyse.ts'
 export type { EpochResult, TaggerManifest, Validation } from './music/tagger/artifact.ts'
-export { type LabelKind, type LabelledClip, type LabelledClips, labelledClips } from './music/tagger/clips.ts'
-export type { LabelMeasure, TaggerMeasure } from './music/tagger/measure.ts'
+export { type LabelKind, type LabelledClip, type LabelledClips, labelledClips } from './music/tagger/clips/clips.ts'
 export type { TaggerOptions } from './music/tagger/options.ts'
 export { type SoundAnalysis, Tagger } from './music/tagger/tagger.ts'
-export { type TaggerProgress, type TrainedTagger, type TrainTagger, trainTagger } from './music/tagger/train.ts'
+export type { LabelMeasure, TaggerMeasure } from './music/tagger/training/measure.ts'
+export type { TaggerProgress, TrainedTagger } from './music/tagger/training/run.ts'
+export { type TrainTagger, trainTagger } from './music/tagger/training/train.ts'
 export { Pool, type PoolOptions } from './parallel/pool.ts'
 export type { PushAnalysis } from './push/analyse/analysis.ts'
 export { writeReport } from './push/analyse/report/write.ts'

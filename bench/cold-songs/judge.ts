@@ -81,34 +81,3 @@ function best(scores: Float32Array): number[] {
 function gain(hits: readonly boolean[]): number {
   return hits.reduce((sum, hit, place) => sum + (hit ? 1 / Math.log2(place + 2) : 0), 0)
 }
-
-/** Σ weight · scores, each divided by its deviation over the candidates of a user: sums of a long history and of a short one count alike. */
-export function blended(
-  judged: readonly Judged[],
-  parts: readonly { readonly scores: readonly Float32Array[]; readonly weight: number }[],
-): Float32Array[] {
-  return judged.map(({ users, candidates }, view) => {
-    const sums = new Float32Array(users.length * candidates.length)
-    for (const { scores, weight } of parts) {
-      for (let begin = 0; begin < sums.length; begin += candidates.length) {
-        const own = scores[view]!.subarray(begin, begin + candidates.length)
-        const scale = weight / (deviationOf(own) || 1)
-        for (let at = 0; at < own.length; at++) sums[begin + at]! += scale * own[at]!
-      }
-    }
-    return sums
-  })
-}
-
-/** Of the finite ones. */
-function deviationOf(values: Float32Array): number {
-  let [count, sum, squares] = [0, 0, 0]
-  for (const value of values) {
-    if (value === Number.NEGATIVE_INFINITY) continue
-    count++
-    sum += value
-    squares += value * value
-  }
-  const mean = sum / count
-  return Math.sqrt(Math.max(0, squares / count - mean * mean))
-}

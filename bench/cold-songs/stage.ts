@@ -1,11 +1,16 @@
 import { join } from 'node:path'
+import { rowOf } from '../../src/models/open/history.ts'
 import { OpenModel } from '../../src/models/open/open-model.ts'
 import { algorithmNamed } from '../../src/models/registry.ts'
 import { trainModel } from '../../src/models/training/train.ts'
+import { meanVector } from '../../src/music/mix/ingredients/ingredients.ts'
+import { type BuiltSongSpace, buildSongSpace } from '../../src/music/space/build.ts'
 import { fitFeatureMap } from '../../src/music/space/map/feature-map.ts'
-import { FeatureEncoder, type SongFeatures } from '../../src/music/space/map/features.ts'
-import { fitListensMap } from '../../src/music/space/map/listens-map.ts'
-import { multiply } from '../../src/music/space/map/products.ts'
+import type { SongFeatures } from '../../src/music/space/map/features.ts'
+import { songVectors } from '../../src/music/space/map/song-vectors.ts'
+import type { SongSpace } from '../../src/music/space/song-space.ts'
+import type { SongRow } from '../../src/music/space/songs/read-songs.ts'
+import { normalise, productWith } from '../../src/music/space/vectors.ts'
 import type { Pool } from '../../src/parallel/pool.ts'
 import { type Csr, transposed } from '../../src/storage/csr.ts'
 import { Dataset, writeDataset } from '../../src/storage/dataset.ts'
@@ -13,23 +18,14 @@ import { type ColdData, mapped, pairsOf } from './data.ts'
 import { type Judged, judgedOf } from './judge.ts'
 import { type NeighbourOptions, neighbourScores } from './neighbours.ts'
 
-export interface ListensOptions {
-  /** Of ALS. */
-  readonly factors: number
-  readonly confidence: number
-  readonly lambda: number
-}
-
-export const listensGrid: readonly ListensOptions[] = [64, 128].flatMap(factors =>
-  [30, 100, 300].map(lambda => ({ factors, confidence: 10, lambda })),
-)
-
 /** What is learned from, and which songs are held out of it. */
 export interface StagePart {
   readonly kept: readonly number[]
   readonly held: number
-  readonly factors: number
 }
+
+/** Of ALS. */
+const factors = 64
 
 /** One training without the songs that are held out, and the ways to find these. */
 export class Stage {
@@ -41,10 +37,12 @@ export class Stage {
   readonly #isTraining: Uint8Array
   /** (users × songs) */
   readonly training: Csr
+  /** Of the spaces that were made. */
+  readonly maps: NonNullable<BuiltSongSpace['map']>[] = []
 
   static async of(
     data: ColdData,
-    { kept, held, factors }: StagePart,
+    { kept, held }: StagePart,
     { pool, folder }: { readonly pool: Pool; readonly folder: string },
   ): Promise<Stage> {
     const { users, items } = data.dataset
@@ -80,14 +78,6 @@ export class Stage {
     return judgedOf(this.#data, this.#held, this.training, most)
   }
 
-  /** The same, but the songs of the training are candidates, too. */
-  judgedAmongAll(most: number): Judged[] {
-    return this.judgedAmongHeld(most).map(judged => {
-      const others = [...this.#isTraining.keys()].filter(song => this.#isTraining[song] === 1)
-      return Object.assign({}, judged, { candidates: [...judged.candidates, ...others] })
-    })
-  }
-
   /** By each of `ways`, for each view: (users × candidates). */
   neighbours(judged: readonly Judged[], ways: readonly NeighbourOptions[]): Float32Array[][] {
     const byView = judged.map(({ users, candidates, view }) => {
@@ -109,30 +99,43 @@ export class Stage {
     return ways.map((_, way) => judged.map((one, view) => this.#withoutKnown(one, byView[view]![way]!)))
   }
 
-  /** By the ridge regression of the vectors of ALS on tags. */
-  regression(judged: readonly Judged[]): Float32Array[] {
-    const { data: vectors, factors: rank } = this.#model.vectors('items')
-    const counts = Array.from({ length: this.training.columns }, (_, song) =>
-      Number(this.#listeners.indptr[song + 1]! - this.#listeners.indptr[song]!),
-    )
-    const training = { features: featuresOf(this.#data.tags), vectors, rank, listeners: Uint32Array.from(counts) }
-    const map = fitFeatureMap(training, { leastListeners: 1 })!
-    return judged.map(one => this.#byVectors(one, map.predict(featuresOf(one.view.tags))))
+  /** By the song space that `aurochs music build-space` makes: the cosine with the mean of the songs of a listener, as mixes have a taste. */
+  async space(judged: readonly Judged[]): Promise<Float32Array[]> {
+    const scores: Float32Array[] = []
+    for (const one of judged) {
+      const { parts, map } = await buildSongSpace({ songs: this.#rowsOf(one), model: this.#model, projection: 'pca' })
+      this.maps.push(map!)
+      scores.push(this.#byTaste(one, parts))
+    }
+    return scores
   }
 
-  /** By the map from tags to vectors that fits who listens. */
-  listens(judged: readonly Judged[], { confidence, lambda }: ListensOptions): Float32Array[] {
-    const { data: users, factors: rank } = this.#model.vectors('users')
-    const features = featuresOf(this.#data.tags)
-    const songs = [...this.#isTraining.keys()].filter(song => this.#isTraining[song] === 1)
-    const encoder = new FeatureEncoder(features, songs)
-    const problem = { songs, listeners: this.#listeners, users, rank, confidence, lambda }
-    const weights = fitListensMap(Object.assign(problem, { features: encoder.encode(features) }))
+  /** The same with the map that is fitted to vectors alone. */
+  regression(judged: readonly Judged[]): Float32Array[] {
+    const { data, factors: rank } = this.#model.vectors('items')
+    const listeners = Uint32Array.from({ length: this.training.columns }, (_, song) =>
+      Number(this.#listeners.indptr[song + 1]! - this.#listeners.indptr[song]!),
+    )
+    const byListeners = normalise(Float32Array.from(data), rank)
+    const map = fitFeatureMap({ features: featuresOf(this.#data.tags), vectors: byListeners, rank, listeners })!
     return judged.map(one => {
-      const encoded = encoder.encode(featuresOf(one.view.tags))
-      const vectors = new Float64Array(encoded.rows * rank)
-      multiply(encoded, [...Array(encoded.rows).keys()], weights, rank, vectors)
-      return this.#byVectors(one, vectors)
+      const byFeatures = map.predict(featuresOf(one.view.tags))
+      const { vectors } = songVectors({ rank, byListeners, listeners, byFeatures, kappa: map.kappa })
+      return this.#byTaste(one, { rank, vectors })
+    })
+  }
+
+  /** Songs of the training with all of their tags, and those to be found with the tags of the view. */
+  #rowsOf({ candidates, view }: Judged): SongRow[] {
+    const { dataset, tags } = this.#data
+    const isCandidate = new Set(candidates)
+    return Array.from({ length: dataset.items.size }, (_, song) => {
+      const { indices, weights } = rowOf(isCandidate.has(song) ? view.tags : tags, song)
+      const isKnown = isCandidate.has(song) || this.#isTraining[song] === 1
+      return {
+        id: String(dataset.items.at(song)),
+        tags: isKnown ? Array.from(indices, (tag, at) => ({ tag: String(tag), weight: Math.log1p(weights[at]!) })) : [],
+      }
     })
   }
 
@@ -140,19 +143,15 @@ export class Stage {
     this.#model.close()
   }
 
-  /** The product of vectors of users and songs: of ALS where it has learned of a song, else those of `mapped`. */
-  #byVectors(judged: Judged, mapped: ArrayLike<number>): Float32Array {
+  #byTaste(judged: Judged, space: Pick<SongSpace, 'rank' | 'vectors'>): Float32Array {
     const { users, candidates } = judged
-    const { data: ofUsers, factors: rank } = this.#model.vectors('users')
-    const ofSongs = this.#model.vectors('items').data
     const scores = new Float32Array(users.length * candidates.length)
     users.forEach((user, row) => {
-      const own = ofUsers.subarray(user * rank, (user + 1) * rank)
+      const songs = Array.from(rowOf(this.training, user).indices)
+      const weights = songs.map(() => 1)
+      const taste = meanVector(space, songs, weights) ?? new Float32Array(space.rank)
       candidates.forEach((song, column) => {
-        const vectors = this.#isTraining[song] === 1 ? ofSongs : mapped
-        let sum = 0
-        for (let at = 0; at < rank; at++) sum += own[at]! * vectors[song * rank + at]!
-        scores[row * candidates.length + column] = sum
+        scores[row * candidates.length + column] = productWith(space.vectors, song, taste)
       })
     })
     return this.#withoutKnown(judged, scores)

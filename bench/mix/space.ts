@@ -21,7 +21,7 @@ export async function seededSpace(songs: number, rank: number, seed: number): Pr
   const artists = Math.ceil(songs / songsPerArtist)
   const tagVectors = directions(tagCount, rank, random)
   const artistVectors = directions(artists, rank, random)
-  const liveliness = Float64Array.from({ length: tagCount }, random)
+  const energyOfTag = Float64Array.from({ length: tagCount }, random)
   const artistOf = Uint32Array.from({ length: songs }, () => Math.floor(random() ** 2 * artists))
   const vectors = sharedArray(Float32Array, songs * rank)
   const indices = new Uint32Array(songs * tagsPerSong)
@@ -30,18 +30,18 @@ export async function seededSpace(songs: number, rank: number, seed: number): Pr
   for (let song = 0; song < songs; song++) {
     const tags = new Set<number>()
     while (tags.size < tagsPerSong) tags.add(Math.floor(random() ** 2 * tagCount))
-    let lively = 0
+    let mean = 0
     for (const [at, tag] of [...tags].sort((a, b) => a - b).entries()) {
       const amount = 0.3 + 0.7 * random()
       indices[song * tagsPerSong + at] = tag
       weights[song * tagsPerSong + at] = amount
-      lively += liveliness[tag]! / tagsPerSong
+      mean += energyOfTag[tag]! / tagsPerSong
       add(vectors, song, tagVectors, tag, amount, rank)
     }
     add(vectors, song, artistVectors, artistOf[song]!, 0.5, rank)
     for (let k = 0; k < rank; k++) vectors[song * rank + k]! += (0.8 * normal(random)) / Math.sqrt(rank)
     normalize(vectors, song, rank)
-    energy[song] = Math.min(1, Math.max(0, lively + 0.15 * normal(random)))
+    energy[song] = Math.min(1, Math.max(0, mean + 0.15 * normal(random)))
   }
   return {
     rank,

@@ -3,8 +3,8 @@
  * what must be in order with changes; another, with a connection of its own, does the reads that take long.
  */
 import { join } from 'node:path'
-import { parentPort, workerData } from 'node:worker_threads'
-import type { ThreadReady } from '../events/restarting-thread.ts'
+import { workerData } from 'node:worker_threads'
+import { answerRequests } from '../events/answering-thread.ts'
 import { fileIdentity } from '../storage/file-identity.ts'
 import { openReadOnly } from '../storage/sqlite.ts'
 import { catalogueFile, catalogueFormat } from './format.ts'
@@ -46,23 +46,18 @@ export interface StoreFound {
 export type { ItemState, Method }
 
 const { directory, identity, readOnly } = workerData as StoreThreadData
-const port = parentPort!
 const file = join(directory, catalogueFile)
 
-try {
+answerRequests<StoreRequest, StoreResponse, StoreFound>(() => {
   if (identity !== undefined) assertInPlace(identity)
   const store = readOnly ? new CatalogueReader(openReadOnly(file, catalogueFormat)) : new CatalogueStore(file)
   const own = fileIdentity(file)
-  port.on('message', (request: StoreRequest | 'close') => {
-    if (request !== 'close') return port.postMessage(answer(store, own, request))
-    store.close()
-    port.close()
-  })
-  port.postMessage({ found: { identity: own } } satisfies ThreadReady<StoreFound>)
-} catch (error) {
-  port.postMessage({ failure: (error as Error).message } satisfies ThreadReady<StoreFound>)
-  port.close()
-}
+  return {
+    found: { identity: own },
+    answer: request => answer(store, own, request),
+    close: () => store.close(),
+  }
+})
 
 function answer(store: CatalogueReader, own: string | undefined, { method, args }: StoreRequest): StoreResponse {
   try {

@@ -39,13 +39,16 @@ export function wholeNumber(least: number, most: number): z.ZodType<number, stri
   })
 }
 
-/** An option's text as a share, above 0 and below 1. */
-export const fraction = z.string().transform((text, context) => {
-  const share = Number(text)
-  if (text.trim() !== '' && share > 0 && share < 1) return share
-  context.addIssue(`must be a share between 0 and 1, got ${asGiven(text)}`)
-  return z.NEVER
-})
+/** An option's text as a share below 1: above 0 or, where there may be none, from 0 on. */
+export function share({ orNone = false } = {}): z.ZodType<number, string> {
+  const expected = orNone ? 'from 0 to below 1' : 'between 0 and 1'
+  return z.string().transform((text, context) => {
+    const number = Number(text)
+    if (text.trim() !== '' && (number > 0 || (orNone && number === 0)) && number < 1) return number
+    context.addIssue(`must be a share ${expected}, got ${asGiven(text)}`)
+    return z.NEVER
+  })
+}
 
 /** An option's text that may not be empty; `what` says what it is: `the name of a column`. */
 export function text(what: string) {

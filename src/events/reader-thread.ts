@@ -1,7 +1,7 @@
 /** The thread that reads the journal, by a connection of its own: no commit waits for a long history. */
-import { parentPort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
+import { answerRequests } from './answering-thread.ts'
 import { EventReader, type StandingEvent, type UserHistory } from './reader.ts'
-import type { ThreadReady } from './restarting-thread.ts'
 
 /** A question about what one user did after a position: all that counts, or only whether there is anything; or for what all did, `limit` events at most. */
 export type Read = UserRead | { readonly what: 'page'; readonly after: number; readonly limit: number }
@@ -25,20 +25,11 @@ export interface ReaderData {
 }
 
 const { directory, historyLimit } = workerData as ReaderData
-const port = parentPort!
 
-try {
+answerRequests<Read, ReadDone, undefined>(() => {
   const reader = new EventReader(directory)
-  port.on('message', (read: Read | 'close') => {
-    if (read !== 'close') return port.postMessage(answer(reader, read))
-    reader.close()
-    port.close()
-  })
-  port.postMessage({ found: undefined } satisfies ThreadReady<undefined>)
-} catch (error) {
-  port.postMessage({ failure: (error as Error).message } satisfies ThreadReady<undefined>)
-  port.close()
-}
+  return { found: undefined, answer: read => answer(reader, read), close: () => reader.close() }
+})
 
 function answer(reader: EventReader, read: Read): ReadDone {
   try {

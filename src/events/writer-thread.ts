@@ -1,10 +1,10 @@
 /** The thread that writes the journal: SQLite blocks while the disk writes, and nothing else should wait for that. */
 import { join } from 'node:path'
-import { parentPort, workerData } from 'node:worker_threads'
+import { workerData } from 'node:worker_threads'
 import { lockDirectory } from '../storage/directory-lock.ts'
 import { fileIdentity } from '../storage/file-identity.ts'
 import type { Positions } from '../storage/positions.ts'
-import type { ThreadReady } from './restarting-thread.ts'
+import { answerRequests } from './answering-thread.ts'
 import { eventsFile } from './schema.ts'
 import { EventStore, type JournalEntry, nothingRemoved, type Removed, type Retention } from './store.ts'
 
@@ -59,9 +59,8 @@ export interface WriterData {
 }
 
 const { directory, since, positions = {}, halfLife, identity } = workerData as WriterData
-const port = parentPort!
 
-try {
+answerRequests<Write, WriteDone, WriterFound>(() => {
   const file = join(directory, eventsFile)
   if (identity !== undefined) assertInPlace([{ path: file, identity }])
   const lock = lockDirectory(directory)
@@ -69,25 +68,19 @@ try {
   store.goOnAfter(positions[store.journal] ?? 0)
   // The log, where the newest events are until SQLite moves them, is made by the first write.
   const files = [file, lock.file, `${file}-wal`].map(path => ({ path, identity: fileIdentity(path) }))
-  port.on('message', (write: Write | 'close') => {
-    if (write !== 'close') return port.postMessage(work(store, files, write))
+  const found = {
+    file,
+    identity: files[0]!.identity,
+    journal: store.journal,
+    before: store.positionBefore(since),
+    position: store.position,
+  }
+  const close = () => {
     store.close()
     lock.close()
-    port.close()
-  })
-  port.postMessage({
-    found: {
-      file,
-      identity: files[0]!.identity,
-      journal: store.journal,
-      before: store.positionBefore(since),
-      position: store.position,
-    },
-  } satisfies ThreadReady<WriterFound>)
-} catch (error) {
-  port.postMessage({ failure: (error as Error).message } satisfies ThreadReady<WriterFound>)
-  port.close()
-}
+  }
+  return { found, answer: write => work(store, files, write), close }
+})
 
 function work(store: EventStore, files: readonly KnownFile[], write: Write): WriteDone {
   const began = performance.now()

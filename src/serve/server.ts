@@ -305,6 +305,7 @@ export class Server {
       directory,
       audio: audio !== undefined,
       onFault: error => faults.report(error),
+      onChange: () => this.service.renewMixes(),
     })
     this.service.music = music
     const onFailure = (error: unknown) => log.error(error, `the song space at ${directory} cannot be served`)

@@ -314,6 +314,11 @@ export class Service {
     }
   }
 
+  /** Has subscribed mixes made once more: another song space is served. */
+  renewMixes(): void {
+    this.#mixes.renew()
+  }
+
   /** The path of a song's sound file. @throws {ServiceError} `unknown_item`; `not_found` where it has none; `unsupported`. */
   async audioFile(song: string, caller: LibraryCaller): Promise<string> {
     const { result } = await this.#mixes.call(caller, 'file', song)

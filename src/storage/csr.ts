@@ -149,3 +149,22 @@ export function transposed({ rows, columns, indptr, indices, weights }: Csr): Cs
   }
   return { rows: columns, columns: rows, indptr: bounds, ...columnwise }
 }
+
+/** The rows of a matrix that `rows` names, in that order; an empty one for each that is below 0. */
+export function selectedRows({ columns, indptr, indices, weights }: Csr, rows: ArrayLike<number>): Csr {
+  const bounds = new BigUint64Array(rows.length + 1)
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at]
+    bounds[at + 1] = bounds[at] + (row < 0 ? 0n : indptr[row + 1] - indptr[row])
+  }
+  const pairs = Number(bounds[rows.length])
+  const selected = { indices: new Uint32Array(pairs), weights: new Float32Array(pairs) }
+  for (let at = 0; at < rows.length; at++) {
+    const row = rows[at]
+    if (row < 0) continue
+    const [begin, end] = [Number(indptr[row]), Number(indptr[row + 1])]
+    selected.indices.set(indices.subarray(begin, end), Number(bounds[at]))
+    selected.weights.set(weights.subarray(begin, end), Number(bounds[at]))
+  }
+  return { rows: rows.length, columns, indptr: bounds, ...selected }
+}

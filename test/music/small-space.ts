@@ -88,6 +88,34 @@ export async function writeSpace(
   await writeSongSpace(directory, partsOf(songs, options))
 }
 
+/** Three songs, of which nothing is known of the last, with two tags in the plane. */
+export function threeSongs(): SongSpaceParts {
+  return {
+    rank: 2,
+    songs: ['rain', 'sun', 'unknown'],
+    tags: ['calm', 'lively'],
+    vectors: Float32Array.of(0.6, 0.8, 1, 0, 0, 0),
+    tagVectors: Float32Array.of(0, 1, 1, 0),
+    songTags: {
+      rows: 3,
+      columns: 2,
+      indptr: BigUint64Array.of(0n, 2n, 3n, 3n),
+      indices: Uint32Array.of(0, 1, 1),
+      weights: Float32Array.of(1, 0.25, 1),
+    },
+    energy: Float32Array.of(0.25, 1, Number.NaN),
+    listeners: Uint32Array.of(12, 0, 0),
+    coordinates: Float32Array.of(-1, 0.5, 1, -0.5, 0, 0),
+    sources: ['both', 'features', undefined],
+    details: [
+      { title: 'Rain, 비', artist: 'A', duration: 181.5, file: '/music/rain.flac' },
+      { title: 'Sun', artist: undefined, duration: undefined, file: undefined },
+      {},
+    ],
+    made: { lambda: 3 },
+  }
+}
+
 /** Ids in memory. */
 export async function idsOf(ids: readonly Id[]): Promise<IdMap> {
   const folder = mkdtempSync(join(tmpdir(), 'aurochs-ids-'))
@@ -120,7 +148,7 @@ function tagsOf(songs: readonly SmallSong[], names: readonly string[]): Csr {
 }
 
 export const moods = ['calm', 'happy', 'rain', 'rock', 'sad', 'sea'] as const
-const liveliness: Readonly<Record<string, number>> = {
+const energyOfMood: Readonly<Record<string, number>> = {
   calm: 0.1,
   happy: 0.7,
   rain: 0.25,
@@ -136,8 +164,8 @@ export function randomSongs(count: number, { artists = Math.ceil(count / 8), see
     const tags: Record<string, number> = {}
     for (let at = 0; at <= random() * 3; at++) tags[moods[Math.floor(random() * moods.length)]!] = 0.2 + 0.8 * random()
     const total = Object.values(tags).reduce((sum, amount) => sum + amount, 0)
-    const lively = Object.entries(tags).reduce((sum, [tag, amount]) => sum + (amount * liveliness[tag]!) / total, 0)
-    const energy = Math.min(1, Math.max(0, lively + 0.2 * (random() - 0.5)))
+    const level = Object.entries(tags).reduce((sum, [tag, amount]) => sum + (amount * energyOfMood[tag]!) / total, 0)
+    const energy = Math.min(1, Math.max(0, level + 0.2 * (random() - 0.5)))
     return {
       tags,
       title: `Title ${song}`,

@@ -357,8 +357,11 @@ test('who may not act for a user gets no mix of its taste, by no way', async () 
   await guarded.close()
 })
 
-test('a song space that takes the place of another is served', async () => {
+test('a song space that takes the place of another is served, and subscribed mixes are made anew', async () => {
   const { server, folder, close } = await serveSmallModel({ music: smallSongs, rate: 0 })
+  const peer = await Peer.greeted(server.url)
+  peer.send({ type: 'subscribe', subscription: 1, query: { kind: 'mix', tags: ['rock'], length: 4, artistShare: 1 } })
+  const first = await peer.next('list')
   const songs = async () => (await (await fetch(`${server.url}/v1/music_map`)).json()) as Results['music_map']
   const before = await songs()
   await writeSpace(join(folder, 'next'), smallSongs.slice(0, 30))
@@ -370,6 +373,11 @@ test('a song space that takes the place of another is served', async () => {
     after = await songs()
   }
   expect([before.songs, after.songs]).toEqual([40, 30])
+  const second = await peer.next('list')
+  expect([first.space, second.space]).toEqual([before.space, after.space])
+  expect(ids(first as never)).toContain('i38')
+  expect(ids(second as never)).not.toContain('i38')
+  await peer.close()
   await close()
 })
 

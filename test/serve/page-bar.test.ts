@@ -1,23 +1,17 @@
 /** The tab Bar in a real browser, of a real server with a small song space and sounds. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { moods } from '../../src/music/synthesis/moods.ts'
 import { drawSongs } from '../../src/music/synthesis/songs.ts'
 import { render } from '../../src/music/synthesis/sound/render.ts'
 import { wavOf } from '../../src/music/synthesis/sound/wav.ts'
 import type { SmallSong } from '../music/small-space.ts'
-import { launchBrowser } from './browser.ts'
 import { addKey } from './keys.ts'
 import { lowContrasts } from './low-contrasts.ts'
+import { browser, openPage } from './open-page.ts'
 import { type ServedModel, serveSmallModel } from './served-model.ts'
-
-const browser = await launchBrowser().catch(error => {
-  console.warn(`the page is not tested: Chromium does not start on this machine: ${(error as Error).message}`)
-  return undefined
-})
-afterAll(() => browser?.close())
 
 /** What runs as a script wherever it is read as markup. */
 const markup = '<img src=x onerror="window.wasRun=1">'
@@ -40,23 +34,7 @@ function writeSoundsTo(folder: string): string {
   return root
 }
 
-async function open(address: string, options: BrowserContextOptions = {}, key?: string): Promise<Page> {
-  const context = await browser!.newContext(Object.assign({ locale: 'en-GB' }, options))
-  if (key !== undefined) await context.addInitScript(value => sessionStorage.setItem('aurochs-key', value), key)
-  const page = await context.newPage()
-  page.setDefaultTimeout(60_000)
-  const errors: string[] = []
-  page.on('pageerror', error => errors.push(error.message))
-  page.on('console', message => {
-    if (message.type() === 'error') errors.push(message.text())
-  })
-  onTestFinished(async () => {
-    await context.close()
-    expect(errors).toEqual([])
-  })
-  await page.goto(`${address}/#/bar`)
-  return page
-}
+const bar = ({ server }: ServedModel) => `${server.url}/#/bar`
 
 const listed = (page: Page) =>
   page.locator('.songs > li').evaluateAll(rows => rows.map(row => (row as HTMLElement).dataset.item!))
@@ -79,7 +57,7 @@ describe.skipIf(!browser)('the tab Bar', () => {
   })
 
   test('mixes moods by their sliders, says why, and draws the list on the map', async () => {
-    const page = await open(served.server.url)
+    const page = await openPage(bar(served))
     await page.getByText('Nothing is mixed yet').waitFor()
     await want(page, 'rain')
     await page.getByText(/^20 songs, \d+ min: rain\.$/).waitFor()
@@ -103,7 +81,7 @@ describe.skipIf(!browser)('the tab Bar', () => {
   })
 
   test('on a phone, rows have place, tags and energy in words, and nothing stands on anything else', async () => {
-    const page = await open(served.server.url, {
+    const page = await openPage(bar(served), {
       viewport: { width: 390, height: 844 },
       isMobile: true,
       hasTouch: true,
@@ -135,7 +113,7 @@ describe.skipIf(!browser)('the tab Bar', () => {
   })
 
   test('goes on from what was accepted and skipped, and takes it back', async () => {
-    const page = await open(served.server.url)
+    const page = await openPage(bar(served))
     await want(page, 'calm')
     const [first, second] = await listed(page)
     const row = (item: string | undefined) => page.locator(`.songs [data-item="${item}"]`)
@@ -155,7 +133,7 @@ describe.skipIf(!browser)('the tab Bar', () => {
   })
 
   test('songs are moved by keyboard and by dragging, and stay where they were put', async () => {
-    const page = await open(served.server.url, {
+    const page = await openPage(bar(served), {
       // All rows in view, none on its way.
       viewport: { width: 1120, height: 1800 },
       reducedMotion: 'reduce',
@@ -186,7 +164,7 @@ describe.skipIf(!browser)('the tab Bar', () => {
   })
 
   test('songs are found by words, and added from the map by a click and by keyboard', async () => {
-    const page = await open(served.server.url)
+    const page = await openPage(bar(served))
     const search = page.getByLabel('Like these songs')
     const wanted = plans[7]!
     await search.fill(wanted.title.slice(0, 9))
@@ -220,7 +198,7 @@ describe.skipIf(!browser)('the tab Bar', () => {
   })
 
   test('the energy curve is drawn by arrow keys, and the list follows it', async () => {
-    const page = await open(served.server.url)
+    const page = await openPage(bar(served))
     await want(page, 'night')
     await page.getByLabel('Energy over the list').first().selectOption('rising')
     const meanEnergies = async () => {
@@ -243,7 +221,7 @@ describe.skipIf(!browser)('the tab Bar', () => {
   })
 
   test('avoids moods, artists and songs', async () => {
-    const page = await open(served.server.url)
+    const page = await openPage(bar(served))
     await want(page, 'rain')
     const items = await listed(page)
     const [mood] = [...moods].filter(each => each !== 'rain' && share(items, each) > 0)
@@ -263,7 +241,7 @@ describe.skipIf(!browser)('the tab Bar', () => {
   })
 
   test('plays sounds, one after the other, and moves within them', async () => {
-    const page = await open(served.server.url)
+    const page = await openPage(bar(served))
     await want(page, 'happy')
     await page.locator('.songs [data-action=play]').first().click()
     const player = page.getByRole('group', { name: 'Player' })
@@ -280,7 +258,7 @@ describe.skipIf(!browser)('the tab Bar', () => {
   })
 
   test('never runs what titles hold as markup', async () => {
-    const page = await open(served.server.url)
+    const page = await openPage(bar(served))
     await page.getByLabel('Like these songs').fill('img')
     await page.locator('#songs-found').getByText(markup).click()
     await page.locator('.chips').getByText(markup).waitFor()
@@ -294,7 +272,7 @@ describe.skipIf(!browser)('the tab Bar', () => {
     ['light', 390],
     ['dark', 390],
   ] as const)('fits and is easy to read in %s at %i px', async (colorScheme, width) => {
-    const page = await open(served.server.url, { colorScheme, viewport: { width, height: 844 } })
+    const page = await openPage(bar(served), { colorScheme, viewport: { width, height: 844 } })
     await want(page, 'calm')
     await want(page, 'rain', 0.6)
     await page.getByRole('button', { name: 'Avoid sad' }).click()
@@ -317,13 +295,13 @@ describe.skipIf(!browser)('the tab Bar', () => {
     }
     const guarded = await serveSmallModel({ music: songs, audio: writeSoundsTo, prepare })
     onTestFinished(guarded.close)
-    const page = await open(guarded.server.url, {}, key)
+    const page = await openPage(bar(guarded), { key })
     await want(page, 'happy')
     await page.locator('.songs [data-action=play]').first().click()
     await expect.poll(() => page.evaluate('document.querySelector("audio").currentTime')).toBeGreaterThan(0.1)
     const silent = await serveSmallModel()
     onTestFinished(silent.close)
-    const other = await open(silent.server.url)
+    const other = await openPage(bar(silent))
     await other.getByRole('link', { name: 'Models' }).waitFor()
     expect(await other.getByRole('link', { name: 'Bar' }).count()).toBe(0)
   })

@@ -1,19 +1,13 @@
 /** The tab of pushes in a real browser, of a real server that sends pushes to a file. */
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { PushLedger } from '../../src/push/send/ledger.ts'
-import { launchBrowser } from './browser.ts'
 import { addKey } from './keys.ts'
 import { lowContrasts } from './low-contrasts.ts'
+import { browser, openPage } from './open-page.ts'
 import { type ServedModel, serveSmallModel } from './served-model.ts'
-
-const browser = await launchBrowser().catch(error => {
-  console.warn(`the page is not tested: Chromium does not start on this machine: ${(error as Error).message}`)
-  return undefined
-})
-afterAll(() => browser?.close())
 
 /** What runs as a script wherever it is read as markup. */
 const markup = '<img src=x onerror="window.wasRun=1"> 폭우로 통제'
@@ -71,25 +65,6 @@ function pushPast(state: string): void {
 
 let admin = ''
 
-async function open(address: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser!.newContext(Object.assign({ locale: 'en-GB' }, options))
-  // As if the person had entered it.
-  await context.addInitScript(key => sessionStorage.setItem('aurochs-key', key), admin)
-  const page = await context.newPage()
-  page.setDefaultTimeout(60_000)
-  const errors: string[] = []
-  page.on('pageerror', error => errors.push(error.message))
-  page.on('console', message => {
-    if (message.type() === 'error') errors.push(message.text())
-  })
-  onTestFinished(async () => {
-    await context.close()
-    expect(errors).toEqual([])
-  })
-  await page.goto(address)
-  return page
-}
-
 describe.skipIf(!browser)('the tab of pushes', () => {
   let served: ServedModel
 
@@ -108,7 +83,7 @@ describe.skipIf(!browser)('the tab of pushes', () => {
     page.locator('.push .tile', { has: page.getByText(name, { exact: true }) }).locator('dd')
 
   test('shows campaigns with their sends, lifts and states, and the totals', async () => {
-    const page = await open(`${served.server.url}/#/push`)
+    const page = await openPage(`${served.server.url}/#/push`, { key: admin })
     const campaign = (id: string) => page.locator(`[data-campaign=${id}]`)
     await campaign('storm').getByText('× 4.00').waitFor()
     expect(await campaign('storm').textContent()).toContain('400 sent')
@@ -133,7 +108,7 @@ describe.skipIf(!browser)('the tab of pushes', () => {
   })
 
   test('pauses and resumes one campaign and all of them, and says why a user got no push', async () => {
-    const page = await open(`${served.server.url}/#/push`)
+    const page = await openPage(`${served.server.url}/#/push`, { key: admin })
     const exam = page.locator('[data-campaign=exam]')
     await exam.getByRole('button', { name: 'Pause' }).click()
     await exam.getByText('paused', { exact: true }).waitFor()
@@ -167,7 +142,7 @@ describe.skipIf(!browser)('the tab of pushes', () => {
   })
 
   test('finds campaigns, opens one to its titles, rounds and decisions, and sends a test of it', async () => {
-    const page = await open(`${served.server.url}/#/push`)
+    const page = await openPage(`${served.server.url}/#/push`, { key: admin })
     await page.getByText('4 of 4 shown, newest first.').waitFor()
     await page.getByLabel('Article or title').fill('BRIDGE')
     await page.getByText('1 of 1 shown').waitFor()
@@ -204,7 +179,7 @@ describe.skipIf(!browser)('the tab of pushes', () => {
   })
 
   test('begins and ends a dry run, opts users out and in again, and saves the report', async () => {
-    const page = await open(`${served.server.url}/#/push`)
+    const page = await openPage(`${served.server.url}/#/push`, { key: admin })
     await page.getByRole('button', { name: 'Dry run' }).click()
     await page.getByRole('dialog').getByRole('button', { name: 'Begin' }).click()
     await page.getByText('This is a dry run: nothing is sent.').waitFor()
@@ -229,7 +204,11 @@ describe.skipIf(!browser)('the tab of pushes', () => {
     ['light', 390],
     ['dark', 390],
   ] as const)('fits and is easy to read in %s at %i px', async (colorScheme, width) => {
-    const page = await open(`${served.server.url}/#/push`, { colorScheme, viewport: { width, height: 844 } })
+    const page = await openPage(`${served.server.url}/#/push`, {
+      key: admin,
+      colorScheme,
+      viewport: { width, height: 844 },
+    })
     await page.getByText('× 4.00').waitFor()
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width)
     expect(await page.evaluate(lowContrasts)).toEqual([])
@@ -242,7 +221,7 @@ describe.skipIf(!browser)('the tab of pushes', () => {
   test('is not there where the server sends no pushes', async () => {
     const other = await serveSmallModel({ prepare: state => (admin = addKey(state, { admin: 'all' }).key) })
     onTestFinished(other.close)
-    const page = await open(other.server.url)
+    const page = await openPage(other.server.url, { key: admin })
     await page.getByRole('link', { name: 'Models' }).waitFor()
     expect(await page.getByRole('link', { name: 'Push' }).count()).toBe(0)
   })

@@ -2,43 +2,19 @@
 import { mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
+import type { Page } from 'playwright-core'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { methods } from '../../src/protocol/methods.ts'
-import { launchBrowser } from './browser.ts'
 import { freePort } from './free-port.ts'
 import { addKey, revokeKey } from './keys.ts'
 import { lowContrasts } from './low-contrasts.ts'
+import { browser, openPage } from './open-page.ts'
 import { Program } from './program.ts'
 import { serveSmallModel } from './served-model.ts'
 import { expectedList, writeSmallModel } from './small-model.ts'
 
-const browser = await launchBrowser().catch(error => {
-  console.warn(`the page is not tested: Chromium does not start on this machine: ${(error as Error).message}`)
-  return undefined
-})
-afterAll(() => browser?.close())
-
 /** What runs as a script wherever it is read as markup. */
 const markup = '<img src=x onerror="window.wasRun=1"><script>window.wasRun=1</script>'
-
-/** A page of its own browser context at `address`; the test fails where it reports an error that does not match `expected`. */
-async function open(address: string, options: BrowserContextOptions = {}, expected = /^$/): Promise<Page> {
-  const context = await browser!.newContext({ locale: 'en-GB', ...options })
-  const page = await context.newPage()
-  page.setDefaultTimeout(60_000)
-  const errors: string[] = []
-  page.on('pageerror', error => errors.push(error.message))
-  page.on('console', message => {
-    if (message.type() === 'error' && !expected.test(message.text())) errors.push(message.text())
-  })
-  onTestFinished(async () => {
-    await context.close()
-    expect(errors).toEqual([])
-  })
-  await page.goto(address)
-  return page
-}
 
 const items = (page: Page) => page.locator('.items > li').evaluateAll(rows => rows.map(row => row.dataset.item!))
 const take = (page: Page, item: string) => page.locator(`[data-item="${item}"] .take`).click()
@@ -62,7 +38,7 @@ describe.skipIf(!browser)('the page', () => {
   })
 
   test('shows how the list moves after a click, the event is on disk, and undo takes it back', async () => {
-    const page = await open(`${program.url}/#/try/newcomer`)
+    const page = await openPage(`${program.url}/#/try/newcomer`)
     await page.getByText('Nothing is known of this user yet').waitFor()
     const before = await items(page)
     expect(before.slice(0, 2)).toEqual(['i2', 'i4'])
@@ -93,7 +69,7 @@ describe.skipIf(!browser)('the page', () => {
   })
 
   test('never runs what ids hold as markup', async () => {
-    const page = await open(`${program.url}/#/try/${encodeURIComponent(markup)}`)
+    const page = await openPage(`${program.url}/#/try/${encodeURIComponent(markup)}`)
     const named = page.getByRole('button', { name: markup, exact: true }).first()
     await named.waitFor()
     await page.getByRole('button', { name: `Items similar to ${markup}` }).click()
@@ -108,7 +84,7 @@ describe.skipIf(!browser)('the page', () => {
   })
 
   test.each(['light', 'dark'] as const)('is as wide as a phone, and easy to read in %s', async colorScheme => {
-    const page = await open(`${program.url}/#/try/${'long'.repeat(60)}`, {
+    const page = await openPage(`${program.url}/#/try/${'long'.repeat(60)}`, {
       colorScheme,
       viewport: { width: 360, height: 740 },
     })
@@ -132,7 +108,7 @@ describe.skipIf(!browser)('the page', () => {
   })
 
   test('is used by keyboard alone, without motion where that is unwanted', async () => {
-    const page = await open(`${program.url}/#/try/typist`, { reducedMotion: 'reduce' })
+    const page = await openPage(`${program.url}/#/try/typist`, { reducedMotion: 'reduce' })
     await page.locator('.items > li').first().waitFor()
     const focused = () => page.evaluate(() => document.activeElement?.textContent ?? '')
     await page.keyboard.press('Tab')
@@ -169,7 +145,7 @@ describe.skipIf(!browser)('the page', () => {
     const headers = { authorization: `Bearer ${admin}` }
     const put = { method: 'POST', headers, body: JSON.stringify({ items: known }) }
     expect((await fetch(`${own.server.url}/v1/put_items`, put)).status).toBe(200)
-    const page = await open(`${own.server.url}/#/catalogue`)
+    const page = await openPage(`${own.server.url}/#/catalogue`)
     await page.getByRole('dialog').locator('input').fill(admin)
     await page.getByRole('button', { name: 'Use key' }).click()
     const found = page.getByRole('region', { name: 'Catalogue' })
@@ -198,7 +174,7 @@ describe.skipIf(!browser)('the page', () => {
   })
 
   test('goes on by itself when the server was away, and loses no event', async () => {
-    const page = await open(`${program.url}/#/try/ann`, {}, /ERR_CONNECTION_REFUSED/)
+    const page = await openPage(`${program.url}/#/try/ann`, { expected: /ERR_CONNECTION_REFUSED/ })
     await page.locator('.items > li').first().waitFor()
     await program.stop('SIGTERM')
     await page.getByText('no connection').waitFor()
@@ -220,7 +196,7 @@ describe.skipIf(!browser)('the page', () => {
     const other = await writeSmallModel(join(own.folder, 'other'), item => `other${item}`)
     renameSync(other, join(own.folder, 'model.previous'))
     const generation = () => own.server.service.info.generation
-    const page = await open(own.server.url)
+    const page = await openPage(own.server.url)
     const dialog = page.getByRole('dialog')
     const enter = async (key: string) => {
       await dialog.locator('input').fill(key)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { MappedCsr, transposed } from '../../src/storage/csr.ts'
+import { MappedCsr, selectedRows, transposed } from '../../src/storage/csr.ts'
 import { writeSafetensors } from '../../src/storage/safetensors.ts'
 import { csrOf } from './csr-of.ts'
 import { freshFolder } from './folder.ts'
@@ -99,6 +99,23 @@ test('a file is refused when verifying if and only if it holds no matrix', async
   )
   expect(refused).toBeGreaterThan(20)
   expect(files - refused).toBeGreaterThan(5)
+})
+
+test('rows are selected in any order, more than once, and empty where there is none', () => {
+  const matrix = csrOf([
+    [1, 0, 2],
+    [0, 0, 0],
+    [0, 3, 4],
+  ])
+  expect(selectedRows(matrix, Int32Array.of(2, -1, 0, 2, 1))).toEqual(
+    csrOf([
+      [0, 3, 4],
+      [0, 0, 0],
+      [1, 0, 2],
+      [0, 3, 4],
+      [0, 0, 0],
+    ]),
+  )
 })
 
 type Arrays = { indptr: BigUint64Array; indices: Uint32Array; weights: Float32Array }

@@ -10,7 +10,7 @@ import { CatalogueError, type ItemPatch } from '../../catalogue/item.ts'
 import { columnName, sourceOptions } from '../../ingest/options.ts'
 import { limits } from '../../protocol/limits.ts'
 import { sync } from '../../storage/directory.ts'
-import { parseOptions, type Register, text, UsageError } from '../command.ts'
+import { parseOptions, type Register, text, toUsage, UsageError } from '../command.ts'
 import { callServer, rpcAddress } from '../server/server-call.ts'
 import { interruptible } from '../terminal/interrupt.ts'
 import { ProgressBar } from '../terminal/progress.ts'
@@ -124,11 +124,11 @@ async function runImport(sources: string[], given: unknown): Promise<void> {
     }, 'interrupted: what was imported until then stays, and the same command goes on').finally(() => bar.stop())
     return { items: known.size, duplicates: rows - known.size, badRows: bad, firstBadRow: first }
   }
-  const imported = await asUsageError(
+  const importing =
     state === undefined
       ? importAll(items => callServer(rpc!, 'patch_items', { items: items as never }, { key }), callBounds)
-      : withCatalogue(state, store => importAll(async items => store.patch(items), storeBounds)),
-  )
+      : withCatalogue(state, store => importAll(async items => store.patch(items), storeBounds))
+  const imported = await importing.catch(throwRefusal)
   process.stdout.write(json ? `${JSON.stringify(imported)}\n` : summary(imported, (performance.now() - begun) / 1000))
 }
 
@@ -148,14 +148,9 @@ function summary({ items, duplicates, badRows, firstBadRow }: Imported, seconds:
   return `${notes.join('\n')}\n`
 }
 
-/** Mistakes of the caller's, for the terminal. */
-async function asUsageError<Result>(work: Promise<Result>): Promise<Result> {
-  try {
-    return await work
-  } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message)
-    throw error instanceof CatalogueError ? new UsageError(error.message, 1) : error
-  }
+/** What the catalogue refuses is no mistake in the options. */
+function throwRefusal(error: unknown): never {
+  toUsage(error instanceof CatalogueError ? new UsageError(error.message, 1) : error)
 }
 
 async function runExport(given: unknown): Promise<void> {

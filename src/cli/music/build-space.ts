@@ -12,7 +12,7 @@ import {
 } from '../../music/space/build.ts'
 import { projections } from '../../music/space/coordinates.ts'
 import { readSongs, type SongRows } from '../../music/space/songs/read-songs.ts'
-import { pooledTagger } from '../../music/tagger/analyse.ts'
+import { pooledTagger } from '../../music/tagger/analysis/analyse.ts'
 import { Pool } from '../../parallel/pool.ts'
 import { assertReplaceable } from '../../storage/directory.ts'
 import { oneOf } from '../../storage/expectation.ts'

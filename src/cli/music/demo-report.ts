@@ -1,6 +1,6 @@
 /** What the steps of the demonstration say. */
 import type { Collection } from '../../music/demo/collection.ts'
-import type { HeardSongs } from '../../music/demo/learn-moods.ts'
+import type { AnalysedSongs } from '../../music/demo/learn-moods.ts'
 import type { PlaylistMeasure } from '../../music/demo/learn-playlists.ts'
 import type { MixMeasure } from '../../music/demo/mix-moods.ts'
 import type { SpaceMeasure } from '../../music/demo/place-songs.ts'
@@ -36,7 +36,7 @@ export function playlistsInWords({
   return `${size}\n${table([header, ...rows])}`
 }
 
-export function moodsInWords({ measure }: HeardSongs): string {
+export function moodsInWords({ measure }: AnalysedSongs): string {
   const { labels } = measure
   const number = (value: number) => (Number.isNaN(value) ? '–' : value.toFixed(2))
   const all = labels.reduce((sum, { clips }) => sum + clips, 0)
@@ -62,7 +62,7 @@ export function spaceInWords({ fresh, labelled, unlabelled }: Collection, measur
     table([
       ['of the 10 nearest songs, those that have the main mood', 'in the space', 'at random'],
       line(fresh.length, 'that nobody has heard, by their sound', measure.fresh),
-      line(labelled.length + unlabelled.length, 'with listeners', measure.heard),
+      line(labelled.length + unlabelled.length, 'with listeners', measure.others),
     ]).trimEnd(),
     `energy by sound and true energy: rank correlation ${measure.energy.toFixed(2)}`,
   ].join('\n')

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { soundsIn } from '../../music/audio/sounds-in.ts'
-import { analyseFiles, type FileAnalysis } from '../../music/tagger/analyse.ts'
+import { analyseFiles, type FileAnalysis } from '../../music/tagger/analysis/analyse.ts'
 import { Tagger } from '../../music/tagger/tagger.ts'
 import { Pool } from '../../parallel/pool.ts'
 import { asUsage, UsageError } from '../command.ts'

@@ -2,12 +2,13 @@ import type { Command } from 'commander'
 import { z } from 'zod'
 import { sourceOptions } from '../../ingest/options.ts'
 import { taggerFiles } from '../../music/tagger/artifact.ts'
-import { type LabelledClips, labelledClips } from '../../music/tagger/clips.ts'
-import type { TaggerMeasure } from '../../music/tagger/measure.ts'
+import { type LabelledClips, labelledClips } from '../../music/tagger/clips/clips.ts'
 import { taggerOptions } from '../../music/tagger/options.ts'
-import { type TaggerProgress, type TrainedTagger, trainTagger } from '../../music/tagger/train.ts'
+import type { TaggerMeasure } from '../../music/tagger/training/measure.ts'
+import type { TaggerProgress, TrainedTagger } from '../../music/tagger/training/run.ts'
+import { trainTagger } from '../../music/tagger/training/train.ts'
 import { Pool } from '../../parallel/pool.ts'
-import { parseOptions, text, toUsage, UsageError, wholeNumber } from '../command.ts'
+import { parseOptions, share, text, toUsage, UsageError, wholeNumber } from '../command.ts'
 import { addReadingOptions } from '../data/source-options.ts'
 import { exitCodeOf, interruptible } from '../terminal/interrupt.ts'
 import { ProgressBar } from '../terminal/progress.ts'
@@ -19,12 +20,7 @@ const { format, delimiter, header, badRows } = sourceOptions
 const flags = z.looseObject({
   out: text('a directory'),
   seconds: wholeNumber(1, 86_400),
-  validation: z.string().transform((text, context) => {
-    const share = Number(text)
-    if (text.trim() !== '' && share >= 0 && share < 1) return share
-    context.addIssue(`must be a share from 0 to below 1, got ${text}`)
-    return z.NEVER
-  }),
+  validation: share({ orNone: true }),
   threads: wholeNumber(1, 1024).optional(),
   checkpointSeconds: wholeNumber(0, 1e9),
   resume: z.boolean().optional(),

@@ -1,5 +1,6 @@
 /** A plot of a search, as SVG: what each option's values reached. */
 import type { Algorithm } from '../../models/algorithm.ts'
+import { depthOf, escaped, panelSvg, plotSvg, type ValueRange } from '../panel.ts'
 import type { Trial } from './trial.ts'
 
 type Tried = Pick<Trial, 'algorithm' | 'options' | 'scores'>
@@ -21,52 +22,37 @@ export function searchPlot(trials: readonly Tried[], metric: string): string {
   const scores = trials.flatMap(({ scores }) => scores.map(({ score }) => score)).filter(Number.isFinite)
   const range = { low: Math.min(...scores), high: Math.max(...scores) }
   const columns = 3
-  const size = [
+  const size: [number, number] = [
     columns * (width + margin) + margin,
     Math.max(1, Math.ceil(panels.length / columns)) * (height + 2 * margin),
   ]
-  const body = panels.map(({ algorithm, name, own }, at) => {
-    const place = [
-      margin + (at % columns) * (width + margin),
-      margin + Math.floor(at / columns) * (height + 2 * margin),
-    ]
-    return `<g transform="translate(${place.join(' ')})">${panel(algorithm, name, own, range)}</g>`
-  })
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${size[0]}" height="${size[1]}" font-family="sans-serif" font-size="11">
-<rect width="100%" height="100%" fill="white"/><text x="${margin}" y="18" font-size="13">${escaped(metric)} by option; a fuller dot is of more epochs</text>
-${body.join('\n')}
-</svg>
-`
+  const drawn = panels.map(({ algorithm, name, own }, at) => ({
+    x: margin + (at % columns) * (width + margin),
+    y: margin + Math.floor(at / columns) * (height + 2 * margin),
+    svg: panel(algorithm, name, own, range),
+  }))
+  const title = `<text x="${margin}" y="18" font-size="13">${escaped(metric)} by option; a fuller dot is of more epochs</text>`
+  return plotSvg(size, drawn, title)
 }
 
-interface Scores {
-  readonly low: number
-  readonly high: number
-}
-
-function panel(algorithm: Algorithm, name: string, trials: readonly Tried[], { low, high }: Scores): string {
-  const range = algorithm.search![name]!
+function panel(algorithm: Algorithm, name: string, trials: readonly Tried[], range: ValueRange): string {
+  const searched = algorithm.search![name]!
   const values = trials.map(({ options }) => options[name])
-  const placeOf = 'values' in range ? placeAmong(range.values) : placeBetween(range, values as number[])
+  const placeOf = 'values' in searched ? placeAmong(searched.values) : placeBetween(searched, values as number[])
   const rungs = Math.max(...trials.map(({ scores }) => scores.length))
   const dots = trials.flatMap(({ options, scores }) =>
     scores.map(({ score }, rung) => {
       if (!Number.isFinite(score)) return ''
       const x = width * placeOf(options[name])
-      const y = height * (1 - (high > low ? (score - low) / (high - low) : 0.5))
+      const y = depthOf(score, range, height)
       const opacity = 0.25 + (0.75 * (rung + 1)) / rungs
       return `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="3.5" fill="#1f6feb" fill-opacity="${opacity.toFixed(2)}"/>`
     }),
   )
-  const ends = 'values' in range ? [range.values[0], range.values.at(-1)] : extent(values as number[])
-  return (
-    `<rect width="${width}" height="${height}" fill="none" stroke="#999"/>${dots.join('')}` +
-    `<text y="-6">${escaped(algorithm.name)}: ${escaped(name)}</text>` +
-    `<text y="${height + 14}">${escaped(String(ends[0]))}</text>` +
-    `<text x="${width}" y="${height + 14}" text-anchor="end">${escaped(String(ends[1]))}</text>` +
-    `<text x="-4" y="10" text-anchor="end">${high.toPrecision(3)}</text>` +
-    `<text x="-4" y="${height}" text-anchor="end">${low.toPrecision(3)}</text>`
-  )
+  const figures = `${dots.join('')}<text y="-6">${escaped(algorithm.name)}: ${escaped(name)}</text>`
+  const ends =
+    'values' in searched ? ([searched.values[0], searched.values.at(-1)] as const) : extent(values as number[])
+  return panelSvg({ width, height, range, ends, figures })
 }
 
 function placeAmong(values: readonly unknown[]) {
@@ -82,8 +68,4 @@ function placeBetween({ scale }: { readonly scale: 'linear' | 'log' }, values: r
 
 function extent(values: readonly number[]): [number, number] {
   return [Math.min(...values), Math.max(...values)]
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, character => `&#${character.charCodeAt(0)};`)
 }

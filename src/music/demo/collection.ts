@@ -10,11 +10,11 @@ export interface Collection {
   /** In the folder `sounds` of it are the sounds. */
   readonly folder: string
   readonly songs: readonly SongPlan[]
-  /** Of these songs it is said which moods they have: the tagger learns from them. */
+  /** The moods of these are given: the tagger learns from them. */
   readonly labelled: readonly SongPlan[]
   /** These have listeners, but nobody says which moods they have. */
   readonly unlabelled: readonly SongPlan[]
-  /** Nobody has heard these, and nobody says anything of them. */
+  /** These have neither listeners nor tags. */
   readonly fresh: readonly SongPlan[]
   /** Of songs that are not fresh. */
   readonly playlists: readonly Playlist[]
@@ -34,10 +34,10 @@ export function drawCollection(folder: string, { songs: count, listeners, seed }
   const songs = drawSongs({ songs: count, seed })
   // Each is drawn by itself: a part of them is as good as any other.
   const fresh = songs.slice(0, Math.round(isFresh * count))
-  const heard = songs.slice(fresh.length)
-  const unlabelled = heard.slice(0, Math.round(isUnlabelled * count))
-  const labelled = heard.slice(unlabelled.length)
-  return { folder, songs, labelled, unlabelled, fresh, playlists: drawPlaylists(heard, { listeners, seed }) }
+  const others = songs.slice(fresh.length)
+  const unlabelled = others.slice(0, Math.round(isUnlabelled * count))
+  const labelled = others.slice(unlabelled.length)
+  return { folder, songs, labelled, unlabelled, fresh, playlists: drawPlaylists(others, { listeners, seed }) }
 }
 
 /** Makes the sounds of all songs. */

@@ -1,30 +1,30 @@
 import { join } from 'node:path'
 import type { SongTagger } from '../space/song-tagger.ts'
 import type { Mood } from '../synthesis/moods.ts'
-import { analyseFiles } from '../tagger/analyse.ts'
-import { labelledClips } from '../tagger/clips.ts'
-import { measurePredictions, type TaggerMeasure } from '../tagger/measure.ts'
-import { trainTagger } from '../tagger/train.ts'
+import { analyseFiles } from '../tagger/analysis/analyse.ts'
+import { labelledClips } from '../tagger/clips/clips.ts'
+import { measurePredictions, type TaggerMeasure } from '../tagger/training/measure.ts'
+import { trainTagger } from '../tagger/training/train.ts'
 import { type Collection, fileOf, type Tables } from './collection.ts'
 import type { StepContext } from './step.ts'
 
 /** Small, so that it learns in a minute on two cores. */
 const taggerOptions = { width: 16, blocks: 4, frames: 256, embedding: 128, epochs: 64, batch: 32, seed: 1 }
 
-/** What a tagger says of a sound. */
-export type Heard = Awaited<ReturnType<SongTagger['analyse']>>
+/** What a tagger predicts of a sound. */
+export type Analysis = Awaited<ReturnType<SongTagger['analyse']>>
 
-export interface HeardSongs {
+export interface AnalysedSongs {
   readonly labels: readonly string[]
   readonly embedding: number
   /** By path of the file. */
-  readonly byFile: ReadonlyMap<string, Heard>
+  readonly byFile: ReadonlyMap<string, Analysis>
   /** Of the songs that were not labelled. */
   readonly measure: TaggerMeasure & { readonly songs: number }
 }
 
-/** Trains a tagger on the labelled songs, and has it hear all. */
-export async function learnMoods(collection: Collection, tables: Tables, context: StepContext): Promise<HeardSongs> {
+/** Trains a tagger on the labelled songs, and has it analyse all. */
+export async function learnMoods(collection: Collection, tables: Tables, context: StepContext): Promise<AnalysedSongs> {
   const { folder, songs, unlabelled, fresh } = collection
   const { pool, signal, onProgress } = context
   const tagger = join(folder, 'tagger')
@@ -39,11 +39,11 @@ export async function learnMoods(collection: Collection, tables: Tables, context
   })
   signal.throwIfAborted()
   const files = songs.map(song => fileOf(collection, song))
-  const byFile = new Map<string, Heard>()
+  const byFile = new Map<string, Analysis>()
   for await (const analysis of analyseFiles(tagger, files, { pool, signal })) {
     if ('fault' in analysis) throw new Error(analysis.fault)
     byFile.set(analysis.file, analysis)
-    onProgress('hearing all songs', byFile.size / files.length)
+    onProgress('analysing all songs', byFile.size / files.length)
   }
   const [first] = byFile.values()
   const tested = [...unlabelled, ...fresh]

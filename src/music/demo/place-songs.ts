@@ -4,33 +4,33 @@ import { MappedSongSpace, writeSongSpace } from '../space/artifact.ts'
 import { buildSongSpace } from '../space/build.ts'
 import type { SongTagger } from '../space/song-tagger.ts'
 import { type Collection, fileOf } from './collection.ts'
-import type { HeardSongs } from './learn-moods.ts'
+import type { AnalysedSongs } from './learn-moods.ts'
 import type { StepContext } from './step.ts'
 import { type Agreement, neighboursShareMood, rankCorrelation } from './truth.ts'
 
 export interface SpaceMeasure {
   readonly directory: string
-  /** Nearest heard songs of the fresh ones, which lie where they sound, and of the others. */
+  /** Nearest songs with listeners of the fresh ones, which lie where they sound, and of the others. */
   readonly fresh: Agreement
-  readonly heard: Agreement
+  readonly others: Agreement
   /** Rank correlation of the energy of the space and the true one. */
   readonly energy: number
 }
 
-/** Places all songs in one space: those with listeners by these, fresh ones by what the tagger heard. */
+/** Places all songs in one space: those with listeners by these, fresh ones by what the tagger predicts. */
 export async function placeSongs(
   collection: Collection,
-  heard: HeardSongs,
+  analysed: AnalysedSongs,
   context: StepContext,
 ): Promise<SpaceMeasure> {
   const { folder, songs, labelled, unlabelled, fresh } = collection
   const { signal, onProgress } = context
   const isLabelled = new Set(labelled)
   const tagger: SongTagger = {
-    labels: heard.labels,
-    embedding: heard.embedding,
+    labels: analysed.labels,
+    embedding: analysed.embedding,
     // Each was analysed before, and the space needs no more than that.
-    analyse: async path => heard.byFile.get(path)!,
+    analyse: async path => analysed.byFile.get(path)!,
   }
   const rows = songs.map(song => ({
     id: song.id,
@@ -61,7 +61,7 @@ export async function placeSongs(
     return {
       directory,
       fresh: neighboursShareMood(space, fresh, others),
-      heard: neighboursShareMood(space, others, others),
+      others: neighboursShareMood(space, others, others),
       energy: rankCorrelation(
         songs.map(({ energy }) => energy),
         Array.from(place, row => space.energy[row]!),

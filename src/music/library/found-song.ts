@@ -9,9 +9,9 @@ export interface FoundSong {
   readonly artist?: string | undefined
   /** Seconds. */
   readonly duration?: number | undefined
-  /** Whether its sound file can be heard. */
+  /** Whether its sound file can be played. */
   readonly audio: boolean
-  /** From 0, calm, to 1, lively. */
+  /** From 0, low, to 1, high. */
   readonly energy?: number | undefined
   readonly listeners: number
   /** The tags that it has most of, most first. */

@@ -1,6 +1,6 @@
 /** The thread that has a song space open, and answers what is asked of it: no connection waits for a mix of a million songs. */
-import { parentPort, workerData } from 'node:worker_threads'
-import type { ThreadReady } from '../../events/restarting-thread.ts'
+import { workerData } from 'node:worker_threads'
+import { answerRequests } from '../../events/answering-thread.ts'
 import { checksumOf } from '../../storage/directory.ts'
 import { MixError } from '../mix/ingredients/ingredients.ts'
 import { openSongSpace } from '../space/artifact.ts'
@@ -20,29 +20,20 @@ export type LibraryAnswer =
 
 export interface LibraryData {
   readonly directory: string
-  /** Whether sound files of the songs can be heard. */
+  /** Whether sound files of the songs can be played. */
   readonly audio: boolean
 }
 
 const { directory, audio } = workerData as LibraryData
-const port = parentPort!
 
-try {
+answerRequests<LibraryCall, LibraryAnswer, string>(() => {
   const space = openSongSpace(directory)
   const name = checksumOf(space.manifest)
   const library = new Library(audio ? space : withoutFiles(space))
-  port.on('message', (call: LibraryCall | 'close') => {
-    if (call !== 'close') return port.postMessage(answer(library, name, call))
-    space.close()
-    port.close()
-  })
-  port.postMessage({ found: name } satisfies ThreadReady<string>)
-} catch (error) {
-  port.postMessage({ failure: (error as Error).message } satisfies ThreadReady<string>)
-  port.close()
-}
+  return { found: name, answer: call => answer(library, name, call), close: () => space.close() }
+})
 
-/** The same where no sound file is to be heard. */
+/** The same where no sound file is to be played. */
 function withoutFiles(space: SongSpace): SongSpace {
   const { rank, songs, vectors, tags, tagVectors, songTags, energy, listeners, coordinates } = space
   return {

@@ -20,10 +20,12 @@ export interface LibraryCaller {
 export interface ServedLibraryOptions {
   /** Of the song space. */
   readonly directory: string
-  /** Whether sound files of the songs can be heard. */
+  /** Whether sound files of the songs can be played. */
   readonly audio: boolean
   /** Called with errors that no call can fail with. */
   readonly onFault: (error: unknown) => void
+  /** Called once another space is asked. */
+  readonly onChange?: (() => void) | undefined
 }
 
 type Thread = RestartingThread<LibraryCall, LibraryAnswer, string>
@@ -85,6 +87,7 @@ export class ServedLibrary {
     const former = this.#thread
     this.#thread = thread
     this.#name = found
+    this.#options.onChange?.()
     await former.close('another song space is served')
   }
 

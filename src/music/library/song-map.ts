@@ -22,7 +22,7 @@ export interface SongMap {
   readonly tags: readonly string[]
 }
 
-/** Tags that are told apart on a map, as many as colours can be. */
+/** Tags with a colour of their own on a map, as many as colours can be. */
 const mostTags = 12
 
 /** All songs on the map, or of more than `limit` that many, evenly over their order. */

@@ -27,12 +27,12 @@ export interface PlaylistIngredient {
 /** What a user likes, from what the user did. */
 export interface TasteIngredient {
   readonly user: Id
-  readonly history: readonly HeardSong[]
+  readonly history: readonly HistorySong[]
   readonly weight?: number | undefined
 }
 
 /** A song of a user's history. */
-export interface HeardSong {
+export interface HistorySong {
   readonly song: Id
   /** How much the user has of it; what is not above 0 is left out. */
   readonly weight: number

@@ -1,15 +1,17 @@
 /** From songs, a model and what songs sound like to a song space. */
 import type { OpenModel } from '../../models/open/open-model.ts'
+import { selectedRows, transposed } from '../../storage/csr.ts'
 import type { SongSpaceParts } from './artifact.ts'
 import { coordinatesOf, type Projection } from './coordinates.ts'
 import { type FeatureMap, fitFeatureMap, songsToLearnFrom } from './map/feature-map.ts'
 import { FeatureEncoder, hasFeatures, type SongFeatures } from './map/features.ts'
+import type { MapUsers } from './map/listens-search.ts'
 import { principalCoordinates } from './map/principal-axes.ts'
 import { songVectors } from './map/song-vectors.ts'
 import type { VectorSource } from './song-space.ts'
 import type { SongTagger } from './song-tagger.ts'
+import { type AnalysedSounds, analyseSongs } from './songs/analyse-songs.ts'
 import { energies } from './songs/energy.ts'
-import { type Heard, listen } from './songs/listen.ts'
 import type { SongRow } from './songs/read-songs.ts'
 import { songTagsOf } from './songs/song-tags.ts'
 import { chooseTagVectors } from './tag-vectors.ts'
@@ -23,7 +25,7 @@ export interface BuildSongSpace {
   readonly tagger?: SongTagger | undefined
   /** Numbers of a vector where there is no model, from 1. Default: 64, or what the features have if that is less. */
   readonly rank?: number | undefined
-  /** Songs with fewer listeners do not teach the map from features to vectors. Default: 5. */
+  /** Songs with fewer listeners do not teach the map from features to vectors, where it is fitted to these. Default: 5. */
   readonly leastListeners?: number | undefined
   readonly projection?: Projection | undefined
   /** Default: 0. */
@@ -33,16 +35,16 @@ export interface BuildSongSpace {
 }
 
 export interface SpaceProgress {
-  readonly stage: 'listening' | 'learning the map' | 'placing songs'
+  readonly stage: 'analysing sounds' | 'learning the map' | 'placing songs'
   /** Share of the stage, 0 to 1. */
   readonly done: number
-  /** Files that were listened to, and in all. */
+  /** Files that were analysed, and in all. */
   readonly files?: { readonly done: number; readonly total: number }
 }
 
 export interface BuiltSongSpace {
   readonly parts: SongSpaceParts
-  readonly failed: Heard['failed']
+  readonly failed: AnalysedSounds['failed']
   /** Absent where there is no model, or too few songs to learn it from. */
   readonly map: Omit<FeatureMap, 'predict'> | undefined
   /** Absent where there is no model. */
@@ -74,28 +76,29 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
   const { songs, model, tagger, projection = 'umap', seed = 0, signal, onProgress } = options
   if (songs.length === 0) throw new RangeError('a song space needs at least one song, got none')
   if (model) assertOverlap(songs, model)
-  const heard = await listen(
+  const analysed = await analyseSongs(
     songs.map(({ file }) => file),
     {
       tagger,
       signal,
-      onProgress: (done, total) => onProgress?.({ stage: 'listening', done: done / total, files: { done, total } }),
+      onProgress: (done, total) =>
+        onProgress?.({ stage: 'analysing sounds', done: done / total, files: { done, total } }),
     },
   )
   const { tags, songTags } = songTagsOf(
     songs.map(({ tags }) => tags),
     tagger?.labels ?? [],
-    heard.sounds.map(sound => sound?.probabilities),
+    analysed.sounds.map(sound => sound?.probabilities),
     model && learnedTags(model),
   )
-  const features: SongFeatures = { songs: songs.length, tags: songTags, sound: soundOf(heard, tagger) }
+  const features: SongFeatures = { songs: songs.length, tags: songTags, sound: soundOf(analysed, tagger) }
   const found = model ? vectorsByModel(model, features, options) : vectorsByFeatures(features, options)
   const { vectors, rank, sources, listeners, map, coverage } = found
   if (!sources.some(source => source !== undefined)) {
     throw new RangeError(
       'nothing is known of any song: expected listeners in the model, tags or sound files of at least one song, got none' +
-        (heard.failed.length > 0
-          ? `; of ${heard.failed.length} sound files none could be read, the first: ${heard.failed[0]!.message}`
+        (analysed.failed.length > 0
+          ? `; of ${analysed.failed.length} sound files none could be read, the first: ${analysed.failed[0]!.message}`
           : ''),
     )
   }
@@ -103,9 +106,8 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
   const tagVectors = chooseTagVectors({ vectors, rank, songTags }, ofModel)
   onProgress?.({ stage: 'placing songs', done: 0 })
   const coordinates = await coordinatesOf(vectors, rank, { projection, seed, signal })
-  const rankedEnergy = energies(heard.liveliness)
-  const { lambda, kappa, songs: learned, explained } = map ?? {}
-  const summary = map && { lambda: lambda!, kappa: kappa!, songs: learned!, explained: explained! }
+  const rankedEnergy = energies(analysed.energies)
+  const summary = map && summaryOf(map)
   const parts: SongSpaceParts = {
     rank,
     songs: songs.map(({ id }) => id),
@@ -120,7 +122,7 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
     details: songs.map(({ title, artist, duration, file }, song) => ({
       title,
       artist,
-      duration: duration ?? heard.liveliness[song]?.seconds,
+      duration: duration ?? analysed.energies[song]?.seconds,
       file,
     })),
     made: {
@@ -131,7 +133,11 @@ export async function buildSongSpace(options: BuildSongSpace): Promise<BuiltSong
       seed,
     },
   }
-  return { parts, failed: heard.failed, map: summary, ofModel: coverage }
+  return { parts, failed: analysed.failed, map: summary, ofModel: coverage }
+}
+
+function summaryOf({ predict: _, recall, ...map }: FeatureMap): Omit<FeatureMap, 'predict'> {
+  return Object.assign(map, recall && { recall })
 }
 
 interface FoundVectors {
@@ -163,7 +169,7 @@ function vectorsByModel(model: OpenModel, features: SongFeatures, options: Build
   normalise(byListeners, rank)
   const counts = model.artifact.popularity.counts.data
   const listeners = Uint32Array.from(rows, row => (row < 0 ? 0 : counts[row]!))
-  const training = { features, vectors: byListeners, rank, listeners }
+  const training = { features, vectors: byListeners, rank, listeners, users: usersOf(model, rows, rank) }
   const coverage = {
     items: counts.length,
     missingItems: counts.length - rows.filter(row => row >= 0).length,
@@ -180,6 +186,14 @@ function vectorsByModel(model: OpenModel, features: SongFeatures, options: Build
   return Object.assign({ rank, listeners, map, coverage }, songVectors(estimates))
 }
 
+/** The users of the model and which of the songs they listen to, where it has vectors of users in the space of those of items. */
+function usersOf(model: OpenModel, rows: ArrayLike<number>, rank: number): MapUsers | undefined {
+  const { history } = model.artifact
+  const { data: vectors } = model.vectors('users')
+  if (vectors.length !== history.rows * rank) return undefined
+  return { vectors: Float64Array.from(vectors), listens: selectedRows(transposed(history), rows) }
+}
+
 function vectorsByFeatures(features: SongFeatures, { rank: most, seed = 0, signal }: BuildSongSpace): FoundVectors {
   const known = Array.from({ length: features.songs }, (_, song) => song).filter(song => hasFeatures(features, song))
   const matrix = new FeatureEncoder(features, known).encode(features, { indicators: false })
@@ -194,7 +208,7 @@ function vectorsByFeatures(features: SongFeatures, { rank: most, seed = 0, signa
   return { vectors, rank, sources, listeners: new Uint32Array(features.songs) }
 }
 
-function soundOf({ sounds }: Heard, tagger: SongTagger | undefined): SongFeatures['sound'] {
+function soundOf({ sounds }: AnalysedSounds, tagger: SongTagger | undefined): SongFeatures['sound'] {
   if (!tagger) return undefined
   const width = tagger.embedding
   const values = new Float32Array(sounds.length * width).fill(Number.NaN)

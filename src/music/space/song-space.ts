@@ -26,7 +26,7 @@ export interface SongSpace {
   readonly tagVectors: Float32Array
   /** (songs × tags), values above 0 up to 1: how much of a tag a song has. */
   readonly songTags: Csr
-  /** (songs), from 0, calm, to 1, lively; NaN where it is not known. */
+  /** (songs), from 0, low, to 1, high; NaN where it is not known. */
   readonly energy: Float32Array
   /** (songs) */
   readonly listeners: Uint32Array

@@ -1,6 +1,6 @@
 /**
  * What songs are drawn by: each trait of a sound is about 0, and each mood of a song moves some of them. −1 and 1 are far
- * below and far above what is usual; tremolo and textures (rain, wind, crackle) are not heard at 0.
+ * below and far above what is usual; tremolo and textures (rain, wind, crackle) are inaudible at 0.
  */
 export const traits = [
   'tempo',
@@ -69,7 +69,7 @@ export function traitsOf(weights: MoodWeights): Record<Trait, number> {
   return sums
 }
 
-/** How lively a sound with these traits is, from 0 to 1. */
+/** The energy of a sound with these traits, from 0 to 1. */
 export function energyOf({ tempo, loudness, percussion, movement }: Traits): number {
   const mean = 0.3 * tempo + 0.3 * loudness + 0.25 * percussion + 0.15 * movement
   return Math.min(1, Math.max(0, 0.5 + 0.5 * mean))

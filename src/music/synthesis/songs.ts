@@ -1,4 +1,4 @@
-/** Made-up songs whose moods are known, for demonstrations and tests: drawn, not yet heard. */
+/** Made-up songs whose moods are known, for demonstrations and tests: drawn, not yet rendered. */
 import { assertWholeNumber } from '../../storage/whole-number.ts'
 import { Drawing } from './drawing.ts'
 import {
@@ -35,7 +35,7 @@ export interface SongPlan {
   /** By weight, the main mood, of weight 1, first. */
   readonly moods: MoodWeights
   readonly traits: Traits
-  /** From 0, calm, to 1, lively, by its traits. */
+  /** From 0, low, to 1, high, by its traits. */
   readonly energy: number
   readonly lead: Instrument
   readonly chords: Instrument
@@ -116,7 +116,7 @@ function drawMoods({ leanings }: Artist, drawing: Drawing): MoodWeights {
   return new Map([...drawn].sort(([, a], [, b]) => b - a))
 }
 
-/** Traits that are not heard at 0. */
+/** Traits that are inaudible at 0. */
 const extras: readonly Trait[] = ['tremolo', 'rain', 'wind', 'crackle']
 
 function drawTraits(weights: MoodWeights, { style }: Artist, drawing: Drawing): Traits {

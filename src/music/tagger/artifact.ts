@@ -19,7 +19,7 @@ import {
   vector,
   writeSafetensors,
 } from '../../storage/safetensors.ts'
-import type { LabelKind } from './clips.ts'
+import type { LabelKind } from './clips/clips.ts'
 import { type TaggerOptions, taggerOptions } from './options.ts'
 
 export const taggerFiles = { tensors: 'tensors.safetensors', curves: 'curves.svg' } as const

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import type { TaggerShape } from '../../binding.d.ts'
 import { melBands } from '../audio/mel.ts'
-import type { LabelKind } from './clips.ts'
+import type { LabelKind } from './clips/clips.ts'
 
 const share = (most: number) => z.number().min(0).max(most)
 

@@ -2,18 +2,21 @@ import { join } from 'node:path'
 import type { TaggerShape } from '../../binding.d.ts'
 import { native } from '../../native.ts'
 import { manifestName } from '../../storage/directory.ts'
+import { type EnergyFeatures, EnergyMeter } from '../audio/energy-features.ts'
 import { melBands } from '../audio/mel.ts'
 import { melSlices } from '../audio/mel-slices.ts'
 import { TaggerArtifact, type TaggerManifest } from './artifact.ts'
-import { quietest, type Standard, standardise } from './frames.ts'
+import { quietest, type Standard, standardise } from './clips/frames.ts'
 import { shapeOf } from './options.ts'
 
-/** What a tagger says of a sound. */
+/** What a tagger predicts of a sound, and what its energy is predicted by. */
 export interface SoundAnalysis {
   /** (labels) The mean over its slices; of single labels they sum to 1. */
   readonly probabilities: Float32Array
   /** (width of the layer before the labels) The mean over its slices. */
   readonly embedding: Float32Array
+  /** Of the same frames, which are decoded once. */
+  readonly energy: EnergyFeatures
   /** Of sound that was decoded. */
   readonly seconds: number
   /** Packets of the file that could not be decoded. */
@@ -74,14 +77,20 @@ export class Tagger {
   async analyse(path: string, signal?: AbortSignal): Promise<SoundAnalysis> {
     const { frames } = this.#network.shape
     const mean = new MeanPrediction(this.labels.length, this.embedding)
+    const meter = new EnergyMeter()
+    let measured = 0
     let decoded = { seconds: 0, failedPackets: 0 }
     const slices = melSlices(path, { frames, hop: hopOf(frames), ...(signal && { signal }) })
-    for await (const { values, frames: own, decoded: soFar } of slices) {
+    for await (const { values, first, frames: own, decoded: soFar } of slices) {
+      // Slices overlap.
+      meter.add(values.subarray((measured - first) * melBands, own * melBands))
+      measured = first + own
       standardise(values, this.#standard)
       mean.add(predictSlices(this.#network, values), [own])
       decoded = soFar
     }
-    return { ...mean.values(), seconds: decoded.seconds, failedPackets: decoded.failedPackets }
+    const { seconds, failedPackets } = decoded
+    return { ...mean.values(), energy: meter.features(seconds), seconds, failedPackets }
   }
 
   /** Of the network. */

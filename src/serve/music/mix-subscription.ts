@@ -12,6 +12,7 @@ export interface MixSubscriptionOptions {
   readonly make: (query: Params<'music_continue'>, signal: AbortSignal) => Promise<MixedList>
   readonly onList: (list: MixedList) => void
   readonly onError: (error: unknown) => void
+  readonly onClose?: (() => void) | undefined
 }
 
 type Played = Params<'music_continue'>['playlist'][number]
@@ -23,7 +24,7 @@ const mostNames = 50
 /** In ms, at least and at most: how soon a list is asked for again where too many wait; not all of these at once. */
 const askedAgain = [500, 1500] as const
 
-/** The songs that come next of a mix: other ones whenever a song was accepted or skipped. */
+/** The songs that come next of a mix: other ones whenever a song was accepted or skipped, or another space is served. */
 export class MixSubscription implements Watch {
   readonly #options: MixSubscriptionOptions
   readonly #total: number
@@ -84,6 +85,7 @@ export class MixSubscription implements Watch {
 
   close(): void {
     this.#abort.abort(new ServiceError('not_subscribed', 'the subscription is closed'))
+    this.#options.onClose?.()
   }
 
   async #make(): Promise<void> {

@@ -4,7 +4,7 @@ import type { PlayedSong } from '../../music/mix/continue.ts'
 import { MixError } from '../../music/mix/ingredients/ingredients.ts'
 import type { Mix } from '../../music/mix/mix.ts'
 import { evenCurve } from '../../music/mix/order/energy-curve.ts'
-import { type HeardSong, type MixRequest, mixDefaults } from '../../music/mix/request.ts'
+import { type HistorySong, type MixRequest, mixDefaults } from '../../music/mix/request.ts'
 import { ServiceError } from '../../protocol/errors.ts'
 import type { MixContent } from '../../protocol/messages.ts'
 import type { Params } from '../../protocol/methods.ts'
@@ -34,6 +34,7 @@ export type MixParams = Params<'music_mix'> | Params<'music_continue'>
 export class Mixes {
   readonly #options: MixesOptions
   readonly #prefix = `mix-${Math.random().toString(36).slice(2, 8)}`
+  readonly #subscribed = new Set<MixSubscription>()
   #named = 0
 
   constructor(options: MixesOptions) {
@@ -56,20 +57,28 @@ export class Mixes {
   }
 
   /**
-   * Calls `onList` with the songs that come next, now and after each that is accepted or skipped, until it is closed.
+   * Calls `onList` with the songs that come next, now, after each that is accepted or skipped, and when it is renewed, until it is closed.
    *
    * @param client who asks: clients take turns.
    */
   subscribe(query: Params<'music_continue'>, client: string, { onList, onError }: MixListener): MixSubscription {
-    return new MixSubscription(
+    const subscription: MixSubscription = new MixSubscription(
       {
         query,
         make: (asked, signal) => this.continue(asked, { client, signal }),
         onList: list => onList(Object.assign({}, list, { generation: this.#options.generation() })),
         onError: error => onError(error as Error),
+        onClose: () => this.#subscribed.delete(subscription),
       },
       mixDefaults.length,
     )
+    this.#subscribed.add(subscription)
+    return subscription
+  }
+
+  /** Has the lists of all subscriptions made once more: another song space is served. */
+  renew(): void {
+    for (const subscription of this.#subscribed) subscription.renew()
   }
 
   /**
@@ -110,7 +119,7 @@ export class Mixes {
       )
     }
     const items = await this.#options.itemsOf(user, signal, client)
-    const history = items.map(({ item, weight, time }): HeardSong => ({ song: item, weight, time }))
+    const history = items.map(({ item, weight, time }): HistorySong => ({ song: item, weight, time }))
     return Object.assign({}, request, { taste: { user, weight, history } })
   }
 

@@ -8,7 +8,7 @@ import {
   writeSongSpace,
 } from '../../../src/music/space/artifact.ts'
 import { freshFolder } from '../../storage/folder.ts'
-import { smallSpace } from './small-space.ts'
+import { threeSongs } from '../small-space.ts'
 
 let folder: string
 let directory: string
@@ -18,7 +18,7 @@ beforeEach(() => {
 })
 
 test('what is written is read again', async () => {
-  const parts = smallSpace()
+  const parts = threeSongs()
   await writeSongSpace(directory, parts)
   const space = openSongSpace(directory)
   expect(space.rank).toBe(2)
@@ -101,14 +101,14 @@ describe('refuses to write', () => {
     ],
   ]
   test.each(wrong)('%s', async (_, part, message) => {
-    await expect(writeSongSpace(directory, Object.assign(smallSpace(), part))).rejects.toThrow(message)
+    await expect(writeSongSpace(directory, Object.assign(threeSongs(), part))).rejects.toThrow(message)
     expect(() => openSongSpace(directory)).toThrow('there is no song space at')
   })
 
   test('over what is there, unless it may be replaced', async () => {
-    await writeSongSpace(directory, smallSpace())
-    await expect(writeSongSpace(directory, smallSpace())).rejects.toThrow('exists')
-    await writeSongSpace(directory, smallSpace(), { replace: true })
+    await writeSongSpace(directory, threeSongs())
+    await expect(writeSongSpace(directory, threeSongs())).rejects.toThrow('exists')
+    await writeSongSpace(directory, threeSongs(), { replace: true })
   })
 })
 
@@ -116,19 +116,19 @@ describe('a damaged song space is refused', () => {
   const files = Object.values(songSpaceFiles)
 
   test.each(files)('without %s', async name => {
-    await writeSongSpace(directory, smallSpace())
+    await writeSongSpace(directory, threeSongs())
     rmSync(join(directory, name))
     expect(() => openSongSpace(directory)).toThrow(`${join(directory, name)} is missing; make the song space anew`)
   })
 
   test.each(files)('with a shorter %s', async name => {
-    await writeSongSpace(directory, smallSpace())
+    await writeSongSpace(directory, threeSongs())
     truncateSync(join(directory, name), 40)
     expect(() => openSongSpace(directory)).toThrow(`${join(directory, name)} is damaged`)
   })
 
   test.each([...files, 'manifest.json'])('with any altered byte in %s', async name => {
-    await writeSongSpace(directory, smallSpace())
+    await writeSongSpace(directory, threeSongs())
     const file = join(directory, name)
     const bytes = readFileSync(file)
     for (let at = 0; at < bytes.length; at += Math.max(1, Math.floor(bytes.length / 40))) {
@@ -144,7 +144,7 @@ describe('a damaged song space is refused', () => {
   test('where it is another artifact or nothing', async () => {
     expect(() => openSongSpace(directory)).toThrow('there is no song space at')
     expect(() => openSongSpace(folder)).toThrow('is no song space of Aurochs')
-    await writeSongSpace(directory, smallSpace())
+    await writeSongSpace(directory, threeSongs())
     expect(readdirSync(directory).sort()).toEqual([...files, 'manifest.json'].sort())
   })
 })

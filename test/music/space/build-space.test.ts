@@ -273,7 +273,7 @@ test('a collection that nobody listened to is placed by sound and tags', async (
     onProgress: ({ stage }) => void stages.add(stage),
   })
   expect([failed, map]).toEqual([[], undefined])
-  expect([...stages]).toEqual(['listening', 'placing songs'])
+  expect([...stages]).toEqual(['analysing sounds', 'placing songs'])
   expect(new Set(parts.tags)).toEqual(new Set(['low', 'high', 'bright', 'dark']))
   expect(parts.sources.every(source => source === 'features')).toBe(true)
   expect(parts.details[3]!.duration).toBeCloseTo(0.3, 2)

@@ -6,8 +6,8 @@ import { EnergyMeter, energyFeaturesOf } from '../../../src/music/audio/energy-f
 import { melBands, melHop, melRate } from '../../../src/music/audio/mel.ts'
 import { coordinatesOf, projections } from '../../../src/music/space/coordinates.ts'
 import { placesByLandmarks } from '../../../src/music/space/landmarks.ts'
+import { analyseSongs } from '../../../src/music/space/songs/analyse-songs.ts'
 import { energies, places } from '../../../src/music/space/songs/energy.ts'
-import { listen } from '../../../src/music/space/songs/listen.ts'
 import { readSongs } from '../../../src/music/space/songs/read-songs.ts'
 import { songTagsOf } from '../../../src/music/space/songs/song-tags.ts'
 import { normalise } from '../../../src/music/space/vectors.ts'
@@ -63,7 +63,7 @@ test('weights of tags that cannot be summed are refused', async () => {
   )
 })
 
-test('given tags count in proportion, heard ones by their probability', () => {
+test('given tags count in proportion, predicted ones by their probability', () => {
   const given = [
     [
       { tag: 'calm', weight: 4 },
@@ -72,8 +72,8 @@ test('given tags count in proportion, heard ones by their probability', () => {
     [],
     [],
   ]
-  const heard = [Float32Array.of(0.5, 0.75), Float32Array.of(0.05, 1), undefined]
-  const { tags, songTags } = songTagsOf(given, ['rain', 'lively'], heard)
+  const predicted = [Float32Array.of(0.5, 0.75), Float32Array.of(0.05, 1), undefined]
+  const { tags, songTags } = songTagsOf(given, ['rain', 'lively'], predicted)
   expect(tags).toEqual(['lively', 'calm', 'rain'])
   expect(Array.from(songTags.indptr)).toEqual([0n, 3n, 4n, 4n])
   expect(Array.from(songTags.indices)).toEqual([0, 1, 2, 0])
@@ -141,15 +141,24 @@ test('the pulse of a long sound is that of its parts, whatever its tempo becomes
   expect(alone.features(0).seconds).toBeCloseTo((1024 * melHop) / melRate)
 })
 
-test('a file that cannot be read is listed, and the others are heard', async () => {
+test('a file that cannot be read is listed, and the others are analysed', async () => {
   const folder = freshFolder()
   const broken = join(folder, 'broken.mp3')
   writeFileSync(broken, 'no sound')
   const good = sine(join(folder, 'good.wav'), { hertz: 440, amplitude: 0.5, seconds: 0.5 })
-  const heard = await listen([undefined, broken, good])
-  expect(heard.failed.map(({ file }) => file)).toEqual([broken])
-  expect(heard.liveliness.map(one => one !== undefined)).toEqual([false, false, true])
-  await expect(listen([good], { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough')
+  const analysed = await analyseSongs([undefined, broken, good])
+  expect(analysed.failed.map(({ file }) => file)).toEqual([broken])
+  expect(analysed.energies.map(one => one !== undefined)).toEqual([false, false, true])
+  // What the tagger has measured is not decoded again: there is no such file.
+  const energy = { loudness: 1, flux: 2, pulse: 0.3, seconds: 4 }
+  const sound = { probabilities: Float32Array.of(1), embedding: Float32Array.of(1), energy }
+  const tagger = { labels: ['a'], embedding: 1, analyse: async () => sound }
+  expect(await analyseSongs([join(folder, 'none.wav')], { tagger })).toEqual({
+    energies: [energy],
+    sounds: [sound],
+    failed: [],
+  })
+  await expect(analyseSongs([good], { signal: AbortSignal.abort(new Error('enough')) })).rejects.toThrow('enough')
 })
 
 test.each(projections)(

@@ -2,8 +2,8 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { labelledClips } from '../../../src/music/tagger/clips.ts'
-import { splitClips } from '../../../src/music/tagger/split.ts'
+import { labelledClips } from '../../../src/music/tagger/clips/clips.ts'
+import { splitClips } from '../../../src/music/tagger/clips/split.ts'
 import { freshFolder } from '../../storage/folder.ts'
 
 function folderWith(files: Readonly<Record<string, string>>): string {

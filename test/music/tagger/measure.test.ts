@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { measurePredictions } from '../../../src/music/tagger/measure.ts'
+import { measurePredictions } from '../../../src/music/tagger/training/measure.ts'
 import { randomNumbers } from '../../../src/storage/random.ts'
 
 test('of single labels: accuracy, confusion, precision, recall, loss', () => {

@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { melBands } from '../../../src/music/audio/mel.ts'
-import { type ClipFrames, drawSlice } from '../../../src/music/tagger/slices.ts'
+import type { ClipFrames } from '../../../src/music/tagger/clips/frames.ts'
+import { drawSlice } from '../../../src/music/tagger/training/slices.ts'
 
 const plain = { frames: 4, mixup: 0, gain: 0, pitch: 0, maskedBands: 0, maskedFrames: 0 }
 

@@ -1,11 +1,12 @@
 import { truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, expect, test } from 'vitest'
+import { energyFeaturesOf } from '../../../src/music/audio/energy-features.ts'
 import { TaggerArtifact, writeTagger } from '../../../src/music/tagger/artifact.ts'
-import { labelledClips } from '../../../src/music/tagger/clips.ts'
+import { labelledClips } from '../../../src/music/tagger/clips/clips.ts'
 import { shapeOf, type TaggerOptions } from '../../../src/music/tagger/options.ts'
 import { Tagger } from '../../../src/music/tagger/tagger.ts'
-import { type TrainTagger, trainTagger } from '../../../src/music/tagger/train.ts'
+import { type TrainTagger, trainTagger } from '../../../src/music/tagger/training/train.ts'
 import { native } from '../../../src/native.ts'
 import { Pool } from '../../../src/parallel/pool.ts'
 import { freshFolder } from '../../storage/folder.ts'
@@ -36,7 +37,7 @@ function parametersOf(directory: string): Float32Array {
   }
 }
 
-test('learns what sounds are labelled with, and tells of others', async () => {
+test('learns what sounds are labelled with, and predicts others', async () => {
   const { out, manifest, measure } = await train(soundFolders(10), { validation: 0.2 })
   expect(manifest).toMatchObject({
     kind: 'single',
@@ -52,11 +53,14 @@ test('learns what sounds are labelled with, and tells of others', async () => {
   expect(manifest.epochs.at(-1)!.loss).toBeLessThan(manifest.epochs[0]!.loss)
   const tagger = Tagger.open(out)
   for (const [at, kind] of (['high', 'low'] as const).entries()) {
-    const { probabilities, embedding, seconds } = await tagger.analyse(fileOf(wav(sound(kind, 5.5))))
+    const file = fileOf(wav(sound(kind, 5.5)))
+    const { probabilities, embedding, energy, seconds } = await tagger.analyse(file)
     expect(probabilities[at]).toBeGreaterThan(0.5)
     expect(probabilities[0]! + probabilities[1]!).toBeCloseTo(1, 5)
     expect(embedding).toHaveLength(small.embedding)
     expect(seconds).toBe(0.5)
+    // Slices overlap, and the last one is padded: each frame counts once.
+    expect(energy).toEqual(await energyFeaturesOf(file))
   }
   tagger.close()
 })

@@ -1,6 +1,6 @@
 import { type Id, type IdMap, plainId } from '../../../storage/ids.ts'
 import type { SongSpace } from '../../space/song-space.ts'
-import type { HeardSong, MixRequest, TasteIngredient } from '../request.ts'
+import type { HistorySong, MixRequest, TasteIngredient } from '../request.ts'
 import { suggestion } from './near-matches.ts'
 
 export type IngredientKind = 'tag' | 'song' | 'playlist' | 'taste' | 'accepted' | 'skipped'
@@ -31,7 +31,7 @@ export class MixError extends Error {
   }
 }
 
-/** In ms: after so long what a user heard counts half in the user's taste. */
+/** In ms: after so long a song of the history counts half in the user's taste. */
 const tasteHalfLife = 60 * 86_400_000
 
 /** The ingredients of a request; `left`: songs of playlists and the history that the space lacks or knows nothing of. */
@@ -43,7 +43,7 @@ export interface Resolved {
 /**
  * Looks the ingredients of a request up.
  *
- * @param now ms since 1970, from which the age of what a user heard is counted.
+ * @param now ms since 1970, from which the age of the history is counted.
  * @throws {MixError} naming a tag or a song that is not known, with what was perhaps meant; where nothing is known of one; where
  *   there is none with a weight above 0.
  */
@@ -73,8 +73,8 @@ export function resolveIngredients(space: SongSpace, request: MixRequest, now: n
     // Of one who is new the other ingredients are all that is known.
     if (found) ingredients.push(found)
     else if (!ingredients.some(({ weight }) => weight > 0)) {
-      const heard = taste.history.map(({ song }) => song)
-      throw noneKnown(space, `the history of ${shownId(taste.user)} has no song`, heard)
+      const given = taste.history.map(({ song }) => song)
+      throw noneKnown(space, `the history of ${shownId(taste.user)} has no song`, given)
     }
   }
   if (!ingredients.some(({ weight }) => weight > 0)) {
@@ -83,15 +83,17 @@ export function resolveIngredients(space: SongSpace, request: MixRequest, now: n
   return { ingredients, left }
 }
 
-/** Undefined where nothing is known of what the user heard. */
+/** Undefined where nothing is known of the songs of the history. */
 function tasteIngredient(
   space: SongSpace,
   { user, history, weight = 1 }: TasteIngredient,
   now: number,
 ): Ingredient | undefined {
-  const heard = history.filter(({ weight }) => weight > 0)
-  const rows = space.songs.indicesOf(heard.map(({ song }) => song))
-  const known = heard.flatMap((song, at) => (rows[at]! < 0 ? [] : [{ at: rows[at]!, weight: heardWeight(song, now) }]))
+  const liked = history.filter(({ weight }) => weight > 0)
+  const rows = space.songs.indicesOf(liked.map(({ song }) => song))
+  const known = liked.flatMap((song, at) =>
+    rows[at]! < 0 ? [] : [{ at: rows[at]!, weight: historyWeight(song, now) }],
+  )
   const songs = known.map(({ at }) => at)
   const vector = meanVector(
     space,
@@ -138,7 +140,7 @@ export function knownSongs(songs: IdMap, ids: readonly Id[], left: string[]): nu
 
 /** The mean of songs' vectors by weight, at length 1; undefined where nothing is known of any, or they cancel out. */
 export function meanVector(
-  { vectors, rank }: SongSpace,
+  { vectors, rank }: Pick<SongSpace, 'vectors' | 'rank'>,
   songs: readonly number[],
   weights: readonly number[],
 ): Float32Array | undefined {
@@ -150,8 +152,8 @@ export function meanVector(
   return norm > 1e-9 ? Float32Array.from(sum, value => value / norm) : undefined
 }
 
-function heardWeight({ weight, time }: HeardSong, now: number): number {
-  // What was heard before there were times is as two half-lives old.
+function historyWeight({ weight, time }: HistorySong, now: number): number {
+  // What is without a time is as two half-lives old.
   const age = time === undefined ? 2 * tasteHalfLife : Math.max(0, now - time)
   return Math.log1p(weight) * 2 ** (-age / tasteHalfLife)
 }

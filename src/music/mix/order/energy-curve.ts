@@ -2,7 +2,7 @@
 export interface CurvePoint {
   /** Where in the list, from 0, its begin, to 1, its end. */
   readonly at: number
-  /** From 0, calm, to 1, lively. */
+  /** From 0, low, to 1, high. */
   readonly energy: number
 }
 

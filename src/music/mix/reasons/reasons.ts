@@ -30,9 +30,9 @@ export interface MixedSong {
   readonly artist?: string | undefined
   /** Seconds. */
   readonly duration?: number | undefined
-  /** Whether there is a sound file to hear. */
+  /** Whether there is a sound file to play. */
   readonly audio: boolean
-  /** From 0, calm, to 1, lively; absent where it is not known. */
+  /** From 0, low, to 1, high; absent where it is not known. */
   readonly energy?: number | undefined
   /** What the energy curve asks for here. */
   readonly askedEnergy?: number | undefined

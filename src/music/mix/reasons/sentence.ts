@@ -1,6 +1,6 @@
 import type { Contribution, MixedSong } from './reasons.ts'
 
-/** From this match on a song is said to fit an ingredient well, or in part. */
+/** From this match on a song fits an ingredient well, or in part, by its sentence. */
 const [wellFrom, partFrom] = [0.8, 0.3]
 
 /** Why a song is in a mix, in one sentence: `calm and rain fit well, X in part; energy 0.31, asked 0.30; after Y, cosine 0.82.` */

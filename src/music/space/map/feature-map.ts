@@ -1,6 +1,7 @@
 import { randomNumbers } from '../../../storage/random.ts'
 import { isSet } from '../vectors.ts'
 import { FeatureEncoder, hasFeatures, type SongFeatures } from './features.ts'
+import { type FoundListensMap, listensMapOf, type MapUsers, searchListensMap } from './listens-search.ts'
 import { multiply } from './products.ts'
 import { ridge } from './ridge.ts'
 
@@ -12,10 +13,12 @@ export interface MapTraining {
   readonly rank: number
   /** (songs) */
   readonly listeners: Uint32Array
+  /** Where a model has vectors of users, the map may be fitted to what they listen to. */
+  readonly users?: MapUsers | undefined
 }
 
 export interface MapOptions {
-  /** Songs with fewer listeners are not learned from. Default: 5. */
+  /** Songs with fewer listeners are not learned from where the map is fitted to vectors. Default: 5. */
   readonly leastListeners?: number | undefined
   /** Of the songs that are held out to choose λ by. Default: 0. */
   readonly seed?: number | undefined
@@ -27,6 +30,8 @@ export interface MapOptions {
 /** Tried from the largest; when the error on held-out songs rises twice, smaller ones are not. */
 const lambdas: readonly number[] = [100, 30, 10, 3, 1, 0.3, 0.1, 0.03]
 const heldOutShare = 0.15
+/** Of the solutions that λ is chosen by; the map of the λ that was chosen is solved more finely. */
+const searchTolerance = 1e-3
 /** What weights begin with, until κ is known. */
 const firstKappa = 10
 const bounds = { least: 0.5, most: 1e4 }
@@ -37,6 +42,10 @@ const defaultLeastListeners = 5
 /** A linear map from features to vectors of songs. */
 export interface FeatureMap {
   readonly lambda: number
+  /** Whether it is fitted to the vectors of songs, or to what users listen to. */
+  readonly fittedTo: 'vectors' | 'listens'
+  /** Recall@20 of held-out songs by both, where the training has users: the better one was taken. */
+  readonly recall?: FoundListensMap['recall'] | undefined
   /** How many listeners say as much of a song as its features do: see {@link fitFeatureMap}. */
   readonly kappa: number
   /** Songs that it was learned of. */
@@ -54,6 +63,9 @@ export interface FeatureMap {
  * κ by empirical Bayes: with vᵢ = f(xᵢ) + what features do not say (variance τ²) + the chance of who listened (variance σ²/nᵢ), squared
  * residuals of held-out songs are τ² + σ²/nᵢ in the mean, and κ = σ²/τ². Of a song of n listeners the best estimate is
  * (n·v + κ·f(x)) / (n + κ), and its weight in the regression is 1/(τ² + σ²/n).
+ *
+ * Where there are users, a map that is fitted to what they listen to ({@link searchListensMap}) is taken in place of that if it finds more of the
+ * held-out songs; of it songs with any listeners are learned. It is scaled so that its residuals of their vectors are least, and κ follows as above.
  *
  * Undefined where fewer than 20 songs have features and listeners enough.
  *
@@ -77,21 +89,49 @@ export function fitFeatureMap(training: MapTraining, options: MapOptions = {}): 
   const encoder = new FeatureEncoder(features, fitting)
   let start: Float64Array | undefined
   for (const [at, lambda] of lambdas.entries()) {
-    start = solve(one, encoder, fitting, { kappa, lambda, start })
+    start = solve(one, encoder, fitting, { kappa, lambda, start, tolerance: searchTolerance })
     const error = errorOf(training, encoder, start, heldWell.length > 0 ? heldWell : fitting, kappa)
     onProgress?.(at + 1, lambdas.length + 1)
     if (error < best.error) best = { error, lambda, weights: start.slice() }
     else if (at >= lambdas.indexOf(best.lambda) + 2) break
   }
-  kappa = kappaOf(
-    squaredResiduals(training, encoder, best.weights, held),
-    held.map(song => listeners[song]!),
-  )
+  const counts = held.map(song => listeners[song]!)
+  const byVectors = predictRows(features, encoder, best.weights, rank, held)
+  const { users } = training
+  const search = users && { users, features, vectors, rank, held, signal }
+  const found =
+    search && held.length > 0
+      ? searchListensMap(Object.assign({ fitting: all.filter(song => isHeld[song] === 0) }, search), byVectors)
+      : undefined
+  if (search && found && found.recall.listens > found.recall.vectors) {
+    const scale = scaleOf(training, found.predicted, held)
+    const residuals = residualsOf(
+      training,
+      found.predicted.map(value => scale * value),
+      held,
+    )
+    const encoder = new FeatureEncoder(features, all)
+    const weights = listensMapOf(search, encoder, all, found.lambda).map(value => scale * value)
+    onProgress?.(lambdas.length + 1, lambdas.length + 1)
+    const shares = Float64Array.from(counts, count => weightOf(count, firstKappa))
+    return {
+      lambda: found.lambda,
+      fittedTo: 'listens',
+      recall: found.recall,
+      kappa: kappaOf(residuals, counts),
+      songs: all.length,
+      explained: 1 - weightedMean(residuals, shares) / varianceOf(training, held, firstKappa),
+      predict: wanted => predict(wanted, encoder, weights, rank),
+    }
+  }
+  kappa = kappaOf(residualsOf(training, byVectors, held), counts)
   const whole = new FeatureEncoder(features, learned)
   const weights = solve(one, whole, learned, { kappa, lambda: best.lambda })
   onProgress?.(lambdas.length + 1, lambdas.length + 1)
   return {
     lambda: best.lambda,
+    fittedTo: 'vectors',
+    recall: found?.recall,
     kappa,
     songs: learned.length,
     explained: 1 - best.error / varianceOf(training, heldWell.length > 0 ? heldWell : fitting, firstKappa),
@@ -113,13 +153,14 @@ interface SolveOptions {
   readonly kappa: number
   readonly lambda: number
   readonly start?: Float64Array | undefined
+  readonly tolerance?: number | undefined
 }
 
 function solve(
   { training, signal }: { readonly training: MapTraining; readonly signal: AbortSignal | undefined },
   encoder: FeatureEncoder,
   rows: readonly number[],
-  { kappa, lambda, start }: SolveOptions,
+  { kappa, lambda, start, tolerance }: SolveOptions,
 ): Float64Array {
   const { features, vectors, rank, listeners } = training
   const targets = new Float64Array(rows.length * rank)
@@ -128,7 +169,7 @@ function solve(
   })
   const weights = Float64Array.from(rows, song => weightOf(listeners[song]!, kappa))
   const problem = { features: encoder.encode(features), rows, weights, targets, k: rank, lambda }
-  return ridge(problem, { start, signal })
+  return ridge(problem, { start, tolerance, signal })
 }
 
 function weightOf(listeners: number, kappa: number): number {
@@ -151,8 +192,42 @@ function squaredResiduals(
   weights: Float64Array,
   rows: readonly number[],
 ): Float64Array {
+  return residualsOf({ vectors, rank }, predictRows(features, encoder, weights, rank, rows), rows)
+}
+
+/** (rows × rank) */
+function predictRows(
+  features: SongFeatures,
+  encoder: FeatureEncoder,
+  weights: Float64Array,
+  rank: number,
+  rows: readonly number[],
+): Float64Array {
   const predicted = new Float64Array(rows.length * rank)
   multiply(encoder.encode(features), rows, weights, rank, predicted)
+  return predicted
+}
+
+/** The factor of `predicted` (rows × rank) that brings it nearest to the vectors, weighted by listeners; not below 0. */
+function scaleOf({ vectors, rank, listeners }: MapTraining, predicted: Float64Array, rows: readonly number[]): number {
+  let [products, squares] = [0, 0]
+  rows.forEach((song, row) => {
+    const weight = weightOf(listeners[song]!, firstKappa)
+    for (let at = 0; at < rank; at++) {
+      const value = predicted[row * rank + at]!
+      products += weight * value * vectors[song * rank + at]!
+      squares += weight * value ** 2
+    }
+  })
+  return squares > 0 && products > 0 ? products / squares : 1
+}
+
+/** (rows) ‖v − predicted‖² */
+function residualsOf(
+  { vectors, rank }: Pick<MapTraining, 'vectors' | 'rank'>,
+  predicted: Float64Array,
+  rows: readonly number[],
+): Float64Array {
   return Float64Array.from(rows, (song, row) => {
     let sum = 0
     for (let at = 0; at < rank; at++) sum += (vectors[song * rank + at]! - predicted[row * rank + at]!) ** 2

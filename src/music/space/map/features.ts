@@ -60,11 +60,11 @@ export class FeatureEncoder {
       }
       const first = song * width
       const last = first + this.#means.length
-      const heard = sound && hasSound(sound, song) ? sound : undefined
-      if (hasIndicators) dense.set([1, Number(norm > 0), Number(heard !== undefined)], last)
-      if (!heard) continue
+      const known = sound && hasSound(sound, song) ? sound : undefined
+      if (hasIndicators) dense.set([1, Number(norm > 0), Number(known !== undefined)], last)
+      if (!known) continue
       for (let at = 0; at < this.#means.length; at++) {
-        const value = heard.values[song * heard.width + at]! - this.#means[at]!
+        const value = known.values[song * known.width + at]! - this.#means[at]!
         dense[first + at] = (value * this.#scales[at]!) / scaled
       }
     }

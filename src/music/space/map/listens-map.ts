@@ -1,4 +1,5 @@
 import type { Csr } from '../../../storage/csr.ts'
+import { type ConjugateGradientOptions, conjugateGradients } from './conjugate-gradients.ts'
 import type { FeatureMatrix } from './features.ts'
 import { addScaled, eachFeature, multiply, multiplyTransposed } from './products.ts'
 
@@ -9,12 +10,17 @@ export interface ListensProblem {
   /** (songs of `features` × users) Who listens to them. */
   readonly listeners: Csr
   /** (users × rank) */
-  readonly users: Float32Array
+  readonly users: Float64Array
   readonly rank: number
   /** What a pair that is there counts beside one that is not, which counts 1. */
   readonly confidence: number
   /** Above 0. */
   readonly lambda: number
+}
+
+export interface ListensOptions extends Pick<ConjugateGradientOptions, 'start' | 'signal'> {
+  /** Of the conjugate gradients. Default: 30. */
+  readonly steps?: number | undefined
 }
 
 /**
@@ -24,39 +30,24 @@ export interface ListensProblem {
  *
  * A step costs O(songs · rank² + pairs · rank + features · rank).
  *
- * @param options.steps of the conjugate gradients. Default: 30.
+ * @throws the reason of the signal when it is aborted.
  */
-export function fitListensMap(problem: ListensProblem, options: { readonly steps?: number } = {}): Float64Array {
+export function fitListensMap(problem: ListensProblem, options: ListensOptions = {}): Float64Array {
   const { features, songs, rank, lambda } = problem
-  const size = features.columns * rank
   const gram = gramOf(problem.users, rank)
   const images = new Float64Array(songs.length * rank)
   const weighted = new Float64Array(songs.length * rank)
-  const product = new Float64Array(size)
-  const residual = new Float64Array(size)
-  multiplyTransposed(features, songs, sumsOfListeners(problem), rank, residual)
-  const diagonal = diagonalOf(problem, gram)
-  const solution = new Float64Array(size)
-  const scaled = residual.map((value, at) => value / diagonal[(at / rank) | 0]!)
-  const direction = scaled.slice()
-  let error = inner(residual, scaled)
-  const least = 1e-14 * error
-  for (let step = 0; step < (options.steps ?? 30) && error > least; step++) {
+  const right = new Float64Array(features.columns * rank)
+  multiplyTransposed(features, songs, sumsOfListeners(problem), rank, right)
+  const apply = (direction: Float64Array, out: Float64Array) => {
     multiply(features, songs, direction, rank, images)
     applyListeners(problem, gram, images, weighted)
-    multiplyTransposed(features, songs, weighted, rank, product)
-    for (let at = 0; at < size; at++) product[at]! += lambda * direction[at]!
-    const length = error / inner(direction, product)
-    for (let at = 0; at < size; at++) {
-      solution[at]! += length * direction[at]!
-      residual[at]! -= length * product[at]!
-      scaled[at] = residual[at]! / diagonal[(at / rank) | 0]!
-    }
-    const next = inner(residual, scaled)
-    for (let at = 0; at < size; at++) direction[at] = scaled[at]! + (next / error) * direction[at]!
-    error = next
+    multiplyTransposed(features, songs, weighted, rank, out)
+    for (let at = 0; at < out.length; at++) out[at]! += lambda * direction[at]!
   }
-  return solution
+  const system = { right, diagonal: diagonalOf(problem, gram), k: rank, apply, byColumn: false }
+  const { steps = 30, start, signal } = options
+  return conjugateGradients(system, { tolerance: 1e-7, mostSteps: steps, start, signal })
 }
 
 /** (songs × rank) Σ over the listeners of a song of c·xᵤ. */
@@ -104,16 +95,10 @@ function diagonalOf({ features, songs, rank, lambda }: ListensProblem, gram: Flo
 }
 
 /** (rank × rank) Σ xᵤxᵤᵀ */
-function gramOf(users: Float32Array, rank: number): Float64Array {
+function gramOf(users: Float64Array, rank: number): Float64Array {
   const gram = new Float64Array(rank * rank)
   for (let begin = 0; begin < users.length; begin += rank) {
     for (let at = 0; at < rank; at++) addScaled(gram, at * rank, users[begin + at]!, users, begin, rank)
   }
   return gram
-}
-
-function inner(a: Float64Array, b: Float64Array): number {
-  let sum = 0
-  for (let at = 0; at < a.length; at++) sum += a[at]! * b[at]!
-  return sum
 }

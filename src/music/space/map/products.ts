@@ -52,7 +52,7 @@ export function addScaled(
   out: Float64Array,
   to: number,
   scale: number,
-  values: ArrayLike<number>,
+  values: Float64Array,
   from: number,
   k: number,
 ): void {

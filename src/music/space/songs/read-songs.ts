@@ -6,7 +6,7 @@ import { type ReadRowsOptions, readRows, type SoughtColumn } from '../../../inge
 import { asGiven } from '../../../storage/expectation.ts'
 import type { SongDetails } from '../song-space.ts'
 
-/** A song as a file has it. */
+/** A song as a file has it; `file` is a path that can be opened. */
 export interface SongRow extends SongDetails {
   readonly id: string
   readonly tags: readonly GivenTag[]
@@ -40,15 +40,18 @@ const tagColumns = {
 type TagColumn = keyof typeof tagColumns
 
 export interface ReadSongsOptions
-  extends Omit<ReadRowsOptions<never, never>, 'columns' | 'parse' | 'folder' | 'sources'> {
+  extends Omit<ReadRowsOptions<never, never>, 'columns' | 'parse' | 'folder' | 'sources' | 'badRows' | 'signal'> {
   /** Files and globs of songs. */
   readonly songs: readonly string[]
   /** Of tables of a song, a tag and a weight, beside the tags that rows of songs have. Default: none. */
   readonly tags?: readonly string[] | undefined
-  /** Between two tags of a row. */
-  readonly separator: string
+  /** Between two tags of a row. Default: `|`. */
+  readonly separator?: string | undefined
   /** The folder that relative paths of sound files begin at. Default: the working directory. */
   readonly audioRoot?: string | undefined
+  /** Whether a row that cannot be used is an error, or left out and counted. Default: `refuse`. */
+  readonly badRows?: ReadRowsOptions<never, never>['badRows'] | undefined
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface SongRows {
@@ -61,23 +64,29 @@ export interface SongRows {
 }
 
 /**
- * Reads the songs.
+ * Reads songs and their tags from tables (CSV, NDJSON, Parquet): what `buildSongSpace` makes a space of. Columns are found by their usual names: `id` is needed;
+ * `title`, `artist`, `duration` (seconds), `tags`, `file` and `energy` (0 to 1) may be there.
  *
  * @throws RangeError where a file or a column is not there; SourceError naming the row that cannot be used, unless such are skipped.
  */
 export async function readSongs({
   songs,
   tags = [],
-  separator,
-  audioRoot,
-  ...reading
+  separator = '|',
+  audioRoot = '',
+  badRows = 'refuse',
+  signal = new AbortController().signal,
+  ...rest
 }: ReadSongsOptions): Promise<SongRows> {
+  const reading = Object.assign(rest, { badRows, signal })
   const found = new Map<string, SongRow>()
   const bad: { rows: number; first: string | undefined } = { rows: 0, first: undefined }
-  const root = audioRoot ?? ''
   await eachRow(reading, songs, columnsOf(songColumns, ['id'], '--songs'), bad, (texts: Texts<SongColumn>) => {
     const song = songOf(texts, separator)
-    found.set(song.id, song.file === undefined ? song : Object.assign({}, song, { file: resolve(root, song.file) }))
+    found.set(
+      song.id,
+      song.file === undefined ? song : Object.assign({}, song, { file: resolve(audioRoot, song.file) }),
+    )
   })
   const given = new Map<string, GivenTag[]>()
   let strayTags = 0
@@ -103,7 +112,7 @@ export async function readSongs({
 }
 
 type Texts<Name extends string> = { readonly [Key in Name]?: string | null }
-type Reading = Omit<ReadSongsOptions, 'songs' | 'tags' | 'separator' | 'audioRoot'>
+type Reading = Omit<ReadRowsOptions<never, never>, 'columns' | 'parse' | 'folder' | 'sources'>
 
 async function eachRow<Name extends string>(
   reading: Reading,
@@ -136,9 +145,9 @@ function songOf({ id, title, artist, duration, tags, file, energy }: Texts<SongC
   if (seconds !== undefined && !isAmount(seconds)) {
     throw new Error(`duration: expected seconds from 0 on, in single precision, got ${seconds}`)
   }
-  const lively = numberOf('energy', energy)
-  if (lively !== undefined && !(lively >= 0 && lively <= 1)) {
-    throw new Error(`energy: expected a number from 0 to 1, got ${lively}`)
+  const level = numberOf('energy', energy)
+  if (level !== undefined && !(level >= 0 && level <= 1)) {
+    throw new Error(`energy: expected a number from 0 to 1, got ${level}`)
   }
   return {
     id: required('id', id),
@@ -146,7 +155,7 @@ function songOf({ id, title, artist, duration, tags, file, energy }: Texts<SongC
     artist: artist || undefined,
     duration: seconds,
     file: file || undefined,
-    energy: lively,
+    energy: level,
     tags: tagsOf(tags, separator).map(tag => ({ tag, weight: 1 })),
   }
 }

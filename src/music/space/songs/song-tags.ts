@@ -1,10 +1,10 @@
 import type { Csr } from '../../../storage/csr.ts'
 import type { GivenTag } from './read-songs.ts'
 
-/** Labels that are told from sound count from this probability on. */
+/** Labels that are predicted from sound count from this probability on. */
 const leastProbability = 0.1
 
-/** Tags of songs, given ones and ones that were heard. */
+/** Tags of songs, given ones and predicted ones. */
 export interface SongTags {
   /** Distinct; those of the most songs first, then the further ones. */
   readonly tags: readonly string[]
@@ -13,23 +13,23 @@ export interface SongTags {
 }
 
 /**
- * A given tag counts its weight divided by that of the song's heaviest one; one that was heard, its probability from 0.1 on; of both the higher
+ * A given tag counts its weight divided by that of the song's heaviest one; a predicted one, its probability from 0.1 on; of both the higher
  * counts.
  *
  * @param given (songs)
- * @param heard (songs) Probabilities of `labels`.
+ * @param predicted (songs) Probabilities of `labels`.
  * @param further Tags that are there also where no song has them.
  */
 export function songTagsOf(
   given: readonly (readonly GivenTag[])[],
   labels: readonly string[],
-  heard: readonly (Float32Array | undefined)[],
+  predicted: readonly (Float32Array | undefined)[],
   further: readonly string[] = [],
 ): SongTags {
   const weights = given.map((tags, song) => {
     const heaviest = tags.reduce((most, { weight }) => Math.max(most, weight), 0)
     const own = new Map(tags.map(({ tag, weight }) => [tag, weight / heaviest]))
-    heard[song]?.forEach((probability, label) => {
+    predicted[song]?.forEach((probability, label) => {
       if (probability >= leastProbability) {
         own.set(labels[label]!, Math.min(1, Math.max(own.get(labels[label]!) ?? 0, probability)))
       }

@@ -150,13 +150,13 @@ function melodyOf({ plan: { traits }, drawing, bar, roots, pitchOf }: Context): 
 }
 
 function bassOf({ plan: { traits }, drawing, bar, roots, pitchOf }: Context): Note[] {
-  const lively = traits.percussion > 0.4
-  const rhythm = lively ? [0, 1, 2, 3, 4, 5, 6, 7] : drawing.pick([[0, 4], [0, 3, 4], [0]])
-  const length = (bar / rhythm.length) * (lively ? 0.7 : 0.9)
+  const isPercussive = traits.percussion > 0.4
+  const rhythm = isPercussive ? [0, 1, 2, 3, 4, 5, 6, 7] : drawing.pick([[0, 4], [0, 3, 4], [0]])
+  const length = (bar / rhythm.length) * (isPercussive ? 0.7 : 0.9)
   return roots.flatMap((root, at) =>
     rhythm.map(step => {
       let pitch = pitchOf(root) - 12
-      // As low as it is heard at all.
+      // As low as it is audible.
       while (hertzOf(pitch) > 110) pitch -= 12
       return { start: at * bar + (step * bar) / steps, length, pitch, level: 1 }
     }),

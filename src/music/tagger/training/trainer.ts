@@ -1,11 +1,11 @@
-import type { TaggerShape } from '../../binding.d.ts'
-import { native } from '../../native.ts'
-import { type Pool, workerModuleUrl } from '../../parallel/pool.ts'
-import { randomNumbers, shuffled } from '../../storage/random.ts'
-import { alignedArray, sharedArray } from '../../storage/shared-array.ts'
+import type { TaggerShape } from '../../../binding.d.ts'
+import { native } from '../../../native.ts'
+import { type Pool, workerModuleUrl } from '../../../parallel/pool.ts'
+import { randomNumbers, shuffled } from '../../../storage/random.ts'
+import { alignedArray, sharedArray } from '../../../storage/shared-array.ts'
+import type { ClipFrames } from '../clips/frames.ts'
+import type { TaggerOptions } from '../options.ts'
 import type { ShardsArgs, StepArgs, Weights } from './jobs.ts'
-import type { TaggerOptions } from './options.ts'
-import type { ClipFrames } from './slices.ts'
 
 const work = workerModuleUrl('./jobs', import.meta.url)
 

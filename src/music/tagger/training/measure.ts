@@ -1,6 +1,6 @@
 /** How good predictions of labels are. */
-import type { Validation } from './artifact.ts'
-import type { LabelKind } from './clips.ts'
+import type { Validation } from '../artifact.ts'
+import type { LabelKind } from '../clips/clips.ts'
 
 /** Of more labels it is not counted what is taken for what: that grows with their square. */
 export const mostConfused = 1000
@@ -10,7 +10,7 @@ export interface LabelMeasure {
   readonly label: string
   /** Clips that have it. */
   readonly clips: number
-  /** Of the clips that are said to have it: the likeliest of single labels, those above ½ of others. NaN where there is none. */
+  /** Of the clips that are predicted to have it: the likeliest of single labels, those above ½ of others. NaN where there is none. */
   readonly precision: number
   /** Of the clips that have it. NaN where there is none. */
   readonly recall: number
@@ -39,23 +39,23 @@ export function measurePredictions(
   const width = labels.length
   const clips = targets.length / width
   const rows = Array.from({ length: clips }, (_, clip) => ({
-    said: probabilities.subarray(clip * width, (clip + 1) * width),
+    predicted: probabilities.subarray(clip * width, (clip + 1) * width),
     true: targets.subarray(clip * width, (clip + 1) * width),
   }))
-  const likeliest = Int32Array.from(rows, ({ said }) => placeOfMost(said))
-  const [having, saying, both] = countsOf(rows, likeliest, width, kind)
+  const likeliest = Int32Array.from(rows, ({ predicted }) => placeOfMost(predicted))
+  const [having, predicting, both] = countsOf(rows, likeliest, width, kind)
   const ranking = new Ranking(clips)
   const measured = labels.map((label, at): LabelMeasure => {
-    const [own, said, found] = [having[at]!, saying[at]!, both[at]!]
+    const [own, predicted, found] = [having[at]!, predicting[at]!, both[at]!]
     return {
       label,
       clips: own,
-      precision: found / said,
+      precision: found / predicted,
       recall: found / own,
       averagePrecision: own > 0 ? ranking.averagePrecision(rows, at) : Number.NaN,
     }
   })
-  const loss = rows.reduce((sum, row) => sum + lossOf(row.said, row.true, kind), 0) / Math.max(1, clips)
+  const loss = rows.reduce((sum, row) => sum + lossOf(row.predicted, row.true, kind), 0) / Math.max(1, clips)
   const precisions = measured.map(({ averagePrecision }) => averagePrecision).filter(value => !Number.isNaN(value))
   const right = rows.filter((row, clip) => row.true[likeliest[clip]!]! > 0).length
   return {
@@ -70,7 +70,7 @@ export function measurePredictions(
 
 /** A clip: (labels) what is predicted, and what is true. */
 interface PredictedClip {
-  readonly said: Float32Array
+  readonly predicted: Float32Array
   readonly true: Float32Array
 }
 
@@ -84,7 +84,7 @@ function placeOfMost(values: Float32Array): number {
   return place
 }
 
-/** (labels) The clips that have each label, those that are said to have it, and those of which both is so. */
+/** (labels) The clips that have each label, those that are predicted to have it, and those of which both is so. */
 function countsOf(
   rows: readonly PredictedClip[],
   likeliest: Int32Array,
@@ -96,14 +96,14 @@ function countsOf(
     new Uint32Array(labels),
     new Uint32Array(labels),
   ]
-  const [having, saying, both] = counts
+  const [having, predicting, both] = counts
   rows.forEach((row, clip) => {
     for (let label = 0; label < labels; label++) {
-      const isSaid = kind === 'single' ? likeliest[clip] === label : row.said[label]! > 0.5
+      const isPredicted = kind === 'single' ? likeliest[clip] === label : row.predicted[label]! > 0.5
       const isTrue = row.true[label]! > 0
       having[label]! += Number(isTrue)
-      saying[label]! += Number(isSaid)
-      both[label]! += Number(isSaid && isTrue)
+      predicting[label]! += Number(isPredicted)
+      both[label]! += Number(isPredicted && isTrue)
     }
   })
   return counts
@@ -142,8 +142,8 @@ class Ranking {
   averagePrecision(rows: readonly PredictedClip[], label: number): number {
     let count = 0
     rows.forEach((row, clip) => {
-      this.#all[clip] = row.said[label]!
-      if (row.true[label]! > 0) this.#true[count++] = row.said[label]!
+      this.#all[clip] = row.predicted[label]!
+      if (row.true[label]! > 0) this.#true[count++] = row.predicted[label]!
     })
     const all = this.#all.sort()
     const found = this.#true.subarray(0, count).sort()
@@ -163,10 +163,10 @@ class Ranking {
 
 const least = 1e-9
 
-function lossOf(said: Float32Array, right: Float32Array, kind: LabelKind): number {
+function lossOf(predicted: Float32Array, right: Float32Array, kind: LabelKind): number {
   let loss = 0
-  for (let label = 0; label < said.length; label++) {
-    const [probability, target] = [said[label]!, right[label]!]
+  for (let label = 0; label < predicted.length; label++) {
+    const [probability, target] = [predicted[label]!, right[label]!]
     if (target > 0) loss -= target * Math.log(Math.max(least, probability))
     if (kind === 'multi' && target < 1) loss -= (1 - target) * Math.log(Math.max(least, 1 - probability))
   }

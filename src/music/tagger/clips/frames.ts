@@ -1,10 +1,9 @@
-import { type Pool, workerModuleUrl } from '../../parallel/pool.ts'
-import { gigabytes, processMemory } from '../../storage/process-memory.ts'
-import { sharedArray } from '../../storage/shared-array.ts'
-import { melBands, melFloor } from '../audio/mel.ts'
+import { type Pool, workerModuleUrl } from '../../../parallel/pool.ts'
+import { gigabytes, processMemory } from '../../../storage/process-memory.ts'
+import { sharedArray } from '../../../storage/shared-array.ts'
+import { melBands, melFloor } from '../../audio/mel.ts'
 import type { LabelledClip } from './clips.ts'
 import type { DecodeArgs, DecodedClip } from './decode-jobs.ts'
-import type { ClipFrames } from './slices.ts'
 
 const work = workerModuleUrl('./decode-jobs', import.meta.url)
 /** Files of a job. */
@@ -22,6 +21,21 @@ export interface Standard {
 
 /** What a standardised value is at least, that of silence: deviations below the mean. */
 export const quietest = -3
+
+/** Log-mel frames of clips in shared memory, each band standardised, and what they are labelled with. */
+export interface ClipFrames {
+  /** (frames of all clips × bands) */
+  readonly values: Float32Array
+  /** (clips + 1) The first frame of each. */
+  readonly starts: Uint32Array
+  /** (clips × classes) From 0 to 1; of single labels each row sums to 1. */
+  readonly targets: Float32Array
+  readonly classes: number
+  /** What a value of silence has become. */
+  readonly silence: number
+  /** (bands) What a natural logarithm counts after the standardisation. */
+  readonly scale: Float32Array
+}
 
 /** How far the reading of files has come. */
 export interface ReadingProgress {

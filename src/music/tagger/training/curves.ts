@@ -1,5 +1,6 @@
 /** A plot of a training, as SVG: its losses and, where there is a validation part, how good it was on that. */
-import type { EpochResult } from './artifact.ts'
+import { depthOf, panelSvg, plotSvg } from '../../../evaluation/panel.ts'
+import type { EpochResult } from '../artifact.ts'
 
 /** In pixels. */
 const [width, height, margin] = [420, 220, 52]
@@ -23,15 +24,12 @@ export function curvesPlot(epochs: readonly EpochResult[], best: number): string
     values: epochs.map(({ validation }) => validation?.accuracy ?? validation?.meanAveragePrecision),
   }
   const panels = [losses.filter(isDrawn), [quality].filter(isDrawn)].filter(curves => curves.length > 0)
-  const drawn = panels.map(
-    (curves, at) =>
-      `<g transform="translate(${margin} ${margin + at * (height + margin)})">${panel(curves, epochs.length, best)}</g>`,
-  )
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width + 2 * margin}" height="${panels.length * (height + margin) + margin}" font-family="sans-serif" font-size="11">
-<rect width="100%" height="100%" fill="white"/>
-${drawn.join('\n')}
-</svg>
-`
+  const drawn = panels.map((curves, at) => ({
+    x: margin,
+    y: margin + at * (height + margin),
+    svg: panel(curves, epochs.length, best),
+  }))
+  return plotSvg([width + 2 * margin, panels.length * (height + margin) + margin], drawn)
 }
 
 function isDrawn({ values }: Curve): boolean {
@@ -40,12 +38,11 @@ function isDrawn({ values }: Curve): boolean {
 
 function panel(curves: readonly Curve[], epochs: number, best: number): string {
   const values = curves.flatMap(curve => curve.values.filter(value => value !== undefined))
-  const [low, high] = [Math.min(...values, 0), Math.max(...values)]
+  const range = { low: Math.min(...values, 0), high: Math.max(...values) }
   const x = (epoch: number) => (width * (epoch + 0.5)) / epochs
-  const y = (value: number) => height * (1 - (high > low ? (value - low) / (high - low) : 0.5))
   const lines = curves.map(({ values, colour }) => {
     const points = values.flatMap((value, epoch) =>
-      value === undefined ? [] : [`${x(epoch).toFixed(1)},${y(value).toFixed(1)}`],
+      value === undefined ? [] : [`${x(epoch).toFixed(1)},${depthOf(value, range, height).toFixed(1)}`],
     )
     return `<polyline points="${points.join(' ')}" fill="none" stroke="${colour}" stroke-width="1.5"/>`
   })
@@ -54,9 +51,6 @@ function panel(curves: readonly Curve[], epochs: number, best: number): string {
     best > 0
       ? `<line x1="${x(best - 1)}" x2="${x(best - 1)}" y1="0" y2="${height}" stroke="#999" stroke-dasharray="4 3"/><text x="${x(best - 1)}" y="${height + 28}" text-anchor="middle">kept: epoch ${best}</text>`
       : ''
-  return (
-    `<rect width="${width}" height="${height}" fill="none" stroke="#999"/>${lines.join('')}${names.join('')}${kept}` +
-    `<text y="${height + 14}">epoch 1</text><text x="${width}" y="${height + 14}" text-anchor="end">${epochs}</text>` +
-    `<text x="-4" y="10" text-anchor="end">${high.toPrecision(3)}</text><text x="-4" y="${height}" text-anchor="end">${low.toPrecision(3)}</text>`
-  )
+  const figures = `${lines.join('')}${names.join('')}${kept}`
+  return panelSvg({ width, height, range, ends: ['epoch 1', epochs], figures })
 }

@@ -1,13 +1,13 @@
-import { type Pool, workerModuleUrl } from '../../parallel/pool.ts'
+import { type Pool, workerModuleUrl } from '../../../parallel/pool.ts'
+import { type SoundAnalysis, Tagger } from '../tagger.ts'
 import type { AnalyseArgs, FileAnalysis } from './analyse-jobs.ts'
-import { type SoundAnalysis, Tagger } from './tagger.ts'
 
 export type { FileAnalysis } from './analyse-jobs.ts'
 
 const work = workerModuleUrl('./analyse-jobs', import.meta.url)
 
 /**
- * What the tagger at `directory` says of sound files, by all workers, in the order of the files. Few are ahead of the one that is given.
+ * What the tagger at `directory` predicts of sound files, by all workers, in the order of the files. Few are ahead of the one that is given.
  *
  * @throws the reason of the signal.
  */
@@ -35,6 +35,8 @@ export interface PooledTagger {
   readonly labels: readonly string[]
   /** Numbers of an embedding. */
   readonly embedding: number
+  /** Files that are analysed at once. */
+  readonly threads: number
   /** @throws Error that says why the file cannot be read; the reason of the signal. */
   analyse(path: string, signal?: AbortSignal): Promise<SoundAnalysis>
 }
@@ -47,6 +49,7 @@ export function pooledTagger(directory: string, pool: Pool): PooledTagger {
   return {
     labels,
     embedding,
+    threads: pool.threads,
     analyse: async (file, signal) => {
       const args: AnalyseArgs = { directory, file }
       const analysis = await pool.run<FileAnalysis>(work, 'analyse', args, signal)

@@ -1,21 +1,7 @@
-import { randomNumbers } from '../../storage/random.ts'
-import { melBands } from '../audio/mel.ts'
-import type { TaggerOptions } from './options.ts'
-
-/** Log-mel frames of clips in shared memory, each band standardised, and what they are labelled with. */
-export interface ClipFrames {
-  /** (frames of all clips × bands) */
-  readonly values: Float32Array
-  /** (clips + 1) The first frame of each. */
-  readonly starts: Uint32Array
-  /** (clips × classes) From 0 to 1; of single labels each row sums to 1. */
-  readonly targets: Float32Array
-  readonly classes: number
-  /** What a value of silence has become. */
-  readonly silence: number
-  /** (bands) What a natural logarithm counts after the standardisation. */
-  readonly scale: Float32Array
-}
+import { randomNumbers } from '../../../storage/random.ts'
+import { melBands } from '../../audio/mel.ts'
+import type { ClipFrames } from '../clips/frames.ts'
+import type { TaggerOptions } from '../options.ts'
 
 /** What is done to the slices of a training. */
 export type Augmentation = Pick<TaggerOptions, 'frames' | 'mixup' | 'gain' | 'pitch' | 'maskedBands' | 'maskedFrames'>

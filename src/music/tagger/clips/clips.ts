@@ -2,9 +2,9 @@
 import { mkdtemp, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
-import { type ReadRowsOptions, readRows, type SoughtColumn } from '../../ingest/rows.ts'
-import { asGiven } from '../../storage/expectation.ts'
-import { entriesOf, soundsIn } from '../audio/sounds-in.ts'
+import { type ReadRowsOptions, readRows, type SoughtColumn } from '../../../ingest/rows.ts'
+import { asGiven } from '../../../storage/expectation.ts'
+import { entriesOf, soundsIn } from '../../audio/sounds-in.ts'
 
 /** Whether a clip has exactly one of the labels, or any of them. */
 export type LabelKind = 'single' | 'multi'

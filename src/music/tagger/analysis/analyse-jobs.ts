@@ -1,6 +1,6 @@
 /** Jobs that analyse sound files on worker threads. */
-import { identityOf } from '../../storage/directory.ts'
-import { type SoundAnalysis, Tagger } from './tagger.ts'
+import { identityOf } from '../../../storage/directory.ts'
+import { type SoundAnalysis, Tagger } from '../tagger.ts'
 
 export interface AnalyseArgs {
   /** Of the tagger, which was verified. */
@@ -8,7 +8,7 @@ export interface AnalyseArgs {
   readonly file: string
 }
 
-/** What is said of a file, or why nothing can be. */
+/** The analysis of a file, or why there is none. */
 export type FileAnalysis = SoundAnalysis | { readonly fault: string }
 
 let opened: { readonly identity: string; readonly tagger: Tagger } | undefined

@@ -1,8 +1,9 @@
 /** Jobs of a tagger's training on worker threads: each call takes shards or ranges from the shared counter until there is none. */
-import type { TaggerShape } from '../../binding.d.ts'
-import { native } from '../../native.ts'
-import { melBands } from '../audio/mel.ts'
-import { type Augmentation, type ClipFrames, drawSlice } from './slices.ts'
+import type { TaggerShape } from '../../../binding.d.ts'
+import { native } from '../../../native.ts'
+import { melBands } from '../../audio/mel.ts'
+import type { ClipFrames } from '../clips/frames.ts'
+import { type Augmentation, drawSlice } from './slices.ts'
 
 /** What is learned, and what AdamW keeps of it; all but `moments` (parameters). */
 export interface Weights {

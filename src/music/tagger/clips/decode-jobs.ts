@@ -1,6 +1,6 @@
 /** Jobs that read sound files on worker threads. */
-import { melHop, melRate, openMel } from '../audio/mel.ts'
-import { melOfFileSync } from '../audio/mel-of-file.ts'
+import { melHop, melRate, openMel } from '../../audio/mel.ts'
+import { melOfFileSync } from '../../audio/mel-of-file.ts'
 
 export interface DecodeArgs {
   readonly files: readonly string[]

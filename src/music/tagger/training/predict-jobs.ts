@@ -1,7 +1,7 @@
 /** Jobs that predict clips whose frames are in memory, on worker threads. */
-import { melBands } from '../audio/mel.ts'
-import type { ClipFrames } from './slices.ts'
-import { predictClip, type TrainedNetwork } from './tagger.ts'
+import { melBands } from '../../audio/mel.ts'
+import type { ClipFrames } from '../clips/frames.ts'
+import { predictClip, type TrainedNetwork } from '../tagger.ts'
 
 export interface PredictArgs {
   readonly network: TrainedNetwork

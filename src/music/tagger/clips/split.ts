@@ -1,4 +1,4 @@
-import { randomNumbers, shuffled } from '../../storage/random.ts'
+import { randomNumbers, shuffled } from '../../../storage/random.ts'
 import type { LabelledClip } from './clips.ts'
 
 /** Rows of clips. */
