@@ -186,9 +186,13 @@ function vectorsByModel(model: OpenModel, features: SongFeatures, options: Build
   return Object.assign({ rank, listeners, map, coverage }, songVectors(estimates))
 }
 
-/** The users of the model and which of the songs they listen to, where it has vectors of users in the space of those of items. */
+/**
+ * The users of a model of ALS and which of the songs they listen to. Products of other models' vectors are no estimates of who listens: a map that
+ * is fitted to these of an autoencoder puts songs without listeners apart from all others.
+ */
 function usersOf(model: OpenModel, rows: ArrayLike<number>, rank: number): MapUsers | undefined {
-  const { history } = model.artifact
+  const { history, manifest } = model.artifact
+  if (manifest.algorithm !== 'als') return undefined
   const { data: vectors } = model.vectors('users')
   if (vectors.length !== history.rows * rank) return undefined
   return { vectors: Float64Array.from(vectors), listens: selectedRows(transposed(history), rows) }
