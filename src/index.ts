@@ -99,6 +99,7 @@ export { transitions } from './models/sequential/transitions/index.ts'
 export { trending } from './models/sequential/trending/index.ts'
 export { type TrainModel, trainModel } from './models/training/train.ts'
 // music
+export type { EnergyFeatures } from './music/audio/energy-features.ts'
 export type { Decoded, MelOptions, Sound } from './music/audio/mel.ts'
 export { type Mel, melOfFile, melOfFileSync, soundOfFile } from './music/audio/mel-of-file.ts'
 export { type MelSlice, type MelSliceOptions, melSlices } from './music/audio/mel-slices.ts'
@@ -116,7 +117,13 @@ export {
   type SongSpaceParts,
   writeSongSpace,
 } from './music/space/artifact.ts'
-export { type BuildSongSpace, type BuiltSongSpace, buildSongSpace, type SpaceProgress } from './music/space/build.ts'
+export {
+  type BuildSongSpace,
+  type BuiltSongSpace,
+  buildSongSpace,
+  type ModelCoverage,
+  type SpaceProgress,
+} from './music/space/build.ts'
 export type { Projection } from './music/space/coordinates.ts'
 export type { SongDetails, SongSpace, VectorSource } from './music/space/song-space.ts'
 export type { SongTagger } from './music/space/song-tagger.ts'
@@ -133,7 +140,13 @@ export { drawSongs, type SongOptions, type SongPlan } from './music/synthesis/so
 export { type SoundOptions, soundFile, writeSounds } from './music/synthesis/sounds.ts'
 export { analyseFiles, type FileAnalysis, type PooledTagger, pooledTagger } from './music/tagger/analysis/analyse.ts'
 export type { EpochResult, TaggerManifest, Validation } from './music/tagger/artifact.ts'
-export { type LabelKind, type LabelledClip, type LabelledClips, labelledClips } from './music/tagger/clips/clips.ts'
+export {
+  type LabelKind,
+  type LabelledClip,
+  type LabelledClips,
+  labelledClips,
+  type ReadLabels,
+} from './music/tagger/clips/clips.ts'
 export type { TaggerOptions } from './music/tagger/options.ts'
 export { type SoundAnalysis, Tagger } from './music/tagger/tagger.ts'
 export type { LabelMeasure, TaggerMeasure } from './music/tagger/training/measure.ts'

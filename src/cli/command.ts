@@ -95,18 +95,17 @@ export function asOption<T>(parse: () => T): T {
   }
 }
 
-/** @throws `error`, where functions throw it for a caller's mistakes as a {@link UsageError}. */
-export function toUsage(error: unknown): never {
+/** @throws `error`, as a {@link UsageError} where functions throw its kind for a caller's mistakes. */
+export function throwUsage(error: unknown): never {
   const isUsage = error instanceof RangeError || error instanceof TypeError || error instanceof NotReplaceableError
   throw isUsage ? new UsageError(error.message) : error
 }
 
-/** Turns a `RangeError`, which functions throw for a caller's mistakes, into one for the terminal. */
+/** What `parse` gives. @throws as {@link throwUsage} does what `parse` throws. */
 export function asUsage<T>(parse: () => T): T {
   try {
     return parse()
   } catch (error) {
-    if (error instanceof RangeError) throw new UsageError(error.message)
-    throw error
+    return throwUsage(error)
   }
 }

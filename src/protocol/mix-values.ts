@@ -58,7 +58,7 @@ export const mixFields = {
       artists: z.array(NameSchema).max(limits.filterItems).optional(),
     })
     .optional(),
-  /** The energy over the list, from 0, calm, to 1, lively: values spread evenly over it, or points `{at, energy}` with `at` from 0 to 1. */
+  /** The energy over the list, from 0, low, to 1, high: values spread evenly over it, or points `{at, energy}` with `at` from 0 to 1. */
   energy: z
     .array(CurvePoint)
     .max(limits.mixIngredients)

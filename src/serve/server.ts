@@ -84,7 +84,7 @@ export interface ServeOptions extends FromRecommender {
   readonly push?: Pick<PushEngineOptions, 'config' | 'steps'> | undefined
   /** Serves music: the directory of a song space, which is opened anew when another takes its place. Default: none. */
   readonly music?: string | undefined
-  /** With `music`: the directory below which the sound files of its songs lie that may be heard. Default: none may. */
+  /** With `music`: the directory below which the sound files of its songs lie that may be played. Default: none may. */
   readonly audio?: string | undefined
   /** Bytes that may wait until they are read, of all connections together: beyond, slow readers are closed. Default: 256 MiB. */
   readonly sendMemory?: number | undefined

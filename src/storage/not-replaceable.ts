@@ -1,2 +1,2 @@
-/** Something is at a place that may not be taken. */
+/** What is at a place may not be replaced by what is to be written there; the message says what may be done. */
 export class NotReplaceableError extends Error {}

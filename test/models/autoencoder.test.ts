@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { ItemList } from '../../src/models/algorithm.ts'
 import { Artifact } from '../../src/models/artifact/artifact.ts'
 import { forgetInDirectory } from '../../src/models/artifact/forget.ts'
+import { valuesOf } from '../../src/models/artifact/trained-tensor.ts'
 import { autoencoder } from '../../src/models/factors/autoencoder/index.ts'
+import { allocateLayers, layerTensors } from '../../src/models/factors/autoencoder/layers.ts'
 import { type AutoencoderModel, openAutoencoder } from '../../src/models/factors/autoencoder/model.ts'
 import { seedOf } from '../../src/models/factors/autoencoder/options.ts'
 import { OutputSampler } from '../../src/models/factors/autoencoder/sample.ts'
@@ -165,6 +167,28 @@ test('the scores of two networks are the means of those of each', async () => {
   found.tags.forEach((score, tag) => {
     expect(score).toBeCloseTo((expected[0]!.tags[tag]! + expected[1]!.tags[tag]!) / 2, 4)
   })
+})
+
+test('tensors of several networks are made when they are written, not after every epoch', () => {
+  const networks = [5, 6].map(factors => allocateLayers(30, 2, factors))
+  const tensors = layerTensors(networks, true)
+  for (const [network, { outputs, factors }] of networks.entries()) {
+    const { data, stride } = outputs.vectors
+    for (let row = 0; row < 32; row++) data.fill(network + 1, row * stride, row * stride + factors + 1)
+  }
+  const of = (name: string) => Array.from(valuesOf(tensors[name]!, Float32Array))
+  const row = [...Array(5).fill(1), ...Array(6).fill(2), 1.5]
+  expect(of('items')).toEqual(Array.from({ length: 30 }, () => row).flat())
+  expect(of('tags')).toEqual([...row, ...row])
+  expect(valuesOf(tensors.index!, Uint8Array)).not.toEqual(
+    valuesOf(
+      layerTensors(
+        [5, 6].map(factors => allocateLayers(30, 2, factors)),
+        true,
+      ).index!,
+      Uint8Array,
+    ),
+  )
 })
 
 test('a sampled softmax ranks the withheld checkerboard item first, too', async () => {

@@ -1,8 +1,10 @@
+import { once } from 'node:events'
 import { mkdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs'
 import { request } from 'node:http'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { Worker } from 'node:worker_threads'
+import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { Client } from '../../src/client/client.ts'
 import { RpcClient } from '../../src/client/rpc/index.ts'
 import type { MethodName, ParamsInput, Results } from '../../src/protocol/methods.ts'
@@ -459,19 +461,27 @@ describe('a sound file', () => {
     writeFileSync(join(inside, 'a.wav'), 'sound')
     writeFileSync(join(outside, 'a.wav'), 'secret')
     symlinkSync(outside, join(root, 'link'))
-    const swap = () => {
-      renameSync(inside, join(root, 'album'))
-      renameSync(join(root, 'link'), inside)
-      renameSync(inside, join(root, 'link'))
-      renameSync(join(root, 'album'), inside)
-    }
-    for (let round = 0; round < 300; round++) {
-      const opening = openAudio(join(root, 'sounds'), 'album/a.wav').catch(() => undefined)
-      swap()
-      const found = await opening
-      if (!found) continue
-      expect(await found.handle.readFile('utf8')).toBe('sound')
-      await found.handle.close()
+    // In a thread of its own: at any moment of the opening.
+    const swapping = new Worker(
+      `const { renameSync } = require('node:fs')
+      const [inside, album, link] = require('node:worker_threads').workerData
+      for (;;) {
+        renameSync(inside, album)
+        renameSync(link, inside)
+        renameSync(inside, link)
+        renameSync(album, inside)
+      }`,
+      { eval: true, workerData: [inside, join(root, 'album'), join(root, 'link')] },
+    )
+    onTestFinished(() => void swapping.terminate())
+    await once(swapping, 'online')
+    let found = 0
+    for (let round = 0; round < 1000 || found === 0; round++) {
+      const file = await openAudio(join(root, 'sounds'), 'album/a.wav').catch(() => undefined)
+      if (!file) continue
+      expect(await file.handle.readFile('utf8')).toBe('sound')
+      await file.handle.close()
+      found++
     }
   })
 

@@ -10,7 +10,7 @@ import { CatalogueError, type ItemPatch } from '../../catalogue/item.ts'
 import { columnName, sourceOptions } from '../../ingest/options.ts'
 import { limits } from '../../protocol/limits.ts'
 import { sync } from '../../storage/directory.ts'
-import { parseOptions, type Register, text, toUsage, UsageError } from '../command.ts'
+import { parseOptions, type Register, text, throwUsage, UsageError } from '../command.ts'
 import { callServer, rpcAddress } from '../server/server-call.ts'
 import { interruptible } from '../terminal/interrupt.ts'
 import { ProgressBar } from '../terminal/progress.ts'
@@ -150,7 +150,7 @@ function summary({ items, duplicates, badRows, firstBadRow }: Imported, seconds:
 
 /** What the catalogue refuses is no mistake in the options. */
 function throwRefusal(error: unknown): never {
-  toUsage(error instanceof CatalogueError ? new UsageError(error.message, 1) : error)
+  throwUsage(error instanceof CatalogueError ? new UsageError(error.message, 1) : error)
 }
 
 async function runExport(given: unknown): Promise<void> {

@@ -16,7 +16,7 @@ import { pooledTagger } from '../../music/tagger/analysis/analyse.ts'
 import { Pool } from '../../parallel/pool.ts'
 import { assertReplaceable } from '../../storage/directory.ts'
 import { oneOf } from '../../storage/expectation.ts'
-import { asUsage, parseOptions, several, text, toUsage, UsageError, wholeNumber } from '../command.ts'
+import { asUsage, parseOptions, several, text, throwUsage, UsageError, wholeNumber } from '../command.ts'
 import { addReadingOptions } from '../data/source-options.ts'
 import { interruptible } from '../terminal/interrupt.ts'
 import { ProgressBar } from '../terminal/progress.ts'
@@ -89,13 +89,13 @@ async function run(directory: string | undefined, given: unknown): Promise<void>
   const summary = await interruptible(async signal => {
     const { songs, tags, separator, audioRoot, format, delimiter, header, badRows } = options
     const reading = { format, delimiter, header, badRows, signal }
-    const read = await readSongs(Object.assign(reading, { songs, tags, separator, audioRoot })).catch(toUsage)
+    const read = await readSongs(Object.assign(reading, { songs, tags, separator, audioRoot })).catch(throwUsage)
     assertSomeSound(read, options)
     const model = directory === undefined ? undefined : asUsage(() => OpenModel.open(directory))
     const pool = new Pool({ ...(options.threads !== undefined && { threads: options.threads }), isLazy: true })
     try {
       const tagger = options.tagger === undefined ? undefined : asUsage(() => pooledTagger(options.tagger!, pool))
-      const built = await build(read, { model, tagger }, options, { signal, bar, begun }).catch(toUsage)
+      const built = await build(read, { model, tagger }, options, { signal, bar, begun }).catch(throwUsage)
       bar.show('writing', 0)
       const manifest = await writeSongSpace(options.out, built.parts, { replace: options.replace })
       return summaryOf(manifest, read, built)
@@ -123,7 +123,7 @@ function assertSomeSound({ songs }: SongRows, { audioRoot, tagger }: SpaceOption
     )
   }
   if (files.some(file => existsSync(file))) return
-  const root = audioRoot ?? `not given: the working directory`
+  const root = audioRoot ?? 'not given: the working directory'
   throw new UsageError(
     `none of the ${files.length} sound files of --songs exists, the first being ${files[0]}: name the folder that their paths begin at by --audio-root (${root})`,
   )
@@ -156,11 +156,7 @@ function build(
 function assertPlaces({ out, replace, audioRoot }: SpaceOptions): void {
   if (existsSync(out)) {
     if (!replace) throw new UsageError(`${out} exists: choose another --out, or add --replace`)
-    try {
-      assertReplaceable(out, 'aurochs-song-space')
-    } catch (error) {
-      toUsage(error)
-    }
+    asUsage(() => assertReplaceable(out, 'aurochs-song-space'))
   }
   if (audioRoot === undefined || statSync(audioRoot, { throwIfNoEntry: false })?.isDirectory()) return
   throw new UsageError(`--audio-root must be a directory, got ${audioRoot}`)

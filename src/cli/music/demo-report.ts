@@ -19,7 +19,7 @@ export function collectionInWords({ songs, labelled, unlabelled, fresh, playlist
   return [
     `${count(songs.length)} songs of ${artists} artists, ${minutes.toFixed(0)} minutes of sound, each of one to three of ${moods.length} moods: ${moods.join(', ')}`,
     `${count(playlists.length)} playlists by ${count(listeners)} listeners, each for a mood or two that the listener likes, and tagged so`,
-    `of ${labelled.length} songs the moods are said; of ${unlabelled.length} with listeners, and of ${fresh.length} that nobody has heard, they are not`,
+    `the moods of ${labelled.length} songs are given; those of ${unlabelled.length} with listeners, and of ${fresh.length} without, are not`,
   ].join('\n')
 }
 
@@ -46,7 +46,7 @@ export function moodsInWords({ measure }: AnalysedSongs): string {
     number(averagePrecision),
     number(clips / songs),
   ])
-  const header = [`average precision on ${songs} songs whose moods were not said`, 'learned', 'at random']
+  const header = [`average precision on ${songs} songs whose moods were not given`, 'learned', 'at random']
   const mean = measure.meanAveragePrecision ?? Number.NaN
   const chance = all / songs / labels.length
   return table([header, ...rows, ['mean', number(mean), number(chance)]])
@@ -61,7 +61,7 @@ export function spaceInWords({ fresh, labelled, unlabelled }: Collection, measur
   return [
     table([
       ['of the 10 nearest songs, those that have the main mood', 'in the space', 'at random'],
-      line(fresh.length, 'that nobody has heard, by their sound', measure.fresh),
+      line(fresh.length, 'without listeners, by their sound', measure.fresh),
       line(labelled.length + unlabelled.length, 'with listeners', measure.others),
     ]).trimEnd(),
     `energy by sound and true energy: rank correlation ${measure.energy.toFixed(2)}`,

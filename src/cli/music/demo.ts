@@ -127,14 +127,14 @@ async function learn(folder: string, { songs, listeners, seed, threads }: Option
         },
         playlistsInWords,
       )
-      const heard = await step(
+      const analysed = await step(
         '3. Moods are learned from sound',
         () => learnMoods(collection, tables, context),
         moodsInWords,
       )
       const { directory } = await step(
         '4. Songs are placed in one space, new ones by their sound',
-        () => placeSongs(collection, heard, context),
+        () => placeSongs(collection, analysed, context),
         measure => spaceInWords(collection, measure),
       )
       await step('5. Playlists are mixed', async () => mixMoods(collection, directory), mixesInWords)

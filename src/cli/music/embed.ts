@@ -40,7 +40,7 @@ async function run(places: readonly string[], given: unknown): Promise<void> {
       },
     })
   if (out === undefined) return embed(line => void process.stdout.write(line))
-  // Before the sounds are heard, not after.
+  // Before the sounds are analysed, not after.
   if (statSync(out, { throwIfNoEntry: false })?.isDirectory()) {
     throw new UsageError(`--out must be a file, got the directory ${out}`)
   }

@@ -8,7 +8,7 @@ import type { TaggerMeasure } from '../../music/tagger/training/measure.ts'
 import type { TaggerProgress, TrainedTagger } from '../../music/tagger/training/run.ts'
 import { trainTagger } from '../../music/tagger/training/train.ts'
 import { Pool } from '../../parallel/pool.ts'
-import { parseOptions, share, text, toUsage, UsageError, wholeNumber } from '../command.ts'
+import { parseOptions, share, text, throwUsage, UsageError, wholeNumber } from '../command.ts'
 import { addReadingOptions } from '../data/source-options.ts'
 import { exitCodeOf, interruptible } from '../terminal/interrupt.ts'
 import { ProgressBar } from '../terminal/progress.ts'
@@ -64,8 +64,9 @@ export function registerTrainTagger(music: Command): void {
 }
 
 async function run(sounds: string, given: Record<string, unknown>): Promise<void> {
-  const { out, seconds, validation, threads, checkpointSeconds, resume, replace, json } = parseOptions(flags, given)
-  const { format, delimiter, header, badRows } = parseOptions(flags, given)
+  const parsed = parseOptions(flags, given)
+  const { out, seconds, validation, threads, checkpointSeconds, resume, replace, json } = parsed
+  const { format, delimiter, header, badRows } = parsed
   const options = parseFlags(taggerOptions, given)
   const pool = new Pool(threads === undefined ? {} : { threads })
   const bar = new ProgressBar()
@@ -80,7 +81,7 @@ async function run(sounds: string, given: Record<string, unknown>): Promise<void
   }
   try {
     await interruptible(async signal => {
-      const clips = await labelledClips(sounds, { format, delimiter, header, badRows, signal }).catch(toUsage)
+      const clips = await labelledClips(sounds, { format, delimiter, header, badRows, signal }).catch(throwUsage)
       const trained = await trainTagger(clips, out, options, {
         pool,
         seconds,
@@ -93,7 +94,7 @@ async function run(sounds: string, given: Record<string, unknown>): Promise<void
           json ||
           bar.show('reading', files / of, undefined, `, ${files} of ${of} files, ${Math.round(seconds / 60)} minutes`),
         onProgress: show,
-      }).catch(toUsage)
+      }).catch(throwUsage)
       bar.stop()
       process.stdout.write(json ? `${JSON.stringify(trained.manifest)}\n` : summary(out, trained, clips))
       if (trained.manifest.complete) return

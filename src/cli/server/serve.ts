@@ -128,7 +128,7 @@ export const register: Register = program => {
     .option('--watch <dir>', 'serve the model of this directory whenever another takes its place')
     .option('--push <file>', 'send pushes: the JSON file that configures them (aurochs push run --help)')
     .option('--music <dir>', 'serve mixes of the songs of a song space (aurochs music build-space)')
-    .option('--audio <dir>', 'with --music: let songs be heard whose sound files lie in this directory or below it')
+    .option('--audio <dir>', 'with --music: let songs be played whose sound files lie in this directory or below it')
     .option('--history-limit <n>', 'events of one user that count at most, the newest', '5000')
     .option(
       '--impression-decay <f>',

@@ -12,7 +12,7 @@ import type { StepContext } from './step.ts'
 const taggerOptions = { width: 16, blocks: 4, frames: 256, embedding: 128, epochs: 64, batch: 32, seed: 1 }
 
 /** What a tagger predicts of a sound. */
-export type Analysis = Awaited<ReturnType<SongTagger['analyse']>>
+type Analysis = Awaited<ReturnType<SongTagger['analyse']>>
 
 export interface AnalysedSongs {
   readonly labels: readonly string[]

@@ -195,7 +195,7 @@ function usersOf(model: OpenModel, rows: ArrayLike<number>, rank: number): MapUs
   if (manifest.algorithm !== 'als') return undefined
   const { data: vectors } = model.vectors('users')
   if (vectors.length !== history.rows * rank) return undefined
-  return { vectors: Float64Array.from(vectors), listens: selectedRows(transposed(history), rows) }
+  return { vectors: new Float64Array(vectors), listens: selectedRows(transposed(history), rows) }
 }
 
 function vectorsByFeatures(features: SongFeatures, { rank: most, seed = 0, signal }: BuildSongSpace): FoundVectors {

@@ -141,7 +141,7 @@ test('what does not meet is counted: items, songs, files, listeners', { timeout:
   expect(existsSync(at('space'))).toBe(true)
 })
 
-test('mistakes are told in one line', { timeout: 180_000 }, async () => {
+test('mistakes are reported in one line', { timeout: 180_000 }, async () => {
   const folder = freshFolder()
   const at = (name: string) => join(folder, name)
   const { songs } = collection(folder)
@@ -182,7 +182,7 @@ test('mistakes are told in one line', { timeout: 180_000 }, async () => {
   })
 })
 
-/** Hears how high a tone is. */
+/** Predicts how high a tone is. */
 const tagger: SongTagger = {
   labels: ['low', 'high'],
   embedding: 2,

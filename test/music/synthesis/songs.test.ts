@@ -37,7 +37,7 @@ test('songs have one to three moods that go together, titles of their own, and a
   )
 })
 
-test('every mood is the main one of some songs, and energetic songs are livelier than calm ones', () => {
+test('every mood is the main one of some songs, and energetic songs have more energy than calm ones', () => {
   const songs = drawSongs({ songs: 1000 })
   const main = (mood: string) => songs.filter(({ moods: own }) => own.keys().next().value === mood)
   for (const mood of moods) expect(main(mood).length, mood).toBeGreaterThan(20)

@@ -88,7 +88,7 @@ function measured(song: SongPlan): { readonly loudness: number; readonly brightn
   return { loudness: 10 * Math.log10(power), brightness: 10 * Math.log10(high / total) }
 }
 
-test('louder, brighter and rain are heard', () => {
+test('louder, brighter and rain are audible', () => {
   const plain = measured(songOf('focus', {}))
   expect(measured(songOf('energetic', { loudness: 1 })).loudness).toBeGreaterThan(plain.loudness + 3)
   expect(measured(songOf('calm', { loudness: -1 })).loudness).toBeLessThan(plain.loudness - 3)
@@ -98,7 +98,7 @@ test('louder, brighter and rain are heard', () => {
   expect(without({ rain: 1 }).brightness).toBeGreaterThan(without({}).brightness + 2)
 })
 
-test('the tempo is that of the beats that are heard', () => {
+test('the tempo is that of the audible beats', () => {
   for (const tempo of [-0.6, 0, 0.8]) {
     const song = songOf('energetic', { tempo, percussion: 1, loudness: 0.5 })
     expect(beatsOf(render(song, rate))).toBeCloseTo(tempoOf(song.traits), -0.5)

@@ -74,32 +74,38 @@ export function setTensors(networks: readonly Layers[], tensors: ModelTensors): 
   }
 }
 
-/** The tensors of a model of these networks, `autoencoderTensors` in model.ts describes them; with what a training goes on from. */
+/**
+ * The tensors of a model of these networks, `autoencoderTensors` in model.ts describes them; with what a training goes on from. Nothing is copied
+ * before pieces are asked for: most epochs are not saved.
+ */
 export function layerTensors(
   networks: readonly Layers[],
   isComplete: boolean,
 ): Readonly<Record<string, TrainedTensor>> {
   const { items, tags } = networks[0]!
-  const outputs = joinedOutputs(networks)
-  const ofItems = rowsOf(outputs, 0, items)
+  const rank = networks.reduce((sum, { factors }) => sum + factors, 1)
+  let joined: FactorMatrix | undefined
+  const rows = (first: number, end: number) => () => {
+    joined ??= joinedOutputs(networks, rank)
+    return rowsOf(joined, first, end)
+  }
   const moments = isComplete ? [] : momentNames
   return {
     inputs: joinedTensor(networks.map(({ inputs, factors }) => withRank(inputs.vectors, factors))),
-    items: joinedTensor([ofItems]),
-    ...(tags > 0 && { tags: joinedTensor([rowsOf(outputs, items, items + tags)]) }),
+    items: matrixTensor(items, rank, rows(0, items)),
+    ...(tags > 0 && { tags: matrixTensor(tags, rank, rows(items, items + tags)) }),
     biases: joinedTensor(networks.map(({ outputs, factors }) => columnOf(outputs.vectors, factors))),
-    index: indexTensor(ofItems),
-    factorIndex: indexTensor(withRank(ofItems, ofItems.rank - 1)),
+    index: indexTensor(items, rank, rows(0, items)),
+    factorIndex: indexTensor(items, rank - 1, rows(0, items)),
     ...Object.fromEntries(moments.map(name => [name, joinedTensor(networks.map(layers => momentsOf(layers)[name]))])),
   }
 }
 
-/** ((items + tags) × (all factors + 1)) The output vectors of the networks beside each other, and the mean of their biases. */
-function joinedOutputs(networks: readonly Layers[]): FactorMatrix {
+/** ((items + tags) × rank) The output vectors of the networks beside each other, and the mean of their biases. */
+function joinedOutputs(networks: readonly Layers[], rank: number): FactorMatrix {
   const [one] = networks as [Layers]
   if (networks.length === 1) return one.outputs.vectors
-  const width = networks.reduce((sum, { factors }) => sum + factors, 0)
-  const joined = allocateFactors(one.items + one.tags, width + 1)
+  const joined = allocateFactors(one.items + one.tags, rank)
   for (let row = 0; row < joined.rows; row++) {
     let [to, bias] = [row * joined.stride, 0]
     for (const { factors, outputs } of networks) {
@@ -117,11 +123,12 @@ function joinedOutputs(networks: readonly Layers[]): FactorMatrix {
 function joinedTensor(matrices: readonly FactorMatrix[]): TrainedTensor {
   const [{ rows }] = matrices as [FactorMatrix]
   const width = matrices.reduce((sum, { rank }) => sum + rank, 0)
-  return {
-    dtype: 'F32',
-    shape: [rows, width],
-    pieces: () => (matrices.length === 1 ? unpaddedPieces(matrices[0]!) : joinedPieces(matrices, rows, width)),
-  }
+  const pieces = () => (matrices.length === 1 ? unpaddedPieces(matrices[0]!) : joinedPieces(matrices, rows, width))
+  return { dtype: 'F32', shape: [rows, width], pieces }
+}
+
+function matrixTensor(rows: number, rank: number, matrix: () => FactorMatrix): TrainedTensor {
+  return { dtype: 'F32', shape: [rows, rank], pieces: () => unpaddedPieces(matrix()) }
 }
 
 function* joinedPieces(matrices: readonly FactorMatrix[], rows: number, width: number): Generator<Float32Array> {
@@ -140,8 +147,10 @@ function* joinedPieces(matrices: readonly FactorMatrix[], rows: number, width: n
   }
 }
 
-function indexTensor(matrix: FactorMatrix): TrainedTensor {
-  return { dtype: 'U8', shape: [topKIndexBytes(matrix)], pieces: () => topKIndexPieces(matrix) }
+/** Of the first `rank` columns. */
+function indexTensor(rows: number, rank: number, matrix: () => FactorMatrix): TrainedTensor {
+  const pieces = () => topKIndexPieces(withRank(matrix(), rank))
+  return { dtype: 'U8', shape: [topKIndexBytes({ rows, rank })], pieces }
 }
 
 /** Copies the columns of `from` (rows × any) from `first` on. */

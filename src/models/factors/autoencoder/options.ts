@@ -57,7 +57,7 @@ export const autoencoderOptions = z.strictObject({
     // The outputs have their biases beside their factors.
     .max(MAX_RANK - 1)
     .default(800)
-    .describe('width of the hidden layer, 1 to 1023'),
+    .describe('width of the hidden layers, of all networks together, 1 to 1023'),
   networks: z
     .int()
     .min(1)

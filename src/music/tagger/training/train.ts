@@ -24,7 +24,8 @@ export interface TrainTagger extends RunContext {
  *
  * @param given those left out have their defaults or, to resume, are those of before.
  * @throws TypeError naming the option that is wrong; RangeError where no clip can be read, they do not fit in memory, or something is at
- *   `directory` that may not be replaced or resumed; Error where the training diverges.
+ *   `directory` that was not to be replaced, or cannot be resumed; NotReplaceableError where something else than a tagger is there; Error where the
+ *   training diverges.
  */
 export async function trainTagger(
   { clips, labels, kind }: Pick<LabelledClips, 'clips' | 'labels' | 'kind'>,

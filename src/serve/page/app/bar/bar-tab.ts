@@ -211,9 +211,9 @@ class BarTab {
     announce(`${song.title} ${outcome}`)
     this.#asked = performance.now()
     const mix = this.#mix
-    const told = outcome === 'accepted' ? mix?.accept(song.item) : mix?.skip(song.item)
-    told?.catch((error: unknown) => {
-      // The next one is told of it from the beginning.
+    const noted = outcome === 'accepted' ? mix?.accept(song.item) : mix?.skip(song.item)
+    noted?.catch((error: unknown) => {
+      // The next subscription has it from the beginning.
       if (this.#mix === mix) this.#fail(error)
     })
   }

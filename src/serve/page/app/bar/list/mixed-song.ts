@@ -5,9 +5,9 @@ export interface MixedSong {
   readonly artist: string | undefined
   /** Seconds. */
   readonly duration: number | undefined
-  /** Whether there is a sound to hear. */
+  /** Whether there is a sound to play. */
   readonly hasSound: boolean
-  /** From 0, calm, to 1, lively. */
+  /** From 0, low, to 1, high. */
   readonly energy: number | undefined
   /** That it has of the wanted ones, most first; amounts from 0 to 1. */
   readonly tags: readonly { readonly tag: string; readonly amount: number }[]
@@ -24,7 +24,7 @@ export interface PlayedSong {
 }
 
 /**
- * The list to come with the songs that the person has moved, or is hearing, each at its place, whatever the server puts there. A
+ * The list to come with the songs that the person has moved, or is playing, each at its place, whatever the server puts there. A
  * song whose place is behind the end comes last.
  */
 export function withKept(

@@ -6,7 +6,7 @@ export interface PlayerOptions {
   readonly soundOf: (item: string) => Promise<string>
   /** Another song is played, or none; or it is paused. */
   readonly onChange: () => void
-  /** A song was heard to its end. */
+  /** A song was played to its end. */
   readonly onEnded: (song: MixedSong) => void
   readonly onProblem: (error: unknown) => void
 }
@@ -76,12 +76,12 @@ export class Player {
     return this.#song
   }
 
-  /** The id of the song that is heard now. */
+  /** The id of the song that plays now. */
   get playing(): string | undefined {
     return this.#audio.paused ? undefined : this.#song?.item
   }
 
-  /** Plays `song`, or pauses where it is heard. */
+  /** Plays `song`, or pauses where it plays. */
   async play(song: MixedSong): Promise<void> {
     if (song.item === this.#song?.item) {
       this.toggle()
