@@ -191,6 +191,33 @@ test('tensors of several networks are made when they are written, not after ever
   )
 })
 
+test('a refinement of two networks goes up the likelihood of their mean scores', async () => {
+  const dataset = await tagged()
+  const step = 1.5
+  const [plain, refined] = await Promise.all(
+    [0, step].map(async refinement => {
+      const small = { ...options, factors: 10, networks: 2, epochs: 3, refinement }
+      return openAutoencoder(Artifact.open(await trained(autoencoder, dataset, { pool, options: small })))
+    }),
+  )
+  const own = rowOf([3, 5, 8])
+  const before = plain!.foldIn([own])
+  const request = { ...requestOf(-1), history: own, only: undefined, limit: size }
+  const [{ items, scores }] = plain!.rankBy([request], before) as [ItemList]
+  const { data, factors } = plain!.vectors('items')
+  const sum = scores.reduce((total, score) => total + Math.exp(score), 0)
+  const expected = Array.from(before, (value, k) => {
+    const slope = Array.from(items).reduce((total, item, at) => {
+      const share = own.indices.includes(item) ? 1 / own.indices.length : 0
+      return total + (share - Math.exp(scores[at]!) / sum) * data[item * factors + k]!
+    }, 0)
+    return value + (step / 2) * slope
+  })
+  refined!.foldIn([own]).forEach((value, k) => {
+    expect(value).toBeCloseTo(expected[k]!, 4)
+  })
+})
+
 test('a sampled softmax ranks the withheld checkerboard item first, too', async () => {
   const dataset = await datasetOf(checkerboard(size))
   const sampled = { ...smallOptions(autoencoder), softmax: 'sampled', samples: 20, batch: 8 }

@@ -34,18 +34,18 @@ test('folders are labels of the sound files in them, at any depth', async () => 
 })
 
 test('links are followed, to files, folders and labels, and those in a circle once', async () => {
-  const library = folderWith({ 'rain/a.wav': '', 'b.aif': '', 'dog/c.opus': '' })
+  const library = folderWith({ 'rain/a.wav': '', 'b.aac': '', 'dog/c.oga': '' })
   const folder = folderWith({ 'dog/d.wav': '' })
   symlinkSync(join(library, 'rain'), join(folder, 'rain'))
-  symlinkSync(join(library, 'b.aif'), join(folder, 'dog/b.aif'))
+  symlinkSync(join(library, 'b.aac'), join(folder, 'dog/b.aac'))
   symlinkSync(join(library, 'dog'), join(folder, 'dog/more'))
   symlinkSync(join(folder, 'dog'), join(folder, 'dog/again'))
   symlinkSync(join(folder, 'nothing.wav'), join(folder, 'dog/nothing.wav'))
   const { clips } = await labelledClips(folder)
   expect(clips.map(({ file, labels }) => [file, ...labels])).toEqual([
-    [join(folder, 'dog/b.aif'), 'dog'],
+    [join(folder, 'dog/b.aac'), 'dog'],
     [join(folder, 'dog/d.wav'), 'dog'],
-    [join(folder, 'dog/more/c.opus'), 'dog'],
+    [join(folder, 'dog/more/c.oga'), 'dog'],
     [join(folder, 'rain/a.wav'), 'rain'],
   ])
 })
