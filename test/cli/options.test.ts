@@ -220,6 +220,8 @@ const commands: Readonly<
       limit: { 0: whole(1, 10_000), 10001: whole(1, 10_000) },
       seen: { maybe: 'allow or exclude' },
       unknown: { x: 'popularity or error' },
+      out: directory,
+      threads,
     },
   },
   similar: {
