@@ -321,6 +321,10 @@ const commands: Readonly<
       after: { x: whole(0, Number.MAX_SAFE_INTEGER) },
     },
   },
+  'export-factors': {
+    before: ['no-model', '--out', 'no-factors'],
+    options: { out: directory, format: { csv: 'one of npy, safetensors, parquet, faiss, fbin' } },
+  },
 }
 
 const cli = join(import.meta.dirname, '../../src/cli')
