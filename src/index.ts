@@ -60,6 +60,12 @@ export {
   exportFactors,
   type FactorFormat,
 } from './interchange/factors/export.ts'
+export {
+  factorAlgorithms,
+  type ImportedFactors,
+  type ImportFactorsOptions,
+  importFactors,
+} from './interchange/factors/import/import.ts'
 export type { ListsManifest } from './interchange/lists/manifest.ts'
 export { type ListsProgress, type WriteListsOptions, writeLists } from './interchange/lists/write-lists.ts'
 export type {
