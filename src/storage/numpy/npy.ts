@@ -14,7 +14,7 @@ export interface NpyHeader {
 export interface NpyArray extends NpyHeader {
   /** The elements in the order of the file, as doubles: 64-bit integers beyond 2⁵³ are rounded. @throws Error where there are fewer or more. */
   numbers(): AsyncGenerator<Float64Array>
-  /** The elements of an array of text (`<U7`), a piece at a time. */
+  /** The elements of an array of text (`<U7`), or of bytes (`|S3`), a piece at a time. */
   texts(): AsyncGenerator<string[]>
 }
 
@@ -64,6 +64,11 @@ export async function readNpy(bytes: AsyncIterable<Uint8Array>, name: string): P
       for await (const piece of elements(source, element.bytes, count, broken)) yield element.numbers(piece)
     },
     async *texts() {
+      const bytes = /^\|S(\d+)$/.exec(header.descr)?.[1]
+      if (bytes !== undefined) {
+        for await (const piece of elements(source, Number(bytes), count, broken)) yield bytesOf(piece, Number(bytes))
+        return
+      }
       const characters = /^([<>])U(\d+)$/.exec(header.descr)
       if (!characters) throw new Error(`${name} must hold text, but its elements are ${titleOf(header.descr)}`)
       const size = Number(characters[2])
@@ -161,6 +166,13 @@ function half(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24
   if (exponent === 31) return fraction ? Number.NaN : sign * Number.POSITIVE_INFINITY
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+}
+
+/** Texts of `size` bytes each, padded with 0. */
+function bytesOf(piece: Buffer, size: number): string[] {
+  return Array.from({ length: piece.length / size }, (_, at) =>
+    piece.toString('latin1', at * size, (at + 1) * size).replace(/\0+$/, ''),
+  )
 }
 
 /** Texts of `size` code points of 32 bits each, padded with 0. */

@@ -17,6 +17,7 @@ export type Descr =
   | '>i8'
   | `<U${number}`
   | '|O'
+  | `|S${number}`
 
 export interface NpyOptions {
   readonly shape?: readonly number[]
@@ -44,6 +45,8 @@ export function npyBytes(descr: Descr, values: readonly (number | string)[], opt
 }
 
 function elementBytes(descr: Descr, value: number | string): Buffer {
+  if (descr.startsWith('|S'))
+    return Buffer.alloc(Number(descr.slice(2)), Buffer.from(`${value}`.padEnd(Number(descr.slice(2)), '\0')))
   const bytes = Buffer.alloc(descr.includes('U') ? 4 * Number(descr.slice(2)) : Number(descr.slice(2)) || 8)
   const writers: Record<string, (value: number) => void> = {
     f8: value => bytes.writeDoubleLE(value),
