@@ -148,6 +148,7 @@ test('a directory of other files is left alone, and a damaged manifest is named'
   rmSync(join(out, 'mine.txt'))
   writeFileSync(join(out, 'lists.json'), '{"format": "aurochs-lists"}')
   await expect(write(directory, out)).rejects.toThrow('lists.json is damaged: version must be')
+  expect(await write(directory, out, { replace: true })).toMatchObject({ complete: true })
 })
 
 test('the command writes them, says how many, and what it expects', async () => {

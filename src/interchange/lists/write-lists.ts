@@ -14,6 +14,7 @@ import {
   assertSameLists,
   type ListsManifest,
   listsFilesIn,
+  listsManifestName,
   partName,
   readListsManifest,
   writeListsManifest,
@@ -58,7 +59,8 @@ const usersAtOnce = 8192
 export async function writeLists(model: string, out: string, options: WriteListsOptions = {}): Promise<ListsManifest> {
   const { limit = 10, seen = 'exclude', threads, replace = false, signal } = options
   const usersInPart = options.usersInPart ?? Math.max(100, Math.floor(rowsInPart / limit))
-  const found = readListsManifest(out)
+  // What is to be replaced may be damaged.
+  const before = replace && listsFilesIn(out).includes(listsManifestName) ? undefined : readListsManifest(out)
   const models = await ModelPool.open(model, { threads })
   try {
     const { checksum, manifest } = models.artifact
@@ -73,7 +75,6 @@ export async function writeLists(model: string, out: string, options: WriteLists
       now: Date.now(),
       complete: false,
     }
-    const before = replace ? undefined : found
     if (before) assertSameLists(out, before, begun)
     const lists = before ?? begun
     if (replace) for (const name of listsFilesIn(out)) await rm(join(out, name))
