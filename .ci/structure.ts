@@ -11,7 +11,7 @@ import { withoutComments } from './without-comments.ts'
 /** What lies directly in src: each imports only from those before it. */
 // biome-ignore format: read in rows
 const order = [
-  'binding.d.ts', 'native.ts', 'storage', 'parallel', 'ingest', 'search', 'skip-gram', 'models', 'words', 'evaluation', 'events', 'catalogue',
+  'binding.d.ts', 'native.ts', 'storage', 'parallel', 'ingest', 'search', 'skip-gram', 'models', 'interchange', 'words', 'evaluation', 'events', 'catalogue',
   'recommend', 'push', 'music', 'protocol', 'client', 'serve', 'cli', 'index.ts',
 ]
 

@@ -54,6 +54,20 @@ export { type ImportOptions, type ImportSource, importDataset } from './ingest/i
 export { importTagged, type TagSource } from './ingest/import-tagged.ts'
 export type { ImportProgress } from './ingest/progress.ts'
 export { type SampleOptions, writeSample } from './ingest/sample.ts'
+export {
+  type ExportedFactors,
+  type ExportFactorsOptions,
+  exportFactors,
+  type FactorFormat,
+} from './interchange/factors/export.ts'
+export {
+  factorAlgorithms,
+  type ImportedFactors,
+  type ImportFactorsOptions,
+  importFactors,
+} from './interchange/factors/import/import.ts'
+export type { ListsManifest } from './interchange/lists/manifest.ts'
+export { type ListsProgress, type WriteListsOptions, writeLists } from './interchange/lists/write-lists.ts'
 export type {
   Algorithm,
   ItemList,

@@ -66,7 +66,7 @@ export async function imported(name: string, source: Source): Promise<Dataset> {
   const { file, ...reading } = source
   const path = join(dataFolder, file)
   if (!existsSync(path)) throw new Error(`${path} is not there: it is needed for the dataset ${name}`)
-  if ('user' in reading) {
+  if (!('lines' in reading)) {
     await importDataset({ sources: [path], ...reading, out })
     return Dataset.open(out)
   }

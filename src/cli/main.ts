@@ -25,6 +25,8 @@ const commands = new Map<string, () => Promise<{ readonly register: Register }>>
   ['forget', () => import('./data/forget.ts')],
   ['backup', () => import('./data/backup.ts')],
   ['export-events', () => import('./data/export-events.ts')],
+  ['export-factors', () => import('./data/export-factors.ts')],
+  ['import-factors', () => import('./data/import-factors.ts')],
   ['keys', () => import('./server/keys.ts')],
   ['words', () => import('./lists/words.ts')],
   ['nearest-words', () => import('./lists/nearest-words.ts')],

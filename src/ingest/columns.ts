@@ -82,8 +82,12 @@ const strings = /^(VARCHAR|UUID|ENUM.*|JSON)$/
 const dates = /^(DATE|TIMESTAMP.*)$/
 
 /** Text that looks like a date or a truth value is an id like any other; a typed column of those is a mistake. */
-function id({ name, type }: Column, { format }: Table): Conversion {
+function id({ name, type, expected }: Column, { format }: Table): Conversion {
   const raw = identifier(name)
+  if (expected !== undefined) {
+    const value = `try_cast(${raw} as bigint)`
+    return { idType: 'integer', value, isFaulty: `${value} is null`, expected }
+  }
   const reader = (idType: 'integer' | 'string' | 'text') => ({
     idType,
     value: idType === 'integer' ? `${raw}::bigint` : `${raw}::varchar`,
@@ -94,7 +98,7 @@ function id({ name, type }: Column, { format }: Table): Conversion {
         : `coalesce(${raw}::varchar = '' or contains(${raw}::varchar, chr(0)), true)`,
     expected: 'an id',
   })
-  if (format === 'csv') return reader('text')
+  if (format === 'csv' || format === 'adjacency') return reader('text')
   if (format === 'json') {
     if (integers.test(type) || wideIntegers.test(type)) return reader('text')
     if (!fractions.test(type) && type !== 'BOOLEAN' && !/[([]/.test(type)) return reader('string')

@@ -1,5 +1,7 @@
 /** DuckDB as the import needs it: in memory, spilling to one folder, reading only what is on this machine. */
+import type * as DuckDB from '@duckdb/node-api'
 import type { DuckDBConnection, DuckDBDataChunk, DuckDBInstance } from '@duckdb/node-api'
+import { type ColumnType, TableAppender } from './table-appender.ts'
 
 export interface DatabaseOptions {
   /** Folder for what does not fit in memory. Must exist only once something is spilled. */
@@ -12,14 +14,15 @@ export interface DatabaseOptions {
 }
 
 export class Database {
+  readonly #api: typeof DuckDB
   readonly #instance: DuckDBInstance
   readonly #connection: DuckDBConnection
   readonly #signal: AbortSignal | undefined
 
   static async open({ spill, memory, threads, signal }: DatabaseOptions): Promise<Database> {
     // Loaded only now: it takes a fifth of a second, which commands that import nothing need not spend.
-    const { DuckDBInstance } = await import('@duckdb/node-api')
-    const instance = await DuckDBInstance.create(':memory:', {
+    const api = await import('@duckdb/node-api')
+    const instance = await api.DuckDBInstance.create(':memory:', {
       temp_directory: spill,
       memory_limit: memory,
       threads: `${threads}`,
@@ -28,7 +31,7 @@ export class Database {
       autoload_known_extensions: 'false',
     })
     const connection = await instance.connect()
-    const database = new Database(instance, connection, signal)
+    const database = new Database(api, instance, connection, signal)
     await database.run("set TimeZone = 'UTC'")
     // The bar itself is drawn elsewhere; DuckDB only counts.
     await database.run('set enable_progress_bar = true')
@@ -36,7 +39,13 @@ export class Database {
     return database
   }
 
-  private constructor(instance: DuckDBInstance, connection: DuckDBConnection, signal: AbortSignal | undefined) {
+  private constructor(
+    api: typeof DuckDB,
+    instance: DuckDBInstance,
+    connection: DuckDBConnection,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#api = api
     this.#instance = instance
     this.#connection = connection
     this.#signal = signal
@@ -61,6 +70,13 @@ export class Database {
       if (!chunk || chunk.rowCount === 0) return
       yield chunk
     }
+  }
+
+  /** Makes the table `name` of these columns and their types, and gives what rows are appended to it by. */
+  async createTable(name: string, columns: Readonly<Record<string, ColumnType>>): Promise<TableAppender> {
+    const types = Object.entries(columns).map(([column, type]) => `${identifier(column)} ${type}`)
+    await this.run(`create table ${identifier(name)} (${types.join(', ')})`)
+    return new TableAppender(this.#api, await this.#connection.createAppender(name), Object.values(columns))
   }
 
   /** @throws the reason of the signal, if that is aborted. */

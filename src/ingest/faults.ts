@@ -84,8 +84,8 @@ export async function firstFault(
       isCsv(table) && table.dialect.hasHeader ? [table.dialect.skip + 1, ' after the header'] : [0, '']
     for (const file of table.format === 'query' ? [undefined] : table.files) {
       const [fault] = await db.rows<{ row: number; message: string }>(
-        `select "row", ${faultMessage(columns)} as message
-         from (select *, (row_number() over ())::double as "row"
+        `select "row of it" as "row", ${faultMessage(columns)} as message
+         from (select *, (row_number() over ())::double as "row of it"
            from ${table.from(file ? [file] : [], needed, atRejects)})
          where ${anyFaulty(columns)} limit 1`,
       )

@@ -17,6 +17,8 @@ import type { SourceFile } from './files/file.ts'
 import { findFiles } from './files/find.ts'
 import { assertWhole } from './files/whole.ts'
 import { assignIndices } from './indices.ts'
+import { type ImpliedColumns, impliedColumns } from './matrices/implied-columns.ts'
+import { assertEntries } from './matrices/lines.ts'
 import { columnName, sourceOptions } from './options.ts'
 import { type Duplicates, dropWeightless, placesOf, readPairs } from './pairs.ts'
 import { Progress, type ProgressListener } from './progress.ts'
@@ -28,8 +30,8 @@ import { writeParts } from './write.ts'
 const optionsSchema = z.strictObject({
   ...sourceOptions,
   sources: z.array(z.string().min(1)).default([]),
-  user: columnName,
-  item: columnName,
+  user: columnName.optional(),
+  item: columnName.optional(),
   titles: z.object({ user: z.string(), item: z.string() }).default({ user: '--user', item: '--item' }),
   out: z.string().min(1),
   threads: z.int().min(1).max(1024).default(availableParallelism()),
@@ -38,7 +40,10 @@ const optionsSchema = z.strictObject({
   onProgress: z.custom<ProgressListener>(value => typeof value === 'function').optional(),
 })
 
-type Options = z.output<typeof optionsSchema>
+type GivenOptions = z.output<typeof optionsSchema>
+
+/** With the columns that the format implies, where none are named. */
+type Options = GivenOptions & ImpliedColumns
 
 export interface ImportOptions {
   /**
@@ -54,10 +59,11 @@ export interface ImportOptions {
   readonly query?: string | undefined
   /**
    * Columns of user ids and item ids: strings, or integers of 64 bits, which come back as integers. Ids in text files
-   * are integers if every one is written as such (`7`, not `007`), else strings.
+   * are integers if every one is written as such (`7`, not `007`), else strings. Both may be left out where the format of `sources` implies them, as of matrices:
+   * `impliedColumns`; weight and time are then implied, too.
    */
-  readonly user: string
-  readonly item: string
+  readonly user?: string | undefined
+  readonly item?: string | undefined
   /** What names these columns, for messages. Default: `--user` and `--item`. */
   readonly titles?: { readonly user: string; readonly item: string } | undefined
   /**
@@ -131,12 +137,15 @@ export interface ImportOptions {
 export async function importDataset(options: ImportOptions): Promise<DatasetManifest> {
   const parsed = optionsSchema.safeParse(options)
   if (!parsed.success) throw new TypeError(`the options of the import are not valid: ${faults(parsed.error)}`)
-  const { sources, query, time, kind, out, replace } = parsed.data
+  const { sources, query, user, item, time, kind, out, replace } = parsed.data
   if (kind !== undefined && time === undefined) {
     throw new TypeError(`kinds belong to events in order of time: name a column of times (--time) beside kind ${kind}`)
   }
   if (sources.length === 0 && query === undefined)
     throw new TypeError('the import needs a source or a query, got neither')
+  if ((user === undefined) !== (item === undefined)) {
+    throw new TypeError(`the import needs columns of user ids and of item ids (user, item), got only ${user ?? item}`)
+  }
   return writeDirectory(out, draft => fill(draft, parsed.data), { replace })
 }
 
@@ -162,15 +171,16 @@ export interface ImportSource {
 }
 
 /** Writes the files of the dataset to `draft`. */
-async function fill(draft: string, options: Options): Promise<Omit<DatasetManifest, 'files'>> {
-  const { signal, threads, memory = defaultMemory(), onProgress } = options
+async function fill(draft: string, given: GivenOptions): Promise<Omit<DatasetManifest, 'files'>> {
+  const { signal, threads, memory = defaultMemory(), onProgress } = given
   const spill = join(draft, 'spill')
   const copies = join(draft, 'copies')
   const db = await Database.open({ spill, memory, threads, signal })
   const progress = new Progress(db, onProgress)
   let files: readonly SourceFile[] = []
   try {
-    files = await findFiles(db, options.sources, { copies, signal })
+    files = await findFiles(db, given.sources, { copies, signal })
+    const options = withImplied(files, given)
     const source = await open(db, files, copies, options)
     const { readers } = source
     progress.begin('reading', await rowsOf(db, readers))
@@ -178,6 +188,7 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
       signal?.throwIfAborted()
       throw limitIn(error, memory) ?? (await faultOf(db, source, error))
     })
+    if (options.query === undefined) assertEntries(source.tables, rows + faulty)
     const bad = await countBadRows(db, source, rows, faulty)
     const weightlessPairs = await dropWeightless(db)
     const counts = await assignIndices(db, readers, options, progress)
@@ -209,6 +220,17 @@ async function fill(draft: string, options: Options): Promise<Omit<DatasetManife
     await rm(spill, { recursive: true, force: true })
     await rm(copies, { recursive: true, force: true })
   }
+}
+
+/** @throws TypeError where columns of ids are neither named nor implied. */
+function withImplied(files: readonly SourceFile[], given: GivenOptions): Options {
+  const { user, item } = given
+  if (user !== undefined && item !== undefined) return { ...given, user, item } as Options
+  const [first] = files
+  const implied = given.query === undefined && first ? impliedColumns(first, given.format) : undefined
+  if (!implied)
+    throw new TypeError('the import needs the columns of user ids and of item ids (user, item), got neither')
+  return { ...given, ...implied, weight: given.weight ?? implied.weight, time: given.time ?? implied.time } as Options
 }
 
 /** ISO 8601 of ms since 1970; the bare number where it is beyond what that can say. */

@@ -1,9 +1,12 @@
 /** The tables that a source consists of: files that are alike form one, and so does a query. */
-import { type DialectOptions, dialectOf, readSettings } from './csv/dialect.ts'
+import { type Dialect, type DialectOptions, dialectOf, readSettings } from './csv/dialect.ts'
 import { type Database, literal } from './database.ts'
 import { type Content, contentOf, type Format } from './files/content.ts'
 import { assertShallow } from './files/depth.ts'
 import type { SourceFile } from './files/file.ts'
+import { adjacencyTable, matrixMarketTable } from './matrices/lines.ts'
+import { movielensDialect } from './matrices/movielens.ts'
+import { npzTable } from './matrices/npz.ts'
 import { SourceError, toSourceError } from './source-error.ts'
 import { type AtRejects, type Column, type CsvTable, columnNamed, listed, listOf, type Table } from './table.ts'
 
@@ -17,7 +20,7 @@ export interface SourceOptions extends DialectOptions {
 }
 
 /** A table of files. */
-export type FileTable = CsvTable | (Table & { readonly format: 'json' | 'parquet' })
+export type FileTable = CsvTable | (Table & { readonly format: Exclude<Format, 'csv' | 'movielens'> })
 
 /**
  * Inspects `files`. Neighbours that are alike form one table: the tables one after the other keep the order of files.
@@ -44,7 +47,7 @@ export async function tablesOf(
       })
       if (inspectionKey !== undefined && isHeaderFirst(table)) inspected.set(inspectionKey, table)
     }
-    const key = JSON.stringify([table.format, table.columns, table.from([], needed, 'fail')])
+    const key = JSON.stringify([table.format, table.columns, table.entries, table.from([], needed, 'fail')])
     const last = groups.at(-1)
     if (last?.key === key) last.files.push(file)
     else {
@@ -73,14 +76,19 @@ function isHeaderFirst(table: FileTable): boolean {
 function inspect(
   db: Database,
   file: SourceFile,
-  { format, compression }: Content,
+  content: Content,
   needed: readonly string[],
   options: SourceOptions,
 ): Promise<FileTable> {
+  const { format, compression } = content
   const inspectors: Record<Format, () => Promise<FileTable>> = {
     csv: () => inspectCsv(db, { file, compression, needed }, options),
     json: () => inspectJson(db, file, compression, options),
     parquet: () => inspectParquet(db, file),
+    npz: () => npzTable(db, file),
+    'matrix-market': async () => matrixMarketTable(file, content),
+    adjacency: async () => adjacencyTable(file, compression),
+    movielens: async () => csvTable(file, compression, movielensDialect(file, content.head)),
   }
   return inspectors[format]()
 }
@@ -91,8 +99,10 @@ async function inspectCsv(
   csv: Parameters<typeof dialectOf>[1],
   options: SourceOptions,
 ): Promise<CsvTable> {
-  const { file, compression } = csv
-  const dialect = await dialectOf(db, csv, options)
+  return csvTable(csv.file, csv.compression, await dialectOf(db, csv, options))
+}
+
+function csvTable(file: SourceFile, compression: Content['compression'], dialect: Dialect): CsvTable {
   const settings = readSettings(dialect, compression)
   const atRejectsSettings = { fail: '', skip: ', ignore_errors = true', store: ', store_rejects = true' }
   return {

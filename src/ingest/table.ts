@@ -8,6 +8,8 @@ export interface Column {
   readonly name: string
   /** DuckDB's name of the type. In text files: of what the text looks like. */
   readonly type: string
+  /** What a value that is an index must be, in words; absent where any is an id. */
+  readonly expected?: string
 }
 
 /** What reading does at lines that are no rows: fail, leave them out, or leave them out and say why in reject_errors. */
@@ -18,6 +20,8 @@ export interface Table {
   /** None for a query. */
   readonly files: readonly SourceFile[]
   readonly columns: readonly Column[]
+  /** Rows of each file, where its header says that. */
+  readonly entries?: number
   /** SQL that selects the rows of some of the files. `needed` are the columns that will be used. */
   readonly from: (files: readonly SourceFile[], needed: readonly string[], atRejects: AtRejects) => string
 }

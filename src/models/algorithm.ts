@@ -64,6 +64,12 @@ export interface Algorithm<Options = Readonly<Record<string, unknown>>> {
    */
   train(dataset: Dataset, options: Options, context: TrainContext): Promise<Trained>
   /**
+   * Makes a model of vectors that another program trained, whose inner products are its scores. Absent: no vectors are enough for one.
+   *
+   * @throws RangeError where the vectors are not as `options` say.
+   */
+  fromFactors?(factors: GivenFactors, options: Options, context: Pick<TrainContext, 'pool'>): Promise<Trained>
+  /**
    * Opens a trained model on this thread: in next to no time, since all threads do and the tensors are mapped. What takes
    * long to make, such as an index, is a tensor.
    *
@@ -142,6 +148,15 @@ export interface AlgorithmParts<Options = Readonly<Record<string, unknown>>> {
   withChosen(options: Options, chosen: readonly Readonly<Record<string, unknown>>[]): Options
 }
 
+/** Vectors of users and items, without padding. */
+export interface GivenFactors {
+  /** (users × width) */
+  readonly users: Float32Array
+  /** (items × width) */
+  readonly items: Float32Array
+  readonly width: number
+}
+
 export interface GivenAlgorithm {
   readonly algorithm: Algorithm
   readonly given: Readonly<Record<string, unknown>>
@@ -202,6 +217,8 @@ export interface Model {
   rank(requests: readonly ResolvedRequest[]): readonly ItemList[]
   /** The items most similar to each request's item by its measure, most similar first, without itself. */
   similar?(requests: readonly ResolvedSimilarRequest[]): readonly ItemList[]
+  /** Whether it has an opinion of a user of the training of whom there are no pairs. Absent: of none. */
+  knows?(user: number): boolean
   /** What its lists rest on, where that is more than one thing. Default: that of the algorithm. */
   readonly sources?: readonly ItemSource[]
   /** The measures that {@link similar} knows, that of requests that name none first. Absent: one, which has no name. */

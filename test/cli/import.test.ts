@@ -115,7 +115,10 @@ test('options that cannot be are named as they were given', async () => {
     [['--memory', 'lots'], '--memory must be a size such as 2GiB, got lots'],
     [['--delimiter', 'abcde'], '--delimiter must be 1 to 4 bytes, as in ; or :: or \\t, got abcde'],
     [['--duplicates', 'first'], '--duplicates must be one of sum, last, max, count, got first'],
-    [['--format', 'xml'], '--format must be one of csv, json, parquet, got xml'],
+    [
+      ['--format', 'xml'],
+      '--format must be one of csv, json, parquet, npz, matrix-market, adjacency, movielens, got xml',
+    ],
     [['--time-unit', 'min'], '--time-unit must be one of auto, s, ms, us, ns, got min'],
     [['--bad-rows', 'drop'], '--bad-rows must be refuse or skip, got drop'],
     [['--min-user', '0'], '--min-user must be a whole number from 1 to 999999999, got 0'],

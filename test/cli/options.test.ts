@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { Command } from 'commander'
 import { expect, test } from 'vitest'
 import type { Register } from '../../src/cli/command.ts'
+import type { Algorithm } from '../../src/models/algorithm.ts'
 import { algorithms } from '../../src/models/registry.ts'
 import { aurochsInTurn } from './aurochs.ts'
 
@@ -125,7 +126,7 @@ const reading = {
   duplicates: { x: 'one of sum, last, max, count' },
   'min-user': { 0: whole(1, 999_999_999) },
   'min-item': { x: whole(1, 999_999_999) },
-  format: { xlsx: 'one of csv, json, parquet' },
+  format: { xlsx: 'one of csv, json, parquet, npz, matrix-market, adjacency, movielens' },
   delimiter: { '': '1 to 4 bytes', abcde: '1 to 4 bytes' },
   'bad-rows': { x: 'refuse or skip' },
   memory: { lots: 'a size such as 2GiB' },
@@ -220,6 +221,8 @@ const commands: Readonly<
       limit: { 0: whole(1, 10_000), 10001: whole(1, 10_000) },
       seen: { maybe: 'allow or exclude' },
       unknown: { x: 'popularity or error' },
+      out: directory,
+      threads,
     },
   },
   similar: {
@@ -319,6 +322,22 @@ const commands: Readonly<
       after: { x: whole(0, Number.MAX_SAFE_INTEGER) },
     },
   },
+  'import-factors': {
+    before: ['no.npz', '--out', 'no-model'],
+    options: {
+      out: directory,
+      dataset: directory,
+      'user-ids': { '': 'a file' },
+      'item-ids': { '': 'a file' },
+      model: { svd: 'als or bpr', ease: 'als or bpr' },
+      threads,
+      ...Object.fromEntries(Object.entries(training).filter(([option]) => ownerOf(option, 'import-factors'))),
+    },
+  },
+  'export-factors': {
+    before: ['no-model', '--out', 'no-factors'],
+    options: { out: directory, format: { csv: 'one of npy, safetensors, parquet, faiss, fbin' } },
+  },
 }
 
 const cli = join(import.meta.dirname, '../../src/cli')
@@ -354,7 +373,14 @@ test.each(Object.entries(commands))('every option of `%s` says what it must be',
 function given(command: string, before: readonly string[], option: string): readonly string[] {
   // A part that is split off and a test are one too many.
   if (option === 'split') return before.slice(0, before.indexOf('--test'))
-  const key = option.replace(/-[a-z]/g, letter => letter[1]!.toUpperCase())
-  const owner = algorithms.find(({ options }) => key in options.shape)
+  const owner = ownerOf(option, command)
   return owner && !['evaluate', 'retrain', 'words'].includes(command) ? [...before, '--model', owner.name] : before
+}
+
+/** An algorithm that has an option, of those that a command knows. */
+function ownerOf(option: string, command: string): Algorithm | undefined {
+  const key = option.replace(/-[a-z]/g, letter => letter[1]!.toUpperCase())
+  return algorithms.find(
+    ({ options, fromFactors }) => key in options.shape && (fromFactors || command !== 'import-factors'),
+  )
 }

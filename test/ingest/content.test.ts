@@ -48,7 +48,6 @@ const zip = (name: string) => `PK\x03\x04${'.'.repeat(26)}${name} and so on`
 
 test.each([
   ['a.csv', zip('a.csv'), 'a zip archive', 'unzip -p ARCHIVE FILE | aurochs import -'],
-  ['a.npz', zip('indptr.npy'), 'a NumPy archive (.npz)', 'write its rows to CSV, NDJSON or Parquet first'],
   ['a.xlsx', zip('[Content_Types].xml'), 'an Excel workbook', 'save it as CSV'],
   ['a.npy', '\x93NUMPY\x01\x00', 'a NumPy array (.npy)', 'write its rows to CSV'],
   ['a.db', 'SQLite format 3\0', 'an SQLite database', 'write its rows to CSV'],

@@ -23,10 +23,15 @@ const Options = z.object({
 
 const examples = `
 A SOURCE is a file or a glob in quotes: CSV and other text with delimiters, NDJSON or Parquet, text also in gzip or zstd;
-or - for standard input. Examples:
+or - for standard input. Sparse matrices of scipy (save_npz) and Matrix Market have the columns row, column and value, adjacency lists (--format
+adjacency: a line a user, who is followed by the items) user and item, and ratings of MovieLens (--format movielens: ratings.csv, u.data, ratings.dat) user,
+item, rating and timestamp: they need not be named. Rows and columns of matrices count from 0, as in scipy. Examples:
 
   aurochs import 'plays/*.csv.gz' --user listener --item song --time at --kind action --out plays
   aurochs import ratings.dat --delimiter :: --user column0 --item column1 --weight column2 --time column3 --out ratings
+  aurochs import matrix.npz --out matrix
+  aurochs import train.txt --format adjacency --out gowalla
+  aurochs import ml-100k/u.data --format movielens --out ratings
   aurochs import playlists.csv --user playlist --item song --tags playlist-tags.csv --tag name --out playlists
   aurochs import reads.parquet --user user --item item --weight w --out reads \\
     --query 'select "user", item, 1 + ln(count(*)) as w from source group by all'
@@ -78,11 +83,11 @@ async function run(sources: string[], given: unknown): Promise<void> {
   try {
     const onProgress = showOn(bar)
     const importOf = (options: ImportOptions) => {
-      const { user, format, delimiter, header, badRows, memory } = options
+      const { format, delimiter, header, badRows, memory } = options
       const reading = { format, delimiter, header, badRows, memory, threads }
       return tags === undefined
         ? importDataset(options)
-        : importTagged(options, { sources: [tags], user, tag: tag ?? 'tag', minTag, ...reading })
+        : importTagged(options, { sources: [tags], user: ids.user, tag: tag ?? 'tag', minTag, ...reading })
     }
     const manifest = await interruptible(signal =>
       importFile(

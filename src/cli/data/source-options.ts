@@ -1,8 +1,11 @@
 /** The options of all commands that read files: what the columns are, and how the files are read. */
+import { statSync } from 'node:fs'
 import type { Command } from 'commander'
 import { z } from 'zod'
 import { columnsOf } from '../../ingest/columns-of.ts'
+import { formats } from '../../ingest/files/content.ts'
 import { type ImportOptions, importDataset } from '../../ingest/import.ts'
+import { type ImpliedColumns, impliedBy, impliedColumns } from '../../ingest/matrices/implied-columns.ts'
 import { columnName, sourceOptions } from '../../ingest/options.ts'
 import type { DatasetManifest } from '../../storage/dataset.ts'
 import { UsageError, wholeNumber } from '../command.ts'
@@ -44,7 +47,7 @@ export function addSourceOptions(command: Command): void {
 /** How files of rows are read, whatever is in them: `sourceOptions` has the schemas. */
 export function addReadingOptions(command: Command): Command {
   return command
-    .option('--format <name>', 'format of the files: csv, json or parquet (default: by their contents and names)')
+    .option('--format <name>', `format of the files: ${formats.join(', ')} (default: by their contents and names)`)
     .option('--delimiter <text>', "what separates columns in text files, as in ';', '::' or '\\t' (default: guessed)")
     .option('--header', 'the first line of text files names the columns (default: guessed)')
     .option('--no-header', 'text files have no header: their columns are column0, column1 and so on')
@@ -60,7 +63,7 @@ export function importOptions(given: SourceFlags): Omit<ImportOptions, 'user' | 
 }
 
 /**
- * The columns of ids.
+ * The columns of ids: those that are named, else those that the format implies, with what it has beside them.
  *
  * @param source where they must be; it is looked at only for the message.
  * @throws UsageError naming the options that are missing, and the columns that there are.
@@ -68,8 +71,13 @@ export function importOptions(given: SourceFlags): Omit<ImportOptions, 'user' | 
 export async function idColumns(
   { user, item, query, ...options }: SourceFlags,
   source: string | undefined,
-): Promise<{ readonly user: string; readonly item: string }> {
+): Promise<ImpliedColumns> {
   if (user !== undefined && item !== undefined) return { user, item }
+  if (user === undefined && item === undefined && query === undefined) {
+    const { weight, time } = options
+    const implied = impliedIn(source, options.format)
+    if (implied) return { ...implied, ...(weight !== undefined && { weight }), ...(time !== undefined && { time }) }
+  }
   const place = query !== undefined || source === undefined ? 'the result of the query' : source
   const columns = query !== undefined || source === undefined ? undefined : await columnsOf(source, options)
   const hint = columns === undefined ? '' : `, which has ${columns}`
@@ -78,6 +86,17 @@ export async function idColumns(
   }
   const missing = user === undefined ? 'user' : 'item'
   throw new UsageError(`--${missing} must name the column of ${missing} ids in ${place}${hint}`)
+}
+
+function impliedIn(source: string | undefined, format: SourceFlags['format']): ImpliedColumns | undefined {
+  if (format !== undefined) return impliedBy(format)
+  if (source === undefined || !statSync(source, { throwIfNoEntry: false })?.isFile()) return undefined
+  try {
+    return impliedColumns({ path: source, name: source }, format)
+  } catch {
+    // What cannot be read is said where it is read.
+    return undefined
+  }
 }
 
 /** Imports, with the caller's mistakes, such as a column that is not there, as errors for the terminal. */

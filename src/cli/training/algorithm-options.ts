@@ -24,16 +24,16 @@ interface Owned {
 }
 
 /**
- * Adds the flags of all algorithms to a command, each under the title of the first algorithm that has it. The help shows those of
+ * Adds the flags of all algorithms to a command, or of some, each under the title of the first algorithm that has it. The help shows those of
  * the models that the command line names, where it names some.
  */
-export function addAlgorithmOptions(command: Command): void {
+export function addAlgorithmOptions(command: Command, some: readonly Algorithm[] = algorithms): void {
   const owners = new Map<string, Owned[]>()
-  for (const { name, options } of algorithms) {
+  for (const { name, options } of some) {
     for (const flag of flagsOf(options)) owners.set(flag.key, [...(owners.get(flag.key) ?? []), { name, flag }])
   }
   const shown = new Set(algorithmsToShow().map(({ name }) => name))
-  for (const { name } of algorithms) {
+  for (const { name } of some) {
     for (const all of [...owners.values()].filter(([first]) => first!.name === name)) {
       const visible = all.filter(owned => shown.has(owned.name))
       const option = new Option(syntax(all[0]!.flag), descriptionOf(visible.length > 0 ? visible : all))

@@ -5,7 +5,8 @@ import zlib from 'node:zlib'
 import { SourceError } from '../source-error.ts'
 import type { SourceFile } from './file.ts'
 
-export const formats = ['csv', 'json', 'parquet'] as const
+/** The last four have columns of their own: see ../matrices/implied-columns.ts. */
+export const formats = ['csv', 'json', 'parquet', 'npz', 'matrix-market', 'adjacency', 'movielens'] as const
 export type Format = (typeof formats)[number]
 
 /** As DuckDB names them. */
@@ -36,7 +37,6 @@ const zip = begins('PK\x03\x04', 'PK\x05\x06')
 
 /** What cannot be read, by its first bytes: what it is and the remedy. The first that fits counts. */
 const foreign: readonly [fits: (head: string) => boolean, what: string, remedy: string][] = [
-  [head => zip(head) && head.slice(30, 200).includes('.npy'), 'a NumPy archive (.npz)', asText],
   [head => zip(head) && head.includes('[Content_Types].xml'), 'an Excel workbook or the like', 'save it as CSV'],
   [zip, 'a zip archive', 'unpack it, or pipe one of its files: unzip -p ARCHIVE FILE | aurochs import -'],
   [begins('\x93NUMPY'), 'a NumPy array (.npy)', asText],
@@ -73,13 +73,19 @@ export function contentOf({ path, name }: SourceFile, format?: Format): Content 
   }
   const head = decompressed(bytes, compression, name).toString('latin1')
   if (head === '') throw new SourceError(`${name} holds nothing in ${compression}: it is empty, or cut off`)
-  const isParquet = head.startsWith('PAR1')
-  if (isParquet && compression !== 'none')
-    throw new SourceError(`${name} is Parquet in ${compression}, which cannot be read: unpack it`)
-  if (isParquet && format && format !== 'parquet') {
-    throw new SourceError(`${name} is Parquet, and --format says ${format}: leave it out`)
+  const known = knownFormat(head)
+  if (known && (format ?? known) !== known) {
+    throw new SourceError(`${name} is ${formatNames[known]}, and --format says ${format}: leave it out`)
   }
-  if (isParquet) return { format: 'parquet', compression, head }
+  if (!known && (format === 'npz' || format === 'matrix-market')) {
+    throw new SourceError(
+      `${name} is not ${formatNames[format]}, for it does not begin as one: name its format by --format`,
+    )
+  }
+  if (known && known !== 'matrix-market' && compression !== 'none') {
+    throw new SourceError(`${name} is ${formatNames[known]} in ${compression}, which cannot be read: unpack it`)
+  }
+  if (known) return { format: known, compression, head }
   const [, what, remedy] = foreign.find(([fits]) => fits(head)) ?? []
   if (what) throw new SourceError(`${name} is ${what}, which cannot be read: ${remedy}`)
   const named = format ?? endings.find(([ending]) => ending.test(name))?.[1]
@@ -90,6 +96,15 @@ export function contentOf({ path, name }: SourceFile, format?: Format): Content 
     throw new SourceError(`${name} is binary (there is a byte 0), and neither text nor Parquet: ${asText}`)
   }
   return { format: named ?? (/^(\xef\xbb\xbf)?\s*(\{|\[\s*[{\]])/.test(head) ? 'json' : 'csv'), compression, head }
+}
+
+const formatNames = { parquet: 'Parquet', npz: 'a NumPy archive (.npz)', 'matrix-market': 'Matrix Market' } as const
+
+/** What shows itself by its first bytes, whatever its name. */
+function knownFormat(head: string): keyof typeof formatNames | undefined {
+  if (head.startsWith('PAR1')) return 'parquet'
+  if (zip(head) && head.slice(30, 200).includes('.npy')) return 'npz'
+  return /^%%MatrixMarket\b/i.test(head) ? 'matrix-market' : undefined
 }
 
 /** How a file is compressed. */

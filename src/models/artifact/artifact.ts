@@ -8,7 +8,7 @@ import { z } from 'zod'
 import type { FileSlice } from '../../binding.d.ts'
 import { native } from '../../native.ts'
 import { closedOnError } from '../../storage/closing.ts'
-import { MappedCsr } from '../../storage/csr.ts'
+import { type Csr, MappedCsr } from '../../storage/csr.ts'
 import { type Dataset, datasetFiles } from '../../storage/dataset.ts'
 import {
   checksumOf,
@@ -459,15 +459,20 @@ class MappedIds {
   }
 }
 
+/** What of a dataset is needed to save a model of it: there may be no pairs, where the model was trained elsewhere. */
+export interface ArtifactDataset extends Pick<Dataset, 'directory' | 'manifest' | 'assertInPlace'> {
+  readonly byItem: Pick<Csr, 'rows' | 'indptr'>
+}
+
 /** What is saved as a model. */
 export interface ArtifactParts {
   /** Name of the algorithm. */
   readonly algorithm: string
   readonly options: Readonly<Record<string, unknown>>
   /** What the model was trained on. Its pairs and ids become part of the model: linked, or copied to another disk. */
-  readonly dataset: Dataset
+  readonly dataset: ArtifactDataset
   /** The same with the weights that it was trained on. Default: those of the dataset. */
-  readonly weighted?: WeightedDataset | undefined
+  readonly weighted?: (Omit<WeightedDataset, 'dataset'> & { readonly dataset: Pick<Dataset, 'directory'> }) | undefined
   readonly trained: Trained
   /** {@link Artifact.checksum} of the model that the training began with. */
   readonly warmStart?: string | undefined

@@ -32,9 +32,12 @@ export class ItemNeighbours {
     this.#artifact = artifact
   }
 
-  /** Whether the artifact has the pairs by item, which those lack that were saved before there was a choice of measures. */
+  /**
+   * Whether the artifact has pairs by item: those lack them that were saved before there was a choice of measures, and those of vectors
+   * without the data of their training.
+   */
   static isPossible(artifact: Artifact): boolean {
-    return artifact.hasPairsByItem
+    return artifact.hasPairsByItem && artifact.manifest.dataset.pairs > 0
   }
 
   /** The items most similar to each request's item, most similar first, without itself and those that share no user with it. */

@@ -19,7 +19,7 @@ import {
   sourceOf,
 } from '../algorithm.ts'
 import { Artifact, checkedOptions, damagedManifest, type OpenArtifact } from '../artifact/artifact.ts'
-import type { OpenPart } from '../composite/parts/live-parts.ts'
+import { isOfKnownUser, type OpenPart } from '../composite/parts/live-parts.ts'
 import { algorithms } from '../registry.ts'
 import { assertMeasure, type Capability, capabilities, UnsupportedError } from './capabilities.ts'
 import { popularDiscounted, rankDiscounted } from './discounts.ts'
@@ -74,18 +74,19 @@ export class OpenModel {
 
   /**
    * A list for each request, best first. After the items that the model has an opinion of come the popular ones; a user
-   * without history gets these alone, on the basis `popularity`.
+   * without history, whom the model does not know otherwise, gets these alone, on the basis `popularity`.
    */
   rank(requests: readonly RankRequest[]): Ranking[] {
     const { popularity = this.artifact.popularity } = this.#model
     const resolved = requests.map(request => this.#resolved(request))
-    const withHistory = resolved.filter(({ history }) => history.indices.length > 0)
+    const isKnown = resolved.map(request => isOfKnownUser(this.#model, request))
+    const known = resolved.filter((_, at) => isKnown[at])
     const rank = (requests: readonly ResolvedRequest[]) => this.#model.rank(requests)
-    const lists = withHistory.length > 0 ? rankDiscounted(rank, withHistory) : []
+    const lists = known.length > 0 ? rankDiscounted(rank, known) : []
     let next = 0
-    return resolved.map(request => {
-      const { history, limit, exclude, allowed } = request
-      if (history.indices.length === 0) {
+    return resolved.map((request, at) => {
+      const { limit, exclude, allowed } = request
+      if (!isKnown[at]) {
         return this.#sourced(popularDiscounted(popularity, limit, exclude, request), 'popular', 'popularity')
       }
       const list = this.#sourced(within(lists[next++], allowed), this.#source, 'model')

@@ -57,11 +57,16 @@ export function openParts<P extends Part>(
 /** What the part makes of the requests: without the items that it does not know, where it does not learn; nothing where these are all. */
 export function rankPart({ model, rows }: OpenPart, requests: readonly ResolvedRequest[]): readonly ItemList[] {
   const known = requests.map(request => withoutNewItems(request, rows))
-  const hasHistory = ({ history }: ResolvedRequest) => history.indices.length > 0
-  if (known.every(hasHistory)) return model.rank(known)
-  const lists = model.rank(known.filter(hasHistory))
+  const isKnown = (request: ResolvedRequest) => isOfKnownUser(model, request)
+  if (known.every(isKnown)) return model.rank(known)
+  const lists = model.rank(known.filter(isKnown))
   let next = 0
-  return known.map(request => (hasHistory(request) ? lists[next++] : noItems))
+  return known.map(request => (isKnown(request) ? lists[next++] : noItems))
+}
+
+/** Whether a model may have an opinion of who a request is for. */
+export function isOfKnownUser(model: Pick<Model, 'knows'>, { user, history }: ResolvedRequest): boolean {
+  return history.indices.length > 0 || (user >= 0 && (model.knows?.(user) ?? false))
 }
 
 const noItems: ItemList = { items: new Uint32Array(0), scores: new Float32Array(0) }

@@ -1,6 +1,7 @@
 import type { Algorithm } from '../../algorithm.ts'
 import { withInstructions } from '../../training/instructions.ts'
 import { weightingSearch } from '../../weighting/options.ts'
+import { alsFromFactors } from './from-factors.ts'
 import { openAls, verifyAls } from './model.ts'
 import { type AlsOptions, alsOptions } from './options.ts'
 import { trainAls } from './train.ts'
@@ -43,6 +44,7 @@ export const als: Algorithm<AlsOptions> = {
   userTensors: ['users'],
   resolve: withInstructions,
   train: trainAls,
+  fromFactors: alsFromFactors,
   open: openAls,
   verify: verifyAls,
 }

@@ -8,6 +8,7 @@ import type { Artifact } from '../../artifact/artifact.ts'
 import type { TrainedTensor } from '../../artifact/trained-tensor.ts'
 import { listsByIndex } from '../../open/index-lists.ts'
 import { SimilarItems } from '../../open/similar-items.ts'
+import { hasOwnVector, type UserVectorSource, userVectorsOf } from '../user-vectors.ts'
 import { alsObjective, alsOptions } from './options.ts'
 
 /**
@@ -68,9 +69,10 @@ export function verifyAls(artifact: Artifact): void {
   if (fault !== undefined) throw artifact.damaged('index', fault)
 }
 
-/** Ranks by the inner product of the items' factors with those of the user, folded in from the whole history. */
+/** Ranks by the inner product of the items' factors with those of the user: folded in from the whole history, or trained. */
 class AlsModel implements Model {
   readonly similarBy: readonly SimilarMeasure[]
+  readonly #users: UserVectorSource
   readonly #tensors: ReturnType<typeof alsTensors>
   readonly #objective: ReturnType<typeof alsObjective>
   readonly #index: TopKIndex
@@ -78,8 +80,11 @@ class AlsModel implements Model {
 
   constructor(artifact: Artifact) {
     this.#tensors = alsTensors(artifact)
-    this.#objective = alsObjective(alsOptions.parse(artifact.manifest.options))
-    const { index, items, factors, spectrum } = this.#tensors
+    const options = alsOptions.parse(artifact.manifest.options)
+    this.#objective = alsObjective(options)
+    const { index, users, items, factors, spectrum } = this.#tensors
+    const foldIn = (histories: readonly Row[]) => this.foldIn(histories)
+    this.#users = { artifact, users, width: factors, factors, userVectors: options.userVectors, foldIn }
     this.#index = TopKIndex.of({ buffer: index.operand, factors: items.operand, rank: factors })
     // The trace of the Gramian is the sum of the squared norms.
     const meanSquare = () => spectrum.reduce((sum, value) => sum + value, 0) / artifact.manifest.dataset.items
@@ -88,7 +93,11 @@ class AlsModel implements Model {
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
-    return listsByIndex(this.#index, requests, this.foldIn(requests.map(({ history }) => history)))
+    return listsByIndex(this.#index, requests, userVectorsOf(requests, this.#users))
+  }
+
+  knows(user: number): boolean {
+    return hasOwnVector(this.#users, user)
   }
 
   similar(requests: readonly SimilarRequest[]): ItemList[] {

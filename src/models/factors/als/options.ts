@@ -43,6 +43,11 @@ export const alsOptions = z.strictObject({
   /** `auto`: a few conjugate-gradient steps from the last solution, or an exact solver where it costs no more. */
   solver: z.enum(['auto', 'exact']).default('auto').describe('auto, or exact for exact solutions in each half-step'),
   steps: z.int().min(1).max(1000).default(2).describe('conjugate-gradient steps a row in each half-step'),
+  /** Folded in, a vector is one exact half-step from the items. Users with events since the training are always folded in. */
+  userVectors: z
+    .enum(['folded', 'trained'])
+    .default('folded')
+    .describe('what known users are ranked by: folded, a vector made of the history, or trained'),
   /** Initial factors have the standard deviation this / √k. */
   initialDeviation: z.number().positive().max(100).default(0.1).describe('standard deviation of the initial scores'),
   /** The same seed, data and instruction set give the same bits on any number of workers. */

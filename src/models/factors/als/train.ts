@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { native } from '../../../native.ts'
 import { splitByCost } from '../../../parallel/chunks.ts'
 import { type Pool, sharedCounter, workerModuleUrl } from '../../../parallel/pool.ts'
 import { type Dataset, datasetFiles } from '../../../storage/dataset.ts'
@@ -9,14 +8,12 @@ import { randomNumbers } from '../../../storage/random.ts'
 import { sharedArray } from '../../../storage/shared-array.ts'
 import type { TrainContext, Trained } from '../../algorithm.ts'
 import { trainEpochs } from '../../training/epochs.ts'
+import { Eigenbasis } from './eigenbasis.ts'
 import type { HalfStepArgs } from './jobs.ts'
 import { alsTensors, alsTrainedTensors } from './model.ts'
 import { type AlsOptions, alsObjective } from './options.ts'
 
 const work = workerModuleUrl('./jobs', import.meta.url)
-
-/** Rows that a worker initialises or rotates at a time. */
-export const rowsInChunk = 1024
 
 /** Chunks of the rows of a half-step: a row costs about what four entries do. */
 export function halfStepBounds(indptr: BigUint64Array): Uint32Array {
@@ -39,7 +36,7 @@ export async function trainAls(dataset: Dataset, options: AlsOptions, context: T
     const tensors = alsTensors(from)
     setUnpadded(users, tensors.users.data)
     setUnpadded(items, tensors.items.data)
-    trainer.spectrum = tensors.spectrum.slice()
+    trainer.basis.spectrum = tensors.spectrum.slice()
   } else if (warmStart) {
     const tensors = alsTensors(warmStart)
     const random = randomNumbers(options.seed)
@@ -57,7 +54,7 @@ export async function trainAls(dataset: Dataset, options: AlsOptions, context: T
     rows: users.rows + items.rows,
     run: () => trainer.epoch(),
     fraction: () => trainer.fraction,
-    tensors: () => alsTrainedTensors(users, items, trainer.spectrum),
+    tensors: () => alsTrainedTensors(users, items, trainer.basis.spectrum),
   }
   return trainEpochs(training, context)
 }
@@ -77,16 +74,12 @@ type Side = 'byUser' | 'byItem'
 
 /** One training's matrices and the phases that change them. Between epochs both sides are in the items' eigenbasis. */
 class Trainer {
-  /** Eigenvalues of the Gramian of the side that the factors are in the eigenbasis of, falling. */
-  spectrum = new Float64Array()
+  readonly basis: Eigenbasis
   readonly #pool: Pool
   readonly #options: AlsOptions
   readonly #dataset: Dataset
   readonly #users: FactorMatrix
   readonly #items: FactorMatrix
-  readonly #vectors: Float32Array
-  /** Partial Gramians: as many as keep all workers busy within 64 MiB. Their number must not depend on the workers. */
-  readonly #partials: Float32Array
   readonly #bounds: Record<Side, Uint32Array>
   #running: { readonly next: Int32Array; readonly bounds: Uint32Array; readonly side: Side } | undefined
 
@@ -96,33 +89,31 @@ class Trainer {
     this.#pool = pool
     this.#users = users
     this.#items = items
-    const cells = users.stride ** 2
-    this.#vectors = sharedArray(Float32Array, cells)
-    this.#partials = sharedArray(Float32Array, Math.max(1, Math.min(64, Math.floor(2 ** 24 / cells))) * cells)
+    this.basis = new Eigenbasis(pool, { users, items, instructions: options.instructions })
     this.#bounds = { byUser: halfStepBounds(dataset.byUser.indptr), byItem: halfStepBounds(dataset.byItem.indptr) }
   }
 
   /** Users are drawn at random; one conjugate-gradient step makes items of them, and the first half-step users again. */
   async initialise(): Promise<void> {
     const { initialDeviation, seed, factors } = this.#options
-    await this.#rows('initialise', this.#users, { deviation: initialDeviation / Math.sqrt(factors), seed })
-    await this.#rotateToEigenbasisOf(this.#users)
+    await this.basis.rows('initialise', this.#users, { deviation: initialDeviation / Math.sqrt(factors), seed })
+    await this.basis.rotateTo(this.#users)
     await this.#solve('byItem', this.#items, this.#users, 1)
     this.#users.data.fill(0)
-    await this.#rotateToEigenbasisOf(this.#items)
+    await this.basis.rotateTo(this.#items)
   }
 
   /** Begins with factors that are there. */
   begin(): Promise<void> {
-    return this.#rotateToEigenbasisOf(this.#items)
+    return this.basis.rotateTo(this.#items)
   }
 
   /** Solves users, then items; gives the loss (see {@link AlsOptions}), exact for the factors as they then are. */
   async epoch(): Promise<number> {
     const byUser = await this.#solve('byUser', this.#users, this.#items)
-    await this.#rotateToEigenbasisOf(this.#users)
+    await this.basis.rotateTo(this.#users)
     const byItem = await this.#solve('byItem', this.#items, this.#users)
-    await this.#rotateToEigenbasisOf(this.#items)
+    await this.basis.rotateTo(this.#items)
     this.#running = undefined
     // The items' half-step sees every pair; of the users' only their regularisation is not in it.
     return byItem.fit + byUser.regularization
@@ -148,7 +139,7 @@ class Trainer {
         solved,
         bounds,
         lossTerms,
-        spectrum: this.spectrum,
+        spectrum: this.basis.spectrum,
         objective: alsObjective(this.#options),
         steps: this.#options.solver === 'exact' ? undefined : steps,
         instructions: this.#options.instructions,
@@ -163,24 +154,5 @@ class Trainer {
       regularization += lossTerms[chunk + 1]
     }
     return { fit, regularization }
-  }
-
-  /** Rotates both sides into the eigenbasis of the Gramian of `side`. */
-  async #rotateToEigenbasisOf(side: FactorMatrix): Promise<void> {
-    const { instructions } = this.#options
-    const cells = side.stride ** 2
-    const chunkRows = Math.max(1, Math.ceil(side.rows / (this.#partials.length / cells)))
-    const args = { factors: side, chunkRows, partials: this.#partials, instructions }
-    await this.#pool.phase(work, 'gramians', args)
-    const values = new Float64Array(side.stride)
-    const made = this.#partials.subarray(0, Math.ceil(side.rows / chunkRows) * cells)
-    native.eigenbasis(made, side.rank, this.#vectors, values)
-    this.spectrum = values.slice(0, side.rank)
-    for (const factors of [this.#users, this.#items]) await this.#rows('rotate', factors, { vectors: this.#vectors })
-  }
-
-  async #rows(name: string, factors: FactorMatrix, args: object): Promise<void> {
-    const { instructions } = this.#options
-    await this.#pool.phase(work, name, { factors, chunkRows: rowsInChunk, instructions, ...args })
   }
 }

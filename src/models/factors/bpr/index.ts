@@ -1,6 +1,7 @@
 import type { Algorithm } from '../../algorithm.ts'
 import { withInstructions } from '../../training/instructions.ts'
 import { weightingSearch } from '../../weighting/options.ts'
+import { bprFromFactors } from './from-factors.ts'
 import { openBpr, verifyBpr } from './model.ts'
 import { type BprOptions, bprOptions } from './options.ts'
 import { trainBpr } from './train.ts'
@@ -26,6 +27,7 @@ export const bpr: Algorithm<BprOptions> = {
   userTensors: ['users'],
   resolve: withInstructions,
   train: trainBpr,
+  fromFactors: bprFromFactors,
   open: openBpr,
   verify: verifyBpr,
 }

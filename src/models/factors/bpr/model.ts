@@ -6,6 +6,7 @@ import type { ItemList, Model, ResolvedRequest, SimilarMeasure, SimilarRequest }
 import type { Artifact } from '../../artifact/artifact.ts'
 import { listsByIndex } from '../../open/index-lists.ts'
 import { meanSquareOf, SimilarItems } from '../../open/similar-items.ts'
+import { hasOwnVector, type UserVectorSource, userVectorsOf } from '../user-vectors.ts'
 import { bprOptions, widthOf } from './options.ts'
 
 /**
@@ -88,15 +89,17 @@ function partsOf({ items, width }: BprTensors, index: MappedTensor<Uint8Array>, 
 /** Ranks by the inner product of the items' vectors with the user's: one folded in from the whole history, or the trained one. */
 class BprModel implements Model {
   readonly similarBy: readonly SimilarMeasure[]
+  readonly #users: UserVectorSource
   readonly #tensors: BprTensors
   readonly #index: TopKIndex
   readonly #similar: SimilarItems
   readonly #unobserved: Float64Array
 
   constructor(artifact: Artifact, tensors: BprTensors) {
-    const { index, factorIndex, items, width, options } = tensors
-    const { factors } = options
+    const { index, factorIndex, users, items, width, options } = tensors
+    const { factors, userVectors } = options
     this.#tensors = tensors
+    this.#users = { artifact, users, width, factors, userVectors, foldIn: histories => this.foldIn(histories) }
     this.#unobserved = unobservedOf(tensors)
     this.#index = TopKIndex.of(partsOf(tensors, index, width))
     // By the items' factors, without their biases.
@@ -106,7 +109,11 @@ class BprModel implements Model {
   }
 
   rank(requests: readonly ResolvedRequest[]): ItemList[] {
-    return listsByIndex(this.#index, requests, this.#vectorsOf(requests))
+    return listsByIndex(this.#index, requests, userVectorsOf(requests, this.#users))
+  }
+
+  knows(user: number): boolean {
+    return hasOwnVector(this.#users, user)
   }
 
   similar(requests: readonly SimilarRequest[]): ItemList[] {
@@ -132,24 +139,6 @@ class BprModel implements Model {
 
   vectors(side: 'users' | 'items'): { readonly data: Float32Array; readonly factors: number } {
     return { data: this.#tensors[side].data, factors: this.#tensors.width }
-  }
-
-  /** (requests × width) Vectors are folded in but for those of users who did nothing since the training, where these are asked for. */
-  #vectorsOf(requests: readonly ResolvedRequest[]): Float32Array {
-    const { users, width, options } = this.#tensors
-    if (options.userVectors === 'folded') return this.foldIn(requests.map(({ history }) => history))
-    const vectors = new Float32Array(requests.length * width)
-    const changed: number[] = []
-    requests.forEach(({ user, recent }, row) => {
-      if (user < 0 || recent.items.length > 0) changed.push(row)
-      else vectors.set(valuesIn(users, user * width, (user + 1) * width), row * width)
-    })
-    if (changed.length === 0) return vectors
-    const folded = this.foldIn(changed.map(row => requests[row].history))
-    changed.forEach((row, at) => {
-      vectors.set(folded.subarray(at * width, (at + 1) * width), row * width)
-    })
-    return vectors
   }
 }
 

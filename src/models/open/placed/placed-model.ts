@@ -30,6 +30,7 @@ export class PlacedModel implements Model {
   readonly similarBy?: readonly SimilarMeasure[]
   readonly sources?: readonly ItemSource[]
   readonly popularity?: Popularity
+  readonly knows?: NonNullable<Model['knows']>
   readonly foldIn?: NonNullable<Model['foldIn']>
   readonly vectors?: NonNullable<Model['vectors']>
   readonly #part: OpenPart
@@ -46,6 +47,7 @@ export class PlacedModel implements Model {
     if (model.similarBy) this.similarBy = model.similarBy
     if (model.sources) this.sources = model.sources
     if (model.popularity) this.popularity = model.popularity
+    if (model.knows) this.knows = user => model.knows!(user)
     if (model.foldIn) this.foldIn = histories => model.foldIn!(histories)
     if (model.vectors) this.vectors = side => model.vectors!(side)
   }
