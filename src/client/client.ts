@@ -211,10 +211,18 @@ export class Client {
       const known = playlist.findIndex(
         played => String(typeof played === 'object' ? played.song : played) === String(song),
       )
-      if (known >= 0) playlist.splice(known, 1)
-      playlist.push({ song, outcome })
+      const former = known >= 0 ? playlist.splice(known, 1) : []
+      const played = { song, outcome }
+      playlist.push(played)
       this.#subscriptions.replaceQuery(number, query())
-      return this.#requests.send({ type: 'feedback', subscription: number, song, outcome }, { retries: true })
+      const answer = this.#requests.send({ type: 'feedback', subscription: number, song, outcome }, { retries: true })
+      return answer.catch(error => {
+        // The server would refuse the whole mix on the next connection.
+        const at = playlist.indexOf(played)
+        if (at >= 0) playlist.splice(at, 1, ...former)
+        this.#subscriptions.replaceQuery(number, query())
+        throw error
+      })
     }
     return new MixStream(lists as unknown as Newest<MixList>, tell)
   }
@@ -328,7 +336,8 @@ export class Client {
       case 'error':
         // Whatever was refused, what else was sent lately may have been, too.
         if (message.code === 'rate_limited') this.#requests.hold(message, () => this.#subscriptions.resendUnconfirmed())
-        else if (message.subscription === undefined) this.#requests.refuse(message)
+        // Only what is no subscription has a number of its own, as feedback.
+        else if (message.request !== undefined || message.subscription === undefined) this.#requests.refuse(message)
         else this.#subscriptions.refuse(message.subscription, message)
     }
   }

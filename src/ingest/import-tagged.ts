@@ -4,7 +4,7 @@ import { Dataset, type DatasetManifest } from '../storage/dataset.ts'
 import { withDraft, writeDirectory } from '../storage/directory.ts'
 import { rowsIn } from '../storage/ids.ts'
 import { linkOrCopy } from '../storage/link-or-copy.ts'
-import { tagsOfUsers, writeUserTags } from '../storage/user-tags.ts'
+import { tagsOfUsers, usedTags, writeUserTags } from '../storage/user-tags.ts'
 import { type ImportOptions, importDataset } from './import.ts'
 
 /** Where tags of users come from. */
@@ -22,7 +22,7 @@ export interface TagSource
 
 /**
  * Imports interactions as `importDataset` does, and tags of their users beside them. A tag counts once, however often a user has it; tags of
- * users who have no pairs are left out. Gives the manifest.
+ * users who have no pairs are left out, and with them those that nobody else has. Gives the manifest.
  *
  * @throws as `importDataset`, of either source. Nothing then remains on disk.
  */
@@ -41,7 +41,7 @@ export function importTagged(
       const [dataset, tagged] = [Dataset.open(pairs), Dataset.open(tags)]
       try {
         const ofUsers = tagsOfUsers({ byUser: tagged.byUser, ids: tagged.items }, rowsIn(tagged.users, dataset.users))
-        return { ...about, userTags: await writeUserTags(draft, dataset.users.size, ofUsers) }
+        return { ...about, userTags: await writeUserTags(draft, dataset.users.size, usedTags(ofUsers)) }
       } finally {
         dataset.close()
         tagged.close()

@@ -105,6 +105,16 @@ export function tagsOfUsers({ byUser, ids }: Readonly<{ byUser: Csr; ids: IdMap 
   }
 }
 
+/** Without the tags that no user has, whose ids are left out, too. */
+export function usedTags({ byUser, ids }: UserTags): UserTags {
+  const used = new Set(byUser.indices)
+  const kept = Array.from(ids).filter((_, tag) => used.has(tag))
+  const columns = new Uint32Array(ids.length)
+  let next = 0
+  for (let tag = 0; tag < ids.length; tag++) columns[tag] = used.has(tag) ? next++ : 0
+  return { byUser: { ...byUser, columns: kept.length, indices: byUser.indices.map(tag => columns[tag]!) }, ids: kept }
+}
+
 /** A copy without the tags of one user. */
 export function tagsWithout(tags: MappedUserTags, row: number): UserTags {
   return {

@@ -63,3 +63,24 @@ test('what the server refuses for good is an error of the song', async () => {
   expect(await mix.next()).toEqual({ done: true, value: undefined })
   await expect(mix.accept('one')).rejects.toThrow('the client is closed')
 })
+
+test('a song that is refused is no part of the mix, which goes on', async () => {
+  const { server, client, socket } = connected()
+  const mix = client.mix({ tags: ['calm'], playlist: [{ song: 'before', outcome: 'accepted' }] })
+  socket.take()
+  for (const song of ['', 'before']) {
+    const skipped = mix.skip(song)
+    const [{ request }] = socket.take() as [{ request: number }]
+    // A message that is not understood is named by all the numbers that it has.
+    socket.say({ type: 'error', code: 'bad_message', message: 'song: expected text', request, subscription: 1 })
+    await expect(skipped).rejects.toMatchObject({ code: 'bad_message' })
+  }
+  socket.say({ type: 'list', subscription: 1, sequence: 1, items: [{ item: 'one' }] })
+  expect(await mix.next()).toMatchObject({ value: { items: [{ item: 'one' }] } })
+
+  server.socket.lose()
+  await vi.advanceTimersByTimeAsync(100)
+  const [, resubscribed] = server.welcome().take()
+  expect(resubscribed).toMatchObject({ query: { playlist: [{ song: 'before', outcome: 'accepted' }] } })
+  client.close()
+})

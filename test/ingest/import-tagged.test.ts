@@ -40,6 +40,18 @@ test('tags come beside the pairs of their users, each once', async () => {
   expect(readdirSync(folder).sort()).toEqual(['data', 'songs.csv', 'tags.csv'])
 })
 
+test('tags of none but users without pairs are left out', async () => {
+  const { pairs, tags, out } = sources()
+  const manifest = await importTagged(
+    { sources: [pairs], user: 'playlist', item: 'song', out },
+    { sources: [tags], user: 'playlist', tag: 'tag' },
+  )
+  expect(manifest).toMatchObject({ userTags: { tags: 2, pairs: 4 } })
+  const dataset = Dataset.open(out, { verify: true })
+  expect(dataset.tags!.ids.indexOf('rare')).toBe(-1)
+  expect(tagsOf(dataset, 'evening')).toEqual([['light', 1]])
+})
+
 test('a split keeps the tags of the users of its training part', async () => {
   const { folder, pairs, tags, out } = sources()
   await importTagged(

@@ -203,7 +203,7 @@ test('what is not known is named, with what was perhaps meant', () => {
   expect(() => mixed({ tags: [{ tag: 'sea' }], avoid: { songs: ['other'] } })).toThrow('there is no song "other"')
   expect(() => mixed({ tags: [{ tag: 'sea', weight: -1 }] })).toThrow('expected a tag, a song, a playlist or a taste')
   expect(() => mixed({ playlists: [{ songs: ['x', 'y'] }] })).toThrow(
-    'has no song of the 600 songs that something is known of',
+    'has no song that something is known of: expected some of the 600 songs of the space',
   )
   const { left } = mixed({ playlists: [{ songs: ['s1', 'x'] }] })
   expect(left).toEqual(['x'])

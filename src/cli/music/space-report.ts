@@ -45,7 +45,7 @@ export function summaryInWords(out: string, summary: SpaceSummary): string {
   if (first) {
     const all = failedFiles.length === files ? ': is --audio-root the folder that their paths begin at?' : ''
     lines.push(
-      `${failedFiles.length.toLocaleString('en')} of ${count(files, 'sound file')} could not be read; the first: ${first.file}: ${first.message}${all}`,
+      `${failedFiles.length.toLocaleString('en')} of ${count(files, 'sound file')} could not be read; the first: ${first.message}${all}`,
     )
   }
   if (strayTags > 0)

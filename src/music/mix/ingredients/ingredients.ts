@@ -163,9 +163,12 @@ function ascending(songs: readonly number[]): number[] {
 }
 
 function noneKnown({ songs }: SongSpace, what: string, given: readonly Id[]): MixError {
-  const like = songs.size > 0 ? `, whose ids are like ${shownId(songs.at(0))}` : ''
-  const got = given.length > 0 ? `, got ${given.slice(0, 3).map(shownId).join(', ')}` : ', got none'
-  return new MixError('bad_message', `${what} of the ${songs.size} songs that something is known of${like}${got}`)
+  const like = songs.size > 0 ? `, with ids such as ${shownId(songs.at(0))}` : ''
+  const got = given.length > 0 ? given.slice(0, 3).map(shownId).join(', ') : 'none'
+  return new MixError(
+    'bad_message',
+    `${what} that something is known of: expected some of the ${songs.size} songs of the space${like}, got ${got}`,
+  )
 }
 
 function shownId(id: Id): string {
