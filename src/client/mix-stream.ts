@@ -8,25 +8,25 @@ export type MixOutcome = 'accepted' | 'skipped'
 /** The songs that come next of a mix, now and after each that was accepted or skipped, for as long as it is iterated. */
 export class MixStream implements AsyncIterableIterator<MixList, undefined> {
   readonly #lists: Newest<MixList>
-  readonly #tell: (song: Id, outcome: MixOutcome) => Promise<unknown>
+  readonly #send: (song: Id, outcome: MixOutcome) => Promise<unknown>
 
-  constructor(lists: Newest<MixList>, tell: (song: Id, outcome: MixOutcome) => Promise<unknown>) {
+  constructor(lists: Newest<MixList>, send: (song: Id, outcome: MixOutcome) => Promise<unknown>) {
     this.#lists = lists
-    this.#tell = tell
+    this.#send = send
   }
 
   /**
-   * The song was taken, or is being heard: another list follows, nearer to it and without it.
+   * The song was taken, or is played: another list follows, nearer to it and without it.
    *
    * @throws {ServerError} if the server refuses it for good, as with `unknown_item` where it has no such song.
    */
   async accept(song: Id): Promise<void> {
-    await this.#tell(song, 'accepted')
+    await this.#send(song, 'accepted')
   }
 
   /** The song was not liked: another list follows, further from it and without it. @throws as {@link accept}. */
   async skip(song: Id): Promise<void> {
-    await this.#tell(song, 'skipped')
+    await this.#send(song, 'skipped')
   }
 
   next(): Promise<IteratorResult<MixList, undefined>> {

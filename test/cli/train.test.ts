@@ -64,6 +64,19 @@ test('trains, prints each epoch, and resumes bit for bit', async () => {
   expect(both!.stderr).toBe('aurochs: a model is either replaced (replace, --replace) or resumed (resume, --resume)\n')
 })
 
+test('a model is resumed without the name of its algorithm', async () => {
+  const { directory } = await datasetOf(checkerboard(20))
+  const out = join(freshFolder(), 'model')
+  const [first, more] = await aurochsInTurn(
+    ['train', directory, '--out', out, '--model', 'bpr', '--factors', '3', '--epochs', '2'],
+    ['train', directory, '--out', out, '--resume', '--epochs', '5'],
+  )
+  expect([first!, more!].map(({ status, stderr }) => ({ status, stderr }))).toEqual(
+    Array(2).fill({ status: 0, stderr: '' }),
+  )
+  expect(manifestOf(out)).toMatchObject({ algorithm: 'bpr', options: { factors: 3, epochs: 5 }, epochs: 5 })
+})
+
 test('every algorithm of the registry is trained by its name, the default one without', async () => {
   const { directory } = await datasetOf(checkerboard(20))
   const folder = freshFolder()

@@ -1,14 +1,17 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { z } from 'zod'
 import { type ChosenOptions, type ChosenPart, trialsToChoose } from '../../evaluation/tune/choose-options.ts'
 import { searchedOptions } from '../../evaluation/tune/search-space.ts'
 import { readBest } from '../../evaluation/tune/tuned-options.ts'
 import type { Algorithm, TrainProgress } from '../../models/algorithm.ts'
-import type { ArtifactManifest, PartTuning } from '../../models/artifact/artifact.ts'
+import { Artifact, type ArtifactManifest, type PartTuning } from '../../models/artifact/artifact.ts'
 import { algorithmNamed, algorithms, defaultAlgorithm } from '../../models/registry.ts'
 import { assertPlace, trainModel } from '../../models/training/train.ts'
 import { seemRatings } from '../../models/weighting/ratings.ts'
 import { Pool } from '../../parallel/pool.ts'
 import { Dataset } from '../../storage/dataset.ts'
+import { manifestName } from '../../storage/directory.ts'
 import { oneOf } from '../../storage/expectation.ts'
 import { asUsage, parseOptions, type Register, text, UsageError, wholeNumber } from '../command.ts'
 import { exitCodeOf, interruptible } from '../terminal/interrupt.ts'
@@ -63,11 +66,20 @@ export const register: Register = program => {
   addAlgorithmOptions(command)
 }
 
+/** The algorithm of the model at `directory`, where there is one. */
+function algorithmAt(directory: string): string | undefined {
+  if (!existsSync(join(directory, manifestName))) return undefined
+  const artifact = Artifact.open(directory, { verify: false })
+  artifact.close()
+  return artifact.manifest.algorithm
+}
+
 async function run(directory: string, given: Record<string, unknown>): Promise<void> {
   const flag = parseOptions(flags, given)
   const { out, threads, checkpointSeconds, resume, replace, json } = flag
   const found = flag.fromTune === undefined ? undefined : foundBy(flag.fromTune, flag.model)
-  const algorithm = algorithmNamed(found?.algorithm ?? flag.model ?? defaultAlgorithm.name)
+  const resumed = resume && found === undefined && flag.model === undefined ? algorithmAt(out) : undefined
+  const algorithm = algorithmNamed(found?.algorithm ?? flag.model ?? resumed ?? defaultAlgorithm.name)
   const wanted = { ...found?.options, ...parseAlgorithmOptions([algorithm], given).get(algorithm) }
   const dataset = Dataset.open(directory, { verify: true })
   const pool = new Pool(threads === undefined ? {} : { threads })
