@@ -160,7 +160,7 @@ test('ids with line breaks, and models without vectors, are refused in words', a
   const rows = await rowsOf(`select id from '${await exported(directory, 'parquet')}/users.parquet' order by id`)
   expect(rows).toEqual([{ id: 'a\nb' }, { id: 'c' }])
   await expect(exportFactors(weights, out, { format: 'npy' })).rejects.toThrow(
-    'a model of ease cannot give vectors of users and items: use another algorithm for that',
+    'a model of ease cannot give vectors of users and items: train another algorithm for that: als, autoencoder, bpr, word2vec, graph-filter',
   )
 })
 
