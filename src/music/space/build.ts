@@ -3,7 +3,7 @@ import type { OpenModel } from '../../models/open/open-model.ts'
 import { selectedRows, transposed } from '../../storage/csr.ts'
 import type { SongSpaceParts } from './artifact.ts'
 import { coordinatesOf, type Projection } from './coordinates.ts'
-import { type FeatureMap, fitFeatureMap, songsToLearnFrom } from './map/feature-map.ts'
+import { type FeatureMap, fitFeatureMap, leastSongs, songsToLearnFrom } from './map/feature-map.ts'
 import { FeatureEncoder, hasFeatures, type SongFeatures } from './map/features.ts'
 import type { MapUsers } from './map/listens-search.ts'
 import { principalCoordinates } from './map/principal-axes.ts'
@@ -169,13 +169,14 @@ function vectorsByModel(model: OpenModel, features: SongFeatures, options: Build
   normalise(byListeners, rank)
   const counts = model.artifact.popularity.counts.data
   const listeners = Uint32Array.from(rows, row => (row < 0 ? 0 : counts[row]!))
-  const training = { features, vectors: byListeners, rank, listeners, users: usersOf(model, rows, rank) }
+  const known = { features, vectors: byListeners, rank, listeners }
   const coverage = {
     items: counts.length,
     missingItems: counts.length - rows.filter(row => row >= 0).length,
-    songsToLearnFrom: songsToLearnFrom(training, options.leastListeners).length,
+    songsToLearnFrom: songsToLearnFrom(known, options.leastListeners).length,
   }
-  const map = fitFeatureMap(training, {
+  const users = coverage.songsToLearnFrom < leastSongs ? undefined : usersOf(model, rows, rank)
+  const map = fitFeatureMap(Object.assign({ users }, known), {
     leastListeners: options.leastListeners,
     seed: options.seed,
     signal: options.signal,
