@@ -24,9 +24,6 @@ export interface StagePart {
   readonly held: number
 }
 
-/** Of ALS: by 64 the space finds less than neighbours on both datasets. */
-const factors = 256
-
 /** One training without the songs that are held out, and the ways to find these. */
 export class Stage {
   readonly #data: ColdData
@@ -40,9 +37,11 @@ export class Stage {
   /** Of the spaces that were made. */
   readonly maps: NonNullable<BuiltSongSpace['map']>[] = []
 
+  /** @param factors of ALS. */
   static async of(
     data: ColdData,
     { kept, held }: StagePart,
+    factors: number,
     { pool, folder }: { readonly pool: Pool; readonly folder: string },
   ): Promise<Stage> {
     const { users, items } = data.dataset
