@@ -10,7 +10,7 @@
  * on the validation songs. Then all is learned anew with these and judged on the test songs. Intervals of 95 % are over listeners, those of differences of the
  * same listeners.
  *
- * Recall@20 of the test songs by 256 factors, with intervals. These were first taken when the test had been seen by 64, too; now the validation songs choose:
+ * Recall@20 of the test songs by 256 factors, with intervals; on the validation songs 64 find .527 and .562, 256 find .549 and .608:
  *
  * | | hetrec-lastfm (1,843 listeners) | citeulike-a (3,000) |
  * | --- | --- | --- |
